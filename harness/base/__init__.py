@@ -1,0 +1,1 @@
+"""Base: what all four rooms speak: records, files, ledgers, names and the console."""

@@ -1,0 +1,133 @@
+"""The console: the only printer. Results go to stdout, everything said to a person to stderr, errors in one line."""
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+import traceback
+from typing import Callable
+
+from base.errors import BROKEN, INTERRUPTED, UserError
+
+COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
+
+
+def guarded(main: Callable[[], int]) -> int:
+    """Run a verb's main; its exit code. What a person can fix becomes one line; a bug shows itself and exits 3."""
+    try:
+        return main()
+    except UserError as problem:
+        error(problem)
+        return problem.exit_code
+    except KeyboardInterrupt:
+        note("stopped")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; Python would complain once more while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return INTERRUPTED
+    except Exception:   # the one place that catches all: exit code 1 would read as a finding
+        traceback.print_exc()
+        note("this is a bug of the harness; please report it with the lines above")
+        return BROKEN
+
+
+def say(text: str = "") -> None:
+    """A result, on stdout."""
+    _write(sys.stdout, text + "\n")
+
+
+def note(text: str) -> None:
+    """Something for the person at the keyboard, on stderr."""
+    _write(sys.stderr, text + "\n")
+
+
+def error(problem: UserError) -> None:
+    note(f"{colour('error:', 'red')} {problem}")
+
+
+def colour(text: str, name: str) -> str:
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{COLOURS[name]}m{text}\x1b[0m"
+
+
+def is_terminal() -> bool:
+    """Whether a person can be asked: questions go to stderr and answers come from stdin."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str, default: str) -> str:
+    """One line from the terminal; the default for an empty one or at the end of input."""
+    _write(sys.stderr, f"{question} [{default}]: ")
+    return (sys.stdin.readline().strip() or default)
+
+
+def _write(stream, text: str) -> None:
+    """Text that the terminal cannot show is escaped, not raised: a Windows console may know 256 characters."""
+    encoding = getattr(stream, "encoding", None) or "ascii"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+def format_table(titles: list, rows: list) -> str:
+    """Columns as wide as their widest cell; numbers (every cell but the first is one) to the right."""
+    cells = [titles] + [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(titles))]
+    lines = []
+    for row in cells:
+        lines.append("  ".join(cell.ljust(width) if n < 2 else cell.rjust(width)
+                               for n, (cell, width) in enumerate(zip(row, widths))).rstrip())
+    return "\n".join(lines)
+
+
+def format_duration(seconds: float) -> str:
+    """1h05m, 12m03s, 9s."""
+    whole = int(seconds + 0.5)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{whole % 60:02d}s" if minutes else f"{whole}s"
+
+
+def format_bytes(size_bytes: float) -> str:
+    """Decimal units, as model libraries show them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
+
+
+class Progress:
+    """One line that is drawn over and over on a terminal; elsewhere one plain line for each that is finished."""
+
+    def __init__(self, quiet: bool, stream=None, clock: Callable[[], float] = time.monotonic):
+        self._stream = stream or sys.stderr
+        self._quiet, self._clock = quiet, clock
+        self.is_live = not quiet and self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._drawn = False
+
+    def draw(self, text: str) -> None:
+        """Show the line as it stands; nothing where there is no terminal."""
+        if self.is_live:
+            width = max(20, shutil.get_terminal_size().columns - 1)
+            _write(self._stream, "\r\x1b[2K" + text[:width])
+            self._drawn = True
+
+    def line(self, text: str) -> None:
+        """A finished line: on a terminal only for what should stay, see `stay`."""
+        if not self._quiet and not self.is_live:
+            _write(self._stream, text + "\n")
+
+    def stay(self, text: str) -> None:
+        """A line that stays on the screen, above the one that is drawn."""
+        if not self._quiet:
+            self.clear()
+            _write(self._stream, text + "\n")
+
+    def clear(self) -> None:
+        if self._drawn:
+            _write(self._stream, "\r\x1b[2K")
+            self._drawn = False

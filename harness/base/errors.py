@@ -1,0 +1,17 @@
+"""The one error that a person can mend: what is wrong, where, and what to do now."""
+from __future__ import annotations
+
+FINE, FOUND, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class UserError(Exception):
+    """Something the user can fix. Printed as one line; any other exception is a bug and shows its traceback."""
+
+    def __init__(self, what: str, where: str = "", now: str = "", exit_code: int = USAGE):
+        self.what, self.where, self.now, self.exit_code = what, where, now, exit_code
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f"; {self.now}" if self.now else ""
+        return f"{place}{self.what}{advice}".replace("\n", " ")

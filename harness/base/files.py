@@ -1,0 +1,137 @@
+"""Files: the only writer. Whole files are replaced in one step; a ledger's lines are appended and never rewritten."""
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pathlib
+import tempfile
+from typing import Iterator
+
+from base.errors import UserError
+
+# O_BINARY exists on Windows alone, where a text-mode descriptor would turn \n into \r\n.
+APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+# A byte that no ledger reaches: Windows locks are mandatory, and a locked byte inside the file could not be read.
+LOCK_OFFSET = 2 ** 62
+
+
+@contextlib.contextmanager
+def mendable(path: os.PathLike) -> Iterator[None]:
+    """Inside, an OSError of the file system becomes the one line that a person can act on."""
+    try:
+        yield
+    except OSError as problem:
+        raise explained(problem, path) from problem
+
+
+def explained(problem: OSError, path: os.PathLike) -> UserError:
+    advice = {
+        errno.ENOSPC: "free some space, then go on with --resume",
+        errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC: "free some of your quota, then go on with --resume",
+        errno.EACCES: "make the folder writable or choose another with --out",
+        errno.EPERM: "make the folder writable or choose another with --out",
+        errno.EROFS: "choose a writable folder with --out",
+        errno.ENOTDIR: "a part of this path is a file; choose another folder with --out",
+    }.get(problem.errno, "see that the folder exists and is writable, or choose another with --out")
+    return UserError(problem.strerror or str(problem), str(path), advice)
+
+
+def make_folder(path: os.PathLike) -> None:
+    with mendable(path):
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+
+
+def replace(path: os.PathLike, data: bytes) -> None:
+    """Write a whole file: readers see the old bytes or the new ones, never a part."""
+    target = pathlib.Path(path)
+    with mendable(target):
+        number, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=str(target.parent))
+        try:
+            with os.fdopen(number, "wb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+        sync_folder(target.parent)
+
+
+def sync_folder(path: os.PathLike) -> None:
+    """A new name survives a power cut only once its folder is flushed; Windows cannot open a folder, and need not."""
+    with contextlib.suppress(OSError):
+        number = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+class Appender:
+    """One file, held by one process, that only grows (but for `cut`, with which a resume begins)."""
+
+    def __init__(self, path: os.PathLike):
+        self.path = pathlib.Path(path)
+        with mendable(self.path):
+            self._number = os.open(self.path, APPEND, 0o644)
+        try:
+            lock(self._number, self.path)
+        except BaseException:
+            self.close()
+            raise
+        sync_folder(self.path.parent)
+
+    def append(self, line: bytes) -> None:
+        """One write, then flushed to disk. A short write (a full disk) is taken back and raised."""
+        with mendable(self.path):
+            before = os.fstat(self._number).st_size
+            try:
+                written = os.write(self._number, line)
+                if written != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(self._number)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._number, before)
+                raise
+
+    def cut(self, size_bytes: int) -> None:
+        with mendable(self.path):
+            os.ftruncate(self._number, size_bytes)
+            os.fsync(self._number)
+
+    def close(self) -> None:
+        if self._number is not None:
+            os.close(self._number)
+            self._number = None
+
+    def __enter__(self) -> "Appender":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def lock(number: int, path: os.PathLike) -> None:
+    """Hold the file for this process until it is closed or the process is gone, however it goes."""
+    busy = UserError("another process is writing this run", str(path), "wait for it, or stop it, then go on with --resume")
+    try:
+        import fcntl
+    except ImportError:
+        import msvcrt
+        os.lseek(number, LOCK_OFFSET, os.SEEK_SET)
+        try:
+            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
+        except OSError as problem:
+            raise busy from problem
+        return
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as problem:
+        raise busy from problem
+    except OSError:
+        pass    # some network and phone file systems know no locks; refusing to measure there would help nobody

@@ -1,0 +1,92 @@
+"""Names: handles, device tags, run ids, models and cells; what is allowed, and what two spellings of one thing are."""
+from __future__ import annotations
+
+import re
+import uuid
+
+HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?\Z")
+DEVICE_TAG = re.compile(r"[a-z0-9][a-z0-9-]{1,46}[a-z0-9]\Z")
+RESERVED_HANDLES = ("example",)
+NIL_RUN_ID = str(uuid.UUID(int=0))
+# Windows refuses these as folder names, whatever the case or extension; a clone there would fail.
+WINDOWS_DEVICES = frozenset(["con", "prn", "aux", "nul"] + [f"{port}{n}" for port in ("com", "lpt") for n in range(10)])
+# Tags that say nothing about a machine: a maker or a kind of machine alone is no chip, let alone a specification.
+PLACEHOLDER_WORDS = frozenset(
+    "unknown none null n a na test tests testing my the device machine computer pc laptop desktop server host local "
+    "localhost default example todo tbd foo bar mac apple intel amd nvidia arm qualcomm samsung google raspberry "
+    "windows linux macos android termux gpu cpu".split())
+
+DEFAULT_REGISTRY, DEFAULT_NAMESPACE, DEFAULT_TAG = "registry.ollama.ai", "library", "latest"
+
+
+def handle_problem(handle: str) -> str | None:
+    """Why this is no handle, or None. `example` is reserved for the EXAMPLE run."""
+    if not HANDLE.match(handle):
+        return "a handle is 1 to 39 of a-z, 0-9 and inner hyphens, such as ana or ana-2"
+    if handle in WINDOWS_DEVICES:
+        return "this name is a device on Windows and cannot be a folder there"
+    if handle in RESERVED_HANDLES:
+        return "this handle is reserved for the bundled example"
+    return None
+
+
+def device_tag_problem(tag: str) -> str | None:
+    """Why this is no device tag, or None: wrong alphabet, a placeholder, or a Windows device name."""
+    if not DEVICE_TAG.match(tag):
+        return "a device tag is 3 to 48 of a-z, 0-9 and inner hyphens, such as mac-m1-8gb or rtx-4090-pc"
+    if tag in WINDOWS_DEVICES:
+        return "this name is a device on Windows and cannot be a folder there"
+    if all(word in PLACEHOLDER_WORDS for word in tag.split("-")):
+        return "this names no particular machine: say <chip-or-platform>-<key-spec>, such as ryzen-7950x-cpu"
+    return None
+
+
+def run_id_problem(text: str) -> str | None:
+    """Why this is no run id, or None. uuid.UUID() alone accepts braces, urn:, upper case and other versions."""
+    try:
+        parsed = uuid.UUID(text)
+    except ValueError:
+        return "a run id is a UUID, such as 0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
+    if str(parsed) != text or parsed.version != 4 or parsed.variant != uuid.RFC_4122:
+        return "a run id is a random UUID (version 4) in lower case with hyphens"
+    return None
+
+
+def new_run_id() -> str:
+    return str(uuid.uuid4())
+
+
+def full_name(name: str) -> str:
+    """A model's name with its tag, and without the default registry and namespace."""
+    path, _, last = name.strip().rpartition("/")
+    if ":" not in last:
+        last += ":" + DEFAULT_TAG
+    parts = [part for part in path.split("/") if part]
+    if parts and parts[0].lower() == DEFAULT_REGISTRY:
+        parts = parts[1:]
+    if [part.lower() for part in parts] == [DEFAULT_NAMESPACE]:
+        parts = []
+    return "/".join(parts + [last])
+
+
+def model_key(name: str) -> str:
+    """What two spellings of one model have in common: a server echoes the request's, /api/ps tells its own."""
+    return full_name(name).lower()
+
+
+def is_cloud_name(name: str) -> bool:
+    """Whether Ollama would send this name to its cloud: the text after the last colon decides."""
+    before, colon, tag = name.strip().lower().rpartition(":")
+    if not colon:
+        return False
+    return tag == "cloud" or (tag.endswith("-cloud") and "/" not in tag)
+
+
+def cell_id(device_tag: str, model: str) -> str:
+    """`<device-tag>.<model>`, each byte of the model outside [a-z0-9-] as _hh: one to one, and safe in a URL.
+
+    A device tag holds no full stop, so the first one ends it; '_' itself is escaped, so no two models collide.
+    """
+    safe = (chr(byte) if chr(byte) in "abcdefghijklmnopqrstuvwxyz0123456789-" else f"_{byte:02x}"
+            for byte in full_name(model).encode("utf-8"))
+    return f"{device_tag}.{''.join(safe)}"

@@ -1,0 +1,1 @@
+"""Judge: say whether what was measured can be believed, and why."""

@@ -1,0 +1,1 @@
+"""Measure: drive a server through the suites and write down what happened."""

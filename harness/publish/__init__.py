@@ -1,0 +1,1 @@
+"""Publish: turn runs that were judged into pages and pull requests."""
