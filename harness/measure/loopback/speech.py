@@ -1,0 +1,102 @@
+"""Speech: which tokens a prompt has, and which ones the model answers with."""
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Iterator, NamedTuple
+
+# The stub's tokenizer: each run of word characters is one token, each other visible character is one.
+TOKEN = re.compile(r"\w+|[^\w\s]")
+SPOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")   # the same for an answer, where no blank may get lost
+BOS = "<s>"
+TOKENS_PER_TURN = 4                        # of the template between two messages
+THOUGHTS = ("hmm", " let", " me", " see", " how", " many", " there", " are", " and", " say", " them", " one")
+MANY_BYTES = (" \u00e9t\u00e9", " \u6f22\u5b57", " \U0001f642", " na\u00efve")   # for utf8_split
+BREAKS = (" one\u2028two", " three\u0085four")                                  # for huge_line
+
+
+class Token(NamedTuple):
+    """One token of an answer. All kinds count.
+
+    answer, thought: shown. tag: opens the thinking, not shown. held: not shown yet, it may begin a stop string.
+    end: the last one; shows what had been held back and was no stop string after all.
+    """
+
+    kind: str
+    text: str = ""
+
+
+def tokens_of(text: str) -> list[str]:
+    return TOKEN.findall(text)
+
+
+def framed_prompt(model, messages: list[dict]) -> list[str]:
+    """What a template makes of messages: head, texts with a turn between any two, tail."""
+    head = [BOS, *(f"<head {n}>" for n in range(1, model.head_tokens))]
+    body: list[str] = []
+    for number, message in enumerate(messages):
+        turn = [f"<{message.get('role', 'user')} {n}>" for n in range(TOKENS_PER_TURN)] if number else []
+        body += turn + tokens_of(message.get("content") or "")
+    return head + body + [f"<tail {n}>" for n in range(model.tail_tokens)]
+
+
+def bare_prompt(messages: list[dict]) -> list[str]:
+    """What is left without any template: the texts themselves."""
+    return [BOS, *(token for message in messages for token in tokens_of(message.get("content") or ""))]
+
+
+def framed_text(model, messages: list[dict]) -> str:
+    """framed_prompt as words, one for each token but the BOS, so that counting the text gives the same number."""
+    words = [f"head{n}" for n in range(1, model.head_tokens)]
+    for number, message in enumerate(messages):
+        words += [f"turn{n}" for n in range(TOKENS_PER_TURN)] if number else []
+        words.append(message.get("content") or "")
+    return " ".join(words + [f"tail{n}" for n in range(model.tail_tokens)])
+
+
+def bare_text(messages: list[dict]) -> str:
+    return " ".join(message.get("content") or "" for message in messages)
+
+
+def answer(model, thinking: bool, words: tuple = ()) -> Iterator[Token]:
+    """The whole answer. Words, when given, are said in turn in place of numbers."""
+    blank = " "
+    if thinking:
+        yield Token("tag")
+        for n in range(model.thinking_tokens - 2):
+            yield Token("thought", THOUGHTS[n] if n < len(THOUGHTS) else f" so{n}")
+        yield Token("thought", " ")        # the blank before the closing tag gets out, the one behind it does not
+        blank = ""
+    if model.answer_text is not None:
+        yield from (Token("answer", part) for part in SPOKEN.findall(model.answer_text))
+    else:
+        for n in itertools.count() if not model.answer_tokens else range(model.answer_tokens):
+            said = words[n % len(words)] if words else f" {n + 1}"
+            yield Token("answer", said if n else blank + said[1:])
+    yield Token("end")
+
+
+def until_stop(tokens: Iterator[Token], stops: list[str]) -> Iterator[Token]:
+    """The answer up to a stop string, whose tokens count but are never shown."""
+    waiting = ""
+    for token in tokens:
+        if token.kind != "answer":
+            yield Token(token.kind, waiting if token.kind == "end" else token.text)
+            continue
+        waiting += token.text
+        found = min((place for place in map(waiting.find, stops) if place >= 0), default=None)
+        if found is not None:
+            yield Token("end", waiting[:found])
+            return
+        if any(waiting.endswith(stop[:size]) for stop in stops for size in range(1, len(stop))):
+            yield Token("held")
+        else:
+            yield Token("answer", waiting)
+            waiting = ""
+
+
+def common_prefix(one: list[str], other: list[str]) -> int:
+    for place, (mine, yours) in enumerate(zip(one, other)):
+        if mine != yours:
+            return place
+    return min(len(one), len(other))

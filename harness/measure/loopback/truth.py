@@ -1,0 +1,69 @@
+"""The truth log: what each request was meant to see, and when its bytes really left. Times are in nanoseconds."""
+from __future__ import annotations
+
+import array
+import collections
+import dataclasses
+import threading
+
+MAX_ENTRIES = 20_000
+MAX_STAMPS = 2_000_000                    # over all entries, 16 bytes each; the oldest entries go first
+
+
+@dataclasses.dataclass
+class Entry:
+    """One request. Offsets count from received_ns, which is on the system-wide clock of perf_counter_ns."""
+
+    n: int                                # number of the request, from 0, in order of arrival
+    method: str
+    path: str
+    model: str | None
+    nonce: str | None                     # first 18 characters of the first message or prompt, if all are digits
+    received_ns: int                      # head and body had been read
+    status: int | None = None
+    fault: str | None = None              # names joined by +
+    load_ns: int = 0
+    queue_ns: int = 0                     # waiting for a slot; stands in no counter of the protocol
+    slot: int | None = None
+    prompt_tokens: int | None = None      # as told; cached ones included
+    cached_tokens: int | None = None
+    prompt_eval_ns: int | None = None
+    eval_tokens: int | None = None
+    eval_ns: int | None = None
+    done_reason: str | None = None
+    ending: str | None = None             # whole, cut, reset, not http, client gone; None: still going on
+    planned_ns: array.array = dataclasses.field(default_factory=lambda: array.array("q"))
+    sent_ns: array.array = dataclasses.field(default_factory=lambda: array.array("q"))
+
+    def as_json(self) -> dict:
+        return {key: list(value) if isinstance(value, array.array) else value for key, value in vars(self).items()}
+
+
+class Log:
+    """The newest entries, bounded in number and in stamps."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.entries: collections.deque = collections.deque()
+        self.count = 0
+
+    def open(self, **fields) -> Entry:
+        """A new entry; its number tells its place in the order of arrival."""
+        with self.lock:
+            entry = Entry(n=self.count, **fields)
+            self.count += 1
+            self.entries.append(entry)
+            self._trim()
+            return entry
+
+    def since(self, number: int) -> list[dict]:
+        with self.lock:
+            return [entry.as_json() for entry in self.entries if entry.n >= number]
+
+    def _trim(self) -> None:
+        # Counting all stamps for each request would be quadratic; every 64th is often enough to stay bounded.
+        if self.count % 64:
+            return
+        stamps = sum(2 * len(entry.sent_ns) for entry in self.entries)
+        while len(self.entries) > MAX_ENTRIES or stamps > MAX_STAMPS:
+            stamps -= 2 * len(self.entries.popleft().sent_ns)
