@@ -3,9 +3,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -48,3 +52,127 @@ def stub(script: dict | None = None):
         finally:
             process.stdin.close()
             process.wait(timeout=10)
+
+
+# ----- records
+
+PLAINEST = {"text": "", "bool": False, "count": 0, "number": 0, "object": {}, "counts": {}, "sha256": "0" * 64,
+            "nonce": "0" * 18, "utc": "2026-01-02T03:04:05Z", "run_id": "00000000-0000-0000-0000-000000000000"}
+
+
+def record(kind: str, **changes: object) -> dict:
+    """A record that the schema takes: each field the plainest value of its kind, but for the changes."""
+    from base import schema
+    found = {field.name: _plainest(field) for field in schema.RECORDS[kind] if not field.absent}
+    if kind in ("meta", "call", "skipped", "footer"):
+        found["type"] = kind
+    if kind == "meta":
+        found["schema"] = schema.LEDGER_VERSION
+    return {**found, **changes}
+
+
+def _plainest(field: object) -> object:
+    from base import schema
+    head, _, rest = field.kind.partition(":")
+    if field.null:
+        return None
+    if head == "list":
+        return []
+    if head == "choice":
+        return next(iter(schema.CHOICES[rest]))
+    return record(head) if head in schema.RECORDS else PLAINEST[head]
+
+
+# ----- a server that says exactly what a test tells it to
+
+class Listener:
+    """A listener on loopback; each connection is answered by `answer(connection, request)` in a thread of its own."""
+
+    def __init__(self, answer):
+        self.answer, self.requests, self.over = answer, [], threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            if self.over.is_set():
+                connection.close()
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._threads.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
+            self._threads[-1].start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            request = _whole_request(connection)
+            self.requests.append(request)
+            self.answer(connection, request)
+
+    def close(self) -> None:
+        """Answers that wait for `over` end; a connection of our own wakes the thread that accepts."""
+        self.over.set()
+        socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+        self._threads[0].join(5)
+        self._socket.close()
+        for thread in self._threads[1:]:
+            thread.join(5)
+
+
+@contextlib.contextmanager
+def listener(answer):
+    """A Listener that ends with the block. `answer` may be the bytes that every request gets."""
+    if isinstance(answer, bytes):
+        said = answer
+        answer = lambda connection, request: connection.sendall(said)      # noqa: E731
+    here = Listener(answer)
+    try:
+        yield here
+    finally:
+        here.close()
+
+
+def _whole_request(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        if not piece:
+            return data
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    sizes = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    missing = int(sizes[0]) - len(body) if sizes else 0
+    while missing > 0:
+        piece = connection.recv(missing)
+        data, missing = data + piece, missing - len(piece) if piece else 0
+    return data
+
+
+def head(status: int = 200, kind: str = "application/x-ndjson", framing: str = "Transfer-Encoding: chunked") -> bytes:
+    """A status line and headers."""
+    return f"HTTP/1.1 {status} Said\r\nContent-Type: {kind}\r\n{framing}\r\n\r\n".encode("ascii")
+
+
+def chunk(data: bytes) -> bytes:
+    """One HTTP chunk; of nothing it is the last one."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def whole(body: bytes, status: int = 200, kind: str = "application/json") -> bytes:
+    """A whole answer that tells its length."""
+    return head(status, kind, f"Content-Length: {len(body)}") + body
+
+
+def reset(connection: socket.socket) -> None:
+    """Close so that the other side sees a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
+    connection.close()
+
+
+def closed_port() -> int:
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]

@@ -24,8 +24,7 @@ def guarded(main: Callable[[], int]) -> int:
         note("stopped")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left; Python would complain once more while closing stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _mute(sys.stdout)       # whoever read our output has left
         return INTERRUPTED
     except Exception:   # the one place that catches all: exit code 1 would read as a finding
         traceback.print_exc()
@@ -67,12 +66,22 @@ def ask(question: str, default: str) -> str:
 def _write(stream, text: str) -> None:
     """Text that the terminal cannot show is escaped, not raised: a Windows console may know 256 characters."""
     encoding = getattr(stream, "encoding", None) or "ascii"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except OSError:
+        if stream is not sys.stderr:
+            raise
+        _mute(stream)   # nobody listens any more; the run goes on, and the exit code still tells
+
+
+def _mute(stream) -> None:
+    """What is still in the stream's buffer goes nowhere; else Python would complain once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def format_table(titles: list, rows: list) -> str:
-    """Columns as wide as their widest cell; numbers (every cell but the first is one) to the right."""
+    """Columns as wide as their widest cell, the first two to the left, the others to the right; None is shown as -."""
     cells = [titles] + [["-" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [max(len(row[n]) for row in cells) for n in range(len(titles))]
     lines = []
@@ -94,7 +103,7 @@ def format_duration(seconds: float) -> str:
 def format_bytes(size_bytes: float) -> str:
     """Decimal units, as model libraries show them."""
     for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000:
+        if round(size_bytes, 1) < 1000:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1000
     return f"{size_bytes:.1f} TB"

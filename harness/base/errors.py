@@ -14,4 +14,6 @@ class UserError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f"; {self.now}" if self.now else ""
-        return f"{place}{self.what}{advice}".replace("\n", " ")
+        # A server's or a stranger's words may hold line ends and escape sequences, which a terminal would obey.
+        return "".join(c if c.isprintable() else " " if c.isspace() else c.encode("unicode_escape").decode("ascii")
+                       for c in f"{place}{self.what}{advice}")

@@ -28,7 +28,7 @@ def mendable(path: os.PathLike) -> Iterator[None]:
 def explained(problem: OSError, path: os.PathLike) -> UserError:
     advice = {
         errno.ENOSPC: "free some space, then go on with --resume",
-        errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC: "free some of your quota, then go on with --resume",
+        getattr(errno, "EDQUOT", -1): "free some of your quota, then go on with --resume",
         errno.EACCES: "make the folder writable or choose another with --out",
         errno.EPERM: "make the folder writable or choose another with --out",
         errno.EROFS: "choose a writable folder with --out",

@@ -14,6 +14,7 @@ WINDOWS_DEVICES = frozenset(["con", "prn", "aux", "nul"] + [f"{port}{n}" for por
 PLACEHOLDER_WORDS = frozenset(
     "unknown none null n a na test tests testing my the device machine computer pc laptop desktop server host local "
     "localhost default example todo tbd foo bar mac apple intel amd nvidia arm qualcomm samsung google raspberry "
+    "dell lenovo hp asus acer msi microsoft ibm huawei xiaomi oneplus motorola sony framework phone tablet vm cloud "
     "windows linux macos android termux gpu cpu".split())
 
 DEFAULT_REGISTRY, DEFAULT_NAMESPACE, DEFAULT_TAG = "registry.ollama.ai", "library", "latest"
@@ -36,7 +37,7 @@ def device_tag_problem(tag: str) -> str | None:
         return "a device tag is 3 to 48 of a-z, 0-9 and inner hyphens, such as mac-m1-8gb or rtx-4090-pc"
     if tag in WINDOWS_DEVICES:
         return "this name is a device on Windows and cannot be a folder there"
-    if all(word in PLACEHOLDER_WORDS for word in tag.split("-")):
+    if all(word in PLACEHOLDER_WORDS for word in tag.split("-") if word):
         return "this names no particular machine: say <chip-or-platform>-<key-spec>, such as ryzen-7950x-cpu"
     return None
 

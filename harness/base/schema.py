@@ -239,10 +239,11 @@ RECORDS: dict = {
         ("template_sha256", "sha256?", "of the chat template; null: the model's file holds its own"),
     ),
     "left_out": _fields(("name", "text", "model"), ("reason", "text", "why")),
-    "plan": _fields(("phase", "text", "suite"), ("model", "text?", "null: several at once"), ("planned_calls", "count", "")),
+    "plan": _fields(("phase", "text", "suite"), ("model", "text?", "null: several at once"), ("planned_calls", "count", "of the phase")),
     "suite": _fields(
-        ("phase", "text", ""), ("suite_id", "text", ""), ("version", "text", ""), ("file", "text", ""),
-        ("sha256", "sha256", "of the file's bytes")),
+        ("phase", "text", "which one it is for"), ("suite_id", "text", "its own name"),
+        ("version", "text", "a changed text is a new one"), ("file", "text", "in harness/suites, or prompts.py"),
+        ("sha256", "sha256", "of the file's bytes; of the three prompts' hashes for prompts.py")),
 }
 
 
@@ -279,10 +280,11 @@ def loads(data: bytes) -> object:
 
 
 def _object(pairs: list) -> dict:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} twice in one object")
+    found: dict = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key {key[:24]!r} twice in one object")
+        found[key] = value
     return found
 
 
@@ -317,13 +319,13 @@ def _depth(value: object) -> int:
 _PATTERNS = {
     "sha256": re.compile(r"[0-9a-f]{64}\Z"),
     "nonce": re.compile(r"[0-9]{18}\Z"),
-    "utc": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z"),
+    "utc": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z"),
 }
 _TESTS = {
     "text": lambda value: isinstance(value, str),
     "bool": lambda value: isinstance(value, bool),
     "count": lambda value: is_count(value),
-    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER,
     "object": lambda value: isinstance(value, dict),
     "counts": lambda value: isinstance(value, dict) and all(is_count(n) for n in value.values()),
     "run_id": lambda value: isinstance(value, str) and (
@@ -332,8 +334,8 @@ _TESTS = {
 
 
 def is_count(value: object) -> bool:
-    """A whole number of at least 0; True and False are none."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """A whole number of at least 0 that `loads` takes back; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INTEGER
 
 
 def problems(record: object, kind: str, where: str = "") -> list:

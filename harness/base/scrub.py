@@ -7,19 +7,21 @@ MAX_CHARACTERS = 500
 _RULES = (
     (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"')]+", re.IGNORECASE), "<url>"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<e-mail>"),
-    (re.compile(r"\b[A-Za-z]:\\[^\s\"']*|\\\\[^\s\"']+"), "<path>"),
+    (re.compile(r"(?:\b[A-Za-z]:\\|\\\\)(?:[^\\\"'<>|:*?]*\\)*[^\s\"'\\]*"), "<path>"),
     (re.compile(r"(?<![\w.<])~?/(?!api/|v1/)(?:[\w.@+ -]*[\w.@+-]/)*[\w.@+-]+"), "<path>"),
     (re.compile(r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", re.IGNORECASE), "<address>"),
     (re.compile(r"\b(?!127\.)\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"), "<address>"),
-    (re.compile(r"\[?\b[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}\b\]?(?::\d+)?", re.IGNORECASE), "<address>"),
-    (re.compile(r"\b[\w-]+\.(?:local|lan|home|internal|localdomain)\b", re.IGNORECASE), "<host>"),
-    (re.compile(r"\b(?:Bearer\s+\S+|(?:sk|ghp|gho|hf|xox[bap])[-_][A-Za-z0-9_-]{8,})"), "<secret>"),
+    (re.compile(r"\[?\b[0-9a-f]{1,4}(?:(?::[0-9a-f]{0,4}){3,7}|(?::[0-9a-f]{1,4})*::[0-9a-f]{1,4})\b(?:%\w+)?\]?(?::\d+)?",
+                re.IGNORECASE), "<address>"),
+    (re.compile(r"(?<![\w-])(?:[\w-]+\.)+(?:local|lan|home|internal|localdomain)\b", re.IGNORECASE), "<host>"),
+    (re.compile(r"\b(?:(?i:bearer)\s+\S+|(?:sk|ghp|gho|github_pat|hf|xox[bap])[-_][A-Za-z0-9_-]{8,})"), "<secret>"),
 )
 
 
 def scrub(text: str) -> str:
     """One line, at most MAX_CHARACTERS, with everything replaced that could tell whose machine this is."""
-    text = " ".join(text[: 8 * MAX_CHARACTERS].split())
+    shown = "".join(character if character.isprintable() else " " for character in text[: 8 * MAX_CHARACTERS])
+    text = " ".join(shown.split())
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     return text[:MAX_CHARACTERS]

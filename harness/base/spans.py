@@ -7,7 +7,7 @@ from typing import Iterable
 def most_at_once(spans: Iterable[tuple]) -> int:
     """The largest number of (start, end) spans that share a moment. Spans that only touch do not."""
     # At one moment ends come before starts: -1 sorts before +1.
-    edges = sorted([(start, 1) for start, end in spans if end > start] + [(end, -1) for start, end in spans if end > start])
+    edges = sorted(edge for start, end in spans if end > start for edge in ((start, 1), (end, -1)))
     most = now = 0
     for _, step in edges:
         now += step

@@ -1,0 +1,52 @@
+"""The headline: one row for each model and phase, computed from the records in one pass."""
+from __future__ import annotations
+
+from typing import Iterable
+
+from derive import figures
+
+TITLES = ["model", "phase", "calls", "failed", "skipped", "TTFT ms", "prefill tok/s", "decode tok/s"]
+
+
+def rows(records: Iterable[dict]) -> list:
+    """Rows of TITLES in the order in which model and phase first appear; medians, each with its n, or None.
+
+    Prompts of all lengths of a phase share a row here, so this tells at a glance and proves nothing.
+    """
+    found: dict = {}
+    heads: dict = {}
+    for record in records:
+        if record["type"] == "call" and record["finding"]:
+            heads[record["model"]] = record["finding"].get("head_tokens", heads.get(record["model"]))
+        if record["type"] == "skipped" or (record["type"] == "call" and record["role"] == "measured"):
+            key = record["model"], record["phase"]
+            _add(found.setdefault(key, _empty()), record, heads.get(record["model"]))
+    return [[model, phase, row["calls"], row["failed"], row["skipped"], *(_median(row[name]) for name in
+             ("ttft", "prefill", "decode"))] for (model, phase), row in found.items()]
+
+
+def _empty() -> dict:
+    return {"calls": 0, "failed": 0, "skipped": 0, "ttft": [], "prefill": [], "decode": []}
+
+
+def _add(row: dict, record: dict, head_tokens: int | None) -> None:
+    if record["type"] == "skipped":
+        row["skipped"] += 1
+        return
+    row["calls"] += 1
+    if not figures.counts(record):
+        row["failed"] += 1
+        return
+    # The prefill rate of an appended turn needs the turn before it; the summary computes that, this table does not.
+    head = None if record["phase"] == "context-append" else head_tokens
+    for name, value in (("ttft", figures.ttft_ms(record)), ("decode", figures.decode_tok_s(record)),
+                        ("prefill", figures.prefill_tok_s(record, head))):
+        if value is not None:
+            row[name].append(value)
+
+
+def _median(values: list) -> str | None:
+    if not values:
+        return None
+    middle = figures.quartiles(values)[1]
+    return f"{middle:.1f} (n={len(values)})"

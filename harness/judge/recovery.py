@@ -1,0 +1,189 @@
+"""Recovery: does what was planted in a rehearsal come out of its records again?
+
+Counts must be equal. Times are compared with what the stub really did, since a busy machine delays the stub as well;
+the tolerances are for the scheduler of such a machine, not for the arithmetic.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from base.spans import busy
+from derive import figures
+
+TTFT_MS = 5.0           # median lateness of the first text
+GAP_SHARE = 0.10        # of the decode rate by the client's clock
+COUNTER_SHARE = 0.005   # of rates from the server's own counters, which are exact but for rounding
+LOAD_MS = 60.0
+FILL_SHARE = 0.03
+PARALLEL_SHARE = 0.25
+DRIFT_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison: what was planted, what was recovered, and whether they agree."""
+    name: str
+    planted: str
+    recovered: str
+    passed: bool
+
+
+def faults(found: list) -> list:
+    """Lines for (name, expected, observed) of each fault."""
+    return [Line(f"fault: {name}", _words(expected), _words(seen), expected == seen) for name, expected, seen in found]
+
+
+def whole_run(records: list, log: list, models: tuple, slots: int, complete: bool) -> list:
+    """Lines for a whole run of every phase against the stub."""
+    calls = [record for record in records if record["type"] == "call"]
+    truth = _matched(calls, log)
+    planned = sum(1 for record in records if record["type"] == "skipped" or record.get("role") == "measured")
+    lines = [_same("run complete, every planned call recorded", planned, records[-1]["planned"]),
+             _same("run complete, by its footer", True, complete),
+             _same("calls that failed", 0, sum(1 for call in calls if _measured(call) and not figures.counts(call))),
+             _same("planned calls that were skipped", 0, records[-1]["skipped"])]
+    for model in models:
+        mine = [call for call in calls if call["model"] == model["name"]]
+        lines += _model_lines(model, mine, slots)
+        for phase in dict.fromkeys(call["phase"] for call in mine if _measured(call)):
+            chosen = [call for call in mine if _measured(call) and call["phase"] == phase]
+            lines += _phase_lines(model, phase, chosen, truth, _finding(mine, "head_tokens"))
+    return lines + _wave_lines(calls, truth, slots)
+
+
+def _measured(call: dict) -> bool:
+    return call["role"] == "measured"
+
+
+def _matched(calls: list, log: list) -> dict:
+    """seq: the stub's row of that call. The turns of a conversation share a nonce and come in order."""
+    rows: dict = {}
+    for row in log:
+        rows.setdefault(row["nonce"], []).append(row)
+    return {call["seq"]: rows[call["nonce"]].pop(0) for call in calls if call["nonce"] and rows.get(call["nonce"])}
+
+
+def _finding(calls: list, name: str) -> object:
+    return next((call["finding"][name] for call in calls if call["finding"] and name in call["finding"]), None)
+
+
+def _model_lines(model: dict, calls: list, slots: int) -> list:
+    name = model["name"]
+    loads = [call["done_ns"] / 1e6 for call in calls if call["item"] == "LOAD" and call["done_ns"]]
+    points = _finding(calls, "context-edge_tokens_at")
+    return [
+        _same(f"{name}: template tokens before the nonce", model["head_tokens"], _finding(calls, "head_tokens")),
+        _same(f"{name}: slots", slots, _finding(calls, "slots_seen")),
+        _same(f"{name}: thinks by default", bool(model.get("thinking_tokens")), _finding(calls, "thinks_by_default")),
+        _same(f"{name}: over-long prompt", "refused", _finding(calls, "too_long")),
+        _same(f"{name}: decode time of a one-token answer, ns", 1000, _finding(calls, "one_token_eval_ns")),
+        _same(f"{name}: material was counted", True, bool(points)),
+        _near(f"{name}: cold load, ms", model["load_ms"], loads[0] if loads else None, LOAD_MS),
+    ]
+
+
+def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens: int | None) -> list:
+    name = f"{model['name']} {phase}"
+    rows = [truth.get(call["seq"]) for call in calls]
+    if not calls or None in rows:
+        return [Line(f"{name}: calls known to the stub", str(len(calls)), str(len(calls) - rows.count(None)), False)]
+    late = [figures.ttft_ms(call) - row["sent_ns"][0] / 1e6 for call, row in zip(calls, rows)
+            if figures.ttft_ms(call) is not None]
+    lines = [
+        _same(f"{name}: prompt tokens", sum(row["prompt_tokens"] for row in rows),
+              sum(call["prompt_tokens"] or 0 for call in calls)),
+        _same(f"{name}: answer tokens", sum(row["eval_tokens"] for row in rows),
+              sum(call["eval_tokens"] or 0 for call in calls)),
+        Line(f"{name}: TTFT, ms at the median", f"{_median([row['sent_ns'][0] / 1e6 for row in rows]):.2f}",
+             f"{_median([row['sent_ns'][0] / 1e6 for row in rows]) + _median(late):.2f}",
+             bool(late) and -0.05 <= _median(late) <= TTFT_MS),
+        _ratio(f"{name}: decode by the server's counters, tok/s", _rates(rows, "eval_tokens", "eval_ns"),
+               [figures.decode_tok_s(call) for call in calls], COUNTER_SHARE),
+        _ratio(f"{name}: decode by the client's clock, tok/s", [_sent_rate(row) for row in rows],
+               [figures.client_decode_tok_s(call) for call in calls], GAP_SHARE),
+    ]
+    if phase == "context-edge":
+        fills = [call["prompt_tokens"] / (call["options"]["num_ctx"] - call["options"]["num_predict"]) for call in calls]
+        lines += [_near(f"{name}: fill", call["fill"], fill, FILL_SHARE) for call, fill in zip(calls, fills)]
+    if phase != "context-append":
+        lines.append(_ratio(f"{name}: prefill, tok/s", [model["prefill_tok_s"]],
+                            [figures.prefill_tok_s(call, head_tokens) for call in calls], 0.02))
+    else:
+        reused = [row["cached_tokens"] for row in rows[1:]]
+        lines.append(_same(f"{name}: turns that reuse the prefix", len(rows) - 1, sum(
+            1 for call, cached in zip(calls[1:], reused) if cached > call["prompt_tokens"] // 4)))
+    if model.get("drift") and phase == "frozen-prompts":
+        lines.append(_drift_line(name, calls, rows))
+    return lines
+
+
+def _drift_line(name: str, calls: list, rows: list) -> Line:
+    """Decode of the last pass over the first; planted as the stub's own gaps grew."""
+    def share(values: list) -> float:
+        first = [value for call, value in zip(calls, values) if call["pass"] == "first"]
+        last = [value for call, value in zip(calls, values) if call["pass"] == "last"]
+        return _median(last) / _median(first)
+    planted, seen = share([_sent_rate(row) for row in rows]), share([figures.client_decode_tok_s(call) for call in calls])
+    return _near(f"{name}: drift of decode, last over first", planted, seen, DRIFT_SHARE)
+
+
+def _wave_lines(calls: list, truth: dict, slots: int) -> list:
+    """Effective parallelism of full waves, against the stub's own decode spans."""
+    waves: dict = {}
+    for call in calls:
+        if _measured(call) and call["wave"] is not None:
+            model = None if call["phase"] == "parallel-mixed" else call["model"]
+            waves.setdefault((call["phase"], call["level"], model, call["wave"]), []).append(call)
+    lines = []
+    for phase, level in dict.fromkeys(key[:2] for key in waves):
+        full = [wave for key, wave in waves.items() if key[:2] == (phase, level) and len(wave) == level]
+        ours = [figures.effective_parallelism(wave) for wave in full]
+        theirs = [_true_parallelism([truth[call["seq"]] for call in wave]) for wave in full]
+        planted, seen = _median(theirs), _median(ours)
+        lines.append(Line(f"{phase} at {level}: calls decoding at once", f"{planted:.2f}", f"{seen:.2f}",
+                          abs(seen - planted) <= PARALLEL_SHARE * planted))
+    return lines
+
+
+def _true_parallelism(rows: list) -> float:
+    spans = [(row["received_ns"] + row["sent_ns"][0], row["received_ns"] + row["sent_ns"][-2]) for row in rows
+             if len(row["sent_ns"]) > 2]
+    return sum(end - start for start, end in spans) / max(1, busy(spans))
+
+
+def _rates(rows: list, tokens: str, duration: str) -> list:
+    return [(row[tokens] - 1) * 1e9 / row[duration] for row in rows if row[tokens] >= figures.MIN_DECODE_TOKENS]
+
+
+def _sent_rate(row: dict) -> float | None:
+    """Tokens after the first over first to last text, as the stub really sent them."""
+    texts = row["sent_ns"][:-1]
+    if row["eval_tokens"] < figures.MIN_DECODE_TOKENS or len(texts) < 2:
+        return None
+    return (len(texts) - 1) * 1e9 / (texts[-1] - texts[0])
+
+
+def _median(values: list) -> float:
+    known = [value for value in values if value is not None]
+    return figures.quartiles(known)[1] if known else float("nan")
+
+
+def _same(name: str, planted: object, recovered: object) -> Line:
+    return Line(name, str(planted), str(recovered), planted == recovered)
+
+
+def _near(name: str, planted: float, recovered: float | None, within: float) -> Line:
+    passed = recovered is not None and abs(recovered - planted) <= within
+    return Line(name, f"{planted:.3g}", "none" if recovered is None else f"{recovered:.3g}", passed)
+
+
+def _ratio(name: str, planted: list, recovered: list, within: float) -> Line:
+    """Medians that agree within a share; none planted and none recovered agree as well."""
+    before, after = _median(planted), _median(recovered)
+    if before != before and after != after:
+        return Line(name, "none", "none", True)
+    return Line(name, f"{before:.1f}", f"{after:.1f}", abs(after - before) <= within * before)
+
+
+def _words(values: dict) -> str:
+    return ", ".join(f"{name} {value}" if name != "outcome" else str(value) for name, value in values.items())

@@ -1,0 +1,114 @@
+"""The canonical knobs: one table of what every call is sent, why, and what a person may change."""
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import dataclass
+
+from base.errors import UserError
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One canonical value. `kind` option goes into the request's options, knob beside them, plan into the plan."""
+    name: str
+    value: object
+    kind: str
+    reason: str
+
+
+KNOBS = (
+    Knob("temperature", 0, "option", "the same text each time, so that speed and answers can be repeated"),
+    Knob("seed", 42, "option", "has no effect at temperature 0; fixed for who raises it"),
+    Knob("top_k", 40, "option", "the server's own value, stated because model files may change it"),
+    Knob("top_p", 0.9, "option", "the server's own value, stated because model files may change it"),
+    Knob("min_p", 0, "option", "the server's own value, stated because model files may change it"),
+    Knob("repeat_penalty", 1.0, "option", "off: older servers default to 1.1, which changes text and speed"),
+    Knob("num_batch", 512, "option", "the automatic value follows num_ctx, and prefill speed would follow it"),
+    Knob("num_ctx", 4096, "plan", "fits every prompt and answer of the short phases"),
+    Knob("context_num_ctx", 8192, "plan", "the context phases: long enough to show decay, short enough for a phone"),
+    Knob("num_predict", None, "plan", "each item's own, up to 768; never 0 or negative, which some servers take as no limit"),
+    Knob("repeats", 3, "plan", "of the frozen prompts in each pass; the suites are asked once"),
+    Knob("levels", None, "plan", "concurrency 1, 2, 4 and 8, as the suites say"),
+    Knob("keep_alive", "30m", "knob", "no unloading between calls, however slow they are"),
+    Knob("think", False, "knob", "thinking spends the limit before the answer begins"),
+    Knob("stream", True, "knob", "without a stream there is no time to first token"),
+    Knob("truncate", False, "knob", "an over-long prompt is refused, not cut in silence"),
+    Knob("shift", False, "knob", "a full context ends the answer, it does not forget the prompt"),
+)
+# Options of Ollama that may be set by hand though they are left to the server otherwise, with their types.
+OTHER_OPTIONS = {
+    "num_gpu": int, "num_thread": int, "main_gpu": int, "use_mmap": bool, "num_keep": int, "typical_p": float,
+    "repeat_last_n": int, "presence_penalty": float, "frequency_penalty": float, "draft_num_predict": int,
+}
+FRACTIONS = ("temperature", "min_p")    # canonically 0, and yet no whole numbers; Ollama cuts a fraction off the others
+FIXED = ("stream",)     # what the measurement itself stands on
+GO_DURATION = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+\Z")
+
+
+def canonical(kind: str) -> dict:
+    return {knob.name: knob.value for knob in KNOBS if knob.kind == kind}
+
+
+def parse_override(text: str) -> tuple:
+    """(name, value) of one `--option name=value`; raises UserError for a name or value that would do nothing.
+
+    Ollama ignores unknown options without a word, so a misspelt one would be a silent no-op.
+    """
+    name, mark, raw = text.partition("=")
+    kinds = {knob.name: type(knob.value) for knob in KNOBS if knob.kind != "plan"}
+    kinds.update(OTHER_OPTIONS, **dict.fromkeys(FRACTIONS, float))
+    if not mark or name not in kinds or name in FIXED:
+        near = difflib.get_close_matches(name, [known for known in kinds if known not in FIXED], 1)
+        advice = f"did you mean {near[0]}=...?" if near else "write name=value, such as num_thread=8"
+        if name in canonical("plan"):
+            advice = "context, limits, repeats and levels have flags of their own; see --help"
+        raise UserError(f"{text!r} is no option that can be set", "--option", advice)
+    return name, _value(name, raw, kinds[name])
+
+
+def _value(name: str, raw: str, kind: type) -> object:
+    lowered = raw.strip().lower()
+    if kind is bool:
+        if lowered in ("true", "false"):
+            return lowered == "true"
+    elif kind is str:       # keep_alive alone: a number is seconds, and as text the server would refuse it
+        if GO_DURATION.match(lowered):
+            return lowered
+        if re.fullmatch("-?[0-9]{1,9}", lowered):
+            return int(lowered)
+    else:
+        try:
+            number = float(raw)
+            if abs(number) < 2 ** 53 and (number.is_integer() or kind is float):
+                return int(number) if number.is_integer() else number
+        except ValueError:
+            pass
+    wanted = {bool: "true or false", str: "a time such as 30m", int: "a whole number", float: "a number"}[kind]
+    raise UserError(f"{name} takes {wanted}, not {raw!r}", "--option", f"write {name}=...")
+
+
+def split(overrides: dict) -> tuple:
+    """(options, knobs): the canonical values with the overrides in their places."""
+    options, knobs = canonical("option"), canonical("knob")
+    for name, value in overrides.items():
+        (knobs if name in knobs else options)[name] = value
+    return options, knobs
+
+
+def format_table(overrides: dict) -> str:
+    """The table as text, one knob a line; what was overridden is marked."""
+    rows = []
+    for knob in KNOBS:
+        shown = _shown(knob.name, overrides.get(knob.name, knob.value))
+        rows.append(f"  {knob.name:<16} {shown:<16} {'overridden; ' if knob.name in overrides else ''}{knob.reason}")
+    extra = [name for name in overrides if name not in {knob.name for knob in KNOBS}]
+    rows += [f"  {name:<16} {_shown(name, overrides[name]):<16} set by hand; left to the server otherwise" for name in extra]
+    return "\n".join(rows)
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return "each suite's own" if name == "levels" else "each item's own"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,107 @@
+"""Models: which of the server's models are measured, and why the others are not."""
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Callable
+
+from base import names
+from base.errors import UserError
+from measure.endpoint import Endpoint
+
+ROOM = 1.2      # a loaded model takes its file, its context and its buffers: about a fifth more than the file
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided about the models of a server: rows for the manifest, and names that are not there yet."""
+    models: list
+    left_out: list
+    missing: list
+
+
+def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) -> Choice:
+    """The models named in `wanted`, or every local chat model that fits in memory; smallest first either way.
+
+    Raises UserError for a wanted model that is not local or cannot chat: measuring something else instead would lie.
+    """
+    if wanted is not None:
+        for name in wanted:
+            _refuse_cloud_name(name)
+    listed = {names.model_key(str(row.get("name", ""))): row for row in endpoint.models()}
+    keys = list(listed) if wanted is None else list(dict.fromkeys(names.model_key(name) for name in wanted))
+    missing = [key for key in keys if key not in listed]
+    chosen, left_out, digests = [], [], {}
+    for key in sorted((key for key in keys if key in listed), key=lambda key: (_size(listed[key]), key)):
+        row = listed[key]
+        reason = _listed_reason(row, digests)
+        shown = (endpoint.show(row["name"]) or {}) if reason is None else {}
+        reason = reason or _shown_reason(row, shown, memory_bytes if wanted is None else None)
+        if reason is None:
+            digests[row.get("digest")] = row["name"]
+            chosen.append(described(row, shown))
+        elif wanted is None:
+            left_out.append({"name": str(row.get("name", "")), "reason": reason})
+        else:
+            raise UserError(reason, f"--models {row.get('name')}", "name a local chat model; --list shows them")
+    return Choice(chosen, left_out, missing)
+
+
+def _refuse_cloud_name(name: str) -> None:
+    if names.is_cloud_name(name):
+        raise UserError("a cloud model runs on another machine", f"--models {name}", "name a local one; --list shows them")
+
+
+def _size(row: dict) -> int:
+    return row["size"] if isinstance(row.get("size"), int) else 0
+
+
+def _listed_reason(row: dict, digests: dict) -> str | None:
+    """Why a model is not measured, as far as /api/tags tells, or None."""
+    name = str(row.get("name", ""))
+    if not name.isprintable() or not name:
+        return "its name cannot be printed"
+    if names.is_cloud_name(name) or row.get("remote_host") or row.get("remote_model"):
+        return "runs on another machine (cloud)"
+    if row.get("digest") in digests:
+        return f"the same model as {digests[row.get('digest')]}"
+    return None
+
+
+def _shown_reason(row: dict, shown: dict, memory_bytes: int | None) -> str | None:
+    """Why a model is not measured, as /api/show and this machine's memory tell, or None."""
+    if shown.get("remote_host") or shown.get("remote_model"):
+        return "runs on another machine (cloud)"
+    capabilities = _capabilities(row, shown)
+    if capabilities and "completion" not in capabilities:
+        return f"cannot chat ({', '.join(capabilities)})"
+    if memory_bytes is not None and _size(row) * ROOM > memory_bytes:
+        return f"too big: {_size(row) / 1e9:.1f} GB on disk, {memory_bytes / 1e9:.1f} GB of memory"
+    return None
+
+
+def _capabilities(row: dict, shown: dict) -> list:
+    """What a model can do; older servers tell it in /api/show alone."""
+    return [value for value in shown.get("capabilities") or row.get("capabilities") or [] if isinstance(value, str)]
+
+
+def described(row: dict, shown: dict) -> dict:
+    """The manifest's row of a model. /api/show also tells paths of the server's disk; none of those is taken."""
+    details = row.get("details") or shown.get("details") or {}
+    information = shown.get("model_info") or {}
+    trained = next((value for key, value in information.items() if key.endswith(".context_length")), None)
+    template = shown.get("template")
+    text = lambda value: value if isinstance(value, str) and value else None     # noqa: E731
+    return {
+        "name": row["name"], "digest": str(row.get("digest", "")).replace("sha256:", ""), "size_bytes": _size(row),
+        "format": text(details.get("format")), "family": text(details.get("family")),
+        "parameter_size": text(details.get("parameter_size")), "quantization": text(details.get("quantization_level")),
+        "context_length": trained if isinstance(trained, int) and trained > 0 else None,
+        "capabilities": _capabilities(row, shown),
+        "template_sha256": hashlib.sha256(template.encode("utf-8")).hexdigest() if text(template) else None,
+    }
+
+
+def pull(endpoint: Endpoint, missing: list, tell: Callable[[str, str, int, int], None]) -> None:
+    for name in missing:
+        endpoint.pull(name, lambda status, done, total, name=name: tell(name, status, done, total))

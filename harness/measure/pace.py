@@ -1,0 +1,37 @@
+"""Pace: how long the rest of a run will take, from how long its calls took so far."""
+from __future__ import annotations
+
+PROMPT_SHARE = 0.1      # prefill of a token costs about a tenth of its decoding; only the first guess depends on it
+
+
+class Pace:
+    """Each planned group has a weight; time per weight is learnt for each model, and from all where one is new."""
+
+    def __init__(self, weights: dict):
+        self._left = dict(weights)                  # (model, key) of a step: its weight
+        self._spent_ns: dict = {}                   # model: time of its calls
+        self._weighed: dict = {}                    # model: weight of its calls
+
+    def done(self, model: str, keys: list, elapsed_ns: int) -> None:
+        weight = sum(self._left.pop((model, key), 0.0) for key in keys)
+        self._spent_ns[model] = self._spent_ns.get(model, 0) + elapsed_ns
+        self._weighed[model] = self._weighed.get(model, 0.0) + weight
+
+    def drop(self, model: str, key: tuple) -> None:
+        self._left.pop((model, key), None)
+
+    def left_s(self) -> float | None:
+        """Seconds still to go; None before anything was learnt."""
+        if not any(self._weighed.values()):
+            return None
+        overall = sum(self._spent_ns.values()) / sum(self._weighed.values())
+        total_ns = 0.0
+        for (model, _), weight in self._left.items():
+            known = self._weighed.get(model)
+            total_ns += weight * (self._spent_ns[model] / known if known else overall)
+        return total_ns / 1e9
+
+
+def weight(prompt_tokens: int, num_predict: int) -> float:
+    """How much of a run one call is, in tokens of decoding."""
+    return num_predict + PROMPT_SHARE * prompt_tokens

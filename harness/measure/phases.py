@@ -1,0 +1,294 @@
+"""The phases: walk the plan, block by block, and see that each planned call gets exactly one record.
+
+Before a stage the right models are loaded with the right options and warmed; after a call that went wrong the server
+is given a pause and warmed again. What cannot be done is skipped with its reason. What must be told from the order
+of things, such as the reload at a phase's beginning, stands in records of its own.
+"""
+from __future__ import annotations
+
+from typing import Callable
+
+from base import names
+from base.errors import UserError
+from measure import suites
+from measure.calibration import Calibration, material_finding
+from measure.plan import Block, CONTEXT_PHASES, Settings, Stage, Step
+from measure.session import Ask, Session, new_nonce
+from measure.trial import UNSETTLED
+
+PAUSE_S = 2.0               # a server that was left in the middle finishes its prompt batch first
+SERVER_PATIENCE_S = 30.0    # a server under restart by its service manager is back within this
+LOAD_TRIES = 3
+RESERVE = 1.2               # the last pass may be slower than the first; that is what it is there to show
+FOR_THE_WHOLE_MODEL = ("model-missing", "too-big", "load-failed", "cloud-model")
+WARM_UP = "Name the days of the week in order, separated by commas."
+WARM_UP_TOKENS = 16
+OUT_OF_MEMORY = ("out of memory", "out of device memory", "out-of-memory", "cudamalloc failed", "hipmalloc failed",
+                 "failed to allocate", "allocation failed", "not enough memory", "insufficient memory",
+                 "requires more system memory", "outofdevicememory", "outofmemory")
+
+
+class ServerLost(Exception):
+    """The server no longer answers; what was measured is written."""
+
+
+class Unable(Exception):
+    """A block or stage cannot be measured; its remaining steps are skipped with `reason`."""
+
+    def __init__(self, reason: str, detail: str | None = None):
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
+class Deadline:
+    """The time limit of a session, with time kept free for the frozen prompts at the end of a block."""
+
+    def __init__(self, clock: Callable[[], int], limit_s: float | None):
+        self._clock, self._ends = clock, None if limit_s is None else clock() + int(limit_s * 1e9)
+
+    def now(self) -> int:
+        return self._clock()
+
+    def leaves(self, needed_ns: int) -> bool:
+        return self._ends is None or self._clock() + needed_ns <= self._ends
+
+
+class Runner:
+    """Works through the plan.
+
+    `recorded` maps the keys of steps that have a record to the record's type, `findings` models to what calibration
+    found, `trained` models to their trained context in tokens (or None). The first two grow as the run goes on.
+    """
+
+    def __init__(self, session: Session, settings: Settings, loaded_suites: dict, recorded: dict, findings: dict,
+                 trained: dict, deadline: Deadline):
+        self.session, self.settings, self.suites = session, settings, loaded_suites
+        self.recorded, self.findings, self.trained, self.deadline = recorded, findings, trained, deadline
+        self.ready: tuple | None = None         # (models, num_ctx) that are loaded and warm
+        self.fresh = True                       # a block begins: even its own models are to be loaded anew
+        self.unsettled = False                  # the last call went wrong, so nothing is known to be warm
+        self.conversing = False                 # the server holds the prefix of the conversation under way
+        self.load_ns = 0                        # what loading and warming took the last time
+        self.reserve_ns = 0                     # what the last pass of the present block will take
+
+    def run(self, planned: list) -> None:
+        """Raises Stopped or ServerLost with everything written up to there."""
+        for block in planned:
+            self._block(block)
+
+    def _block(self, block: Block) -> None:
+        left = [step for step in block.steps if step.key not in self.recorded]
+        if not left:
+            return
+        self.ready, self.fresh, self.reserve_ns = None, True, 0
+        try:
+            if block.is_together and len(block.models) < 2:
+                raise Unable("one-model", "install a second model, or name two with --models")
+            if not block.is_together:
+                self._calibrate(block)
+            for stage in block.stages:
+                self._stage(stage)
+        except Unable as problem:
+            self._skip(block.steps, problem.reason, problem.detail)
+
+    def _calibrate(self, block: Block) -> None:
+        """Once for each model; a resumed run uses what the earlier session found."""
+        if "slots_seen" in self._findings(block.models[0]) or not self.deadline.leaves(0):
+            return
+        self._prepare(block.stages[0])
+        self._ask_calibration(block.stages[0], Calibration.ask_all)
+
+    def _findings(self, model: str) -> dict:
+        return self.findings.setdefault(model, {})
+
+    def _ask_calibration(self, stage: Stage, question: Callable[[Calibration], None]) -> None:
+        """In the context that is loaded: another one would reload, and the next measured call would pay for it."""
+        model = stage.models[0]
+        calibration = Calibration(self.session, model, self.settings, stage.num_ctx, self._findings(model))
+        question(calibration)
+        if calibration.unsettled:
+            self._settle()
+
+    def _stage(self, stage: Stage) -> None:
+        if all(step.key in self.recorded for step in stage.steps):
+            return
+        began = self.deadline.now()
+        try:
+            self._groups(stage, 0 if stage.pass_ == "last" else self.reserve_ns)
+        except Unable as problem:
+            self._skip(stage.steps, problem.reason, problem.detail)
+            if problem.reason in FOR_THE_WHOLE_MODEL:
+                raise
+        if stage.pass_ == "first":
+            self.reserve_ns = int(RESERVE * (self.deadline.now() - began + self.load_ns))
+
+    def _groups(self, stage: Stage, reserve_ns: int) -> None:
+        """Make the stage's groups; time is up when the longest so far, and what is kept free, no longer fit.
+
+        The last pass is what time was kept free for: once begun it is made whole.
+        """
+        longest_ns, context, begun = 0, None, False
+        if stage.pass_ == "last":
+            self.ready = None       # the anchor's second half is warmed like the first
+        self.conversing = False
+        for group in stage.groups:
+            if not self._is_due(stage, group):
+                continue
+            if not (begun and stage.pass_ == "last") and not self.deadline.leaves(longest_ns + reserve_ns):
+                raise Unable("time-limit")
+            begun = True
+            context = self._material(stage) if context is None else context
+            self._prepare(stage)
+            started = self.deadline.now()
+            self._make(stage, group, context)
+            longest_ns = max(longest_ns, self.deadline.now() - started)
+
+    def _is_due(self, stage: Stage, group: tuple) -> bool:
+        """Whether the whole group is to be made; the rest of a broken wave or conversation is skipped here."""
+        missing = [step for step in group if step.key not in self.recorded]
+        if missing and len(missing) < len(group):
+            self._skip(missing, "wave-broken")
+            return False
+        begun = any(self.recorded.get(step.key) == "call" for step in stage.steps)
+        if missing and stage.is_conversation and begun and not self.conversing:
+            self._skip(missing, "conversation-broken")
+            return False
+        return bool(missing)
+
+    def _make(self, stage: Stage, group: tuple, context: dict) -> None:
+        records = self.session.make([self._ask(stage, step, context) for step in group])
+        self.recorded.update((step.key, "call") for step in group)
+        self.conversing = stage.is_conversation
+        if any(record["outcome"] in UNSETTLED for record in records):
+            self._settle()
+        if any(record["error"] and "remote_host" in record["error"] for record in records):
+            raise Unable("cloud-model", "an answer came from another machine")
+        if any(record["http_status"] == 404 for record in records):
+            raise Unable("model-missing", records[0]["error"])
+
+    def _ask(self, stage: Stage, step: Step, context: dict) -> Ask:
+        suite = self.suites[step.phase]
+        item = next(item for item in suite.items if item.id == step.item)
+        units = context.get(step.item)
+        limit = self.settings.limit(item.num_predict)
+        return Ask(step, "measured", tuple(suites.message_texts(suite, item, units)),
+                   self.settings.options_for(stage.num_ctx, limit), self.settings.knobs,
+                   context.get("nonce") or new_nonce(), units)
+
+    def _material(self, stage: Stage) -> dict:
+        """Units of material by item, from what calibration counted; and the one nonce of a conversation."""
+        if stage.phase not in CONTEXT_PHASES:
+            return {}
+        suite, findings = self.suites[stage.phase], self._findings(stage.models[0])
+        name = material_finding(stage.phase)
+        if len(findings.get(name, [])) < 2:
+            self._prepare(stage)
+            self._ask_calibration(stage, lambda calibration: calibration.material(suite))
+        try:
+            units = _units(suite, stage.num_ctx, findings.get(name, []))
+        except (UserError, ValueError) as problem:
+            raise Unable("calibration-failed", str(problem)) from problem
+        if not min(units.values()):
+            raise Unable("context-too-small", f"a prompt without any material leaves no room in {stage.num_ctx} tokens")
+        return {**units, "nonce": new_nonce()} if stage.is_conversation else units
+
+    def _prepare(self, stage: Stage) -> None:
+        """Load and warm the stage's models unless they are; whatever else is loaded goes first."""
+        if self.ready == (stage.models, stage.num_ctx) and not self.unsettled:
+            return
+        self._context_fits(stage)
+        began = self.deadline.now()
+        for attempt in range(1, LOAD_TRIES + 1):
+            try:
+                self._load(stage)
+                break
+            except Unable as problem:
+                if problem.reason != "load-failed" or attempt == LOAD_TRIES:
+                    raise
+                self._pause()
+        self.ready, self.unsettled = (stage.models, stage.num_ctx), False
+        self.load_ns = self.deadline.now() - began
+        if stage.phase == "parallel-mixed":
+            self._loaded_together(stage)
+
+    def _context_fits(self, stage: Stage) -> None:
+        for model in stage.models:
+            trained = self.trained.get(model)
+            if stage.phase in CONTEXT_PHASES and trained is not None and trained < stage.num_ctx:
+                raise Unable("context-too-small", f"trained for {trained} tokens, the phase needs {stage.num_ctx}; "
+                                                  "a smaller --num-ctx makes it run")
+
+    def _load(self, stage: Stage) -> None:
+        self._unload_others(() if self.fresh else stage.models)
+        self.fresh = False
+        for model in stage.models:
+            step = Step(stage.phase, model, "LOAD", stage.pass_)
+            self._check(self.session.make([self._harness_ask(stage, step, ())])[0], ("empty", "ok", "length"))
+            step = Step(stage.phase, model, "WARM-UP", stage.pass_)
+            self._check(self.session.make([self._harness_ask(stage, step, (("user", WARM_UP),))])[0],
+                        ("ok", "length", "empty"))
+
+    def _harness_ask(self, stage: Stage, step: Step, texts: tuple) -> Ask:
+        options = self.settings.options_for(stage.num_ctx, WARM_UP_TOKENS)
+        return Ask(step, "warmup", texts, options, self.settings.knobs, new_nonce() if texts else None)
+
+    def _check(self, record: dict, right: tuple) -> None:
+        """Raise Unable, with the reason, for a load or a warm-up that did not work; ServerLost if nobody is there."""
+        if record["outcome"] in right:
+            return
+        self._alive()
+        said = (record["error"] or record["outcome"]).lower()
+        if record["http_status"] == 404:
+            raise Unable("model-missing", record["error"])
+        if "remote_host" in said or ("cloud" in said and record["http_status"] == 403):
+            raise Unable("cloud-model", record["error"])
+        if any(words in said for words in OUT_OF_MEMORY):
+            raise Unable("too-big", record["error"])
+        raise Unable("load-failed", record["error"])
+
+    def _unload_others(self, models: tuple) -> None:
+        mine = {names.model_key(model) for model in models}
+        for row in self.session.loaded() or []:
+            name = str(row.get("name", ""))
+            if name and names.model_key(name) not in mine:
+                try:
+                    self.session.endpoint.unload(name, self.session.sleep)
+                except UserError:
+                    self._alive()
+
+    def _loaded_together(self, stage: Stage) -> None:
+        loaded = {names.model_key(str(row.get("name", ""))) for row in self.session.loaded() or []}
+        if not {names.model_key(model) for model in stage.models} <= loaded:
+            raise Unable("not-loaded-together", f"/api/ps shows {len(loaded)} of {len(stage.models)} models")
+
+    def _settle(self) -> None:
+        """After a call that went wrong: see that the server is there, pause, and have the next call warm up first."""
+        self.unsettled, self.conversing = True, False
+        self._alive()
+        self._pause()
+
+    def _pause(self) -> None:
+        self.session.sleep(PAUSE_S)
+
+    def _alive(self) -> None:
+        for _ in range(int(SERVER_PATIENCE_S)):
+            if self.session.endpoint.is_alive():
+                return
+            if self.session.stop.soon:
+                break
+            self.session.sleep(1.0)
+        raise ServerLost
+
+    def _skip(self, steps: list, reason: str, detail: str | None = None) -> None:
+        for step in steps:
+            if step.key not in self.recorded:
+                self.session.skip(step, reason, detail)
+                self.recorded[step.key] = "skipped"
+
+
+def _units(suite: suites.Suite, num_ctx: int, points: list) -> dict:
+    """Units of material by item; raises UserError or ValueError where the counted points do not tell."""
+    if suite.phase == "context-append":
+        each = suites.append_units_per_turn(suite, num_ctx, points)
+        return {item.id: each for item in suite.items}
+    return {item.id: suites.units_for(suites.target_tokens(item, num_ctx), points) for item in suite.items}

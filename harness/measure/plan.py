@@ -1,0 +1,153 @@
+"""The plan: which calls a run will make, in which order. Pure: the same settings, models and suites give the same plan.
+
+A run is blocks, one for each model and one for all of them together; a block is stages, one for each phase; a stage
+is groups of steps that start at one moment; a step is one planned call.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from measure import knobs
+
+CONTEXT_PHASES = ("context-append", "context-edge")
+MIXED_MODELS = 2      # always the two smallest, so that the figure does not depend on how many models are installed
+LEVELS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One planned call. `key` is the same in the plan and in its record."""
+    phase: str
+    model: str
+    item: str
+    pass_: str | None = None
+    repeat: int = 1
+    level: int = 1
+    wave: int | None = None
+    slot: int = 0
+    fill: float | None = None
+
+    @property
+    def key(self) -> tuple:
+        return (self.phase, self.model, self.item, self.pass_, self.repeat, self.level)
+
+
+def record_key(record: dict) -> tuple:
+    """The key of the step that a call or skipped record belongs to."""
+    return tuple(record[name] for name in ("phase", "model", "item", "pass", "repeat", "level"))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One phase of a block. A conversation's groups need each other; other groups stand alone."""
+    phase: str
+    models: tuple
+    num_ctx: int
+    groups: tuple
+    pass_: str | None = None
+
+    @property
+    def steps(self) -> list:
+        return [step for group in self.groups for step in group]
+
+    @property
+    def is_conversation(self) -> bool:
+        return self.phase == "context-append"
+
+
+@dataclass(frozen=True)
+class Block:
+    models: tuple
+    stages: tuple
+
+    @property
+    def steps(self) -> list:
+        return [step for stage in self.stages for step in stage.steps]
+
+    @property
+    def is_together(self) -> bool:
+        """Whether it is the block of the phase that needs several models."""
+        return self.stages[0].phase == "parallel-mixed"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person may change; the defaults are the canonical knobs."""
+    num_ctx: int = 4096
+    context_num_ctx: int = 8192
+    num_predict: int | None = None      # None: each item's own
+    levels: tuple | None = None         # None: each suite's own
+    repeats: int = 3
+    options: dict = field(default_factory=lambda: knobs.canonical("option"))
+    knobs: dict = field(default_factory=lambda: knobs.canonical("knob"))
+
+    def limit(self, item_num_predict: int) -> int:
+        return self.num_predict or item_num_predict
+
+    def options_for(self, num_ctx: int, num_predict: int) -> dict:
+        return {**self.options, "num_ctx": num_ctx, "num_predict": num_predict}
+
+    def context_of(self, phase: str) -> int:
+        return self.context_num_ctx if phase in CONTEXT_PHASES else self.num_ctx
+
+
+def blocks(models: list, phases: list, suites: dict, settings: Settings) -> list:
+    """Blocks in running order: each model alone, in the order given, then the phase that needs several.
+
+    `suites` maps a phase to its Suite. With fewer than two models parallel-mixed is planned for the one there is, so
+    that the run can say why it was skipped.
+    """
+    alone = [Block((model,), tuple(_stages(model, phases, suites, settings))) for model in models]
+    together = []
+    if "parallel-mixed" in phases and models:
+        chosen = tuple(models[:MIXED_MODELS])
+        together = [Block(chosen, (_waves("parallel-mixed", chosen, suites["parallel-mixed"], settings),))]
+    return [block for block in alone + together if block.stages]
+
+
+def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
+    found = []
+    for phase in ("small-eval", "python-tasks", "parallel-same", "context-append", "context-edge"):
+        if phase not in phases:
+            continue
+        if phase == "parallel-same":
+            found.append(_waves(phase, (model,), suites[phase], settings))
+        else:
+            found.append(_singles(phase, model, suites[phase], settings))
+    if "frozen-prompts" in phases:
+        frozen = suites["frozen-prompts"]
+        found = [_frozen(model, frozen, settings, "first")] + found + [_frozen(model, frozen, settings, "last")]
+    return found
+
+
+def _singles(phase: str, model: str, suite: object, settings: Settings) -> Stage:
+    groups = tuple((Step(phase, model, item.id, fill=item.fill),) for item in suite.items)
+    return Stage(phase, (model,), settings.context_of(phase), groups)
+
+
+def _frozen(model: str, suite: object, settings: Settings, pass_: str) -> Stage:
+    """Repeat by repeat, not prompt by prompt, so that a slow drift touches every prompt alike."""
+    groups = tuple((Step("frozen-prompts", model, item.id, pass_, repeat),)
+                   for repeat in range(1, settings.repeats + 1) for item in suite.items)
+    return Stage("frozen-prompts", (model,), settings.num_ctx, groups, pass_)
+
+
+def _waves(phase: str, models: tuple, suite: object, settings: Settings) -> Stage:
+    """At each level all items, level at a time; the last wave may be short. Models take turns, item by item."""
+    groups = []
+    for level in settings.levels or suite.levels:
+        for wave, begin in enumerate(range(0, len(suite.items), level)):
+            groups.append(tuple(
+                Step(phase, models[(begin + slot) % len(models)], item.id, level=level, wave=wave, slot=slot)
+                for slot, item in enumerate(suite.items[begin:begin + level])))
+    return Stage(phase, models, settings.num_ctx, tuple(groups))
+
+
+def summary(planned: list) -> list:
+    """Rows of (phase, model or None for several, planned calls) in running order."""
+    rows: dict = {}
+    for block in planned:
+        model = None if block.is_together else block.models[0]
+        for stage in block.stages:
+            rows[stage.phase, model] = rows.get((stage.phase, model), 0) + len(stage.steps)
+    return [(phase, model, calls) for (phase, model), calls in rows.items()]

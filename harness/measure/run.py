@@ -1,0 +1,209 @@
+"""A run on disk: its folder, its manifest, and what a resumed one has to agree with."""
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from base import files, ledger, names, schema
+from base.errors import UserError
+from measure import knobs, plan, suites
+
+HARNESS = pathlib.Path(__file__).resolve().parent.parent
+ROOT = HARNESS.parent
+SUBMISSIONS = ROOT / "submissions"
+MANIFEST = "manifest.json"
+VERSION = "1.0.0"
+UNNAMED = "unnamed"                     # the folder of a run whose handle was not given
+NEEDED_BYTES = 64 * 1024 * 1024         # a long run's ledger is a few MB; a disk this full will not do
+SOURCE_ENDINGS = (".py", ".json")
+
+
+def folder_for(out: pathlib.Path, handle: str | None, device_tag: str, run_id: str) -> pathlib.Path:
+    """Where a run goes; raises UserError where the path would leave `out` through a link."""
+    base = out.resolve()
+    folder = base / (handle or UNNAMED) / device_tag / f"run-{run_id}"
+    if not str(folder.resolve()).startswith(str(base) + os.sep):
+        raise UserError("this folder leads out of the output folder through a link", str(folder), "remove the link")
+    return folder
+
+
+def check_writable(out: pathlib.Path) -> None:
+    """Find out before anything is measured that the folder can be written and the disk is not full."""
+    files.make_folder(out)
+    probe = out / f".probe-{os.getpid()}"
+    files.replace(probe, b"x" * 4096)
+    with files.mendable(probe):
+        probe.unlink()
+    free = shutil.disk_usage(out).free
+    if free < NEEDED_BYTES:
+        raise UserError(f"only {free // 1_000_000} MB are free", str(out),
+                        f"free at least {NEEDED_BYTES // 1_000_000} MB or choose another folder with --out")
+
+
+def manifest(run_id: str, facts: dict, choice: object, phases: list, settings: plan.Settings, loaded_suites: dict,
+             overrides: dict) -> dict:
+    """The manifest of a new run. `facts` are handle, device_tag, started_at, target, server_version, floor and such."""
+    planned = plan.blocks([model["name"] for model in choice.models], phases, loaded_suites, settings)
+    rows = [{"phase": phase, "model": model, "planned_calls": calls} for phase, model, calls in plan.summary(planned)]
+    commit, modified = _git_state()
+    return {
+        "schema": schema.MANIFEST_VERSION, "synthetic": False, "run_id": run_id, **facts, "server_name": "ollama",
+        "models": choice.models, "models_left_out": choice.left_out,
+        "plan": rows, "planned_calls": sum(row["planned_calls"] for row in rows),
+        "suites": [{"phase": phase, "suite_id": suite.suite_id, "version": suite.version, "file": suite.file_name,
+                    "sha256": suite.sha256} for phase, suite in loaded_suites.items()],
+        "options": settings.options, "knobs": settings.knobs, "num_ctx": settings.num_ctx,
+        "context_num_ctx": settings.context_num_ctx, "num_predict": settings.num_predict,
+        "levels": None if settings.levels is None else list(settings.levels), "repeats": settings.repeats,
+        "overrides": overrides,
+        "platform": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
+        "harness_version": VERSION, "harness_sha256": source_sha256(), "harness_modified": modified,
+        "harness_commit": commit,
+    }
+
+
+def settings_of(found: dict) -> plan.Settings:
+    """The settings that a manifest was planned with."""
+    return plan.Settings(found["num_ctx"], found["context_num_ctx"], found["num_predict"],
+                         None if found["levels"] is None else tuple(found["levels"]), found["repeats"],
+                         found["options"], found["knobs"])
+
+
+def overrides_of(settings: plan.Settings) -> dict:
+    """Everything that differs from the canonical knobs, by name."""
+    values = {**settings.options, **settings.knobs, "num_ctx": settings.num_ctx, "repeats": settings.repeats,
+              "context_num_ctx": settings.context_num_ctx, "num_predict": settings.num_predict,
+              "levels": None if settings.levels is None else list(settings.levels)}
+    canonical = {knob.name: knob.value for knob in knobs.KNOBS}
+    return {name: value for name, value in values.items() if name not in canonical or value != canonical[name]}
+
+
+def source_sha256() -> str:
+    """One hash over the harness's own sources and suites: SHA-256 of lines `<sha256>  <path>` in order of path."""
+    rows = []
+    for path in sorted(HARNESS.rglob("*")):
+        if path.suffix in SOURCE_ENDINGS and path.is_file() and "__pycache__" not in path.parts:
+            rows.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(HARNESS).as_posix()}\n")
+    return hashlib.sha256("".join(rows).encode("utf-8")).hexdigest()
+
+
+def _git_state() -> tuple:
+    """(commit, whether the harness was changed since); (None, None) where there is no git or no clone."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None or _git("rev-parse", "--show-prefix") != "":
+        return None, None
+    status = _git("status", "--porcelain", "--untracked-files=all", "--", "harness")
+    return commit, None if status is None else bool(status)
+
+
+def _git(*words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *words], stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=20, text=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@dataclass
+class Earlier:
+    """An unfinished run as it was found: manifest, records, and how its sessions went."""
+    folder: pathlib.Path
+    manifest: dict
+    tail: ledger.Tail
+    removed: bytes
+    sessions: list
+
+    @property
+    def recorded(self) -> dict:
+        """Keys of planned steps that have a record, with the record's type."""
+        return {plan.record_key(record): record["type"] for record in self.tail.records
+                if record["type"] == "skipped" or (record["type"] == "call" and record["role"] == "measured")}
+
+    @property
+    def findings(self) -> dict:
+        """model: what calibration found in earlier sessions."""
+        found: dict = {}
+        for record in self.tail.records:
+            if record["type"] == "call" and record["finding"]:
+                found.setdefault(record["model"], {}).update(record["finding"])
+        return found
+
+
+def find(out: pathlib.Path, text: str) -> pathlib.Path:
+    """The folder of `run-<uuid>`, `<uuid>` or a path to it; raises UserError if there is none."""
+    named = pathlib.Path(text)
+    if named.is_dir() and (named / MANIFEST).is_file():
+        return named.resolve()
+    run_id = named.name[4:] if named.name.startswith("run-") else named.name
+    problem = names.run_id_problem(run_id)
+    if problem:
+        raise UserError(problem, f"--resume {text}", "take the id from the folder's name")
+    found = sorted(out.resolve().glob(f"*/*/run-{run_id}"))
+    if not found:
+        raise UserError("no such run here", f"--resume {text}", f"runs are looked for under {out}; name another with --out")
+    return found[0]
+
+
+def reopen(folder: pathlib.Path) -> Earlier:
+    """Read an unfinished run; raises UserError if it is finished, damaged, or was planned with other suites."""
+    found = read_manifest(folder)
+    path = folder / ledger.NAME
+    tail = ledger.tail(path) if path.is_file() else ledger.Tail()
+    removed = tail.torn
+    sessions: list = []
+    if tail.records and tail.records[-1]["type"] == "footer":
+        footer = tail.records[-1]
+        if footer["complete"]:
+            raise UserError("this run is complete", str(folder), "start a new one, or compare it with compare_runs.py")
+        sessions = footer["sessions"]
+        removed = tail.drop_last() + removed
+    if tail.records and tail.records[0]["run_id"] != found["run_id"]:
+        raise UserError("manifest and ledger are of different runs", str(folder), "put the run's own files back")
+    return Earlier(folder, found, tail, removed, sessions or _sessions_seen(tail.records))
+
+
+def read_manifest(folder: pathlib.Path) -> dict:
+    path = folder / MANIFEST
+    with files.mendable(path):
+        data = path.read_bytes()
+    try:
+        found = schema.loads(data)
+    except ValueError as problem:
+        raise UserError(f"not JSON ({problem})", str(path), "put the run's own manifest back") from None
+    wrong = schema.problems(found, "manifest")
+    if wrong:
+        raise UserError("; ".join(wrong[:3]), str(path), "put the run's own manifest back, or update the clone")
+    return found
+
+
+def _sessions_seen(records: list) -> list:
+    """The sessions of a ledger without a footer: the last one died."""
+    starts = [record["session_start"] for record in records if record.get("session_start")]
+    if not starts:
+        return []
+    earlier = starts[-1]["earlier_sessions"]
+    return earlier + [{"session": len(earlier), "started_at": starts[-1]["started_at"], "ended_at": None,
+                       "ended": "died"}]
+
+
+def check_same_models(endpoint: object, found: dict) -> None:
+    """Refuse to go on with other models than the run began with; same name and same digest is the same model."""
+    present = {names.model_key(str(row.get("name", ""))): str(row.get("digest", "")) for row in endpoint.models()}
+    for model in found["models"]:
+        digest = present.get(names.model_key(model["name"]))
+        if digest is None:
+            raise UserError("the server no longer has this model", model["name"], f"ollama pull {model['name']}")
+        if digest.replace("sha256:", "") != model["digest"]:
+            raise UserError("the server now has another version of this model", model["name"],
+                            "a run is of one version; start a new run")
+
+
+def load_suites(found: dict) -> dict:
+    """phase: the very suites that a manifest was planned with."""
+    return {row["phase"]: suites.load_by_sha256(row["phase"], row["sha256"]) for row in found["suites"]}

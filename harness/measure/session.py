@@ -1,0 +1,170 @@
+"""A session: one process that works on one run. It sends calls, adds what stood around them, and writes the records."""
+from __future__ import annotations
+
+import datetime
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import Callable
+
+from base import ledger, names, schema
+from base.errors import UserError
+from measure import conditions, trial
+from measure.endpoint import Endpoint
+from measure.plan import Step
+from measure.suites import prompt_sha256
+
+CHAT, GENERATE = "/api/chat", "/api/generate"
+
+
+class Stopped(Exception):
+    """Ctrl-C; everything up to here is written."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One call to be made: its place, and what is sent. `texts` are (role, content) pairs without the nonce.
+
+    For /api/generate `texts` holds the one raw prompt. No texts at all loads the model.
+    """
+    step: Step
+    role: str
+    texts: tuple
+    options: dict
+    knobs: dict
+    nonce: str | None = None
+    units: int | None = None
+    endpoint: str = CHAT
+
+
+def new_nonce() -> str:
+    """18 random decimal digits: no two prompts ever begin alike, so nothing behind them can come from a cache."""
+    return f"{secrets.randbelow(10 ** 18):018d}"
+
+
+def with_nonce(texts: tuple, nonce: str | None) -> list:
+    """The same (role, content) pairs, the first content beginning with the nonce and an empty line."""
+    if nonce is None or not texts:
+        return list(texts)
+    (role, content), *rest = texts
+    return [(role, f"{nonce}\n\n{content}")] + rest
+
+
+def body_of(ask: Ask) -> dict:
+    """The JSON body of the request."""
+    texts = with_nonce(ask.texts, ask.nonce)
+    if ask.endpoint == GENERATE:
+        said: dict = {"prompt": texts[0][1], "raw": True}
+    else:
+        said = {"messages": [{"role": role, "content": content} for role, content in texts]}
+    return {"model": ask.step.model, **said, **ask.knobs, "options": ask.options}
+
+
+def utc_now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass
+class Tally:
+    """What the footer counts: measured calls by outcome, and skipped ones."""
+    outcomes: dict = field(default_factory=dict)
+    skipped: int = 0
+
+    def add(self, record: dict) -> None:
+        if record["type"] == "skipped":
+            self.skipped += 1
+        elif record["type"] == "call" and record["role"] == "measured":
+            self.outcomes[record["outcome"]] = self.outcomes.get(record["outcome"], 0) + 1
+
+
+class Session:
+    """Holds the ledger open. `make` is the only way to the server for anything that is recorded."""
+
+    def __init__(self, endpoint: Endpoint, writer: ledger.Writer, number: int, start: dict, introduced: bool,
+                 stop: trial.Stop, watch: object, tally: Tally):
+        self.endpoint, self.writer, self.number, self.stop, self.watch = endpoint, writer, number, stop, watch
+        self.sleep, self.tally = stop.sleep, tally
+        self.origin_ns = endpoint.clock()
+        self._start, self._introduced = start, introduced
+
+    def make(self, asks: list, note: Callable[[list], dict] | None = None) -> list:
+        """Make the calls at one moment, wait for all, and write their records in order; the records as written.
+
+        Raises Stopped before the calls, or after their records, when Ctrl-C asked for it.
+        `note` turns the folded calls into the finding that the last record keeps.
+        """
+        if self.stop.soon:
+            raise Stopped
+        requests = [trial.Request(ask.endpoint, json.dumps(body_of(ask)).encode("ascii")) for ask in asks]
+        self.watch.begin(asks)
+        arrivals = trial.run(self.endpoint, requests, self.stop, self.watch.tick)
+        folded = [{"start_ns": max(0, came.started_ns - self.origin_ns), **trial.fold(came)} for came in arrivals]
+        state, loaded = self.conditions(), self.loaded()
+        finding = note(folded) if note else None
+        records = []
+        for ask, fields in zip(asks, folded):
+            last = ask is asks[-1]
+            records.append(self._append({
+                "type": "call", **self._place(ask.step, ask.role), **_sent(ask),
+                "reattempt": bool(self.number) and ask.role == "measured",
+                **fields, "placement": placement(loaded, ask.step.model), "conditions": state,
+                "finding": finding if last else None}))
+        self.watch.end(records)
+        if self.stop.now:
+            raise Stopped
+        return records
+
+    def skip(self, step: Step, reason: str, detail: str | None = None) -> None:
+        record = self._append({"type": "skipped", **self._place(step, "measured"), "reason": reason, "detail": detail})
+        self.watch.end([record])
+
+    def footer(self, planned: int, ended: str) -> bool:
+        """Seal the ledger with how this session ended; whether the run is complete."""
+        done, skipped = sum(self.tally.outcomes.values()), self.tally.skipped
+        complete = done + skipped == planned
+        this = {"session": self.number, "started_at": self._start["started_at"], "ended_at": utc_now(), "ended": ended}
+        self._append({"type": "footer", "session": self.number, "complete": complete, "planned": planned, "done": done,
+                      "skipped": skipped, "outcomes": self.tally.outcomes,
+                      "sessions": self._start["earlier_sessions"] + [this]})
+        return complete
+
+    def loaded(self) -> list | None:
+        """/api/ps, or None where it cannot be had just now."""
+        try:
+            return self.endpoint.loaded()
+        except UserError:
+            return None
+
+    def conditions(self) -> dict | None:
+        """The machine's state; None where the server, and so the machine that was measured, is elsewhere."""
+        return conditions.read() if self.endpoint.target.is_loopback else None
+
+    def _place(self, step: Step, role: str) -> dict:
+        return {"session": self.number, "role": role, "phase": step.phase, "model": step.model, "item": step.item,
+                "pass": step.pass_, "repeat": step.repeat, "level": step.level, "wave": step.wave, "slot": step.slot,
+                "fill": step.fill}
+
+    def _append(self, record: dict) -> dict:
+        start = None if self._introduced else self._start
+        written = self.writer.append({"session_start": start, "cut": None, **record})
+        self._introduced = True
+        self.tally.add(written)
+        return written
+
+
+def _sent(ask: Ask) -> dict:
+    raw = {"raw": True} if ask.endpoint == GENERATE else {}
+    return {"endpoint": ask.endpoint, "options": ask.options, "knobs": {**ask.knobs, **raw},
+            "prompt_sha256": prompt_sha256(list(ask.texts)), "nonce": ask.nonce, "material_units": ask.units}
+
+
+def placement(loaded: list | None, model: str) -> dict | None:
+    """What /api/ps told about a model, and which models were loaded beside it."""
+    if loaded is None:
+        return None
+    named = [str(row.get("name", "")) for row in loaded]
+    mine = next((row for row in loaded if names.model_key(str(row.get("name", ""))) == names.model_key(model)), {})
+    count = lambda key: mine[key] if schema.is_count(mine.get(key)) else None    # noqa: E731
+    return {"size_bytes": count("size"), "vram_bytes": count("size_vram"), "context_length": count("context_length"),
+            "loaded": named}
+

@@ -1,0 +1,74 @@
+"""Work: one session of a run, from its first record to its footer."""
+from __future__ import annotations
+
+import contextlib
+
+from base import ledger, schema
+from base.errors import UserError
+from measure import instrument, phases, plan, run, session, trial, watch
+from measure.endpoint import Endpoint
+from measure.pace import Pace
+
+
+def carry_out(endpoint: Endpoint, earlier: run.Earlier, loaded_suites: dict, limit_s: int | None, stop: trial.Stop,
+              progress: object) -> tuple:
+    """Do what the run still lacks; (how it ended, whether it is complete now).
+
+    Whatever goes wrong, a footer is written if the disk still takes one; errors are raised after it.
+    """
+    manifest, settings = earlier.manifest, run.settings_of(earlier.manifest)
+    names = [model["name"] for model in manifest["models"]]
+    planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded_suites, settings)
+    shown = watch.Watch(progress, Pace(watch.weights(planned, loaded_suites, settings)), manifest["planned_calls"])
+    with ledger.Writer(earlier.folder) as writer:
+        here = _open(endpoint, earlier, writer, stop, shown)
+        runner = phases.Runner(here, settings, loaded_suites, earlier.recorded, earlier.findings,
+                               {model["name"]: model["context_length"] for model in manifest["models"]},
+                               phases.Deadline(endpoint.clock, limit_s))
+        ended = "failed"
+        try:
+            ended = _run(runner, planned)
+        finally:
+            progress.clear()
+            with contextlib.suppress(UserError) if ended == "failed" else contextlib.nullcontext():
+                complete = here.footer(manifest["planned_calls"], ended)
+        _leave(endpoint, names)
+    return ended, complete
+
+
+def _open(endpoint: Endpoint, earlier: run.Earlier, writer: ledger.Writer, stop: trial.Stop,
+          shown: watch.Watch) -> session.Session:
+    """The session, introduced by the ledger's meta line or, in a resumed run, by its first record."""
+    number = len(earlier.sessions)
+    start = {"started_at": session.utc_now(), "server_version": endpoint.version(),
+             "floor": earlier.manifest["floor"] if number == 0 else instrument.floor(),
+             "earlier_sessions": earlier.sessions}
+    writer.follow(earlier.tail, earlier.removed)
+    tally = session.Tally()
+    for record in earlier.tail.records:
+        tally.add(record)
+        shown.already(record)
+    fresh = not earlier.tail.records
+    if fresh:
+        writer.append({"type": "meta", "session": number, "schema": schema.LEDGER_VERSION,
+                       "run_id": earlier.manifest["run_id"], "synthetic": earlier.manifest["synthetic"],
+                       "session_start": start})
+    return session.Session(endpoint, writer, number, start, fresh, stop, shown, tally)
+
+
+def _run(runner: phases.Runner, planned: list) -> str:
+    try:
+        runner.run(planned)
+    except session.Stopped:
+        return "interrupted"
+    except phases.ServerLost:
+        return "server-lost"
+    return "complete"
+
+
+def _leave(endpoint: Endpoint, names: list) -> None:
+    """Give the memory back; a server that is gone has already."""
+    with contextlib.suppress(UserError):
+        for row in endpoint.loaded():
+            if row.get("name") in names:
+                endpoint.unload(row["name"])

@@ -1,0 +1,401 @@
+#!/usr/bin/env python3
+"""Measure local models through an Ollama server, and leave one run under submissions/.
+
+Every call is on disk before the next begins. Ctrl-C once ends after the present call, twice at once; either way
+--resume goes on where the run stopped. --self-test needs no Ollama: it measures a server that knows the truth.
+"""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pathlib
+import re
+import signal
+from typing import Iterator
+
+from base import console, errors, ledger, names
+from base.errors import FINE, FOUND, INTERRUPTED, UserError
+
+DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
+PLAN_FLAGS = ("phases", "models", "num_ctx", "num_predict", "concurrency", "repeats", "option", "handle", "device_tag",
+              "hostname", "record_target", "pull")
+
+
+def main(argv: list | None = None) -> int:
+    args = parse_args(argv)
+    if args.self_test:
+        return self_test(args)
+    from measure import run
+    if args.version:
+        console.say(f"run_benchmark.py {run.VERSION}")
+        return FINE
+    out = pathlib.Path(args.out) if args.out else run.SUBMISSIONS
+    if args.resume:
+        return resume(args, out)
+    endpoint, version = connect(args)
+    if args.list:
+        return show_models(endpoint, version)
+    found = plan_run(args, endpoint, version)
+    if args.dry_run:
+        return show_plan(found, out)
+    return begin(args, endpoint, found, out)
+
+
+def parse_args(argv: list | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="run_benchmark.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_argument_group("what is measured")
+    what.add_argument("--phases", metavar="LIST", help="comma-separated phases, or all (default: all); --list names them")
+    what.add_argument("--models", metavar="LIST",
+                      help="comma-separated models (default: every local chat model that fits in memory)")
+    what.add_argument("--pull", action="store_true", default=None, help="download the models of --models that are missing")
+    what.add_argument("--target-url", metavar="URL", help="the server (default: OLLAMA_HOST, else http://127.0.0.1:11434)")
+    who = parser.add_argument_group("whose run it is")
+    who.add_argument("--handle", help="your name in the catalogue: a-z, 0-9 and inner hyphens")
+    who.add_argument("--device-tag", metavar="TAG", help="the machine, such as mac-m1-8gb (default: a suggestion)")
+    who.add_argument("--hostname", metavar="NAME", help="write this instead of the machine's own short host name")
+    who.add_argument("--record-target", action="store_true", default=None,
+                     help="write a non-local server's address into the manifest, not only `lan` or `remote`")
+    who.add_argument("--out", metavar="FOLDER", help="where runs go (default: submissions/ of this clone)")
+    knob = parser.add_argument_group("knobs (each change is recorded as a deviation)")
+    knob.add_argument("--num-ctx", type=int, metavar="N", help="context of every phase, a multiple of 256 "
+                                                               "(default: 4096, context phases 8192)")
+    knob.add_argument("--num-predict", type=int, metavar="N", help="limit of every answer (default: each item's own)")
+    knob.add_argument("--concurrency", metavar="LIST", help="levels of the parallel phases (default: 1,2,4,8)")
+    knob.add_argument("--repeats", type=int, metavar="N", help="of the frozen prompts in each pass (default: 3)")
+    knob.add_argument("--option", action="append", metavar="NAME=VALUE", help="set one more option or knob; repeatable")
+    how = parser.add_argument_group("how it runs")
+    how.add_argument("--time-limit", metavar="TIME", help="such as 90m or 2h: skip what does not fit")
+    how.add_argument("--first-byte-limit", metavar="TIME", help="longest wait for a first token, loading included "
+                                                                "(default: 30m)")
+    how.add_argument("--silence-limit", metavar="TIME", help="longest silence within an answer (default: 5m)")
+    how.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
+    how.add_argument("--dry-run", action="store_true", help="show the whole plan; nothing is sent but reads")
+    how.add_argument("--self-test", action="store_true", help="measure a stub server that knows the truth; no Ollama needed")
+    how.add_argument("--list", action="store_true", help="show the server's models and the phases")
+    how.add_argument("--quiet", action="store_true", help="no progress, only errors and the result")
+    how.add_argument("--version", action="store_true", help="show the harness's version and exit")
+    return parser.parse_args(argv)
+
+
+def connect(args: argparse.Namespace) -> tuple:
+    """(endpoint, server version); raises UserError where no Ollama answers."""
+    from measure.endpoint import Endpoint, Limits, find_target
+    standard = Limits()
+    limits = Limits(standard.connect_s, seconds(args.first_byte_limit, "--first-byte-limit") or standard.first_byte_s,
+                    seconds(args.silence_limit, "--silence-limit") or standard.silence_s)
+    endpoint = Endpoint(find_target(args.target_url, os.environ), limits, os.environ.get("OLLAMA_API_KEY") or None)
+    try:
+        return endpoint, endpoint.version()
+    except UserError as problem:
+        problem.exit_code = errors.USAGE
+        raise
+
+
+def seconds(text: str | None, flag: str) -> int | None:
+    """1h30m, 90m, 45s as seconds; None stays None."""
+    if text is None:
+        return None
+    found = DURATION.match(text.strip().lower())
+    total = sum(int(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1))) if found else 0
+    if not total:
+        raise UserError(f"{text!r} is no time", flag, "write it like 90m, 2h or 1h30m")
+    return total
+
+
+def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
+    """Everything that can be decided before anything is measured. Raises UserError for whatever cannot be done."""
+    from measure import hardware, models, suites
+    phases = chosen_phases(args.phases)
+    settings, overrides = chosen_settings(args)
+    for name, value, problem in (("--handle", args.handle, names.handle_problem),
+                                 ("--device-tag", args.device_tag, names.device_tag_problem)):
+        if value is not None and problem(value):
+            raise UserError(problem(value), f"{name} {value}")
+    loaded = {phase: suites.load(phase) for phase in phases}
+    wanted = None if args.models is None else listed(args.models, "--models")
+    memory = hardware.memory_bytes() if endpoint.target.is_loopback else None
+    choice = models.choose(endpoint, wanted, memory)
+    if choice.missing and not args.pull:
+        raise UserError("the server does not have this model", f"--models {choice.missing[0]}",
+                        f"run `ollama pull {choice.missing[0]}`, or add --pull")
+    if not choice.models and not choice.missing:
+        raise UserError("no model to measure", endpoint.target.url, "pull one, for example `ollama pull llama3.2:1b`; "
+                        "--list shows what is there and why it is left out")
+    return {"phases": phases, "settings": settings, "overrides": overrides, "suites": loaded, "choice": choice,
+            "wanted": wanted, "memory": memory, "version": version, "target": endpoint.target}
+
+
+def chosen_phases(text: str | None) -> list:
+    from measure import suites
+    asked = ["all"] if text is None else listed(text, "--phases")
+    if asked == ["all"]:
+        return list(suites.PHASES)
+    for phase in asked:
+        if phase not in suites.PHASES:
+            raise UserError("no such phase", f"--phases {phase}", f"choose from {', '.join(suites.PHASES)}, or all")
+    return [phase for phase in suites.PHASES if phase in asked]
+
+
+def listed(text: str, flag: str) -> list:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise UserError("names nothing", flag, "give a comma-separated list")
+    return parts
+
+
+def chosen_settings(args: argparse.Namespace) -> tuple:
+    """(settings, overrides) from the flags."""
+    from measure import knobs, plan, run
+    options, request_knobs = knobs.split(dict(knobs.parse_override(text) for text in args.option or []))
+    for flag, value, least in (("--num-ctx", args.num_ctx, 512), ("--num-predict", args.num_predict, 1),
+                               ("--repeats", args.repeats, 1)):
+        if value is not None and not least <= value <= 2 ** 20:
+            raise UserError(f"{value} is out of range", flag, f"give a whole number from {least} up")
+    if args.num_ctx is not None and args.num_ctx % 256:
+        raise UserError(f"{args.num_ctx} is no multiple of 256", "--num-ctx", "servers round it up, and fills would be off")
+    standard = plan.Settings()
+    settings = plan.Settings(
+        args.num_ctx or standard.num_ctx, args.num_ctx or standard.context_num_ctx, args.num_predict,
+        chosen_levels(args.concurrency), args.repeats or standard.repeats, options, request_knobs)
+    return settings, run.overrides_of(settings)
+
+
+def chosen_levels(text: str | None) -> tuple | None:
+    if text is None:
+        return None
+    parts = listed(text, "--concurrency")
+    if not all(part.isdigit() and 1 <= int(part) <= 64 for part in parts):
+        raise UserError(f"{text!r} is no list of levels", "--concurrency", "write it like 1,2,4; each from 1 to 64")
+    levels = tuple(sorted({int(part) for part in parts}))
+    return None if levels == (1, 2, 4, 8) else levels
+
+
+def show_models(endpoint: object, version: str) -> int:
+    from measure import hardware, models, suites
+    choice = models.choose(endpoint, None, hardware.memory_bytes() if endpoint.target.is_loopback else None)
+    console.say(f"Ollama {version} at {endpoint.target.url}\n")
+    rows = [[model["name"], "measured", console.format_bytes(model["size_bytes"]), model["parameter_size"],
+             model["quantization"]] for model in choice.models]
+    rows += [[row["name"], f"left out: {row['reason']}", None, None, None] for row in choice.left_out]
+    console.say(console.format_table(["model", "by default", "size", "parameters", "quantization"], rows))
+    console.say("\nphases, in running order:")
+    for phase in suites.PHASES:
+        suite = suites.load(phase)
+        console.say(f"  {phase:<16} {len(suite.items)} items  {suite.about}")
+    return FINE
+
+
+def show_plan(found: dict, out: pathlib.Path) -> int:
+    from measure import knobs, plan
+    choice = found["choice"]
+    console.say(f"Ollama {found['version']} at {found['target'].url}; runs go under {out}\n")
+    rows = [[model["name"], model["quantization"], console.format_bytes(model["size_bytes"])] for model in choice.models]
+    rows += [[name, "to be pulled", "unknown before the pull"] for name in choice.missing]
+    console.say(console.format_table(["model", "quantization", "size"], rows))
+    for row in choice.left_out:
+        console.say(f"left out: {row['name']}: {row['reason']}")
+    planned = plan.blocks([model["name"] for model in choice.models] + choice.missing, found["phases"], found["suites"],
+                          found["settings"])
+    rows = [[phase, model or f"the {plan.MIXED_MODELS} smallest at once", calls]
+            for phase, model, calls in plan.summary(planned)]
+    console.say("\n" + console.format_table(["phase", "model", "calls"], rows))
+    console.say(f"\n{sum(row[2] for row in rows)} calls in all, warm-up and calibration not counted; to download: "
+                f"{'0 B' if not choice.missing else 'the sizes above, which only a pull tells'}")
+    console.say("\nknobs:\n" + knobs.format_table(found["overrides"]))
+    console.say("\nNothing was sent but reads. Leave out --dry-run to measure.")
+    return FINE
+
+
+def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.Path) -> int:
+    """A new run: pull, make the folder, write the manifest, measure."""
+    from base import files, schema
+    from measure import models, run
+    run.check_writable(out)
+    if found["choice"].missing:
+        pull(args, endpoint, found)
+    handle, device_tag = identity(args)
+    run_id = names.new_run_id()
+    folder = run.folder_for(out, handle, device_tag, run_id)
+    facts = facts_of(args, endpoint, found["version"], handle, device_tag)
+    manifest = run.manifest(run_id, facts, found["choice"], found["phases"], found["settings"], found["suites"],
+                            found["overrides"])
+    wrong = schema.problems(manifest, "manifest")
+    if wrong:
+        raise ValueError(f"a manifest that the schema refuses: {wrong[:3]}")
+    files.make_folder(folder)
+    files.replace(folder / run.MANIFEST, schema.pretty(manifest))
+    if not args.quiet:
+        console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C once ends after the present call")
+    return measure(args, endpoint, run.Earlier(folder, manifest, ledger.Tail(), b"", []), found["suites"])
+
+
+def pull(args: argparse.Namespace, endpoint: object, found: dict) -> None:
+    from measure import models
+    progress = console.Progress(args.quiet)
+
+    def tell(name: str, status: str, done: int, total: int) -> None:
+        share = f" {100 * done // total} % of {console.format_bytes(total)}" if total else ""
+        progress.draw(f"pull {name}: {status}{share}")
+    models.pull(endpoint, found["choice"].missing, tell)
+    progress.clear()
+    found["choice"] = models.choose(endpoint, found["wanted"], found["memory"])
+
+
+def identity(args: argparse.Namespace) -> tuple:
+    """(handle or None, device tag): from the flags, else asked on a terminal, else none and a suggestion."""
+    from measure import hardware, run
+    handle, tag = args.handle, args.device_tag
+    suggestion = tag or hardware.suggest_device_tag()
+    if console.is_terminal() and not args.quiet:
+        handle = handle or asked("Your handle in the catalogue", run.UNNAMED, names.handle_problem)
+        tag = tag or asked("Device tag", suggestion, names.device_tag_problem)
+    elif tag is None:
+        console.note(f"device tag: {suggestion} (a suggestion; --device-tag sets another)")
+    if handle in (None, run.UNNAMED):
+        handle = None
+        console.note(f"handle: none given, so this run goes under {run.UNNAMED}/; move its folder to "
+                     "<your-handle>/<device-tag>/ before you submit it")
+    return handle, tag or suggestion
+
+
+def asked(question: str, default: str, problem: object) -> str:
+    while True:
+        answer = console.ask(question, default)
+        wrong = problem(answer)
+        if not wrong:
+            return answer
+        console.note(wrong)
+
+
+def facts_of(args: argparse.Namespace, endpoint: object, version: str, handle: str | None, device_tag: str) -> dict:
+    import platform
+    from measure import instrument, session
+    target = endpoint.target
+    hostname = args.hostname if args.hostname is not None else platform.node().split(".")[0]
+    return {"handle": handle, "device_tag": device_tag, "started_at": session.utc_now(),
+            "target": target.url if args.record_target else target.public, "server_version": version,
+            "host_hostname_short": hostname[:64], "floor": instrument.floor(),
+            "time_limit_s": seconds(args.time_limit, "--time-limit")}
+
+
+def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
+    """Go on with an unfinished run: the same plan, models, suites and knobs, or a refusal."""
+    from measure import run
+    earlier = run.reopen(run.find(out, args.resume))
+    manifest = earlier.manifest
+    check_same_plan(args, manifest)
+    if args.target_url is None and "://" in manifest["target"]:
+        args.target_url = manifest["target"]
+    endpoint, version = connect(args)
+    run.check_same_models(endpoint, manifest)
+    loaded = run.load_suites(manifest)
+    if version != manifest["server_version"]:
+        console.note(f"the server is now {version}, the run began with {manifest['server_version']}; both are recorded")
+    return measure(args, endpoint, earlier, loaded)
+
+
+def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
+    """A flag of the plan may be repeated, but it cannot change an unfinished run."""
+    from measure import run
+    settings, _ = chosen_settings(args)
+    before = run.settings_of(manifest)
+    planned = {row["phase"] for row in manifest["plan"]}
+    same = {
+        "phases": lambda: set(chosen_phases(args.phases)) == planned,
+        "models": lambda: {names.model_key(name) for name in listed(args.models, "--models")} == {
+            names.model_key(model["name"]) for model in manifest["models"]},
+        "num_ctx": lambda: (settings.num_ctx, settings.context_num_ctx) == (before.num_ctx, before.context_num_ctx),
+        "num_predict": lambda: settings.num_predict == before.num_predict,
+        "concurrency": lambda: settings.levels == before.levels,
+        "repeats": lambda: settings.repeats == before.repeats,
+        "option": lambda: (settings.options, settings.knobs) == (before.options, before.knobs),
+        "handle": lambda: args.handle == manifest["handle"],
+        "device_tag": lambda: args.device_tag == manifest["device_tag"],
+    }
+    for flag in PLAN_FLAGS:
+        if getattr(args, flag) is not None and not same.get(flag, lambda: True)():
+            raise UserError("differs from what the run was planned with", "--" + flag.replace("_", "-"),
+                            "leave it out to go on, or start a new run")
+
+
+def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded: dict) -> int:
+    """One session; at its end the table, and the next command."""
+    from measure import trial, work
+    stop, limit_s = trial.Stop(), seconds(args.time_limit, "--time-limit")
+    with interruptible(stop):
+        try:
+            ended, complete = work.carry_out(endpoint, earlier, loaded, limit_s, stop, console.Progress(args.quiet))
+        except UserError as problem:
+            problem.exit_code = FOUND       # what the run had measured is on disk; only its end is missing
+            raise
+    return report(args, earlier.folder, ended, complete)
+
+
+@contextlib.contextmanager
+def interruptible(stop: object) -> Iterator[None]:
+    """Ctrl-C asks for an end after the present call; again, or SIGTERM, for one at once; a third time kills."""
+    def on_interrupt(number: int, frame: object) -> None:
+        if stop.now:
+            raise KeyboardInterrupt
+        if stop.soon or number != signal.SIGINT:
+            stop.break_off()
+        else:
+            stop.soon = True
+            console.note("\nending after the present call; Ctrl-C again ends at once")
+    before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def report(args: argparse.Namespace, folder: pathlib.Path, ended: str, complete: bool) -> int:
+    """The table on stdout, what to do next on stderr; the exit code."""
+    from derive import headline
+    rows = headline.rows(ledger.read(folder / ledger.NAME))
+    console.say(console.format_table(headline.TITLES, rows))
+    console.say(f"\n{folder}")
+    if complete:
+        console.note(f"complete; next: {after_a_complete_run(folder)}")
+        return FINE if any(row[2] > row[3] for row in rows) else FOUND
+    where = f" --out {args.out}" if args.out else ""
+    reason = {"interrupted": "stopped by hand", "server-lost": "the server stopped answering"}.get(ended, ended)
+    console.note(f"not complete: {reason}; nothing is lost. Go on with:\n"
+                 f"python harness/run_benchmark.py --resume {folder.name}{where}")
+    return INTERRUPTED if ended == "interrupted" else FOUND
+
+
+def after_a_complete_run(folder: pathlib.Path) -> str:
+    """The one command that follows: the run belongs under a handle, and then into a commit."""
+    from measure import run
+    handle, device_tag = folder.parts[-3:-1]
+    home = run.SUBMISSIONS / handle / device_tag
+    if handle == run.UNNAMED or folder.parent != home:
+        owner = "your-handle" if handle == run.UNNAMED else handle
+        there = pathlib.Path("submissions", owner, device_tag)
+        return f"mkdir -p {there} && mv {folder} {there}/"
+    return f"git add {folder.relative_to(run.ROOT).as_posix()}"
+
+
+def self_test(args: argparse.Namespace) -> int:
+    """A rehearsal against the stub: planted against recovered, one line each; 1 if any of them disagree."""
+    import tempfile
+    from judge import recovery
+    from measure import instrument, rehearsal
+    console.note("synthetic: every phase and every fault against a stub server; nothing of this machine is measured")
+    with tempfile.TemporaryDirectory() as folder, instrument.stub() as endpoint:
+        records, log, complete = rehearsal.whole_run(endpoint, pathlib.Path(folder), console.Progress(quiet=True))
+        lines = recovery.whole_run(records, log, rehearsal.MODELS, rehearsal.SLOTS, complete)
+        lines += recovery.faults(rehearsal.every_fault(endpoint))
+    console.say(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], [
+        ["ok" if line.passed else "WRONG", line.name, line.planted, line.recovered] for line in lines]))
+    wrong = sum(not line.passed for line in lines)
+    console.say(f"\nself-test {'failed' if wrong else 'passed'}: {len(lines) - wrong} of {len(lines)} recovered")
+    return FOUND if wrong else FINE
+
+
+if __name__ == "__main__":
+    raise SystemExit(console.guarded(main))

@@ -1,0 +1,236 @@
+"""The console: exit codes, one line for what a person can mend, and text that every terminal takes."""
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import unittest
+from unittest import mock
+
+import support
+
+from base import console, errors
+from base.errors import UserError
+
+TALK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from base import console
+def main():
+    for _ in range(100000):
+        console.say("a line of the result")
+    return 0
+raise SystemExit(console.guarded(main))
+"""
+WAIL = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from base import console, errors
+def main():
+    sys.stdin.readline()
+    for _ in range(3):
+        console.note("a warning")
+    console.Progress(False).line("a call")
+    raise errors.UserError("wrong")
+raise SystemExit(console.guarded(main))
+"""
+
+
+class Stream(io.TextIOWrapper):
+    """A stream as a console has it: bytes underneath, an encoding, and maybe a terminal at its end."""
+
+    def __init__(self, encoding: str = "utf-8", terminal: bool = False):
+        super().__init__(io.BytesIO(), encoding=encoding, newline="")
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    @property
+    def said(self) -> str:
+        self.flush()
+        return self.buffer.getvalue().decode(self.encoding)
+
+
+@contextlib.contextmanager
+def console_of(terminal: bool = False, encoding: str = "utf-8", **environment: str):
+    """(stdout, stderr) of a console; nothing but `environment` says how it likes its colours."""
+    out, err = Stream(encoding, terminal), Stream(encoding, terminal)
+    with mock.patch.multiple(sys, stdout=out, stderr=err), mock.patch.dict(os.environ, environment):
+        for name in {"NO_COLOR", "TERM"} - set(environment):
+            os.environ.pop(name, None)
+        yield out, err
+
+
+def raising(problem: BaseException):
+    def main() -> int:
+        raise problem
+    return main
+
+
+class ExitCodes(unittest.TestCase):
+    def test_every_kind_of_ending_has_its_exit_code(self):
+        for why, main, code, word in (
+                ("fine", lambda: errors.FINE, 0, ""), ("a finding", lambda: errors.FOUND, 1, ""),
+                ("an error of the user", raising(UserError("wrong", "here", "mend it")), 2, "error: here: wrong; mend it\n"),
+                ("an error that is a finding", raising(UserError("lost", exit_code=errors.FOUND)), 1, "error: lost\n"),
+                ("a bug", raising(ZeroDivisionError("division")), 3, "ZeroDivisionError: division"),
+                ("an error of the system", raising(OSError("odd")), 3, "this is a bug of the harness"),
+                ("Ctrl-C", raising(KeyboardInterrupt()), 130, "stopped\n")):
+            with self.subTest(why), console_of() as (out, err):
+                self.assertEqual(console.guarded(main), code)
+                self.assertIn(word, err.said)
+                self.assertEqual(out.said, "")
+                if code in (1, 2):
+                    self.assertNotIn("Traceback", err.said)
+                    self.assertLessEqual(err.said.count("\n"), 1)
+
+    def test_a_bug_shows_its_traceback(self):
+        with console_of() as (_, err):
+            console.guarded(raising(KeyError("x")))
+        self.assertIn("Traceback (most recent call last)", err.said)
+
+    def test_leaving_early_on_purpose_is_left_alone(self):
+        with console_of(), self.assertRaises(SystemExit) as caught:
+            console.guarded(raising(SystemExit(2)))
+        self.assertEqual(caught.exception.code, 2)
+
+    @unittest.skipIf(os.name == "nt", "a closed pipe is another error on Windows")
+    def test_a_reader_that_leaves_ends_it_quietly(self):
+        process = subprocess.Popen([sys.executable, "-c", TALK, str(support.HARNESS)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+        process.stderr.close()
+        self.assertEqual(process.wait(), errors.INTERRUPTED)
+        self.assertEqual(said, b"")
+
+    @unittest.skipIf(os.name == "nt", "a closed pipe is another error on Windows")
+    def test_a_listener_that_leaves_ends_nothing(self):
+        process = subprocess.Popen([sys.executable, "-c", WAIL, str(support.HARNESS)], stdin=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        process.stderr.close()
+        process.stdin.close()
+        self.assertEqual(process.wait(), errors.USAGE)
+
+
+class Errors(unittest.TestCase):
+    def test_what_where_and_what_now_in_one_line(self):
+        for problem, line in ((UserError("wrong"), "wrong"), (UserError("wrong", "here"), "here: wrong"),
+                              (UserError("wrong", now="mend it"), "wrong; mend it"),
+                              (UserError("wrong", "here", "mend it"), "here: wrong; mend it"),
+                              (UserError("a\nb\r\nc\u2028d"), "a b  c d"), (UserError("\u00e9 \u65e5"), "\u00e9 \u65e5")):
+            with self.subTest(line):
+                self.assertEqual(str(problem), line)
+
+    def test_a_stranger_s_words_cannot_steer_the_terminal(self):
+        line = str(UserError("\x1b[2Jgone\x07\x9b1m\u202e", "\x00\ud800"))
+        self.assertEqual(line, r"\x00\ud800: \x1b[2Jgone\x07\x9b1m\u202e")
+        self.assertTrue(line.isprintable())
+
+
+class Text(unittest.TestCase):
+    def test_results_go_to_stdout_and_words_to_people_to_stderr(self):
+        with console_of() as (out, err):
+            console.say("result")
+            console.say()
+            console.note("note")
+        self.assertEqual((out.said, err.said), ("result\n\n", "note\n"))
+
+    def test_a_narrow_terminal_gets_escapes_and_never_an_error(self):
+        for encoding, said in (("ascii", "\\u2713 \\xe9 \\U0001f600 \\ud800\n"), ("cp1252", "\\u2713 \u00e9 \\U0001f600 \\ud800\n"),
+                               ("utf-8", "\u2713 \u00e9 \U0001f600 \\ud800\n")):
+            with self.subTest(encoding), console_of(encoding=encoding) as (out, err):
+                console.say("\u2713 \u00e9 \U0001f600 \ud800")
+                self.assertEqual(out.said, said)
+                self.assertEqual(console.guarded(raising(UserError("\u2713"))), 2)
+
+    def test_a_stream_without_an_encoding_gets_ascii(self):
+        stream = io.StringIO()
+        with mock.patch.object(sys, "stdout", stream):
+            console.say("\u2713")
+        self.assertEqual(stream.getvalue(), "\\u2713\n")
+
+    def test_colour_only_where_a_terminal_wants_it(self):
+        for terminal, environment, coloured in ((True, {}, True), (True, {"NO_COLOR": ""}, True), (False, {}, False),
+                                                (True, {"NO_COLOR": "1"}, False), (True, {"TERM": "dumb"}, False),
+                                                (True, {"TERM": "xterm"}, True)):
+            with self.subTest(f"{terminal} {environment}"), console_of(terminal, **environment) as (_, err):
+                console.error(UserError("wrong"))
+                self.assertEqual("\x1b" in err.said, coloured)
+                self.assertEqual(err.said.replace("\x1b[31m", "").replace("\x1b[0m", ""), "error: wrong\n")
+
+
+class Asking(unittest.TestCase):
+    def test_a_person_can_be_asked_only_at_a_terminal(self):
+        for at_input, at_output in ((True, True), (True, False), (False, True)):
+            with self.subTest(f"{at_input} {at_output}"), console_of(at_output), \
+                    mock.patch.object(sys, "stdin", Stream(terminal=at_input)):
+                self.assertEqual(console.is_terminal(), at_input and at_output)
+        with console_of(True), mock.patch.object(sys, "stdin", None):
+            self.assertFalse(console.is_terminal())
+
+    def test_the_default_stands_for_an_empty_line_and_the_end_of_input(self):
+        for typed, answer in (("ana\n", "ana"), ("  ana \n", "ana"), ("\n", "bob"), ("   \n", "bob"), ("", "bob")):
+            with self.subTest(typed), console_of() as (out, err), mock.patch.object(sys, "stdin", io.StringIO(typed)):
+                self.assertEqual(console.ask("Who", "bob"), answer)
+                self.assertEqual((out.said, err.said), ("", "Who [bob]: "))
+
+
+class Formats(unittest.TestCase):
+    def test_a_table_has_words_to_the_left_and_numbers_to_the_right(self):
+        table = console.format_table(["phase", "model", "calls", "tok/s"],
+                                     [["small-eval", "a:1b", 5, 12.5], ["x", None, 12, None]])
+        self.assertEqual(table, "phase       model  calls  tok/s\n"
+                                "small-eval  a:1b       5   12.5\n"
+                                "x           -         12      -")
+
+    def test_a_table_without_rows_is_its_titles(self):
+        self.assertEqual(console.format_table(["a", "b"], []), "a  b")
+
+    def test_durations(self):
+        for seconds, text in ((0, "0s"), (0.4, "0s"), (0.5, "1s"), (9, "9s"), (59.4, "59s"), (59.6, "1m00s"),
+                              (723, "12m03s"), (3599.7, "1h00m"), (3900, "1h05m"), (90000, "25h00m")):
+            with self.subTest(seconds):
+                self.assertEqual(console.format_duration(seconds), text)
+
+    def test_sizes(self):
+        for size, text in ((0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_940, "999.9 kB"), (999_960, "1.0 MB"),
+                           (1_320_000_000, "1.3 GB"), (999_990_000_000, "1.0 TB"), (5 * 10 ** 15, "5000.0 TB")):
+            with self.subTest(size):
+                self.assertEqual(console.format_bytes(size), text)
+
+
+class ProgressLine(unittest.TestCase):
+    def shown(self, terminal: bool, quiet: bool = False, **environment: str) -> str:
+        stream = Stream(terminal=terminal)
+        with console_of(True, **environment), mock.patch("shutil.get_terminal_size", return_value=os.terminal_size((40, 9))):
+            progress = console.Progress(quiet, stream)
+            progress.draw("half done " * 9)
+            progress.line("one done")
+            progress.stay("a warning")
+            progress.draw("more")
+            progress.clear()
+            progress.clear()
+        return stream.said
+
+    def test_a_terminal_gets_one_line_drawn_over_and_over(self):
+        self.assertEqual(self.shown(True), "\r\x1b[2K" + ("half done " * 9)[:39] + "\r\x1b[2K" + "a warning\n"
+                                           + "\r\x1b[2Kmore" + "\r\x1b[2K")
+
+    def test_elsewhere_there_are_plain_lines_and_nothing_is_drawn(self):
+        for terminal, environment in ((False, {}), (True, {"TERM": "dumb"})):
+            with self.subTest(f"{terminal} {environment}"):
+                self.assertEqual(self.shown(terminal, **environment), "one done\na warning\n")
+
+    def test_quiet_is_quiet(self):
+        for terminal in (False, True):
+            with self.subTest(terminal):
+                self.assertEqual(self.shown(terminal, quiet=True), "")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,346 @@
+"""The walk through the plan: what is loaded and warmed when, and that whatever happens each step has one record."""
+from __future__ import annotations
+
+import io
+import pathlib
+import shutil
+import tempfile
+import unittest
+from unittest import mock
+
+import support
+
+from base import console, ledger, names, schema
+from measure import models, phases, plan, rehearsal, run, session, suites, trial, work
+from measure.endpoint import Endpoint, Limits, parse_host
+
+ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
+         "answer_tokens": 20, "load_ms": 5.0}
+BETA = {**ALPHA, "name": "beta:1b", "size_bytes": 2_000_000}
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        context = support.stub()
+        cls.stub = context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
+
+    def setUp(self):
+        self.out = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.out, True)
+        for name, value in (("PAUSE_S", 0.01), ("SERVER_PATIENCE_S", 1.0)):
+            patch = mock.patch.object(phases, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def carry_out(self, script: dict, chosen: list, settings: plan.Settings = plan.Settings(), limit_s=None) -> list:
+        """The records of a run of the chosen phases against a stub with this script."""
+        self.stub.script(script)
+        endpoint = Endpoint(parse_host(self.stub.url), Limits(2.0, 2.0, 1.0))
+        choice = models.choose(endpoint, None, None)
+        loaded = {phase: suites.load(phase) for phase in chosen}
+        facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": self.stub.url,
+                 "server_version": endpoint.version(), "host_hostname_short": "x", "floor": None, "time_limit_s": None}
+        manifest = run.manifest(names.new_run_id(), facts, choice, chosen, settings, loaded, {})
+        self.assertEqual(schema.problems(manifest, "manifest"), [])
+        earlier = run.Earlier(self.out, manifest, ledger.Tail(), b"", [])
+        self.manifest = manifest
+        work.carry_out(endpoint, earlier, loaded, limit_s, trial.Stop(), console.Progress(True, io.StringIO()))
+        rows = list(ledger.read(self.out / ledger.NAME))
+        self.assertTrue(rows[-1]["complete"])
+        self.assertEqual(rows[-1]["planned"], rows[-1]["done"] + rows[-1]["skipped"])
+        return rows
+
+    def resume(self, rows: list, keep: int, script: dict) -> list:
+        """Cut the ledger to its first `keep` lines and carry on."""
+        path = self.out / ledger.NAME
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:keep]))
+        self.stub.script(script)
+        endpoint = Endpoint(parse_host(self.stub.url), Limits(2.0, 2.0, 1.0))
+        (self.out / run.MANIFEST).write_bytes(schema.pretty({**self.manifest, "floor": None}))
+        earlier = run.reopen(self.out)
+        with mock.patch.object(work.instrument, "floor", lambda: None):
+            work.carry_out(endpoint, earlier, run.load_suites(self.manifest), None, trial.Stop(),
+                           console.Progress(True, io.StringIO()))
+        return list(ledger.read(path))
+
+
+def short(rows: list) -> list:
+    """(role or reason, item) of each call and skipped record."""
+    return [(row["role"] if row["type"] == "call" else row["reason"], row["item"]) for row in rows
+            if row["type"] in ("call", "skipped") and row["phase"] != "calibration"]
+
+
+def reasons(rows: list) -> set:
+    return {row["reason"] for row in rows if row["type"] == "skipped"}
+
+
+def calls(rows: list, **wanted: object) -> list:
+    return [row for row in rows if row["type"] == "call" and all(row[name] == value for name, value in wanted.items())]
+
+
+class Order(Case):
+    def test_a_model_is_loaded_warmed_and_calibrated_before_anything_is_measured(self):
+        rows = self.carry_out({"models": [ALPHA]}, ["small-eval"])
+        roles = [row["role"] for row in calls(rows)]
+        self.assertEqual(roles, sorted(roles, key=("warmup", "calibration", "measured").index))
+        self.assertEqual([row["item"] for row in calls(rows, role="warmup")], ["LOAD", "WARM-UP"])
+        self.assertEqual(calls(rows, item="LOAD")[0]["done_reason"], "load")
+        self.assertGreater(calls(rows, item="LOAD")[0]["done_ns"], 4_000_000)
+
+    def test_a_reload_at_the_boundary_of_a_phase_is_paid_by_a_warm_up(self):
+        rows = self.carry_out({"models": [ALPHA]}, ["frozen-prompts", "small-eval", "context-edge"], plan.Settings(repeats=1))
+        loads = calls(rows, item="LOAD")
+        self.assertEqual([(row["phase"], row["pass"], row["options"]["num_ctx"]) for row in loads], [
+            ("frozen-prompts", "first", 4096), ("context-edge", None, 8192), ("frozen-prompts", "last", 4096)])
+        for row in calls(rows, role="measured"):
+            self.assertLess(row["load_ns"], 4_000_000, "a measured call paid for a load")
+
+    def test_a_run_of_context_phases_alone_is_calibrated_in_their_context(self):
+        rows = self.carry_out({"models": [ALPHA]}, ["context-append", "context-edge"])
+        self.assertEqual({row["options"]["num_ctx"] for row in calls(rows)}, {8192})
+        self.assertEqual(len(calls(rows, item="LOAD")), 1)
+
+    def test_a_model_that_was_loaded_before_is_loaded_anew(self):
+        self.stub.script({"models": [{**ALPHA, "load_ms": 30.0}]})
+        with mock.patch.object(self.stub, "script", lambda script: None):
+            warm = {"model": "alpha:1b", "messages": [], **plan.Settings().knobs,
+                    "options": plan.Settings().options_for(4096, 16)}
+            self.stub.ask("/api/chat", warm)
+            rows = self.carry_out({}, ["small-eval"])
+        self.assertGreater(calls(rows, item="LOAD")[0]["done_ns"], 25_000_000)
+
+    def test_warm_up_and_measured_calls_carry_the_same_options(self):
+        rows = self.carry_out({"models": [ALPHA]}, ["small-eval"])
+        alike = [{**row["options"], "num_predict": None} for row in calls(rows) if row["phase"] == "small-eval"]
+        self.assertTrue(all(options == alike[0] for options in alike))
+        self.assertEqual(len({str(row["knobs"]) for row in calls(rows) if row["phase"] == "small-eval"}), 1)
+
+    def test_models_are_unloaded_between_and_mixed_comes_last_with_both_loaded(self):
+        rows = self.carry_out({"models": [BETA, ALPHA]}, ["small-eval", "parallel-mixed"], plan.Settings(levels=(4,)))
+        measured = calls(rows, role="measured")
+        self.assertEqual([row["model"] for row in measured[:10]], ["alpha:1b"] * 5 + ["beta:1b"] * 5)
+        for row in measured[:10]:
+            self.assertEqual(row["placement"]["loaded"], [row["model"]])
+        for row in measured[10:]:
+            self.assertEqual(set(row["placement"]["loaded"]), {"alpha:1b", "beta:1b"})
+        self.assertEqual([row["model"] for row in measured[10:14]], ["alpha:1b", "beta:1b"] * 2)
+
+    def test_a_wave_starts_together_and_stands_in_slot_order(self):
+        rows = self.carry_out({"models": [ALPHA], "slots": 4}, ["parallel-same"], plan.Settings(levels=(8,)))
+        waves = {}
+        for row in calls(rows, role="measured"):
+            waves.setdefault(row["wave"], []).append(row)
+        self.assertEqual([len(wave) for wave in waves.values()], [8, 8, 4])
+        for wave in waves.values():
+            self.assertEqual([row["slot"] for row in wave], list(range(len(wave))))
+        spreads = sorted(max(row["start_ns"] for row in wave) - min(row["start_ns"] for row in wave)
+                         for wave in waves.values())
+        self.assertLess(spreads[0], 5_000_000)      # the benchmark says how much less; this machine may be busy
+
+
+class Calibration(Case):
+    def findings(self, script: dict, chosen: list) -> dict:
+        found: dict = {}
+        for row in self.carry_out(script, chosen):
+            if row["type"] == "call" and row["finding"]:
+                found.update(row["finding"])
+        return found
+
+    def test_what_a_server_does_is_found_by_behaviour_in_every_version(self):
+        table = (("0.24.0", None, "refused"), ("0.30.1", 1000, "refused"), ("0.33.0-rc2", 1000, "refused"))
+        for version, one_token_ns, too_long in table:
+            with self.subTest(version=version):
+                shutil.rmtree(self.out)
+                self.out.mkdir()
+                found = self.findings({"speak": version, "models": [ALPHA], "slots": 2}, ["small-eval"])
+                self.assertEqual(found["one_token_eval_ns"], one_token_ns)
+                self.assertEqual(found["too_long"], too_long)
+                self.assertEqual(found["slots_seen"], 2)
+                self.assertFalse(found["tells_cached_tokens"])
+
+    def test_cached_counts_are_used_where_the_server_tells_them(self):
+        found = self.findings({"speak": "next", "models": [ALPHA]}, ["small-eval"])
+        self.assertTrue(found["tells_cached_tokens"])
+
+    def test_thinking_by_default_is_seen_and_does_not_touch_the_measured_calls(self):
+        thinker = {**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 6, "template": "{{ .Prompt }}"}
+        found = self.findings({"models": [thinker]}, ["small-eval"])
+        self.assertTrue(found["thinks_by_default"])
+        rows = list(ledger.read(self.out / ledger.NAME))
+        self.assertEqual({row["thinking_chunks"] for row in calls(rows, role="measured")}, {0})
+
+    def test_the_head_of_the_template_is_counted(self):
+        for template in (None, "{{ .Prompt }}"):
+            with self.subTest(template=template):
+                shutil.rmtree(self.out)
+                self.out.mkdir()
+                found = self.findings({"models": [{**ALPHA, "template": template, "head_tokens": 23}]}, ["small-eval"])
+                self.assertEqual((found["head_tokens"], found["head_method"]), (23, "rendered"))
+
+    def test_a_server_that_renders_nothing_gives_an_upper_bound(self):
+        rule = {"when": {"contains": "zzz"}, "do": []}
+        with mock.patch("measure.calibration.Calibration._rendered", lambda self, nonce: None):
+            found = self.findings({"models": [{**ALPHA, "head_tokens": 23, "tail_tokens": 4}], "rules": [rule]}, ["small-eval"])
+        self.assertEqual((found["head_tokens"], found["head_method"]), (27, "upper-bound"))
+
+    def test_a_prompt_that_is_cut_in_silence_is_found_out(self):
+        rule = {"when": {"contains": "nine ten"}, "do": [{"fault": "silent_truncation", "to": 600}]}
+        found = self.findings({"models": [ALPHA], "rules": [rule]}, ["small-eval"])
+        self.assertEqual((found["too_long"], found["too_long_prompt_tokens"]), ("cut", 600))
+
+
+class Troubles(Case):
+    def fault(self, fault: dict, nth: int = 2, model: str | None = None) -> dict:
+        question = suites.load("small-eval").items[nth - 1].prompt[:40]
+        when = {"contains": question, **({"model": model} if model else {})}
+        return {"when": when, "do": [fault]}
+
+    def test_after_a_call_that_went_wrong_the_model_is_warmed_again(self):
+        for fault, outcome in (({"fault": "error_line"}, "error"), ({"fault": "reset"}, "cut"),
+                               ({"fault": "end_without_done"}, "cut"), ({"fault": "silence", "ms": 4000}, "timeout"),
+                               ({"fault": "stall", "ms": 3000}, "stalled")):
+            with self.subTest(fault=fault["fault"]):
+                shutil.rmtree(self.out)
+                self.out.mkdir()
+                rows = self.carry_out({"models": [ALPHA], "rules": [self.fault(fault)]}, ["small-eval"])
+                self.assertEqual([row["outcome"] for row in calls(rows, role="measured")],
+                                 ["ok", outcome, "ok", "ok", "ok"])
+                self.assertEqual(short(rows)[-6:], [("measured", "5Q-Q02"), ("warmup", "LOAD"), ("warmup", "WARM-UP"),
+                                                    ("measured", "5Q-Q03"), ("measured", "5Q-Q04"), ("measured", "5Q-Q05")])
+
+    def test_a_refusal_is_a_result_and_needs_no_new_warm_up(self):
+        rows = self.carry_out({"models": [ALPHA], "rules": [self.fault({"fault": "nested_json_400"})]}, ["small-eval"])
+        self.assertEqual([row["outcome"] for row in calls(rows, role="measured")], ["ok", "refused", "ok", "ok", "ok"])
+        self.assertEqual(len(calls(rows, item="LOAD")), 1)
+
+    def test_a_model_that_cannot_be_loaded_is_skipped_and_the_next_one_measured(self):
+        for text, reason in (("llama-server reported out-of-memory during startup: cudaMalloc failed", "too-big"),
+                             ("llama-server process has terminated: exit status 1", "load-failed")):
+            with self.subTest(reason=reason):
+                shutil.rmtree(self.out)
+                self.out.mkdir()
+                rows = self.carry_out({"models": [{**ALPHA, "load_error": text}, BETA]}, ["small-eval"])
+                self.assertEqual(reasons(rows), {reason})
+                self.assertEqual({row["model"] for row in rows if row["type"] == "skipped"}, {"alpha:1b"})
+                self.assertEqual([row["model"] for row in calls(rows, role="measured")], ["beta:1b"] * 5)
+                loads = calls(rows, item="LOAD", model="alpha:1b")
+                self.assertEqual(len(loads), 1 if reason == "too-big" else phases.LOAD_TRIES)
+
+    def test_a_model_that_vanishes_is_skipped_from_there_on(self):
+        rows = self.carry_out({"models": [ALPHA], "rules": [
+            self.fault({"fault": "status", "code": 404, "error": "model 'alpha:1b' not found"})]}, ["small-eval", "python-tasks"])
+        self.assertEqual(reasons(rows), {"model-missing"})
+        self.assertEqual(rows[-1]["skipped"], 15)
+
+    def test_answers_from_another_machine_end_the_model(self):
+        rows = self.carry_out({"models": [ALPHA], "rules": [self.fault({"fault": "remote_chunks"})]}, ["small-eval"])
+        self.assertEqual(reasons(rows), {"cloud-model"})
+        self.assertEqual([row["outcome"] for row in calls(rows, role="measured")], ["ok", "error"])
+
+    def test_mixed_needs_two_models_and_both_in_memory(self):
+        rows = self.carry_out({"models": [ALPHA]}, ["parallel-mixed"], plan.Settings(levels=(2,)))
+        self.assertEqual((reasons(rows), rows[-1]["skipped"]), ({"one-model"}, 20))
+        shutil.rmtree(self.out)
+        self.out.mkdir()
+        rows = self.carry_out({"models": [ALPHA, BETA], "max_loaded": 1}, ["parallel-mixed"], plan.Settings(levels=(2,)))
+        self.assertEqual((reasons(rows), rows[-1]["skipped"]), ({"not-loaded-together"}, 20))
+
+    def test_a_context_that_the_model_does_not_have_is_not_pretended(self):
+        rows = self.carry_out({"models": [{**ALPHA, "context_length": 4096}]}, ["context-edge", "small-eval"])
+        self.assertEqual(reasons(rows), {"context-too-small"})
+        self.assertEqual(len(calls(rows, role="measured")), 5)
+        shutil.rmtree(self.out)
+        self.out.mkdir()
+        rows = self.carry_out({"models": [ALPHA]}, ["context-append"], plan.Settings(num_ctx=768, context_num_ctx=768))
+        self.assertLessEqual(reasons(rows), {"context-too-small", "calibration-failed"})
+        self.assertEqual(rows[-1]["skipped"], 8)
+
+    def test_material_that_cannot_be_counted_is_not_guessed(self):
+        rule = {"when": {"contains": suites.load("context-edge").items[-1].prompt[:60]},
+                "do": [{"fault": "status", "code": 400, "error": "no"}]}
+        rows = self.carry_out({"models": [ALPHA], "rules": [rule]}, ["context-edge"])
+        self.assertEqual((reasons(rows), rows[-1]["skipped"]), ({"calibration-failed"}, 5))
+
+    def test_a_time_limit_keeps_time_for_the_last_pass(self):
+        slow = {**ALPHA, "decode_gap_ms": 2.0}
+        rows = self.carry_out({"models": [slow]}, ["frozen-prompts", "small-eval", "python-tasks", "parallel-same"],
+                              plan.Settings(repeats=1), limit_s=3)
+        self.assertEqual(reasons(rows), {"time-limit"})
+        last = [row for row in calls(rows, role="measured") if row["pass"] == "last"]
+        self.assertEqual(len(last), 3)
+        self.assertTrue(any(row["phase"] == "parallel-same" for row in rows if row["type"] == "skipped"))
+
+    def test_a_server_that_is_gone_ends_the_session_and_the_ledger_is_sealed(self):
+        with support.stub({"models": [ALPHA]}) as mortal:
+            endpoint = Endpoint(parse_host(mortal.url), Limits(2.0, 2.0, 1.0))
+            here = mock.Mock(endpoint=endpoint, stop=trial.Stop(), sleep=lambda seconds: None)
+            runner = phases.Runner(here, plan.Settings(), {}, {}, {}, {}, phases.Deadline(endpoint.clock, None))
+            runner._alive()
+            mortal.process.kill()
+            mortal.process.wait()
+            with self.assertRaises(phases.ServerLost):
+                runner._alive()
+
+
+class Broken(Case):
+    def test_the_rest_of_a_wave_that_was_broken_off_is_skipped(self):
+        script = {"models": [ALPHA], "slots": 4}
+        rows = self.carry_out(script, ["parallel-same"], plan.Settings(levels=(4,)))
+        third = next(row["seq"] for row in rows if row.get("wave") == 2 and row.get("role") == "measured" and row["slot"] == 2)
+        rows = self.resume(rows, third, script)
+        skipped = [row for row in rows if row["type"] == "skipped"]
+        self.assertEqual([(row["wave"], row["slot"], row["reason"]) for row in skipped],
+                         [(2, 2, "wave-broken"), (2, 3, "wave-broken")])
+        self.assertEqual(len(calls(rows, role="measured")), 18)
+        self.assertTrue(rows[-1]["complete"])
+
+    def test_a_wave_without_any_record_is_made_again(self):
+        script = {"models": [ALPHA], "slots": 4}
+        rows = self.carry_out(script, ["parallel-same"], plan.Settings(levels=(4,)))
+        first = next(row["seq"] for row in rows if row.get("wave") == 2 and row.get("role") == "measured")
+        rows = self.resume(rows, first, script)
+        self.assertEqual(reasons(rows), set())
+        self.assertEqual([row["reattempt"] for row in calls(rows, role="measured")], [False] * 8 + [True] * 12)
+
+    def test_the_rest_of_a_conversation_that_was_broken_off_is_skipped(self):
+        script = {"models": [ALPHA]}
+        rows = self.carry_out(script, ["context-append"])
+        fourth = next(row["seq"] for row in rows if row.get("item") == "CA-T04")
+        rows = self.resume(rows, fourth, script)
+        self.assertEqual(reasons(rows), {"conversation-broken"})
+        self.assertEqual(rows[-1]["skipped"], 5)
+
+    def test_a_turn_that_goes_wrong_ends_the_conversation(self):
+        turn = suites.load("context-append").items[2].prompt[:60]
+        # Calibration asks the whole conversation three times; the fourth to hold this turn is the turn itself.
+        rule = {"when": {"contains": turn, "nth": 4}, "do": [{"fault": "reset"}]}
+        rows = self.carry_out({"models": [ALPHA], "rules": [rule]}, ["context-append"])
+        self.assertEqual([row["outcome"] for row in calls(rows, role="measured")], ["ok", "ok", "cut"])
+        self.assertEqual((reasons(rows), rows[-1]["skipped"]), ({"conversation-broken"}, 5))
+
+    def test_a_resumed_run_warms_up_again_and_calibrates_only_what_it_lacks(self):
+        script = {"models": [ALPHA]}
+        rows = self.carry_out(script, ["small-eval"])
+        fourth = next(row["seq"] for row in rows if row.get("item") == "5Q-Q04")
+        rows = self.resume(rows, fourth, script)
+        later = [row for row in rows if row["session"] == 1 and row["type"] == "call"]
+        self.assertEqual([row["item"] for row in later], ["LOAD", "WARM-UP", "5Q-Q04", "5Q-Q05"])
+        self.assertEqual(later[0]["session_start"]["earlier_sessions"][0]["ended"], "died")
+        self.assertIsNone(later[1]["session_start"])
+
+
+class Coverage(unittest.TestCase):
+    def test_every_skip_reason_has_a_test_here(self):
+        text = pathlib.Path(__file__).read_text(encoding="utf-8")
+        for reason in schema.SKIP_REASONS:
+            with self.subTest(reason=reason):
+                self.assertIn(f'"{reason}"', text)
+
+    def test_every_outcome_is_rehearsed(self):
+        self.assertEqual({expected["outcome"] for _, _, expected in rehearsal.FAULTS}, set(schema.OUTCOMES))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,541 @@
+"""The driver as its users meet it: exit codes, one clear line for each mistake, runs that stop and go on."""
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from unittest import mock
+
+import support
+
+import run_benchmark
+from base import console, ledger
+from measure import plan, run, suites
+
+SCRIPT = support.HARNESS / "run_benchmark.py"
+ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
+         "answer_tokens": 20, "load_ms": 5.0}
+BETA = {**ALPHA, "name": "beta:1b", "size_bytes": 2_000_000}
+
+
+def call_main(*arguments: str, environment: dict | None = None) -> tuple:
+    """(exit code, stdout, stderr) of the driver in this process, as its foot would run it."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), \
+            mock.patch.dict(os.environ, {"OLLAMA_HOST": "", **(environment or {})}), \
+            mock.patch.object(sys, "stdin", io.StringIO()):
+        try:
+            code = console.guarded(lambda: run_benchmark.main(list(arguments)))
+        except SystemExit as stopped:      # argparse's own way out
+            code = stopped.code
+    return code, out.getvalue(), err.getvalue()
+
+
+def records(folder: pathlib.Path) -> list:
+    return list(ledger.read(folder / ledger.NAME))
+
+
+def measured(rows: list) -> list:
+    return [row for row in rows if row["type"] == "call" and row["role"] == "measured"]
+
+
+class Case(unittest.TestCase):
+    """A stub that holds two models, and a folder for runs; the floor is measured once, since it costs most."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stub = cls.enter(support.stub({"models": [ALPHA, BETA]}))
+
+    @classmethod
+    def enter(cls, context):
+        value = context.__enter__()
+        cls.addClassCleanup(context.__exit__, None, None, None)
+        return value
+
+    def setUp(self):
+        self.out = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.out, True)
+        self.stub.script({"models": [ALPHA, BETA]})
+
+    def main(self, *arguments: str, **more) -> tuple:
+        return call_main("--target-url", self.stub.url, "--out", str(self.out), *arguments, **more)
+
+    def folder(self) -> pathlib.Path:
+        found = list(self.out.glob("*/*/run-*"))
+        self.assertEqual(len(found), 1, found)
+        return found[0]
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        command = [sys.executable, str(SCRIPT), "--target-url", self.stub.url, "--out", str(self.out), *arguments]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env={**os.environ, "OLLAMA_HOST": ""})
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        return process
+
+    def wait_for_records(self, count: int, seconds: float = 20.0) -> None:
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            for path in self.out.glob("*/*/run-*/run.jsonl"):
+                if path.read_bytes().count(b"\n") >= count:
+                    return
+            time.sleep(0.01)
+        self.fail(f"no {count} records in time")
+
+
+class Runs(Case):
+    def test_a_run_leaves_its_manifest_and_a_sealed_ledger_with_a_record_for_every_planned_call(self):
+        code, out, err = self.main("--phases", "small-eval", "--handle", "ana", "--device-tag", "mac-m1-8gb",
+                                   "--models", "alpha:1b", "--hostname", "box", "--quiet")
+        self.assertEqual(code, 0, err)
+        folder = self.folder()
+        self.assertEqual(folder.parts[-3:-1], ("ana", "mac-m1-8gb"))
+        manifest = run.read_manifest(folder)
+        self.assertEqual((manifest["handle"], manifest["host_hostname_short"], manifest["planned_calls"]),
+                         ("ana", "box", 5))
+        self.assertFalse(manifest["synthetic"])
+        self.assertEqual(f"run-{manifest['run_id']}", folder.name)
+        self.assertGreater(manifest["floor"]["chunks"], 100)
+        rows = records(folder)
+        self.assertEqual([row["item"] for row in measured(rows)], [f"5Q-Q0{n}" for n in range(1, 6)])
+        self.assertEqual({row["outcome"] for row in measured(rows)}, {"ok"})
+        self.assertTrue(rows[-1]["complete"])
+        self.assertEqual([session["ended"] for session in rows[-1]["sessions"]], ["complete"])
+        self.assertIn("small-eval", out)
+        self.assertIn(str(folder), out)
+
+    def test_every_figure_can_be_traced_to_what_was_sent(self):
+        self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
+        manifest, rows = run.read_manifest(self.folder()), records(self.folder())
+        suite = suites.load("small-eval")
+        for row, item in zip(measured(rows), suite.items):
+            with self.subTest(item=item.id):
+                self.assertEqual(row["prompt_sha256"], hashlib.sha256(item.prompt.encode()).hexdigest())
+                self.assertRegex(row["nonce"], r"\A[0-9]{18}\Z")
+                self.assertEqual(row["options"]["num_predict"], item.num_predict)
+                self.assertEqual({**manifest["options"], "num_ctx": 4096, "num_predict": item.num_predict},
+                                 row["options"])
+                self.assertEqual(row["knobs"], manifest["knobs"])
+        self.assertEqual(len({row["nonce"] for row in measured(rows)}), 5)
+
+    def test_context_prompts_can_be_rebuilt_byte_for_byte(self):
+        self.main("--phases", "context-append,context-edge", "--models", "alpha:1b", "--quiet")
+        rows = measured(records(self.folder()))
+        self.assertEqual(len(rows), 13)
+        for row in rows:
+            suite = suites.load(row["phase"])
+            item = next(item for item in suite.items if item.id == row["item"])
+            with self.subTest(item=item.id):
+                texts = suites.message_texts(suite, item, row["material_units"])
+                self.assertEqual(suites.prompt_sha256(texts), row["prompt_sha256"])
+        self.assertEqual(len({row["nonce"] for row in rows if row["phase"] == "context-append"}), 1)
+        for row in rows:
+            if row["fill"] is not None and row["phase"] == "context-edge":
+                room = row["options"]["num_ctx"] - row["options"]["num_predict"]
+                self.assertLessEqual(row["prompt_tokens"], room)
+                self.assertAlmostEqual(row["prompt_tokens"] / room, row["fill"], delta=0.03)
+
+    def test_without_a_handle_the_run_is_unnamed_and_says_so(self):
+        code, _, err = self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
+        self.assertEqual(code, 0)
+        self.assertEqual(self.folder().parts[-3], "unnamed")
+        self.assertIsNone(run.read_manifest(self.folder())["handle"])
+        self.assertIn("--handle", err.replace("handle: none given", "--handle"))
+
+    def test_one_plain_line_for_each_call_where_there_is_no_terminal(self):
+        _, _, err = self.main("--phases", "small-eval", "--models", "alpha:1b")
+        lines = [line for line in err.splitlines() if line.startswith("[") and "5Q-" in line]
+        self.assertEqual([line.split("]")[0] for line in lines], [f"[{n}/5" for n in range(1, 6)])
+        self.assertNotIn("\x1b", err)
+
+    def test_the_key_is_never_written(self):
+        key = "sk-test-0123456789abcdef"
+        code, out, err = self.main("--phases", "small-eval", "--models", "alpha:1b", environment={"OLLAMA_API_KEY": key})
+        self.assertEqual(code, 0)
+        written = "".join(path.read_text() for path in self.folder().iterdir())
+        self.assertNotIn(key, written + out + err)
+
+    def test_overrides_are_recorded_as_deviations(self):
+        self.main("--phases", "small-eval", "--models", "alpha:1b", "--num-ctx", "2048", "--num-predict", "20",
+                  "--option", "num_thread=2", "--option", "keep_alive=10m", "--quiet")
+        manifest = run.read_manifest(self.folder())
+        self.assertEqual(manifest["overrides"], {"num_ctx": 2048, "context_num_ctx": 2048, "num_predict": 20,
+                                                 "num_thread": 2, "keep_alive": "10m"})
+        row = measured(records(self.folder()))[0]
+        self.assertEqual((row["options"]["num_thread"], row["options"]["num_ctx"], row["knobs"]["keep_alive"]),
+                         (2, 2048, "10m"))
+
+    def test_two_runs_at_once_of_one_folder_are_refused(self):
+        process = self.start("--phases", "all", "--models", "alpha:1b", "--quiet")
+        self.wait_for_records(3)
+        code, _, err = self.main("--resume", self.folder().name)
+        process.kill()
+        process.communicate()
+        self.assertEqual(code, 1)
+        self.assertIn("another process is writing this run", err)
+
+
+class Shows(Case):
+    def test_a_dry_run_shows_the_plan_and_sends_nothing_but_reads(self):
+        before = len(self.stub.log())
+        code, out, _ = self.main("--dry-run")
+        self.assertEqual(code, 0)
+        self.assertIn("336 calls in all", out)
+        self.assertIn("to download: 0 B", out)
+        for word in ("alpha:1b", "parallel-mixed", "temperature", "repeat_penalty"):
+            self.assertIn(word, out)
+        asked = {(row["method"], row["path"]) for row in self.stub.log()[before:]}
+        self.assertLessEqual(asked, {("GET", "/api/version"), ("GET", "/api/tags"), ("POST", "/api/show")})
+        self.assertEqual(list(self.out.iterdir()), [])
+
+    def test_the_list_names_models_and_phases(self):
+        embed = {"name": "embed", "capabilities": ["embedding"]}
+        self.stub.script({"models": [ALPHA, embed, {"name": "far:cloud", "remote_host": "https://cloud.example"}]})
+        code, out, _ = self.main("--list")
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"alpha:1b +measured")
+        self.assertRegex(out, r"embed:latest +left out: cannot chat")
+        self.assertRegex(out, r"far:cloud +left out: .*another machine")
+        for phase in suites.PHASES:
+            self.assertIn(phase, out)
+
+    def test_the_version_is_told(self):
+        code, out, _ = call_main("--version")
+        self.assertEqual((code, out.strip()), (0, f"run_benchmark.py {run.VERSION}"))
+
+    def test_the_help_is_the_docstring(self):
+        code, out, _ = call_main("--help")
+        self.assertEqual(code, 0)
+        self.assertIn(run_benchmark.__doc__.strip().splitlines()[0], out)
+
+    def test_models_too_big_for_the_memory_are_left_out_by_default_and_measured_when_named(self):
+        self.stub.script({"models": [ALPHA, {**ALPHA, "name": "huge:9t", "size_bytes": 10 ** 15}]})
+        _, out, _ = self.main("--dry-run")
+        self.assertIn("left out: huge:9t: too big", out)
+        _, out, _ = self.main("--dry-run", "--models", "huge:9t")
+        self.assertNotIn("left out", out)
+
+    def test_missing_models_are_pulled_when_asked(self):
+        self.stub.script({"models": [ALPHA, {**BETA, "present": False}]})
+        code, out, _ = self.main("--dry-run", "--models", "beta:1b", "--pull")
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"beta:1b +to be pulled")
+        code, _, err = self.main("--models", "beta:1b", "--pull", "--phases", "small-eval", "--quiet")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(run.read_manifest(self.folder())["models"][0]["name"], "beta:1b")
+
+
+class Mistakes(Case):
+    """Each is one line on stderr, exit code 2, and nothing was measured."""
+
+    def refused(self, *arguments: str, says: tuple, **more) -> None:
+        before = len([row for row in self.stub.log() if row["path"] == "/api/chat"])
+        code, out, err = self.main(*arguments, **more)
+        self.assertEqual(code, 2, (out, err))
+        lines = [line for line in err.splitlines() if line.startswith("error: ") or "error:" in line]
+        self.assertEqual(len(lines), 1, err)
+        self.assertNotIn("Traceback", err)
+        for words in says:
+            self.assertIn(words, lines[0])
+        self.assertEqual(len([row for row in self.stub.log() if row["path"] == "/api/chat"]), before)
+        self.assertEqual([path for path in self.out.rglob("run.jsonl")], [])
+
+    def test_mistakes_in_the_words_of_a_call(self):
+        table = (
+            (["--phases", "small"], ("no such phase", "small-eval")),
+            (["--phases", ","], ("names nothing",)),
+            (["--handle", "Ana"], ("handle", "a-z")),
+            (["--handle", "../x"], ("handle",)),
+            (["--handle", "example"], ("reserved",)),
+            (["--device-tag", "unknown"], ("names no particular machine",)),
+            (["--device-tag", "../../etc"], ("device tag",)),
+            (["--device-tag", "con"], ("Windows",)),
+            (["--models", "nobody"], ("does not have this model", "ollama pull nobody:latest")),
+            (["--models", "gpt-oss:120b-cloud"], ("cloud",)),
+            (["--num-ctx", "1000"], ("no multiple of 256",)),
+            (["--num-ctx", "0"], ("out of range",)),
+            (["--num-predict", "-1"], ("out of range",)),
+            (["--repeats", "0"], ("out of range",)),
+            (["--concurrency", "1,two"], ("no list of levels",)),
+            (["--option", "temprature=1"], ("did you mean temperature",)),
+            (["--option", "num_gpu=lots"], ("takes a whole number",)),
+            (["--option", "stream=false"], ("no option that can be set",)),
+            (["--time-limit", "soon"], ("is no time", "90m")),
+            (["--resume", "run-123"], ("UUID",)),
+            (["--resume", "run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"], ("no such run",)),
+            (["--no-such-flag"], ("unrecognized arguments",)),
+            (["--num-ctx", "many"], ("invalid int value",)),
+        )
+        for arguments, says in table:
+            with self.subTest(arguments=arguments):
+                self.refused(*arguments, says=says)
+
+    def test_no_server(self):
+        code, _, err = call_main("--target-url", f"http://127.0.0.1:{support.closed_port()}", "--out", str(self.out))
+        self.assertEqual(code, 2)
+        self.assertIn("nothing listens there", err)
+        self.assertIn("ollama serve", err)
+
+    def test_something_else_on_the_port(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def answer() -> None:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+            threading.Thread(target=answer, daemon=True).start()
+            code, _, err = call_main("--target-url", f"http://127.0.0.1:{listener.getsockname()[1]}", "--out", str(self.out))
+        self.assertEqual(code, 2)
+        self.assertIn("is not Ollama", err)
+
+    def test_no_models(self):
+        self.stub.script({"models": []})
+        self.refused(says=("no model to measure", "ollama pull"))
+        self.stub.script({"models": [{"name": "embed", "capabilities": ["embedding"]}]})
+        self.refused(says=("no model to measure",))
+        self.refused("--models", "embed", says=("cannot chat",))
+
+    def test_a_remote_model_that_looks_local(self):
+        self.stub.script({"models": [{**ALPHA, "remote_host": "https://cloud.example", "remote_model": "x"}]})
+        self.refused("--models", "alpha:1b", says=("another machine",))
+
+    def test_a_scheme_that_is_not_spoken(self):
+        code, _, err = call_main("--out", str(self.out), environment={"OLLAMA_HOST": "ftp://127.0.0.1"})
+        self.assertEqual(code, 2)
+        self.assertIn("OLLAMA_HOST", err)
+
+    def test_a_folder_that_cannot_be_written(self):
+        blocked = self.out / "file"
+        blocked.write_bytes(b"")
+        self.refused("--out", str(blocked / "runs"), says=(str(blocked),))
+
+    def test_a_full_disk(self):
+        usage = shutil.disk_usage(self.out)._replace(free=1_000_000)
+        with mock.patch.object(run.shutil, "disk_usage", lambda path: usage):
+            self.refused("--phases", "small-eval", says=("MB are free", "--out"))
+
+    def test_a_path_that_leaves_the_output_folder_through_a_link(self):
+        elsewhere = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, elsewhere, True)
+        try:
+            (self.out / "ana").symlink_to(elsewhere, target_is_directory=True)
+        except OSError:
+            self.skipTest("no links here")
+        self.refused("--handle", "ana", "--device-tag", "mac-m1-8gb", says=("leads out of the output folder",))
+
+    def test_a_suite_file_that_was_changed(self):
+        copy = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, copy, True)
+        shutil.copytree(support.HARNESS / "suites", copy / "harness" / "suites")
+        damaged = copy / "harness" / "suites" / suites.FILES["small-eval"]
+        damaged.write_bytes(damaged.read_bytes().replace(b"the", b"teh", 1))
+        with mock.patch.object(suites, "FOLDER", copy / "harness" / "suites"):
+            self.refused("--phases", "small-eval", says=("SHA-256", "git checkout"))
+
+
+class Resumes(Case):
+    def finish(self, *arguments: str) -> list:
+        """Resume the one run here until it is complete; its records."""
+        code, _, err = self.main("--resume", self.folder().name, "--quiet", *arguments)
+        self.assertEqual(code, 0, err)
+        return records(self.folder())
+
+    def check_whole(self, rows: list) -> None:
+        manifest = run.read_manifest(self.folder())
+        planned = plan.blocks([model["name"] for model in manifest["models"]], [row["phase"] for row in manifest["suites"]],
+                              run.load_suites(manifest), run.settings_of(manifest))
+        wanted = [step.key for block in planned for step in block.steps]
+        found = [plan.record_key(row) for row in rows
+                 if row["type"] == "skipped" or (row["type"] == "call" and row["role"] == "measured")]
+        self.assertEqual(len(found), len(set(found)), "a planned call twice")
+        self.assertEqual(set(found), set(wanted))
+        self.assertEqual(manifest["planned_calls"], len(wanted))
+        self.assertTrue(rows[-1]["complete"])
+
+    def test_a_run_that_is_killed_again_and_again_is_made_whole(self):
+        rng = random.Random(20)
+        arguments = ["--models", "alpha:1b,beta:1b", "--phases", "small-eval,parallel-same,context-append,parallel-mixed",
+                     "--concurrency", "1,4", "--quiet"]
+        for _ in range(5):
+            process = self.start(*arguments)
+            seen = sum(path.read_bytes().count(b"\n") for path in self.out.glob("*/*/run-*/run.jsonl"))
+            self.wait_for_records(seen + rng.randrange(1, 40))
+            process.kill()
+            process.communicate()
+            arguments = ["--resume", self.folder().name, "--quiet"]
+        rows = self.finish()
+        self.check_whole(rows)
+        self.assertEqual([session["ended"] for session in rows[-1]["sessions"]], ["died"] * 5 + ["complete"])
+        reasons = {row["reason"] for row in rows if row["type"] == "skipped"}
+        self.assertLessEqual(reasons, {"wave-broken", "conversation-broken"})
+        for row in measured(rows):
+            self.assertEqual(row["reattempt"], row["session"] > 0)
+
+    @unittest.skipIf(os.name == "nt", "sending Ctrl-C to another process needs a console there")
+    def test_ctrl_c_once_ends_after_the_present_call(self):
+        self.stub.script({"models": [{**ALPHA, "decode_gap_ms": 10.0}]})
+        process = self.start("--phases", "small-eval", "--models", "alpha:1b")
+        self.wait_for_records(16)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 130, err)
+        rows = records(self.folder())
+        self.assertEqual({row["outcome"] for row in measured(rows)} - {"ok", "length"}, set())
+        self.assertFalse(rows[-1]["complete"])
+        self.assertEqual(rows[-1]["sessions"][-1]["ended"], "interrupted")
+        self.assertIn(f"--resume {self.folder().name}", err)
+        footer = len((self.folder() / ledger.NAME).read_bytes().splitlines()[-1]) + 1
+        rows = self.finish()
+        self.check_whole(rows)
+        self.assertEqual([row["cut"]["size_bytes"] for row in rows if row.get("cut")], [footer])
+        self.assertEqual([session["ended"] for session in rows[-1]["sessions"]], ["interrupted", "complete"])
+
+    @unittest.skipIf(os.name == "nt", "sending Ctrl-C to another process needs a console there")
+    def test_ctrl_c_twice_breaks_the_call_off_and_its_record_is_final(self):
+        self.stub.script({"models": [{**ALPHA, "decode_gap_ms": 100.0}]})
+        process = self.start("--phases", "small-eval", "--models", "alpha:1b", "--num-predict", "30")
+        self.wait_for_records(3)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertEqual(process.returncode, 130, err)
+        rows = records(self.folder())
+        self.assertEqual([row["outcome"] for row in rows if row["type"] == "call"][-1], "interrupted")
+        self.stub.script({"models": [ALPHA]})
+        self.check_whole(self.finish())
+
+    def test_a_dead_server_ends_the_run_and_the_next_session_does_the_rest(self):
+        with support.stub({"models": [{**ALPHA, "decode_gap_ms": 5.0}]}) as mortal:
+            command = [sys.executable, str(SCRIPT), "--target-url", mortal.url, "--out", str(self.out), "--phases",
+                       "small-eval,python-tasks", "--models", "alpha:1b"]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            self.wait_for_records(17)
+            mortal.process.kill()
+            mortal.process.wait()
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)      # the driver waits half a minute for the server; a person need not
+            _, err = process.communicate(timeout=60)
+        rows = records(self.folder())
+        self.assertFalse(rows[-1]["complete"])
+        self.assertIn(rows[-1]["sessions"][-1]["ended"], ("server-lost", "interrupted"))
+        self.assertIn(process.returncode, (1, 130), err)
+        self.stub.script({"models": [ALPHA]})
+        rows = self.finish("--target-url", self.stub.url)
+        self.check_whole(rows)
+        self.assertLessEqual(sum(row["outcome"] in ("cut", "error") for row in measured(rows)), 1)
+
+    def test_a_full_disk_in_the_middle_loses_nothing(self):
+        real, budget = os.write, [30_000]
+
+        def write(number: int, data: bytes) -> int:
+            if b'"type":' in data[:40]:
+                budget[0] -= len(data)
+                if budget[0] < 0:
+                    real(number, data[:10])
+                    return 10
+            return real(number, data)
+        with mock.patch.object(os, "write", write):
+            code, _, err = self.main("--phases", "small-eval,python-tasks", "--models", "alpha:1b", "--quiet")
+        self.assertEqual(code, 1)
+        self.assertIn("--resume", err)
+        self.assertTrue((self.folder() / ledger.NAME).read_bytes().endswith(b"\n"))
+        self.check_whole(self.finish())
+
+    def test_what_does_not_match_is_refused(self):
+        self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
+        self.refuse_resume("this run is complete")
+        path = self.folder() / ledger.NAME
+        whole = path.read_bytes()
+        lines = whole.splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:-3]))
+        self.refuse_resume("differs from what the run was planned with", "--num-ctx", "2048")
+        self.refuse_resume("differs from what the run was planned with", "--phases", "all")
+        self.refuse_resume("differs from what the run was planned with", "--models", "beta:1b")
+        self.stub.script({"models": [{**ALPHA, "digest": "ab" * 32}]})
+        self.refuse_resume("another version of this model")
+        self.stub.script({"models": [BETA]})
+        self.refuse_resume("no longer has this model")
+        self.stub.script({"models": [ALPHA]})
+        path.write_bytes(b"".join(lines[:3] + lines[4:-3]))
+        self.refuse_resume("run.jsonl:4: ")
+        path.write_bytes(b"".join(lines[:-3]))
+        manifest = self.folder() / run.MANIFEST
+        manifest.write_text(manifest.read_text().replace(suites.PINNED[suites.FILES["small-eval"]], "0" * 64))
+        self.refuse_resume("suite")
+
+    def refuse_resume(self, says: str, *arguments: str) -> None:
+        before = (self.folder() / ledger.NAME).read_bytes()
+        code, _, err = self.main("--resume", self.folder().name, "--quiet", *arguments)
+        self.assertEqual(code, 2, err)
+        self.assertIn(says, err)
+        self.assertEqual((self.folder() / ledger.NAME).read_bytes(), before)
+
+    def test_flags_that_say_the_same_may_be_repeated(self):
+        self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet", "--num-ctx", "2048")
+        path = self.folder() / ledger.NAME
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+        self.check_whole(self.finish("--phases", "small-eval", "--models", "alpha:1b", "--num-ctx", "2048"))
+
+    def test_a_file_without_a_whole_line_is_begun_anew(self):
+        self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
+        path = self.folder() / ledger.NAME
+        path.write_bytes(path.read_bytes()[:40])
+        rows = self.finish()
+        self.check_whole(rows)
+        self.assertEqual(rows[0]["cut"]["size_bytes"], 40)
+
+
+class SelfTest(unittest.TestCase):
+    def test_the_self_test_recovers_all_that_was_planted(self):
+        code, out, err = call_main("--self-test")
+        self.assertEqual(code, 0, "\n".join(line for line in out.splitlines() if line.startswith("WRONG")) or err)
+        self.assertIn("synthetic", out)
+        for phase in suites.PHASES:
+            self.assertIn(phase, out)
+        self.assertRegex(out, r"self-test passed: (\d+) of \1 recovered")
+
+    def test_a_planted_error_in_the_harness_is_found(self):
+        from measure import trial
+        honest = trial.fold
+
+        def one_token_short(came):
+            fields = honest(came)
+            fields["eval_tokens"] = fields["eval_tokens"] and fields["eval_tokens"] - 1
+            return fields
+        with mock.patch.object(trial, "fold", one_token_short), mock.patch.object(suites, "PHASES", ("small-eval",)):
+            code, out, _ = call_main("--self-test")
+        self.assertEqual(code, 1)
+        self.assertRegex(out, r"WRONG .*answer tokens")
+        self.assertIn("self-test failed", out)
+
+
+class Cost(unittest.TestCase):
+    def test_help_reads_no_more_than_it_needs(self):
+        """Asking for help must not load the client; how long it takes is for tests/benchmarks to say."""
+        code = "import sys; sys.argv = ['x', '--help']; sys.path.insert(0, sys.argv.pop() and %r); sys.argv = ['x', '--help']\n" \
+               "import run_benchmark\ntry:\n    run_benchmark.main()\nexcept SystemExit:\n    pass\n" \
+               "print(sorted(name for name in sys.modules if name.startswith('measure.')), file=sys.stderr)"
+        done = subprocess.run([sys.executable, "-c", code % str(support.HARNESS)], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stderr.strip(), "[]")
+
+
+if __name__ == "__main__":
+    unittest.main()
