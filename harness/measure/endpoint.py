@@ -88,7 +88,8 @@ def _is_address(target: Target) -> bool:
     if not target.prefix.isascii() or re.search(r"[\s\x00-\x1f\x7f?#@]", target.prefix):
         return False
     if ":" in target.host:
-        return _address(target.host) is not None and re.fullmatch(r"[0-9A-Fa-f.:]+(?:%[\w.-]+)?", target.host) is not None
+        right = re.fullmatch(r"[0-9A-Fa-f.:]+(?:%[\w.-]+)?", target.host)
+        return right is not None and _address(target.host) is not None
     try:
         target.host.encode("idna")
     except UnicodeError:
@@ -305,7 +306,7 @@ class Endpoint:
             "gaierror": "no such host",
             "timeout": "no answer in time",
             "TimeoutError": "no answer in time",
-        }.get(type(problem).__name__, f"no usable answer ({problem or type(problem).__name__})")
+        }.get(type(problem).__name__, f"no usable answer ({str(problem) or type(problem).__name__})")
         return UserError(what, self.target.url, "start Ollama with `ollama serve`, or name the server with --target-url",
                          FOUND)
 

@@ -29,8 +29,9 @@ def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) ->
         for name in wanted:
             _refuse_cloud_name(name)
     listed = {names.model_key(str(row.get("name", ""))): row for row in endpoint.models()}
-    keys = list(listed) if wanted is None else list(dict.fromkeys(names.model_key(name) for name in wanted))
-    missing = [key for key in keys if key not in listed]
+    spelt = {names.model_key(name): names.full_name(name) for name in wanted or []}
+    keys = list(listed) if wanted is None else list(spelt)
+    missing = [spelt[key] for key in keys if key not in listed]
     chosen, left_out, digests = [], [], {}
     for key in sorted((key for key in keys if key in listed), key=lambda key: (_size(listed[key]), key)):
         row = listed[key]

@@ -48,7 +48,7 @@ FAULTS = (
     ("one object that is not done", [{"fault": "whole_without_done"}], {"outcome": "cut"}),
     ("no counters", [{"fault": "metrics_absent"}], {"outcome": "ok", "tokens": None}),
     ("four tokens in each chunk", [{"fault": "multi_token_chunks"}], {"outcome": "ok", "tokens": 25, "texts": 6}),
-    ("chunks without text", [{"fault": "empty_chunks"}], {"outcome": "ok", "tokens": 25, "first_chunk_is_text": False}),
+    ("chunks without text", [{"fault": "empty_chunks"}], {"outcome": "ok", "tokens": 25, "without_text": True}),
     ("three lines in each HTTP chunk", [{"fault": "several_lines_per_http_chunk"}], {"outcome": "ok", "texts": 24}),
     ("each line in two HTTP chunks", [{"fault": "line_split_over_chunks"}], {"outcome": "ok", "texts": 24}),
     ("characters cut in two", [{"fault": "utf8_split"}], {"outcome": "ok", "broken_text": False}),
@@ -99,7 +99,7 @@ def observed(fields: dict) -> dict:
     return {"outcome": fields["outcome"], "status": fields["http_status"], "error": fields["error"],
             "chunks": fields["chunks"], "texts": fields["text_chunks"], "tokens": fields["eval_tokens"],
             "prompt_tokens": fields["prompt_tokens"], "thinks": fields["thinking_chunks"] > 0,
-            "first_chunk_is_text": fields["first_chunk_ns"] == fields["first_text_ns"],
+            "without_text": fields["chunks"] - fields["text_chunks"] > 1,      # the done line is one
             "broken_text": "\ufffd" in fields["answer"] or not fields["answer"],
             "waited": fields["total_ns"] is not None and fields["total_ns"] - spent > 150_000_000}
 

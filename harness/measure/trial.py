@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from base.scrub import scrub
 from measure.endpoint import READ_BYTES, Broken, Call, Endpoint, Silent, error_text
 
 TICK_S = 0.2              # how often the main thread wakes to draw the progress line and to hear Ctrl-C
+SWITCH_S = 0.0001         # how long a thread may keep the interpreter from another that has heard something
 UNSETTLED = ("error", "cut", "timeout", "stalled", "interrupted")    # after these nobody knows what the server does
 COUNTS = {                # field of the record: key on the wire
     "total_ns": "total_duration", "load_ns": "load_duration", "prompt_tokens": "prompt_eval_count",
@@ -113,8 +115,10 @@ def run(endpoint: Endpoint, requests: list, stop: Stop, tick: Callable[[int], No
     arrivals = [Arrivals() for _ in requests]
     readers = [threading.Thread(target=_read, args=(call, came, endpoint.clock, gate), daemon=True)
                for call, came in zip(calls, arrivals)]
-    collecting = gc.isenabled()
+    collecting, interval_s = gc.isenabled(), sys.getswitchinterval()
     gc.disable()    # a collection in the middle of a stream would be measured as a stall of the server
+    # One reader parses its headers while another wants to stamp its first bytes; by default it would wait up to 5 ms.
+    sys.setswitchinterval(SWITCH_S)
     try:
         stop.watch(calls)
         for reader in readers:
@@ -126,6 +130,7 @@ def run(endpoint: Endpoint, requests: list, stop: Stop, tick: Callable[[int], No
                     tick(sum(len(came.pieces) for came in arrivals))
     finally:
         stop.watch([])
+        sys.setswitchinterval(interval_s)
         if collecting:
             gc.enable()
     return arrivals

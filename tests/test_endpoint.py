@@ -1,0 +1,394 @@
+"""The endpoint: where the server is, how long it is waited for, and that nothing else is asked or told."""
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import unittest
+from unittest import mock
+
+import support
+
+from base.errors import FOUND, USAGE, UserError
+from measure import endpoint
+from measure.endpoint import Endpoint, Limits, Target, find_target
+from support import chunk, closed_port, head, listener, whole
+
+KEY = "key-0123456789"
+QUICK = Limits(2.0, 0.2, 0.2)
+ASK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from measure.endpoint import Endpoint, find_target
+print(Endpoint(find_target(sys.argv[2], {})).version())
+"""
+
+
+def at(server: object, prefix: str = "", limits: Limits = QUICK, key: str | None = KEY) -> Endpoint:
+    return Endpoint(Target("http", "127.0.0.1", server.port, prefix), limits, key)
+
+
+def said(value: object, status: int = 200) -> bytes:
+    return whole(json.dumps(value).encode("ascii"), status)
+
+
+def stream(*lines: object) -> bytes:
+    """A chunked answer, one HTTP chunk for each line of JSON, and its end."""
+    return head() + b"".join(chunk(json.dumps(line).encode("ascii") + b"\n") for line in lines) + chunk(b"")
+
+
+class Address(unittest.TestCase):
+    def test_ollama_host_is_read_as_ollama_reads_it(self):
+        for text, url in {
+            "": "http://127.0.0.1:11434", "1.2.3.4": "http://1.2.3.4:11434", "http://1.2.3.4": "http://1.2.3.4:80",
+            "https://1.2.3.4": "https://1.2.3.4:443", "1.2.3.4:1234": "http://1.2.3.4:1234",
+            "http://1.2.3.4:1234": "http://1.2.3.4:1234", "https://example.com/own": "https://example.com:443/own",
+            "https://example.com:8080/own/": "https://example.com:8080/own", "example.com": "http://example.com:11434",
+            "example.com:1234": "http://example.com:1234", "http://example.com/": "http://example.com:80",
+            "example.com/a/b": "http://example.com:11434/a/b", ":1234": "http://127.0.0.1:1234",
+            ":66000": "http://127.0.0.1:11434", ":-1": "http://127.0.0.1:11434", ":": "http://127.0.0.1:11434",
+            "1.2.3.4:": "http://1.2.3.4:11434", "1.2.3.4:x": "http://1.2.3.4:11434", "1.2.3.4:65535": "http://1.2.3.4:65535",
+            "1.2.3.4:65536": "http://1.2.3.4:11434", "http://1.2.3.4:66000": "http://1.2.3.4:80",
+            "1.2.3.4:\u0661\u0662": "http://1.2.3.4:11434", "https://1.2.3.4:0x50": "https://1.2.3.4:443",
+            "::1": "http://[::1]:11434", "[::1]": "http://[::1]:11434", "[::1]:1234": "http://[::1]:1234",
+            "http://[::1]": "http://[::1]:80", "http://[::1]:1234/own": "http://[::1]:1234/own",
+            "[::1]:66000": "http://[::1]:11434", "fe80::1%eth0": "http://[fe80::1%eth0]:11434",
+            "0.0.0.0": "http://127.0.0.1:11434", "0.0.0.0:1234": "http://127.0.0.1:1234", "[::]": "http://[::1]:11434",
+            "[::]:1234": "http://[::1]:1234", "::": "http://[::1]:11434", "http://0.0.0.0": "http://127.0.0.1:80",
+            '"1.2.3.4"': "http://1.2.3.4:11434", "'1.2.3.4:1234'": "http://1.2.3.4:1234",
+            ' "1.2.3.4" ': "http://1.2.3.4:11434", "\" 1.2.3.4 \"": "http://1.2.3.4:11434",
+            "  example.com  ": "http://example.com:11434", "\t1.2.3.4\n": "http://1.2.3.4:11434", '""': "http://127.0.0.1:11434",
+            "http://ana:pw@1.2.3.4:1234/own": "http://1.2.3.4:1234/own", "ana:pw@1.2.3.4": "http://1.2.3.4:11434",
+            "http://ana@pw@1.2.3.4": "http://1.2.3.4:80", "localhost": "http://localhost:11434",
+        }.items():
+            with self.subTest(text):
+                self.assertEqual(find_target(None, {"OLLAMA_HOST": text}).url, url)
+                self.assertEqual(find_target(text, {}).url, url)
+
+    def test_what_cannot_be_spoken_to_is_refused_before_anything_is_sent(self):
+        for text, word in (("ftp://1.2.3.4", "ftp:// is not spoken"), ("HTTP://1.2.3.4", "HTTP://"), ("://1.2.3.4", "://"),
+                           ("unix:///run/x", "unix://"), ("my host", "no address"), ("a..b", "no address"),
+                           ("x" * 64 + ".com", "no address"), ("1:2:3", "no address"), ("http://a]", "no address"),
+                           ("http://1.2.3.4/a b", "no address"), ("http://1.2.3.4/\u00e9", "no address"),
+                           ("http://1.2.3.4/?a", "no address"), ("http://1.2.3.4/#a", "no address"), ("a%b", "no address"),
+                           ("::1%", "no address"), ("1.2.3.4/\r\nX: y", "no address"), ("ollama.com", "cloud"),
+                           ("https://ollama.com", "cloud"), ("https://api.Ollama.com:443", "cloud")):
+            for name, found in (("OLLAMA_HOST", lambda: find_target(None, {"OLLAMA_HOST": text})),
+                                ("--target-url", lambda: find_target(text, {}))):
+                with self.subTest(f"{name} {text!r}"):
+                    with self.assertRaises(UserError) as caught:
+                        found()
+                    self.assertIn(word, str(caught.exception))
+                    self.assertEqual(caught.exception.exit_code, USAGE)
+
+    def test_a_password_is_in_no_error_and_in_no_url(self):
+        for text in ("http://ana:s3cret@1.2.3.4", "http://ana:s3cret@a..b", "http://ana:s/s3cret@1.2.3.4", "ana:s3cret@x y",
+                     "ftp://ana:s3cret@1.2.3.4"):
+            with self.subTest(text):
+                try:
+                    shown = repr(find_target(text, {}))
+                except UserError as problem:
+                    shown = str(problem)
+                self.assertNotIn("s3cret", shown)
+
+    def test_the_flag_wins_over_the_environment(self):
+        environment = {"OLLAMA_HOST": "1.2.3.4"}
+        self.assertEqual(find_target("5.6.7.8", environment).url, "http://5.6.7.8:11434")
+        self.assertEqual(find_target("", environment).url, "http://127.0.0.1:11434")
+        self.assertEqual(find_target(None, environment).url, "http://1.2.3.4:11434")
+        self.assertEqual(find_target(None, {}).url, "http://127.0.0.1:11434")
+
+    def test_what_a_manifest_says_of_the_server(self):
+        for text, public in {
+            "": "http://127.0.0.1:11434", "localhost": "http://localhost:11434", "LOCALHOST": "http://LOCALHOST:11434",
+            "a.localhost:1": "http://a.localhost:1", "127.9.9.9": "http://127.9.9.9:11434", "::1": "http://[::1]:11434",
+            "192.168.1.5": "lan", "10.0.0.5:1234": "lan", "172.16.0.1": "lan", "169.254.1.1": "lan", "fe80::1%eth0": "lan",
+            "fd00::5": "lan", "nas": "lan", "nas.local": "lan", "NAS.LAN": "lan", "box.home.arpa": "lan",
+            "8.8.8.8": "remote", "2606:4700::1": "remote", "https://llm.example.com/own": "remote",
+            "local.example.com": "remote", "notlocalhost.com": "remote", "127.0.0.1.example.com": "remote",
+        }.items():
+            with self.subTest(text):
+                target = find_target(text, {})
+                self.assertEqual(target.public, public)
+                self.assertEqual(target.is_loopback, public.startswith("http"))
+
+
+class Sent(unittest.TestCase):
+    def test_a_request_is_what_the_api_wants_under_the_prefix(self):
+        with listener(said({"version": "1"})) as server:
+            at(server, "/own").ask("/api/show", {"model": "\u00e9"})
+            at(server, key=None).ask("/api/version")
+        first, body = server.requests[0].split(b"\r\n\r\n")
+        lines = first.decode("ascii").split("\r\n")
+        self.assertEqual(lines[0], "POST /own/api/show HTTP/1.1")
+        self.assertEqual(json.loads(body), {"model": "\u00e9"})
+        for field in (f"Host: 127.0.0.1:{server.port}", f"Content-Length: {len(body)}", f"Authorization: Bearer {KEY}",
+                      "Content-Type: application/json", "Connection: close"):
+            self.assertIn(field.lower(), [line.lower() for line in lines])
+        self.assertTrue(server.requests[1].startswith(b"GET /api/version HTTP/1.1\r\n"))
+        for word in (b"authorization", b"origin", b"cookie", b"bearer"):
+            self.assertNotIn(word, server.requests[1].lower())
+
+    def test_each_request_is_sent_once(self):
+        for answer in (lambda connection, request: None, lambda connection, request: support.reset(connection),
+                       lambda connection, request: connection.sendall(whole(b"", 503))):
+            with listener(answer) as server:
+                with contextlib.suppress(UserError):
+                    at(server).ask("/api/version")
+                self.assertEqual(len(server.requests), 1)
+
+    def test_a_proxy_in_the_environment_is_not_used(self):
+        """urllib sends even 127.0.0.1 through http_proxy; a benchmark must not."""
+        with listener(said({"version": "proxy"})) as proxy, listener(said({"version": "direct"})) as server:
+            names = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+            environment = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
+            environment.update({name: proxy.url for name in names})
+            done = subprocess.run([sys.executable, "-c", ASK, str(support.HARNESS), server.url], env=environment,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+            self.assertEqual(done.stdout.decode().strip(), "direct")
+            self.assertEqual(proxy.requests, [])
+
+    def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(self):
+        with listener(said({"version": "other"})) as other:
+            for status in (301, 302, 303, 307, 308):
+                moved = head(status, framing=f"Location: {other.url}/api/version\r\nContent-Length: 0")
+                with self.subTest(status), listener(moved) as server:
+                    with self.assertRaisesRegex(UserError, f"not Ollama .HTTP {status}"):
+                        at(server).version()
+                    self.assertFalse(at(server).is_alive())
+            self.assertEqual(other.requests, [])
+
+
+class Key(unittest.TestCase):
+    def test_the_key_is_in_no_error_whatever_the_server_does(self):
+        echo = said({"error": f"the key {KEY} is wrong"}, 500)
+        for answer in (echo, said({"error": f"bad Bearer {KEY}"}, 401), whole(KEY.encode(), 200), b"SSH-2.0 hello\r\n\r\n",
+                       stream({"error": f"the key {KEY} is wrong"}), b""):
+            with self.subTest(answer[:60]), listener(answer) as server:
+                here, told = at(server), []
+                for act in (here.version, here.models, here.loaded, lambda: here.show("m"), lambda: here.unload("m"),
+                            lambda: here.pull("m", lambda *_: None)):
+                    try:
+                        act()
+                    except UserError as problem:
+                        told.append(str(problem))
+                self.assertGreaterEqual(len(told), 5)
+                self.assertNotIn(KEY, "".join(told))
+                self.assertTrue(all(KEY.encode() in request for request in server.requests))
+
+    def test_a_key_that_cannot_be_sent_is_told_without_it(self):
+        for key in (f"{KEY}\r\nX: y", f"a\n{KEY}", f"{KEY}\u20ac", f"{KEY}\x00x"):
+            with self.subTest(ascii(key)), self.assertRaises(UserError) as caught:
+                Endpoint(Target("http", "127.0.0.1", 1), api_key=key)
+            self.assertIn("OLLAMA_API_KEY", str(caught.exception))
+            self.assertNotIn(KEY, str(caught.exception))
+
+    def test_blanks_and_line_ends_around_a_key_do_not_belong_to_it(self):
+        with listener(said({"version": "1"})) as server:
+            for key in (f"{KEY}\r\n", f" {KEY} ", f"{KEY}\n"):
+                self.assertEqual(at(server, key=key).version(), "1")
+            self.assertEqual(at(server, key="  ").version(), "1")
+        self.assertEqual([f"Authorization: Bearer {KEY}\r\n".encode() in request for request in server.requests],
+                         [True, True, True, False])
+
+
+class Limit(unittest.TestCase):
+    def test_limits_for_connecting_the_first_byte_and_silence_are_three(self):
+        def mute(connection, request):
+            server.over.wait(10)
+
+        def stops(connection, request):
+            connection.sendall(head() + chunk(b'{"models":'))
+            server.over.wait(10)
+        for why, answer, limits, low, high in (
+                ("first byte", mute, Limits(5, 0.2, 5), 0.18, 3), ("silence", stops, Limits(5, 5, 0.2), 0.18, 3)):
+            with self.subTest(why), listener(answer) as server:
+                began = time.perf_counter()
+                with self.assertRaisesRegex(UserError, "no answer in time"):
+                    at(server).ask("/api/tags", limits=limits)
+                self.assertTrue(low < time.perf_counter() - began < high)
+
+    @unittest.skipUnless(sys.platform == "linux", "a full backlog refuses elsewhere")
+    def test_a_server_that_takes_no_connection_is_left_after_the_connect_limit(self):
+        with contextlib.ExitStack() as open_ones:
+            full = open_ones.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+            for _ in range(4):
+                waiting = open_ones.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            began = time.perf_counter()
+            with self.assertRaisesRegex(UserError, "no answer in time"):
+                Endpoint(Target("http", *full.getsockname())).ask("/", limits=Limits(0.3, 20, 20))
+            self.assertTrue(0.28 < time.perf_counter() - began < 5)
+
+    def test_an_answer_may_be_as_slow_as_its_own_limit_allows(self):
+        def slow(connection, request):
+            time.sleep(0.3)
+            connection.sendall(head())
+            for part in (b'{"ver', b'sion":', b'"1"}'):
+                time.sleep(0.1)
+                connection.sendall(chunk(part))
+            connection.sendall(chunk(b""))
+        with listener(slow) as server:
+            self.assertEqual(at(server).ask("/", limits=Limits(0.2, 5, 0.3))[1], {"version": "1"})
+
+    def test_an_answer_without_end_is_refused(self):
+        def endless(connection, request):
+            connection.sendall(head())
+            while True:
+                connection.sendall(chunk(b"x" * 60000))
+        with listener(endless) as server, mock.patch.object(endpoint, "MAX_BODY_BYTES", 10 ** 6):
+            for act in (at(server).version, lambda: at(server).pull("m", lambda *_: None)):
+                with self.assertRaisesRegex(UserError, "without end"):
+                    act()
+
+
+class WrongServer(unittest.TestCase):
+    def test_nothing_there(self):
+        here = Endpoint(Target("http", "127.0.0.1", closed_port()))
+        with self.assertRaises(UserError) as caught:
+            here.version()
+        self.assertRegex(str(caught.exception), "nothing listens there; start Ollama with `ollama serve`")
+        self.assertEqual(caught.exception.exit_code, FOUND)
+        self.assertFalse(here.is_alive())
+
+    def test_http_that_is_not_ollama(self):
+        for answer in (whole(b"hello"), whole(b"<html>", kind="text/html"), said([]), said({}), said({"version": 5}),
+                       said({"version": None}), whole(b""), whole(b"nothing here", 404), said({"error": "no"}, 500),
+                       whole(b"[" * 100000), whole(b"1" * 5000), whole(b"\xff\xfe"), head() + chunk(b"")):
+            with self.subTest(answer[-40:]), listener(answer) as server:
+                with self.assertRaisesRegex(UserError, "what answers is not Ollama"):
+                    at(server).version()
+
+    def test_a_server_that_wants_a_key_is_told_apart(self):
+        for status in (401, 403):
+            with self.subTest(status), listener(whole(b"", status)) as server:
+                with self.assertRaisesRegex(UserError, f"the server refuses .HTTP {status}.*OLLAMA_API_KEY"):
+                    at(server).version()
+
+    def test_bytes_that_are_no_http(self):
+        for answer in (b"SSH-2.0-OpenSSH_9.6\r\n", b"\x00\x01\x02", b"220 mail ready\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\n" * 9,
+                       b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000,
+                       head() + b"zz\r\n", head() + b"-5\r\nabc", head() + b"5\r\nab", b""):
+            with self.subTest(answer[:30]), listener(answer) as server:
+                with self.assertRaisesRegex(UserError, "no usable answer"):
+                    at(server).version()
+                self.assertFalse(at(server).is_alive())
+
+    def test_an_error_that_says_nothing_is_named_by_its_kind(self):
+        line = str(at(mock.Mock(port=1)).unreachable(http.client.HTTPException()))
+        self.assertIn("no usable answer (HTTPException)", line)
+
+
+class Api(unittest.TestCase):
+    def test_the_version_and_being_alive(self):
+        with listener(said({"version": "0.33.0"})) as server:
+            self.assertEqual(at(server).version(), "0.33.0")
+            self.assertTrue(at(server).is_alive())
+
+    def test_lists_hold_objects_and_an_error_is_told(self):
+        with listener(said({"models": [{"name": "a"}, 5, None, {"name": "b"}]})) as server:
+            self.assertEqual([row["name"] for row in at(server).models()], ["a", "b"])
+            self.assertEqual(len(at(server).loaded()), 2)
+        for answer, word in ((said({"error": "out of luck"}, 500), "HTTP 500 'out of luck'"), (said({"models": None}), "200"),
+                             (said([]), "HTTP 200"), (whole(b"oops", 502), "HTTP 502 'oops'")):
+            with self.subTest(word), listener(answer) as server:
+                with self.assertRaisesRegex(UserError, f"/api/tags answers .*{word}"):
+                    at(server).models()
+
+    def test_a_model_is_shown_or_unknown(self):
+        with listener(said({"details": {}})) as server:
+            self.assertEqual(at(server).show("m"), {"details": {}})
+            self.assertTrue(server.requests[0].endswith(b'{"model": "m"}'))
+        with listener(said({"error": "model 'm:latest' not found"}, 404)) as server:
+            self.assertIsNone(at(server).show("m"))
+        with listener(said({"error": "odd"}, 500)) as server:
+            with self.assertRaisesRegex(UserError, "/api/show m answers HTTP 500 'odd'"):
+                at(server).show("m")
+
+    def test_only_the_status_success_is_a_success_of_a_pull(self):
+        told: list = []
+        good = [{"status": "pulling manifest"}, {"status": "pulling 1f", "total": 100}, {"status": "success"},
+                {"status": "pulling 1f", "total": 100, "completed": 60}]
+        with listener(stream(good[0], good[1], good[3], good[2])) as server:
+            at(server).pull("m", lambda *words: told.append(words))
+        self.assertEqual(told, [("pulling manifest", 0, 0), ("pulling 1f", 0, 100), ("pulling 1f", 60, 100), ("success", 0, 0)])
+        for answer, word in (
+                (stream(good[0], {"error": "pull model manifest: file does not exist"}), "file does not exist"),
+                (stream(good[0], good[1]), "the download ended early"),
+                (stream(good[0], good[2], good[1]), "the download ended early"),
+                (stream({"error": "first"}, good[2]), "first"), (stream(), "the download ended early"),
+                (head() + chunk(b"oops\n") + chunk(b""), "the download ended early"),
+                (head() + chunk(b'{"status":"succ'), "no usable answer"), (said({"error": "no room"}, 500), "no room"),
+                (whole(b"404 page not found", 404), "the download ended early"), (said({"status": "success"}), None)):
+            with self.subTest(str(word)), listener(answer) as server:
+                if word is None:
+                    at(server).pull("m", lambda *_: None)
+                    continue
+                with self.assertRaises(UserError) as caught:
+                    at(server).pull("m", lambda *_: None)
+                self.assertIn(word, str(caught.exception))
+
+    def test_a_download_may_be_silent_while_it_is_checked(self):
+        def checks(connection, request):
+            connection.sendall(head() + chunk(b'{"status":"verifying sha256 digest"}\n'))
+            time.sleep(0.4)
+            connection.sendall(chunk(b'{"status":"success"}\n') + chunk(b""))
+        with listener(checks) as server:
+            at(server, limits=Limits(2, 5, 0.1)).pull("m", lambda *_: None)
+
+    def test_unloading_waits_until_the_model_is_gone(self):
+        shown = [{"models": [{"name": "M:latest"}, {"name": "other:latest"}]}] * 3 + [{"models": [{"name": "other:latest"}]}]
+
+        def answer(connection, request):
+            value = {"done": True} if request.startswith(b"POST") else shown[min(3, len(server.requests) - 2)]
+            connection.sendall(said(value))
+        slept: list = []
+        with listener(answer) as server:
+            self.assertTrue(at(server).unload("m", slept.append))
+            self.assertEqual(len(slept), 3)
+            self.assertEqual(json.loads(server.requests[0].split(b"\r\n\r\n")[1]), {"model": "m", "keep_alive": 0})
+            self.assertEqual([request.split()[1] for request in server.requests], [b"/api/generate"] + [b"/api/ps"] * 4)
+
+    def test_unloading_gives_up_after_a_while(self):
+        slept: list = []
+        with listener(said({"models": [{"name": "m:latest"}, {"name": None}]})) as server:
+            with mock.patch.object(endpoint, "UNLOAD_WAIT_S", 1):
+                self.assertFalse(at(server).unload("m", slept.append))
+        self.assertAlmostEqual(sum(slept), 1)
+
+    def test_the_human_part_of_an_error_body(self):
+        inner = {"error": {"code": 400, "message": "request (1282 tokens) exceeds", "type": "exceed_context_size_error"}}
+        for text, human in (('{"error":"out of luck"}', "out of luck"), (json.dumps({"error": json.dumps(inner)}),
+                            "request (1282 tokens) exceeds"), ('{"error":{"message":"deep"}}', "deep"),
+                            ('{"message":"other"}', "other"), ("plain words\n", "plain words"), ("", ""), ("[]", "[]"),
+                            ('{"error":5}', '{"error":5}'), ('{"error":null}', '{"error":null}'), ("[" * 99999, "[" * 500),
+                            ("x" * 600, "x" * 500)):
+            with self.subTest(text[:30]):
+                self.assertEqual(endpoint.error_text(text), human)
+
+
+class Stamps(unittest.TestCase):
+    def test_the_stamps_of_a_call_stand_in_their_order(self):
+        def answer(connection, request):
+            time.sleep(0.05)
+            connection.sendall(said({"version": "1"}))
+        with listener(answer) as server:
+            call = at(server, limits=Limits()).call("/api/version")
+            before = time.perf_counter_ns()
+            call.open()
+            self.assertTrue(call.read1(9))
+            call.close()
+        self.assertLessEqual(before + call.connect_ns, call.started_ns)
+        self.assertLessEqual(call.started_ns, call.sent_ns)
+        self.assertGreaterEqual(call.headers_ns - call.sent_ns, 45_000_000)
+        self.assertEqual(call.status, 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
