@@ -10,14 +10,12 @@ import argparse
 import contextlib
 import os
 import pathlib
-import re
 import signal
 from typing import Iterator
 
 from base import console, errors, ledger, names
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 
-DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 PLAN_FLAGS = ("phases", "models", "num_ctx", "num_predict", "concurrency", "repeats", "option", "handle", "device_tag",
               "hostname", "record_target", "pull")
 
@@ -81,7 +79,9 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 def connect(args: argparse.Namespace) -> tuple:
     """(endpoint, server version); raises UserError where no Ollama answers."""
-    from measure.endpoint import Endpoint, Limits, find_target
+    from measure.endpoint import Endpoint, Limits
+    from measure.target import find_target
+    from measure.wishes import seconds
     standard = Limits()
     limits = Limits(standard.connect_s, seconds(args.first_byte_limit, "--first-byte-limit") or standard.first_byte_s,
                     seconds(args.silence_limit, "--silence-limit") or standard.silence_s)
@@ -93,28 +93,16 @@ def connect(args: argparse.Namespace) -> tuple:
         raise
 
 
-def seconds(text: str | None, flag: str) -> int | None:
-    """1h30m, 90m, 45s as seconds; None stays None."""
-    if text is None:
-        return None
-    found = DURATION.match(text.strip().lower())
-    total = sum(int(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1))) if found else 0
-    if not total:
-        raise UserError(f"{text!r} is no time", flag, "write it like 90m, 2h or 1h30m")
-    return total
-
-
 def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
     """Everything that can be decided before anything is measured. Raises UserError for whatever cannot be done."""
-    from measure import hardware, models, suites
-    phases = chosen_phases(args.phases)
-    settings, overrides = chosen_settings(args)
+    from measure import hardware, models, run, suites, wishes
+    phases, settings = wishes.phases(args.phases), wishes.settings(args)
     for name, value, problem in (("--handle", args.handle, names.handle_problem),
                                  ("--device-tag", args.device_tag, names.device_tag_problem)):
         if value is not None and problem(value):
             raise UserError(problem(value), f"{name} {value}")
     loaded = {phase: suites.load(phase) for phase in phases}
-    wanted = None if args.models is None else listed(args.models, "--models")
+    wanted = None if args.models is None else wishes.listed(args.models, "--models")
     memory = hardware.memory_bytes() if endpoint.target.is_loopback else None
     choice = models.choose(endpoint, wanted, memory)
     if choice.missing and not args.pull:
@@ -123,53 +111,8 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
     if not choice.models and not choice.missing:
         raise UserError("no model to measure", endpoint.target.url, "pull one, for example `ollama pull llama3.2:1b`; "
                         "--list shows what is there and why it is left out")
-    return {"phases": phases, "settings": settings, "overrides": overrides, "suites": loaded, "choice": choice,
+    return {"phases": phases, "settings": settings, "overrides": run.overrides_of(settings), "suites": loaded, "choice": choice,
             "wanted": wanted, "memory": memory, "version": version, "target": endpoint.target}
-
-
-def chosen_phases(text: str | None) -> list:
-    from measure import suites
-    asked = ["all"] if text is None else listed(text, "--phases")
-    if asked == ["all"]:
-        return list(suites.PHASES)
-    for phase in asked:
-        if phase not in suites.PHASES:
-            raise UserError("no such phase", f"--phases {phase}", f"choose from {', '.join(suites.PHASES)}, or all")
-    return [phase for phase in suites.PHASES if phase in asked]
-
-
-def listed(text: str, flag: str) -> list:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts:
-        raise UserError("names nothing", flag, "give a comma-separated list")
-    return parts
-
-
-def chosen_settings(args: argparse.Namespace) -> tuple:
-    """(settings, overrides) from the flags."""
-    from measure import knobs, plan, run
-    options, request_knobs = knobs.split(dict(knobs.parse_override(text) for text in args.option or []))
-    for flag, value, least in (("--num-ctx", args.num_ctx, 512), ("--num-predict", args.num_predict, 1),
-                               ("--repeats", args.repeats, 1)):
-        if value is not None and not least <= value <= 2 ** 20:
-            raise UserError(f"{value} is out of range", flag, f"give a whole number from {least} up")
-    if args.num_ctx is not None and args.num_ctx % 256:
-        raise UserError(f"{args.num_ctx} is no multiple of 256", "--num-ctx", "servers round it up, and fills would be off")
-    standard = plan.Settings()
-    settings = plan.Settings(
-        args.num_ctx or standard.num_ctx, args.num_ctx or standard.context_num_ctx, args.num_predict,
-        chosen_levels(args.concurrency), args.repeats or standard.repeats, options, request_knobs)
-    return settings, run.overrides_of(settings)
-
-
-def chosen_levels(text: str | None) -> tuple | None:
-    if text is None:
-        return None
-    parts = listed(text, "--concurrency")
-    if not all(part.isdigit() and 1 <= int(part) <= 64 for part in parts):
-        raise UserError(f"{text!r} is no list of levels", "--concurrency", "write it like 1,2,4; each from 1 to 64")
-    levels = tuple(sorted({int(part) for part in parts}))
-    return None if levels == (1, 2, 4, 8) else levels
 
 
 def show_models(endpoint: object, version: str) -> int:
@@ -271,13 +214,13 @@ def asked(question: str, default: str, problem: object) -> str:
 
 def facts_of(args: argparse.Namespace, endpoint: object, version: str, handle: str | None, device_tag: str) -> dict:
     import platform
-    from measure import instrument, session
+    from measure import instrument, session, wishes
     target = endpoint.target
     hostname = args.hostname if args.hostname is not None else platform.node().split(".")[0]
     return {"handle": handle, "device_tag": device_tag, "started_at": session.utc_now(),
             "target": target.url if args.record_target else target.public, "server_version": version,
             "host_hostname_short": hostname[:64], "floor": instrument.floor(),
-            "time_limit_s": seconds(args.time_limit, "--time-limit")}
+            "time_limit_s": wishes.seconds(args.time_limit, "--time-limit")}
 
 
 def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
@@ -298,13 +241,13 @@ def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
 
 def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
     """A flag of the plan may be repeated, but it cannot change an unfinished run."""
-    from measure import run
-    settings, _ = chosen_settings(args)
+    from measure import run, wishes
+    settings = wishes.settings(args)
     before = run.settings_of(manifest)
     planned = {row["phase"] for row in manifest["plan"]}
     same = {
-        "phases": lambda: set(chosen_phases(args.phases)) == planned,
-        "models": lambda: {names.model_key(name) for name in listed(args.models, "--models")} == {
+        "phases": lambda: set(wishes.phases(args.phases)) == planned,
+        "models": lambda: {names.model_key(name) for name in wishes.listed(args.models, "--models")} == {
             names.model_key(model["name"]) for model in manifest["models"]},
         "num_ctx": lambda: (settings.num_ctx, settings.context_num_ctx) == (before.num_ctx, before.context_num_ctx),
         "num_predict": lambda: settings.num_predict == before.num_predict,
@@ -322,8 +265,8 @@ def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
 
 def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded: dict) -> int:
     """One session; at its end the table, and the next command."""
-    from measure import trial, work
-    stop, limit_s = trial.Stop(), seconds(args.time_limit, "--time-limit")
+    from measure import trial, wishes, work
+    stop, limit_s = trial.Stop(), wishes.seconds(args.time_limit, "--time-limit")
     with interruptible(stop):
         try:
             ended, complete = work.carry_out(endpoint, earlier, loaded, limit_s, stop, console.Progress(args.quiet))

@@ -140,6 +140,12 @@ class Text(unittest.TestCase):
             console.note("note")
         self.assertEqual((out.said, err.said), ("result\n\n", "note\n"))
 
+    def test_words_are_there_at_once(self):
+        for speak in (console.say, console.note):
+            with self.subTest(speak.__name__), console_of() as streams:
+                speak("half")
+                self.assertIn(b"half\n", [stream.buffer.getvalue() for stream in streams])
+
     def test_a_narrow_terminal_gets_escapes_and_never_an_error(self):
         for encoding, said in (("ascii", "\\u2713 \\xe9 \\U0001f600 \\ud800\n"), ("cp1252", "\\u2713 \u00e9 \\U0001f600 \\ud800\n"),
                                ("utf-8", "\u2713 \u00e9 \U0001f600 \\ud800\n")):

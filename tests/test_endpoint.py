@@ -16,7 +16,8 @@ import support
 
 from base.errors import FOUND, USAGE, UserError
 from measure import endpoint
-from measure.endpoint import Endpoint, Limits, Target, find_target
+from measure.endpoint import Endpoint, Limits
+from measure.target import Target, find_target
 from support import chunk, closed_port, head, listener, whole
 
 KEY = "key-0123456789"
@@ -24,7 +25,8 @@ QUICK = Limits(2.0, 0.2, 0.2)
 ASK = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from measure.endpoint import Endpoint, find_target
+from measure.endpoint import Endpoint
+from measure.target import find_target
 print(Endpoint(find_target(sys.argv[2], {})).version())
 """
 

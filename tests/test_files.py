@@ -68,6 +68,17 @@ class Replace(InFolder):
             files.replace(self.path, b"new")
         self.assertEqual(seen, [(b"old", b"new", self.folder)])
 
+    def test_the_new_bytes_are_on_disk_before_they_get_their_name(self):
+        seen = []
+
+        def look(number):
+            part, = (path for path in self.folder.iterdir() if path != self.path)
+            seen.append((part.read_bytes(), self.path.exists()))
+        with mock.patch("base.files.os.fsync", look), mock.patch("base.files.sync_folder") as flushed:
+            files.replace(self.path, b"new")
+        self.assertEqual(seen, [(b"new", False)])
+        flushed.assert_called_once_with(self.folder)
+
     @unittest.skipIf(os.name == "nt", "there is no such mode on Windows")
     def test_everyone_may_read_the_file_whatever_the_umask(self):
         before = os.umask(0o077)
@@ -130,8 +141,9 @@ class Append(InFolder):
     def test_a_cut_shortens_the_file_and_appending_goes_on_there(self):
         self.path.write_bytes(b"one\ntwo\nto")
         with files.Appender(self.path) as appender:
-            appender.cut(4)
-            self.assertEqual(self.path.read_bytes(), b"one\n")
+            with mock.patch("base.files.os.fsync", wraps=os.fsync) as flushed:
+                appender.cut(4)
+            self.assertEqual((self.path.read_bytes(), flushed.call_count), (b"one\n", 1))
             appender.append(b"three\n")
         self.assertEqual(self.path.read_bytes(), b"one\nthree\n")
 
@@ -143,6 +155,18 @@ class Append(InFolder):
         finally:
             os.umask(before)
         self.assertEqual(self.mode(self.path), 0o644)
+
+    @unittest.skipIf(os.name == "nt", "Windows cannot open a folder")
+    def test_a_new_file_s_name_is_flushed_to_disk_with_its_folder(self):
+        flushed = []
+        with mock.patch("base.files.os.fsync", lambda number: flushed.append(os.fstat(number).st_ino)):
+            with mock.patch("base.files.os.close", wraps=os.close) as closed:
+                appender = files.Appender(self.path)
+        appender.close()
+        self.assertEqual((flushed, closed.call_count), ([self.folder.stat().st_ino], 1))
+
+    def test_a_folder_that_cannot_be_flushed_is_no_error(self):
+        files.sync_folder(self.folder / "none")
 
     def test_closing_twice_is_no_harm(self):
         appender = files.Appender(self.path)
@@ -181,8 +205,10 @@ class Lock(InFolder):
             mine.append(b"mine\n")
         self.assertEqual(self.path.read_bytes(), b"theirs\nmine\n")
 
-    def test_closing_lets_go(self):
+    def test_closing_and_leaving_let_go(self):
         files.Appender(self.path).close()
+        with files.Appender(self.path):
+            pass
         files.Appender(self.path).close()
 
     def test_being_refused_leaks_no_file(self):

@@ -85,7 +85,8 @@ class Table(unittest.TestCase):
         rows = knobs.format_table({}).split("\n")
         self.assertEqual([row.split()[0] for row in rows], [knob.name for knob in knobs.KNOBS])
         self.assertTrue(any(row.split()[:2] == ["think", "false"] for row in rows))
-        self.assertIn("each item's own", rows[[knob.name for knob in knobs.KNOBS].index("num_predict")])
+        for name, words in (("num_predict", "each item's own"), ("levels", "each suite's own")):
+            self.assertIn(words, rows[[knob.name for knob in knobs.KNOBS].index(name)])
         self.assertNotIn("overridden", "".join(rows))
         self.assertNotIn("None", "".join(rows))
 

@@ -149,6 +149,13 @@ class Read(InFolder):
         with self.assertRaisesRegex(UserError, "No such file|cannot find"):
             list(ledger.read(self.path))
 
+    def test_a_line_may_be_just_as_long_as_the_limit(self):
+        longest = max(len(line) for line in self.write("meta", "call"))
+        with mock.patch("base.ledger.MAX_LINE_BYTES", longest):
+            self.assertEqual(len(list(ledger.read(self.path))), 2)
+        with mock.patch("base.ledger.MAX_LINE_BYTES", longest - 1):
+            self.assertRaises(UserError, list, ledger.read(self.path))
+
     def test_an_over_long_line_is_refused_without_filling_the_memory(self):
         with open(self.path, "wb") as out:
             out.truncate(500_000_000)       # zeroes that take no room on the disk

@@ -63,6 +63,9 @@ class RunIds(unittest.TestCase):
         self.assertEqual({names.run_id_problem(run_id) for run_id in made}, {None})
         self.assertIsNone(names.run_id_problem(GOOD_RUN_ID))
 
+    def test_the_example_s_id_is_the_nil_one(self):
+        self.assertEqual(names.NIL_RUN_ID, "00000000-0000-0000-0000-000000000000")
+
     def test_every_other_spelling_and_kind_is_refused(self):
         for why, text in {
             "braces": "{" + GOOD_RUN_ID + "}", "urn": "urn:uuid:" + GOOD_RUN_ID, "upper case": GOOD_RUN_ID.upper(),

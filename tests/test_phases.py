@@ -12,7 +12,8 @@ import support
 
 from base import console, ledger, names, schema
 from measure import models, phases, plan, rehearsal, run, session, suites, trial, work
-from measure.endpoint import Endpoint, Limits, parse_host
+from measure.endpoint import Endpoint, Limits
+from measure.target import parse_host
 
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
          "answer_tokens": 20, "load_ms": 5.0}

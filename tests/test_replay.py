@@ -15,7 +15,8 @@ import support
 from base import schema
 from derive import figures
 from measure import trial
-from measure.endpoint import Endpoint, Limits, Target
+from measure.endpoint import Endpoint, Limits
+from measure.target import Target
 from measure.trial import Request, Stop
 
 RECORDINGS = support.ROOT / "tests" / "recordings"

@@ -158,10 +158,11 @@ class Records(unittest.TestCase):
 
     def test_a_whole_number_that_the_writer_takes_is_taken_back_by_the_reader(self):
         """A size of 2**70 from a server once passed the writer, and then nobody could read the ledger again."""
-        for value in (schema.MAX_INTEGER, schema.MAX_INTEGER + 1, 2 ** 70):
+        for value in (2 ** 63 - 1, 2 ** 63, 2 ** 70):
             with self.subTest(value):
                 written = schema.dumps(value).encode("ascii")
-                if schema.is_count(value):
+                self.assertEqual(schema.is_count(value), value < 2 ** 63)
+                if value < 2 ** 63:
                     self.assertEqual(schema.loads(written), value)
                 else:
                     self.assertRaises(ValueError, schema.loads, written)

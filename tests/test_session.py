@@ -155,7 +155,7 @@ class Server:
 
 
 class Records(unittest.TestCase):
-    """Sessions that write a real ledger; what came over the wire is put in place of trial.run."""
+    """Sessions that write a real ledger; what came over the wire stands in for trial.run."""
 
     def setUp(self):
         made = tempfile.TemporaryDirectory()
@@ -163,9 +163,11 @@ class Records(unittest.TestCase):
         self.folder = pathlib.Path(made.name)
         self.sent: list = []
         self.answer, self.writer = DONE, None
-        patch = mock.patch.object(session.trial, "run", self.run_trial)
-        patch.start()
-        self.addCleanup(patch.stop)
+        for place, name, instead in ((session.trial, "run", self.run_trial),
+                                     (session.conditions, "read", lambda: support.record("conditions"))):
+            patch = mock.patch.object(place, name, instead)
+            patch.start()
+            self.addCleanup(patch.stop)
 
     def run_trial(self, endpoint: object, requests: list, stop: trial.Stop, tick: object) -> list:
         self.sent.append([json.loads(request.body) for request in requests])

@@ -13,7 +13,8 @@ import support
 
 from base import schema
 from measure import trial
-from measure.endpoint import Endpoint, Limits, Target
+from measure.endpoint import Endpoint, Limits
+from measure.target import Target
 from measure.trial import Arrivals, Gate, Request, Stop
 from support import chunk, head, listener, reset, whole
 

@@ -59,7 +59,8 @@ def _matched(calls: list, log: list) -> dict:
     """seq: the stub's row of that call. The turns of a conversation share a nonce and come in order."""
     rows: dict = {}
     for row in log:
-        rows.setdefault(row["nonce"], []).append(row)
+        if row["eval_tokens"]:      # a request that the stub refused has nothing to compare with
+            rows.setdefault(row["nonce"], []).append(row)
     return {call["seq"]: rows[call["nonce"]].pop(0) for call in calls if call["nonce"] and rows.get(call["nonce"])}
 
 
@@ -103,7 +104,8 @@ def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens:
                [figures.client_decode_tok_s(call) for call in calls], GAP_SHARE),
     ]
     if phase == "context-edge":
-        fills = [call["prompt_tokens"] / (call["options"]["num_ctx"] - call["options"]["num_predict"]) for call in calls]
+        fills = [call["prompt_tokens"] and call["prompt_tokens"] / (
+            call["options"]["num_ctx"] - call["options"]["num_predict"]) for call in calls]
         lines += [_near(f"{name}: fill", call["fill"], fill, FILL_SHARE) for call, fill in zip(calls, fills)]
     if phase != "context-append":
         lines.append(_ratio(f"{name}: prefill, tok/s", [model["prefill_tok_s"]],
@@ -111,7 +113,7 @@ def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens:
     else:
         reused = [row["cached_tokens"] for row in rows[1:]]
         lines.append(_same(f"{name}: turns that reuse the prefix", len(rows) - 1, sum(
-            1 for call, cached in zip(calls[1:], reused) if cached > call["prompt_tokens"] // 4)))
+            1 for call, cached in zip(calls[1:], reused) if call["prompt_tokens"] and cached > call["prompt_tokens"] // 4)))
     if model.get("drift") and phase == "frozen-prompts":
         lines.append(_drift_line(name, calls, rows))
     return lines
@@ -136,7 +138,8 @@ def _wave_lines(calls: list, truth: dict, slots: int) -> list:
             waves.setdefault((call["phase"], call["level"], model, call["wave"]), []).append(call)
     lines = []
     for phase, level in dict.fromkeys(key[:2] for key in waves):
-        full = [wave for key, wave in waves.items() if key[:2] == (phase, level) and len(wave) == level]
+        full = [wave for key, wave in waves.items() if key[:2] == (phase, level) and len(wave) == level
+                and all(call["seq"] in truth for call in wave)]
         ours = [figures.effective_parallelism(wave) for wave in full]
         theirs = [_true_parallelism([truth[call["seq"]] for call in wave]) for wave in full]
         planted, seen = _median(theirs), _median(ours)
@@ -179,9 +182,9 @@ def _near(name: str, planted: float, recovered: float | None, within: float) -> 
 
 def _ratio(name: str, planted: list, recovered: list, within: float) -> Line:
     """Medians that agree within a share; none planted and none recovered agree as well."""
-    before, after = _median(planted), _median(recovered)
-    if before != before and after != after:
+    if all(value is None for value in planted + recovered):
         return Line(name, "none", "none", True)
+    before, after = _median(planted), _median(recovered)
     return Line(name, f"{before:.1f}", f"{after:.1f}", abs(after - before) <= within * before)
 
 

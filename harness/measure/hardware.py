@@ -9,8 +9,8 @@ import sys
 
 from base import names
 
-NOISE = re.compile(r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|@.*|\b\d+-core\b|\bwith\b.*|\bintel\b|\bamd\b|\bapple\b|\bcore\b|"
-                   r"\b\d+th gen\b|\bvirtual\b", re.IGNORECASE)
+NOISE = re.compile(r"\((?:r|tm)\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bw(?:ith\b|/).*|\bintel\b|\bamd\b|\bapple\b|"
+                   r"\bcore\b|\b\d+th gen\b|\bvirtual\b", re.IGNORECASE)
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -26,9 +26,10 @@ def memory_bytes() -> int | None:
 
 def _posix_memory_bytes() -> int | None:
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        page, pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return None
+    return page * pages if page > 0 and pages > 0 else None     # -1: the system does not say
 
 
 def _windows_memory_bytes() -> int | None:
@@ -49,7 +50,7 @@ def suggest_device_tag() -> str:
     chip = slug(NOISE.sub(" ", _chip_name()))
     prefix = "mac-" if sys.platform == "darwin" else ""
     # Systems keep some memory for themselves: 23.4 GiB is sold as 24.
-    size = f"{-(-memory // 2 ** 30)}gb" if memory else slug(platform.machine())
+    size = f"{-(-memory // 2 ** 30)}gb" if memory else f"{sys.maxsize.bit_length() + 1}-bit"
     tag = f"{prefix}{chip}"[:48 - len(size) - 1].strip("-") + f"-{size}"
     return tag if names.device_tag_problem(tag) is None else f"{slug(platform.machine()) or 'cpu'}-{size}"
 

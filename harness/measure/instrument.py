@@ -11,7 +11,8 @@ from typing import Iterator
 
 from base.errors import BROKEN, UserError
 from measure import trial
-from measure.endpoint import Endpoint, Limits, parse_host
+from measure.endpoint import Endpoint, Limits
+from measure.target import parse_host
 
 STUB = pathlib.Path(__file__).resolve().parent / "loopback"
 FLOOR_CALLS, FLOOR_CHUNKS, FLOOR_GAP_MS = 3, 80, 1.0      # with the stub's start under half a second

@@ -11,7 +11,8 @@ import threading
 
 from base import console, files, ledger, names, schema
 from measure import instrument, models, plan, run, session, suites, trial, work
-from measure.endpoint import Endpoint, Limits, Target
+from measure.endpoint import Endpoint, Limits
+from measure.target import Target
 
 SLOTS = 4
 MODELS = (

@@ -27,7 +27,7 @@ def folder_for(out: pathlib.Path, handle: str | None, device_tag: str, run_id: s
     """Where a run goes; raises UserError where the path would leave `out` through a link."""
     base = out.resolve()
     folder = base / (handle or UNNAMED) / device_tag / f"run-{run_id}"
-    if not str(folder.resolve()).startswith(str(base) + os.sep):
+    if base not in folder.resolve().parents:
         raise UserError("this folder leads out of the output folder through a link", str(folder), "remove the link")
     return folder
 

@@ -29,7 +29,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "harness"))
 
 from base import ledger                                 # noqa: E402
 from measure import instrument, trial                   # noqa: E402
-from measure.endpoint import Endpoint, parse_host       # noqa: E402
+from measure.endpoint import Endpoint                   # noqa: E402
+from measure.target import parse_host                   # noqa: E402
 
 READERS = ("ours", "bare", "plain", "curl")
 

@@ -1,6 +1,7 @@
 """Talk: what /api/chat, /api/generate and /api/embed do with a request."""
 from __future__ import annotations
 
+import abc
 import contextlib
 import dataclasses
 import time
@@ -22,7 +23,7 @@ def generate(exchange: Exchange, body: dict) -> None:
     Generate(exchange, order.read(body, "GenerateRequest")).answer()
 
 
-class Talk:
+class Talk(abc.ABC):
     """One request for text, from its checks to its last line. Chat and Generate differ in prompt and words."""
 
     kind = ""
@@ -56,15 +57,17 @@ class Talk:
 
     # ----- what Chat and Generate each do in their own way
 
+    @abc.abstractmethod
     def no_name(self) -> dialect.Refusal:
-        raise NotImplementedError
+        """What is said to a request that names no model."""
 
+    @abc.abstractmethod
     def has_input(self) -> bool:
-        raise NotImplementedError
+        """Whether there is anything to answer; a request without only loads the model."""
 
+    @abc.abstractmethod
     def prompt(self, num_ctx: int) -> list[str]:
         """The tokens as the template has them, before any cut."""
-        raise NotImplementedError
 
     def is_native(self) -> bool:
         """Whether the runner's own template is used, with its own ideas about limits."""
@@ -183,8 +186,9 @@ class Talk:
             value["message"]["role"] = ""
         return {**value, "_debug_info": {"rendered_template": self.text()}}
 
+    @abc.abstractmethod
     def text(self) -> str:
-        raise NotImplementedError
+        """The prompt as the model gets to read it."""
 
 
 class Chat(Talk):
