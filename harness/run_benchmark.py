@@ -13,6 +13,7 @@ import pathlib
 import signal
 from typing import Iterator
 
+# The rooms are imported where they are used: --help must not pay for the client.
 from base import console, errors, ledger, names
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 
@@ -298,7 +299,9 @@ def interruptible(stop: object) -> Iterator[None]:
 def report(args: argparse.Namespace, folder: pathlib.Path, ended: str, complete: bool) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import headline
-    rows = headline.rows(ledger.read(folder / ledger.NAME))
+    from measure import run
+    formats = {model["name"]: model["format"] for model in run.read_manifest(folder)["models"]}
+    rows = headline.rows(ledger.read(folder / ledger.NAME), formats)
     console.say(console.format_table(headline.TITLES, rows))
     console.say(f"\n{folder}")
     if complete:

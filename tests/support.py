@@ -60,7 +60,7 @@ PLAINEST = {"text": "", "bool": False, "count": 0, "number": 0, "object": {}, "c
             "nonce": "0" * 18, "utc": "2026-01-02T03:04:05Z", "run_id": "00000000-0000-0000-0000-000000000000"}
 
 
-def record(kind: str, **changes: object) -> dict:
+def record(kind: str, /, **changes: object) -> dict:
     """A record that the schema takes: each field the plainest value of its kind, but for the changes."""
     from base import schema
     found = {field.name: _plainest(field) for field in schema.RECORDS[kind] if not field.absent}
@@ -88,7 +88,8 @@ def _plainest(field: object) -> object:
 class Listener:
     """A listener on loopback; each connection is answered by `answer(connection, request)` in a thread of its own."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, tls: object = None):
+        self.tls = tls              # an ssl.SSLContext of a server, or None
         self.answer, self.requests, self.over = answer, [], threading.Event()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self._socket.getsockname()[1]
@@ -108,9 +109,10 @@ class Listener:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
-            request = _whole_request(connection)
-            self.requests.append(request)
-            self.answer(connection, request)
+            with connection if self.tls is None else self.tls.wrap_socket(connection, server_side=True) as inside:
+                request = _whole_request(inside)
+                self.requests.append(request)
+                self.answer(inside, request)
 
     def close(self) -> None:
         """Answers that wait for `over` end; a connection of our own wakes the thread that accepts."""
@@ -123,12 +125,12 @@ class Listener:
 
 
 @contextlib.contextmanager
-def listener(answer):
+def listener(answer, tls: object = None):
     """A Listener that ends with the block. `answer` may be the bytes that every request gets."""
     if isinstance(answer, bytes):
         said = answer
         answer = lambda connection, request: connection.sendall(said)      # noqa: E731
-    here = Listener(answer)
+    here = Listener(answer, tls)
     try:
         yield here
     finally:

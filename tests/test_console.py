@@ -131,6 +131,21 @@ class Errors(unittest.TestCase):
         self.assertEqual(line, r"\x00\ud800: \x1b[2Jgone\x07\x9b1m\u202e")
         self.assertTrue(line.isprintable())
 
+    def test_nor_can_a_result_a_note_a_question_or_the_progress_line(self):
+        steer, plain = "a\x1b[2J\u202eb", "a\\x1b[2J\\u202eb"
+        with console_of() as (out, err), mock.patch.object(sys, "stdin", io.StringIO("\n")):
+            console.say(f"{steer}\n{steer}")
+            console.note(steer)
+            console.ask(steer, "yes")
+            progress = console.Progress(quiet=False)
+            progress.line(steer)
+            progress.stay(steer)
+        self.assertEqual(out.said, f"{plain}\n{plain}\n")
+        self.assertEqual(err.said, f"{plain}\n{plain} [yes]: {plain}\n{plain}\n")
+        with console_of(terminal=True) as (out, err):
+            console.Progress(quiet=False).draw(steer)
+        self.assertEqual(err.said, f"\r\x1b[2K{plain}")
+
 
 class Text(unittest.TestCase):
     def test_results_go_to_stdout_and_words_to_people_to_stderr(self):

@@ -1,23 +1,26 @@
-"""The endpoint: where the server is, how long it is waited for, and that nothing else is asked or told."""
+"""The endpoint: how long a server is waited for, what it is asked, and that nothing else is asked or told."""
 from __future__ import annotations
 
 import contextlib
 import http.client
 import json
 import os
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from unittest import mock
 
 import support
 
-from base.errors import FOUND, USAGE, UserError
+from base.errors import FOUND, UserError
 from measure import endpoint
 from measure.endpoint import Endpoint, Limits
-from measure.target import Target, find_target
+from measure.target import Target
 from support import chunk, closed_port, head, listener, whole
 
 KEY = "key-0123456789"
@@ -44,82 +47,6 @@ def stream(*lines: object) -> bytes:
     return head() + b"".join(chunk(json.dumps(line).encode("ascii") + b"\n") for line in lines) + chunk(b"")
 
 
-class Address(unittest.TestCase):
-    def test_ollama_host_is_read_as_ollama_reads_it(self):
-        for text, url in {
-            "": "http://127.0.0.1:11434", "1.2.3.4": "http://1.2.3.4:11434", "http://1.2.3.4": "http://1.2.3.4:80",
-            "https://1.2.3.4": "https://1.2.3.4:443", "1.2.3.4:1234": "http://1.2.3.4:1234",
-            "http://1.2.3.4:1234": "http://1.2.3.4:1234", "https://example.com/own": "https://example.com:443/own",
-            "https://example.com:8080/own/": "https://example.com:8080/own", "example.com": "http://example.com:11434",
-            "example.com:1234": "http://example.com:1234", "http://example.com/": "http://example.com:80",
-            "example.com/a/b": "http://example.com:11434/a/b", ":1234": "http://127.0.0.1:1234",
-            ":66000": "http://127.0.0.1:11434", ":-1": "http://127.0.0.1:11434", ":": "http://127.0.0.1:11434",
-            "1.2.3.4:": "http://1.2.3.4:11434", "1.2.3.4:x": "http://1.2.3.4:11434", "1.2.3.4:65535": "http://1.2.3.4:65535",
-            "1.2.3.4:65536": "http://1.2.3.4:11434", "http://1.2.3.4:66000": "http://1.2.3.4:80",
-            "1.2.3.4:\u0661\u0662": "http://1.2.3.4:11434", "https://1.2.3.4:0x50": "https://1.2.3.4:443",
-            "::1": "http://[::1]:11434", "[::1]": "http://[::1]:11434", "[::1]:1234": "http://[::1]:1234",
-            "http://[::1]": "http://[::1]:80", "http://[::1]:1234/own": "http://[::1]:1234/own",
-            "[::1]:66000": "http://[::1]:11434", "fe80::1%eth0": "http://[fe80::1%eth0]:11434",
-            "0.0.0.0": "http://127.0.0.1:11434", "0.0.0.0:1234": "http://127.0.0.1:1234", "[::]": "http://[::1]:11434",
-            "[::]:1234": "http://[::1]:1234", "::": "http://[::1]:11434", "http://0.0.0.0": "http://127.0.0.1:80",
-            '"1.2.3.4"': "http://1.2.3.4:11434", "'1.2.3.4:1234'": "http://1.2.3.4:1234",
-            ' "1.2.3.4" ': "http://1.2.3.4:11434", "\" 1.2.3.4 \"": "http://1.2.3.4:11434",
-            "  example.com  ": "http://example.com:11434", "\t1.2.3.4\n": "http://1.2.3.4:11434", '""': "http://127.0.0.1:11434",
-            "http://ana:pw@1.2.3.4:1234/own": "http://1.2.3.4:1234/own", "ana:pw@1.2.3.4": "http://1.2.3.4:11434",
-            "http://ana@pw@1.2.3.4": "http://1.2.3.4:80", "localhost": "http://localhost:11434",
-        }.items():
-            with self.subTest(text):
-                self.assertEqual(find_target(None, {"OLLAMA_HOST": text}).url, url)
-                self.assertEqual(find_target(text, {}).url, url)
-
-    def test_what_cannot_be_spoken_to_is_refused_before_anything_is_sent(self):
-        for text, word in (("ftp://1.2.3.4", "ftp:// is not spoken"), ("HTTP://1.2.3.4", "HTTP://"), ("://1.2.3.4", "://"),
-                           ("unix:///run/x", "unix://"), ("my host", "no address"), ("a..b", "no address"),
-                           ("x" * 64 + ".com", "no address"), ("1:2:3", "no address"), ("http://a]", "no address"),
-                           ("http://1.2.3.4/a b", "no address"), ("http://1.2.3.4/\u00e9", "no address"),
-                           ("http://1.2.3.4/?a", "no address"), ("http://1.2.3.4/#a", "no address"), ("a%b", "no address"),
-                           ("::1%", "no address"), ("1.2.3.4/\r\nX: y", "no address"), ("ollama.com", "cloud"),
-                           ("https://ollama.com", "cloud"), ("https://api.Ollama.com:443", "cloud")):
-            for name, found in (("OLLAMA_HOST", lambda: find_target(None, {"OLLAMA_HOST": text})),
-                                ("--target-url", lambda: find_target(text, {}))):
-                with self.subTest(f"{name} {text!r}"):
-                    with self.assertRaises(UserError) as caught:
-                        found()
-                    self.assertIn(word, str(caught.exception))
-                    self.assertEqual(caught.exception.exit_code, USAGE)
-
-    def test_a_password_is_in_no_error_and_in_no_url(self):
-        for text in ("http://ana:s3cret@1.2.3.4", "http://ana:s3cret@a..b", "http://ana:s/s3cret@1.2.3.4", "ana:s3cret@x y",
-                     "ftp://ana:s3cret@1.2.3.4"):
-            with self.subTest(text):
-                try:
-                    shown = repr(find_target(text, {}))
-                except UserError as problem:
-                    shown = str(problem)
-                self.assertNotIn("s3cret", shown)
-
-    def test_the_flag_wins_over_the_environment(self):
-        environment = {"OLLAMA_HOST": "1.2.3.4"}
-        self.assertEqual(find_target("5.6.7.8", environment).url, "http://5.6.7.8:11434")
-        self.assertEqual(find_target("", environment).url, "http://127.0.0.1:11434")
-        self.assertEqual(find_target(None, environment).url, "http://1.2.3.4:11434")
-        self.assertEqual(find_target(None, {}).url, "http://127.0.0.1:11434")
-
-    def test_what_a_manifest_says_of_the_server(self):
-        for text, public in {
-            "": "http://127.0.0.1:11434", "localhost": "http://localhost:11434", "LOCALHOST": "http://LOCALHOST:11434",
-            "a.localhost:1": "http://a.localhost:1", "127.9.9.9": "http://127.9.9.9:11434", "::1": "http://[::1]:11434",
-            "192.168.1.5": "lan", "10.0.0.5:1234": "lan", "172.16.0.1": "lan", "169.254.1.1": "lan", "fe80::1%eth0": "lan",
-            "fd00::5": "lan", "nas": "lan", "nas.local": "lan", "NAS.LAN": "lan", "box.home.arpa": "lan",
-            "8.8.8.8": "remote", "2606:4700::1": "remote", "https://llm.example.com/own": "remote",
-            "local.example.com": "remote", "notlocalhost.com": "remote", "127.0.0.1.example.com": "remote",
-        }.items():
-            with self.subTest(text):
-                target = find_target(text, {})
-                self.assertEqual(target.public, public)
-                self.assertEqual(target.is_loopback, public.startswith("http"))
-
-
 class Sent(unittest.TestCase):
     def test_a_request_is_what_the_api_wants_under_the_prefix(self):
         with listener(said({"version": "1"})) as server:
@@ -143,6 +70,13 @@ class Sent(unittest.TestCase):
                 with contextlib.suppress(UserError):
                     at(server).ask("/api/version")
                 self.assertEqual(len(server.requests), 1)
+
+    def test_a_request_that_could_not_be_sent_says_so(self):
+        def gate(call):
+            call.connected.shutdown(socket.SHUT_WR)
+            call.send_now()
+        with listener(said({})) as server, self.assertRaises(BrokenPipeError):
+            at(server).call("/api/version", gate=gate).open()
 
     def test_a_proxy_in_the_environment_is_not_used(self):
         """urllib sends even 127.0.0.1 through http_proxy; a benchmark must not."""
@@ -319,6 +253,7 @@ class Api(unittest.TestCase):
                 {"status": "pulling 1f", "total": 100, "completed": 60}]
         with listener(stream(good[0], good[1], good[3], good[2])) as server:
             at(server).pull("m", lambda *words: told.append(words))
+            self.assertEqual(json.loads(server.requests[0].split(b"\r\n\r\n")[1]), {"model": "m", "stream": True})
         self.assertEqual(told, [("pulling manifest", 0, 0), ("pulling 1f", 0, 100), ("pulling 1f", 60, 100), ("success", 0, 0)])
         for answer, word in (
                 (stream(good[0], {"error": "pull model manifest: file does not exist"}), "file does not exist"),
@@ -373,6 +308,35 @@ class Api(unittest.TestCase):
                             ("x" * 600, "x" * 500)):
             with self.subTest(text[:30]):
                 self.assertEqual(endpoint.error_text(text), human)
+
+
+class Tls(unittest.TestCase):
+    def test_an_https_address_is_spoken_to_in_tls_within_the_connect_limit(self):
+        with listener(b"") as server:
+            here = Endpoint(Target("https", "127.0.0.1", server.port), Limits(0.3, 20, 20), KEY)
+            with self.assertRaisesRegex(UserError, "no answer in time"):
+                here.ask("/api/version", limits=Limits(0.3, 20, 20))
+        self.assertEqual(server.requests[0][:2], b"\x16\x03")     # a TLS handshake, and nothing of the request
+        self.assertNotIn(KEY.encode(), server.requests[0])
+
+    @unittest.skipUnless(shutil.which("openssl"), "needs openssl to make a certificate")
+    def test_an_answer_comes_through_tls_and_only_from_whom_the_certificate_names(self):
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "certificate.pem")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+                            "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            with listener(said({"version": "secure"}), context) as server:
+                with mock.patch.dict(os.environ, {"SSL_CERT_FILE": certificate}):
+                    named = Endpoint(Target("https", "localhost", server.port), Limits(5, 5, 5), KEY)
+                    self.assertEqual(named.version(), "secure")
+                    with self.assertRaisesRegex(UserError, "CERTIFICATE_VERIFY_FAILED"):
+                        Endpoint(Target("https", "127.0.0.1", server.port), Limits(5, 5, 5), KEY).version()
+                with self.assertRaisesRegex(UserError, "CERTIFICATE_VERIFY_FAILED"):
+                    named.version()
+            self.assertEqual(len([request for request in server.requests if request]), 1)
 
 
 class Stamps(unittest.TestCase):

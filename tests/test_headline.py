@@ -10,6 +10,7 @@ from derive import headline
 from support import record
 
 MS = 10 ** 6
+FORMATS = {"alpha:1b": "gguf", "beta:3b": "safetensors"}
 
 
 def call(model: str = "alpha:1b", phase: str = "small-eval", **changes: object) -> dict:
@@ -26,7 +27,7 @@ def head(tokens: int | None, model: str = "alpha:1b") -> dict:
 
 def row(*records: dict) -> dict:
     """The one row of these records, by title."""
-    rows = headline.rows(records)
+    rows = headline.rows(records, FORMATS)
     assert len(rows) == 1, rows
     return dict(zip(headline.TITLES, rows[0]))
 
@@ -36,20 +37,21 @@ class Rows(unittest.TestCase):
         records = [record("meta"), call("beta:3b", "frozen-prompts"), call("alpha:1b", "small-eval"),
                    record("skipped", model="alpha:1b", phase="context-edge"), call("beta:3b", "small-eval"),
                    call("beta:3b", "frozen-prompts"), record("footer")]
-        self.assertEqual([tuple(found[:3]) for found in headline.rows(records)], [
+        self.assertEqual([tuple(found[:3]) for found in headline.rows(records, FORMATS)], [
             ("beta:3b", "frozen-prompts", 2), ("alpha:1b", "small-eval", 1), ("alpha:1b", "context-edge", 0),
             ("beta:3b", "small-eval", 1)])
 
     def test_every_title_has_its_cell(self):
-        for found in headline.rows([call(), record("skipped", model="x", phase="y")]):
+        for found in headline.rows([call(), record("skipped", model="x", phase="y")], FORMATS):
             self.assertEqual(len(found), len(headline.TITLES))
 
     def test_warm_ups_and_calibration_make_no_row(self):
-        self.assertEqual(headline.rows([record("meta"), call(role="warmup"), head(14), record("footer")]), [])
-        self.assertEqual(headline.rows([]), [])
+        self.assertEqual(headline.rows([record("meta"), call(role="warmup"), head(14), record("footer")], FORMATS), [])
+        self.assertEqual(headline.rows([], FORMATS), [])
 
     def test_records_are_read_in_one_pass(self):
-        self.assertEqual(len(headline.rows(one for one in (record("meta"), call(), call(phase="python-tasks")))), 2)
+        records = iter((record("meta"), call(), call(phase="python-tasks")))
+        self.assertEqual(len(headline.rows(records, FORMATS)), 2)
 
 
 class Figures(unittest.TestCase):
@@ -57,6 +59,9 @@ class Figures(unittest.TestCase):
         found = row(head(14), call(), call(first_text_ns=300 * MS, eval_ns=1000 * MS), call(first_text_ns=110 * MS))
         self.assertEqual(found, {"model": "alpha:1b", "phase": "small-eval", "calls": 3, "failed": 0, "skipped": 0,
                                  "TTFT ms": "110.0 (n=3)", "prefill tok/s": "4000.0 (n=3)", "decode tok/s": "50.0 (n=3)"})
+
+    def test_a_runner_that_counts_every_step_is_read_as_one(self):
+        self.assertEqual(row(call("beta:3b"))["decode tok/s"], "50.5 (n=1)")
 
     def test_failures_are_counted_and_stand_in_no_figure(self):
         for outcome in ("empty", "refused", "error", "cut", "timeout", "stalled", "interrupted"):
@@ -83,7 +88,7 @@ class Figures(unittest.TestCase):
                 ("no counters", [head(14), call(eval_ns=None, prompt_eval_ns=None)], ["100.0 (n=1)", None, None]),
                 ("an unknown head", [call()], ["100.0 (n=1)", None, "50.0 (n=1)"])):
             with self.subTest(what):
-                rows = headline.rows(records)
+                rows = headline.rows(records, FORMATS)
                 self.assertEqual(rows[0][5:], figures)
                 line = console.format_table(headline.TITLES, rows).splitlines()[1]
                 self.assertEqual(line.split().count("-"), figures.count(None))
@@ -98,7 +103,7 @@ class Figures(unittest.TestCase):
 class Prefill(unittest.TestCase):
     def test_a_model_s_own_head_is_taken_off_from_where_it_was_found(self):
         records = [call(), head(14), call(), head(214, "beta:3b"), head(None), call(), call("beta:3b")]
-        self.assertEqual([found[6] for found in headline.rows(records)], ["4000.0 (n=2)", "2000.0 (n=1)"])
+        self.assertEqual([found[6] for found in headline.rows(records, FORMATS)], ["4000.0 (n=2)", "2000.0 (n=1)"])
 
     def test_a_cached_count_that_the_server_tells_goes_first(self):
         self.assertEqual(row(head(14), call(cached_tokens=214))["prefill tok/s"], "2000.0 (n=1)")

@@ -29,6 +29,7 @@ class Scrub(unittest.TestCase):
             "[2001:db8::5]:443 is down": "<address> is down",
             "2001:db8:0:0:0:0:0:5 is down": "<address> is down",
             "on aa:bb:cc:dd:ee:0f": "on <address>",
+            "on AA-BB-CC-DD-EE-0F": "on <address>",
             "lookup anas-mac.local: no such host": "lookup <host>: no such host",
             "lookup db.ana.internal: no such host": "lookup <host>: no such host",
             "mail ana.b@mail.example.org now": "mail <e-mail> now",

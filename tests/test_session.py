@@ -148,6 +148,9 @@ class Server:
     def clock(self) -> int:
         return next(self._ticks)
 
+    def without_key(self, text: str) -> str:
+        return text.replace("a-key", "<secret>")
+
     def loaded(self) -> list:
         if isinstance(self._loaded, Exception):
             raise self._loaded
@@ -244,6 +247,11 @@ class Records(unittest.TestCase):
             with self.subTest(here=here, placed=placed):
                 record = self.open(1, server).make([ask()])[0]
                 self.assertEqual((record["conditions"] is not None, record["placement"] is not None), (here, placed))
+
+    def test_a_server_that_repeats_the_key_leaves_it_in_no_record(self):
+        self.answer = b'{"error":"not with a-key here"}\n'
+        record, = self.open().make([ask()])
+        self.assertEqual((record["outcome"], record["error"]), ("error", "not with <secret> here"))
 
     def test_ctrl_c_before_a_call_sends_nothing_and_writes_nothing(self):
         here = self.open()

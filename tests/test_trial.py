@@ -5,6 +5,7 @@ import contextlib
 import gc
 import json
 import random
+import sys
 import threading
 import time
 import unittest
@@ -95,8 +96,8 @@ class Endings(unittest.TestCase):
                  "unexpected EOF", "He"),
                 ("an error line at once", streamed(b'{"error":"no"}\n', says("He"), done()), "error", "no", ""),
                 ("a clean end without done", streamed(says("He")), "cut", "without done", "He"),
-                ("a closed connection between two chunks", part, "cut", "", "He"),
-                ("a closed connection within a chunk", part + b"20\r\n{\"mess", "cut", "", "He"),
+                ("a closed connection between two chunks", part, "cut", "in the middle", "He"),
+                ("a closed connection within a chunk", part + b"20\r\n{\"mess", "cut", "in the middle", "He"),
                 ("a closed connection within a line", part + chunk(b'{"message":{"con'), "cut", "", "He"),
                 ("a whole answer that breaks off", whole(done(text="He" * 99))[:300], "cut", "", ""),
                 ("a reset after text", after(part, reset), "cut", "reset", "He"),
@@ -269,6 +270,7 @@ class Understanding(unittest.TestCase):
             self.assertLessEqual(abs(sum(gaps) - (stamps[-1] - stamps[0]) / 1000), 1)
             self.assertGreaterEqual(min(gaps), 0)
         self.assertEqual((trial.gaps_us([]), trial.gaps_us([7])), ([], []))
+        self.assertEqual(trial.gaps_us([0, 1499, 1500, 2499, 2500]), [1, 1, 0, 1])
 
     def test_halves_of_a_surrogate_pair_find_each_other_or_are_replaced(self):
         for first, second, text in (("\\ud83d", "\\ude00", "\U0001f600"), ("a\\ud83d", "b", "a\ufffdb"),
@@ -488,26 +490,31 @@ class Stopping(unittest.TestCase):
         self.assertLess(time.perf_counter() - began, 5)
 
 
-class Collector(unittest.TestCase):
-    def test_it_is_off_while_a_stream_runs_and_as_it_was_afterwards(self):
+class Interpreter(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(gc.enable)
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(0.004)
+
+    def test_it_does_not_collect_and_switches_soon_while_a_stream_runs_and_is_as_it_was_afterwards(self):
         seen: list = []
 
         def answer(connection, request):
-            seen.append(gc.isenabled())
+            seen.append((gc.isenabled(), sys.getswitchinterval() < 0.001))
             connection.sendall(streamed(says("a"), done()))
-        self.addCleanup(gc.enable)
         for before in (True, False):
             with self.subTest(before):
                 gc.enable() if before else gc.disable()
                 made(answer)
-                self.assertEqual((seen.pop(), gc.isenabled()), (False, before))
+                self.assertEqual((seen.pop(), gc.isenabled()), ((False, True), before))
+                self.assertAlmostEqual(sys.getswitchinterval(), 0.004)
 
-    def test_it_comes_back_after_an_error(self):
-        self.addCleanup(gc.enable)
+    def test_it_is_as_it_was_after_an_error(self):
         gc.enable()
         with listener(silent()) as server, contextlib.suppress(ZeroDivisionError):
             trial.run(endpoint_at(server.port, Limits(1, 0.5, 1)), [Request("/api/chat", BODY)], Stop(), lambda chunks: 1 // 0)
         self.assertTrue(gc.isenabled())
+        self.assertAlmostEqual(sys.getswitchinterval(), 0.004)
 
 
 if __name__ == "__main__":

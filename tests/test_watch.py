@@ -129,9 +129,9 @@ class Live(Case):
     def test_the_line_names_the_call_its_number_and_what_has_come(self):
         here = self.watch(live=True)
         here.begin([ask(1)])
-        self.assertIn("call 1 of 4  alpha:1b small-eval 5Q-Q01  0 ", self.said())
+        self.assertIn("call 1 of 4  alpha:1b small-eval 5Q-Q01  ~0 ", self.said())
         here.tick(17)
-        self.assertIn("  17 ", self.said())
+        self.assertIn("  ~17 ", self.said())
         here.end([call(1)])
         here.begin([ask(2), ask(3)])
         self.assertIn("call 2 of 4  alpha:1b small-eval 5Q-Q02 x2", self.said())

@@ -8,7 +8,7 @@ import time
 import traceback
 from typing import Callable
 
-from base.errors import BROKEN, INTERRUPTED, UserError
+from base.errors import BROKEN, INTERRUPTED, UserError, printable
 
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 
@@ -34,16 +34,16 @@ def guarded(main: Callable[[], int]) -> int:
 
 def say(text: str = "") -> None:
     """A result, on stdout."""
-    _write(sys.stdout, text + "\n")
+    _write(sys.stdout, _plain(text) + "\n")
 
 
 def note(text: str) -> None:
     """Something for the person at the keyboard, on stderr."""
-    _write(sys.stderr, text + "\n")
+    _write(sys.stderr, _plain(text) + "\n")
 
 
 def error(problem: UserError) -> None:
-    note(f"{colour('error:', 'red')} {problem}")
+    _write(sys.stderr, f"{colour('error:', 'red')} {_plain(str(problem))}\n")
 
 
 def colour(text: str, name: str) -> str:
@@ -59,8 +59,13 @@ def is_terminal() -> bool:
 
 def ask(question: str, default: str) -> str:
     """One line from the terminal; the default for an empty one or at the end of input."""
-    _write(sys.stderr, f"{question} [{default}]: ")
+    _write(sys.stderr, f"{_plain(question)} [{_plain(default)}]: ")
     return (sys.stdin.readline().strip() or default)
+
+
+def _plain(text: str) -> str:
+    """Line ends stay; everything else that a terminal would obey is shown, not done."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _write(stream, text: str) -> None:
@@ -122,19 +127,19 @@ class Progress:
         """Show the line as it stands; nothing where there is no terminal."""
         if self.is_live:
             width = max(20, shutil.get_terminal_size().columns - 1)
-            _write(self._stream, "\r\x1b[2K" + text[:width])
+            _write(self._stream, "\r\x1b[2K" + printable(text)[:width])
             self._drawn = True
 
     def line(self, text: str) -> None:
         """A finished line: on a terminal only for what should stay, see `stay`."""
         if not self._quiet and not self.is_live:
-            _write(self._stream, text + "\n")
+            _write(self._stream, _plain(text) + "\n")
 
     def stay(self, text: str) -> None:
         """A line that stays on the screen, above the one that is drawn."""
         if not self._quiet:
             self.clear()
-            _write(self._stream, text + "\n")
+            _write(self._stream, _plain(text) + "\n")
 
     def clear(self) -> None:
         if self._drawn:

@@ -14,6 +14,10 @@ class UserError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f"; {self.now}" if self.now else ""
-        # A server's or a stranger's words may hold line ends and escape sequences, which a terminal would obey.
-        return "".join(c if c.isprintable() else " " if c.isspace() else c.encode("unicode_escape").decode("ascii")
-                       for c in f"{place}{self.what}{advice}")
+        return printable(f"{place}{self.what}{advice}")
+
+
+def printable(text: str) -> str:
+    """One line that a terminal obeys in nothing: a server's or a stranger's words may hold escape sequences."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else c.encode("unicode_escape").decode("ascii")
+                   for c in text)

@@ -8,9 +8,10 @@ from derive import figures
 TITLES = ["model", "phase", "calls", "failed", "skipped", "TTFT ms", "prefill tok/s", "decode tok/s"]
 
 
-def rows(records: Iterable[dict]) -> list:
+def rows(records: Iterable[dict], formats: dict) -> list:
     """Rows of TITLES in the order in which model and phase first appear; medians, each with its n, or None.
 
+    `formats` tells of each model whether it is gguf or safetensors, which count their steps differently.
     Prompts of all lengths of a phase share a row here, so this tells at a glance and proves nothing.
     """
     found: dict = {}
@@ -20,7 +21,7 @@ def rows(records: Iterable[dict]) -> list:
             heads[record["model"]] = record["finding"].get("head_tokens", heads.get(record["model"]))
         if record["type"] == "skipped" or (record["type"] == "call" and record["role"] == "measured"):
             key = record["model"], record["phase"]
-            _add(found.setdefault(key, _empty()), record, heads.get(record["model"]))
+            _add(found.setdefault(key, _empty()), record, heads.get(record["model"]), formats.get(record["model"]))
     return [[model, phase, row["calls"], row["failed"], row["skipped"], *(_median(row[name]) for name in
              ("ttft", "prefill", "decode"))] for (model, phase), row in found.items()]
 
@@ -29,7 +30,7 @@ def _empty() -> dict:
     return {"calls": 0, "failed": 0, "skipped": 0, "ttft": [], "prefill": [], "decode": []}
 
 
-def _add(row: dict, record: dict, head_tokens: int | None) -> None:
+def _add(row: dict, record: dict, head_tokens: int | None, model_format: str | None) -> None:
     if record["type"] == "skipped":
         row["skipped"] += 1
         return
@@ -37,9 +38,9 @@ def _add(row: dict, record: dict, head_tokens: int | None) -> None:
     if not figures.counts(record):
         row["failed"] += 1
         return
-    # The prefill rate of an appended turn needs the turn before it; the summary computes that, this table does not.
+    # What an appended turn reuses is told by the server or by the turn before it; this table looks at no other record.
     head = None if record["phase"] == "context-append" else head_tokens
-    for name, value in (("ttft", figures.ttft_ms(record)), ("decode", figures.decode_tok_s(record)),
+    for name, value in (("ttft", figures.ttft_ms(record)), ("decode", figures.decode_tok_s(record, model_format)),
                         ("prefill", figures.prefill_tok_s(record, head))):
         if value is not None:
             row[name].append(value)

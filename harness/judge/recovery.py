@@ -15,6 +15,7 @@ GAP_SHARE = 0.10        # of the decode rate by the client's clock
 COUNTER_SHARE = 0.005   # of rates from the server's own counters, which are exact but for rounding
 LOAD_MS = 60.0
 FILL_SHARE = 0.03
+PREFILL_SHARE = 0.02     # which tokens the cache held is known to a token or two
 PARALLEL_SHARE = 0.25
 DRIFT_SHARE = 0.05
 
@@ -103,20 +104,29 @@ def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens:
         _ratio(f"{name}: decode by the client's clock, tok/s", [_sent_rate(row) for row in rows],
                [figures.client_decode_tok_s(call) for call in calls], GAP_SHARE),
     ]
+    if phase == "context-append":
+        return lines + [_reuse_line(name, calls, rows)]
     if phase == "context-edge":
-        fills = [call["prompt_tokens"] and call["prompt_tokens"] / (
-            call["options"]["num_ctx"] - call["options"]["num_predict"]) for call in calls]
-        lines += [_near(f"{name}: fill", call["fill"], fill, FILL_SHARE) for call, fill in zip(calls, fills)]
-    if phase != "context-append":
-        lines.append(_ratio(f"{name}: prefill, tok/s", [model["prefill_tok_s"]],
-                            [figures.prefill_tok_s(call, head_tokens) for call in calls], 0.02))
-    else:
-        reused = [row["cached_tokens"] for row in rows[1:]]
-        lines.append(_same(f"{name}: turns that reuse the prefix", len(rows) - 1, sum(
-            1 for call, cached in zip(calls[1:], reused) if call["prompt_tokens"] and cached > call["prompt_tokens"] // 4)))
+        lines += _fill_lines(name, calls)
+    lines.append(_ratio(f"{name}: prefill, tok/s", [model["prefill_tok_s"]],
+                        [figures.prefill_tok_s(call, head_tokens) for call in calls], PREFILL_SHARE))
     if model.get("drift") and phase == "frozen-prompts":
         lines.append(_drift_line(name, calls, rows))
     return lines
+
+
+def _fill_lines(name: str, calls: list) -> list:
+    """Share of the fillable context that the prompt took, against what it was to take."""
+    rooms = [call["options"]["num_ctx"] - call["options"]["num_predict"] for call in calls]
+    fills = [call["prompt_tokens"] and call["prompt_tokens"] / room for call, room in zip(calls, rooms)]
+    return [_near(f"{name}: fill", call["fill"], fill, FILL_SHARE) for call, fill in zip(calls, fills)]
+
+
+def _reuse_line(name: str, calls: list, rows: list) -> Line:
+    """Turns whose prompt was taken over from the turn before, for a good part."""
+    reused = [call for call, row in zip(calls[1:], rows[1:])
+              if call["prompt_tokens"] and row["cached_tokens"] > call["prompt_tokens"] // 4]
+    return _same(f"{name}: turns that reuse the prefix", len(rows) - 1, len(reused))
 
 
 def _drift_line(name: str, calls: list, rows: list) -> Line:

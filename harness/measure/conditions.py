@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 
 
 def read() -> dict:
@@ -52,7 +53,9 @@ def _load_average() -> float | None:
 
 def _power_source() -> str | None:
     """From /sys/class/power_supply: a battery that discharges, else the mains if any supply tells of it."""
-    states = [_text(path) for path in glob.glob("/sys/class/power_supply/*/status")]
+    # A wireless mouse has a battery too, and it discharges all day; its scope is Device.
+    states = [_text(path) for path in glob.glob("/sys/class/power_supply/*/status")
+              if _text(os.path.dirname(path) + "/scope") != "Device"]
     if "Discharging" in states:
         return "battery"
     online = [_text(path) for path in glob.glob("/sys/class/power_supply/*/online")]
@@ -62,7 +65,7 @@ def _power_source() -> str | None:
 def _temperature_c() -> float | None:
     """The hottest thermal zone; zones report thousandths of a degree, and broken ones report nonsense."""
     readings = [_text(path) for path in glob.glob("/sys/class/thermal/thermal_zone*/temp")]
-    degrees = [int(text) / 1000 for text in readings if text and text.lstrip("-").isdigit()]
+    degrees = [int(text) / 1000 for text in readings if text and re.fullmatch("-?[0-9]{1,9}", text)]
     sane = [value for value in degrees if 0 < value < 150]
     return max(sane) if sane else None
 

@@ -14,6 +14,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Callable
 
+from base import names
 from base.errors import FOUND, UserError
 from measure.target import Target
 
@@ -208,9 +209,12 @@ class Endpoint:
                          FOUND)
 
     def _told(self, text: str) -> str:
-        """The human part of an error body; a server that repeats the API key in it does not get it shown."""
-        told = error_text(text)
-        return told.replace(self._api_key, "<secret>") if self._api_key else told
+        """The human part of an error body, without the API key."""
+        return self.without_key(error_text(text))
+
+    def without_key(self, text: str) -> str:
+        """A server may repeat the API key in what it says; it is neither shown nor kept."""
+        return text.replace(self._api_key, "<secret>") if self._api_key else text
 
     def is_alive(self) -> bool:
         quick = Limits(2.0, 5.0, 5.0)
@@ -289,7 +293,6 @@ class Endpoint:
 
 
 def same_model(one: str, other: str) -> bool:
-    from base import names
     return names.model_key(one) == names.model_key(other)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import pathlib
 import subprocess
 import sys
@@ -74,7 +75,10 @@ def compare(heard: list, truth: dict, streams: int, cpu_s: float) -> dict:
     """
     ttft_errors, gap_errors, chunks = [], [], 0
     for number, came in enumerate(heard, 1):
-        row = truth[f"{number:018d}"]
+        row = truth.get(f"{number:018d}")
+        if row is None or not came.pieces:
+            raise UserError(f"a stream to the stub server failed ({came.error or came.ending})", "timing floor",
+                            "run --self-test to see what works", BROKEN)
         sent = [row["received_ns"] + offset for offset in row["sent_ns"]]
         stamps = [now for now, line in trial.lines(came.pieces)]
         ttft_errors.append((stamps[0] - sent[0]) / 1000)
@@ -94,5 +98,6 @@ def steps(stamps: list) -> list:
 
 def nearest_rank(values: list, share: float) -> float:
     """The smallest value that at least `share` of all values do not exceed; one decimal is finer than any clock here."""
-    ordered = sorted(values)
-    return round(ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)], 1) if ordered else 0.0
+    # The product is rounded first: 0.55 of 100 values is the 55th, though in binary it is a little more than 55.
+    place = math.ceil(round(share * len(values), 6))
+    return round(sorted(values)[max(1, place) - 1], 1) if values else 0.0

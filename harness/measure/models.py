@@ -7,6 +7,7 @@ from typing import Callable
 
 from base import names
 from base.errors import UserError
+from base.schema import is_count
 from measure.endpoint import Endpoint
 
 ROOM = 1.2      # a loaded model takes its file, its context and its buffers: about a fifth more than the file
@@ -44,7 +45,7 @@ def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) ->
         elif wanted is None:
             left_out.append({"name": str(row.get("name", "")), "reason": reason})
         else:
-            raise UserError(reason, f"--models {row.get('name')}", "name a local chat model; --list shows them")
+            raise UserError(reason, f"--models {row.get('name')}", "leave it out; --list shows what can be measured")
     return Choice(chosen, left_out, missing)
 
 
@@ -54,7 +55,7 @@ def _refuse_cloud_name(name: str) -> None:
 
 
 def _size(row: dict) -> int:
-    return row["size"] if isinstance(row.get("size"), int) else 0
+    return row["size"] if is_count(row.get("size")) else 0
 
 
 def _listed_reason(row: dict, digests: dict) -> str | None:
@@ -64,8 +65,8 @@ def _listed_reason(row: dict, digests: dict) -> str | None:
         return "its name cannot be printed"
     if names.is_cloud_name(name) or row.get("remote_host") or row.get("remote_model"):
         return "runs on another machine (cloud)"
-    if row.get("digest") in digests:
-        return f"the same model as {digests[row.get('digest')]}"
+    if row.get("digest") and row["digest"] in digests:
+        return f"the same model as {digests[row['digest']]}"
     return None
 
 
@@ -92,15 +93,18 @@ def described(row: dict, shown: dict) -> dict:
     information = shown.get("model_info") or {}
     trained = next((value for key, value in information.items() if key.endswith(".context_length")), None)
     template = shown.get("template")
-    text = lambda value: value if isinstance(value, str) and value else None     # noqa: E731
     return {
         "name": row["name"], "digest": str(row.get("digest", "")).replace("sha256:", ""), "size_bytes": _size(row),
-        "format": text(details.get("format")), "family": text(details.get("family")),
-        "parameter_size": text(details.get("parameter_size")), "quantization": text(details.get("quantization_level")),
+        "format": _text(details.get("format")), "family": _text(details.get("family")),
+        "parameter_size": _text(details.get("parameter_size")), "quantization": _text(details.get("quantization_level")),
         "context_length": trained if isinstance(trained, int) and trained > 0 else None,
         "capabilities": _capabilities(row, shown),
-        "template_sha256": hashlib.sha256(template.encode("utf-8")).hexdigest() if text(template) else None,
+        "template_sha256": hashlib.sha256(template.encode("utf-8")).hexdigest() if _text(template) else None,
     }
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def pull(endpoint: Endpoint, missing: list, tell: Callable[[str, str, int, int], None]) -> None:

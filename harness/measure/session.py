@@ -98,7 +98,7 @@ class Session:
         requests = [trial.Request(ask.endpoint, json.dumps(body_of(ask)).encode("ascii")) for ask in asks]
         self.watch.begin(asks)
         arrivals = trial.run(self.endpoint, requests, self.stop, self.watch.tick)
-        folded = [{"start_ns": max(0, came.started_ns - self.origin_ns), **trial.fold(came)} for came in arrivals]
+        folded = [self._fold(came) for came in arrivals]
         state, loaded = self.conditions(), self.loaded()
         finding = note(folded) if note else None
         records = []
@@ -113,6 +113,12 @@ class Session:
         if self.stop.now:
             raise Stopped
         return records
+
+    def _fold(self, came: trial.Arrivals) -> dict:
+        said = trial.fold(came)
+        if said["error"] is not None:
+            said["error"] = self.endpoint.without_key(said["error"])
+        return {"start_ns": max(0, came.started_ns - self.origin_ns), **said}
 
     def skip(self, step: Step, reason: str, detail: str | None = None) -> None:
         record = self._append({"type": "skipped", **self._place(step, "measured"), "reason": reason, "detail": detail})
@@ -162,9 +168,11 @@ def placement(loaded: list | None, model: str) -> dict | None:
     """What /api/ps told about a model, and which models were loaded beside it."""
     if loaded is None:
         return None
-    named = [str(row.get("name", "")) for row in loaded]
-    mine = next((row for row in loaded if names.model_key(str(row.get("name", ""))) == names.model_key(model)), {})
-    count = lambda key: mine[key] if schema.is_count(mine.get(key)) else None    # noqa: E731
-    return {"size_bytes": count("size"), "vram_bytes": count("size_vram"), "context_length": count("context_length"),
-            "loaded": named}
+    named = {str(row["name"]): row for row in loaded if row.get("name")}
+    mine = next((row for name, row in named.items() if names.model_key(name) == names.model_key(model)), {})
+    return {"size_bytes": _count(mine.get("size")), "vram_bytes": _count(mine.get("size_vram")),
+            "context_length": _count(mine.get("context_length")), "loaded": list(named)}
 
+
+def _count(value: object) -> int | None:
+    return value if schema.is_count(value) else None

@@ -6,6 +6,7 @@ and nothing is parsed; what came is understood after it has ended.
 from __future__ import annotations
 
 import gc
+import http.client
 import json
 import sys
 import threading
@@ -147,7 +148,7 @@ def _read(call: Call, came: Arrivals, clock: Callable[[], int], gate: Gate) -> N
         came.error = "no answer within the time limit"
     except Broken as problem:
         came.ending = "broken" if call.started_ns else "unreachable"
-        came.error = str(problem) or type(problem).__name__
+        came.error = _words(problem)
     finally:
         came.ended_ns = clock()
         came.pieces[:] = restamped(came.pieces, call.peeked, call.peeked_ns)
@@ -159,6 +160,12 @@ def _read(call: Call, came: Arrivals, clock: Callable[[], int], gate: Gate) -> N
         came.started_ns = came.ended_ns if call.started_ns is None else call.started_ns
         came.sent_ns, came.headers_ns = call.sent_ns, call.headers_ns
         call.close()
+
+
+def _words(problem: BaseException) -> str:
+    if isinstance(problem, http.client.IncompleteRead):
+        return "the connection ended in the middle of the answer"     # its own words count bytes of a chunk
+    return str(problem) or type(problem).__name__
 
 
 def collect(read1: Callable[[int], bytes], clock: Callable[[], int], pieces: list) -> None:

@@ -85,5 +85,5 @@ class Watch:
     def _line(self, chunks: int) -> str:
         elapsed, left = self._clock() - self._started, self.pace.left_s()
         estimate = "" if left is None else f", about {console.format_duration(left)} left"
-        return (f"call {min(self.finished + 1, self.total)} of {self.total}  {self._label}  {chunks} tokens  "
+        return (f"call {min(self.finished + 1, self.total)} of {self.total}  {self._label}  ~{chunks} tokens  "
                 f"{console.format_duration(elapsed)}{estimate}")
