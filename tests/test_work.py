@@ -72,11 +72,11 @@ class Case(unittest.TestCase):
         (self.folder / run.MANIFEST).write_bytes(schema.pretty(self.manifest))
         self.server = Server()
 
-    def carry_out(self, walk: object) -> tuple:
+    def carry_out(self, walk: object, grade: object = None) -> tuple:
         """One session, fresh or resumed, whose walk through the plan is this one."""
         with mock.patch.object(phases.Runner, "run", walk), mock.patch.object(work.instrument, "floor", lambda: None):
             return work.carry_out(self.server, run.reopen(self.folder), self.loaded, None, trial.Stop(),
-                                  console.Progress(True, io.StringIO()))
+                                  console.Progress(True, io.StringIO()), grade)
 
     def rows(self) -> list:
         return list(ledger.read(self.folder / ledger.NAME))
@@ -107,6 +107,36 @@ class Endings(Case):
     def test_a_server_that_is_gone_at_the_end_does_no_harm(self):
         self.server.loaded = mock.Mock(side_effect=UserError("nothing listens there"))
         self.assertEqual(self.carry_out(skip_all), ("complete", True))
+
+
+class Grades(Case):
+    def test_they_stand_in_the_final_footer_and_are_made_when_the_models_are_unloaded(self):
+        self.server, seen = Server("alpha:1b"), []
+
+        def grade() -> dict:
+            seen.append((list(self.server.unloaded), self.short()))
+            return {"3": {"passed": True, "reason": "passed"}}
+        self.assertEqual(self.carry_out(skip_all, grade), ("complete", True))
+        self.assertEqual(seen, [(["alpha:1b"], ["meta"] + ["skipped"] * 5)])
+        self.assertEqual(self.rows()[-1]["code_grades"], {"3": {"passed": True, "reason": "passed"}})
+
+    def test_no_verdicts_and_none_are_two_things(self):
+        for grades, there in (({}, True), (None, False)):
+            with self.subTest(grades):
+                (self.folder / ledger.NAME).unlink(missing_ok=True)
+                self.carry_out(skip_all, lambda: grades)
+                self.assertIs("code_grades" in self.rows()[-1], there)
+
+    def test_an_unfinished_run_is_not_graded(self):
+        grade = mock.Mock()
+        self.carry_out(skip_some_and(session.Stopped()), grade)
+        grade.assert_not_called()
+
+    def test_a_grader_that_fails_costs_the_run_nothing(self):
+        with self.assertRaises(Bug):
+            self.carry_out(skip_all, mock.Mock(side_effect=Bug()))
+        footer = self.rows()[-1]
+        self.assertEqual((footer["complete"], "code_grades" in footer), (True, False))
 
 
 class Failures(Case):

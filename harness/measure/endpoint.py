@@ -204,7 +204,7 @@ class Endpoint:
             "gaierror": "no such host",
             "timeout": "no answer in time",
             "TimeoutError": "no answer in time",
-        }.get(type(problem).__name__, f"no usable answer ({str(problem) or type(problem).__name__})")
+        }.get(type(problem).__name__, f"no usable answer ({explained(problem)})")
         return UserError(what, self.target.url, "start Ollama with `ollama serve`, or name the server with --target-url",
                          FOUND)
 
@@ -324,6 +324,13 @@ def _lines(call: Call):
                     yield None
         if not piece:
             return
+
+
+def explained(problem: BaseException) -> str:
+    """What a broken stream says of itself, in words of a person."""
+    if isinstance(problem, http.client.IncompleteRead):
+        return "the connection ended in the middle of the answer"     # its own words count bytes of a chunk
+    return str(problem) or type(problem).__name__
 
 
 def error_text(text: str) -> str:

@@ -124,15 +124,17 @@ class Session:
         record = self._append({"type": "skipped", **self._place(step, "measured"), "reason": reason, "detail": detail})
         self.watch.end([record])
 
-    def footer(self, planned: int, ended: str) -> bool:
-        """Seal the ledger with how this session ended; whether the run is complete."""
+    def is_complete(self, planned: int) -> bool:
+        return sum(self.tally.outcomes.values()) + self.tally.skipped == planned
+
+    def footer(self, planned: int, ended: str, code_grades: dict | None = None) -> None:
+        """Seal the ledger with how this session ended."""
         done, skipped = sum(self.tally.outcomes.values()), self.tally.skipped
-        complete = done + skipped == planned
         this = {"session": self.number, "started_at": self._start["started_at"], "ended_at": utc_now(), "ended": ended}
-        self._append({"type": "footer", "session": self.number, "complete": complete, "planned": planned, "done": done,
-                      "skipped": skipped, "outcomes": self.tally.outcomes,
-                      "sessions": self._start["earlier_sessions"] + [this]})
-        return complete
+        graded = {} if code_grades is None else {"code_grades": code_grades}
+        self._append({"type": "footer", "session": self.number, "complete": self.is_complete(planned), "planned": planned,
+                      "done": done, "skipped": skipped, "outcomes": self.tally.outcomes,
+                      "sessions": self._start["earlier_sessions"] + [this], **graded})
 
     def loaded(self) -> list | None:
         """/api/ps, or None where it cannot be had just now."""

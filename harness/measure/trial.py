@@ -6,7 +6,6 @@ and nothing is parsed; what came is understood after it has ended.
 from __future__ import annotations
 
 import gc
-import http.client
 import json
 import sys
 import threading
@@ -16,7 +15,7 @@ from typing import Callable
 
 from base.schema import is_count
 from base.scrub import scrub
-from measure.endpoint import READ_BYTES, Broken, Call, Endpoint, Silent, error_text
+from measure.endpoint import READ_BYTES, Broken, Call, Endpoint, Silent, error_text, explained
 
 TICK_S = 0.2              # how often the main thread wakes to draw the progress line and to hear Ctrl-C
 SWITCH_S = 0.0001         # how long a thread may keep the interpreter from another that has heard something
@@ -148,7 +147,7 @@ def _read(call: Call, came: Arrivals, clock: Callable[[], int], gate: Gate) -> N
         came.error = "no answer within the time limit"
     except Broken as problem:
         came.ending = "broken" if call.started_ns else "unreachable"
-        came.error = _words(problem)
+        came.error = explained(problem)
     finally:
         came.ended_ns = clock()
         came.pieces[:] = restamped(came.pieces, call.peeked, call.peeked_ns)
@@ -160,12 +159,6 @@ def _read(call: Call, came: Arrivals, clock: Callable[[], int], gate: Gate) -> N
         came.started_ns = came.ended_ns if call.started_ns is None else call.started_ns
         came.sent_ns, came.headers_ns = call.sent_ns, call.headers_ns
         call.close()
-
-
-def _words(problem: BaseException) -> str:
-    if isinstance(problem, http.client.IncompleteRead):
-        return "the connection ended in the middle of the answer"     # its own words count bytes of a chunk
-    return str(problem) or type(problem).__name__
 
 
 def collect(read1: Callable[[int], bytes], clock: Callable[[], int], pieces: list) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Callable
 
 from base import ledger, schema
 from base.errors import UserError
@@ -11,10 +12,11 @@ from measure.pace import Pace
 
 
 def carry_out(endpoint: Endpoint, earlier: run.Earlier, loaded_suites: dict, limit_s: int | None, stop: trial.Stop,
-              progress: object) -> tuple:
+              progress: object, grade: Callable[[], dict | None] | None = None) -> tuple:
     """Do what the run still lacks; (how it ended, whether it is complete now).
 
-    Whatever goes wrong, a footer is written if the disk still takes one; errors are raised after it.
+    Whatever goes wrong, a footer is written if the disk still takes one; errors are raised after it. `grade` is asked
+    for the verdicts on code once every planned call has its record and the models are unloaded; None is no verdicts.
     """
     manifest, settings = earlier.manifest, run.settings_of(earlier.manifest)
     names = [model["name"] for model in manifest["models"]]
@@ -25,14 +27,16 @@ def carry_out(endpoint: Endpoint, earlier: run.Earlier, loaded_suites: dict, lim
         runner = phases.Runner(here, settings, loaded_suites, earlier.recorded, earlier.findings,
                                {model["name"]: model["context_length"] for model in manifest["models"]},
                                phases.Deadline(endpoint.clock, limit_s))
-        ended = "failed"
+        ended, grades = "failed", None
         try:
             ended = _run(runner, planned)
+            _leave(endpoint, names)
+            complete = here.is_complete(manifest["planned_calls"])
+            grades = grade() if grade and complete else None
         finally:
             progress.clear()
             with contextlib.suppress(UserError) if ended == "failed" else contextlib.nullcontext():
-                complete = here.footer(manifest["planned_calls"], ended)
-        _leave(endpoint, names)
+                here.footer(manifest["planned_calls"], ended, grades)
     return ended, complete
 
 

@@ -1,0 +1,62 @@
+"""The narrative: run.md, of which one block is ours and the rest is the contributor's own.
+
+The block stands between two marks and is made anew each time; every other word of the file stays as it is.
+"""
+from __future__ import annotations
+
+from base.errors import FOUND, UserError
+
+NAME = "run.md"
+# Link reference definitions: they show nothing on a page, and need no raw HTML.
+BEGIN = '[//]: # "generated: begin. summarize_run.py writes this block; what is changed in it is lost"'
+END = '[//]: # "generated: end"'
+PROMPT = "> To fill in:"        # a line that begins so is a question that is still open
+BOX = "- [ ] "                  # an attestation that is still open
+SECTIONS = (
+    ("Machine and cooling", "what stands on the desk: case or laptop lid, fans, room, plugged in or not, anything "
+                            "changed from how it was sold."),
+    ("What else was running", "browser, sync, backups, other users of the machine; or that nothing was."),
+    ("Deviations explained", "for each deviation and each skipped call listed above: why. If there are none, say so."),
+    ("What surprised me", "what you noticed while it ran, and what a reader should know before trusting a figure; or "
+                          "that nothing did."),
+)
+ATTESTATION = (
+    "I have read every file of this run; none holds a name, an address, a path or a key that is private.",
+    "The ledger is as the harness wrote it: nothing was edited, left out, or run again for a better figure.",
+    "The data may be published under CC-BY-4.0.",
+)
+
+
+def new(title: str, block: str) -> str:
+    """A whole run.md, whose questions are still open."""
+    parts = [f"# {title}", _marked(block)]
+    parts += [f"## {heading}\n\n{PROMPT} {question}" for heading, question in SECTIONS]
+    parts.append("## Privacy\n\nTick each box (`[x]`) once it is true.\n\n" + "\n".join(BOX + line for line in ATTESTATION))
+    return "\n\n".join(parts) + "\n"
+
+
+def renewed(text: str, block: str, where: str) -> str:
+    """The same file with the block made anew. Raises UserError, and so loses nothing, where the marks are not one pair."""
+    begin, end = _places(text, where)
+    return text[:begin] + _marked(block) + text[end:]
+
+
+def block_of(text: str, where: str) -> str:
+    """What stands between the marks."""
+    begin, end = _places(text, where)
+    return text[begin + len(BEGIN):end - len(END)].strip("\n")
+
+
+def _marked(block: str) -> str:
+    return f"{BEGIN}\n\n{block}\n\n{END}"
+
+
+def _places(text: str, where: str) -> tuple:
+    """Offsets of the block's first character and of the one after its last, marks included."""
+    lines = text.split("\n")
+    if lines.count(BEGIN) != 1 or lines.count(END) != 1 or lines.index(BEGIN) > lines.index(END):
+        raise UserError("the two marks around the generated block are not there once each", where,
+                        "move the file away, run summarize_run.py, and put your own words into the new one", FOUND)
+    offset = sum(len(line) + 1 for line in lines[:lines.index(BEGIN)])
+    end = sum(len(line) + 1 for line in lines[:lines.index(END)]) + len(END)
+    return offset, end
