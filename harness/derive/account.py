@@ -1,0 +1,261 @@
+"""The account: what a run's manifest and metadata say, in Markdown, for the generated block of run.md.
+
+Nothing is computed here: each figure stands in metadata.json and has its n beside it.
+"""
+from __future__ import annotations
+
+import re
+import shlex
+
+from base import schema
+
+BAR_CHARACTERS = 30
+FROZEN, CODE, APPEND, EDGE = "frozen-prompts", "python-tasks", "context-append", "context-edge"
+
+
+def render(manifest: dict, metadata: dict) -> str:
+    """The whole block; the same two documents give the same text."""
+    parts = [_synthetic(metadata), _facts(manifest, metadata), _verdict(metadata), _phases(metadata), _prompts(metadata),
+             _concurrency(metadata), _context(metadata), _drift(metadata), _warnings(metadata), _deviations(manifest, metadata),
+             _skips(metadata), _reproduction(manifest, metadata)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _synthetic(metadata: dict) -> str:
+    return "**Synthetic: made by a stub or a script. No machine was measured.**" if metadata["synthetic"] else ""
+
+
+def _facts(manifest: dict, metadata: dict) -> str:
+    commit = manifest["harness_commit"]
+    state = {True: "modified since", False: "unmodified", None: "whether it was modified is not known"}
+    rows = [
+        ("run", code(metadata["run_id"])), ("device tag", code(manifest["device_tag"] or "none")),
+        ("began", manifest["started_at"]), ("server", code(f"{manifest['server_name']} {manifest['server_version']}")),
+        ("harness", f"{code(manifest['harness_version'])}, commit {code(commit[:12]) if commit else 'unknown'}, "
+                    f"{state[manifest['harness_modified']]}"),
+        ("platform", code(f"{manifest['platform']}, Python {manifest['python']}")),
+        ("calls", f"{metadata['planned']} planned, {metadata['done']} made, {metadata['skipped']} skipped, in "
+                  f"{counted(metadata['sessions'], 'session')}"),
+    ]
+    models = [[code(model["name"]), code(model["digest"][:12]), code(model["parameter_size"] or "-"),
+               code(model["quantization"] or "-"), f"{model['size_bytes'] / 1e9:.2f} GB"] for model in manifest["models"]]
+    return "\n\n".join((table(["", "what was measured"], rows),
+                        table(["model", "digest", "parameters", "quantization", "size"], models)))
+
+
+def _verdict(metadata: dict) -> str:
+    found = metadata["verdict"]
+    said = f"**{found['verdict']}**" if found["verdict"] else "**no verdict**"
+    rows = [[schema.EVIDENCE[row["code"]], code(row["model"]) if row["model"] else "whole run", figure(row["observed"]),
+             figure(row["expected"]), row["n"]] for row in found["evidence"]]
+    evidence = "\n\n" + table(["evidence", "of", "observed", "limit", "n"], rows) if rows else ""
+    finished = "" if metadata["complete"] else " The run is not finished."
+    return f"### Verdict\n\n{said}: {plain(found['why'])}.{finished}{evidence}"
+
+
+def _phases(metadata: dict) -> str:
+    rows = []
+    for row in metadata["aggregates"]:
+        everything = [group for group in row["groups"] if group["item"] is None]
+        alone = [group for group in everything if group["level"] in (None, 1) and group["pass"] in (None, "first")]
+        decode = alone[0]["metrics"]["decode_tok_s"] if alone else None
+        failed = row["calls"] - sum(row["outcomes"].get(name, 0) for name in schema.SPEED_OUTCOMES)
+        rows.append([code(row["model"]), plain(row["phase"]), row["calls"], failed, sum(row["skips"].values()), with_n(decode),
+                     _quality(row["quality"])])
+    return "### Phases\n\n" + table(
+        ["model", "phase", "calls", "failed", "skipped", "decode tok/s, one call at a time", "answers right"], rows)
+
+
+def _quality(found: dict | None) -> str:
+    if found is None:
+        return "-"
+    parts = [f"{found['passed']} of {found['n']}"]
+    parts += [f"{found[name]} {word}" for name, word in (("censored", "cut by a limit"), ("ungraded", "not graded"))
+              if found[name]]
+    return ", ".join(parts)
+
+
+def _prompts(metadata: dict) -> str:
+    """The frozen prompts, which every machine is asked: the figures to compare machines by."""
+    rows = []
+    for row in metadata["aggregates"]:
+        first = [group for group in row["groups"] if group["item"] is not None and group["pass"] == "first"]
+        for group in first if row["phase"] == FROZEN else []:
+            found = group["metrics"]
+            rows.append([code(row["model"]), plain(group["item"]), with_n(found["prompt_tokens"]), with_n(found["ttft_ms"]),
+                         with_n(found["prefill_tok_s"]), with_n(found["decode_tok_s"])])
+    if not rows:
+        return ""
+    return "### Frozen prompts, before all else\n\nMedians, each with its number of calls.\n\n" + table(
+        ["model", "prompt", "prompt tokens", "TTFT ms", "prefill tok/s", "decode tok/s"], rows)
+
+
+def _concurrency(metadata: dict) -> str:
+    charts = []
+    for row in metadata["aggregates"]:
+        found = row["waves"]
+        if not found or row["model"] != found[0]["models"][0]:
+            continue        # waves of several models stand with each of them; once is enough here
+        names = " + ".join(found[0]["models"])
+        lines = [(f"{wave['level']} at once" + (", one by one" if wave["serialised"] else ""), wave["tok_s"])
+                 for wave in found]
+        charts.append(f"Answer tokens a second of all calls together: {code(names)}, {row['phase']}; n counts waves.\n\n"
+                      + bars(lines, "tok/s"))
+    return "### Concurrency\n\n" + "\n\n".join(charts) if charts else ""
+
+
+def _context(metadata: dict) -> str:
+    charts = []
+    for phase in (APPEND, EDGE):
+        for row in metadata["aggregates"]:
+            groups = [group for group in row["groups"] if group["item"] is not None]
+            if row["phase"] != phase or not groups:
+                continue
+            for metric, says, unit in (("ttft_ms", "Time to first text", "ms"), ("decode_tok_s", "Decode", "tok/s")):
+                lines = [(_place(group), group["metrics"].get(metric)) for group in groups]
+                charts.append(f"{says}: {code(row['model'])}, {phase}; n counts calls.\n\n" + bars(lines, unit))
+    return "### Context\n\n" + "\n\n".join(charts) if charts else ""
+
+
+def _place(group: dict) -> str:
+    if group["fill"] is None:
+        return group["item"]
+    return f"{group['item']}, {100 * group['fill']:.0f} % full"
+
+
+def _drift(metadata: dict) -> str:
+    rows = []
+    for row in metadata["aggregates"]:
+        found = row["drift"]
+        if found is not None:
+            said = [f"{figure(found[name]['ratio'])} ({figure(found[name]['low'])} to {figure(found[name]['high'])}, "
+                    f"n={found[name]['n']})" for name in ("decode", "prefill", "ttft")]
+            rows.append([code(row["model"]), *said, plain(found["why"] or "")])
+    if not rows:
+        return ""
+    return "### Drift\n\nThe frozen prompts after all else, over the same before: ratio with its 95 % interval.\n\n" + table(
+        ["model", "decode", "prefill", "TTFT", "not judged because"], rows)
+
+
+def _warnings(metadata: dict) -> str:
+    lines = [_warning(row) for row in metadata["warnings"]]
+    return "### Warnings\n\n" + ("\n".join(lines) if lines else "None.")
+
+
+def _warning(row: dict) -> str:
+    where = [code(row["model"])] if row["model"] else []
+    where += [plain(row["phase"])] if row["phase"] else []
+    where += [f"{row['level']} at once"] if row["level"] else []
+    figures = [f"{name} {figure(row[name])}" for name in ("observed", "expected") if row[name] is not None]
+    place = f" ({', '.join(where)})" if where else ""
+    return f"- {row['code']}{place}: {', '.join(figures + ['n=' + str(row['n'])])}. {sentence(schema.WARNINGS[row['code']])}"
+
+
+def _deviations(manifest: dict, metadata: dict) -> str:
+    lines = [f"- {code(name)} is {code(schema.dumps(value))}" for name, value in manifest["overrides"].items()]
+    if manifest["time_limit_s"] is not None:
+        lines.append(f"- a time limit of {manifest['time_limit_s']} s")
+    if manifest["harness_modified"]:
+        lines.append("- the harness was modified")
+    if metadata["sessions"] > 1:
+        lines.append(f"- the run was broken off and resumed: {metadata['sessions']} sessions")
+    if manifest["target"] in ("lan", "remote"):
+        lines.append(f"- the server was on another machine ({manifest['target']})")
+    return "### Deviations from the canonical knobs\n\n" + ("\n".join(lines) if lines else "None.")
+
+
+def _skips(metadata: dict) -> str:
+    lines = [f"- {code(row['model'])}, {plain(row['phase'])}: {counted(count, 'call')}, {reason}: {schema.SKIP_REASONS[reason]}"
+             for row in metadata["aggregates"] for reason, count in row["skips"].items()]
+    return "### Skipped\n\n" + ("\n".join(lines) if lines else "Nothing.")
+
+
+def _reproduction(manifest: dict, metadata: dict) -> str:
+    lines = [command(manifest, metadata)]
+    if manifest["harness_commit"]:
+        lines.insert(0, f"git checkout {shlex.quote(manifest['harness_commit'])}")
+    return "### The same run again\n\n" + fenced("\n".join(lines))
+
+
+def command(manifest: dict, metadata: dict) -> str:
+    """The command line that plans the same calls; what is canonical is left out."""
+    words = ["python", "harness/run_benchmark.py",
+             "--phases", ",".join(dict.fromkeys(row["phase"] for row in manifest["plan"])),
+             "--models", ",".join(model["name"] for model in manifest["models"])]
+    if manifest["num_ctx"] == manifest["context_num_ctx"]:
+        words += ["--num-ctx", str(manifest["num_ctx"])]        # the flag sets both; canonically they differ
+    flags = {"num_predict": "--num-predict", "repeats": "--repeats", "levels": "--concurrency"}
+    for name, value in manifest["overrides"].items():
+        if name in flags:
+            words += [flags[name], ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+        elif name not in ("num_ctx", "context_num_ctx"):
+            words += ["--option", f"{name}={value if isinstance(value, str) else schema.dumps(value)}"]
+    if manifest["time_limit_s"] is not None:
+        words += ["--time-limit", f"{manifest['time_limit_s']}s"]
+    if any(row["phase"] == CODE and row["quality"] and row["quality"]["n"] for row in metadata["aggregates"]):
+        words.append("--grade-code")
+    words += ["--device-tag", manifest["device_tag"]] if manifest["device_tag"] else []
+    return " ".join(map(shlex.quote, words))
+
+
+def figure(value: float | None) -> str:
+    """Three significant digits or more, never an exponent; - for unknown."""
+    if value is None:
+        return "-"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f}"
+
+
+def with_n(found: dict | None) -> str:
+    """The median of a stat and its n."""
+    return "-" if found is None or not found["n"] else f"{figure(found['median'])} (n={found['n']})"
+
+
+def bars(rows: list, unit: str) -> str:
+    """A chart of (label, stat) in characters, from 0; a label without a value keeps its line."""
+    found = [(_one_line(label), None if stat is None or not stat["n"] else stat) for label, stat in rows]
+    longest = max((stat["median"] for _, stat in found if stat), default=0)
+    width = max(len(label) for label, _ in found)
+    lines = []
+    for label, stat in found:
+        filled = round(BAR_CHARACTERS * stat["median"] / longest) if stat and longest else 0
+        says = f"{figure(stat['median'])} {unit} (n={stat['n']})" if stat else "- (n=0)"
+        lines.append(f"{label:<{width}} |{'#' * filled:<{BAR_CHARACTERS}}| {says}")
+    return fenced("\n".join(lines))
+
+
+def table(titles: list, rows: list) -> str:
+    """A Markdown table; what is in the cells must not hold a bare bar or a line end."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def code(text: str) -> str:
+    """A stranger's text as Markdown code: it can neither end its span, nor its cell, nor its line."""
+    return "`" + _one_line(text).replace("`", "'").replace("|", "\\|") + "`"
+
+
+def plain(text: str) -> str:
+    """A stranger's text as text: whatever Markdown would read as a sign is escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&])", r"\\\1", _one_line(text))
+
+
+def fenced(text: str) -> str:
+    """A block of code; its fence is longer than any within."""
+    longest = max((len(found) for found in re.findall("`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."
+
+
+def _one_line(text: str) -> str:
+    """ASCII alone, and no controls: the block must be the same bytes wherever it is made, and obeyed nowhere."""
+    shown = "".join(c if c.isprintable() else " " for c in str(text))
+    return shown.encode("ascii", "backslashreplace").decode("ascii")
