@@ -180,6 +180,10 @@ class Code(unittest.TestCase):
         self.assertIn("helper", grading.extract_code(answer))
         self.assertEqual(grading.extract_code(answer, "Wanted"), "class Wanted: pass\n")
 
+    def test_of_two_versions_the_last_is_meant_and_not_the_example_after_it(self):
+        answer = "```\ndef f(): 1\n```\nor\n```\ndef f(): 2\n```\nUse it:\n```\ndef main(): f()\n```"
+        self.assertEqual(grading.extract_code(answer, "f"), "def f(): 2\n")
+
     def test_no_answer_is_no_code(self):
         self.assertEqual(grading.extract_code(""), "")
 

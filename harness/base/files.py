@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import shutil
 import tempfile
 from typing import Iterator
 
@@ -59,6 +60,27 @@ def replace(path: os.PathLike, data: bytes) -> None:
                 os.unlink(name)
             raise
         sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[pathlib.Path]:
+    """An empty folder of our own; when the block ends it is gone with all that is in it."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError, RecursionError):
+            _open_up(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_up(top: pathlib.Path) -> None:
+    """What a stranger made unreadable can be removed again; links are not followed, they may lead outside."""
+    os.chmod(top, 0o700)
+    for folder, inside, _ in os.walk(top):
+        for path in (os.path.join(folder, name) for name in inside):
+            if not os.path.islink(path):
+                os.chmod(path, 0o700)
 
 
 def sync_folder(path: os.PathLike) -> None:

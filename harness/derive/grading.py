@@ -93,15 +93,16 @@ def given_number(answer: str, take: str = "last") -> Optional[float]:
 def extract_code(answer: str, entry: str = "") -> str:
     """The Python code of an answer: a fenced block or, without any, the whole answer.
 
-    Of several blocks the first that defines `entry`, else the first that defines anything, else the first.
-    A block that is never closed ends with the answer.
+    Of several blocks the last that defines `entry`, since who writes two versions means the second; what follows it is
+    mostly an example of its use. Else the first that defines anything, else the first. Blocks are never joined: one was
+    asked for. A block that is never closed ends with the answer.
     """
     text = _safe(answer).replace("\r\n", "\n")
     blocks = [textwrap.dedent(block) for _, block in FENCED_BLOCK.findall(text)] or [text]
     defined = [(set(DEFINITION.findall(block)), block) for block in blocks]
     with_entry = [block for names, block in defined if entry in names]
     with_any = [block for names, block in defined if names]
-    return (with_entry or with_any or blocks)[0]
+    return (with_entry[-1:] or with_any or blocks)[0]
 
 
 def _exact(grader: dict, text: str) -> bool:

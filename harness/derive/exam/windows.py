@@ -1,0 +1,74 @@
+"""Windows: a job object, which ends all processes in it at once, and low integrity, which may write nothing.
+
+Written from the documented interface. Whatever is not there, or says no, leaves the layer out.
+"""
+from __future__ import annotations
+
+import ctypes
+from typing import Optional
+
+ACTIVE_PROCESS, PROCESS_TIME, PROCESS_MEMORY, JOB_MEMORY, DIE_ON_EXCEPTION, KILL_ON_CLOSE = (
+    0x8, 0x2, 0x100, 0x200, 0x400, 0x2000)
+EXTENDED_LIMITS = 9                 # JobObjectExtendedLimitInformation
+SET_QUOTA_AND_TERMINATE = 0x101     # PROCESS_SET_QUOTA | PROCESS_TERMINATE
+ADJUST_DEFAULT_AND_QUERY = 0x88     # TOKEN_ADJUST_DEFAULT | TOKEN_QUERY
+INTEGRITY_LEVEL, SE_GROUP_INTEGRITY = 25, 0x20
+LOW = "S-1-16-4096"
+
+
+class BasicLimits(ctypes.Structure):
+    _fields_ = [("process_time", ctypes.c_int64), ("job_time", ctypes.c_int64), ("flags", ctypes.c_uint32),
+                ("least_set", ctypes.c_size_t), ("largest_set", ctypes.c_size_t), ("processes", ctypes.c_uint32),
+                ("affinity", ctypes.c_size_t), ("priority", ctypes.c_uint32), ("scheduling", ctypes.c_uint32)]
+
+
+class ExtendedLimits(ctypes.Structure):
+    _fields_ = [("basic", BasicLimits), ("io", ctypes.c_uint64 * 6), ("process_memory", ctypes.c_size_t),
+                ("job_memory", ctypes.c_size_t), ("peak_process", ctypes.c_size_t), ("peak_job", ctypes.c_size_t)]
+
+
+class Label(ctypes.Structure):
+    _fields_ = [("sid", ctypes.c_void_p), ("attributes", ctypes.c_uint32)]
+
+
+def job_around(pid: int, limits: dict) -> Optional[int]:
+    """A job with this one process in it, and the limits; None if it cannot be had."""
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    for name in ("CreateJobObjectW", "OpenProcess"):
+        getattr(kernel, name).restype = ctypes.c_void_p
+    job = kernel.CreateJobObjectW(None, None)
+    process = kernel.OpenProcess(SET_QUOTA_AND_TERMINATE, False, pid)
+    asked = ExtendedLimits(process_memory=limits["memory_bytes"], job_memory=limits["memory_bytes"])
+    asked.basic.process_time = limits["cpu_s"] * 10_000_000     # in steps of 100 ns
+    asked.basic.processes = 1
+    asked.basic.flags = (ACTIVE_PROCESS | PROCESS_TIME | PROCESS_MEMORY | JOB_MEMORY | DIE_ON_EXCEPTION
+                         | KILL_ON_CLOSE)
+    try:
+        if job and process and kernel.SetInformationJobObject(
+                ctypes.c_void_p(job), EXTENDED_LIMITS, ctypes.byref(asked), ctypes.sizeof(asked)):
+            if kernel.AssignProcessToJobObject(ctypes.c_void_p(job), ctypes.c_void_p(process)):
+                return job
+        return None
+    finally:
+        if process:
+            kernel.CloseHandle(ctypes.c_void_p(process))
+
+
+def end_job(job: int) -> None:
+    ctypes.WinDLL("kernel32").TerminateJobObject(ctypes.c_void_p(job), 1)
+
+
+def lower_integrity() -> bool:
+    """This process may from now on write nothing that is not marked as low, and open no process that is higher."""
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    rights = ctypes.WinDLL("advapi32", use_last_error=True)
+    kernel.GetCurrentProcess.restype = ctypes.c_void_p
+    token, sid = ctypes.c_void_p(), ctypes.c_void_p()
+    if not rights.OpenProcessToken(ctypes.c_void_p(kernel.GetCurrentProcess()), ADJUST_DEFAULT_AND_QUERY,
+                                   ctypes.byref(token)):
+        return False
+    if not rights.ConvertStringSidToSidW(ctypes.c_wchar_p(LOW), ctypes.byref(sid)):
+        return False
+    label = Label(sid, SE_GROUP_INTEGRITY)
+    size_bytes = ctypes.sizeof(label) + rights.GetLengthSid(sid)
+    return bool(rights.SetTokenInformation(token, INTEGRITY_LEVEL, ctypes.byref(label), size_bytes))
