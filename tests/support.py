@@ -62,25 +62,25 @@ PLAINEST = {"text": "", "bool": False, "count": 0, "number": 0, "object": {}, "c
 
 def record(kind: str, /, **changes: object) -> dict:
     """A record that the schema takes: each field the plainest value of its kind, but for the changes."""
-    from base import schema
-    found = {field.name: _plainest(field) for field in schema.RECORDS[kind] if not field.absent}
+    from base import records
+    found = {field.name: _plainest(field) for field in records.RECORDS[kind] if not field.absent}
     if kind in ("meta", "call", "skipped", "footer"):
         found["type"] = kind
     if kind == "meta":
-        found["schema"] = schema.LEDGER_VERSION
+        found["schema"] = records.LEDGER_VERSION
     return {**found, **changes}
 
 
 def _plainest(field: object) -> object:
-    from base import schema
+    from base import records
     head, _, rest = field.kind.partition(":")
     if field.null:
         return None
     if head == "list":
         return []
     if head == "choice":
-        return next(iter(schema.CHOICES[rest]))
-    return record(head) if head in schema.RECORDS else PLAINEST[head]
+        return next(iter(records.CHOICES[rest]))
+    return record(head) if head in records.RECORDS else PLAINEST[head]
 
 
 # ----- a server that says exactly what a test tells it to

@@ -12,7 +12,7 @@ from unittest import mock
 
 import support
 
-from base import schema
+from base import records, schema
 from measure import conditions
 
 POWER, ZONES = "/sys/class/power_supply", "/sys/class/thermal"
@@ -60,7 +60,7 @@ class Whole(unittest.TestCase):
     def test_this_machine_can_be_read(self):
         found = conditions.read()
         self.assertEqual(schema.problems(found, "conditions"), [])
-        self.assertEqual(list(found), [field.name for field in schema.RECORDS["conditions"]])
+        self.assertEqual(list(found), [field.name for field in records.RECORDS["conditions"]])
 
 
 class Memory(unittest.TestCase):

@@ -8,7 +8,7 @@ from unittest import mock
 
 import support
 
-from base import schema
+from base import records, schema
 from base.errors import BROKEN, UserError
 from measure import instrument, trial
 
@@ -58,7 +58,7 @@ class Compare(unittest.TestCase):
     def compare(self, came: list, rows: dict, streams: int = 1, cpu_s: float = 0.0) -> dict:
         found = instrument.compare(came, rows, streams, cpu_s)
         self.assertEqual(schema.problems(found, "floor"), [])
-        self.assertEqual(list(found), [field.name for field in schema.RECORDS["floor"]])
+        self.assertEqual(list(found), [field.name for field in records.RECORDS["floor"]])
         return found
 
     def test_what_is_heard_at_once_has_no_error(self):

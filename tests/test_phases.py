@@ -10,7 +10,7 @@ from unittest import mock
 
 import support
 
-from base import console, ledger, names, schema
+from base import console, ledger, names, records, schema
 from measure import models, phases, plan, rehearsal, run, session, suites, trial, work
 from measure.endpoint import Endpoint, Limits
 from measure.target import parse_host
@@ -335,12 +335,12 @@ class Broken(Case):
 class Coverage(unittest.TestCase):
     def test_every_skip_reason_has_a_test_here(self):
         text = pathlib.Path(__file__).read_text(encoding="utf-8")
-        for reason in schema.SKIP_REASONS:
+        for reason in records.SKIP_REASONS:
             with self.subTest(reason=reason):
                 self.assertIn(f'"{reason}"', text)
 
     def test_every_outcome_is_rehearsed(self):
-        self.assertEqual({expected["outcome"] for _, _, expected in rehearsal.FAULTS}, set(schema.OUTCOMES))
+        self.assertEqual({expected["outcome"] for _, _, expected in rehearsal.FAULTS}, set(records.OUTCOMES))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from unittest import mock
 
 import support
 
-from base import files, ledger, names, schema
+from base import files, ledger, names, records, schema
 from base.errors import USAGE, UserError
 from measure import knobs, models, plan, run, suites
 from support import record
@@ -100,7 +100,7 @@ class Manifest(unittest.TestCase):
         self.assertEqual({row["phase"]: row["sha256"] for row in found["suites"]},
                          {row["phase"]: suites.current_sha256(row["phase"]) for row in found["suites"]})
         self.assertEqual([out["name"] for out in found["models_left_out"]], ["x:cloud"])
-        self.assertEqual((found["synthetic"], found["schema"], found["run_id"]), (False, schema.MANIFEST_VERSION, RUN_ID))
+        self.assertEqual((found["synthetic"], found["schema"], found["run_id"]), (False, records.MANIFEST_VERSION, RUN_ID))
         self.assertEqual(schema.problems(found, "manifest"), [])
 
     def test_the_suites_it_names_can_be_loaded_again_and_no_others(self):

@@ -12,7 +12,7 @@ from unittest import mock
 
 import support
 
-from base import ledger, schema
+from base import ledger, records, schema
 from base.errors import UserError
 from measure import session, trial
 from measure.plan import Step
@@ -191,7 +191,7 @@ class Records(unittest.TestCase):
         start = {"started_at": "2026-01-02T03:04:05Z", "server_version": "0.33.0", "floor": None,
                  "earlier_sessions": earlier or []}
         if number == 0:
-            writer.append({"type": "meta", "session": 0, "schema": schema.LEDGER_VERSION, "synthetic": True,
+            writer.append({"type": "meta", "session": 0, "schema": records.LEDGER_VERSION, "synthetic": True,
                            "run_id": "00000000-0000-0000-0000-000000000000", "session_start": start})
         else:
             writer.follow(ledger.tail(writer.path), b"")

@@ -11,7 +11,7 @@ import pathlib
 from dataclasses import dataclass, field
 from typing import Iterator
 
-from base import files, schema
+from base import files, records, schema
 from base.errors import UserError
 
 NAME = "run.jsonl"
@@ -115,8 +115,8 @@ def parse(path: os.PathLike, number: int, line: bytes) -> dict:
     kind = record.get("type") if isinstance(record, dict) else None
     if kind not in ("meta", "call", "skipped", "footer"):
         raise broken(path, number, "no record of a ledger", "see harness/README.md for the line types")
-    if kind == "meta" and record.get("schema") != schema.LEDGER_VERSION:
-        raise broken(path, number, f"format {record.get('schema')!r}, this harness reads {schema.LEDGER_VERSION}",
+    if kind == "meta" and record.get("schema") != records.LEDGER_VERSION:
+        raise broken(path, number, f"format {record.get('schema')!r}, this harness reads {records.LEDGER_VERSION}",
                      "update the clone with git pull")
     wrong = schema.problems(record, kind)
     if wrong:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from base import schema
+from base import records, schema
 
 BAR_CHARACTERS = 30
 FROZEN, CODE, APPEND, EDGE = "frozen-prompts", "python-tasks", "context-append", "context-edge"
@@ -46,7 +46,7 @@ def _facts(manifest: dict, metadata: dict) -> str:
 def _verdict(metadata: dict) -> str:
     found = metadata["verdict"]
     said = f"**{found['verdict']}**" if found["verdict"] else "**no verdict**"
-    rows = [[schema.EVIDENCE[row["code"]], code(row["model"]) if row["model"] else "whole run", figure(row["observed"]),
+    rows = [[records.EVIDENCE[row["code"]], code(row["model"]) if row["model"] else "whole run", figure(row["observed"]),
              figure(row["expected"]), row["n"]] for row in found["evidence"]]
     evidence = "\n\n" + table(["evidence", "of", "observed", "limit", "n"], rows) if rows else ""
     finished = "" if metadata["complete"] else " The run is not finished."
@@ -59,7 +59,7 @@ def _phases(metadata: dict) -> str:
         everything = [group for group in row["groups"] if group["item"] is None]
         alone = [group for group in everything if group["level"] in (None, 1) and group["pass"] in (None, "first")]
         decode = alone[0]["metrics"]["decode_tok_s"] if alone else None
-        failed = row["calls"] - sum(row["outcomes"].get(name, 0) for name in schema.SPEED_OUTCOMES)
+        failed = row["calls"] - sum(row["outcomes"].get(name, 0) for name in records.SPEED_OUTCOMES)
         rows.append([code(row["model"]), plain(row["phase"]), row["calls"], failed, sum(row["skips"].values()), with_n(decode),
                      _quality(row["quality"])])
     return "### Phases\n\n" + table(
@@ -148,7 +148,7 @@ def _warning(row: dict) -> str:
     where += [f"{row['level']} at once"] if row["level"] else []
     figures = [f"{name} {figure(row[name])}" for name in ("observed", "expected") if row[name] is not None]
     place = f" ({', '.join(where)})" if where else ""
-    return f"- {row['code']}{place}: {', '.join(figures + ['n=' + str(row['n'])])}. {sentence(schema.WARNINGS[row['code']])}"
+    return f"- {row['code']}{place}: {', '.join(figures + ['n=' + str(row['n'])])}. {sentence(records.WARNINGS[row['code']])}"
 
 
 def _deviations(manifest: dict, metadata: dict) -> str:
@@ -165,7 +165,7 @@ def _deviations(manifest: dict, metadata: dict) -> str:
 
 
 def _skips(metadata: dict) -> str:
-    lines = [f"- {code(row['model'])}, {plain(row['phase'])}: {counted(count, 'call')}, {reason}: {schema.SKIP_REASONS[reason]}"
+    lines = [f"- {code(row['model'])}, {plain(row['phase'])}: {counted(count, 'call')}, {reason}: {records.SKIP_REASONS[reason]}"
              for row in metadata["aggregates"] for reason, count in row["skips"].items()]
     return "### Skipped\n\n" + ("\n".join(lines) if lines else "Nothing.")
 

@@ -4,7 +4,7 @@ A rate is only as good as what it divides by; where a formula needs a minimum, t
 """
 from __future__ import annotations
 
-from base.schema import SPEED_OUTCOMES
+from base.records import SPEED_OUTCOMES
 from base.spans import busy
 
 MIN_DECODE_TOKENS = 16      # the clock's grain and the first token's odd share vanish only over a stretch

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from base import files, ledger, names, schema
+from base import files, ledger, names, records, schema
 from base.errors import UserError
 from measure import knobs, plan, suites
 
@@ -52,7 +52,7 @@ def manifest(run_id: str, facts: dict, choice: object, phases: list, settings: p
     rows = [{"phase": phase, "model": model, "planned_calls": calls} for phase, model, calls in plan.summary(planned)]
     commit, modified = _git_state()
     return {
-        "schema": schema.MANIFEST_VERSION, "synthetic": False, "run_id": run_id, **facts, "server_name": "ollama",
+        "schema": records.MANIFEST_VERSION, "synthetic": False, "run_id": run_id, **facts, "server_name": "ollama",
         "models": choice.models, "models_left_out": choice.left_out,
         "plan": rows, "planned_calls": sum(row["planned_calls"] for row in rows),
         "suites": [{"phase": phase, "suite_id": suite.suite_id, "version": suite.version, "file": suite.file_name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 from typing import Callable
 
-from base import ledger, schema
+from base import ledger, records
 from base.errors import UserError
 from measure import instrument, phases, plan, run, session, trial, watch
 from measure.endpoint import Endpoint
@@ -54,7 +54,7 @@ def _open(endpoint: Endpoint, earlier: run.Earlier, writer: ledger.Writer, stop:
         shown.already(record)
     fresh = not earlier.tail.records
     if fresh:
-        writer.append({"type": "meta", "session": number, "schema": schema.LEDGER_VERSION,
+        writer.append({"type": "meta", "session": number, "schema": records.LEDGER_VERSION,
                        "run_id": earlier.manifest["run_id"], "synthetic": earlier.manifest["synthetic"],
                        "session_start": start})
     return session.Session(endpoint, writer, number, start, fresh, stop, shown, tally)

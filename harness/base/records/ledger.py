@@ -1,0 +1,168 @@
+"""The ledger's records: one line for each thing that happened, and the parts that lines are made of."""
+from __future__ import annotations
+
+from base.records.field import fields
+
+LEDGER_VERSION = "ledger-1.0"
+
+OUTCOMES = {
+    "ok": "done, by the model's own end or a stop string",
+    "length": "done, by the limit on tokens or a full context; outranks `empty`",
+    "empty": "done, with no text at all",
+    "refused": "HTTP status 4xx: the server would not do it",
+    "error": "no connection, HTTP status 5xx, an error line in the stream, or bytes that are not Ollama's",
+    "cut": "the stream ended without saying done",
+    "timeout": "not one byte within the limit for the first byte",
+    "stalled": "silence between chunks for longer than the limit",
+    "interrupted": "given up by the person at the keyboard while it ran",
+}
+SPEED_OUTCOMES = ("ok", "length")
+SKIP_REASONS = {
+    "model-missing": "the server no longer has the model",
+    "too-big": "the model does not fit in this machine's memory",
+    "load-failed": "the server could not load the model",
+    "one-model": "the phase needs two models or more and one is planned",
+    "not-loaded-together": "the server does not keep the phase's models loaded at the same time",
+    "context-too-small": "the model was not trained for the context that the phase needs",
+    "cloud-model": "the answers come from another machine",
+    "time-limit": "the time given with --time-limit is used up",
+    "wave-broken": "a part of this wave was recorded before the run was broken off; the rest would not be concurrent",
+    "conversation-broken": "the conversation was broken off; its cached prefix is gone",
+    "calibration-failed": "how many tokens the material takes could not be measured on this model",
+}
+ROLES = {
+    "warmup": "after a load, a reload or a resume; no figure uses it but the load time",
+    "calibration": "asks how this server counts; no figure uses its speed",
+    "measured": "what the plan counts",
+}
+ENDINGS = {
+    "complete": "every planned call has its record",
+    "interrupted": "Ctrl-C",
+    "server-lost": "the server stopped answering",
+    "failed": "the harness could not go on; what it had measured is on disk",
+    "died": "no footer was written: killed, crashed or power lost",
+}
+PASSES = {"first": "the frozen prompts before all else", "last": "the same prompts after all else, for drift"}
+CHOICES = {"outcome": OUTCOMES, "skip_reason": SKIP_REASONS, "role": ROLES, "ending": ENDINGS, "pass": PASSES}
+
+_LINE = fields(
+    ("type", "text", "meta, call, skipped or footer"),
+    ("seq", "count", "the line's number, from 0"),
+    ("prev", "sha256?", "SHA-256 of the line before, without its line feed; null on the first line"),
+    ("session", "count", "which session wrote this: 0 is the first, each resume is one more"),
+)
+_BEGINS = fields(
+    ("session_start", "session_start?", "there on a session's first record only"),
+    ("cut", "cut?", "what a resume took off the end of the file just before this record"),
+)
+_PLACE = fields(
+    ("role", "choice:role", "why the call was made; planned counts are of measured ones"),
+    ("phase", "text", "which suite"),
+    ("model", "text", "as the server lists it, with its tag"),
+    ("item", "text", "id in the suite; CAL-* and WARM-UP are the harness's own"),
+    ("pass", "choice:pass?", "for the frozen prompts: before or after all else"),
+    ("repeat", "count", "1 for the first time the item is asked, then 2 and so on"),
+    ("level", "count", "how many calls were to run at once"),
+    ("wave", "count?", "which wave of its level, from 0; null where calls run alone"),
+    ("slot", "count", "place within the wave, from 0"),
+    ("fill", "number?", "share of the fillable context that the prompt was to take"),
+)
+
+RECORDS = {
+    "meta": _LINE + fields(
+        ("schema", "text", "ledger-1.0"),
+        ("run_id", "run_id", "the run this ledger belongs to"),
+        ("synthetic", "bool", "true: made by a stub or a script, no machine was measured"),
+        ("session_start", "session_start", "how session 0 began"),
+        ("cut", "cut?~", "what a resume took off a file that held no whole line yet"),
+    ),
+    "call": _LINE + _BEGINS + _PLACE + fields(
+        ("reattempt", "bool", "a planned call that a resumed session made because no record of it was there"),
+        ("endpoint", "text", "path on the server"),
+        ("options", "object", "the options exactly as sent"),
+        ("knobs", "object", "the other request fields exactly as sent: think, stream, keep_alive, truncate, shift, raw"),
+        ("prompt_sha256", "sha256", "SHA-256 of the message contents joined by a line feed, without the nonce"),
+        ("nonce", "nonce?", "what stood before the first message, followed by an empty line"),
+        ("material_units", "count?", "units of generated material in the prompt (context-append: in each turn)"),
+        ("outcome", "choice:outcome", "what became of it"),
+        ("error", "text?", "what the server or the system said, scrubbed of addresses and paths"),
+        ("http_status", "count?", "null: no answer began"),
+        ("start_ns", "count", "just before the request was sent, on the session's monotonic clock"),
+        ("connect_ns", "count?", "how long connecting took, before start_ns"),
+        ("sent_ns", "count?", "after start_ns: the request had left"),
+        ("headers_ns", "count?", "after start_ns: status and headers were there"),
+        ("first_chunk_ns", "count?", "after start_ns: the first line, with or without text"),
+        ("first_text_ns", "count?", "after start_ns: the first text, thinking included"),
+        ("first_answer_ns", "count?", "after start_ns: the first text of the answer"),
+        ("last_text_ns", "count?", "after start_ns: the last text"),
+        ("done_ns", "count?", "after start_ns: the line that said done"),
+        ("end_ns", "count", "after start_ns: nothing more was read"),
+        ("gaps_us", "list:count", "microseconds before each chunk with text, from the second one on"),
+        ("chunks", "count", "lines in the stream"),
+        ("text_chunks", "count", "lines with text, thinking included"),
+        ("thinking_chunks", "count", "lines with thinking"),
+        ("total_ns", "count?", "the server's total_duration: all it did, waiting and loading included"),
+        ("load_ns", "count?", "the server's load_duration: until the runner was handed over; never 0 on a warm model"),
+        ("prompt_tokens", "count?", "the server's prompt_eval_count, cached tokens included"),
+        ("prompt_eval_ns", "count?", "the server's prompt_eval_duration: prefill of what was not cached"),
+        ("cached_tokens", "count?", "the server's prompt_eval_cached_count; null where it does not tell"),
+        ("eval_tokens", "count?", "the server's eval_count, end token included"),
+        ("eval_ns", "count?", "the server's eval_duration: first token to last token"),
+        ("done_reason", "text?", "as received"),
+        ("answer", "text", "the answer's text"),
+        ("thinking", "text", "the text of the thinking"),
+        ("placement", "placement?", "/api/ps right after the call or its wave"),
+        ("conditions", "conditions?", "the machine right after the call or its wave; null: it was elsewhere"),
+        ("finding", "object?", "calibration only: what it showed"),
+    ),
+    "skipped": _LINE + _BEGINS + _PLACE + fields(
+        ("reason", "choice:skip_reason", "why the planned call was not made"),
+        ("detail", "text?", "what was seen, scrubbed"),
+    ),
+    "footer": _LINE + _BEGINS + fields(
+        ("complete", "bool", "every planned call has a record, of a call or of its skipping"),
+        ("planned", "count", "measured calls in the manifest's plan"),
+        ("done", "count", "call records with role measured"),
+        ("skipped", "count", "skipped records"),
+        ("outcomes", "counts", "measured calls by outcome"),
+        ("sessions", "list:session", "every session, in order"),
+        ("code_grades", "object~", "verdicts of --grade-code by seq; absent: ungraded"),
+    ),
+    "session_start": fields(
+        ("started_at", "utc", "time of day; start_ns of this session's records counts from here"),
+        ("server_version", "text", "as the server told when the session began"),
+        ("floor", "floor?", "what the instrument itself adds, measured as the session began"),
+        ("earlier_sessions", "list:session", "how the sessions before this one went"),
+    ),
+    "session": fields(
+        ("session", "count", "its number"),
+        ("started_at", "utc", "time of day"),
+        ("ended_at", "utc?", "time of day; null where no footer was written"),
+        ("ended", "choice:ending", "how"),
+    ),
+    "cut": fields(("size_bytes", "count", "how much"), ("sha256", "sha256", "of those bytes")),
+    "floor": fields(
+        ("streams", "count", "streams read at once"),
+        ("chunks", "count", "chunks read in all"),
+        ("ttft_error_us_p50", "number", "client's time to first text minus the time at which the stub really sent it"),
+        ("ttft_error_us_max", "number", "the worst of them"),
+        ("gap_error_us_p50", "number", "absolute error of the inter-chunk gaps against the stub's own"),
+        ("gap_error_us_p99", "number", "99th percentile, nearest rank"),
+        ("gap_error_us_max", "number", "the worst of them"),
+        ("cpu_us_per_chunk", "number", "processor time of the harness for each chunk"),
+    ),
+    "placement": fields(
+        ("size_bytes", "count?", "the model in memory; null: not loaded any more"),
+        ("vram_bytes", "count?", "of which on accelerators"),
+        ("context_length", "count?", "the context it was loaded with"),
+        ("loaded", "list:text", "every model that was loaded at that moment"),
+    ),
+    "conditions": fields(
+        ("power_source", "text?", "ac, battery or null for unknown"),
+        ("load_average", "number?", "runnable processes over one minute"),
+        ("free_memory_bytes", "count?", "memory that could be used without swapping"),
+        ("swap_used_bytes", "count?", "swap in use"),
+        ("temperature_c", "number?", "hottest processor sensor"),
+        ("clock_mhz", "number?", "mean processor clock"),
+    ),
+}

@@ -1,0 +1,60 @@
+"""The manifest's records: what was planned, with what, and how exact the instrument was when the run began."""
+from __future__ import annotations
+
+from base.records.field import fields
+
+MANIFEST_VERSION = "manifest-1.0"
+
+RECORDS = {
+    "manifest": fields(
+        ("schema", "text", "manifest-1.0"),
+        ("synthetic", "bool", "true: made by a stub or a script, no machine was measured"),
+        ("run_id", "run_id", "random UUID, also in the folder's name"),
+        ("handle", "text?", "who submits; null: not given yet"),
+        ("device_tag", "text?", "what was measured; null: not given yet"),
+        ("started_at", "utc", "time of day"),
+        ("target", "text", "the server's URL on loopback, else only lan or remote"),
+        ("server_name", "text", "ollama"),
+        ("server_version", "text", "as it told"),
+        ("models", "list:model", "in the order they run"),
+        ("models_left_out", "list:left_out", "on the server, and not planned"),
+        ("plan", "list:plan", "what was to be measured"),
+        ("planned_calls", "count", "measured calls in all"),
+        ("suites", "list:suite", "the texts that were used"),
+        ("options", "object", "the options of every call but num_ctx and num_predict"),
+        ("knobs", "object", "the other request fields"),
+        ("num_ctx", "count", "context of the phases"),
+        ("context_num_ctx", "count", "context of the context phases"),
+        ("num_predict", "count?", "one limit for all items; null: each item's own"),
+        ("levels", "list:count?", "concurrency; null: each suite's own"),
+        ("repeats", "count", "of the frozen prompts, in each pass"),
+        ("time_limit_s", "count?", "null: none"),
+        ("overrides", "object", "what differs from the canonical knobs: name to value"),
+        ("host_hostname_short", "text", "short host name, or what --hostname gave"),
+        ("platform", "text", "operating system and architecture"),
+        ("python", "text", "version"),
+        ("harness_version", "text", "release"),
+        ("harness_sha256", "sha256", "over all source files of the harness"),
+        ("harness_modified", "bool?", "against the clone's commit; null: no git here to tell"),
+        ("harness_commit", "text?", "of the clone; null: no git here to tell"),
+        ("floor", "floor?", "what the instrument itself adds"),
+    ),
+    "model": fields(
+        ("name", "text", "as the server lists it"),
+        ("digest", "sha256", "of its manifest"),
+        ("size_bytes", "count", "on disk"),
+        ("format", "text?", "gguf or safetensors"),
+        ("family", "text?", "architecture family"),
+        ("parameter_size", "text?", "as the server tells"),
+        ("quantization", "text?", "as the server tells"),
+        ("context_length", "count?", "trained context"),
+        ("capabilities", "list:text", "as the server tells"),
+        ("template_sha256", "sha256?", "of the chat template; null: the model's file holds its own"),
+    ),
+    "left_out": fields(("name", "text", "model"), ("reason", "text", "why")),
+    "plan": fields(("phase", "text", "suite"), ("model", "text?", "null: several at once"), ("planned_calls", "count", "of the phase")),
+    "suite": fields(
+        ("phase", "text", "which one it is for"), ("suite_id", "text", "its own name"),
+        ("version", "text", "a changed text is a new one"), ("file", "text", "in harness/suites, or prompts.py"),
+        ("sha256", "sha256", "of the file's bytes; of the three prompts' hashes for prompts.py")),
+}
