@@ -15,6 +15,7 @@ from base import files, records, schema
 from base.errors import UserError
 
 NAME = "run.jsonl"
+BLOCK_BYTES = 65536
 MAX_LINE_BYTES = 64 * 1024 * 1024   # a longer line is no record of ours; reading it would fill the memory
 
 
@@ -90,10 +91,15 @@ def lines(path: os.PathLike) -> Iterator[bytes]:
             yield line
 
 
-def read(path: os.PathLike) -> Iterator[dict]:
-    """Every record in order; raises UserError with file and line for a torn, edited, foreign or reordered ledger."""
+def read(path: os.PathLike, whole: object = None) -> Iterator[dict]:
+    """Every record in order; raises UserError with file and line for a torn, edited, foreign or reordered ledger.
+
+    `whole` is a hash that is fed every byte.
+    """
     prev, number = None, 0
     for number, line in enumerate(lines(path), 1):
+        if whole is not None:
+            whole.update(line)
         if not line.endswith(b"\n"):
             raise broken(path, number, "the line ends early", "nothing before it is lost; go on with --resume")
         record = parse(path, number, line)
@@ -104,6 +110,22 @@ def read(path: os.PathLike) -> Iterator[dict]:
         yield record
     if number == 0:
         raise UserError("empty", str(path), "run again with --resume, or start a new run")
+
+
+def last(path: os.PathLike) -> dict | None:
+    """The last line's record, found from the end of the file; None if that line is torn or is no JSON object."""
+    with files.mendable(path), open(path, "rb") as source:
+        left, data = source.seek(0, os.SEEK_END), b""
+        while left and data.rfind(b"\n", 0, -1) < 0 and len(data) <= MAX_LINE_BYTES:
+            size = min(left, max(BLOCK_BYTES, len(data)))
+            left -= size
+            source.seek(left)
+            data = source.read(size) + data
+    try:
+        found = schema.loads(data[data.rfind(b"\n", 0, -1) + 1:]) if data.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def parse(path: os.PathLike, number: int, line: bytes) -> dict:

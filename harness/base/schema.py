@@ -9,6 +9,7 @@ from base.records import CHOICES, RECORDS, Field
 
 MAX_INTEGER = 2 ** 63 - 1
 MAX_DEPTH = 40
+WIDTH, LEAF_WIDTH = 120, 240      # of a line in a whole file: one with parts, one of plain values
 
 
 def dumps(value: object) -> str:
@@ -17,8 +18,25 @@ def dumps(value: object) -> str:
 
 
 def pretty(value: object) -> bytes:
-    """A whole file for people and diffs: indented, ASCII, one line feed at the end."""
-    return (json.dumps(value, ensure_ascii=True, allow_nan=False, indent=2) + "\n").encode("ascii")
+    """A whole file for people and diffs: ASCII, indented; what is short, or holds nothing further, is one line."""
+    return (_pretty(value, 0) + "\n").encode("ascii")
+
+
+def _pretty(value: object, indent: int) -> str:
+    line = json.dumps(value, ensure_ascii=True, allow_nan=False)
+    if not isinstance(value, (dict, list)) or indent + len(line) <= (WIDTH if _holds_more(value) else LEAF_WIDTH):
+        return line
+    inner = "\n" + " " * (indent + 2)
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key)}: {_pretty(child, indent + 2)}" for key, child in value.items()]
+        return "{" + inner + ("," + inner).join(parts) + "\n" + " " * indent + "}"
+    parts = [_pretty(child, indent + 2) for child in value]
+    return "[" + inner + ("," + inner).join(parts) + "\n" + " " * indent + "]"
+
+
+def _holds_more(value: object) -> bool:
+    children = value.values() if isinstance(value, dict) else value
+    return any(isinstance(child, (dict, list)) and child for child in children)
 
 
 def loads(data: bytes) -> object:

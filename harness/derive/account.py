@@ -94,14 +94,20 @@ def _concurrency(metadata: dict) -> str:
     charts = []
     for row in metadata["aggregates"]:
         found = row["waves"]
-        if not found or row["model"] != found[0]["models"][0]:
+        if not found or row["model"] != found[-1]["models"][0]:
             continue        # waves of several models stand with each of them; once is enough here
-        names = " + ".join(found[0]["models"])
-        lines = [(f"{wave['level']} at once" + (", one by one" if wave["serialised"] else ""), wave["tok_s"])
-                 for wave in found]
+        names = " + ".join(found[-1]["models"])
+        lines = [(_level(wave, found[-1]["models"]), wave["tok_s"]) for wave in found]
         charts.append(f"Answer tokens a second of all calls together: {code(names)}, {row['phase']}; n counts waves.\n\n"
                       + bars(lines, "tok/s"))
     return "### Concurrency\n\n" + "\n\n".join(charts) if charts else ""
+
+
+def _level(wave: dict, everybody: list) -> str:
+    told = f"{wave['level']} at once"
+    if wave["models"] != everybody:
+        told += f", {' + '.join(wave['models'])}"
+    return told + (", one by one" if wave["serialised"] else "")
 
 
 def _context(metadata: dict) -> str:

@@ -9,6 +9,9 @@ from base.spans import busy
 
 MIN_DECODE_TOKENS = 16      # the clock's grain and the first token's odd share vanish only over a stretch
 MIN_PREFILL_TOKENS = 64     # below this the fixed cost of a batch is most of the time
+MIN_TAIL_GAPS = 20          # a 99th percentile of fewer gaps is their maximum
+TRUNCATED_SHARE = 0.9       # of the tokens that the material was counted to take
+SERIALISED_BELOW = 1.2      # calls decoding at once, while any does
 
 
 def counts(record: dict) -> bool:
@@ -24,6 +27,11 @@ def ttft_ms(record: dict) -> float | None:
 def first_answer_ms(record: dict) -> float | None:
     """Request to first text of the answer, by the client's clock."""
     return None if record["first_answer_ns"] is None else record["first_answer_ns"] / 1e6
+
+
+def total_ms(record: dict) -> float | None:
+    """Request to the line that said done, by the client's clock."""
+    return None if record["done_ns"] is None else record["done_ns"] / 1e6
 
 
 def decode_tok_s(record: dict, model_format: str | None = "gguf") -> float | None:
@@ -46,8 +54,36 @@ def client_decode_tok_s(record: dict, model_format: str | None = "gguf") -> floa
     tokens, first, last = record["eval_tokens"], record["first_text_ns"], record["last_text_ns"]
     if not tokens or first is None or last is None or tokens < MIN_DECODE_TOKENS or last <= first:
         return None
-    hidden = 1 if record["done_reason"] == "stop" and model_format != "safetensors" else 0
-    return (tokens - 1 - hidden) * 1e9 / (last - first)
+    return (tokens - 1 - hidden_tokens(record, model_format)) * 1e9 / (last - first)
+
+
+def hidden_tokens(record: dict, model_format: str | None = "gguf") -> int:
+    """Tokens that are counted and never shown: the end token, where the runner counts it."""
+    return 1 if record["done_reason"] == "stop" and model_format != "safetensors" else 0
+
+
+def icl_ms(record: dict, share: float) -> float | None:
+    """A percentile of the gaps before each chunk with text, nearest rank; a chunk may hold several tokens."""
+    gaps = record["gaps_us"]
+    if not gaps or (share > 0.5 and len(gaps) < MIN_TAIL_GAPS):
+        return None
+    place = -(-len(gaps) * round(share * 100) // 100)
+    return sorted(gaps)[max(1, place) - 1] / 1000
+
+
+def tokens_per_chunk(record: dict, model_format: str | None = "gguf") -> float | None:
+    """Shown tokens for each chunk with text."""
+    if not record["eval_tokens"] or not record["text_chunks"]:
+        return None
+    return (record["eval_tokens"] - hidden_tokens(record, model_format)) / record["text_chunks"]
+
+
+def fill_reached(record: dict) -> float | None:
+    """Prompt tokens over the context that the answer leaves free."""
+    if record["fill"] is None or not record["prompt_tokens"]:
+        return None
+    room = record["options"].get("num_ctx", 0) - record["options"].get("num_predict", 0)
+    return record["prompt_tokens"] / room if room > 0 else None
 
 
 def prefill_basis(record: dict, appended: bool = False) -> str:
@@ -64,6 +100,38 @@ def prefill_tok_s(record: dict, head_tokens: int | None) -> float | None:
     if cached is None or not tokens or not duration or tokens - cached < MIN_PREFILL_TOKENS:
         return None
     return (tokens - cached) * 1e9 / duration
+
+
+def appended_tok_s(record: dict, before: dict, first_turn_tok_s: float | None) -> float | None:
+    """Prefill of what a turn appended to the turn before; None where that was not all taken over from the cache.
+
+    Where the server tells the cached count, that decides. Else the rate tells: a turn that was computed anew runs at
+    the first turn's rate over all its tokens, one that was taken over at that rate over the appended ones. Halfway
+    between the two, as ratios go, is the line; depth slows a turn by less than that.
+    """
+    tokens, duration, earlier = record["prompt_tokens"], record["prompt_eval_ns"], before["prompt_tokens"]
+    if not tokens or not duration or not earlier or tokens - earlier < MIN_PREFILL_TOKENS:
+        return None
+    rate = (tokens - earlier) * 1e9 / duration
+    if record["cached_tokens"] is not None:
+        # The model's own answer to the turn before is not the suite's, so the cache ends where that answer began.
+        return rate if record["cached_tokens"] >= TRUNCATED_SHARE * earlier else None
+    if first_turn_tok_s is None:
+        return None
+    return rate if (rate / first_turn_tok_s) ** 2 >= (tokens - earlier) / tokens else None
+
+
+def is_truncated(record: dict, points: list) -> bool:
+    """Whether a prompt of generated material came to fewer tokens than its material was counted to take.
+
+    `points` are (units, prompt tokens) of calibration, ascending; a line through the first and the last of them.
+    """
+    units, tokens = record["material_units"], record["prompt_tokens"]
+    if units is None or not tokens or len(points) < 2 or points[-1][0] <= points[0][0]:
+        return False
+    (few, fewer_tokens), (many, more_tokens) = points[0], points[-1]
+    expected = fewer_tokens + (more_tokens - fewer_tokens) * (units - few) / (many - few)
+    return tokens < TRUNCATED_SHARE * expected
 
 
 def overhead_ms(record: dict) -> float | None:
@@ -93,6 +161,11 @@ def effective_parallelism(wave: list) -> float | None:
     spans = [span for span in map(decode_span, wave) if span is not None]
     covered = busy(spans)
     return sum(end - start for start, end in spans) / covered if covered else None
+
+
+def is_serialised(parallelism: float | None, level: int) -> bool | None:
+    """Whether calls sent together were served one after the other."""
+    return None if parallelism is None or level < 2 else parallelism < SERIALISED_BELOW
 
 
 def quartiles(values: list) -> tuple | None:

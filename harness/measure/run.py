@@ -207,3 +207,8 @@ def check_same_models(endpoint: object, found: dict) -> None:
 def load_suites(found: dict) -> dict:
     """phase: the very suites that a manifest was planned with."""
     return {row["phase"]: suites.load_by_sha256(row["phase"], row["sha256"]) for row in found["suites"]}
+
+
+def graders_of(found: dict) -> dict:
+    """item: its grader (or None), in the suites that a manifest was planned with."""
+    return {item.id: item.grader for suite in load_suites(found).values() for item in suite.items}

@@ -1,0 +1,225 @@
+"""Gather: what the records of one model and phase come to, in one pass and in memory that does not grow with it."""
+from __future__ import annotations
+
+from typing import Callable
+
+from base.records import METRICS
+from derive import figures, grading
+from derive.sample import Sample, rounded
+
+APPEND, EDGE, FROZEN = "context-append", "context-edge", "frozen-prompts"
+CONTEXT = (APPEND, EDGE)
+# What calls may share whatever their prompt was; in the context phases not even these.
+SHARED = ("decode_tok_s", "client_decode_tok_s", "tpot_ms", "icl_p50_ms", "icl_p99_ms", "tokens_per_chunk", "overhead_ms",
+          "energy_j_per_tok")
+PLACES = ("head", "middle", "tail")     # where context-edge plants its facts, in the order of its terms
+MAX_PAIRS = 10_000                      # prompts of a first pass that wait for their second
+
+
+class Group:
+    """Calls that may share a median."""
+
+    def __init__(self, names: tuple):
+        self.calls = 0
+        self.samples = {name: Sample() for name in names}
+
+    def add(self, values: dict | None) -> None:
+        self.calls += 1
+        if values:
+            for name, sample in self.samples.items():
+                sample.add(values[name])
+
+    def metrics(self) -> dict:
+        return {name: self.samples[name].stat() if name in self.samples else None for name in METRICS}
+
+
+class Waves:
+    """Calls that were sent together, at one level."""
+
+    def __init__(self, models: list):
+        self.models, self.full, self.short, self.failed = models, 0, 0, 0
+        self.tok_s, self.parallelism, self.spread_ms = Sample(), Sample(), Sample()
+
+    def add(self, wave: list, level: int) -> None:
+        rate = figures.wave_tok_s(wave)
+        if len(wave) < level:
+            self.short += 1
+        elif rate is None:
+            self.failed += 1
+        else:
+            self.full += 1
+            starts = [record["start_ns"] for record in wave]
+            self.tok_s.add(rate)
+            self.parallelism.add(figures.effective_parallelism(wave))
+            self.spread_ms.add((max(starts) - min(starts)) / 1e6)
+
+    def record(self, level: int) -> dict:
+        return {"level": level, "models": self.models, "full": self.full, "short": self.short, "failed": self.failed,
+                "tok_s": self.tok_s.stat(), "parallelism": self.parallelism.stat(),
+                "start_spread_ms": self.spread_ms.stat(),
+                "serialised": figures.is_serialised(self.parallelism.median(), level)}
+
+
+class Quality:
+    """Verdicts on answers. `verdict` gives of a record True, False or None (it has a grader, and nobody judged)."""
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(("n", "passed", "censored", "ungraded", "failed"), 0)
+        self.busy_ns = 0
+        self.has_levels = False
+        self.time_ms = Sample()
+        self.recall: dict = {}
+
+    def add(self, record: dict, grader: dict, verdict: bool | None) -> None:
+        self.busy_ns += record["end_ns"]
+        self.has_levels = self.has_levels or record["wave"] is not None
+        name = {"ok": "n", "empty": "n", "length": "censored"}.get(record["outcome"], "failed")
+        if name == "n" and verdict is None:
+            name = "ungraded"
+        self.counts[name] += 1
+        if name == "n" and verdict:
+            self.counts["passed"] += 1
+            self.time_ms.add(figures.total_ms(record))
+        if name == "n" and record["phase"] == EDGE:
+            self._recall(record, grader)
+
+    def _recall(self, record: dict, grader: dict) -> None:
+        for place, found in zip(PLACES, grading.terms_found(grader, record["answer"])):
+            counts = self.recall.setdefault((record["fill"], place), [0, 0])
+            counts[0] += 1
+            counts[1] += found
+
+    def record(self) -> dict | None:
+        if not any(self.counts.values()):
+            return None
+        passed, judged = self.counts["passed"], self.counts["n"]
+        per_minute = passed * 60e9 / self.busy_ns if judged and self.busy_ns and not self.has_levels else None
+        return {**self.counts, "correct_per_minute": rounded(per_minute), "time_to_correct_ms": self.time_ms.stat(),
+                "recall": [{"fill": fill, "place": place, "n": n, "found": found}
+                           for (fill, place), (n, found) in self.recall.items()]}
+
+
+class Cell:
+    """One model in one phase. Told of each record in the order of the ledger; of a wave's when it is whole."""
+
+    def __init__(self, model: str, phase: str, model_format: str | None):
+        self.model, self.phase, self.format = model, phase, model_format
+        self.calls = self.void = self.reattempts = 0
+        self.outcomes: dict = {}
+        self.skips: dict = {}
+        self.bases: set = set()
+        self.groups: dict = {}
+        self.waves: dict = {}
+        self.quality = Quality()
+        self.clock_ratio, self.load_ms = Sample(), Sample()
+        self.thinking_spent = self.thinking_uncalled = self.context_reduced = self.partial = 0
+        self.pairs: dict = {}
+        self.ratios = {name: Sample() for name in ("decode", "prefill", "ttft")}
+        self._turn: tuple | None = None     # (record, its nonce's first rate) of the conversation under way
+
+    def skip(self, record: dict) -> None:
+        self.skips[record["reason"]] = self.skips.get(record["reason"], 0) + 1
+
+    def add(self, record: dict, finding: dict, energy_j: float | None) -> None:
+        """A measured call. `energy_j` is its share of what its wave took."""
+        self.calls += 1
+        self.reattempts += record["reattempt"]
+        self.outcomes[record["outcome"]] = self.outcomes.get(record["outcome"], 0) + 1
+        values = self._values(record, finding, energy_j)
+        for key, names in self._keys(record):
+            group = self.groups.get(key)
+            if group is None:
+                group = self.groups[key] = Group(names)
+            group.add(values)
+        self._remark(record, values)
+        if self.phase == FROZEN and values:
+            self._pair(record, values)
+
+    def _values(self, record: dict, finding: dict, energy_j: float | None) -> dict | None:
+        """Every figure of METRICS; None for a call that supports none."""
+        if not figures.counts(record):
+            self._turn = None
+            return None
+        if self._is_truncated(record, finding):
+            self.void += 1
+            self._turn = None
+            return None
+        kind, tokens = self.format, record["eval_tokens"]
+        client = figures.client_decode_tok_s(record, kind)
+        return {
+            "ttft_ms": figures.ttft_ms(record), "first_answer_ms": figures.first_answer_ms(record),
+            "total_ms": figures.total_ms(record), "prefill_tok_s": self._prefill(record, finding),
+            "decode_tok_s": figures.decode_tok_s(record, kind), "client_decode_tok_s": client,
+            "tpot_ms": 1000 / client if client else None,
+            "icl_p50_ms": figures.icl_ms(record, 0.5), "icl_p99_ms": figures.icl_ms(record, 0.99),
+            "tokens_per_chunk": figures.tokens_per_chunk(record, kind), "overhead_ms": figures.overhead_ms(record),
+            "prompt_tokens": record["prompt_tokens"], "eval_tokens": tokens,
+            "fill_reached": figures.fill_reached(record),
+            "energy_j_per_tok": energy_j / tokens if energy_j is not None and tokens else None,
+        }
+
+    def _is_truncated(self, record: dict, finding: dict) -> bool:
+        if self.phase == APPEND:
+            return self._goes_on(record) and (record["prompt_tokens"] or 0) < (self._turn[0]["prompt_tokens"] or 0)
+        return figures.is_truncated(record, finding.get(f"{self.phase}_tokens_at", []))
+
+    def _goes_on(self, record: dict) -> bool:
+        """Whether a turn belongs to the conversation under way, whose turns share a nonce."""
+        return self._turn is not None and self._turn[0]["nonce"] == record["nonce"]
+
+    def _prefill(self, record: dict, finding: dict) -> float | None:
+        head = finding.get("head_tokens")
+        if self.phase != APPEND:
+            self.bases.add(figures.prefill_basis(record))
+            return figures.prefill_tok_s(record, head)
+        self.bases.add(figures.prefill_basis(record, appended=True))
+        if not self._goes_on(record):
+            self._turn = record, figures.prefill_tok_s(record, head)
+            return None         # the first turn has nothing before it, and its rate is of another kind
+        rate = figures.appended_tok_s(record, *self._turn)
+        self._turn = record, self._turn[1]
+        return rate
+
+    def _keys(self, record: dict) -> list:
+        """(item, pass, level, fill) of the groups that a call belongs to, each with the figures it may share there."""
+        if record["wave"] is not None:
+            return [((None, None, record["level"], None), tuple(METRICS))]
+        keys = [((record["item"], record["pass"], None, record["fill"]), tuple(METRICS))]
+        return keys if self.phase in CONTEXT else keys + [((None, record["pass"], None, None), SHARED)]
+
+    def _remark(self, record: dict, values: dict | None) -> None:
+        """What warnings are made of."""
+        if record["load_ns"] is not None:
+            self.load_ms.add(record["load_ns"] / 1e6)
+        if values and values["decode_tok_s"] and values["client_decode_tok_s"]:
+            self.clock_ratio.add(values["client_decode_tok_s"] / values["decode_tok_s"])
+        self.thinking_spent += record["outcome"] == "length" and not record["answer"] and bool(record["thinking"])
+        self.thinking_uncalled += record["thinking_chunks"] > 0 and record["knobs"].get("think") is False
+        place = record["placement"] or {}
+        if place.get("context_length") is not None:
+            self.context_reduced += place["context_length"] < record["options"].get("num_ctx", 0)
+        if place.get("vram_bytes") and place["size_bytes"]:
+            self.partial += place["vram_bytes"] < place["size_bytes"]
+
+    def _pair(self, record: dict, values: dict) -> None:
+        """The second time a prompt is asked beside the first: same prompt, same repeat."""
+        key = record["item"], record["repeat"]
+        now = {"decode": values["decode_tok_s"], "prefill": values["prefill_tok_s"], "ttft": values["ttft_ms"]}
+        if record["pass"] == "first":
+            if len(self.pairs) < MAX_PAIRS:
+                self.pairs[key] = now
+            return
+        before = self.pairs.pop(key, {})
+        for name, ratios in self.ratios.items():
+            if before.get(name) and now[name]:
+                ratios.add(now[name] / before[name])
+
+    def wave(self, records: list, models: list) -> None:
+        """A wave in which this model took part."""
+        level = records[0]["level"]
+        self.waves.setdefault(level, Waves(models)).add(records, level)
+
+    def grade(self, record: dict, grader: dict | None, verdict: Callable[[], bool | None]) -> None:
+        if grader is not None:
+            judged = verdict() if record["outcome"] in ("ok", "empty") else None
+            self.quality.add(record, grader, judged)

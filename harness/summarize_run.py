@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Compute metadata.json and the generated block of run.md from a run's ledger.
+
+Every figure comes from run.jsonl, so anybody gets the same bytes; what its contributor wrote into run.md stays. A
+ledger that is torn or was edited is refused, and nothing is written.
+"""
+from __future__ import annotations
+
+import argparse
+import pathlib
+
+from base import console
+from base.errors import FINE, FOUND
+
+
+def main(argv: list | None = None) -> int:
+    args = parse_args(argv)
+    from measure import run
+    folder = run.find(pathlib.Path(args.out) if args.out else run.SUBMISSIONS, args.run)
+    manifest = run.read_manifest(folder)
+    graders = run.graders_of(manifest)
+    return check(folder, manifest, graders) if args.check else write(folder, manifest, graders)
+
+
+def parse_args(argv: list | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="summarize_run.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", metavar="RUN", help="run-<uuid> or its folder")
+    parser.add_argument("--out", metavar="FOLDER", help="where runs are (default: submissions/ of this clone)")
+    parser.add_argument("--check", action="store_true",
+                        help="write nothing; exit 1 where a file differs from what the ledger gives")
+    return parser.parse_args(argv)
+
+
+def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
+    from derive import books, narrative, summary
+    found = books.close(folder, manifest, graders)
+    console.say(f"{folder / summary.NAME}\n{folder / narrative.NAME}")
+    console.note(f"{found['done']} calls, {found['skipped']} skipped; verdict: {found['verdict']['verdict'] or 'none'}; "
+                 f"{len(found['warnings'])} warnings. Next: fill in what {narrative.NAME} asks, then "
+                 f"python harness/check_submission.py {folder}")
+    return FINE
+
+
+def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
+    from derive import books
+    stale = books.stale(folder, manifest, graders)
+    for name in stale:
+        console.say(f"{folder / name}: is not what the ledger gives")
+    console.note("nothing was written" + (f"; next: python harness/summarize_run.py {folder}" if stale else "; all is as it should be"))
+    return FOUND if stale else FINE
+
+
+if __name__ == "__main__":
+    raise SystemExit(console.guarded(main))
