@@ -19,6 +19,7 @@ from measure.trial import UNSETTLED
 PAUSE_S = 2.0               # a server that was left in the middle finishes its prompt batch first
 SERVER_PATIENCE_S = 30.0    # a server under restart by its service manager is back within this
 LOAD_TRIES = 3
+LOOK_AROUND_S = 0.2         # Linux counts processor time in hundredths of a second
 RESERVE = 1.2               # the last pass may be slower than the first; that is what it is there to show
 FOR_THE_WHOLE_MODEL = ("model-missing", "too-big", "load-failed", "cloud-model")
 WARM_UP = "Name the days of the week in order, separated by commas."
@@ -222,6 +223,7 @@ class Runner:
         self._unload_others(() if self.fresh else stage.models)
         self.fresh = False
         for model in stage.models:
+            self.session.look_around(LOOK_AROUND_S)
             step = Step(stage.phase, model, "LOAD", stage.pass_)
             self._check(self.session.make([self._harness_ask(stage, step, ())])[0], ("empty", "ok", "length"))
             step = Step(stage.phase, model, "WARM-UP", stage.pass_)

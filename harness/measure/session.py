@@ -9,7 +9,7 @@ from typing import Callable
 
 from base import ledger, names, schema
 from base.errors import UserError
-from measure import conditions, trial
+from measure import trial
 from measure.endpoint import Endpoint
 from measure.plan import Step
 from measure.suites import prompt_sha256
@@ -78,12 +78,15 @@ class Tally:
 
 
 class Session:
-    """Holds the ledger open. `make` is the only way to the server for anything that is recorded."""
+    """Holds the ledger open. `make` is the only way to the server for anything that is recorded.
+
+    `machine` is a conditions.Reader, or conditions.Elsewhere.
+    """
 
     def __init__(self, endpoint: Endpoint, writer: ledger.Writer, number: int, start: dict, introduced: bool,
-                 stop: trial.Stop, watch: object, tally: Tally):
+                 stop: trial.Stop, watch: object, tally: Tally, machine: object):
         self.endpoint, self.writer, self.number, self.stop, self.watch = endpoint, writer, number, stop, watch
-        self.sleep, self.tally = stop.sleep, tally
+        self.sleep, self.tally, self.machine = stop.sleep, tally, machine
         self.origin_ns = endpoint.clock()
         self._start, self._introduced = start, introduced
 
@@ -97,9 +100,10 @@ class Session:
             raise Stopped
         requests = [trial.Request(ask.endpoint, json.dumps(body_of(ask)).encode("ascii")) for ask in asks]
         self.watch.begin(asks)
+        self.machine.begin()
         arrivals = trial.run(self.endpoint, requests, self.stop, self.watch.tick)
-        folded = [self._fold(came) for came in arrivals]
-        state, loaded = self.conditions(), self.loaded()
+        state = self.conditions()       # before anything else: accelerators fall idle, and energy goes on being spent
+        folded, loaded = [self._fold(came) for came in arrivals], self.loaded()
         finding = note(folded) if note else None
         records = []
         for ask, fields in zip(asks, folded):
@@ -145,7 +149,11 @@ class Session:
 
     def conditions(self) -> dict | None:
         """The machine's state; None where the server, and so the machine that was measured, is elsewhere."""
-        return conditions.read() if self.endpoint.target.is_loopback else None
+        return self.machine.read()
+
+    def look_around(self, seconds: float) -> None:
+        """See what else the machine is doing while no call runs; the next record tells."""
+        self.machine.look_around(self.sleep, seconds)
 
     def _place(self, step: Step, role: str) -> dict:
         return {"session": self.number, "role": role, "phase": step.phase, "model": step.model, "item": step.item,

@@ -6,7 +6,7 @@ from typing import Callable
 
 from base import ledger, records
 from base.errors import UserError
-from measure import instrument, phases, plan, run, session, trial, watch
+from measure import conditions, instrument, phases, plan, run, session, trial, watch
 from measure.endpoint import Endpoint
 from measure.pace import Pace
 
@@ -43,10 +43,11 @@ def carry_out(endpoint: Endpoint, earlier: run.Earlier, loaded_suites: dict, lim
 def _open(endpoint: Endpoint, earlier: run.Earlier, writer: ledger.Writer, stop: trial.Stop,
           shown: watch.Watch) -> session.Session:
     """The session, introduced by the ledger's meta line or, in a resumed run, by its first record."""
-    number = len(earlier.sessions)
+    number, machine = len(earlier.sessions), conditions.reader(endpoint.target.is_loopback)
     start = {"started_at": session.utc_now(), "server_version": endpoint.version(),
              "floor": earlier.manifest["floor"] if number == 0 else instrument.floor(),
-             "earlier_sessions": earlier.sessions}
+             "earlier_sessions": earlier.sessions,
+             "energy_counter": machine.energy_counter, "energy_unknown": machine.energy_unknown}
     writer.follow(earlier.tail, earlier.removed)
     tally = session.Tally()
     for record in earlier.tail.records:
@@ -57,7 +58,7 @@ def _open(endpoint: Endpoint, earlier: run.Earlier, writer: ledger.Writer, stop:
         writer.append({"type": "meta", "session": number, "schema": records.LEDGER_VERSION,
                        "run_id": earlier.manifest["run_id"], "synthetic": earlier.manifest["synthetic"],
                        "session_start": start})
-    return session.Session(endpoint, writer, number, start, fresh, stop, shown, tally)
+    return session.Session(endpoint, writer, number, start, fresh, stop, shown, tally, machine)
 
 
 def _run(runner: phases.Runner, planned: list) -> str:

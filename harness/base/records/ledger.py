@@ -133,6 +133,8 @@ RECORDS = {
         ("server_version", "text", "as the server told when the session began"),
         ("floor", "floor?", "what the instrument itself adds, measured as the session began"),
         ("earlier_sessions", "list:session", "how the sessions before this one went"),
+        ("energy_counter", "text?", "which counter energy_j comes from"),
+        ("energy_unknown", "text?", "why there is none"),
     ),
     "session": fields(
         ("session", "count", "its number"),
@@ -160,9 +162,28 @@ RECORDS = {
     "conditions": fields(
         ("power_source", "text?", "ac, battery or null for unknown"),
         ("load_average", "number?", "runnable processes over one minute"),
+        ("background_cpu_share", "number?", "share of all processor time that was used while the harness waited and no "
+                                            "call ran; null: not looked at just then"),
         ("free_memory_bytes", "count?", "memory that could be used without swapping"),
         ("swap_used_bytes", "count?", "swap in use"),
+        ("swapped_in_bytes", "count?", "since the reading before, or since the session began"),
+        ("swapped_out_bytes", "count?", "since the reading before, or since the session began"),
         ("temperature_c", "number?", "hottest processor sensor"),
         ("clock_mhz", "number?", "mean processor clock"),
+        ("throttled", "list:text?", "reasons that the system gives for running slower just now; [] none, null cannot be "
+                                    "told"),
+        ("accelerators", "list:accelerator_state?", "each that tells of itself; null: none does"),
+        ("energy_j", "number?", "what the machine's counters say was spent from just before the call or wave to its end, "
+                                "the same in each record of a wave; null: no counter that can be read, or the call was "
+                                "so long that one may have gone round unseen"),
+    ),
+    "accelerator_state": fields(
+        ("index", "count", "NVIDIA's in the order of their driver, then the others in the system's"),
+        ("busy_share", "number?", "as the driver tells for its last moments"),
+        ("memory_used_bytes", "count?", "by all processes"),
+        ("power_w", "number?", "as the driver tells"),
+        ("temperature_c", "number?", "as the driver tells"),
+        ("clock_mhz", "number?", "of its processors"),
+        ("throttled", "list:text?", "reasons that the driver gives; [] none, null cannot be told"),
     ),
 }

@@ -1,0 +1,24 @@
+"""Library: functions of the system's own C libraries, asked without any of them having to be there."""
+from __future__ import annotations
+
+
+def opened(*names: str | None) -> object | None:
+    """The first of these that this system has; None as a name is what the interpreter itself is linked with."""
+    try:
+        import ctypes
+    except ImportError:         # a Python that was built without it
+        return None
+    for name in names:
+        try:
+            return getattr(ctypes, "WinDLL", ctypes.CDLL)(name)
+        except OSError:
+            continue
+    return None
+
+
+def ask(library: object | None, function: str, *arguments: object) -> object:
+    """What the function returns; None where there is no such library or function, or the call failed."""
+    try:
+        return getattr(library, function)(*arguments)
+    except (AttributeError, OSError):
+        return None

@@ -1,0 +1,34 @@
+"""Sysfs: the small files in which Linux tells its state, /proc and /sys alike."""
+from __future__ import annotations
+
+import glob
+import re
+
+INTEGER = re.compile("-?[0-9]{1,18}")
+
+
+class Files:
+    """This machine's files; a test gives others."""
+
+    def find(self, pattern: str) -> list:
+        return sorted(glob.glob(pattern))
+
+    def text(self, path: str) -> str | None:
+        """None: not there, or not for us."""
+        try:
+            with open(path, "rb") as source:
+                return source.read(65536).decode("ascii", "replace").strip()
+        except OSError:
+            return None
+
+
+def number(files: Files, path: str) -> int | None:
+    """A file that holds one whole number; None for any other."""
+    text = files.text(path)
+    return int(text) if text and INTEGER.fullmatch(text) else None
+
+
+def numbers(files: Files, paths: list) -> list:
+    """Those of the files that hold a number."""
+    found = [number(files, path) for path in paths]
+    return [value for value in found if value is not None]
