@@ -39,7 +39,7 @@ def call(ttft_ms: float = 20.0, gap_ms: float = 10.0, tokens: int = 21, prompt: 
                            prompt_eval_ns=prefill_ns, eval_tokens=tokens, eval_ns=round((tokens - 1) * gap_ms * MS),
                            done_reason="stop", answer="B", options={"num_ctx": 4096, "num_predict": 64},
                            knobs={"think": False, "stream": True}, placement=placement(), endpoint="/api/chat",
-                           nonce="0" * 18)
+                           nonce="0" * 18, prompt_sha256=hashlib.sha256(b"a prompt").hexdigest())
     return {**found, **changes}
 
 
@@ -73,7 +73,7 @@ def data(records: Iterable[dict]) -> bytes:
 
 def manifest(**changes: object) -> dict:
     """A manifest for one model, m:1b; enough to summarise by."""
-    model = support.record("model", name="m:1b", digest="1" * 64, size_bytes=1_000_000_000, format="gguf")
+    model = support.record("model", name="m:1b", digest=hashlib.sha256(b"m:1b").hexdigest(), size_bytes=1_000_000_000, format="gguf")
     return support.record("manifest", **{"run_id": RUN_ID, "synthetic": True, "device_tag": "mac-m1-8gb",
                                          "started_at": STARTED, "target": "http://127.0.0.1:11434", "models": [model],
                                          "server_name": "ollama", "server_version": "0.33.0", **changes})

@@ -28,7 +28,7 @@ def of_cell(cell: Cell, drift: dict | None) -> Iterator[dict]:
                 "expected": rounded(expected), "n": n}
 
     for (item, _, level, _), group in cell.groups.items():
-        stat = group.samples["decode_tok_s"].stat() if item is None else None
+        stat = group.sample("decode_tok_s").stat() if item is None else None
         if stat is None:
             continue
         if stat["n"] < FEW:
@@ -66,7 +66,7 @@ def _of_waves(cell: Cell, warn) -> Iterator[dict]:
 
 def _of_fills(cell: Cell, warn) -> Iterator[dict]:
     for (_, _, _, fill), group in cell.groups.items():
-        reached = group.samples["fill_reached"].median() if cell.phase in gather.CONTEXT else None
+        reached = group.sample("fill_reached").median() if cell.phase in gather.CONTEXT else None
         if reached is not None and abs(reached - fill) > FILL_LIMIT:
             yield warn("fill-missed", reached, fill, group.calls)
 

@@ -62,13 +62,12 @@ def hidden_tokens(record: dict, model_format: str | None = "gguf") -> int:
     return 1 if record["done_reason"] == "stop" and model_format != "safetensors" else 0
 
 
-def icl_ms(record: dict, share: float) -> float | None:
-    """A percentile of the gaps before each chunk with text, nearest rank; a chunk may hold several tokens."""
-    gaps = record["gaps_us"]
-    if not gaps or (share > 0.5 and len(gaps) < MIN_TAIL_GAPS):
-        return None
-    place = -(-len(gaps) * round(share * 100) // 100)
-    return sorted(gaps)[max(1, place) - 1] / 1000
+def icl_ms(record: dict) -> tuple:
+    """(median, 99th percentile) of the gaps before each chunk with text, nearest rank; a chunk may hold several tokens."""
+    gaps = sorted(record["gaps_us"])
+    n = len(gaps)
+    p50 = gaps[(n - 1) // 2] / 1000 if n else None
+    return p50, gaps[-(-99 * n // 100) - 1] / 1000 if n >= MIN_TAIL_GAPS else None
 
 
 def tokens_per_chunk(record: dict, model_format: str | None = "gguf") -> float | None:

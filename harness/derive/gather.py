@@ -1,7 +1,7 @@
 """Gather: what the records of one model and phase come to, in one pass and in memory that does not grow with it."""
 from __future__ import annotations
 
-from typing import Callable
+import collections
 
 from base.records import METRICS
 from derive import figures, grading
@@ -13,24 +13,41 @@ CONTEXT = (APPEND, EDGE)
 SHARED = ("decode_tok_s", "client_decode_tok_s", "tpot_ms", "icl_p50_ms", "icl_p99_ms", "tokens_per_chunk", "overhead_ms",
           "energy_j_per_tok")
 PLACES = ("head", "middle", "tail")     # where context-edge plants its facts, in the order of its terms
+ROWS = 512                              # calls whose figures wait to be sorted into samples
 MAX_PAIRS = 10_000                      # prompts of a first pass that wait for their second
+
+Figures = collections.namedtuple("Figures", METRICS)
 
 
 class Group:
-    """Calls that may share a median."""
+    """Calls that may share a median: their figures in the order of METRICS, of which some may not be shared."""
 
     def __init__(self, names: tuple):
-        self.calls = 0
-        self.samples = {name: Sample() for name in names}
+        self.calls, self.names = 0, names
+        self._samples = [Sample() for _ in METRICS]
+        self._rows: list = []
 
-    def add(self, values: dict | None) -> None:
+    def add(self, values: tuple | None) -> None:
+        """None: a call that supports no figure."""
         self.calls += 1
         if values:
-            for name, sample in self.samples.items():
-                sample.add(values[name])
+            self._rows.append(values)
+            if len(self._rows) > ROWS:
+                self._turn()
+
+    def _turn(self) -> None:
+        """Rows of figures become columns, which costs less than telling each sample of each value."""
+        for sample, column in zip(self._samples, zip(*self._rows)):
+            sample.extend(column)
+        self._rows = []
+
+    def sample(self, name: str) -> Sample:
+        """An empty one for a figure that is not shared here."""
+        self._turn()
+        return self._samples[list(METRICS).index(name)] if name in self.names else Sample()
 
     def metrics(self) -> dict:
-        return {name: self.samples[name].stat() if name in self.samples else None for name in METRICS}
+        return {name: self.sample(name).stat() for name in METRICS}
 
 
 class Waves:
@@ -61,7 +78,7 @@ class Waves:
 
 
 class Quality:
-    """Verdicts on answers. `verdict` gives of a record True, False or None (it has a grader, and nobody judged)."""
+    """Answers and the verdicts on them: True, False or None for an answer that nobody judged."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(("n", "passed", "censored", "ungraded", "failed"), 0)
@@ -135,7 +152,7 @@ class Cell:
         if self.phase == FROZEN and values:
             self._pair(record, values)
 
-    def _values(self, record: dict, finding: dict, energy_j: float | None) -> dict | None:
+    def _values(self, record: dict, finding: dict, energy_j: float | None) -> Figures | None:
         """Every figure of METRICS; None for a call that supports none."""
         if not figures.counts(record):
             self._turn = None
@@ -146,17 +163,13 @@ class Cell:
             return None
         kind, tokens = self.format, record["eval_tokens"]
         client = figures.client_decode_tok_s(record, kind)
-        return {
-            "ttft_ms": figures.ttft_ms(record), "first_answer_ms": figures.first_answer_ms(record),
-            "total_ms": figures.total_ms(record), "prefill_tok_s": self._prefill(record, finding),
-            "decode_tok_s": figures.decode_tok_s(record, kind), "client_decode_tok_s": client,
-            "tpot_ms": 1000 / client if client else None,
-            "icl_p50_ms": figures.icl_ms(record, 0.5), "icl_p99_ms": figures.icl_ms(record, 0.99),
-            "tokens_per_chunk": figures.tokens_per_chunk(record, kind), "overhead_ms": figures.overhead_ms(record),
-            "prompt_tokens": record["prompt_tokens"], "eval_tokens": tokens,
-            "fill_reached": figures.fill_reached(record),
-            "energy_j_per_tok": energy_j / tokens if energy_j is not None and tokens else None,
-        }
+        p50_ms, p99_ms = figures.icl_ms(record)
+        return Figures(
+            figures.ttft_ms(record), figures.first_answer_ms(record), figures.total_ms(record),
+            self._prefill(record, finding), figures.decode_tok_s(record, kind), client, 1000 / client if client else None,
+            p50_ms, p99_ms, figures.tokens_per_chunk(record, kind), figures.overhead_ms(record),
+            record["prompt_tokens"], tokens, figures.fill_reached(record),
+            energy_j / tokens if energy_j is not None and tokens else None)
 
     def _is_truncated(self, record: dict, finding: dict) -> bool:
         if self.phase == APPEND:
@@ -183,16 +196,16 @@ class Cell:
     def _keys(self, record: dict) -> list:
         """(item, pass, level, fill) of the groups that a call belongs to, each with the figures it may share there."""
         if record["wave"] is not None:
-            return [((None, None, record["level"], None), tuple(METRICS))]
-        keys = [((record["item"], record["pass"], None, record["fill"]), tuple(METRICS))]
+            return [((None, None, record["level"], None), Figures._fields)]
+        keys = [((record["item"], record["pass"], None, record["fill"]), Figures._fields)]
         return keys if self.phase in CONTEXT else keys + [((None, record["pass"], None, None), SHARED)]
 
-    def _remark(self, record: dict, values: dict | None) -> None:
+    def _remark(self, record: dict, values: Figures | None) -> None:
         """What warnings are made of."""
         if record["load_ns"] is not None:
             self.load_ms.add(record["load_ns"] / 1e6)
-        if values and values["decode_tok_s"] and values["client_decode_tok_s"]:
-            self.clock_ratio.add(values["client_decode_tok_s"] / values["decode_tok_s"])
+        if values and values.decode_tok_s and values.client_decode_tok_s:
+            self.clock_ratio.add(values.client_decode_tok_s / values.decode_tok_s)
         self.thinking_spent += record["outcome"] == "length" and not record["answer"] and bool(record["thinking"])
         self.thinking_uncalled += record["thinking_chunks"] > 0 and record["knobs"].get("think") is False
         place = record["placement"] or {}
@@ -201,10 +214,10 @@ class Cell:
         if place.get("vram_bytes") and place["size_bytes"]:
             self.partial += place["vram_bytes"] < place["size_bytes"]
 
-    def _pair(self, record: dict, values: dict) -> None:
+    def _pair(self, record: dict, values: Figures) -> None:
         """The second time a prompt is asked beside the first: same prompt, same repeat."""
         key = record["item"], record["repeat"]
-        now = {"decode": values["decode_tok_s"], "prefill": values["prefill_tok_s"], "ttft": values["ttft_ms"]}
+        now = {"decode": values.decode_tok_s, "prefill": values.prefill_tok_s, "ttft": values.ttft_ms}
         if record["pass"] == "first":
             if len(self.pairs) < MAX_PAIRS:
                 self.pairs[key] = now
@@ -218,8 +231,3 @@ class Cell:
         """A wave in which this model took part."""
         level = records[0]["level"]
         self.waves.setdefault(level, Waves(models)).add(records, level)
-
-    def grade(self, record: dict, grader: dict | None, verdict: Callable[[], bool | None]) -> None:
-        if grader is not None:
-            judged = verdict() if record["outcome"] in ("ok", "empty") else None
-            self.quality.add(record, grader, judged)
