@@ -11,7 +11,7 @@ from unittest import mock
 import support
 
 from base import console, ledger, names, records, schema
-from measure import models, phases, plan, rehearsal, run, session, suites, trial, work
+from measure import conditions, models, phases, plan, rehearsal, run, session, suites, trial, work
 from measure.endpoint import Endpoint, Limits
 from measure.target import parse_host
 
@@ -30,7 +30,7 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.out = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.out, True)
-        for name, value in (("PAUSE_S", 0.01), ("SERVER_PATIENCE_S", 1.0)):
+        for name, value in (("PAUSE_S", 0.01), ("SERVER_PATIENCE_S", 1.0), ("LOOK_AROUND_S", 0.0)):
             patch = mock.patch.object(phases, name, value)
             patch.start()
             self.addCleanup(patch.stop)
@@ -89,6 +89,13 @@ class Order(Case):
         self.assertEqual([row["item"] for row in calls(rows, role="warmup")], ["LOAD", "WARM-UP"])
         self.assertEqual(calls(rows, item="LOAD")[0]["done_reason"], "load")
         self.assertGreater(calls(rows, item="LOAD")[0]["done_ns"], 4_000_000)
+
+    def test_what_else_the_machine_does_is_looked_at_before_each_load_and_only_there(self):
+        with mock.patch.object(phases, "LOOK_AROUND_S", 0.1):
+            rows = calls(self.carry_out({"models": [ALPHA, BETA]}, ["small-eval"]))
+        looked = [row["conditions"]["background_cpu_share"] is not None for row in rows]
+        can_be_told = conditions.reader(True)._system.processor_ticks() is not None
+        self.assertEqual(looked, [row["item"] == "LOAD" and can_be_told for row in rows])
 
     def test_a_reload_at_the_boundary_of_a_phase_is_paid_by_a_warm_up(self):
         rows = self.carry_out({"models": [ALPHA]}, ["frozen-prompts", "small-eval", "context-edge"], plan.Settings(repeats=1))

@@ -21,7 +21,7 @@ RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 OTHER_ID = "1b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 FACTS = {"handle": None, "device_tag": None, "started_at": "2026-01-02T03:04:05Z", "target": "http://127.0.0.1:11434",
          "server_version": "0.33.0", "host_hostname_short": "box", "floor": None, "time_limit_s": None}
-START = {"started_at": "2026-01-02T03:04:05Z", "server_version": "0.33.0", "floor": None, "earlier_sessions": []}
+START = support.record("session_start", server_version="0.33.0")
 DIED = {"session": 0, "started_at": "2026-01-02T03:04:05Z", "ended_at": None, "ended": "died"}
 STOPPED = {**DIED, "ended_at": "2026-01-02T03:05:05Z", "ended": "interrupted"}
 

@@ -157,6 +157,23 @@ class Server:
         return list(self._loaded)
 
 
+class Machine:
+    """What a session needs of conditions.Reader; `told` is what it was asked, in order."""
+
+    def __init__(self, is_here: bool):
+        self.is_here, self.told = is_here, []
+
+    def begin(self) -> None:
+        self.told.append("begin")
+
+    def read(self) -> dict | None:
+        self.told.append("read")
+        return support.record("conditions", energy_j=float(len(self.told))) if self.is_here else None
+
+    def look_around(self, sleep: object, seconds: float) -> None:
+        self.told.append((sleep, seconds))
+
+
 class Records(unittest.TestCase):
     """Sessions that write a real ledger; what came over the wire stands in for trial.run."""
 
@@ -166,13 +183,12 @@ class Records(unittest.TestCase):
         self.folder = pathlib.Path(made.name)
         self.sent: list = []
         self.answer, self.writer = DONE, None
-        for place, name, instead in ((session.trial, "run", self.run_trial),
-                                     (session.conditions, "read", lambda: support.record("conditions"))):
-            patch = mock.patch.object(place, name, instead)
-            patch.start()
-            self.addCleanup(patch.stop)
+        patch = mock.patch.object(session.trial, "run", self.run_trial)
+        patch.start()
+        self.addCleanup(patch.stop)
 
     def run_trial(self, endpoint: object, requests: list, stop: trial.Stop, tick: object) -> list:
+        self.machine.told.append("sent")
         self.sent.append([json.loads(request.body) for request in requests])
         if self.answer is None:
             stop.break_off()
@@ -188,15 +204,16 @@ class Records(unittest.TestCase):
             self.open().writer.close()
         self.writer = writer = ledger.Writer(self.folder)
         self.addCleanup(writer.close)
-        start = {"started_at": "2026-01-02T03:04:05Z", "server_version": "0.33.0", "floor": None,
-                 "earlier_sessions": earlier or []}
+        start = support.record("session_start", server_version="0.33.0", earlier_sessions=earlier or [])
+        server = server or Server()
         if number == 0:
             writer.append({"type": "meta", "session": 0, "schema": records.LEDGER_VERSION, "synthetic": True,
                            "run_id": "00000000-0000-0000-0000-000000000000", "session_start": start})
         else:
             writer.follow(ledger.tail(writer.path), b"")
-        self.stop, self.watch = trial.Stop(), mock.Mock()
-        return session.Session(server or Server(), writer, number, start, number == 0, self.stop, self.watch, session.Tally())
+        self.stop, self.watch, self.machine = trial.Stop(), mock.Mock(), Machine(server.target.is_loopback)
+        return session.Session(server, writer, number, start, number == 0, self.stop, self.watch, session.Tally(),
+                               self.machine)
 
     def written(self) -> list:
         return list(ledger.read(self.folder / ledger.NAME))
@@ -239,6 +256,17 @@ class Records(unittest.TestCase):
                                  lambda calls: seen.extend(call["eval_tokens"] for call in calls) or {"slots_seen": 2})
         self.assertEqual(seen, [2, 2])
         self.assertEqual([row["finding"] for row in found], [None, {"slots_seen": 2}])
+
+    def test_the_machine_is_read_just_before_the_requests_leave_and_right_after_and_never_in_between(self):
+        here = self.open()
+        made = here.make([ask(), ask()])
+        self.assertEqual(self.machine.told, ["begin", "sent", "read"])
+        self.assertEqual([row["conditions"]["energy_j"] for row in made], [3.0, 3.0])
+
+    def test_looking_around_sleeps_no_longer_than_until_ctrl_c(self):
+        here = self.open()
+        here.look_around(0.2)
+        self.assertEqual(self.machine.told, [(self.stop.sleep, 0.2)])
 
     def test_what_stood_around_a_call_is_null_where_it_cannot_be_had(self):
         row = {"name": "alpha:1b", "size": 9, "size_vram": 0, "context_length": 4096}

@@ -220,6 +220,11 @@ class Introductions(Case):
                            console.Progress(True, io.StringIO()))
         self.assertEqual(self.rows()[3]["session_start"]["floor"], floor)
 
+    def test_a_session_says_what_counts_energy_or_why_nothing_does(self):
+        self.carry_out(skip_all)
+        start = self.rows()[0]["session_start"]
+        self.assertEqual((start["energy_counter"], start["energy_unknown"]), (None, "the server runs on another machine"))
+
     def test_a_resumed_session_counts_what_was_there(self):
         told = io.StringIO()
         with self.assertRaises(Bug):

@@ -102,7 +102,7 @@ class Session:
         self.watch.begin(asks)
         self.machine.begin()
         arrivals = trial.run(self.endpoint, requests, self.stop, self.watch.tick)
-        state = self.conditions()       # before anything else: accelerators fall idle, and energy goes on being spent
+        state = self.conditions()       # before anything else is done: it is to be the state that the call left
         folded, loaded = [self._fold(came) for came in arrivals], self.loaded()
         finding = note(folded) if note else None
         records = []

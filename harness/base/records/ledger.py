@@ -170,8 +170,8 @@ RECORDS = {
         ("swapped_out_bytes", "count?", "since the reading before, or since the session began"),
         ("temperature_c", "number?", "hottest processor sensor"),
         ("clock_mhz", "number?", "mean processor clock"),
-        ("throttled", "list:text?", "reasons that the system gives for running slower just now; [] none, null cannot be "
-                                    "told"),
+        ("throttled", "list:text?", "reasons that the system gives for running slower, now or since the reading before; "
+                                    "[] none, null cannot be told"),
         ("accelerators", "list:accelerator_state?", "each that tells of itself; null: none does"),
         ("energy_j", "number?", "what the machine's counters say was spent from just before the call or wave to its end, "
                                 "the same in each record of a wave; null: no counter that can be read, or the call was "

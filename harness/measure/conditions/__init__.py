@@ -1,9 +1,9 @@
 """Conditions: the state of the machine between two calls, read from what the system offers without privileges.
 
-What cannot be read is null, and nothing that a system says raises. Nothing here runs while a call runs: a sampler
-would share the processors, and in a thread the interpreter too, with what stamps the chunks. Counters of energy, swap
-and heat count by themselves, so that two readings tell of the time between; what happened within a call and left no
-trace stays unknown. What a reading costs, tests/benchmarks/conditions.py shows.
+What cannot be read is null, and nothing that a system says raises. Nothing here runs while a call runs: even a cheap
+sampler would share the processors, and in a thread the interpreter too, with what stamps the chunks. Counters of
+energy, swap and heat count by themselves, so that two readings tell of the time between; what happened within a call
+and left no trace stays unknown. What a reading costs, and a sampler would, tests/benchmarks/conditions.py shows.
 """
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ class Reader:
         self._meter.begin()
 
     def read(self) -> dict:
-        """Right after the last byte: the energy first, since it goes on being spent."""
-        energy_j, state = self._meter.spent_j(), self._system.state()
+        """Right after the last byte: first what changes fastest, as energy goes on being spent and accelerators fall idle."""
+        energy_j = self._meter.spent_j()
         accelerators = (self._nvidia.states() if self._nvidia else []) + self._system.accelerators()
+        state = self._system.state()
         share, self._background_share = self._background_share, None
         swapped_in, swapped_out = self._swapped_since()
         return {
-            "power_source": state.get("power_source"), "load_average": _load_average(), "background_cpu_share": share,
+            "power_source": state.get("power_source"), "load_average": load_average(), "background_cpu_share": share,
             "free_memory_bytes": state.get("free_memory_bytes"), "swap_used_bytes": state.get("swap_used_bytes"),
             "swapped_in_bytes": swapped_in, "swapped_out_bytes": swapped_out,
             "temperature_c": state.get("temperature_c"), "clock_mhz": state.get("clock_mhz"),
@@ -91,8 +92,9 @@ def busy_share(before: tuple | None, after: tuple | None) -> float | None:
     return round(min(1.0, max(0.0, share)), 3)      # Linux may take back some of what it had counted as waiting
 
 
-def _load_average() -> float | None:
+def load_average(ask: Callable[[], tuple] | None = getattr(os, "getloadavg", None)) -> float | None:
+    """Over the last minute; Windows has none."""
     try:
-        return round(os.getloadavg()[0], 2)
-    except (OSError, AttributeError):       # Windows has none
+        return None if ask is None else round(ask()[0], 2)
+    except OSError:
         return None

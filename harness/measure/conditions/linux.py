@@ -1,7 +1,4 @@
-"""Linux: the machine as /proc and /sys tell it, on Android and in containers too.
-
-Which files there are is found out once; a reading only reads them.
-"""
+"""Linux: the machine as /proc and /sys tell it, on Android and in containers too."""
 from __future__ import annotations
 
 import os
@@ -15,13 +12,15 @@ PROCESSOR_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal")      # dr
 PROCESSOR_ZONES = ("cpu", "soc", "pkg", "acpitz", "tsens")                  # in a zone's type
 BOARD_FLAGS = "/sys/devices/platform/soc/soc:firmware/get_throttled"        # of a Raspberry Pi
 BOARD_REASONS = {1: "under-voltage", 2: "clock capped", 4: "throttled", 8: "soft temperature limit"}
-IDLE = (3, 4)       # columns of /proc/stat: idle, and idle while a disk is waited for
 MEMORY = re.compile(r"^(MemAvailable|SwapTotal|SwapFree):[ \t]+([0-9]{1,15}) kB", re.MULTILINE)
 SWAPPED = re.compile(r"^(pswpin|pswpout) ([0-9]{1,15})\b", re.MULTILINE)       # in pages
+IDLE = (3, 4)       # columns of /proc/stat: idle, and idle while a disk is waited for
 COUNTED = 8         # columns that add up; the two after them are guests, and stand in the first two already
 
 
 class Linux:
+    """What there is to read is looked up here; a battery or a card that comes later is not seen."""
+
     def __init__(self, files: Files = Files()):
         self._files = files
         self._sensors = _processor_sensors(files)

@@ -114,6 +114,7 @@ def accelerators(text: str) -> list:
 
 def _accelerator(line: str) -> dict:
     told = {name: int(value) for name, value in re.findall(r'"([^"]+)"=([0-9]{1,18})\b', line)}
-    busy = told.get("Device Utilization %")
+    busy = told.get("Device Utilization %", told.get("GPU Activity(%)"))        # Apple's, and AMD's in older machines
     return {"busy_share": None if busy is None else busy / 100, "memory_used_bytes": told.get("In use system memory"),
-            "power_w": None, "temperature_c": None, "clock_mhz": None, "throttled": None}
+            "power_w": told.get("Total Power(W)"), "temperature_c": told.get("Temperature(C)"), "clock_mhz": None,
+            "throttled": None}

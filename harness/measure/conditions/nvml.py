@@ -69,11 +69,18 @@ class Nvml:
         return handle if found == 0 else None
 
     def _asked(self, function: str, kind: type, *arguments: object) -> object:
-        """What the function left in its last argument: a number, or a list for an array; None if it did not."""
+        """What the function left in its last argument: a number, or a list for an array; None if it did not.
+
+        A number with all its bits set is NVML's word for one that is not available.
+        """
         place = kind()
         if library.ask(self._library, function, *arguments, self._types.byref(place)) != 0:
             return None
-        return list(place) if issubclass(kind, self._types.Array) else place.value
+        values = list(place) if issubclass(kind, self._types.Array) else [place.value]
+        unavailable = (1 << 8 * self._types.sizeof(place) // len(values)) - 1
+        if unavailable in values:
+            return None
+        return values if issubclass(kind, self._types.Array) else values[0]
 
 
 def reasons(bits: int | None) -> list | None:
