@@ -96,7 +96,8 @@ def connect(args: argparse.Namespace) -> tuple:
 
 def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
     """Everything that can be decided before anything is measured. Raises UserError for whatever cannot be done."""
-    from measure import hardware, models, run, suites, wishes
+    from base import plan, suites
+    from measure import hardware, models, run, wishes
     phases, settings = wishes.phases(args.phases), wishes.settings(args)
     for name, value, problem in (("--handle", args.handle, names.handle_problem),
                                  ("--device-tag", args.device_tag, names.device_tag_problem)):
@@ -112,12 +113,13 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
     if not choice.models and not choice.missing:
         raise UserError("no model to measure", endpoint.target.url, "pull one, for example `ollama pull llama3.2:1b`; "
                         "--list shows what is there and why it is left out")
-    return {"phases": phases, "settings": settings, "overrides": run.overrides_of(settings), "suites": loaded, "choice": choice,
+    return {"phases": phases, "settings": settings, "overrides": plan.overrides_of(settings), "suites": loaded, "choice": choice,
             "wanted": wanted, "memory": memory, "version": version, "target": endpoint.target}
 
 
 def show_models(endpoint: object, version: str) -> int:
-    from measure import hardware, models, suites
+    from base import suites
+    from measure import hardware, models
     choice = models.choose(endpoint, None, hardware.memory_bytes() if endpoint.target.is_loopback else None)
     console.say(f"Ollama {version} at {endpoint.target.url}\n")
     rows = [[model["name"], "measured", console.format_bytes(model["size_bytes"]), model["parameter_size"],
@@ -132,7 +134,7 @@ def show_models(endpoint: object, version: str) -> int:
 
 
 def show_plan(found: dict, out: pathlib.Path) -> int:
-    from measure import knobs, plan
+    from base import knobs, plan
     choice = found["choice"]
     console.say(f"Ollama {found['version']} at {found['target'].url}; runs go under {out}\n")
     rows = [[model["name"], model["quantization"], console.format_bytes(model["size_bytes"])] for model in choice.models]
@@ -189,17 +191,17 @@ def pull(args: argparse.Namespace, endpoint: object, found: dict) -> None:
 
 def identity(args: argparse.Namespace) -> tuple:
     """(handle or None, device tag): from the flags, else asked on a terminal, else none and a suggestion."""
-    from measure import hardware, run
+    from measure import hardware
     handle, tag = args.handle, args.device_tag
     suggestion = tag or hardware.suggest_device_tag()
     if console.is_terminal() and not args.quiet:
-        handle = handle or asked("Your handle in the catalogue", run.UNNAMED, names.handle_problem)
+        handle = handle or asked("Your handle in the catalogue", names.UNNAMED, names.handle_problem)
         tag = tag or asked("Device tag", suggestion, names.device_tag_problem)
     elif tag is None:
         console.note(f"device tag: {suggestion} (a suggestion; --device-tag sets another)")
-    if handle in (None, run.UNNAMED):
+    if handle in (None, names.UNNAMED):
         handle = None
-        console.note(f"handle: none given, so this run goes under {run.UNNAMED}/; move its folder to "
+        console.note(f"handle: none given, so this run goes under {names.UNNAMED}/; move its folder to "
                      "<your-handle>/<device-tag>/ before you submit it")
     return handle, tag or suggestion
 
@@ -242,9 +244,10 @@ def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
 
 def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
     """A flag of the plan may be repeated, but it cannot change an unfinished run."""
-    from measure import run, wishes
+    from base import plan
+    from measure import wishes
     settings = wishes.settings(args)
-    before = run.settings_of(manifest)
+    before = plan.settings_of(manifest)
     planned = {row["phase"] for row in manifest["plan"]}
     same = {
         "phases": lambda: set(wishes.phases(args.phases)) == planned,
@@ -319,8 +322,8 @@ def after_a_complete_run(folder: pathlib.Path) -> str:
     from measure import run
     handle, device_tag = folder.parts[-3:-1]
     home = run.SUBMISSIONS / handle / device_tag
-    if handle == run.UNNAMED or folder.parent != home:
-        owner = "your-handle" if handle == run.UNNAMED else handle
+    if handle == names.UNNAMED or folder.parent != home:
+        owner = "your-handle" if handle == names.UNNAMED else handle
         there = pathlib.Path("submissions", owner, device_tag)
         return f"mkdir -p {there} && mv {folder} {there}/"
     return f"git add {folder.relative_to(run.ROOT).as_posix()}"

@@ -7,8 +7,9 @@ import unittest
 
 import support
 
+from base import plan, suites
 from base.errors import UserError
-from measure import calibration, plan, suites
+from measure import calibration
 from support import record
 
 MS = 10 ** 6

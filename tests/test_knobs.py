@@ -5,8 +5,8 @@ import unittest
 
 import support
 
+from base import knobs, plan
 from base.errors import USAGE, UserError
-from measure import knobs, plan
 
 
 class Canonical(unittest.TestCase):

@@ -10,8 +10,8 @@ from unittest import mock
 
 import support
 
-from base import console, ledger, names, records, schema
-from measure import conditions, models, phases, plan, rehearsal, run, session, suites, trial, work
+from base import console, ledger, names, plan, records, schema, suites
+from measure import conditions, models, phases, rehearsal, run, session, trial, work
 from measure.endpoint import Endpoint, Limits
 from measure.target import parse_host
 

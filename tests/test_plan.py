@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import support
 
-from measure import plan, suites
+from base import plan, suites
 
 ALL = list(suites.PHASES)
 MODELS = ["small", "middle", "large"]

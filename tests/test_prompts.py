@@ -8,8 +8,8 @@ from unittest import mock
 
 import support
 import prompts
+from base import suites
 from base.errors import UserError
-from measure import suites
 
 # The same hashes once more, so that a changed text cannot be made good by a changed pin in one file alone.
 FROZEN = {

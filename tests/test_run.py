@@ -12,9 +12,9 @@ from unittest import mock
 
 import support
 
-from base import files, ledger, names, records, schema
+from base import files, knobs, ledger, names, plan, records, schema, suites
 from base.errors import USAGE, UserError
-from measure import knobs, models, plan, run, suites
+from measure import models, run
 from support import record
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
@@ -34,7 +34,7 @@ def manifest(run_id: str = RUN_ID, settings: plan.Settings = plan.Settings(), ph
              chosen: tuple = ("alpha:1b",), **changes: object) -> dict:
     choice = models.Choice([model(name) for name in chosen], [{"name": "x:cloud", "reason": "cloud"}], [])
     found = run.manifest(run_id, FACTS, choice, list(phases), settings, {phase: suites.load(phase) for phase in phases},
-                         run.overrides_of(settings))
+                         plan.overrides_of(settings))
     return {**found, **changes}
 
 
@@ -63,12 +63,12 @@ class InFolder(unittest.TestCase):
 
 class Settings(unittest.TestCase):
     def test_the_canonical_knobs_override_nothing(self):
-        self.assertEqual(run.overrides_of(plan.Settings()), {})
+        self.assertEqual(plan.overrides_of(plan.Settings()), {})
 
     def test_whatever_differs_is_named_with_its_value(self):
         options, beside = knobs.split({"seed": 7, "num_thread": 8, "temperature": 0, "keep_alive": "10m"})
         settings = plan.Settings(2048, 8192, 20, (1, 4), 5, options, beside)
-        self.assertEqual(run.overrides_of(settings), {"num_ctx": 2048, "num_predict": 20, "levels": [1, 4], "repeats": 5,
+        self.assertEqual(plan.overrides_of(settings), {"num_ctx": 2048, "num_predict": 20, "levels": [1, 4], "repeats": 5,
                                                       "seed": 7, "num_thread": 8, "keep_alive": "10m"})
 
     def test_every_knob_can_be_seen_to_differ(self):
@@ -78,7 +78,7 @@ class Settings(unittest.TestCase):
                 settings = plan.Settings(**{knob.name: changed}) if knob.kind == "plan" else plan.Settings(
                     options={**knobs.canonical("option"), **({knob.name: changed} if knob.kind == "option" else {})},
                     knobs={**knobs.canonical("knob"), **({knob.name: changed} if knob.kind == "knob" else {})})
-                self.assertEqual(list(run.overrides_of(settings)), [knob.name])
+                self.assertEqual(list(plan.overrides_of(settings)), [knob.name])
 
     def test_a_manifest_gives_back_the_settings_it_was_planned_with(self):
         options, beside = knobs.split({"num_thread": 8, "think": True, "temperature": 0.5})
@@ -86,8 +86,8 @@ class Settings(unittest.TestCase):
             with self.subTest(settings):
                 written = schema.loads(schema.pretty(manifest(settings=settings)))
                 self.assertEqual(schema.problems(written, "manifest"), [])
-                self.assertEqual(run.settings_of(written), settings)
-                self.assertEqual(written["overrides"], run.overrides_of(settings))
+                self.assertEqual(plan.settings_of(written), settings)
+                self.assertEqual(written["overrides"], plan.overrides_of(settings))
 
 
 class Manifest(unittest.TestCase):
@@ -174,7 +174,7 @@ class SourceHash(InFolder):
 
 class Folders(InFolder):
     def test_a_run_goes_under_its_handle_and_its_device(self):
-        for handle, first in (("ana", "ana"), (None, run.UNNAMED)):
+        for handle, first in (("ana", "ana"), (None, names.UNNAMED)):
             with self.subTest(handle=handle):
                 self.assertEqual(run.folder_for(self.out, handle, "mac-m1-8gb", RUN_ID),
                                  self.out / first / "mac-m1-8gb" / f"run-{RUN_ID}")

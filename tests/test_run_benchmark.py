@@ -23,8 +23,8 @@ from unittest import mock
 import support
 
 import run_benchmark
-from base import console, ledger
-from measure import plan, run, suites
+from base import console, ledger, plan, suites
+from measure import run
 
 SCRIPT = support.HARNESS / "run_benchmark.py"
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
@@ -356,7 +356,7 @@ class Resumes(Case):
     def check_whole(self, rows: list) -> None:
         manifest = run.read_manifest(self.folder())
         planned = plan.blocks([model["name"] for model in manifest["models"]], [row["phase"] for row in manifest["suites"]],
-                              run.load_suites(manifest), run.settings_of(manifest))
+                              run.load_suites(manifest), plan.settings_of(manifest))
         wanted = [step.key for block in planned for step in block.steps]
         found = [plan.record_key(row) for row in rows
                  if row["type"] == "skipped" or (row["type"] == "call" and row["role"] == "measured")]

@@ -19,7 +19,7 @@ import support
 from base import files, schema
 from derive import sandbox
 from derive.exam import fence, parcel, seccomp
-from measure import suites
+from base import suites
 
 SOLUTIONS = support.ROOT / "tests" / "solutions"
 GRADERS = {item.id: item.grader for item in suites.load("python-tasks").items}

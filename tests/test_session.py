@@ -15,7 +15,7 @@ import support
 from base import ledger, records, schema
 from base.errors import UserError
 from measure import session, trial
-from measure.plan import Step
+from base.plan import Step
 from measure.session import Ask
 
 STEP = Step("small-eval", "alpha:1b", "5Q-Q01")

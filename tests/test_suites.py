@@ -17,7 +17,7 @@ from unittest import mock
 import support
 from base.errors import UserError
 from derive import grading
-from measure import suites
+from base import suites
 
 SOLUTIONS = support.ROOT / "tests" / "solutions"
 ANSWERS = json.loads((SOLUTIONS / "answers.json").read_text(encoding="utf-8"))
@@ -157,7 +157,7 @@ class Loading(unittest.TestCase):
 
     def test_nothing_is_read_when_the_module_is_imported(self):
         code = ("import sys, builtins, io; sys.path.insert(0, sys.argv[1]); import pathlib; "
-                "pathlib.Path.read_bytes = pathlib.Path.open = None; import measure.suites; "
+                "pathlib.Path.read_bytes = pathlib.Path.open = None; import base.suites; "
                 "print('prompts' in sys.modules)")
         done = subprocess.run([sys.executable, "-c", code, str(support.HARNESS)], stdout=subprocess.PIPE, check=True)
         self.assertEqual(done.stdout.strip(), b"False")

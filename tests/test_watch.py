@@ -8,10 +8,10 @@ from unittest import mock
 
 import support
 
-from base import console
-from measure import plan, suites, watch
+from base import console, plan, suites
+from measure import watch
 from measure.pace import Pace
-from measure.plan import Step
+from base.plan import Step
 from measure.session import Ask
 from support import record
 

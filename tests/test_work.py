@@ -13,9 +13,9 @@ from unittest import mock
 
 import support
 
-from base import console, ledger, schema
+from base import console, ledger, plan, schema, suites
 from base.errors import UserError
-from measure import models, phases, plan, run, session, suites, trial, work
+from measure import models, phases, run, session, trial, work
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 PHASES = ("small-eval",)

@@ -7,6 +7,7 @@ import uuid
 HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?\Z")
 DEVICE_TAG = re.compile(r"[a-z0-9][a-z0-9-]{1,46}[a-z0-9]\Z")
 RESERVED_HANDLES = ("example",)
+UNNAMED = "unnamed"         # the folder of a run whose handle was not given; it is to be moved before it is submitted
 NIL_RUN_ID = str(uuid.UUID(int=0))
 # Windows refuses these as folder names, whatever the case or extension; a clone there would fail.
 WINDOWS_DEVICES = frozenset(["con", "prn", "aux", "nul"] + [f"{port}{n}" for port in ("com", "lpt") for n in range(10)])

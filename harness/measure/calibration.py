@@ -6,10 +6,10 @@ material, which together cost about what one context call costs.
 """
 from __future__ import annotations
 
+from base import suites
 from base.errors import UserError
 from base.spans import most_at_once
-from measure import suites
-from measure.plan import Settings, Step
+from base.plan import Settings, Step
 from measure.session import CHAT, GENERATE, Ask, Session, new_nonce
 from measure.trial import UNSETTLED
 

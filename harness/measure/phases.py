@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Callable
 
-from base import names
+from base import names, suites
 from base.errors import UserError
-from measure import suites
 from measure.calibration import Calibration, material_finding
-from measure.plan import Block, CONTEXT_PHASES, Settings, Stage, Step
+from base.plan import Block, CONTEXT_PHASES, Settings, Stage, Step
 from measure.session import Ask, Session, new_nonce
 from measure.trial import UNSETTLED
 

@@ -9,8 +9,8 @@ import json
 import pathlib
 import threading
 
-from base import console, files, ledger, names, schema
-from measure import instrument, models, plan, run, session, suites, trial, work
+from base import console, files, ledger, names, plan, schema, suites
+from measure import instrument, models, run, session, trial, work
 from measure.endpoint import Endpoint, Limits
 from measure.target import Target
 

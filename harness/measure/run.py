@@ -9,16 +9,14 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from base import files, ledger, names, records, schema
+from base import files, ledger, names, plan, records, schema, suites
 from base.errors import UserError
-from measure import knobs, plan, suites
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = HARNESS.parent
 SUBMISSIONS = ROOT / "submissions"
 MANIFEST = "manifest.json"
 VERSION = "1.0.0"
-UNNAMED = "unnamed"                     # the folder of a run whose handle was not given
 NEEDED_BYTES = 64 * 1024 * 1024         # a long run's ledger is a few MB; a disk this full will not do
 SOURCE_ENDINGS = (".py", ".json")
 
@@ -26,7 +24,7 @@ SOURCE_ENDINGS = (".py", ".json")
 def folder_for(out: pathlib.Path, handle: str | None, device_tag: str, run_id: str) -> pathlib.Path:
     """Where a run goes; raises UserError where the path would leave `out` through a link."""
     base = out.resolve()
-    folder = base / (handle or UNNAMED) / device_tag / f"run-{run_id}"
+    folder = base / (handle or names.UNNAMED) / device_tag / f"run-{run_id}"
     if base not in folder.resolve().parents:
         raise UserError("this folder leads out of the output folder through a link", str(folder), "remove the link")
     return folder
@@ -65,22 +63,6 @@ def manifest(run_id: str, facts: dict, choice: object, phases: list, settings: p
         "harness_version": VERSION, "harness_sha256": source_sha256(), "harness_modified": modified,
         "harness_commit": commit,
     }
-
-
-def settings_of(found: dict) -> plan.Settings:
-    """The settings that a manifest was planned with."""
-    return plan.Settings(found["num_ctx"], found["context_num_ctx"], found["num_predict"],
-                         None if found["levels"] is None else tuple(found["levels"]), found["repeats"],
-                         found["options"], found["knobs"])
-
-
-def overrides_of(settings: plan.Settings) -> dict:
-    """Everything that differs from the canonical knobs, by name."""
-    values = {**settings.options, **settings.knobs, "num_ctx": settings.num_ctx, "repeats": settings.repeats,
-              "context_num_ctx": settings.context_num_ctx, "num_predict": settings.num_predict,
-              "levels": None if settings.levels is None else list(settings.levels)}
-    canonical = {knob.name: knob.value for knob in knobs.KNOBS}
-    return {name: value for name, value in values.items() if name not in canonical or value != canonical[name]}
 
 
 def source_sha256() -> str:

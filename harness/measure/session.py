@@ -11,8 +11,8 @@ from base import ledger, names, schema
 from base.errors import UserError
 from measure import trial
 from measure.endpoint import Endpoint
-from measure.plan import Step
-from measure.suites import prompt_sha256
+from base.plan import Step
+from base.suites import prompt_sha256
 
 CHAT, GENERATE = "/api/chat", "/api/generate"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 import time
 from typing import Callable
 
-from base import console
-from measure import plan
+from base import console, plan
 from measure.pace import Pace, weight
 
 CHARACTERS_PER_TOKEN = 4    # for the first guess of the remaining time only

@@ -4,8 +4,8 @@ from __future__ import annotations
 import argparse
 import re
 
+from base import knobs, plan, suites
 from base.errors import UserError
-from measure import knobs, plan, suites
 
 DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 LARGEST = 2 ** 20

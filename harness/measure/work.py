@@ -4,9 +4,9 @@ from __future__ import annotations
 import contextlib
 from typing import Callable
 
-from base import ledger, records
+from base import ledger, plan, records
 from base.errors import UserError
-from measure import conditions, instrument, phases, plan, run, session, trial, watch
+from measure import conditions, instrument, phases, run, session, trial, watch
 from measure.endpoint import Endpoint
 from measure.pace import Pace
 
@@ -18,7 +18,7 @@ def carry_out(endpoint: Endpoint, earlier: run.Earlier, loaded_suites: dict, lim
     Whatever goes wrong, a footer is written if the disk still takes one; errors are raised after it. `grade` is asked
     for the verdicts on code once every planned call has its record and the models are unloaded; None is no verdicts.
     """
-    manifest, settings = earlier.manifest, run.settings_of(earlier.manifest)
+    manifest, settings = earlier.manifest, plan.settings_of(earlier.manifest)
     names = [model["name"] for model in manifest["models"]]
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded_suites, settings)
     shown = watch.Watch(progress, Pace(watch.weights(planned, loaded_suites, settings)), manifest["planned_calls"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from measure import knobs
+from base import knobs
 
 CONTEXT_PHASES = ("context-append", "context-edge")
 MIXED_MODELS = 2      # always the two smallest, so that the figure does not depend on how many models are installed
@@ -89,6 +89,22 @@ class Settings:
 
     def context_of(self, phase: str) -> int:
         return self.context_num_ctx if phase in CONTEXT_PHASES else self.num_ctx
+
+
+def settings_of(found: dict) -> Settings:
+    """The settings that a manifest was planned with."""
+    return Settings(found["num_ctx"], found["context_num_ctx"], found["num_predict"],
+                    None if found["levels"] is None else tuple(found["levels"]), found["repeats"],
+                    found["options"], found["knobs"])
+
+
+def overrides_of(settings: Settings) -> dict:
+    """Everything that differs from the canonical knobs, by name."""
+    values = {**settings.options, **settings.knobs, "num_ctx": settings.num_ctx, "repeats": settings.repeats,
+              "context_num_ctx": settings.context_num_ctx, "num_predict": settings.num_predict,
+              "levels": None if settings.levels is None else list(settings.levels)}
+    canonical = {knob.name: knob.value for knob in knobs.KNOBS}
+    return {name: value for name, value in values.items() if name not in canonical or value != canonical[name]}
 
 
 def blocks(models: list, phases: list, suites: dict, settings: Settings) -> list:
