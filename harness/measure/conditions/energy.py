@@ -1,6 +1,7 @@
 """Energy: what the machine's own counters say was spent between two moments."""
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Callable
 
@@ -60,11 +61,11 @@ def spent_uj(counter: Counter, before: int | None, seconds: float) -> int | None
 
 
 def rapl(files: Files) -> Source:
-    """The processor packages by the counters of Intel and AMD; their parts (cores, memory) are in them already.
+    """The processor packages by the counters of Intel and AMD; their cores are in them already, main memory is not.
 
     The same package may be told a second time as intel-rapl-mmio; the pattern leaves that out.
     """
-    packages = [path[:-len("/name")] for path in files.find(f"{RAPL}/intel-rapl:*/name")
+    packages = [os.path.dirname(path) for path in files.find(f"{RAPL}/intel-rapl:*/name")
                 if (files.text(path) or "").startswith("package")]
     if not packages:
         return Source("processor", unknown="the system offers no counter for it")
