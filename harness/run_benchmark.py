@@ -69,6 +69,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     how.add_argument("--first-byte-limit", metavar="TIME", help="longest wait for a first token, loading included "
                                                                 "(default: 30m)")
     how.add_argument("--silence-limit", metavar="TIME", help="longest silence within an answer (default: 5m)")
+    how.add_argument("--grade-code", action="store_true",
+                     help="at the end run the Python answers' tests, each in a fenced process: this runs code from a model")
     how.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
     how.add_argument("--dry-run", action="store_true", help="show the whole plan; nothing is sent but reads")
     how.add_argument("--self-test", action="store_true", help="measure a stub server that knows the truth; no Ollama needed")
@@ -269,15 +271,26 @@ def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
 
 def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded: dict) -> int:
     """One session; at its end the table, and the next command."""
+    from derive import books
     from measure import trial, wishes, work
     stop, limit_s = trial.Stop(), wishes.seconds(args.time_limit, "--time-limit")
+    graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
+    grade = (lambda: grade_code(earlier.folder, graders)) if args.grade_code else None
     with interruptible(stop):
         try:
-            ended, complete = work.carry_out(endpoint, earlier, loaded, limit_s, stop, console.Progress(args.quiet))
+            ended, complete = work.carry_out(endpoint, earlier, loaded, limit_s, stop, console.Progress(args.quiet), grade)
         except UserError as problem:
             problem.exit_code = FOUND       # what the run had measured is on disk; only its end is missing
             raise
-    return report(args, earlier.folder, ended, complete)
+    found = books.close(earlier.folder, earlier.manifest, graders)
+    return report(args, earlier, found, ended)
+
+
+def grade_code(folder: pathlib.Path, graders: dict) -> dict:
+    """Verdicts on the Python answers, by seq; the code runs in a fenced process of its own."""
+    from derive import sandbox
+    console.note("grading the Python answers, each in a fenced process of its own")
+    return sandbox.grade_records(ledger.read(folder / ledger.NAME), graders, console.note)
 
 
 @contextlib.contextmanager
@@ -299,16 +312,18 @@ def interruptible(stop: object) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def report(args: argparse.Namespace, folder: pathlib.Path, ended: str, complete: bool) -> int:
+def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import headline
-    from measure import run
-    formats = {model["name"]: model["format"] for model in run.read_manifest(folder)["models"]}
+    folder = earlier.folder
+    formats = {model["name"]: model["format"] for model in earlier.manifest["models"]}
     rows = headline.rows(ledger.read(folder / ledger.NAME), formats)
     console.say(console.format_table(headline.TITLES, rows))
     console.say(f"\n{folder}")
-    if complete:
-        console.note(f"complete; next: {after_a_complete_run(folder)}")
+    for row in found["warnings"]:
+        console.note(f"warning: {row['code']} ({', '.join(str(row[key]) for key in ('model', 'phase') if row[key]) or 'run'})")
+    if found["complete"]:
+        console.note(f"complete; verdict: {found['verdict']['verdict'] or 'none'}. Next: {after_a_complete_run(folder)}")
         return FINE if any(row[2] > row[3] for row in rows) else FOUND
     where = f" --out {args.out}" if args.out else ""
     reason = {"interrupted": "stopped by hand", "server-lost": "the server stopped answering"}.get(ended, ended)
