@@ -8,7 +8,7 @@ DRIFT_LIMIT = 0.05              # smaller than what a person would notice or a s
 THROTTLED_LIMIT = 0.05          # of the readings; a single one is a spike at a load
 CLOCK_LIMIT = 0.9               # of the clock at the start
 BACKGROUND_LIMIT = 0.10         # of all processors, at the median of the moments in which nothing ran
-SWAP_LIMIT_BYTES = 1 << 20      # for each reading, at the median: a machine that swaps moves far more
+SWAP_LIMIT_BYTES = 1_000_000    # for each reading, at the median: a machine that swaps moves far more
 PLACEMENT_SHARE = 0.01          # of the model; a server's own figures differ by less from load to load
 
 
