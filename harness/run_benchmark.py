@@ -42,7 +42,7 @@ def main(argv: list | None = None) -> int:
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="run_benchmark.py", description=__doc__,
+    parser = argparse.ArgumentParser(prog="run_benchmark.py", usage="%(prog)s [flags]", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_argument_group("what is measured")
     what.add_argument("--phases", metavar="LIST", help="comma-separated phases, or all (default: all); --list names them")
@@ -101,6 +101,7 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
     from base import plan, suites
     from measure import hardware, models, run, wishes
     phases, settings = wishes.phases(args.phases), wishes.settings(args)
+    wishes.seconds(args.time_limit, "--time-limit")
     for name, value, problem in (("--handle", args.handle, names.handle_problem),
                                  ("--device-tag", args.device_tag, names.device_tag_problem)):
         if value is not None and problem(value):

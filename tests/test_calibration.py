@@ -19,10 +19,14 @@ def call(**changes: object) -> dict:
     return record("call", **{"outcome": "ok", "done_reason": "stop", "prompt_tokens": 20, "eval_tokens": 16, **changes})
 
 
-def spans(*times: tuple) -> list:
-    """Calls that the server worked on from .. to, in ms; all were sent at once, and heard at their end."""
-    return [call(start_ns=0, done_ns=int(end * MS), prompt_eval_ns=int((end - begin) * MS / 4),
-                 eval_ns=int((end - begin) * MS * 3 / 4)) for begin, end in times]
+def spans(*times: tuple, arrived_ms: float = 0.0, late_ms: float = 0.0) -> list:
+    """Calls that the server worked on from .. to, in ms; all were sent at once.
+
+    The server's total counts from their arrival; we hear of their end so much later.
+    """
+    return [call(start_ns=0, done_ns=int((end + late_ms) * MS), total_ns=int((end - arrived_ms) * MS),
+                 prompt_eval_ns=int((end - begin) * MS / 4), eval_ns=int((end - begin) * MS * 3 / 4))
+            for begin, end in times]
 
 
 def served(slots: int, requests: int = 8, length_ms: float = 40.0, jitter_ms: float = 0.0, seed: int = 1) -> list:
@@ -49,6 +53,22 @@ class Slots(unittest.TestCase):
                 with self.subTest(slots=slots, seed=seed):
                     self.assertEqual(calibration.slots_seen(spans(*served(slots, jitter_ms=3.0, seed=seed))), slots)
 
+    def test_one_stamp_that_is_very_late_makes_no_slot_more(self):
+        """Seen on a busy machine: the client heard of one answer when the next was over, and saw three slots for two."""
+        for late in ({"late_ms": 45.0}, {"arrived_ms": 35.0}, {"arrived_ms": 20.0, "late_ms": 20.0}):
+            with self.subTest(late):
+                self.assertEqual(calibration.slots_seen(
+                    spans((0, 40), (0, 40), (80, 120)) + spans((40, 80), (40, 80), **late)), 2)
+
+    def test_a_round_in_which_the_stamps_shake_more_than_the_work_lasts_is_blurred(self):
+        for what, calls, blurred in (
+                ("calm", spans((0, 40), (40, 80)), False), ("a little late", spans((0, 40), (40, 80), late_ms=5.0), False),
+                ("one of them late", spans((0, 40)) + spans((40, 80), late_ms=30.0), True),
+                ("arrived late", spans((40, 80), arrived_ms=30.0), True), ("nothing told", [call(done_ns=None)], False),
+                ("no total", [{**spans((0, 40))[0], "total_ns": None}], False)):
+            with self.subTest(what):
+                self.assertIs(calibration.is_blurred(calls), blurred)
+
     def test_what_is_only_sent_at_once_is_not_worked_on_at_once(self):
         self.assertEqual(calibration.slots_seen(spans((0, 40), (40, 80), (80, 120))), 1)
         self.assertEqual(calibration.slots_seen(spans((0, 40), (0, 40), (0, 40))), 3)
@@ -63,8 +83,8 @@ class Slots(unittest.TestCase):
             with self.subTest(changes):
                 self.assertEqual(calibration.slots_seen(good + [{**good[0], **changes}]), 2)
         self.assertEqual(calibration.slots_seen([{**one, "eval_ns": None, "prompt_eval_ns": 30 * MS} for one in good]), 2)
-        self.assertEqual(calibration.slots_seen([]), 0)
-        self.assertEqual(calibration.slots_seen([call(done_ns=None)]), 0)
+        self.assertIsNone(calibration.slots_seen([]))
+        self.assertIsNone(calibration.slots_seen([call(done_ns=None)]))
 
 
 class Head(unittest.TestCase):
@@ -146,6 +166,21 @@ class Questions(unittest.TestCase):
         asks = asking("slots", {})[1].asked[0]
         self.assertEqual([ask.step.slot for ask in asks], list(range(calibration.SLOTS_ASKED)))
         self.assertEqual(len({ask.nonce for ask in asks}), calibration.SLOTS_ASKED)
+
+    def test_where_the_clocks_blur_a_longer_answer_is_asked_for_and_the_last_one_counts(self):
+        clear = {"done_ns": 40 * MS, "total_ns": 40 * MS, "prompt_eval_ns": 10 * MS, "eval_ns": 30 * MS}
+        blurred = {**clear, "total_ns": MS}
+        for what, clear_from, asked in (("at once", 16, [16]), ("at the second", 64, [16, 64]),
+                                        ("at the third", 256, [16, 64, 256]), ("never", 1000, [16, 64, 256])):
+            with self.subTest(what):
+                here, session = asking("slots", lambda ask: clear if ask.options["num_predict"] >= clear_from else blurred)
+                self.assertEqual([asks[0].options["num_predict"] for asks in session.asked], asked)
+                self.assertEqual(session.found[:-1], [{}] * (len(asked) - 1), "a run that stops between asks again")
+                self.assertEqual(session.found[-1], {"slots_seen": None if what == "never" else 8})
+
+    def test_slots_are_not_asked_for_again_once_the_server_is_unsettled(self):
+        session = asking("slots", {"outcome": "cut", "done_ns": None})[1]
+        self.assertEqual(len(session.asked), 1)
 
     def test_a_prompt_that_cannot_fit_has_more_words_than_the_context_has_tokens(self):
         text = asking("too_long", {})[1].asked[0][0].texts[0][1]

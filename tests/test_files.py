@@ -254,6 +254,8 @@ class Explained(InFolder):
         self.path.write_bytes(b"")
         with self.assertRaisesRegex(UserError, "--out"):
             files.make_folder(self.path / "b")
+        with self.assertRaisesRegex(UserError, "this is a file; choose a folder with --out"):
+            files.make_folder(self.path)
 
     def test_other_errors_pass_as_they_are(self):
         with self.assertRaises(ZeroDivisionError), files.mendable("x"):

@@ -29,6 +29,13 @@ class Guess(unittest.TestCase):
         self.pace.done("a", [1, 2], 20 * SECOND)
         self.assertAlmostEqual(self.pace.left_s(), 5 + 20)
 
+    def test_some_steps_are_foretold_by_the_calls_of_their_own_model_alone(self):
+        self.assertEqual(self.pace.expected_ns("a", [2, 3]), 0)
+        self.pace.done("a", [1], 10 * SECOND)
+        self.assertEqual(self.pace.expected_ns("a", [2, 3]), 15 * SECOND)
+        self.assertEqual(self.pace.expected_ns("a", [1]), 0, "it is made already")
+        self.assertEqual(self.pace.expected_ns("b", [1]), 0)
+
     def test_what_is_skipped_is_not_waited_for(self):
         self.pace.done("a", [1], 10 * SECOND)
         self.pace.drop("b", 1)

@@ -11,8 +11,9 @@ from unittest import mock
 import support
 
 from base import console, ledger, names, plan, records, schema, suites
-from measure import conditions, models, phases, rehearsal, run, session, trial, work
+from measure import conditions, models, phases, rehearsal, run, session, trial, watch, work
 from measure.endpoint import Endpoint, Limits
+from measure.pace import Pace
 from measure.target import parse_host
 
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
@@ -162,7 +163,8 @@ class Calibration(Case):
             with self.subTest(version=version):
                 shutil.rmtree(self.out)
                 self.out.mkdir()
-                found = self.findings({"speak": version, "models": [ALPHA], "slots": 2}, ["small-eval"])
+                talker = {**ALPHA, "answer_tokens": 0}      # a busy machine needs long answers to tell its slots
+                found = self.findings({"speak": version, "models": [talker], "slots": 2}, ["small-eval"])
                 self.assertEqual(found["one_token_eval_ns"], one_token_ns)
                 self.assertEqual(found["too_long"], too_long)
                 self.assertEqual(found["slots_seen"], 2)
@@ -284,12 +286,89 @@ class Troubles(Case):
         with support.stub({"models": [ALPHA]}) as mortal:
             endpoint = Endpoint(parse_host(mortal.url), Limits(2.0, 2.0, 1.0))
             here = mock.Mock(endpoint=endpoint, stop=trial.Stop(), sleep=lambda seconds: None)
-            runner = phases.Runner(here, plan.Settings(), {}, {}, {}, {}, phases.Deadline(endpoint.clock, None))
+            runner = phases.Runner(here, plan.Settings(), {}, {}, {}, {}, phases.Deadline(endpoint.clock, None), Pace({}))
             runner._alive()
             mortal.process.kill()
             mortal.process.wait()
             with self.assertRaises(phases.ServerLost):
                 runner._alive()
+
+
+class Machine:
+    """A session without a server, for the time limit: each call takes the time that its prompt and its answer need."""
+
+    def __init__(self, prefill_tok_s: float, decode_tok_s: float):
+        self.prefill_tok_s, self.decode_tok_s, self.now_ns = prefill_tok_s, decode_tok_s, 0
+        self.made, self.skipped, self.pace = [], [], None
+        self.endpoint = mock.Mock(ask=lambda path, fields: (200, None, ""))
+        self.stop, self.sleep, self.loaded = trial.Stop(), lambda seconds: None, lambda: []
+        self.look_around = self.sleep
+
+    def make(self, asks: list, note: object = None) -> list:
+        before_ns, rows = self.now_ns, []
+        for ask in asks:
+            prompt_tokens = sum(len(text) for _, text in ask.texts) // 4
+            self.now_ns += int((prompt_tokens / self.prefill_tok_s + ask.options["num_predict"] / self.decode_tok_s) * 1e9)
+            rows.append(support.record("call", outcome="length", prompt_tokens=prompt_tokens))
+        if note:
+            note(rows)
+        measured = [ask.step for ask in asks if ask.role == "measured"]
+        if measured:
+            self.made += measured
+            self.pace.done(measured[0].model, [step.key for step in measured], self.now_ns - before_ns)
+        return rows
+
+    def skip(self, step: plan.Step, reason: str, detail: str | None) -> None:
+        self.skipped.append((step, reason))
+
+    def work(self, chosen: list, limit_s: float, made_before: tuple = ()) -> None:
+        """The chosen phases within the limit; of passes in `made_before` an earlier session has made every call."""
+        settings, loaded = plan.Settings(repeats=1), {phase: suites.load(phase) for phase in chosen}
+        planned = plan.blocks(["alpha:1b"], chosen, loaded, settings)
+        self.pace = Pace(watch.weights(planned, loaded, settings))
+        recorded = {}
+        for step in (step for block in planned for step in block.steps if step.pass_ in made_before):
+            item = next(item for item in loaded[step.phase].items if item.id == step.item)
+            took_s = len(item.prompt) / 4 / self.prefill_tok_s + item.num_predict / self.decode_tok_s
+            recorded[step.key] = "call"
+            self.pace.done(step.model, [step.key], int(took_s * 1e9))
+        deadline = phases.Deadline(lambda: self.now_ns, limit_s)
+        phases.Runner(self, settings, loaded, recorded, {}, {}, deadline, self.pace).run(planned)
+
+
+class TimeLimit(unittest.TestCase):
+    """The last pass is what makes drift visible: its time is kept free, whatever else has to go."""
+
+    def test_a_long_call_that_would_eat_the_time_of_the_last_pass_is_not_begun(self):
+        """Each stage once began its first call without a guess of it: a context call took what was kept free."""
+        for prefill, decode in ((400.0, 20.0), (60.0, 10.0), (4000.0, 100.0)):
+            whole, passes = Machine(prefill, decode), Machine(prefill, decode)
+            whole.work(["frozen-prompts", "context-edge"], 10 ** 6)
+            passes.work(["frozen-prompts"], 10 ** 6)
+            self.assertEqual((len(whole.made), len(passes.made)), (11, 6))
+            for share in (0.1, 0.3, 0.5, 0.7, 0.9):
+                limit_s = (passes.now_ns + share * (whole.now_ns - passes.now_ns)) / 1e9
+                with self.subTest(prefill=prefill, share=share):
+                    here = Machine(prefill, decode)
+                    here.work(["frozen-prompts", "context-edge"], limit_s)
+                    self.assertEqual(len([step for step in here.made if step.pass_ == "last"]), 3)
+                    self.assertEqual({reason for _, reason in here.skipped}, {"time-limit"})
+                    self.assertLess(here.now_ns / 1e9, 1.1 * limit_s)
+
+    def test_a_resumed_run_keeps_it_free_though_another_session_made_the_first_pass(self):
+        whole = Machine(400.0, 20.0)
+        whole.work(["frozen-prompts", "python-tasks"], 10 ** 6, ("first",))
+        for share in (0.6, 0.8):
+            with self.subTest(share=share):
+                here = Machine(400.0, 20.0)
+                here.work(["frozen-prompts", "python-tasks"], share * whole.now_ns / 1e9, ("first",))
+                self.assertEqual(len([step for step in here.made if step.pass_ == "last"]), 3)
+                self.assertEqual({(step.phase, reason) for step, reason in here.skipped}, {("python-tasks", "time-limit")})
+
+    def test_where_no_time_is_left_even_for_the_last_pass_it_is_skipped_as_well(self):
+        here = Machine(400.0, 20.0)
+        here.work(["frozen-prompts"], 1.0)
+        self.assertEqual({reason for _, reason in here.skipped}, {"time-limit"})
 
 
 class Broken(Case):

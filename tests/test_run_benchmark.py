@@ -321,6 +321,14 @@ class Mistakes(Case):
         blocked = self.out / "file"
         blocked.write_bytes(b"")
         self.refused("--out", str(blocked / "runs"), says=(str(blocked),))
+        self.refused("--out", str(blocked), says=(str(blocked), "this is a file"))
+
+    def test_what_cannot_be_meant_is_refused_before_anything_is_pulled(self):
+        self.stub.script({"models": [ALPHA, {**BETA, "present": False}]})
+        for mistake in (["--time-limit", "90"], ["--num-ctx", "1000"], ["--device-tag", "con"], ["--phases", "none"]):
+            with self.subTest(mistake):
+                self.refused("--models", "beta:1b", "--pull", *mistake, says=())
+        self.assertNotIn("/api/pull", {row["path"] for row in self.stub.log()})
 
     def test_a_full_disk(self):
         usage = shutil.disk_usage(self.out)._replace(free=1_000_000)

@@ -91,6 +91,15 @@ class Plain(Case):
         here.end([call(3)])
         self.assertTrue(self.said().startswith("[3/4]"))
 
+    def test_calls_of_an_earlier_session_tell_how_long_the_rest_will_take(self):
+        here = self.watch(live=True)
+        together = [call(number, end_ns=20_000 * MS, level=2) for number in (1, 2)]
+        here.pace = Pace({("alpha:1b", plan.record_key(row)): 100.0 for row in together + [call(3)]})
+        for row in together:
+            here.already(row)
+        here.begin([ask(3)])
+        self.assertIn("about 10s left", self.said())
+
     def test_a_line_says_what_became_of_the_call(self):
         for changes, says in (
                 ({}, "alpha:1b small-eval 5Q-Q01: ok, first text 42 ms, 25 tokens"),

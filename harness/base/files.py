@@ -34,6 +34,7 @@ def explained(problem: OSError, path: os.PathLike) -> UserError:
         errno.EPERM: "make the folder writable or choose another with --out",
         errno.EROFS: "choose a writable folder with --out",
         errno.ENOTDIR: "a part of this path is a file; choose another folder with --out",
+        errno.EEXIST: "this is a file; choose a folder with --out",
     }.get(problem.errno, "see that the folder exists and is writable, or choose another with --out")
     return UserError(problem.strerror or str(problem), str(path), advice)
 

@@ -16,6 +16,7 @@ from measure.trial import UNSETTLED
 PHASE = "calibration"
 SLOTS_ASKED = 8             # the highest level of the suites; more slots than that make no difference here
 SHORT_ANSWER = 16           # tokens; enough to see decode windows overlap
+SLOT_ANSWERS = (SHORT_ANSWER, 64, 256)      # tokens; a longer one is asked for where the clocks blur the shorter
 FIRST_UNITS = {"context-edge": 6, "context-append": 1}      # edge repeats its six kinds of unit; append counts per turn
 SAMPLE_SHARE = 0.45         # of the context: long enough for the rate, at less than the cost of one measured call
 QUESTION = "List the whole numbers from one upwards, in digits, separated by single spaces."
@@ -76,11 +77,16 @@ class Calibration:
                 calls[0]["prompt_tokens"], bare, "rendered"))
 
     def slots(self) -> None:
-        """How many requests the server works on at once: spans of its own prefill and decode that overlap."""
-        asks = [self._ask("CAL-SLOTS", QUESTION, SHORT_ANSWER, level=SLOTS_ASKED, slot=slot)
-                for slot in range(SLOTS_ASKED)]
-        self._make(asks, lambda calls: {"slots_seen": slots_seen(calls)} if any(
-            call["done_ns"] for call in calls) else {})
+        """How many requests the server works on at once: spans of its own prefill and decode that overlap.
+
+        A busy machine delays stamps by some milliseconds, in which a small model says a whole answer. Such a round
+        shows nothing yet: the next one asks for more.
+        """
+        for tokens in SLOT_ANSWERS:
+            asks = [self._ask("CAL-SLOTS", QUESTION, tokens, level=SLOTS_ASKED, slot=slot) for slot in range(SLOTS_ASKED)]
+            calls = self._make(asks, lambda calls: _slots(calls, is_last=tokens == SLOT_ANSWERS[-1]))
+            if self.unsettled or not is_blurred(calls):
+                return
 
     def too_long(self) -> None:
         """A prompt that cannot fit: refused, or cut in silence?"""
@@ -157,16 +163,40 @@ def _head(with_head: int | None, bare: int | None, method: str) -> dict:
     return {"head_tokens": max(0, with_head - bare) + 1, "head_method": method}
 
 
-def slots_seen(calls: list) -> int:
-    """The most calls that the server worked on at once, from its own durations placed before each call's end.
+def _slots(calls: list, is_last: bool) -> dict:
+    if is_blurred(calls) and not is_last or not any(call["done_ns"] for call in calls):
+        return {}
+    return {"slots_seen": slots_seen(calls)}
 
-    A tenth is taken off both ends of each span, since the server's stamps and ours are not taken at one moment.
+
+def slots_seen(calls: list) -> int | None:
+    """The most calls that the server surely worked on at once; None where none of the work is surely placed."""
+    return most_at_once(sure_spans(calls)) or None
+
+
+def is_blurred(calls: list) -> bool:
+    """Whether, of any call, less than half of the work is surely placed."""
+    lengths = [_worked_ns(call) for call in calls if call["done_ns"] is not None and call["prompt_eval_ns"] is not None]
+    return any(2 * (end - start) < length for (start, end), length in zip(sure_spans(calls), lengths))
+
+
+def sure_spans(calls: list) -> list:
+    """(start, end) of when the server was at work on each call for certain, on the session's clock.
+
+    The work ended no earlier than its total after we began to send, and no later than we heard of it; whatever delays
+    a stamp, on either side, lies between. A tenth more is taken off both ends, since the server's own stamps are not
+    all taken at one moment. A span that ends before it starts places nothing.
     """
     spans = []
     for call in calls:
         if call["done_ns"] is None or call["prompt_eval_ns"] is None:
             continue
-        end = call["start_ns"] + call["done_ns"]
-        length = call["prompt_eval_ns"] + (call["eval_ns"] or 0)
-        spans.append((end - length + length // 10, end - length // 10))
-    return most_at_once(spans)
+        length = _worked_ns(call)
+        earliest_end = call["done_ns"] if call["total_ns"] is None else min(call["total_ns"], call["done_ns"])
+        spans.append((call["start_ns"] + call["done_ns"] - length + length // 10,
+                      call["start_ns"] + earliest_end - length // 10))
+    return spans
+
+
+def _worked_ns(call: dict) -> int:
+    return call["prompt_eval_ns"] + (call["eval_ns"] or 0)

@@ -17,6 +17,11 @@ class Pace:
         self._spent_ns[model] = self._spent_ns.get(model, 0) + elapsed_ns
         self._weighed[model] = self._weighed.get(model, 0.0) + weight
 
+    def expected_ns(self, model: str, keys: list) -> int:
+        """What these steps of a model will take, judged by its calls so far; 0 before any."""
+        known = self._weighed.get(model)
+        return int(sum(self._left.get((model, key), 0.0) for key in keys) * self._spent_ns[model] / known) if known else 0
+
     def drop(self, model: str, key: tuple) -> None:
         self._left.pop((model, key), None)
 

@@ -10,8 +10,9 @@ from typing import Callable
 
 from base import names, suites
 from base.errors import UserError
-from measure.calibration import Calibration, material_finding
 from base.plan import Block, CONTEXT_PHASES, Settings, Stage, Step
+from measure.calibration import Calibration, material_finding
+from measure.pace import Pace
 from measure.session import Ask, Session, new_nonce
 from measure.trial import UNSETTLED
 
@@ -57,12 +58,13 @@ class Runner:
     """Works through the plan.
 
     `recorded` maps the keys of steps that have a record to the record's type, `findings` models to what calibration
-    found, `trained` models to their trained context in tokens (or None). The first two grow as the run goes on.
+    found, `trained` models to their trained context in tokens (or None). The first two grow as the run goes on, and
+    `pace` learns from it.
     """
 
     def __init__(self, session: Session, settings: Settings, loaded_suites: dict, recorded: dict, findings: dict,
-                 trained: dict, deadline: Deadline):
-        self.session, self.settings, self.suites = session, settings, loaded_suites
+                 trained: dict, deadline: Deadline, pace: Pace):
+        self.session, self.settings, self.suites, self.pace = session, settings, loaded_suites, pace
         self.recorded, self.findings, self.trained, self.deadline = recorded, findings, trained, deadline
         self.ready: tuple | None = None         # (models, num_ctx) that are loaded and warm
         self.fresh = True                       # a block begins: even its own models are to be loaded anew
@@ -80,7 +82,9 @@ class Runner:
         left = [step for step in block.steps if step.key not in self.recorded]
         if not left:
             return
-        self.ready, self.fresh, self.reserve_ns = None, True, 0
+        self.ready, self.fresh = None, True
+        # Where an earlier session made the first pass, its calls tell what the last one will take.
+        self.reserve_ns = int(RESERVE * self._expected_ns([step for step in left if step.pass_ == "last"]))
         try:
             if block.is_together and len(block.models) < 2:
                 raise Unable("one-model", "install a second model, or name two with --models")
@@ -123,8 +127,9 @@ class Runner:
             self.reserve_ns = int(RESERVE * (self.deadline.now() - began + self.load_ns))
 
     def _groups(self, stage: Stage, reserve_ns: int) -> None:
-        """Make the stage's groups; time is up when the longest so far, and what is kept free, no longer fit.
+        """Make the stage's groups; time is up when the next one, and what is kept free, no longer fit.
 
+        The next is taken to be as long as the longest so far, or as the pace of this model foretells if that is more.
         The last pass is what time was kept free for: once begun it is made whole.
         """
         longest_ns, context, begun = 0, None, False
@@ -134,7 +139,8 @@ class Runner:
         for group in stage.groups:
             if not self._is_due(stage, group):
                 continue
-            if not (begun and stage.pass_ == "last") and not self.deadline.leaves(longest_ns + reserve_ns):
+            needed_ns = max(longest_ns, self._expected_ns(group) + self._preparing_ns(stage))
+            if not (begun and stage.pass_ == "last") and not self.deadline.leaves(needed_ns + reserve_ns):
                 raise Unable("time-limit")
             begun = True
             context = self._material(stage) if context is None else context
@@ -142,6 +148,16 @@ class Runner:
             started = self.deadline.now()
             self._make(stage, group, context)
             longest_ns = max(longest_ns, self.deadline.now() - started)
+
+    def _expected_ns(self, steps: list) -> int:
+        """Steps of several models are made side by side, at worst one after the other."""
+        return sum(self.pace.expected_ns(step.model, [step.key]) for step in steps)
+
+    def _preparing_ns(self, stage: Stage) -> int:
+        """What comes before the stage's next group: loading, and counting material, which is like one more such call."""
+        loading_ns = 0 if self._is_ready(stage) else self.load_ns
+        counts = stage.phase in CONTEXT_PHASES and len(self._points(stage)) < 2
+        return loading_ns + (self._expected_ns(stage.groups[-1]) if counts else 0)
 
     def _is_due(self, stage: Stage, group: tuple) -> bool:
         """Whether the whole group is to be made; the rest of a broken wave or conversation is skipped here."""
@@ -179,22 +195,25 @@ class Runner:
         """Units of material by item, from what calibration counted; and the one nonce of a conversation."""
         if stage.phase not in CONTEXT_PHASES:
             return {}
-        suite, findings = self.suites[stage.phase], self._findings(stage.models[0])
-        name = material_finding(stage.phase)
-        if len(findings.get(name, [])) < 2:
+        suite = self.suites[stage.phase]
+        if len(self._points(stage)) < 2:
             self._prepare(stage)
             self._ask_calibration(stage, lambda calibration: calibration.material(suite))
         try:
-            units = _units(suite, stage.num_ctx, findings.get(name, []))
+            units = _units(suite, stage.num_ctx, self._points(stage))
         except (UserError, ValueError) as problem:
             raise Unable("calibration-failed", str(problem)) from problem
         if not min(units.values()):
             raise Unable("context-too-small", f"a prompt without any material leaves no room in {stage.num_ctx} tokens")
         return {**units, "nonce": new_nonce()} if stage.is_conversation else units
 
+    def _points(self, stage: Stage) -> list:
+        """[units, prompt tokens] as calibration counted them for the stage's material."""
+        return self._findings(stage.models[0]).get(material_finding(stage.phase), [])
+
     def _prepare(self, stage: Stage) -> None:
         """Load and warm the stage's models unless they are; whatever else is loaded goes first."""
-        if self.ready == (stage.models, stage.num_ctx) and not self.unsettled:
+        if self._is_ready(stage):
             return
         self._context_fits(stage)
         began = self.deadline.now()
@@ -210,6 +229,9 @@ class Runner:
         self.load_ns = self.deadline.now() - began
         if stage.phase == "parallel-mixed":
             self._loaded_together(stage)
+
+    def _is_ready(self, stage: Stage) -> bool:
+        return self.ready == (stage.models, stage.num_ctx) and not self.unsettled
 
     def _context_fits(self, stage: Stage) -> None:
         for model in stage.models:

@@ -33,10 +33,14 @@ class Watch:
         self._label, self._began = "", self._started
 
     def already(self, record: dict) -> None:
-        """A record of an earlier session."""
-        if record["type"] == "skipped" or (record["type"] == "call" and record["role"] == "measured"):
-            self.finished += 1
+        """A record of an earlier session. The calls of a wave shared its time."""
+        if record["type"] == "skipped":
             self.pace.drop(record["model"], plan.record_key(record))
+        elif record["type"] == "call" and record["role"] == "measured":
+            self.pace.done(record["model"], [plan.record_key(record)], record["end_ns"] // record["level"])
+        else:
+            return
+        self.finished += 1
 
     def begin(self, asks: list) -> None:
         step, wave = asks[0].step, f" x{len(asks)}" if len(asks) > 1 else ""

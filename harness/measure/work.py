@@ -21,12 +21,13 @@ def carry_out(endpoint: Endpoint, earlier: run.Earlier, loaded_suites: dict, lim
     manifest, settings = earlier.manifest, plan.settings_of(earlier.manifest)
     names = [model["name"] for model in manifest["models"]]
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded_suites, settings)
-    shown = watch.Watch(progress, Pace(watch.weights(planned, loaded_suites, settings)), manifest["planned_calls"])
+    pace = Pace(watch.weights(planned, loaded_suites, settings))
+    shown = watch.Watch(progress, pace, manifest["planned_calls"])
     with ledger.Writer(earlier.folder) as writer:
         here = _open(endpoint, earlier, writer, stop, shown)
         runner = phases.Runner(here, settings, loaded_suites, earlier.recorded, earlier.findings,
                                {model["name"]: model["context_length"] for model in manifest["models"]},
-                               phases.Deadline(endpoint.clock, limit_s))
+                               phases.Deadline(endpoint.clock, limit_s), pace)
         ended, grades = "failed", None
         try:
             ended = _run(runner, planned)
