@@ -72,6 +72,17 @@ class Statistics(unittest.TestCase):
                 self.assertAlmostEqual(high.n, n / 2, delta=n * 0.01 + 1)
 
 
+    def test_two_samples_together_are_the_sample_of_all_their_values(self):
+        for few, many in ((3, 5), (0, 4), (5, 2000), (2000, 3), (900, 1500)):
+            ones, others = [n % 50 + 1.5 for n in range(few)], [n % 70 + 0.5 for n in range(many)]
+            together = sampled(ones)
+            together.merge(sampled(others))
+            with self.subTest(few=few, many=many):
+                self.assertEqual(together.n, few + many)
+                for name, value in sampled(ones + others).stat().items():
+                    self.assertAlmostEqual(together.stat()[name], value, delta=0.002 * value)
+
+
 class Size(unittest.TestCase):
     def test_many_values_are_kept_to_a_tenth_of_a_percent_in_bounded_memory(self):
         draw = random.Random(5)

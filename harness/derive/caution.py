@@ -1,7 +1,7 @@
 """Caution: what a reader should know before trusting a figure, as values that travel beside the figures."""
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Callable, Iterator
 
 from derive import gather, verdict
 from derive.gather import Cell
@@ -21,13 +21,13 @@ def cold_ms(warm: Sample) -> float:
     return max(COLD_MS, COLD_FACTOR * (warm.median() or 0.0))
 
 
-def of_cell(cell: Cell, drift: dict | None) -> Iterator[dict]:
-    """Every warning about one model in one phase."""
+def of_cell(cell: Cell, groups: dict, drift: dict | None) -> Iterator[dict]:
+    """Every warning about one model in one phase; `groups` are the cell's."""
     def warn(code: str, observed: float | None, expected: float | None, n: int, level: int | None = None) -> dict:
         return {"code": code, "model": cell.model, "phase": cell.phase, "level": level, "observed": rounded(observed),
                 "expected": rounded(expected), "n": n}
 
-    for (item, _, level, _), group in cell.groups.items():
+    for (item, _, level, _), group in groups.items():
         stat = group.sample("decode_tok_s").stat() if item is None else None
         if stat is None:
             continue
@@ -41,7 +41,7 @@ def of_cell(cell: Cell, drift: dict | None) -> Iterator[dict]:
     yield from _of_waves(cell, warn)
     if cell.void:
         yield warn("truncated", None, None, cell.void)
-    yield from _of_fills(cell, warn)
+    yield from _of_fills(cell, groups, warn)
     reloads = cell.load_ms.above(cold_ms(cell.load_ms))
     if reloads:
         yield warn("reload", cell.load_ms.stat()["max"], cold_ms(cell.load_ms), reloads)
@@ -53,7 +53,7 @@ def of_cell(cell: Cell, drift: dict | None) -> Iterator[dict]:
         yield warn("drift", drift["decode"]["ratio"], 1, drift["decode"]["n"])
 
 
-def _of_waves(cell: Cell, warn) -> Iterator[dict]:
+def _of_waves(cell: Cell, warn: Callable) -> Iterator[dict]:
     alone = cell.waves[1].tok_s.median() if 1 in cell.waves else None
     for level, waves in cell.waves.items():
         found = waves.record(level)
@@ -64,8 +64,8 @@ def _of_waves(cell: Cell, warn) -> Iterator[dict]:
             yield warn("collapse", rate, alone, found["full"], level)
 
 
-def _of_fills(cell: Cell, warn) -> Iterator[dict]:
-    for (_, _, _, fill), group in cell.groups.items():
+def _of_fills(cell: Cell, groups: dict, warn: Callable) -> Iterator[dict]:
+    for (_, _, _, fill), group in groups.items():
         reached = group.sample("fill_reached").median() if cell.phase in gather.CONTEXT else None
         if reached is not None and abs(reached - fill) > FILL_LIMIT:
             yield warn("fill-missed", reached, fill, group.calls)

@@ -20,14 +20,14 @@ Figures = collections.namedtuple("Figures", METRICS)
 
 
 class Group:
-    """Calls that may share a median: their figures in the order of METRICS, of which some may not be shared."""
+    """Calls that may share a median: their figures in the order of METRICS."""
 
-    def __init__(self, names: tuple):
-        self.calls, self.names = 0, names
+    def __init__(self) -> None:
+        self.calls = 0
         self._samples = [Sample() for _ in METRICS]
         self._rows: list = []
 
-    def add(self, values: tuple | None) -> None:
+    def add(self, values: Figures | None) -> None:
         """None: a call that supports no figure."""
         self.calls += 1
         if values:
@@ -42,12 +42,21 @@ class Group:
         self._rows = []
 
     def sample(self, name: str) -> Sample:
-        """An empty one for a figure that is not shared here."""
         self._turn()
-        return self._samples[list(METRICS).index(name)] if name in self.names else Sample()
+        return self._samples[Figures._fields.index(name)]
 
     def metrics(self) -> dict:
         return {name: self.sample(name).stat() for name in METRICS}
+
+
+def pooled(groups: list) -> Group:
+    """One group of all their calls, with the figures alone that calls of different prompts may share."""
+    found = Group()
+    found.calls = sum(group.calls for group in groups)
+    for name in SHARED:
+        for group in groups:
+            found.sample(name).merge(group.sample(name))
+    return found
 
 
 class Waves:
@@ -125,7 +134,7 @@ class Cell:
         self.outcomes: dict = {}
         self.skips: dict = {}
         self.bases: set = set()
-        self.groups: dict = {}
+        self._groups: dict = {}
         self.waves: dict = {}
         self.quality = Quality()
         self.clock_ratio, self.load_ms = Sample(), Sample()
@@ -133,6 +142,18 @@ class Cell:
         self.pairs: dict = {}
         self.ratios = {name: Sample() for name in ("decode", "prefill", "ttft")}
         self._turn: tuple | None = None     # (record, its nonce's first rate) of the conversation under way
+
+    @property
+    def groups(self) -> dict:
+        """Groups by (item, pass, level, fill): those of each item, and after them one of all items of a pass.
+
+        Where calls are sent together all items of a level are one group from the start, since each level asks the
+        same ones; in the context phases, where the fill decides the speed, nothing is pooled.
+        """
+        found = dict(self._groups)
+        for pass_ in dict.fromkeys(key[1] for key in found if key[0] is not None and self.phase not in CONTEXT):
+            found[None, pass_, None, None] = pooled([group for key, group in self._groups.items() if key[1] == pass_])
+        return found
 
     def skip(self, record: dict) -> None:
         self.skips[record["reason"]] = self.skips.get(record["reason"], 0) + 1
@@ -143,11 +164,12 @@ class Cell:
         self.reattempts += record["reattempt"]
         self.outcomes[record["outcome"]] = self.outcomes.get(record["outcome"], 0) + 1
         values = self._values(record, finding, energy_j)
-        for key, names in self._keys(record):
-            group = self.groups.get(key)
-            if group is None:
-                group = self.groups[key] = Group(names)
-            group.add(values)
+        key = (None, None, record["level"], None) if record["wave"] is not None else (
+            record["item"], record["pass"], None, record["fill"])
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group()
+        group.add(values)
         self._remark(record, values)
         if self.phase == FROZEN and values:
             self._pair(record, values)
@@ -192,13 +214,6 @@ class Cell:
         rate = figures.appended_tok_s(record, *self._turn)
         self._turn = record, self._turn[1]
         return rate
-
-    def _keys(self, record: dict) -> list:
-        """(item, pass, level, fill) of the groups that a call belongs to, each with the figures it may share there."""
-        if record["wave"] is not None:
-            return [((None, None, record["level"], None), Figures._fields)]
-        keys = [((record["item"], record["pass"], None, record["fill"]), Figures._fields)]
-        return keys if self.phase in CONTEXT else keys + [((None, record["pass"], None, None), SHARED)]
 
     def _remark(self, record: dict, values: Figures | None) -> None:
         """What warnings are made of."""

@@ -47,9 +47,18 @@ class Sample:
         if len(self._values) > MAX_EXACT:
             self._fold()
 
+    def merge(self, other: "Sample") -> None:
+        """Every value of another sample as well."""
+        if other._folded:
+            self._fold()
+            self._buckets.update(other._buckets)
+            self._folded += other._folded
+            self._min, self._max = min(self._min, other._min), max(self._max, other._max)
+        self.extend(other._values)
+
     def _fold(self) -> None:
         """Values become counts of buckets; the extremes are kept as they are."""
-        self._min, self._max = min(self._min, *self._values), max(self._max, *self._values)
+        self._min, self._max = min([self._min, *self._values]), max([self._max, *self._values])
         self._buckets.update(map(bucket, self._values))
         self._folded += len(self._values)
         self._values = []

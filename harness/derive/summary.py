@@ -120,7 +120,8 @@ class _Run:
     def metadata(self) -> dict:
         drifts = {key: verdict.drift(cell, self.circumstances) for key, cell in self.cells.items()}
         versions = [start["server_version"] for start in self.starts]
-        warnings = [row for key, cell in self.cells.items() for row in caution.of_cell(cell, drifts[key])]
+        groups = {key: cell.groups for key, cell in self.cells.items()}
+        warnings = [row for key, cell in self.cells.items() for row in caution.of_cell(cell, groups[key], drifts[key])]
         warnings += caution.of_run(self.circumstances, self.manifest["target"],
                                    [start["floor"] for start in self.starts], versions)
         sessions = self.footer["sessions"] if self.footer else []
@@ -133,7 +134,7 @@ class _Run:
             "ended_at": sessions[-1]["ended_at"] if sessions else None,
             "server_versions": list(dict.fromkeys(versions)),
             "models": [self._calibrated(model) for model in self.manifest["models"]],
-            "aggregates": [self._aggregate(cell, drifts[key]) for key, cell in self.cells.items()],
+            "aggregates": [self._aggregate(cell, groups[key], drifts[key]) for key, cell in self.cells.items()],
             "warnings": warnings,
             "verdict": verdict.judgement({cell.model: drifts[key] for key, cell in self.cells.items() if drifts[key]},
                                          self.circumstances),
@@ -159,14 +160,14 @@ class _Run:
                 calls.add(cell.load_ms.median())
         return self.loads.get(model, Sample()).split(caution.cold_ms(calls))
 
-    def _aggregate(self, cell: Cell, drift: dict | None) -> dict:
-        groups = [{"item": item, "pass": pass_, "level": level, "fill": fill, "calls": group.calls,
-                   "metrics": group.metrics()} for (item, pass_, level, fill), group in cell.groups.items()]
+    def _aggregate(self, cell: Cell, groups: dict, drift: dict | None) -> dict:
+        rows = [{"item": item, "pass": pass_, "level": level, "fill": fill, "calls": group.calls,
+                 "metrics": group.metrics()} for (item, pass_, level, fill), group in groups.items()]
         return {
             "cell_id": self._cell_id(cell.model), "model": cell.model, "phase": cell.phase, "calls": cell.calls,
             "outcomes": cell.outcomes, "void": cell.void, "reattempts": cell.reattempts, "skips": cell.skips,
             "prefill_basis": cell.bases.pop() if len(cell.bases) == 1 else None, "quality": cell.quality.record(),
-            "groups": groups, "waves": [waves.record(level) for level, waves in cell.waves.items()], "drift": drift,
+            "groups": rows, "waves": [waves.record(level) for level, waves in cell.waves.items()], "drift": drift,
         }
 
 
