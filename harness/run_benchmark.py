@@ -348,12 +348,15 @@ def after_a_complete_run(folder: pathlib.Path) -> str:
 def self_test(args: argparse.Namespace) -> int:
     """A rehearsal against the stub: planted against recovered, one line each; 1 if any of them disagree."""
     import tempfile
+    from derive import books
     from judge import recovery
-    from measure import instrument, rehearsal
+    from measure import instrument, rehearsal, run
     console.note("synthetic: every phase and every fault against a stub server; nothing of this machine is measured")
     with tempfile.TemporaryDirectory() as folder, instrument.stub() as endpoint:
         records, log, complete = rehearsal.whole_run(endpoint, pathlib.Path(folder), console.Progress(quiet=True))
+        found = books.close(pathlib.Path(folder), run.read_manifest(pathlib.Path(folder)), {})
         lines = recovery.whole_run(records, log, rehearsal.MODELS, rehearsal.SLOTS, complete)
+        lines += recovery.books(found, records, log, rehearsal.MODELS)
         lines += recovery.faults(rehearsal.every_fault(endpoint))
     console.say(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], [
         ["ok" if line.passed else "WRONG", line.name, line.planted, line.recovered] for line in lines]))

@@ -3,8 +3,10 @@ from __future__ import annotations
 
 import unittest
 
-import support
+import ledgers
+import support  # noqa: F401  (puts the harness on the path)
 
+from derive import summary
 from judge import recovery
 from support import record
 
@@ -269,6 +271,45 @@ class Faults(unittest.TestCase):
     def test_the_line_names_the_fault_and_says_what_differs(self):
         line = recovery.faults([("a reset", {"outcome": "cut", "chunks": 3}, {"outcome": "ok", "chunks": 4})])[0]
         self.assertEqual((line.name, line.planted, line.recovered), ("fault: a reset", "cut, chunks 3", "ok, chunks 4"))
+
+
+class Books(unittest.TestCase):
+    """metadata.json of the same rehearsal: it agrees, and whatever is changed in it is seen."""
+
+    def setUp(self):
+        self.world = World()
+        start = record("session_start", started_at="2026-01-02T03:04:05Z")
+        lines = [{**self.world.records[0], "session_start": start}, *self.world.records[1:]]
+        manifest = ledgers.manifest(models=[record("model", name=ALPHA, format="gguf")])
+        self.metadata = summary.summarize(manifest, lines, {}, None)
+
+    def failing(self) -> set:
+        found = recovery.books(self.metadata, self.world.records, self.world.log, (MODEL,))
+        return {line.name.rpartition(": ")[2] for line in found if not line.passed}
+
+    def cell(self, phase: str) -> dict:
+        return next(row for row in self.metadata["aggregates"] if row["phase"] == phase)
+
+    def test_what_was_planted_is_in_it(self):
+        self.assertEqual(self.failing(), set())
+
+    def test_each_thing_that_is_changed_in_it_fails_its_own_line(self):
+        def decode() -> None:
+            group = next(row for row in self.cell("frozen-prompts")["groups"] if (row["item"], row["pass"]) == (None, "first"))
+            group["metrics"]["decode_tok_s"]["median"] *= 1.02
+        spoilers = {
+            "measured calls": lambda: self.metadata.update(done=self.metadata["done"] - 1),
+            "synthetic": lambda: self.metadata.update(synthetic=False),
+            "decode, tok/s": decode,
+            "levels served one by one": lambda: self.cell("parallel-same")["waves"][0].update(serialised=True),
+            "cold load, ms": lambda: self.metadata["models"][0].update(cold_load_ms=None),
+            "drift of decode": lambda: self.cell("frozen-prompts")["drift"]["decode"].update(ratio=1.0),
+        }
+        for name, spoil in spoilers.items():
+            with self.subTest(name):
+                self.setUp()
+                spoil()
+                self.assertEqual(self.failing(), {name})
 
 
 if __name__ == "__main__":

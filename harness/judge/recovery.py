@@ -52,6 +52,43 @@ def whole_run(records: list, log: list, models: tuple, slots: int, complete: boo
     return lines + _wave_lines(calls, truth, slots)
 
 
+def books(metadata: dict, records: list, log: list, models: tuple) -> list:
+    """Lines for metadata.json: whether what was computed from the ledger is what the stub planted."""
+    calls = [record for record in records if record["type"] == "call"]
+    truth = _matched(calls, log)
+    lines = [_same("metadata.json: measured calls", sum(map(_measured, calls)), metadata["done"]),
+             _same("metadata.json: synthetic", True, metadata["synthetic"])]
+    for model in models:
+        cells = {row["phase"]: row for row in metadata["aggregates"] if row["model"] == model["name"]}
+        told = next(row for row in metadata["models"] if row["model"] == model["name"])
+        mine = [call for call in calls if call["model"] == model["name"] and call["phase"] == "frozen-prompts" and _measured(call)
+                and call["seq"] in truth]
+        lines += _book_lines(model, cells, told, mine, [truth[call["seq"]] for call in mine])
+    return lines
+
+
+def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -> list:
+    name = f"metadata.json, {model['name']}"
+    frozen = cells["frozen-prompts"]
+    first = next(group["metrics"] for group in frozen["groups"] if (group["item"], group["pass"]) == (None, "first"))
+    planted = [row for call, row in zip(calls, rows) if call["pass"] == "first"]
+    together = [wave["serialised"] for wave in cells["parallel-same"]["waves"] if wave["level"] > 1]
+    drift = frozen["drift"]["decode"]
+    lines = [_ratio(f"{name}: decode, tok/s", _rates(planted, "eval_tokens", "eval_ns"), [first["decode_tok_s"]["median"]],
+                    COUNTER_SHARE),
+             _same(f"{name}: levels served one by one", 0, sum(map(bool, together))),
+             _near(f"{name}: cold load, ms", model["load_ms"], (told["cold_load_ms"] or {}).get("median"), LOAD_MS)]
+    if model.get("drift"):
+        lines.append(_near(f"{name}: drift of decode", _counter_drift(calls, rows), drift and drift["ratio"], DRIFT_SHARE))
+    return lines
+
+
+def _counter_drift(calls: list, rows: list) -> float:
+    """Decode of the last pass over the first, by the counters that the stub sent."""
+    first, last = ([row["eval_ns"] for call, row in zip(calls, rows) if call["pass"] == pass_] for pass_ in ("first", "last"))
+    return _median(first) / _median(last)
+
+
 def _measured(call: dict) -> bool:
     return call["role"] == "measured"
 
