@@ -205,10 +205,10 @@ def command(manifest: dict, metadata: dict) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Three significant digits or more, never an exponent; - for unknown."""
+    """Three significant digits or more, below 1 thousandths, never an exponent; - for unknown."""
     if value is None:
         return "-"
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    digits = next((digits for least, digits in ((100, 0), (10, 1), (1, 2)) if abs(value) >= least), 3)
     return f"{value:.{digits}f}"
 
 
