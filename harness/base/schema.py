@@ -4,6 +4,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import threading
 from typing import Callable, Collection
 
 from base import names
@@ -70,8 +71,8 @@ def _decoded(data: bytes, text: str) -> object:
     """
     shapes = data.translate(_SHAPES)
     if _LONG_NUMBER not in shapes and _BLANK_COLON not in shapes:
-        value = _QUICK.decode(text)
-        if _keys(value) == data.count(b'":'):
+        value, keys = _QUICK.read(text)
+        if keys == data.count(b'":'):
             return value
     return _CAREFUL.decode(text)
 
@@ -105,23 +106,27 @@ def _number(text: str) -> float:
 _SHAPES = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord(" ") if byte in b" \t\r\n" else
                 ord(":") if byte == ord(":") else ord("x") for byte in range(256))
 _LONG_NUMBER, _BLANK_COLON = b"0" * 19, b" :"       # in the alphabet of _SHAPES
-_QUICK = json.JSONDecoder(parse_constant=_constant, parse_float=_number)
 _CAREFUL = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_number, parse_int=_integer)
 
 
-def _keys(value: object) -> int:
-    """How many keys all objects in it have; without recursion, as a stranger's nesting has no limit yet."""
-    found, waiting = 0, [value]
-    while waiting:
-        here = waiting.pop()
-        if type(here) is dict:
-            found += len(here)
-            here = here.values()
-        elif type(here) is not list:
-            continue
-        if not _CONTAINERS.isdisjoint(map(type, here)):
-            waiting += [child for child in here if type(child) in _CONTAINERS]
-    return found
+class _Quick(threading.local):
+    """A reader that counts the keys of all objects."""
+
+    def __init__(self) -> None:
+        self._keys = 0
+        self._decoder = json.JSONDecoder(object_hook=self._count, parse_constant=_constant, parse_float=_number)
+
+    def _count(self, found: dict) -> dict:
+        self._keys += len(found)
+        return found
+
+    def read(self, text: str) -> tuple:
+        """(the value, its keys)."""
+        self._keys = 0
+        return self._decoder.decode(text), self._keys
+
+
+_QUICK = _Quick()
 
 
 def _depth(value: object) -> int:
