@@ -83,9 +83,13 @@ class Block(unittest.TestCase):
         self.assertTrue(self.text.isascii())
         self.assertIsNone(re.search(r"<[a-zA-Z/!]|!\[", self.text))
 
-    def test_an_empty_run_has_an_account_too(self):
-        text = account.render(self.manifest, planted.summarised())
-        self.assertIn("no verdict", text)
+    def test_a_run_that_was_broken_off_anywhere_has_an_account_too(self):
+        """A run stopped before its last pass once ended in a traceback: its drift had no ratio to show."""
+        calls = [planted.finding(head_tokens=5), *planted.passes(10, 10), *planted.wave(2, 0, [0, 0]), call(outcome="cut")]
+        for made in range(len(calls) + 1):
+            with self.subTest(made=made):
+                self.assertIn("### Verdict", account.render(self.manifest, planted.summarised(*calls[:made])))
+        self.assertIn("no verdict", account.render(self.manifest, planted.summarised()))
 
     def test_every_warning_code_has_its_sentence(self):
         for code in records.WARNINGS:

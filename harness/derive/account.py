@@ -134,13 +134,18 @@ def _drift(metadata: dict) -> str:
     for row in metadata["aggregates"]:
         found = row["drift"]
         if found is not None:
-            said = [f"{figure(found[name]['ratio'])} ({figure(found[name]['low'])} to {figure(found[name]['high'])}, "
-                    f"n={found[name]['n']})" for name in ("decode", "prefill", "ttft")]
+            said = [_ratio(found[name]) for name in ("decode", "prefill", "ttft")]
             rows.append([code(row["model"]), *said, plain(found["why"] or "")])
     if not rows:
         return ""
     return "### Drift\n\nThe frozen prompts after all else, over the same before: ratio with its 95 % interval.\n\n" + table(
         ["model", "decode", "prefill", "TTFT", "not judged because"], rows)
+
+
+def _ratio(found: dict | None) -> str:
+    if found is None:
+        return "-"
+    return f"{figure(found['ratio'])} ({figure(found['low'])} to {figure(found['high'])}, n={found['n']})"
 
 
 def _warnings(metadata: dict) -> str:
