@@ -115,12 +115,18 @@ class Keepers(unittest.TestCase):
                 "write_text", "write_bytes", "mkdir", "makedirs", "fdopen", "ftruncate", "mkstemp")
         self.assertEqual(self.files_with(writes), {"base/files.py"})
 
-    def test_one_file_opens_connections(self):
+    def test_one_file_opens_connections_to_measure_and_one_to_publish(self):
         def connects(node: ast.AST) -> bool:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else (
                 [node.module] if isinstance(node, ast.ImportFrom) else [])
             return any(name in ("socket", "http.client", "urllib.request", "ssl", "asyncio") for name in names)
-        self.assertEqual(self.files_with(connects), {"measure/endpoint.py"})
+        self.assertEqual(self.files_with(connects), {"measure/endpoint.py", "publish/forge.py"})
+
+    def test_git_is_started_in_one_file_and_by_the_judge_who_reads_its_objects(self):
+        def starts(node: ast.AST) -> bool:
+            return isinstance(node, ast.List) and bool(node.elts) and isinstance(node.elts[0], ast.Constant) and (
+                node.elts[0].value == "git")
+        self.assertLessEqual(self.files_with(starts), {"base/git.py", "judge/clone.py"})
 
     def test_one_file_prints(self):
         def prints(node: ast.AST) -> bool:

@@ -6,10 +6,9 @@ import os
 import pathlib
 import platform
 import shutil
-import subprocess
 from dataclasses import dataclass
 
-from base import files, ledger, names, plan, records, schema, suites
+from base import files, git, ledger, names, plan, records, schema, suites
 from base.errors import UserError
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
@@ -76,20 +75,11 @@ def source_sha256() -> str:
 
 def _git_state() -> tuple:
     """(commit, whether the harness was changed since); (None, None) where there is no git or no clone."""
-    commit = _git("rev-parse", "HEAD")
-    if commit is None or _git("rev-parse", "--show-prefix") != "":
+    commit = git.line(ROOT, "rev-parse", "HEAD")
+    if commit is None or git.line(ROOT, "rev-parse", "--show-prefix") != "":
         return None, None
-    status = _git("status", "--porcelain", "--untracked-files=all", "--", "harness")
+    status = git.line(ROOT, "status", "--porcelain", "--untracked-files=all", "--", "harness")
     return commit, None if status is None else bool(status)
-
-
-def _git(*words: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", str(ROOT), *words], stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=20, text=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 @dataclass

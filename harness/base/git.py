@@ -1,0 +1,69 @@
+"""Git: the one place that starts it, with words in a list and never a shell, and with a limit on its time."""
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import Mapping
+
+from base import console
+from base.errors import FOUND, UserError
+
+LOCAL_S = 60        # for what needs no network; a cold disk with a large clone is slow
+# A hook or a worktree's tool sets these for its own repository; here `-C` says which one is meant.
+OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+          "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_QUARANTINE_PATH")
+SECRETS = ("GITEA_TOKEN",)      # git and its hooks get it only where a call hands it on
+
+
+@dataclass(frozen=True)
+class Done:
+    """How one command ended: 0 is success; `out` is its output as bytes, `said` what it told a person."""
+    code: int
+    out: bytes
+    said: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode("utf-8", "replace").strip()
+
+
+def run(folder: os.PathLike, *words: str, data: bytes | None = None, more: Mapping[str, str] | None = None,
+        limit_s: float = LOCAL_S) -> Done:
+    """One command in a repository. A failure is a value; UserError only where there is no git or it does not end."""
+    given = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, timeout=limit_s,
+                              env=environment(os.environ, more or {}), **given)
+    except FileNotFoundError:
+        raise UserError("not installed, or not on the path", "git", "install it, then run this again", FOUND) from None
+    except subprocess.TimeoutExpired:
+        raise UserError(f"no end within {limit_s:.0f} s", f"git {command_of(words)}", "see that the network and the "
+                        "server are well, then run this again", FOUND) from None
+    return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+
+
+def line(folder: os.PathLike, *words: str, limit_s: float = LOCAL_S) -> str | None:
+    """What a command printed; None where it failed, and where there is no git at all."""
+    try:
+        done = run(folder, *words, limit_s=limit_s)
+    except (UserError, OSError):
+        return None
+    return done.text if done.code == 0 else None
+
+
+def environment(present: Mapping[str, str], more: Mapping[str, str]) -> dict:
+    """English words, no other repository, no secrets, and no question where nobody can answer it."""
+    kept = {name: value for name, value in present.items() if name not in OTHERS + SECRETS}
+    kept.update(LC_ALL="C", LANGUAGE="C")
+    if not console.is_terminal():
+        kept["GIT_TERMINAL_PROMPT"] = "0"
+    return {**kept, **more}
+
+
+def command_of(words: tuple) -> str:
+    """The word that says what git was to do, behind its -c settings."""
+    rest = list(words)
+    while rest[:1] == ["-c"]:
+        rest = rest[2:]
+    return rest[0] if rest else ""

@@ -1,0 +1,215 @@
+"""A scripted Gitea: an independent small server that keeps bare repositories, speaks the few calls of the API that a
+submission needs, serves git over HTTP by git's own backend, and knows AGit or does not. It logs what it was sent."""
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import textwrap
+
+import support
+
+TOKEN = "t0ken0123456789abcdef0123456789abcdef012"
+LOGIN = "ana"
+
+
+def memory() -> str | None:
+    """A folder in memory, where programs may run, or None: repositories are many small files, slow to make and remove."""
+    there = "/dev/shm"
+    usable = os.name == "posix" and os.path.isdir(there) and os.access(there, os.W_OK)
+    return there if usable and not os.statvfs(there).f_flag & getattr(os, "ST_NOEXEC", 8) else None
+
+
+def git(folder: pathlib.Path, *words: str, data: bytes | None = None, **more: str) -> str:
+    """Plain git for the tests themselves; raises where it fails."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(["git", "-C", str(folder), *words], input=data, capture_output=True,
+                          env={**kept, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C", **more})
+    if done.returncode:
+        raise AssertionError(f"git {' '.join(words)}: {done.stderr.decode(errors='replace')}")
+    return done.stdout.decode().strip()
+
+
+PERSON = {"GIT_AUTHOR_NAME": "Maintainer", "GIT_AUTHOR_EMAIL": "m@example.org", "GIT_COMMITTER_NAME": "Maintainer",
+          "GIT_COMMITTER_EMAIL": "m@example.org"}
+
+
+def new_bare(folder: pathlib.Path, files: dict, branch: str = "main") -> pathlib.Path:
+    """A bare repository with one commit of these files: text by path."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "-q", "--bare", "-b", branch, "--template=")
+    work = folder.parent / f"{folder.name}.work"
+    git(folder.parent, "clone", "-q", "--template=", str(folder), str(work))
+    for path, text in files.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_bytes(text.encode())
+    git(work, "checkout", "-q", "-B", branch)
+    git(work, "add", "-A")
+    git(work, "commit", "-q", "-m", "first", **PERSON)
+    git(work, "push", "-q", "origin", f"HEAD:refs/heads/{branch}")
+    return folder
+
+
+AGIT_HOOK = '''
+    import os, re, subprocess, sys
+
+    def read():
+        size = int(sys.stdin.buffer.read(4), 16)
+        return None if size == 0 else sys.stdin.buffer.read(size - 4)
+
+    def write(text):
+        data = text.encode()
+        sys.stdout.buffer.write((b"%04x" % (len(data) + 4)) + data if data else b"0000")
+
+    while read() is not None:
+        pass
+    write("version=1\\0push-options"); write(""); sys.stdout.buffer.flush()
+    commands = []
+    while True:
+        line = read()
+        if line is None:
+            break
+        commands.append(line.decode().strip().split(" "))
+    while read() is not None:
+        pass
+    refs = subprocess.run(["git", "for-each-ref", "--format=%(refname) %(objectname)", "refs/pull"],
+                          capture_output=True, text=True).stdout.split("\\n")
+    heads = dict(line.split(" ") for line in refs if line)
+    for old, new, ref in commands:
+        if new in heads.values():
+            write("ng " + ref + " new commit is same with old commit\\n")
+            continue
+        name = "refs/pull/%d/head" % (len(heads) + 1)
+        subprocess.run(["git", "update-ref", name, os.environ.get("BENCH_WRONG_HEAD") or new], check=True)
+        write("ok " + ref + "\\n"); write("option refname " + name + "\\n"); write("option new-oid " + new + "\\n")
+    write("")
+'''
+
+
+def teach_agit(bare: pathlib.Path) -> None:
+    """Let a bare repository turn a push to refs/for/ into a pull request, as Gitea does, by git's own hook for it."""
+    hook = bare / "hooks" / "proc-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!{sys.executable}\n{textwrap.dedent(AGIT_HOOK)}", encoding="utf-8")
+    hook.chmod(0o755)
+    git(bare, "config", "receive.procReceiveRefs", "refs/for")
+    git(bare, "config", "receive.advertisePushOptions", "true")
+
+
+class Gitea:
+    """Repositories under `folder`/<owner>/<name>.git. `answers` replaces an API call by status and body, or a function.
+
+    Keys of `answers` are `METHOD /path` under /api/v1, or `git /path` for git's own calls.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder, self.answers, self.log, self.parents, self.pulls = folder, {}, [], {}, {}
+        self.private_git = True     # a push asks for the token
+
+    def bare(self, owner: str, name: str = "bench") -> pathlib.Path:
+        return self.folder / owner / f"{name}.git"
+
+    def __call__(self, connection: object, request: bytes) -> None:
+        head, _, body = request.partition(b"\r\n\r\n")
+        first, *rest = head.decode("latin-1").split("\r\n")
+        method, target, _ = first.split(" ")
+        headers = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in rest}
+        path, _, query = target.partition("?")
+        self.log.append((method, target, headers, body))
+        if path.startswith("/api/v1/"):
+            connection.sendall(self._api(method, path[7:], headers, body, query))
+        else:
+            connection.sendall(self._git(method, path, query, headers, body))
+
+    def _api(self, method: str, path: str, headers: dict, body: bytes, query: str) -> bytes:
+        planned = self.answers.get(f"{method} {path}")
+        if callable(planned):
+            planned = planned(body)
+        if isinstance(planned, bytes):
+            return planned
+        status, value = planned or self._told(method, path, headers, body, query)
+        return support.whole(json.dumps(value).encode(), status)
+
+    def _told(self, method: str, path: str, headers: dict, body: bytes, query: str) -> tuple:
+        known = headers.get("authorization") == f"token {TOKEN}"
+        if "authorization" in headers and not known:
+            return 401, {"message": "invalid username, password or token"}
+        if path == "/version":
+            return 200, {"version": "1.22.2"}
+        if path == "/user":
+            return (200, {"login": LOGIN}) if known else (401, {"message": "token is required"})
+        parts = re.fullmatch(r"/repos/([^/]+)/([^/]+)(?:/pulls(?:/(\d+))?(/files)?)?", path)
+        if not parts or not self.bare(parts.group(1), parts.group(2)).is_dir():
+            return 404, {"message": "Not Found"}
+        owner, name, number, files = parts.groups()
+        if method == "POST":
+            return self._open(owner, name, json.loads(body))
+        if files:
+            page = int(re.search(r"page=(\d+)", query).group(1))
+            return 200, self._files(owner, name, int(number))[2 * (page - 1):2 * page]      # two a page, whatever was asked
+        if number:
+            return (200, self._pull(owner, name, int(number))) if self._head(owner, name, int(number)) else (404, {})
+        parent = self.parents.get(f"{owner}/{name}")
+        return 200, {"full_name": f"{owner}/{name}", "fork": parent is not None,
+                     "parent": {"full_name": parent} if parent else None}
+
+    def _open(self, owner: str, name: str, fields: dict) -> tuple:
+        their, _, branch = fields["head"].rpartition(":")
+        bare = self.bare(owner, name)
+        number = 1 + max([0] + [int(ref.split("/")[2]) for ref in git(
+            bare, "for-each-ref", "--format=%(refname)", "refs/pull").split()])
+        git(bare, "fetch", "-q", str(self.bare(their or owner, name)), f"+refs/heads/{branch}:refs/pull/{number}/head")
+        self.pulls[number] = fields
+        return 201, self._pull(owner, name, number)
+
+    def _head(self, owner: str, name: str, number: int) -> str:
+        return git(self.bare(owner, name), "for-each-ref", "--format=%(objectname)", f"refs/pull/{number}/head")
+
+    def _pull(self, owner: str, name: str, number: int) -> dict:
+        return {"number": number, "state": "open", "title": self.pulls.get(number, {}).get("title"),
+                "base": {"ref": "main", "repo": {"full_name": f"{owner}/{name}"}},
+                "head": {"sha": self._head(owner, name, number)}}
+
+    def _files(self, owner: str, name: str, number: int) -> list:
+        said = git(self.bare(owner, name), "diff", "--name-status", "--no-renames", f"main...refs/pull/{number}/head")
+        kinds = {"A": "added", "M": "changed", "D": "deleted"}
+        return [{"filename": path, "status": kinds[kind]} for kind, path in (line.split("\t") for line in said.split("\n"))]
+
+    def _git(self, method: str, path: str, query: str, headers: dict, body: bytes) -> bytes:
+        """git's own HTTP backend, as a web server would start it."""
+        planned = self.answers.get(f"git {path}")
+        if planned:
+            return planned
+        wanted = "Basic " + base64.b64encode(f"token:{TOKEN}".encode()).decode()
+        pushes = "receive-pack" in path + query
+        if pushes and self.private_git and headers.get("authorization") != wanted:
+            return (b"HTTP/1.1 401 Said\r\nWWW-Authenticate: Basic realm=\"Gitea\"\r\nContent-Length: 0\r\n"
+                    b"Connection: close\r\n\r\n")
+        done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env={
+            **os.environ, "GIT_PROJECT_ROOT": str(self.folder), "GIT_HTTP_EXPORT_ALL": "1", "REQUEST_METHOD": method,
+            "PATH_INFO": path, "QUERY_STRING": query, "CONTENT_TYPE": headers.get("content-type", ""),
+            "CONTENT_LENGTH": str(len(body)), "REMOTE_USER": LOGIN, "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_CONTENT_ENCODING": headers.get("content-encoding", ""),
+            "GIT_PROTOCOL": headers.get("git-protocol", "")})
+        said, _, data = done.stdout.partition(b"\r\n\r\n")
+        status = re.search(rb"Status: (\d+)", said)
+        return (b"HTTP/1.1 %s Said\r\n%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (
+            status.group(1) if status else b"200", said, len(data))) + data
+
+
+def has_http_backend() -> bool:
+    where = subprocess.run(["git", "--exec-path"], capture_output=True, text=True).stdout.strip()
+    return any((pathlib.Path(where) / f"git-http-backend{ending}").exists() for ending in ("", ".exe"))
+
+
+@contextlib.contextmanager
+def gitea(folder: pathlib.Path):
+    """(server, address) of a scripted Gitea that ends with the block."""
+    server = Gitea(folder)
+    with support.listener(server) as here:
+        yield server, here.url

@@ -1,0 +1,264 @@
+"""submit_run.py: from a finished run to a pull request, and every point at which it stops before anything leaves."""
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import unittest
+from unittest import mock
+
+import gitea
+import submitting
+import support
+import submit_run
+from base import console
+
+BRANCH = f"run-{submitting.RUN_ID}"
+
+
+def snapshot(clone: pathlib.Path) -> tuple:
+    """What a submission must not touch, and what a stop must leave without any trace."""
+    return (gitea.git(clone, "status", "--porcelain"), gitea.git(clone, "for-each-ref"), gitea.git(clone, "symbolic-ref", "HEAD"),
+            gitea.git(clone, "count-objects", "-v"))
+
+
+@unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
+class WholeWay(submitting.Submission):
+    def test_with_a_token_a_run_becomes_a_request_from_any_folder(self):
+        self.token()
+        os.chdir(self.world / "repos")
+        code, out, said = self.agree()
+        self.assertEqual(code, 0, said)
+        self.assertTrue(out.endswith(f"{self.url}/bench-org/bench/pulls/1\n"))
+        self.assertIn("request 1 is open and was read back: five files, nothing else", said)
+        self.assertEqual(gitea.git(self.upstream, "diff", "--name-only", "main", "refs/pull/1/head").split(),
+                         [f"{submitting.PATH}/{name}" for name in submitting.FIVE])
+        self.assertEqual(gitea.git(self.upstream, "show", "-s", "--format=%an <%ae>%n%s", "refs/pull/1/head").split("\n"),
+                         ["Ana <ana@noreply.example.org>", "submissions: ana/mac-m1-8gb/run-0b1c2d3e"])
+        self.assertEqual(gitea.git(self.clone, "symbolic-ref", "HEAD"), "refs/heads/main")
+        self.assertNotIn(gitea.TOKEN, out + said)
+        for path in self.world.rglob("*"):
+            if path.is_file():
+                self.assertNotIn(gitea.TOKEN.encode(), path.read_bytes(), path)
+
+    def test_without_a_token_and_a_login_the_commit_is_left_as_a_file(self):
+        code, out, said = self.agree()
+        self.assertEqual(code, 1, said)
+        self.assertIn("not submitted yet", said)
+        self.assertIn("agit: ", said)
+        self.assertTrue((self.world / f"{BRANCH}.bundle").is_file())
+        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+
+
+class Stops(submitting.Submission):
+    """Against repositories on the disk; each stop leaves server and clone as they were."""
+
+    def setUp(self):
+        super().setUp()
+        self.origin(self.upstream)
+        self.before = snapshot(self.clone)
+
+    def assert_nothing_happened(self) -> None:
+        self.assertEqual(snapshot(self.clone), self.before)
+        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+        self.assertEqual(list(self.world.glob("*.bundle")), [])
+
+    def test_without_a_terminal_it_shows_all_and_prints_what_a_person_has_to_do(self):
+        code, out, said = self.submit()
+        self.assertEqual(code, 1)
+        for word in submitting.FIVE + ["Ana <ana@noreply.example.org>", str(self.upstream), BRANCH, "for good"]:
+            self.assertIn(word, out)
+        self.assertRegex(said, r"A person has to read .*\n.*waits for their word. Only then:\npython .* --confirm=[0-9a-f]{12}\n")
+        self.assert_nothing_happened()
+
+    def test_the_code_of_another_list_is_refused(self):
+        _, _, said = self.submit()
+        code = self.code_in(said)
+        for what, words in (("made up", ["--confirm=000000000000"]), ("empty", ["--confirm="]),
+                            ("another author", [f"--confirm={code}", "--author-name=Bob"]),
+                            ("another title", [f"--confirm={code}", "--title=other"])):
+            with self.subTest(what):
+                exit_code, _, said = self.submit(*words)
+                self.assertEqual(exit_code, 1)
+                self.assertIn("not of the list above", said)
+        (self.run_folder / "run.md").write_text("changed since it was read")
+        self.assertIn("not of the list above", self.submit(f"--confirm={code}")[2])
+        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+
+    def test_there_is_no_flag_that_answers_for_a_person_by_itself(self):
+        for flag in ("--yes", "-y", "--force", "--confirm"):
+            with self.subTest(flag), self.assertRaises(SystemExit) as caught, contextlib.redirect_stderr(io.StringIO()):
+                submit_run.main([str(self.run_folder), flag], root=self.clone)
+            self.assertEqual(caught.exception.code, 2)
+
+    def test_on_a_terminal_only_yes_is_yes(self):
+        for answer, code in (("", 1), ("n", 1), ("y", 1), ("yes please", 1), ("yes", 1)):
+            asked = []
+
+            def ask(question: str, default: str) -> str:
+                asked.append((question, default))
+                return (answer or default) if "public? Type yes" in question else default
+            with self.subTest(answer), mock.patch.object(console, "is_terminal", lambda: True), mock.patch.object(console, "ask", ask):
+                found, _, said = self.submit()
+                self.assertEqual(found, code)
+                self.assertEqual(asked[-1][1], "no")
+                self.assertEqual("the commit is" in said, answer == "yes")
+                if answer != "yes":
+                    self.assertIn("nothing was sent", said)
+                    self.assert_nothing_happened()
+
+    def test_a_dry_run_shows_every_command_and_changes_nothing(self):
+        code, out, said = self.submit("--dry-run", "--title=$(touch hit); 'x'")
+        self.assertEqual(code, 0, said)
+        for word in ("fetch", "read-tree", "commit-tree", "update-ref", "push", "refs/for/main", "bundle create",
+                     "Nothing was changed or sent", "[not now:"):
+            self.assertIn(word, out)
+        self.assertIn("'title=$(touch hit); '\"'\"'x'\"'\"''", out)     # as it can be pasted
+        self.assert_nothing_happened()
+
+    def test_a_check_that_is_not_clean_stops_it_whatever_the_reason(self):
+        for what, act, code, word in (
+                ("a finding", lambda: (self.run_folder / "run.md").write_bytes(b"BAD"), 1, "found errors"),
+                ("the checker's own failure", lambda: (self.run_folder / "hardware.json").write_bytes(b"BAD"), 3, "no pass"),
+                ("a checker that is missing", lambda: os.remove(self.clone / "harness" / "check_submission.py"), 3,
+                 "nothing was checked")):
+            with self.subTest(what):
+                act()
+                found, out, said = self.submit("--dry-run")
+                self.assertEqual((found, out), (code, ""))
+                self.assertIn(word, said)
+                if what != "a checker that is missing":
+                    self.assertIn("error R-001", said)
+                for name, data in submitting.contents().items():
+                    (self.run_folder / name).write_bytes(data)
+
+    def test_the_very_commit_is_judged_once_more_before_it_is_sent(self):
+        code, _, said = self.agree("--author-name=Bad")
+        self.assertEqual(code, 1)
+        self.assertIn("checked a commit of Bad", said)
+        self.assertIn(f"{BRANCH}: the checker found errors; nothing was sent", said)
+        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+
+    def test_a_run_that_changes_while_it_is_checked_is_not_sent(self):
+        checker = self.clone / "harness" / "check_submission.py"
+        checker.write_text("import pathlib, sys\n(pathlib.Path(sys.argv[1]) / 'run.md').write_text('sly')\n")
+        code, _, said = self.submit()
+        self.assertEqual(code, 1)
+        self.assertIn("changed while it was checked", said)
+
+    def test_a_checker_that_does_not_end_is_no_pass(self):
+        (self.clone / "harness" / "check_submission.py").write_text("import time\ntime.sleep(60)\n")
+        with mock.patch.object(submit_run, "CHECK_S", 0.3):
+            code, _, said = self.submit()
+        self.assertEqual(code, 3)
+        self.assertIn("did not end", said)
+
+    def test_what_is_wrong_with_the_run_is_one_line(self):
+        for run, code, word in (("no-such-folder", 2, "no such run"), (f"run-{submitting.RUN_ID[:-1]}0", 2, "no such run"),
+                                ("run-*", 2, "no such run"),
+                                (str(self.clone), 1, "hardware.json: not there")):
+            with self.subTest(run):
+                found, _, said = self.submit(run=run)
+                self.assertEqual(found, code)
+                self.assertIn(word, said)
+                self.assertEqual(said.count("\n"), 1)
+
+    def test_outside_of_a_clone_it_says_how_to_get_one(self):
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            code = console.guarded(lambda: submit_run.main([str(self.run_folder)], root=self.world))
+        self.assertEqual(code, 2)
+        self.assertIn("git clone", said.getvalue())
+
+
+class Places(submitting.Submission):
+    def setUp(self):
+        super().setUp()
+        self.origin(self.upstream)
+
+    def elsewhere(self, **manifest: object) -> pathlib.Path:
+        return submitting.write_run(self.world / "out put" / "unnamed" / submitting.TAG / f"run-{submitting.RUN_ID}", **manifest)
+
+    def test_a_run_is_named_by_its_id_alone(self):
+        self.assertEqual(self.submit("--dry-run", run=BRANCH)[0], 0)
+
+    def test_a_run_without_a_handle_is_refused_with_the_command_that_mends_it(self):
+        folder = self.elsewhere(handle=None)
+        code, _, said = self.submit(run=str(folder))
+        self.assertEqual(code, 2)
+        self.assertIn(f"submit_run.py '{folder}' --handle your-handle --device-tag mac-m1-8gb`", said)
+
+    def test_a_run_from_elsewhere_is_checked_as_it_will_lie_and_shown_as_it_lies(self):
+        folder = self.elsewhere(handle=None)
+        code, out, said = self.submit("--handle=ana", "--dry-run", run=str(folder))
+        self.assertEqual(code, 0, said)
+        self.assertIn(f"  {submitting.PATH}/\n", out)
+        self.assertIn(f"checked {folder}\n", said)
+
+    @unittest.skipIf(os.name == "nt", "the line is written for another shell there")
+    def test_the_printed_command_is_this_very_call_and_works_as_it_stands(self):
+        folder = self.elsewhere(handle=None)
+        words = ["--handle=ana", "--title=$(touch hit) \"two\" words", "--author-name=O'Neill", "--author-email=o@noreply.example.org"]
+        _, _, said = self.submit(*words, run=str(folder))
+        given = shlex.split(next(line for line in said.split("\n") if line.startswith("python ")))[2:]
+        _, _, said = self.submit(*given[1:], run=given[0])
+        self.assertIn("the commit is", said)
+        self.assertFalse((self.world / "hit").exists())
+        self.assertEqual(gitea.git(self.clone, "show", "-s", "--format=%an|%ae|%s", BRANCH),
+                         "O'Neill|o@noreply.example.org|$(touch hit) \"two\" words")
+
+
+class Author(submitting.Submission):
+    def setUp(self):
+        super().setUp()
+        self.origin(self.upstream)
+
+    def test_a_mailbox_out_of_gits_settings_is_never_used_unasked(self):
+        for known, words, found in (
+                ("ana@noreply.example.org", [], "Ana <ana@noreply.example.org>"), ("ana@mail.org", [], "Ana <ana@noreply.invalid>"),
+                ("ana@mail.org", ["--author-email=ana@mail.org"], "Ana <ana@mail.org>"),
+                ("ana@mail.org", ["--author-name=A. N.", "--author-email=x@noreply.example.org"], "A. N <x@noreply.example.org>")):
+            self.config("user.email", known)
+            with self.subTest((known, words)):
+                _, out, said = self.submit("--dry-run", *words)
+                self.assertIn(f"author      {found}\n", out)
+                self.assertEqual("will be public for ever" in said, "ana@mail.org" in found)
+
+    def test_on_a_terminal_both_are_asked_for_with_the_safe_answer_as_default(self):
+        self.config("user.email", "ana@mail.org")
+        asked = []
+
+        def ask(question: str, default: str) -> str:
+            asked.append((question, default))
+            return "Zana" if "Author of" in question else default
+        with mock.patch.object(console, "is_terminal", lambda: True), mock.patch.object(console, "ask", ask):
+            _, out, said = self.submit("--dry-run")
+        self.assertEqual([default for _, default in asked], ["Ana", "ana@noreply.invalid"])
+        self.assertIn("git's own address for you is ana@mail.org; ana@noreply.invalid keeps it out", said)
+        self.assertIn("author      Zana <ana@noreply.invalid>", out)
+
+
+class Command(unittest.TestCase):
+    def test_its_help_says_what_it_asks_and_what_it_never_does(self):
+        done = subprocess.run([sys.executable, str(support.HARNESS / "submit_run.py"), "--help"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0)
+        for word in ("An agent shows its human", "--confirm CODE", "No default branch is ever pushed to", "GITEA_TOKEN",
+                     "--dry-run", "exit codes"):
+            self.assertIn(word, done.stdout)
+
+    def test_wrong_usage_is_exit_code_2(self):
+        done = subprocess.run([sys.executable, str(support.HARNESS / "submit_run.py")], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+
+    def test_the_line_for_the_next_call_suits_the_systems_shell(self):
+        for system, found in (("posix", "python x.py 'a b'"), ("nt", 'python x.py "a b"')):
+            with self.subTest(system), mock.patch.object(submit_run.os, "name", system):
+                self.assertEqual(submit_run.command("x.py", ["a b"]), found)
+
+
+if __name__ == "__main__":
+    unittest.main()
