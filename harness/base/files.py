@@ -63,6 +63,12 @@ def replace(path: os.PathLike, data: bytes) -> None:
         sync_folder(target.parent)
 
 
+def put(path: os.PathLike, data: bytes) -> None:
+    """Write a file of a temporary folder, which nobody else reads: not in one step, and not flushed."""
+    with mendable(path), open(path, "wb") as out:
+        out.write(data)
+
+
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[pathlib.Path]:
     """An empty folder of our own; when the block ends it is gone with all that is in it."""

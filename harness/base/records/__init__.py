@@ -13,3 +13,4 @@ from base.records.metadata import EVIDENCE, METADATA_VERSION, METRICS, VERDICTS,
 
 RECORDS = {**ledger.RECORDS, **manifest.RECORDS, **metadata.RECORDS}
 CHOICES = {**ledger.CHOICES, **metadata.CHOICES}
+VERSIONS = {"manifest": MANIFEST_VERSION, "meta": LEDGER_VERSION, "metadata": METADATA_VERSION}    # of whole files, by record

@@ -1,0 +1,148 @@
+"""A change: what a pull request does, from the merge base to its head, judged from Git's own objects.
+
+The verdict is this checkout's: whoever judges a stranger's change runs the default branch's checker and names the
+change with --head.
+"""
+from __future__ import annotations
+
+import pathlib
+import re
+from dataclasses import dataclass
+from typing import Iterator
+
+from base import files, private
+from judge import documents, places, privacy, run, thresholds
+from judge.clone import Blobs, Change, Clone, Commit, blobs
+from judge.findings import Docket, Finding, redacted
+from judge.places import TREE
+from judge.twins import Twins
+
+CHECKER = "harness/"
+TRAILER = re.compile(r"(?i)^(?:signed-off|co-authored|reviewed|tested|acked|reported)-by:")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a change touches, sorted by what may be touched together."""
+    runs: tuple             # changes within runs
+    example: tuple          # within the EXAMPLE
+    others: tuple           # everywhere else
+
+    @property
+    def touches_checker(self) -> bool:
+        return any(one.path.startswith(CHECKER) for one in self.others)
+
+
+def scope_of(changes: list) -> Scope:
+    runs, example, others = [], [], []
+    for one in changes:
+        inside = one.path.startswith(TREE + "/") and one.path not in places.BESIDE
+        example_path = one.path.startswith(places.EXAMPLE.rpartition("/mac")[0] + "/")
+        (example if example_path else runs if inside else others).append(one)
+    return Scope(tuple(runs), tuple(example), tuple(others))
+
+
+def scope_problems(scope: Scope) -> Iterator[Finding]:
+    """What must not be in one change, and what none may do."""
+    most = thresholds.value("change_files")
+    if len(scope.runs) > most:
+        yield Finding("scope-size", f"{len(scope.runs)} files under {TREE}/", f"at most {most}", path=TREE)
+    for one in scope.runs:
+        if one.status != "A":
+            yield Finding("scope-adds-only", {"D": "removed", "T": "made another kind of file"}.get(one.status, "changed"),
+                          "added files only", path=one.path)
+    handles = sorted({one.path.split("/")[1] for one in scope.runs if one.status == "A" and one.path.count("/") > 1})
+    if len(handles) > 1:
+        yield Finding("scope-one-handle", ", ".join(handles[:5]), "one handle", path=f"{TREE}/{handles[1]}")
+    if scope.runs and scope.others:
+        yield Finding("scope-mixed", f"{len(scope.others)} files outside of the run", "a change of their own", path=scope.others[0].path)
+    if scope.example and (scope.runs or scope.others):
+        other = (scope.runs + scope.others)[0]
+        yield Finding("scope-example-alone", f"the EXAMPLE and {other.path}", "the EXAMPLE alone", path=scope.example[0].path)
+    for one in scope.others:
+        if one.path.split("/")[0].casefold() == TREE and one.path.split("/")[0] != TREE:
+            yield Finding("name-collision", one.path.split("/")[0], TREE, path=one.path)
+
+
+def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: Docket, now_s: float) -> list:
+    """Judge a change; the paths of the runs that were judged. `tree` holds the runs that are there already."""
+    base, head = clone.commit(base), clone.commit(head)
+    start = clone.merge_base(base, head)
+    scope = scope_of(clone.changes(start, head))
+    docket.add(scope_problems(scope))
+    listed = clone.entries(head, TREE)
+    changed = {one.path for one in scope.runs + scope.example if one.status != "D"}
+    judged = {entry.path for entry, _ in listed} if scope.touches_checker else changed
+    _names(listed, judged, docket)
+    sizes = {path: found for path, found in places.runs_in(entry for entry, _ in listed).items()
+             if any(name.startswith(path + "/") for name in judged)}
+    with blobs(clone) as contents:
+        _runs(sizes, dict((entry.path, blob) for entry, blob in listed), contents, tree, docket, now_s)
+        seen = {blob for entry, blob in listed if entry.path in judged}
+        docket.add(_history(clone, start, head, seen, contents))
+    for commit in clone.commits(start, head):
+        docket.add(commit_problems(commit))
+    return list(sizes)
+
+
+def _names(listed: list, judged: set, docket: Docket) -> None:
+    """Names are seen beside all others; what is told is what the change brought."""
+    def is_new(path: str) -> bool:
+        return path in judged or any(name.startswith(path + "/") for name in judged)
+    docket.add(one for one in places.all_problems([entry for entry, _ in listed]) if is_new(one.path))
+    runs = sorted(places.runs_in(entry for entry, _ in listed), key=is_new)
+    docket.add(one for one in places.twice(runs) if is_new(one.path))
+
+
+def _runs(sizes: dict, by_path: dict, contents: Blobs, tree: pathlib.Path, docket: Docket, now_s: float) -> None:
+    """Each run's files, as far as they are of a bearable size, are laid out in a folder of their own and judged there."""
+    twins = Twins()
+    for other in sorted(tree.glob("*/*/run-*")) if sizes else ():
+        shown = f"{TREE}/{other.relative_to(tree).as_posix()}"
+        if shown not in sizes and shown != places.EXAMPLE and (other / places.LEDGER).is_file():
+            list(twins.see(shown, other / places.LEDGER))
+    for path, files_of in sizes.items():
+        with files.temporary_folder() as folder:
+            for name, size in files_of.items():
+                if not list(documents.size_problems(name, size)):
+                    files.put(folder / name, contents.read(by_path[f"{path}/{name}"]))
+            if path != places.EXAMPLE and (folder / places.LEDGER).is_file():
+                docket.add(twins.see(path, folder / places.LEDGER))
+            run.check(folder, places.place_of(path), files_of, docket, now_s)
+
+
+def _history(clone: Clone, start: str, head: str, seen: set, contents: Blobs) -> Iterator[Finding]:
+    """Private things in files that an earlier commit of the change held and that its head no longer shows."""
+    for blob, size, path in clone.objects(start, head):
+        if blob in seen or not path.startswith(TREE + "/"):
+            continue
+        if size > thresholds.value("change_object_bytes"):
+            yield Finding("bytes-size", f"{size} bytes in the history", f"at most {thresholds.value('change_object_bytes')}", path=path)
+            continue
+        known = frozenset([places.place_of(path).run_id]) if places.place_of(path) else frozenset()
+        for one in privacy.in_file(contents.read(blob).decode("utf-8", "replace"), known):
+            yield Finding(one.rule, one.observed, "nothing private in any commit: whoever clones gets all of them", line=one.line,
+                          path=f"commit history: {path}")
+
+
+def commit_problems(commit: Commit) -> Iterator[Finding]:
+    """Private things in what a commit says, and in whose name."""
+    path = f"commit {commit.id[:12]}"
+    for number, line in enumerate(commit.message.split("\n"), 1):
+        for one in privacy.problems(line, frozenset(), line=number, path=path):
+            if one.rule != "privacy-e-mail" or not TRAILER.match(line):
+                yield one
+        yield from privacy.to_agents(line, line=number, path=path)
+    for name, address in dict.fromkeys(commit.people):
+        yield from _person_problems(name, address, path)
+
+
+def _person_problems(name: str, address: str, path: str) -> Iterator[Finding]:
+    """Git makes up an address from the names of the account and the host where it was given none."""
+    host = list(privacy.problems(address.rpartition("@")[2], frozenset(), path=path))
+    yield from host
+    for kind, found in private.find(f"{name} <{address}>"):
+        if kind.id != "e-mail":
+            yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}", path=path)
+        elif not host:
+            yield Finding("privacy-author", redacted(found), "an address that may be public for ever, such as a no-reply one", path=path)

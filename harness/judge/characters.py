@@ -1,0 +1,57 @@
+"""Characters: bytes that are text, and text that holds nothing a reader cannot see."""
+from __future__ import annotations
+
+import re
+from typing import Iterator
+
+from judge.findings import Finding
+
+LFS = b"version https://git-lfs.github.com/spec/"
+MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+UNREADABLE = ("bytes-lfs", "bytes-utf8", "bytes-mark")      # what is left after one of these is not looked at
+CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"       # and the tab, where it is not allowed
+DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+# Soft hyphen, joiners, fillers, variation selectors but the two of emoji, tags: all of them can carry a hidden message.
+INVISIBLE = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+HIDDEN = re.compile(f"[{CONTROL}{DIRECTION}{INVISIBLE}]|[\ud800-\udfff]")
+_DIRECTION, _INVISIBLE = re.compile(f"[{DIRECTION}]"), re.compile(f"[{INVISIBLE}]")
+
+
+def file_problems(data: bytes) -> Iterator[Finding]:
+    """What keeps the bytes of a text file from being read for what they show. Nothing more is said of a pointer."""
+    if data.startswith(LFS):
+        yield Finding("bytes-lfs", "a pointer to a large-file store", "the file itself")
+        return
+    if data.startswith(MARKS):
+        yield Finding("bytes-mark", "a byte-order mark", "text from the first byte on", line=1)
+        data = data[3:] if data.startswith(MARKS[0]) else data
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        yield Finding("bytes-utf8", f"byte 0x{data[problem.start]:02x} at {problem.start}", "UTF-8", line=line)
+        return
+    for found in HIDDEN.finditer(text):
+        yield hidden(found.group(), line=text.count("\n", 0, found.start()) + 1)
+
+
+def json_problems(data: bytes) -> Iterator[Finding]:
+    """Of JSON, in which everything but ASCII is written as an escape."""
+    found = list(file_problems(data))
+    yield from found
+    if not found and not data.isascii():
+        first = next(place for place, byte in enumerate(data) if byte > 127)
+        yield Finding("bytes-ascii", f"byte 0x{data[first]:02x}", "ASCII, all else escaped", line=data.count(b"\n", 0, first) + 1)
+
+
+def value_problems(text: str, pointer: str) -> Iterator[Finding]:
+    """Of a text inside JSON, where an escape hides a character from those who read the file."""
+    found = HIDDEN.search(text)
+    if found:
+        yield hidden(found.group(), pointer=pointer)
+
+
+def hidden(character: str, **place: object) -> Finding:
+    rule = "bytes-direction" if _DIRECTION.match(character) else "bytes-invisible" if _INVISIBLE.match(
+        character) else "bytes-control"
+    return Finding(rule, f"U+{ord(character):04X}", "characters that can be seen", **place)

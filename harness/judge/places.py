@@ -1,0 +1,188 @@
+"""Places: which folders and files there are under submissions/, what they are called, and what must not lie there."""
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+import stat
+import unicodedata
+from dataclasses import dataclass
+from typing import Iterable, Iterator
+
+from base import ledger, names
+from judge.findings import Finding
+
+TREE = "submissions"
+MANIFEST, LEDGER, HARDWARE, METADATA, STORY = "manifest.json", ledger.NAME, "hardware.json", "metadata.json", "run.md"
+FIVE = (MANIFEST, LEDGER, HARDWARE, METADATA, STORY)
+EXAMPLE = f"{TREE}/EXAMPLE/mac-m1-8gb/run-{names.NIL_RUN_ID}"
+BESIDE = (f"{TREE}/README.md",)
+LEFT_BY_SYSTEMS = (".DS_Store",)        # written into any folder that is looked at; .gitignore keeps them out of commits
+GIT_FILES = re.compile(r"\.git.*|\.gitea|\.lfsconfig|\.mailmap|codeowners\Z|.*\.gitmodules", re.IGNORECASE)
+AGENT_FILES = re.compile(r"(?:agents?|claude|gemini|qwen|copilot-instructions|warp|conventions)(?:\.local)?\.md\Z|llms(?:-full)?\.txt\Z"
+                         r"|\.(?:cursor|claude|codex|aider|windsurf|cline|roo|continue|gemini|mcp|vscode|idea|zed|junie|amazonq|kiro|"
+                         r"editorconfig|pre-commit).*|mcp\.json\Z|skill\.md\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file: its path from the repository's root, and what Git would say it is."""
+    path: str
+    kind: str = "file"          # file, link, submodule or other
+    executable: bool = False
+    size_bytes: int = 0
+
+    @property
+    def parts(self) -> list:
+        return self.path.split("/")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A run's place: its three folders. `path` is from the repository's root."""
+    path: str
+    handle: str
+    device_tag: str
+    name: str
+
+    @property
+    def run_id(self) -> str:
+        return self.name[len("run-"):] if self.name.startswith("run-") else self.name
+
+    @property
+    def is_example(self) -> bool:
+        return self.path == EXAMPLE
+
+
+def place_of(path: str) -> Place | None:
+    """The place of the run that holds this path, or None where the path is not as deep as a run."""
+    parts = path.split("/")
+    if len(parts) < 4:
+        return None
+    return Place("/".join(parts[:4]), *parts[1:4])
+
+
+def on_disk(top: pathlib.Path, shown: str) -> Iterator[Entry]:
+    """Every file below a folder, under the names that Git would give them below `shown`; links are not followed.
+
+    Of a repository within it only that it is one is told.
+    """
+    for folder, inside, files in os.walk(top):
+        inside.sort()
+        below = pathlib.Path(folder).relative_to(top).as_posix()
+        here = shown if below == "." else f"{shown}/{below}"
+        links = [name for name in inside if os.path.islink(os.path.join(folder, name))]
+        inside[:] = [name for name in inside if name not in links and name not in (".git", "__pycache__")]
+        if os.path.lexists(os.path.join(folder, ".git")):
+            yield Entry(here, "submodule")
+        for name in sorted(files + links):
+            if name not in LEFT_BY_SYSTEMS and name != ".git":
+                yield _entry(os.path.join(folder, name), f"{here}/{name}")
+
+
+def _entry(path: str, shown: str) -> Entry:
+    state = os.lstat(path)
+    kind = "file" if stat.S_ISREG(state.st_mode) else "link" if stat.S_ISLNK(state.st_mode) else "other"
+    return Entry(shown, kind, bool(state.st_mode & 0o111) and os.name != "nt", state.st_size)
+
+
+def settled_modes(entries: list) -> list:
+    """The same entries; where every file is executable the file system knows no modes, and there is nothing to tell."""
+    if any(not entry.executable for entry in entries if entry.kind == "file"):
+        return entries
+    return [dataclasses.replace(entry, executable=False) for entry in entries]
+
+
+def runs_in(entries: Iterable[Entry]) -> dict:
+    """path of each run's folder: {name of file: size} of the plain files of the five that are there."""
+    found: dict = {}
+    for entry in entries:
+        place = place_of(entry.path)
+        if place is not None and place.name.startswith("run-"):
+            sizes = found.setdefault(place.path, {})
+            if entry.kind == "file" and len(entry.parts) == 5 and entry.parts[4] in FIVE:
+                sizes[entry.parts[4]] = entry.size_bytes
+    return found
+
+
+def problems(entry: Entry) -> Iterator[Finding]:
+    """What is wrong with one file's kind, name or place: the first that applies, since one thing is to be done about it."""
+    def breach(rule: str, observed: str, expected: str = "") -> Iterator[Finding]:
+        yield Finding(rule, observed, expected, path=entry.path)
+    git = next((part for part in entry.parts[1:] if GIT_FILES.fullmatch(part)), None)
+    agent = next((part for part in entry.parts[1:] if AGENT_FILES.match(part)), None)
+    if entry.kind == "submodule":
+        return breach("scope-submodule", "a repository of its own")
+    if entry.kind in ("link", "other"):
+        return breach("scope-symlink", "a symbolic link" if entry.kind == "link" else "a pipe or a device", "a file")
+    if git:
+        return breach("scope-git-file", git)
+    if agent:
+        return breach("scope-agent-file", agent)
+    if entry.path in BESIDE:
+        return iter(())
+    if len(entry.parts) < 5 or not entry.parts[3].startswith("run-"):
+        return breach("name-layout", "a file outside of a run", "<handle>/<device-tag>/run-<uuid>/<file>")
+    if len(entry.parts) > 5 or entry.parts[4] not in FIVE:
+        return breach("name-file-extra", "/".join(entry.parts[4:]), ", ".join(FIVE))
+    return breach("scope-mode", "executable (100755)", "100644") if entry.executable else iter(())
+
+
+def all_problems(entries: list) -> Iterator[Finding]:
+    """What is wrong with each entry, and with two of them together; what goes by another's name is no more than that."""
+    collided = {one.path: one for one in collisions(entry.path for entry in entries)}
+    for entry in entries:
+        yield from [collided[entry.path]] if entry.path in collided else problems(entry)
+    paths = {entry.path for entry in entries}
+    yield from (one for path, one in collided.items() if path not in paths)
+
+
+def folder_problems(place: Place) -> Iterator[Finding]:
+    """What is wrong with the names of a run's three folders; the EXAMPLE's are what they are."""
+    if place.is_example:
+        return
+    for rule, name, problem in (
+            ("name-handle", place.handle, handle_problem(place.handle)),
+            ("name-device-tag", place.device_tag, names.device_tag_problem(place.device_tag)),
+            ("name-run-id", place.name, None if place.name.startswith("run-") else "run-<uuid>"),
+            ("name-run-id", place.name, names.run_id_problem(place.run_id))):
+        if problem:
+            yield Finding(rule, name, problem, path=place.path)
+            return
+
+
+def handle_problem(handle: str) -> str | None:
+    if handle == names.UNNAMED:
+        return "the handle that you will be known by: nobody has been named yet"
+    return names.handle_problem(handle)
+
+
+def missing(place: Place, present: Iterable[str]) -> Iterator[Finding]:
+    """The files of a run that are not there."""
+    for name in FIVE:
+        if name not in present:
+            yield Finding("name-file-missing", "not there", name, path=f"{place.path}/{name}")
+
+
+def collisions(paths: Iterable[str]) -> Iterator[Finding]:
+    """Names in one folder that are one name to a system that ignores case or composes letters."""
+    known: dict = {}
+    # Small letters first: they are how a name is to be written, and what is told is the other one.
+    for path in sorted(paths, key=lambda path: (not path.startswith(EXAMPLE), path != path.lower(), path)):
+        parts = path.split("/")
+        for depth in range(2, len(parts) + 1):
+            real = "/".join(parts[:depth])
+            folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", real).casefold())
+            if known.setdefault(folded, real) != real:
+                yield Finding("name-collision", parts[depth - 1], f"one of it and {known[folded].split('/')[-1]}", path=real)
+                break
+
+
+def twice(places: Iterable[str]) -> Iterator[Finding]:
+    """Runs whose id is that of another run elsewhere in the tree; `places` are paths of run folders."""
+    known: dict = {}
+    for path in places:
+        name = path.split("/")[-1]
+        if known.setdefault(name.casefold(), path) != path:
+            yield Finding("name-twice", name, f"only {known[name.casefold()]}", path=path)

@@ -1,0 +1,80 @@
+"""Privacy: what base/private.py knows of, looked for in every text of a submission, wherever it stands."""
+from __future__ import annotations
+
+import re
+from typing import Iterable, Iterator
+
+from base import private
+from judge import characters, documents
+from judge.findings import Finding, redacted
+from judge.reading import Witness
+
+OWNER = re.compile(r"(?i)^[a-z]{2,20}s[-_ ]?(?:macbook|mbp|mba|imac|mac|pc|laptop|desktop|thinkpad|phone|iphone|ipad|pixel|air|pro|mini|"
+                   r"computer|notebook|rechner|linux|server)\b|'s\b")
+TO_AGENTS = re.compile(
+    r"(?i)\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+)*(?:previous|prior|above|earlier|preceding|other)?\s*"
+    r"(?:instructions?|rules?|prompts?|guidelines?|checks?)\b"
+    r"|\byou\s+are\s+(?:now\s+)?(?:an?\s+|the\s+)?(?:ai|llm|language\s+model|assistant|agent|chatbot|reviewer|copilot|claude|chatgpt|gemini)\b"
+    r"|\b(?:ai|llm|automated|coding)\s+(?:agents?|assistants?|reviewers?|models?)\b[^.\n]{0,60}\b(?:must|should|please|shall|approve|merge|accept|run|execute)\b"
+    r"|\b(?:dear|attention|note\s+to|hey|hello)\s+(?:ai|llm|agent|assistant|claude|chatgpt|copilot|gemini|reviewer\s+bot|bot)\b"
+    r"|\b(?:please\s+)?(?:approve|merge|accept)\s+this\s+(?:pr|pull\s+request|change|run|submission)\b"
+    r"|\bdo\s+not\s+(?:report|flag|mention|reject|tell)\b|\bsystem\s+prompt\b|<\|?(?:system|im_start|assistant)\|?>|\[INST\]")
+
+
+def problems(text: str, known: frozenset, **place: object) -> Iterator[Finding]:
+    """Private things in one text, each kind as its own rule."""
+    for kind, found in private.find(text, known):
+        yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}", **place)
+
+
+def in_file(text: str, known: frozenset) -> Iterator[Finding]:
+    """The same of a whole file, with lines."""
+    seen: dict = {}
+    for kind, found in private.find(text, known):
+        at = text.find(found, seen.get(found, 0))
+        seen[found] = at + 1
+        yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}", line=text.count("\n", 0, at) + 1)
+
+
+def in_document(value: dict, known: frozenset) -> Iterator[Finding]:
+    """Of every text in a value of JSON, keys included: private things, hidden characters, words to agents."""
+    yield from _in_texts(value, known, ())
+
+
+def _in_texts(value: dict, known: frozenset, leave_out: tuple) -> Iterator[Finding]:
+    """All texts are looked through as one, which finds nothing for nearly all; only else is each looked at."""
+    joined = "\n".join({text for _, text in documents.texts(value, leave_out)})
+    if not (next(private.find(joined, known), None) or characters.HIDDEN.search(joined) or TO_AGENTS.search(joined)):
+        return
+    for pointer, text in documents.texts(value, leave_out):
+        yield from problems(text, known, pointer=pointer)
+        yield from characters.value_problems(text, pointer)
+        yield from to_agents(text, pointer=pointer)
+
+
+def to_agents(text: str, **place: object) -> Iterator[Finding]:
+    """Words that are not meant for a person."""
+    found = TO_AGENTS.search(text)
+    if found:
+        yield Finding("runmd-agent", found.group(), "words for people", **place)
+
+
+def host_name(name: str) -> Iterator[Finding]:
+    if OWNER.search(name):
+        yield Finding("privacy-host-name", redacted(name), "a name that names nobody", "/host_hostname_short")
+
+
+class Privacy(Witness):
+    """The texts of each record. What a model wrote is another matter: it knows nobody, and yet it is public."""
+    compares = False
+
+    def __init__(self, known: Iterable[str]):
+        self.known = frozenset(known)
+
+    def see(self, record: dict) -> Iterator[Finding]:
+        yield from _in_texts(record, self.known, documents.OWN_TEXT)
+        for name in documents.OWN_TEXT:
+            if record.get(name):
+                for kind, found in private.find(record[name], self.known):
+                    yield Finding("privacy-answer", f"{redacted(found)}, which looks like {kind.says}", "a look by a person", f"/{name}")
+                    break

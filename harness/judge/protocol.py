@@ -1,0 +1,230 @@
+"""The protocol: was it measured as the manifest says, and does the manifest say what this repository measures by?"""
+from __future__ import annotations
+
+from typing import Iterator
+
+from base import knobs, names, plan, schema, suites
+from base.errors import UserError
+from judge import thresholds
+from judge.findings import Finding
+from judge.reading import Witness
+
+
+def load_suites(manifest: dict) -> tuple:
+    """({phase: Suite}, findings) of the suites that a manifest names."""
+    loaded, found = {}, []
+    for place, row in enumerate(manifest["suites"]):
+        pointer = f"/suites/{place}"
+        if row["phase"] not in suites.PHASES or row["phase"] in loaded:
+            found.append(Finding("protocol-suite", f"phase {row['phase']}", f"each of {', '.join(suites.PHASES)} at most once", pointer))
+            continue
+        try:
+            suite = loaded[row["phase"]] = suites.load_by_sha256(row["phase"], row["sha256"])
+        except UserError as problem:
+            found.append(Finding("protocol-suite", f"{row['phase']}: SHA-256 {row['sha256'][:12]}", problem.what, pointer))
+            continue
+        if (row["suite_id"], row["version"], row["file"]) != (suite.suite_id, suite.version, suite.file_name):
+            found.append(Finding("protocol-suite", f"{row['suite_id']} {row['version']} {row['file']}",
+                                 f"{suite.suite_id} {suite.version} {suite.file_name}", pointer))
+    return loaded, found
+
+
+def settings_problems(manifest: dict) -> Iterator[Finding]:
+    """Numbers that the driver would not have taken; a plan is made of the others only."""
+    least, most = thresholds.value("min_context"), thresholds.value("max_context")
+    for name in ("num_ctx", "context_num_ctx"):
+        if not least <= manifest[name] <= most or manifest[name] % 256:
+            yield Finding("protocol-settings", str(manifest[name]), f"a multiple of 256 from {least} to {most}", f"/{name}")
+    for name in ("num_predict", "repeats"):
+        if manifest[name] is not None and not 1 <= manifest[name] <= most:
+            yield Finding("protocol-settings", str(manifest[name]), f"from 1 to {most}", f"/{name}")
+    levels, highest = manifest["levels"], thresholds.value("max_level")
+    if levels is not None and (not levels or levels != sorted(set(levels)) or not 1 <= levels[0] <= levels[-1] <= highest):
+        yield Finding("protocol-settings", "these levels", f"ascending, each from 1 to {highest}", "/levels")
+    if manifest["knobs"].get("stream") is not True:
+        yield Finding("protocol-settings", "an answer in one piece", "stream: true, without which there is no time to first token",
+                      "/knobs/stream")
+
+
+def planned_blocks(manifest: dict, loaded: dict) -> list | None:
+    """The plan that models, suites and settings give; None where it would be larger than any run."""
+    settings = plan.settings_of(manifest)
+    items = sum(len(suite.items) * max(1, len(settings.levels or suite.levels)) for suite in loaded.values())
+    anchors = 2 * settings.repeats * len(loaded["frozen-prompts"].items) if "frozen-prompts" in loaded else 0
+    if len(manifest["models"]) * (items + anchors) > thresholds.value("planned_calls"):
+        return None
+    return plan.blocks([model["name"] for model in manifest["models"]], list(loaded), loaded, settings)
+
+
+def manifest_problems(manifest: dict, blocks: list | None, is_example: bool) -> Iterator[Finding]:
+    """What the manifest plans and declares, against what it has to."""
+    yield from _models(manifest)
+    yield from _local(manifest)
+    yield from _overrides(manifest)
+    if blocks is None:
+        yield Finding("protocol-plan", "a plan of more calls than any run makes", f"at most {thresholds.value('planned_calls')}", "/plan")
+    elif not is_example:
+        yield from _plan(manifest, blocks)
+    if manifest["harness_modified"] is not False:
+        yield Finding("protocol-harness", "modified" if manifest["harness_modified"] else "nobody knows whether it was modified",
+                      "an unmodified commit", "/harness_modified")
+    if not is_example and "frozen-prompts" not in {row["phase"] for row in manifest["plan"]}:
+        yield Finding("protocol-anchor", "no frozen prompts", "--phases with frozen-prompts among them", "/plan")
+
+
+def _models(manifest: dict) -> Iterator[Finding]:
+    keys = [names.model_key(model["name"]) for model in manifest["models"]]
+    digests = [model["digest"] for model in manifest["models"]]
+    if not keys:
+        yield Finding("protocol-models", "no model", "one or more", "/models")
+    for place, key in enumerate(keys):
+        if key in keys[:place] or digests[place] in digests[:place]:
+            yield Finding("protocol-models", f"{key} again", "each model once", f"/models/{place}")
+    sizes = [model["size_bytes"] for model in manifest["models"]]
+    if sizes != sorted(sizes):
+        yield Finding("protocol-models", "a larger model before a smaller one", "smallest first, as the driver runs them", "/models")
+
+
+def _local(manifest: dict) -> Iterator[Finding]:
+    for place, model in enumerate(manifest["models"]):
+        if names.is_cloud_name(model["name"]):
+            yield Finding("protocol-local", model["name"], "a model on the measured machine", f"/models/{place}/name")
+    target = manifest["target"]
+    if target not in ("lan", "remote") and not target.startswith(("http://", "https://")):
+        yield Finding("protocol-local", target, "a URL, lan or remote", "/target")
+    elif "ollama.com" in target.lower():
+        yield Finding("protocol-local", target, "a server of one's own", "/target")
+
+
+def _overrides(manifest: dict) -> Iterator[Finding]:
+    settings = plan.settings_of(manifest)
+    canonical = {knob.name: knob.value for knob in knobs.KNOBS}
+    known = set(canonical) | set(knobs.OTHER_OPTIONS)
+    strangers = sorted((set(settings.options) | set(settings.knobs)) - known)
+    missing = sorted(name for name in canonical if name not in {**settings.options, **settings.knobs} and knobs_kind(name) != "plan")
+    if strangers or missing:
+        yield Finding("protocol-overrides", f"{(strangers or missing)[0]} {'set' if strangers else 'left out'}",
+                      "the options and knobs of base/knobs.py", "/options")
+    elif _spelt(plan.overrides_of(settings)) != _spelt(manifest["overrides"]):
+        wanted, said = plan.overrides_of(settings), manifest["overrides"]
+        wrong = sorted(name for name in set(wanted) | set(said) if _spelt({name: wanted.get(name)}) != _spelt({name: said.get(name)}))
+        yield Finding("protocol-overrides", f"{', '.join(wrong) or 'order'} not as declared", "what differs from the canonical knobs", "/overrides")
+
+
+def knobs_kind(name: str) -> str:
+    return next(knob.kind for knob in knobs.KNOBS if knob.name == name)
+
+
+def _spelt(values: dict) -> str:
+    """One text for one meaning; True is not 1."""
+    return schema.dumps(dict(sorted(values.items())))
+
+
+def _plan(manifest: dict, blocks: list) -> Iterator[Finding]:
+    rows = [{"phase": phase, "model": model, "planned_calls": calls} for phase, model, calls in plan.summary(blocks)]
+    if manifest["plan"] != rows:
+        wrong = next((n for n, (said, wanted) in enumerate(zip(manifest["plan"], rows)) if said != wanted), min(len(rows), len(manifest["plan"])))
+        wanted = f"{rows[wrong]['phase']}, {rows[wrong]['planned_calls']} calls" if wrong < len(rows) else "nothing more"
+        yield Finding("protocol-plan", "another row", wanted, f"/plan/{wrong}")
+    elif manifest["planned_calls"] != sum(row["planned_calls"] for row in rows):
+        yield Finding("protocol-plan", str(manifest["planned_calls"]), str(sum(row["planned_calls"] for row in rows)), "/planned_calls")
+
+
+class Protocol(Witness):
+    """Each planned call has one record, with the text, the options and the warm-up that it must have."""
+
+    def __init__(self, manifest: dict, loaded: dict, blocks: list, is_example: bool):
+        self.settings, self.suites, self.is_example = plan.settings_of(manifest), loaded, is_example
+        self.models = {model["name"] for model in manifest["models"]}
+        self.steps = {step.key: step for block in blocks for step in block.steps}
+        self.planned, self.missing = manifest["planned_calls"], set(self.steps)
+        self.items = {(phase, item.id): item for phase, suite in loaded.items() for item in suite.items}
+        self.contexts = {self.settings.context_of(phase) for phase in loaded}
+        self.knobs = _spelt(self.settings.knobs)
+        self.warm: set = set()
+        self.nonces: dict = {}
+        self._prompts: dict = {}
+
+    def see(self, record: dict) -> Iterator[Finding]:
+        if record["type"] == "footer":
+            if record["planned"] != self.planned:
+                yield Finding("ledger-footer", f"planned {record['planned']}", f"the manifest's {self.planned}", "/planned")
+            return
+        if record["type"] == "meta":
+            return
+        if record["model"] not in self.models:
+            yield Finding("protocol-models", record["model"], "a model of the manifest", "/model")
+        elif record["type"] == "skipped" or record["role"] == "measured":
+            yield from self._planned(record)
+        else:
+            yield from self._around(record)
+
+    def _planned(self, record: dict) -> Iterator[Finding]:
+        key = plan.record_key(record)
+        step = self.steps.get(key)
+        if step is None or key not in self.missing:
+            yield Finding("ledger-plan", f"{record['phase']} {record['item']} {'again' if step else 'was not planned'}",
+                          "one record for each planned call", "/item")
+            return
+        self.missing.discard(key)
+        if (record["wave"], record["slot"], record["fill"]) != (step.wave, step.slot, step.fill):
+            yield Finding("ledger-plan", f"wave {record['wave']}, slot {record['slot']}, fill {record['fill']}",
+                          f"wave {step.wave}, slot {step.slot}, fill {step.fill}", "/wave")
+        if record["type"] == "call":
+            yield from self._sent(record)
+            yield from self._nonce(record)
+            yield from self._text(record)
+
+    def _sent(self, call: dict) -> Iterator[Finding]:
+        """Options, knobs and path of a measured call, and whether its model was warm with them."""
+        item, num_ctx = self.items[call["phase"], call["item"]], self.settings.context_of(call["phase"])
+        wanted = self.settings.options_for(num_ctx, self.settings.limit(item.num_predict))
+        if _spelt(call["options"]) != _spelt(wanted):
+            yield Finding("protocol-options", _difference(call["options"], wanted), "the manifest's options", "/options")
+        elif _spelt(call["knobs"]) != self.knobs:
+            yield Finding("protocol-options", _difference(call["knobs"], self.settings.knobs), "the manifest's knobs", "/knobs")
+        elif call["endpoint"] != "/api/chat":
+            yield Finding("protocol-options", call["endpoint"], "/api/chat", "/endpoint")
+        if not self.is_example and (call["session"], call["model"], num_ctx) not in self.warm:
+            yield Finding("protocol-warm-up", f"no warm-up of {call['model']} with a context of {num_ctx}", "one in this session, before it",
+                          "/model")
+
+    def _around(self, call: dict) -> Iterator[Finding]:
+        """Warm-up and calibration carry the options of the measured calls, or the next call would reload."""
+        wanted = {**self.settings.options, "num_ctx": call["options"].get("num_ctx"), "num_predict": call["options"].get("num_predict")}
+        if _spelt(call["options"]) != _spelt(wanted) or wanted["num_ctx"] not in self.contexts or not schema.is_count(wanted["num_predict"]):
+            yield Finding("protocol-options", _difference(call["options"], wanted), "the manifest's options", "/options")
+        if call["item"] == "WARM-UP" and call["done_ns"] is not None:
+            self.warm.add((call["session"], call["model"], wanted["num_ctx"]))
+
+    def _nonce(self, call: dict) -> Iterator[Finding]:
+        """The turns of a conversation share one, since reuse of the prefix is what they measure; no other calls do."""
+        nonce = call["nonce"]
+        owner = (call["phase"], call["model"], call["session"]) if call["phase"] == "context-append" else call["seq"]
+        if nonce is None or self.nonces.setdefault(nonce, owner) != owner:
+            yield Finding("protocol-nonce", "none" if nonce is None else "that of another call", "a fresh one", "/nonce")
+
+    def _text(self, call: dict) -> Iterator[Finding]:
+        units, has_material = call["material_units"], self.suites[call["phase"]].material is not None
+        most = self.settings.context_of(call["phase"]) // thresholds.value("tokens_per_unit")
+        if (units is not None) != has_material or (units or 0) > most:
+            yield Finding("protocol-prompt", f"{units} units of material", f"up to {most} where there is material, else none", "/material_units")
+        elif call["prompt_sha256"] != self._prompt(call["phase"], call["item"], units):
+            yield Finding("protocol-prompt", f"SHA-256 {call['prompt_sha256'][:12]}",
+                          f"{self._prompt(call['phase'], call['item'], units)[:12]}, that of the suite's text", "/prompt_sha256")
+
+    def _prompt(self, phase: str, item: str, units: int | None) -> str:
+        key = phase, item, units
+        if key not in self._prompts:
+            self._prompts[key] = suites.prompt_sha256(suites.message_texts(self.suites[phase], self.items[phase, item], units))
+        return self._prompts[key]
+
+    def end(self) -> Iterator[Finding]:
+        if self.missing and not self.is_example:
+            phase, model, item = min(self.missing, key=str)[:3]
+            yield Finding("ledger-plan", f"{len(self.missing)} planned calls without a record", f"one each, first {model} {phase} {item}")
+
+
+def _difference(sent: dict, wanted: dict) -> str:
+    wrong = sorted(name for name in set(sent) | set(wanted) if _spelt({"": sent.get(name)}) != _spelt({"": wanted.get(name)}))
+    return f"{', '.join(wrong)} differ" if wrong else "something else"

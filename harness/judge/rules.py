@@ -1,0 +1,141 @@
+"""The rules: every reason for which a submission is refused, held or remarked on, each once. Ids never change.
+
+A rule says what has to be so; its advice is the one command that mends it. `{path}` in it is the file, `{run}` the
+run's folder. What looks for a breach stands in the other files of this room and names its rule by id.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SEVERITIES = {
+    "error": "refused: this is false, private or hostile, or cannot be read",
+    "hold": "a maintainer looks at it before it is merged",
+    "warning": "should be known; nothing depends on it",
+    "info": "a remark",
+}
+RESTORE = "git checkout -- {path}"                      # what the harness wrote is never edited
+MEASURE = "python harness/run_benchmark.py"             # what was measured wrong is measured again
+RESUME = "python harness/run_benchmark.py --resume {run}"
+DERIVE = "python harness/check_submission.py --fix {run}"
+HOSTNAME = "python harness/check_submission.py --fix --hostname other {run}"
+EDIT = "edit {path}"
+REMOVE = "git rm -r --force {path}"
+MOVE = "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"
+SPLIT = "git switch --create one-thing <base> && git checkout <this branch> -- <the paths of one thing>"
+REWORD = "git rebase --interactive <base>"
+ASK = "say in the pull request how it came about"
+
+
+@dataclass(frozen=True)
+class Rule:
+    id: str
+    severity: str
+    says: str       # what has to be so
+    advice: str     # the one command that mends it
+
+
+_ROWS = (
+    # ----- a change and where it reaches
+    ("scope-adds-only", "error", "A change under submissions/ adds runs; it changes and removes none.", "git checkout <base> -- {path}"),
+    ("scope-one-handle", "error", "All runs of a change lie under one handle.", SPLIT),
+    ("scope-mixed", "error", "A change that adds a run changes nothing outside of it.", SPLIT),
+    ("scope-example-alone", "error", "A change to the EXAMPLE does nothing else.", SPLIT),
+    ("scope-size", "error", "A change is small enough to be looked through.", SPLIT),
+    ("scope-mode", "error", "Files of a run are not executable (mode 100644).", "git update-index --chmod=-x {path}"),
+    ("scope-symlink", "error", "Everything under submissions/ is a plain file and no link.", REMOVE),
+    ("scope-submodule", "error", "Nothing under submissions/ is a repository of its own.", REMOVE),
+    ("scope-git-file", "error", "No file under submissions/ steers Git or a forge.", REMOVE),
+    ("scope-agent-file", "error", "No file under submissions/ gives orders to an agent or an editor.", REMOVE),
+    # ----- names and places
+    ("name-layout", "error", "submissions/ holds <handle>/<device-tag>/run-<uuid>/ and README.md, nothing else.", MOVE),
+    ("name-handle", "error", "The first folder is a handle that names its owner.", MOVE),
+    ("name-device-tag", "error", "The second folder is a device tag that names one machine.", MOVE),
+    ("name-run-id", "error", "The third folder is run- and a random UUID.", MOVE),
+    ("name-file-missing", "error", "A run has five files.", DERIVE),
+    ("name-file-extra", "error", "A run has five files and no others.", REMOVE),
+    ("name-collision", "error", "No two names are the same to a system that ignores case or composes letters.", REMOVE),
+    ("name-twice", "error", "A run is in the tree once.", REMOVE),
+    ("name-mismatch", "error", "Handle, device tag and run id are the same in the folders and in every record.", RESTORE),
+    ("name-synthetic", "error", "A run of no machine is marked as synthetic in each file, and only the EXAMPLE is one.", MEASURE),
+    # ----- bytes
+    ("bytes-size", "error", "A file is no larger than its limit.", MEASURE),
+    ("bytes-lfs", "error", "A file is itself and no pointer to a large-file store.", "git lfs untrack {path} && git add --renormalize {path}"),
+    ("bytes-utf8", "error", "Text is UTF-8.", EDIT),
+    ("bytes-ascii", "error", "The four JSON files are ASCII, as the harness writes them.", RESTORE),
+    ("bytes-mark", "error", "Text has no byte-order mark.", EDIT),
+    ("bytes-control", "error", "Text has no control characters but the line feed and, in run.md, the tab.", EDIT),
+    ("bytes-direction", "error", "Text has no characters that turn its direction: what is read must be what is there.", EDIT),
+    ("bytes-invisible", "error", "Text has no characters without width.", EDIT),
+    # ----- JSON
+    ("json-strict", "error", "JSON means one thing only: no key twice, no NaN, no number beyond 64 bits, no deep nesting.", RESTORE),
+    ("json-version", "error", "The file is of a format that this checker knows.", "git pull"),
+    ("json-fields", "error", "A record has the fields of its format, each of its kind, and no others.", RESTORE),
+    ("json-canonical", "error", "JSON stands byte for byte as the harness writes it.", RESTORE),
+    # ----- the ledger
+    ("ledger-torn", "error", "The last line is whole.", RESUME),
+    ("ledger-order", "error", "First a meta line, then calls and skipped ones, last one footer.", RESTORE),
+    ("ledger-seq", "error", "Lines are numbered from 0 without a gap.", RESTORE),
+    ("ledger-chain", "error", "Each line holds the hash of the line before it.", RESTORE),
+    ("ledger-unfinished", "error", "The run is finished: its last line is a footer that says so.", RESUME),
+    ("ledger-footer", "error", "The footer counts what is there; planned calls are done or skipped.", RESTORE),
+    ("ledger-plan", "error", "Each planned call has one record, and no other call was measured.", RESTORE),
+    ("ledger-sessions", "error", "Each session is introduced once, in order, and the footer lists them all.", RESTORE),
+    ("ledger-overlap", "error", "Calls that run alone do not overlap.", MEASURE),
+    ("ledger-wave", "error", "The calls of a wave stand together, in slot order, and were under way at once.", MEASURE),
+    ("ledger-stamps", "error", "The stamps of a call stand in the order in which things happen.", MEASURE),
+    ("ledger-chunks", "error", "Chunks, text and their stamps agree.", MEASURE),
+    ("ledger-gaps", "error", "The gaps between chunks add up to the time from first to last text.", MEASURE),
+    ("ledger-tokens", "error", "Tokens are enough for the chunks and the text they are said to make.", MEASURE),
+    ("ledger-limit", "error", "No answer is longer than its limits, and one that ended by a limit had reached it.", MEASURE),
+    ("ledger-server-time", "error", "What the server counts fits into the time that the client saw.", MEASURE),
+    ("ledger-outcome", "error", "An outcome is what its own evidence shows.", MEASURE),
+    ("ledger-role", "error", "Warm-up, calibration and measured calls are each what they are called.", MEASURE),
+    ("ledger-grades", "error", "Verdicts on code belong to answers of the Python tasks.", MEASURE),
+    # ----- the protocol
+    ("protocol-suite", "error", "Every suite is one that this repository knows by its hash.", "git pull"),
+    ("protocol-plan", "error", "The plan is what models, suites and settings give.", MEASURE),
+    ("protocol-prompt", "error", "Each measured prompt is the suite's own text.", MEASURE),
+    ("protocol-nonce", "error", "Each prompt begins with a nonce of its own.", MEASURE),
+    ("protocol-options", "error", "Each call was sent with the options and knobs of the manifest.", MEASURE),
+    ("protocol-settings", "error", "Settings are within what the driver takes.", MEASURE),
+    ("protocol-overrides", "error", "Every difference from the canonical knobs is declared, and nothing else.", MEASURE),
+    ("protocol-local", "error", "Models are local, and so is the server or its distance is told.", MEASURE),
+    ("protocol-models", "error", "Calls are of the manifest's models, each named and described once.", MEASURE),
+    ("protocol-warm-up", "error", "Before a measured call its model was warmed in the same session and context.", MEASURE),
+    ("protocol-harness", "warning", "The harness was an unmodified commit; otherwise the grade says so.", MEASURE),
+    ("protocol-anchor", "warning", "The frozen prompts were run first and last: without them nothing tells of drift.", MEASURE),
+    # ----- derived files
+    ("sum-metadata", "error", "metadata.json is what the ledger gives, byte for byte.", DERIVE),
+    ("sum-run-md", "error", "The generated block of run.md is what metadata.json gives.", DERIVE),
+    # ----- plausibility: never an error
+    ("physics-decode", "hold", "No model decodes faster than its weights can be read from memory.", ASK),
+    ("physics-prefill", "hold", "No prompt is read faster than the weights can be read once for each batch.", ASK),
+    ("physics-placement", "hold", "What lies on accelerators fits into their memory.", ASK),
+    ("physics-too-clean", "hold", "Times that were measured differ from each other.", ASK),
+    ("physics-spread", "hold", "The same prompt takes about the same time each time.", ASK),
+    ("physics-duplicate", "hold", "No call's timing is that of another call.", ASK),
+    ("physics-date", "hold", "A run is younger than the harness and older than now.", ASK),
+    ("physics-clock", "hold", "The time of day agrees with the clock that measured.", ASK),
+    # ----- privacy
+    ("privacy-path", "error", "No path of somebody's own.", MEASURE),
+    ("privacy-address", "error", "No network address but loopback and documentation ones.", MEASURE),
+    ("privacy-hardware-address", "error", "No hardware address.", MEASURE),
+    ("privacy-e-mail", "error", "No e-mail address.", MEASURE),
+    ("privacy-host", "error", "No name of a host in a local network.", HOSTNAME),
+    ("privacy-token", "error", "No key or token.", MEASURE),
+    ("privacy-key", "error", "No private key.", MEASURE),
+    ("privacy-credentials", "error", "No name and password in an address.", MEASURE),
+    ("privacy-serial", "error", "No number that only one machine has.", MEASURE),
+    ("privacy-host-name", "warning", "The host name does not name its owner.", HOSTNAME),
+    ("privacy-answer", "warning", "What a model wrote looks like none of these either.", ASK),
+    ("privacy-author", "warning", "A commit's address becomes public for ever; a no-reply address tells nothing.", REWORD),
+    # ----- run.md
+    ("runmd-block", "error", "The two marks around the generated block are there once each.", DERIVE),
+    ("runmd-attestation", "error", "Every box of the attestation is ticked.", EDIT),
+    ("runmd-section", "error", "Every section is filled in the contributor's own words.", EDIT),
+    ("runmd-html", "error", "No raw HTML.", EDIT),
+    ("runmd-image", "error", "No images.", EDIT),
+    ("runmd-link", "error", "Links lead to https:// or http:// and nowhere else.", EDIT),
+    ("runmd-agent", "warning", "Text speaks to people, not to a reviewer's agent.", EDIT),
+)
+RULES = {row[0]: Rule(*row) for row in _ROWS}

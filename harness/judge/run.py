@@ -1,0 +1,113 @@
+"""A run: its five files judged together, each read once."""
+from __future__ import annotations
+
+import pathlib
+from typing import Iterator
+
+from derive import narrative
+from judge import calls, documents, places, privacy, protocol, story, sums, thresholds
+from judge.findings import Docket, Finding
+from judge.physics import Physics
+from judge.places import FIVE, HARDWARE, LEDGER, MANIFEST, METADATA, STORY, Place
+from judge.reading import Reading, Witness
+from judge.sessions import Counts, Sessions, seconds_of
+from judge.timeline import Timeline
+
+
+class Calls(Witness):
+    """Each call against itself."""
+    compares = False
+
+    def see(self, record: dict) -> Iterator[Finding]:
+        return calls.problems(record) if record["type"] == "call" else iter(())
+
+
+class Identity(Witness):
+    """The ledger is this run's, and as synthetic as its manifest says."""
+    compares = False
+
+    def __init__(self, place: Place):
+        self.place = place
+
+    def see(self, record: dict) -> Iterator[Finding]:
+        if record["type"] == "meta":
+            if record["run_id"] != self.place.run_id:
+                yield Finding("name-mismatch", f"run-{record['run_id']}", self.place.name, "/run_id")
+            yield from synthetic_problems(record, self.place)
+
+
+def check(folder: pathlib.Path, place: Place, sizes: dict, docket: Docket, now_s: float) -> None:
+    """Judge the files of one run. `sizes` are those of the plain files that are there; their names were judged before."""
+    shown = {name: f"{place.path}/{name}" for name in FIVE}
+    docket.add(places.folder_problems(place))
+    docket.add(places.missing(place, sizes))
+    for name in sizes:
+        docket.add(documents.size_problems(name, sizes[name]), shown[name])
+    usable = {name for name in sizes if not list(documents.size_problems(name, sizes[name]))}
+    found = {name: documents.read(folder / name, docket, shown[name]) if name in usable else None
+             for name in (MANIFEST, HARDWARE, METADATA)}
+    text = story.read(folder / STORY, docket, shown[STORY]) if STORY in usable else None
+    for name, document in found.items():
+        if document is not None:
+            docket.add(privacy.in_document(document, frozenset([place.run_id])), shown[name])
+            docket.add(synthetic_problems(document, place), shown[name])
+    if text is not None:
+        docket.add(privacy.in_file(text, frozenset([place.run_id])), shown[STORY])
+        docket.add(story.problems(text), shown[STORY])
+    if found[MANIFEST] is not None:
+        docket.add(_manifest_problems(found[MANIFEST], place, now_s), shown[MANIFEST])
+    if LEDGER in usable:
+        derived = _ledger(folder / LEDGER, place, found, docket)
+        if derived is not None:
+            sums.check(found[METADATA], text, found[MANIFEST], derived, docket, place.path)
+
+
+def _ledger(path: pathlib.Path, place: Place, found: dict, docket: Docket) -> dict | None:
+    """Judge the ledger in one pass; the metadata that it gives, where it and the manifest give any."""
+    manifest, shown = found[MANIFEST], f"{place.path}/{LEDGER}"
+    loaded, blocks = ({}, None) if manifest is None else _planned(manifest, place, docket)
+    witnesses = [Calls(), Sessions(), Counts(), Timeline(), Identity(place), privacy.Privacy([place.run_id])]
+    if blocks is not None:
+        witnesses.append(protocol.Protocol(manifest, loaded, blocks, place.is_example))
+    if manifest is not None and not manifest["synthetic"]:
+        witnesses.append(Physics(manifest, found[HARDWARE]))
+    reading = Reading(path, witnesses, docket, shown)
+    if blocks is None:
+        for _ in reading:
+            pass
+        return None
+    graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
+    return sums.recomputed(manifest, graders, reading)
+
+
+def _planned(manifest: dict, place: Place, docket: Docket) -> tuple:
+    """({phase: Suite}, blocks or None); what is wrong with the plan goes onto the docket."""
+    shown = f"{place.path}/{MANIFEST}"
+    loaded, wrong = protocol.load_suites(manifest)
+    wrong += protocol.settings_problems(manifest)
+    docket.add(wrong, shown)
+    if wrong:
+        return loaded, None
+    blocks = protocol.planned_blocks(manifest, loaded)
+    docket.add(protocol.manifest_problems(manifest, blocks, place.is_example), shown)
+    return loaded, blocks
+
+
+def _manifest_problems(manifest: dict, place: Place, now_s: float) -> Iterator[Finding]:
+    """Names in the manifest against the folders, and its day against the calendar."""
+    for name, wanted in (("run_id", place.run_id), ("handle", place.handle), ("device_tag", place.device_tag)):
+        if manifest[name] is not None and manifest[name] != wanted and not (place.is_example and name == "handle"):
+            yield Finding("name-mismatch", f"{name} {manifest[name]}" if name != "run_id" else f"run-{manifest[name]}", wanted, f"/{name}")
+    yield from privacy.host_name(manifest["host_hostname_short"])
+    began = seconds_of(manifest["started_at"])
+    if began is None or manifest["synthetic"]:
+        return
+    since, until = thresholds.value("harness_since"), now_s + thresholds.value("future_slack_s")
+    if began < seconds_of(since) or began > until:
+        yield Finding("physics-date", manifest["started_at"], f"from {since} to now", "/started_at")
+
+
+def synthetic_problems(record: dict, place: Place) -> Iterator[Finding]:
+    if "synthetic" in record and record["synthetic"] != place.is_example:
+        yield Finding("name-synthetic", f"synthetic: {str(record['synthetic']).lower()}",
+                      "true, in the EXAMPLE" if place.is_example else "false, since a machine was measured", "/synthetic")

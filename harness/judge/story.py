@@ -1,0 +1,100 @@
+"""The story: run.md, as far as its contributor wrote it. It will be shown to people; it must be complete and harmless."""
+from __future__ import annotations
+
+import pathlib
+import re
+from typing import Iterator
+
+from base.errors import UserError
+from derive import narrative
+from judge import characters, privacy
+from judge.findings import Docket, Finding
+
+FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+CODE_SPAN = re.compile(r"(?<![`\\])(`+)(?!`)([^\n]*?[^`\n])\1(?!`)")
+HTML = re.compile(r"<(?!https?://[^\s<>\"']*>)[A-Za-z/!?][^\n>]{0,60}")
+IMAGE = re.compile(r"!\[")
+LINK = re.compile(r"\](?:\(\s*<?\s*([^)\s>]*)|:\s*<?([^\s>]+))")
+SAFE = re.compile(r"(?:https?://|#)", re.IGNORECASE)
+WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+def read(path: pathlib.Path, docket: Docket, shown: str) -> str | None:
+    """run.md as text, or None where it is none."""
+    data = path.read_bytes()
+    found = list(characters.file_problems(data))
+    docket.add(found, shown)
+    return None if any(one.rule in characters.UNREADABLE for one in found) else data.decode("utf-8")
+
+
+def problems(text: str) -> Iterator[Finding]:
+    """Everything but characters and private things, which are looked for in every file."""
+    try:
+        narrative.block_of(text, narrative.NAME)
+    except UserError as problem:
+        yield Finding("runmd-block", problem.what, "one line that begins the block, and one that ends it")
+        return
+    own = own_words(text)
+    yield from _attestation(own)
+    yield from _sections(own)
+    shown = without_code(own)
+    for rule, pattern, expected in (("runmd-html", HTML, "Markdown without tags"), ("runmd-image", IMAGE, "words")):
+        for found in pattern.finditer(shown):
+            yield Finding(rule, found.group(), expected, line=_line(shown, found.start()))
+    for found in LINK.finditer(shown):
+        target = found.group(1) if found.group(1) is not None else found.group(2)
+        if not SAFE.match(target):
+            yield Finding("runmd-link", target or "an empty link", "https://... or http://...", line=_line(shown, found.start()))
+    for number, line in enumerate(own.split("\n"), 1):
+        yield from privacy.to_agents(line, line=number)
+
+
+def own_words(text: str) -> str:
+    """The text with the generated block blanked out; lines keep their numbers."""
+    lines = text.split("\n")
+    begin, end = lines.index(narrative.BEGIN), lines.index(narrative.END)
+    return "\n".join(lines[:begin] + [""] * (end - begin + 1) + lines[end + 1:])
+
+
+def without_code(text: str) -> str:
+    """The text with code blanked out, in which nothing is a tag; what might be none is left to be looked at."""
+    lines, fence = [], ""
+    for line in text.split("\n"):
+        found = FENCE.match(line)
+        if fence:
+            closes = found and found.group(1).startswith(fence) and not line.strip("`~ \t")
+            fence = "" if closes else fence
+            lines.append("")
+        elif found and "`" not in line[found.end():]:
+            fence = found.group(1)
+            lines.append("")
+        else:
+            lines.append(CODE_SPAN.sub("", line) if "\\`" not in line else line)
+    return "\n".join(lines)
+
+
+def _line(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
+
+
+def _attestation(text: str) -> Iterator[Finding]:
+    lines = [line.strip() for line in text.split("\n")]
+    for wanted in narrative.ATTESTATION:
+        if not {f"- [x] {wanted}", f"- [X] {wanted}"} & set(lines):
+            there = narrative.BOX + wanted in lines
+            yield Finding("runmd-attestation", "not ticked" if there else "not there", f"- [x] {wanted}",
+                          line=lines.index(narrative.BOX + wanted) + 1 if there else None)
+
+
+def _sections(text: str) -> Iterator[Finding]:
+    lines = text.split("\n")
+    for heading, _ in narrative.SECTIONS:
+        title = f"## {heading}"
+        if title not in lines:
+            yield Finding("runmd-section", f"no section {heading}", title)
+            continue
+        begin = lines.index(title)
+        end = next((n for n in range(begin + 1, len(lines)) if lines[n].startswith("## ")), len(lines))
+        body = lines[begin + 1:end]
+        if any(line.startswith(narrative.PROMPT) for line in body) or not WORD.search(" ".join(body)):
+            yield Finding("runmd-section", f"{heading}: still to be filled in", "your own words in place of the question", line=begin + 1)

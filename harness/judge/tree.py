@@ -1,0 +1,81 @@
+"""The tree: runs on disk, one or all of them, and what only shows when they are seen together."""
+from __future__ import annotations
+
+import os
+import pathlib
+from dataclasses import dataclass
+from typing import Iterator
+
+from base.errors import UserError
+from judge import places, run
+from judge.findings import Docket
+from judge.twins import Twins
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is to be judged: a folder, and where it is in the tree, from submissions/ down."""
+    folder: pathlib.Path
+    shown: str
+
+    @property
+    def top(self) -> pathlib.Path:
+        """The folder of the whole tree."""
+        return self.folder.parents[self.shown.count("/") - 1] if "/" in self.shown else self.folder
+
+
+def part_of(path: pathlib.Path) -> Part:
+    """What a path names: a run, a device's or a handle's runs, or the whole tree."""
+    folder = pathlib.Path(os.path.abspath(path))
+    if not folder.is_dir():
+        raise UserError("no such folder", str(path), "name a run's folder, a handle's, or submissions/")
+    if folder.name.startswith("run-"):
+        depth = 3
+    elif any(folder.glob("run-*")):
+        depth = 2
+    elif folder.parent.name == places.TREE or (folder.name != places.TREE and any(folder.glob("*/run-*"))):
+        depth = 1
+    elif folder.name == places.TREE or any(folder.glob("*/*/run-*")):
+        depth = 0
+    else:
+        raise UserError("no runs in this folder", str(path), "name a run's folder, a handle's, or submissions/")
+    below = folder.parts[1:]        # without the root
+    return Part(folder, "/".join((places.TREE,) + below[len(below) - depth:]))
+
+
+def check(part: Part, docket: Docket, now_s: float) -> list:
+    """Judge every run of a part; their folders."""
+    entries = list(places.on_disk(part.folder, part.shown))
+    sizes = places.runs_in(entries)
+    if part.shown.count("/") == 3:
+        sizes.setdefault(part.shown, {})
+    docket.add(places.all_problems(list(_settled(entries))))
+    docket.add(one for one in places.twice(_known(part)) if one.path in sizes)
+    twins = Twins()
+    for path in _known(part):
+        ledger = part.top.joinpath(*path.split("/")[1:], places.LEDGER)
+        if path != places.EXAMPLE and ledger.is_file() and not ledger.is_symlink():
+            found = list(twins.see(path, ledger))
+            docket.add(found if path in sizes else ())
+    folders = []
+    for path in sizes:
+        folders.append(part.top.joinpath(*path.split("/")[1:]))
+        run.check(folders[-1], places.place_of(path), sizes[path], docket, now_s)
+    return folders
+
+
+def _settled(entries: list) -> Iterator[places.Entry]:
+    """Entries run by run, since a run lies on one file system."""
+    by_run: dict = {}
+    for entry in entries:
+        place = places.place_of(entry.path)
+        by_run.setdefault(place.path if place else "", []).append(entry)
+    for group in by_run.values():
+        yield from places.settled_modes(group)
+
+
+def _known(part: Part) -> list:
+    """Every run of the whole tree, those that are not judged first, so that a copy is found where it is new."""
+    found = [f"{places.TREE}/{path.relative_to(part.top).as_posix()}" for path in part.top.glob("*/*/run-*") if path.is_dir()]
+    inside = part.shown + "/"
+    return sorted(found, key=lambda path: (path.startswith(inside) or path == part.shown, path))

@@ -1,0 +1,104 @@
+"""One run that breaks no rule: made by a script, with planted speeds; no machine was measured."""
+from __future__ import annotations
+
+import functools
+import json
+import pathlib
+
+from base import ledger, plan, records, schema, suites
+from derive import account, narrative, summary
+from measure import models, run
+from mutants import machine
+
+RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
+HANDLE, DEVICE_TAG = "mutant", "synthetic-cpu-8gb"
+STARTED_AT, ENDED_AT = "2026-11-24T10:00:00Z", "2026-11-24T10:30:00Z"
+FLOOR = {"streams": 1, "chunks": 243, "ttft_error_us_p50": 60.1, "ttft_error_us_max": 92.5, "gap_error_us_p50": 4.2,
+         "gap_error_us_p99": 31.0, "gap_error_us_max": 44.8, "cpu_us_per_chunk": 6.1}
+MODELS = {
+    "planted-small:1b": {"size_bytes": 900_000_000, "token_ms": 25.0, "prompt_ms": 0.9, "digest": "1a" * 32},
+    "planted-large:3b": {"size_bytes": 2_000_000_000, "token_ms": 55.0, "prompt_ms": 2.1, "digest": "2b" * 32},
+}
+SETTINGS = plan.Settings(repeats=1)
+PHASES = ("frozen-prompts", "small-eval")
+
+
+def manifest_of(phases: list, settings: plan.Settings, chosen: dict) -> dict:
+    """A manifest as the driver would write it, but for what would be read from this machine."""
+    choice = models.Choice([models.described(
+        {"name": name, "digest": model["digest"], "size": model["size_bytes"], "details": {
+            "format": "gguf", "family": "planted", "parameter_size": name.rpartition(":")[2].upper(),
+            "quantization_level": "Q4_K_M"}, "capabilities": ["completion"]}, {"template": "{{ .Prompt }}"})
+        for name, model in chosen.items()], [], [])
+    facts = {"handle": HANDLE, "device_tag": DEVICE_TAG, "started_at": STARTED_AT, "target": "http://127.0.0.1:11434",
+             "server_version": "0.33.0", "host_hostname_short": "planted", "floor": FLOOR, "time_limit_s": None}
+    loaded = {phase: suites.load(phase) for phase in phases}
+    made = run.manifest(RUN_ID, facts, choice, phases, settings, loaded, plan.overrides_of(settings))
+    return {**made, "platform": "Linux x86_64", "python": "3.12.1", "harness_sha256": "c0" * 32, "harness_modified": False,
+            "harness_commit": "d1" * 20}
+
+
+@functools.lru_cache(maxsize=None)
+def _made(settings_key: tuple, phases: tuple) -> str:
+    """Manifest and records as JSON, which is copied faster than they are."""
+    settings = plan.Settings(levels=settings_key[0], repeats=settings_key[1])
+    found = manifest_of(list(phases), settings, MODELS)
+    loaded = {phase: suites.load(phase) for phase in phases}
+    return json.dumps([found, machine.records_of(found, loaded, machine.Server(MODELS), ENDED_AT)])
+
+
+STORY = {heading: f"Synthetic: no machine was measured, and so there is nothing to tell of it here ({number})."
+         for number, (heading, _) in enumerate(narrative.SECTIONS, 1)}
+
+
+class Run:
+    """The five files of a run as values, to be changed and written."""
+
+    def __init__(self, settings: plan.Settings = SETTINGS, phases: tuple = PHASES):
+        self.manifest, self.records = json.loads(_made((settings.levels, settings.repeats), phases))
+        self.hardware: dict = {}
+        self.handle, self.device_tag, self.run_id = HANDLE, DEVICE_TAG, RUN_ID
+        self.title, self.story = "Synthetic: made by tests/mutants, no machine was measured", STORY
+
+    @property
+    def place(self) -> str:
+        return f"submissions/{self.handle}/{self.device_tag}/run-{self.run_id}"
+
+    def calls(self, **wanted: object) -> list:
+        """Its call records that have these values."""
+        return [record for record in self.records if record["type"] == "call"
+                and all(record[name] == value for name, value in wanted.items())]
+
+    def seal(self) -> None:
+        """The lines as a run would have left them, whatever was changed in them."""
+        self.records = machine.sealed(self.records)
+
+    def files(self) -> dict:
+        """name: bytes of the five files; metadata.json and run.md are derived from the records as they are now."""
+        ledger_data = b"".join(schema.dumps(record).encode("ascii") + b"\n" for record in self.records)
+        loaded = {row["phase"]: suites.load_by_sha256(row["phase"], row["sha256"]) for row in self.manifest["suites"]}
+        graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
+        found = summary.summarize(self.manifest, self.records, graders, self.records[-1].get("code_grades"))
+        found["ledger_sha256"] = ledger.sha256(ledger_data)
+        metadata = {field.name: found[field.name] for field in records.RECORDS["metadata"]}
+        story = filled_in(narrative.new(self.title, account.render(self.manifest, metadata)), self.story)
+        return {"manifest.json": schema.pretty(self.manifest), "run.jsonl": ledger_data, "hardware.json": schema.pretty(self.hardware),
+                "metadata.json": schema.pretty(metadata), "run.md": story.encode("utf-8")}
+
+    def write(self, root: pathlib.Path) -> pathlib.Path:
+        """The run's folder below root/submissions, whole and consistent."""
+        return laid_out(root / self.place, self.files())
+
+
+def filled_in(story: str, answers: dict) -> str:
+    """A run.md whose questions are answered and whose boxes are ticked."""
+    for heading, question in narrative.SECTIONS:
+        story = story.replace(f"{narrative.PROMPT} {question}", answers[heading])
+    return story.replace("- [ ] ", "- [x] ")
+
+
+def laid_out(folder: pathlib.Path, contents: dict) -> pathlib.Path:
+    folder.mkdir(parents=True)
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    return folder

@@ -1,0 +1,257 @@
+"""Mutants whose records or manifest say what cannot be: (rule, what is wrong, what makes it so), one rule each.
+
+Each is made from a valid run, and then sealed and summed up as if the harness had left it so: only the rule that it is
+made for can tell.
+"""
+from __future__ import annotations
+
+from typing import Callable
+
+from base import plan, private, suites
+from mutants import machine, valid
+from mutants.valid import Run
+
+MS = 1_000_000
+THREE_REPEATS = (plan.Settings(), ("frozen-prompts",))
+CONTEXT = (valid.SETTINGS, ("frozen-prompts", "context-edge"))
+
+
+def call(run: Run, **wanted: object) -> dict:
+    """The first measured call like this."""
+    return run.calls(role="measured", **wanted)[0]
+
+
+def on_call(change: dict | Callable[[dict], dict], **wanted: object) -> Callable[[Run], None]:
+    """Change the first measured call like this."""
+    def mutate(run: Run) -> None:
+        record = call(run, **{"phase": "small-eval", **wanted})
+        record.update(change(record) if callable(change) else change)
+    return mutate
+
+
+def on_manifest(**changes: object) -> Callable[[Run], None]:
+    return lambda run: run.manifest.update(changes)
+
+
+def on_footer(**changes: object) -> Callable[[Run], None]:
+    return lambda run: run.records[-1].update(changes)
+
+
+def on_model(place: int = 0, **changes: object) -> Callable[[Run], None]:
+    return lambda run: run.manifest["models"][place].update(changes)
+
+
+def recount(run: Run) -> None:
+    """The footer's outcomes as the records are now."""
+    outcomes: dict = {}
+    for record in run.calls(role="measured"):
+        outcomes[record["outcome"]] = outcomes.get(record["outcome"], 0) + 1
+    run.records[-1]["outcomes"] = outcomes
+
+
+def footer_in_the_middle(run: Run) -> None:
+    run.records.insert(-2, dict(run.records[-1]))
+
+
+def no_footer(run: Run) -> None:
+    run.records[-1] = {**run.records[-1], "complete": False}
+
+
+def late_slot(run: Run) -> None:
+    """The last call of a wave leaves when the others are long done."""
+    last = run.calls(item="CAL-SLOTS")[7]
+    for record in run.records[run.records.index(last):]:
+        if record["type"] == "call":
+            record["start_ns"] += 20_000 * MS
+
+
+def overlap(run: Run) -> None:
+    one, other = run.calls(role="measured", phase="small-eval")[:2]
+    other["start_ns"] = one["start_ns"] + one["end_ns"] - 1
+
+
+def by_limit_too_soon(run: Run) -> None:
+    call(run, phase="small-eval", outcome="ok").update(outcome="length", done_reason="length")
+    recount(run)
+
+
+def slot_order(run: Run) -> None:
+    wave = run.calls(item="CAL-SLOTS")[:8]
+    wave[3]["slot"], wave[4]["slot"] = 4, 3
+
+
+def nonce_of_another(run: Run) -> None:
+    one, other = run.calls(role="measured", phase="small-eval")[:2]
+    other["nonce"] = one["nonce"]
+
+
+def drop(**wanted: object) -> Callable[[Run], None]:
+    return lambda run: run.records.remove(run.calls(**wanted)[0])
+
+
+def unknown_option(run: Run) -> None:
+    for record in [{"options": run.manifest["options"]}, *run.calls()]:
+        record["options"]["made_up"] = 1
+
+
+def stranger_loaded(run: Run) -> None:
+    run.calls(item="LOAD")[0]["model"] = "stranger:1b"
+
+
+def with_placement(run: Run) -> None:
+    for record in run.calls(role="measured"):
+        record["placement"]["vram_bytes"] = 90_000_000_000
+
+
+def even_gaps(run: Run) -> None:
+    """Every gap of the longest answer the same, and the stamps with them."""
+    record = max(run.calls(role="measured"), key=lambda record: len(record["gaps_us"]))
+    gap_us = (record["last_text_ns"] - record["first_text_ns"]) // 1000 // len(record["gaps_us"]) - 1
+    record["gaps_us"] = [gap_us] * len(record["gaps_us"])
+    record["last_text_ns"] = record["first_text_ns"] + 1000 * sum(record["gaps_us"])
+
+
+def even_rates(run: Run) -> None:
+    same = run.calls(role="measured", item="P-EASY", model="planted-small:1b")
+    fastest_ns = min(record["eval_ns"] for record in same)
+    for number, record in enumerate(same):
+        record["eval_ns"] = fastest_ns - number
+
+
+def uneven_rates(run: Run) -> None:
+    for record in run.calls(role="measured", item="P-EASY", model="planted-small:1b")[::2]:
+        record["eval_ns"] //= 4
+
+
+def copied_times(run: Run) -> None:
+    """One call has the times of another, which took no longer."""
+    one, other = sorted(run.calls(role="measured", item="P-EASY", model="planted-small:1b")[:2], key=lambda call: call["end_ns"])
+    for name in machine.TIMES:
+        other[name] = one[name]
+
+
+def other_day(started_at: str, ended_at: str) -> Callable[[Run], None]:
+    def mutate(run: Run) -> None:
+        run.manifest["started_at"] = run.records[0]["session_start"]["started_at"] = started_at
+        run.records[-1]["sessions"][0].update(started_at=started_at, ended_at=ended_at)
+    return mutate
+
+
+def named(**changes: object) -> Callable[[Run], None]:
+    """Another place in the tree, and what else is changed with it."""
+    def mutate(run: Run) -> None:
+        for name in ("handle", "device_tag", "run_id"):
+            if name in changes:
+                setattr(run, name, changes[name])
+                run.manifest[name] = changes[name]
+        if "run_id" in changes:
+            run.records[0]["run_id"] = changes["run_id"]
+    return mutate
+
+
+def unnamed(run: Run) -> None:
+    run.handle, run.manifest["handle"] = "unnamed", None
+
+
+def synthetic(run: Run) -> None:
+    run.manifest["synthetic"] = run.records[0]["synthetic"] = True
+
+
+def ledger_of_another(run: Run) -> None:
+    run.records[0]["run_id"] = "1c1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
+
+
+ROWS = [
+    ("name-handle", "a run that nobody has claimed", unnamed),
+    ("name-handle", "a device of Windows", named(handle="con")),
+    ("name-device-tag", "a tag that names no machine", named(device_tag="test-pc")),
+    ("name-run-id", "the EXAMPLE's id elsewhere", named(run_id="00000000-0000-0000-0000-000000000000")),
+    ("name-mismatch", "another handle in the manifest", on_manifest(handle="somebody")),
+    ("name-synthetic", "a synthetic run among real ones", synthetic),
+    ("ledger-order", "a footer in the middle", footer_in_the_middle),
+    ("ledger-unfinished", "a footer that says so itself", no_footer),
+    ("ledger-footer", "one call more than there is", on_footer(done=33)),
+    ("ledger-footer", "outcomes of another run", on_footer(outcomes={"ok": 32})),
+    ("ledger-plan", "a repeat that was not planned", on_call({"repeat": 9})),
+    ("ledger-plan", "a call of another wave", on_call({"slot": 1})),
+    ("ledger-sessions", "an earlier session in the first", lambda run: run.records[0]["session_start"]["earlier_sessions"].append(
+        {"session": 0, "started_at": valid.STARTED_AT, "ended_at": None, "ended": "died"})),
+    ("ledger-sessions", "a session introduced twice", lambda run: on_call({"session_start": run.records[0]["session_start"]})(run)),
+    ("ledger-sessions", "something cut off in the middle", on_call({"cut": {"size_bytes": 9, "sha256": "0" * 64}})),
+    ("ledger-overlap", "two calls at once where one is to run alone", overlap),
+    ("ledger-wave", "a call of a wave after the others had ended", late_slot),
+    ("ledger-wave", "slots out of order", slot_order),
+    ("ledger-stamps", "headers after the first chunk", on_call(lambda call: {"headers_ns": call["first_chunk_ns"] + 1})),
+    ("ledger-stamps", "an end before done", on_call(lambda call: {"end_ns": call["done_ns"] - 1})),
+    ("ledger-chunks", "a chunk of thinking without thinking", on_call({"thinking_chunks": 1})),
+    ("ledger-chunks", "fewer chunks than chunks with text", on_call({"chunks": 3})),
+    ("ledger-gaps", "a gap that is too long", on_call(lambda call: {"gaps_us": [call["gaps_us"][0] + 2] + call["gaps_us"][1:]})),
+    ("ledger-gaps", "a gap too few", on_call(lambda call: {"gaps_us": call["gaps_us"][1:]})),
+    ("ledger-tokens", "more cached than sent", on_call({"cached_tokens": 1_000_000})),
+    ("ledger-tokens", "a book from a few tokens", on_call({"answer": "word " * 20_000})),
+    ("ledger-limit", "more tokens than allowed", on_call({"eval_tokens": 500})),
+    ("ledger-limit", "a prompt beyond the context", on_call({"prompt_tokens": 9000}, phase="context-edge"), CONTEXT),
+    ("ledger-limit", "ended by a limit that was far", by_limit_too_soon),
+    ("ledger-server-time", "a server that worked longer than it took", on_call(lambda call: {"total_ns": 2 * call["done_ns"]})),
+    ("ledger-server-time", "text before its prompt was read",
+     on_call(lambda call: {"prompt_eval_ns": call["first_text_ns"] * 3 // 2, "eval_ns": call["eval_ns"] // 4})),
+    ("ledger-outcome", "ok with an error", on_call({"error": "it broke"})),
+    ("ledger-outcome", "ok with status 500", on_call({"http_status": 500})),
+    ("ledger-outcome", "cut, and yet counted to its end", lambda run: (on_call({"outcome": "cut", "error": "x"})(run), recount(run))),
+    ("ledger-role", "a measured call with a finding", on_call({"finding": {"head_tokens": 12}})),
+    ("ledger-role", "a reattempt in the first session", on_call({"reattempt": True})),
+    ("ledger-grades", "a verdict on a warm-up", on_footer(code_grades={"1": {"passed": True, "reason": "passed"}})),
+    ("protocol-plan", "a row that plans more", lambda run: run.manifest["plan"][0].update(planned_calls=99)),
+    ("protocol-prompt", "another text", on_call({"prompt_sha256": "0" * 64})),
+    ("protocol-prompt", "material where there is none", on_call({"material_units": 3})),
+    ("protocol-prompt", "less material than it says", on_call(lambda call: {"material_units": call["material_units"] - 1}, phase="context-edge"), CONTEXT),
+    ("protocol-nonce", "none", on_call({"nonce": None})),
+    ("protocol-nonce", "that of another call", nonce_of_another),
+    ("protocol-options", "another temperature", on_call(lambda call: {"options": {**call["options"], "temperature": 1}})),
+    ("protocol-options", "true for one", on_call(lambda call: {"knobs": {**call["knobs"], "think": 0}})),
+    ("protocol-options", "another path", on_call({"endpoint": "/api/generate"})),
+    ("protocol-options", "a warm-up with a batch of its own",
+     lambda run: run.calls(item="WARM-UP")[0]["options"].update(num_batch=64)),
+    ("protocol-settings", "a context between two steps", on_manifest(num_ctx=1000)),
+    ("protocol-settings", "no level at all", on_manifest(levels=[])),
+    ("protocol-overrides", "none declared", on_manifest(overrides={})),
+    ("protocol-overrides", "an option nobody knows", unknown_option),
+    ("protocol-local", "a cloud as the server", on_manifest(target="https://ollama.com:443")),
+    ("protocol-models", "a call of a model that was not planned", stranger_loaded),
+    ("protocol-models", "one model under two names", on_model(1, digest=valid.MODELS["planted-small:1b"]["digest"])),
+    ("protocol-warm-up", "none before a context phase", drop(item="WARM-UP", phase="context-edge"), CONTEXT),
+    ("protocol-harness", "a modified one", on_manifest(harness_modified=True)),
+    ("protocol-anchor", "no frozen prompts", None, (valid.SETTINGS, ("small-eval",))),
+    ("physics-decode", "a large model at a small one's pace", on_model(1, size_bytes=60_000_000_000)),
+    ("physics-prefill", "a prompt read in no time", on_call(
+        {"prompt_eval_ns": 1_500_000}, phase="frozen-prompts", model="planted-large:3b", item="P-HARD")),
+    ("physics-too-clean", "every gap the same", even_gaps),
+    ("physics-too-clean", "every rate the same", even_rates, THREE_REPEATS),
+    ("physics-spread", "some four times as fast", uneven_rates, THREE_REPEATS),
+    ("physics-duplicate", "one call's times for another", copied_times),
+    ("physics-date", "before there was a harness", other_day("2020-01-02T03:04:05Z", "2020-01-02T04:04:05Z")),
+    ("physics-date", "in the future", other_day("2126-01-02T03:04:05Z", "2126-01-02T04:04:05Z")),
+    ("physics-clock", "an end before the beginning", on_footer(sessions=[
+        {"session": 0, "started_at": valid.STARTED_AT, "ended_at": "2026-11-24T09:00:00Z", "ended": "complete"}])),
+    ("privacy-host-name", "a host that names its owner", on_manifest(host_hostname_short="anas-macbook")),
+    ("privacy-answer", "a path in an answer", on_call({"answer": "It is in /home/ana/notes, I think."})),
+    ("bytes-direction", "text that turns round, within JSON", on_model(family="abc\u202edef")),
+    ("bytes-invisible", "a letter without width, within JSON", on_model(family="abc\u200bdef")),
+    ("bytes-control", "an escape sequence in an error", lambda run: run.calls(item="CAL-TOO-LONG")[0].update(error="\x1b[2J")),
+]
+ROWS += [(f"privacy-{kind.id}", f"in a model's family: {kind.hits[0][:12]}", on_model(family=kind.hits[0])) for kind in private.KINDS]
+ROWS += [(f"privacy-{kind.id}", f"in a record's error: {kind.hits[-1][:12]}",
+          lambda run, text=kind.hits[-1]: run.calls(item="CAL-TOO-LONG")[0].update(error=text)) for kind in private.KINDS]
+
+
+def made(row: tuple) -> Run:
+    """The mutant of a row, sealed."""
+    _, _, mutate, *variant = row
+    run = Run(*(variant[0] if variant else ()))
+    if mutate is not None:
+        mutate(run)
+        run.seal()
+    return run
+
+
+ALL_PHASES = (valid.SETTINGS, suites.PHASES)
