@@ -1,16 +1,18 @@
 """Records: every field of every record of the five files once, with its unit and meaning.
 
 History of the formats (a new minor version only adds fields that may be absent):
-  manifest-1.0, ledger-1.0, metadata-1.0   first
+  manifest-1.0, ledger-1.0, hardware-1.0, metadata-1.0   first
 """
 from __future__ import annotations
 
-from base.records import ledger, manifest, metadata
+from base.records import hardware, ledger, manifest, metadata
 from base.records.field import Field
+from base.records.hardware import HARDWARE_VERSION
 from base.records.ledger import ENDINGS, LEDGER_VERSION, OUTCOMES, PASSES, ROLES, SKIP_REASONS, SPEED_OUTCOMES
 from base.records.manifest import MANIFEST_VERSION
 from base.records.metadata import EVIDENCE, METADATA_VERSION, METRICS, VERDICTS, WARNINGS
 
-RECORDS = {**ledger.RECORDS, **manifest.RECORDS, **metadata.RECORDS}
-CHOICES = {**ledger.CHOICES, **metadata.CHOICES}
-VERSIONS = {"manifest": MANIFEST_VERSION, "meta": LEDGER_VERSION, "metadata": METADATA_VERSION}    # of whole files, by record
+RECORDS = {**ledger.RECORDS, **manifest.RECORDS, **hardware.RECORDS, **metadata.RECORDS}
+CHOICES = {**ledger.CHOICES, **hardware.CHOICES, **metadata.CHOICES}
+VERSIONS = {"manifest": MANIFEST_VERSION, "meta": LEDGER_VERSION, "hardware": HARDWARE_VERSION,
+            "metadata": METADATA_VERSION}       # of whole files, by record

@@ -1,0 +1,59 @@
+"""Facts: a value with how it was found, or null with why it is not known; hardware.json is made of them.
+
+`{"value": 8, "method": "lscpu"}` or `{"value": null, "why": "no lscpu here"}`: never both a method and a reason.
+What the checker would refuse becomes no fact: its value is left out, and the reason says so.
+"""
+from __future__ import annotations
+
+from typing import Iterator
+
+from base import private, schema
+
+
+def known(value: object, method: str) -> dict:
+    """A fact; unknown where the value tells who or where somebody is, or is a number that no reader takes back."""
+    if isinstance(value, int) and not isinstance(value, bool) and not schema.is_count(value):
+        return unknown(f"{method} told a number out of range")
+    told = next(private.find(schema.dumps(value)), None)
+    return unknown(f"{method} told {told[0].says}, which is not kept") if told else {"value": value, "method": method}
+
+
+def unknown(why: str) -> dict:
+    return {"value": None, "why": why}
+
+
+def told(value: object, method: str, why: str) -> dict:
+    """Known, unless there is nothing: None or an empty text."""
+    return unknown(why) if value is None or value == "" else known(value, method)
+
+
+def first(*facts: dict) -> dict:
+    """The first that is known; else unknown for all their reasons."""
+    reasons = list(dict.fromkeys(fact["why"] for fact in facts if fact["value"] is None))
+    return next((fact for fact in facts if fact["value"] is not None), unknown("; ".join(reasons)))
+
+
+def walk(part: object, where: str = "") -> Iterator[tuple]:
+    """(place, fact) of every fact in a record, those within the value of another one too."""
+    if isinstance(part, dict):
+        if "value" in part:
+            yield where, part
+            yield from walk(part["value"] if isinstance(part["value"], list) else None, where)
+            return
+        for name, inside in part.items():
+            yield from walk(inside, f"{where}.{name}" if where else name)
+    elif isinstance(part, list):
+        for number, inside in enumerate(part):
+            yield from walk(inside, f"{where}[{number}]")
+
+
+def problems(record: object) -> list:
+    """What the fields alone cannot say: a value has a method and no reason, null has a reason and no method."""
+    found = []
+    for where, fact in walk(record):
+        right, wrong = ("why", "method") if fact["value"] is None else ("method", "why")
+        if not fact.get(right):
+            found.append(f"{where}: {right} is missing")
+        if wrong in fact:
+            found.append(f"{where}: {wrong} beside {'null' if fact['value'] is None else 'a value'}")
+    return found

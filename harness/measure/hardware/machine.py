@@ -1,0 +1,232 @@
+"""The machine: the one thing here that acts. It runs tools with a time limit, reads files, copies memory; it judges nothing.
+
+A tool that is missing, fails, hangs or talks without end is an answer like any other. No shell is ever involved, and a
+tool is only taken from the folders of PATH, never from the present one.
+"""
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import platform
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Callable, Mapping
+
+LIMIT_S = 5.0
+SLOW_S = 20.0       # tools that wake a sleeping accelerator, or that start a runtime of their own
+MAX_BYTES = 4 << 20
+MAX_WORD = 100      # a longer word of a command is a script
+# Where tools live that are not on everybody's PATH.
+MORE_FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/opt/rocm/bin", "/usr/lib/wsl/lib", "/system/bin")
+# Of the numbers of IsProcessorFeaturePresent, those up to SME2; more are asked for than are understood.
+WINDOWS_FEATURES = range(72)
+TIMED_NS = 500_000_000      # of copying; with the first touch of the pages it makes about a second
+LEAST_COPIES = 3
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the interpreter itself knows. `own_words` are the host's and the user's names: for comparison, never told."""
+    system: str                     # linux, darwin, windows, or another in lower case
+    architecture: str = ""
+    kernel: str = ""
+    memory_bytes: int | None = None
+    logical_cores: int | None = None
+    allowed_cores: int | None = None
+    windows_features: frozenset = frozenset()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    own_words: tuple = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a tool said on stdout, and what became of it (records.hardware.SOURCE_OUTCOMES)."""
+    command: str
+    outcome: str
+    text: str = ""
+    limit_s: float = LIMIT_S
+
+    @property
+    def tool(self) -> str:
+        return self.command.split()[0]
+
+    @property
+    def why(self) -> str:
+        """Why it does not tell what is looked for."""
+        return {"missing": f"no {self.tool} here", "failed": f"{self.tool} failed",
+                "late": f"{self.tool} took longer than {self.limit_s:g} s", "too-much": f"{self.tool} said too much"}.get(
+                    self.outcome, f"{self.tool} does not tell")
+
+
+class Machine:
+    """Answers, each tool asked once. Tests hand in a platform and functions that know a machine by heart."""
+
+    def __init__(self, found: Platform, run: Callable[[list, float], Answer], read: Callable[[str], "str | None"],
+                 paths: Callable[[str], list], link: Callable[[str], "str | None"], copy: Callable[[int], tuple]):
+        self.platform, self.read, self.paths, self.link, self.copy = found, read, paths, link, copy
+        self._run, self._answers = run, {}
+
+    def run(self, *words: str, limit_s: float = LIMIT_S) -> Answer:
+        if words not in self._answers:
+            self._answers[words] = self._run(list(words), limit_s)
+        return self._answers[words]
+
+    @property
+    def answers(self) -> list:
+        """Every answer so far, in order."""
+        return list(self._answers.values())
+
+
+def here() -> Machine:
+    """The machine that this runs on."""
+    return Machine(_platform(), run, read, lambda pattern: sorted(glob.glob(pattern)), link, copy)
+
+
+def run(words: list, limit_s: float, variables: Mapping[str, str] = os.environ) -> Answer:
+    command = shown(words)
+    tool = find(words[0], variables.get("PATH", ""))
+    if tool is None:
+        return Answer(command, "missing", limit_s=limit_s)
+    environment = {**variables, "LC_ALL": "C", "LANG": "C"}
+    apart = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {"start_new_session": True}
+    try:
+        process = subprocess.Popen([tool, *words[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL, env=environment, **apart)
+    except OSError:
+        return Answer(command, "missing", limit_s=limit_s)
+    data, outcome = _listen(process, limit_s)
+    return Answer(command, outcome, data.decode("utf-8", "replace"), limit_s)
+
+
+def shown(words: list) -> str:
+    """A command as it is recorded."""
+    return " ".join(word if len(word) <= MAX_WORD else "..." for word in words)
+
+
+def _listen(process: subprocess.Popen, limit_s: float) -> tuple:
+    """(what it said, outcome). The reader is a thread: a pipe cannot be waited for with a limit on every system."""
+    said = bytearray()
+
+    def hear() -> None:
+        with contextlib.suppress(OSError, ValueError):      # the pipe was closed under the reader
+            while len(said) <= MAX_BYTES:
+                piece = process.stdout.read1(65536)
+                if not piece:
+                    return
+                said.extend(piece)
+    reader = threading.Thread(target=hear, daemon=True)
+    ends = time.monotonic() + limit_s
+    reader.start()
+    try:
+        reader.join(limit_s)
+        if reader.is_alive():
+            return b"", "late"
+        if len(said) > MAX_BYTES:
+            return b"", "too-much"
+        return bytes(said), "failed" if process.wait(max(0.1, ends - time.monotonic())) else "answered"
+    except subprocess.TimeoutExpired:
+        return b"", "late"
+    finally:
+        if process.returncode is None:      # also after Ctrl-C, which the tool's own session does not hear
+            _kill(process)
+            reader.join(1)
+        if not reader.is_alive():           # closing a pipe that is still being read would wait for the reader
+            process.stdout.close()
+
+
+def _kill(process: subprocess.Popen) -> None:
+    """The tool and what it started; a grandchild that lives on would hold the pipe open."""
+    with contextlib.suppress(OSError):
+        if os.name == "nt":
+            process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(1)
+
+
+def find(tool: str, path: str) -> str | None:
+    """The tool's file. shutil.which would look in the present folder first on Windows, and that may be a stranger's."""
+    folders = path.split(os.pathsep) + (list(MORE_FOLDERS) if os.name != "nt" else [])
+    for folder in filter(os.path.isabs, folders):
+        file = os.path.join(folder, tool + (".exe" if os.name == "nt" else ""))
+        if os.path.isfile(file) and os.access(file, os.X_OK):
+            return file
+    return None
+
+
+def read(path: str) -> str | None:
+    """A file's text, whatever its bytes; None where it cannot be read."""
+    try:
+        with open(path, "rb") as source:
+            return source.read(MAX_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return None
+
+
+def link(path: str) -> str | None:
+    try:
+        return os.readlink(path)
+    except (OSError, AttributeError, ValueError):
+        return None
+
+
+def copy(size_bytes: int, clock: Callable[[], int] = time.perf_counter_ns) -> tuple:
+    """(nanoseconds of the fastest copy, copies that were timed). The first one, which gets the pages, is not."""
+    source, target = bytearray(b"\x55") * size_bytes, bytearray(size_bytes)
+    with memoryview(source) as read, memoryview(target) as written:
+        written[:] = read
+        began, taken = clock(), []
+        while len(taken) < LEAST_COPIES or clock() - began < TIMED_NS:
+            before = clock()
+            written[:] = read
+            taken.append(clock() - before)
+            if len(taken) < LEAST_COPIES and clock() - began > 4 * TIMED_NS:
+                break       # a machine that swaps
+    return min(taken), len(taken)
+
+
+# ----- what the interpreter knows
+
+def _platform() -> Platform:
+    # Python 3.13 on a phone says android, and there platform.release() is Android's own version.
+    system = platform.system().lower()
+    kernel = os.uname().release if hasattr(os, "uname") else platform.version()
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    user = os.environ.get("USER") or os.environ.get("USERNAME") or os.environ.get("LOGNAME") or ""
+    return Platform(
+        system="linux" if system == "android" else system, architecture=platform.machine(), kernel=kernel,
+        memory_bytes=_windows_memory_bytes() if os.name == "nt" else _posix_memory_bytes(),
+        logical_cores=os.cpu_count(), allowed_cores=allowed, windows_features=_windows_features(),
+        environment=dict(os.environ), own_words=tuple(filter(None, (platform.node().split(".")[0], user))))
+
+
+def _posix_memory_bytes() -> int | None:
+    try:
+        page, pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
+    return page * pages if page > 0 and pages > 0 else None     # -1: the system does not say
+
+
+def _windows_memory_bytes() -> int | None:
+    import ctypes
+
+    class Status(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+            (name, ctypes.c_ulonglong) for name in ("total", "free", "page_total", "page_free", "virtual_total",
+                                                    "virtual_free", "extended_free")]
+    status = Status()
+    status.length = ctypes.sizeof(status)
+    return status.total if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+
+
+def _windows_features() -> frozenset:
+    if os.name != "nt":
+        return frozenset()
+    import ctypes
+    return frozenset(number for number in WINDOWS_FEATURES if ctypes.windll.kernel32.IsProcessorFeaturePresent(number))

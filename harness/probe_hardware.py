@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Look at this machine and say what it is, each value with how it was found and each unknown with why.
+
+Nothing is installed, nothing needs root, and nothing leaves this machine. No serial number, UUID, MAC address, user
+name or host name is ever kept. --out writes hardware.json; without it the result is only shown.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import shlex
+
+# The rooms are imported where they are used: --help must not pay for the client.
+from base import console, facts, files
+from base.errors import FINE, USAGE, UserError
+
+NAME = "hardware.json"
+QUICK_S = 2.0       # a version costs a server nothing
+
+
+def main(argv: list | None = None, machine: object = None) -> int:
+    args = parse_args(argv)
+    out = None if args.out is None else target_of(args.out)
+    from measure import hardware
+    from measure.target import find_target
+    target = find_target(args.target_url, os.environ)
+    machine = machine or hardware.here()
+    if args.tag:
+        console.say(suggested(hardware, machine, target))
+        return FINE
+    record = hardware.probe(machine, version_of(target) if target.is_loopback else None, target.is_loopback, target.port)
+    if out is not None:
+        write(out, record)
+    show(record, args.json)
+    console.note(next_command(args, suggested(hardware, machine, target) if target.is_loopback else None, out))
+    return FINE
+
+
+def parse_args(argv: list | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="probe_hardware.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", metavar="PATH",
+                        help=f"write the record there: a folder (as {NAME}) or a file that ends in .json")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print the record itself instead of a table")
+    how.add_argument("--tag", action="store_true", help="print only the suggested device tag")
+    parser.add_argument("--target-url", metavar="URL", help="the server (default: OLLAMA_HOST, else http://127.0.0.1:11434); "
+                                                            "one on another machine means that this one is not looked at")
+    return parser.parse_args(argv)
+
+
+def target_of(out: str) -> pathlib.Path:
+    """The file to write. It may replace an earlier hardware record, and never anything else."""
+    from base import schema
+    path = pathlib.Path(out)
+    path = path / NAME if path.is_dir() else path
+    if path.suffix != ".json" or not path.parent.is_dir():
+        raise UserError("neither a folder that exists nor a .json file in one", f"--out {out}", "name one of them")
+    if path.exists():
+        try:
+            before = schema.loads(path.read_bytes())
+        except (OSError, ValueError):
+            before = None
+        if not isinstance(before, dict) or not str(before.get("schema")).startswith("hardware-"):
+            raise UserError("this file is no hardware record and would be lost", f"--out {out}", "choose another name")
+    return path
+
+
+def version_of(target: object) -> str | None:
+    """What the server tells; None where none answers, which is no error here."""
+    from measure.endpoint import Endpoint, Limits
+    try:
+        endpoint = Endpoint(target, api_key=os.environ.get("OLLAMA_API_KEY"))
+        status, answer, _ = endpoint.ask("/api/version", limits=Limits(QUICK_S, QUICK_S, QUICK_S))
+    except UserError:
+        return None
+    version = answer.get("version") if status == 200 and isinstance(answer, dict) else None
+    return version if isinstance(version, str) else None
+
+
+def suggested(hardware: object, machine: object, target: object) -> str:
+    if not target.is_loopback:
+        raise UserError("the server is on another machine, which cannot be named from here", "--tag",
+                        "choose a device tag yourself", USAGE)
+    return hardware.suggest_device_tag(machine)
+
+
+def write(path: pathlib.Path, record: dict) -> None:
+    """Refuses what the checker would refuse; `facts` leaves nothing of that kind, so that this is a bug if it speaks."""
+    from base import private, schema
+    data = schema.pretty(record)
+    wrong = schema.problems(record, "hardware") + facts.problems(record)
+    wrong += [kind.says for kind, _ in private.find(data.decode("ascii"))]
+    if wrong:
+        raise ValueError(f"a hardware record that the checker refuses: {wrong[:3]}")
+    files.replace(path, data)
+
+
+def show(record: dict, as_json: bool) -> None:
+    from base import schema
+    if as_json:
+        console.say(schema.pretty(record).decode("ascii").rstrip("\n"))
+        return
+    if not record["probed"]:
+        console.say(f"not probed: {record['why_not_probed']}")
+        return
+    rows = [[where, f"{format_value(where, fact['value'])}  ({fact.get('method') or fact.get('why')})"]
+            for where, fact in facts.walk(record)]
+    console.say(console.format_table(["what", "value (how it was found, or why not)"], rows))
+
+
+def format_value(where: str, value: object) -> str:
+    if value is None:
+        return "unknown"
+    if where == "accelerators":
+        return str(len(value))
+    if where.endswith("_bytes"):
+        return f"{value / 2 ** 30:.1f} GiB"
+    if where.endswith("bytes_s"):
+        return f"{console.format_bytes(value)}/s, one thread, a lower bound"
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={text}" for name, text in value.items()) or "none set"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def next_command(args: argparse.Namespace, tag: str | None, out: pathlib.Path | None) -> str:
+    words = ["python", "harness/run_benchmark.py", "--dry-run"]
+    words += ["--target-url", args.target_url] if args.target_url is not None else []
+    words += ["--device-tag", tag] if tag else []
+    written = f"{out} written; " if out is not None else ""
+    return f"{written}next: {' '.join(map(shlex.quote, words))}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(console.guarded(main))
