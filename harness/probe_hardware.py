@@ -15,7 +15,6 @@ import shlex
 from base import console, facts, files
 from base.errors import FINE, USAGE, UserError
 
-NAME = "hardware.json"
 QUICK_S = 2.0       # a version costs a server nothing
 
 
@@ -41,7 +40,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="probe_hardware.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", metavar="PATH",
-                        help=f"write the record there: a folder (as {NAME}) or a file that ends in .json")
+                        help="write the record there: a folder (as hardware.json) or a file that ends in .json")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print the record itself instead of a table")
     how.add_argument("--tag", action="store_true", help="print only the suggested device tag")
@@ -53,8 +52,9 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 def target_of(out: str) -> pathlib.Path:
     """The file to write. It may replace an earlier hardware record, and never anything else."""
     from base import schema
+    from measure import hardware
     path = pathlib.Path(out)
-    path = path / NAME if path.is_dir() else path
+    path = path / hardware.NAME if path.is_dir() else path
     if path.suffix != ".json" or not path.parent.is_dir():
         raise UserError("neither a folder that exists nor a .json file in one", f"--out {out}", "name one of them")
     if path.exists():

@@ -158,22 +158,24 @@ def show_plan(found: dict, out: pathlib.Path) -> int:
 
 
 def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.Path) -> int:
-    """A new run: pull, make the folder, write the manifest, measure."""
-    from base import files, schema
-    from measure import models, run
+    """A new run: pull, make the folder, write what was planned and on which machine, measure."""
+    from base import facts, files, schema
+    from measure import hardware, run
     run.check_writable(out)
     if found["choice"].missing:
         pull(args, endpoint, found)
-    handle, device_tag = identity(args)
+    machine = hardware.here()
+    handle, device_tag = identity(args, machine if endpoint.target.is_loopback else None)
     run_id = names.new_run_id()
     folder = run.folder_for(out, handle, device_tag, run_id)
-    facts = facts_of(args, endpoint, found["version"], handle, device_tag)
-    manifest = run.manifest(run_id, facts, found["choice"], found["phases"], found["settings"], found["suites"],
-                            found["overrides"])
-    wrong = schema.problems(manifest, "manifest")
+    manifest = run.manifest(run_id, facts_of(args, endpoint, found["version"], handle, device_tag), found["choice"],
+                            found["phases"], found["settings"], found["suites"], found["overrides"])
+    probed = hardware.probe(machine, found["version"], endpoint.target.is_loopback, endpoint.target.port)
+    wrong = schema.problems(manifest, "manifest") + schema.problems(probed, "hardware") + facts.problems(probed)
     if wrong:
-        raise ValueError(f"a manifest that the schema refuses: {wrong[:3]}")
+        raise ValueError(f"what the schema refuses: {wrong[:3]}")
     files.make_folder(folder)
+    files.replace(folder / hardware.NAME, schema.pretty(probed))
     files.replace(folder / run.MANIFEST, schema.pretty(manifest))
     if not args.quiet:
         console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C once ends after the present call")
@@ -192,11 +194,17 @@ def pull(args: argparse.Namespace, endpoint: object, found: dict) -> None:
     found["choice"] = models.choose(endpoint, found["wanted"], found["memory"])
 
 
-def identity(args: argparse.Namespace) -> tuple:
-    """(handle or None, device tag): from the flags, else asked on a terminal, else none and a suggestion."""
+def identity(args: argparse.Namespace, machine: object | None) -> tuple:
+    """(handle or None, device tag): from the flags, else asked on a terminal, else none and a suggestion.
+
+    `machine` is the one that is measured; None: it is elsewhere, and only a person can name it.
+    """
     from measure import hardware
     handle, tag = args.handle, args.device_tag
-    suggestion = tag or hardware.suggest_device_tag()
+    if tag is None and machine is None:
+        raise UserError("the server is on another machine, whose name is not known here", "--device-tag",
+                        "name that machine, such as --device-tag rtx-4090-pc")
+    suggestion = tag or hardware.suggest_device_tag(machine)
     if console.is_terminal() and not args.quiet:
         handle = handle or asked("Your handle in the catalogue", names.UNNAMED, names.handle_problem)
         tag = tag or asked("Device tag", suggestion, names.device_tag_problem)

@@ -51,7 +51,8 @@ class Planted(driver.Case):
         self.assertEqual(drift["n"], 9)
         told = found["models"][0]
         self.assertEqual((told["head_tokens"], told["slots_seen"]), (11, 1))
-        self.assertAlmostEqual(told["cold_load_ms"]["median"], 120, delta=60)
+        self.assertGreaterEqual(told["cold_load_ms"]["median"], 120)      # a busy machine loads later, never sooner
+        self.assertLess(told["cold_load_ms"]["median"], 1000)
 
     def test_one_slot_is_found_to_be_serialised_and_four_are_not(self):
         for slots, serialised in ((1, True), (4, False)):

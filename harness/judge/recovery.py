@@ -69,6 +69,9 @@ def books(metadata: dict, records: list, log: list, models: tuple) -> list:
 
 def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -> list:
     name = f"metadata.json, {model['name']}"
+    missing = {"frozen-prompts", "parallel-same"} - set(cells)
+    if missing:
+        return [_same(f"{name}: phases that are missing", "", ", ".join(sorted(missing)))]
     frozen = cells["frozen-prompts"]
     first = next(group["metrics"] for group in frozen["groups"] if (group["item"], group["pass"]) == (None, "first"))
     planted = [row for call, row in zip(calls, rows) if call["pass"] == "first"]

@@ -9,6 +9,7 @@ from measure.hardware import accelerators, bandwidth, cpu, memory, ollama, power
 from measure.hardware.machine import Machine, here
 from measure.hardware.tag import slug
 
+NAME = "hardware.json"
 PARTS = {"system": system.read, "cpu": cpu.read, "memory": memory.read, "accelerators": accelerators.read,
          "power": power.read, "surroundings": surroundings.read}
 ELSEWHERE = "the server is not on this machine, and the one that was measured cannot be looked at from here"
