@@ -87,7 +87,7 @@ class Imports(unittest.TestCase):
         for path in sources() + sorted((support.ROOT / "tests").glob("*.py")):
             heads = {name.split(".")[0] for name in imported(path) if not name.startswith(".")}
             with self.subTest(path=path.name):
-                tests = {test.stem for test in (support.ROOT / "tests").glob("*.py")}
+                tests = {test.stem for test in (support.ROOT / "tests").glob("*.py")} | {"mutants"}
                 self.assertFalse(heads - set(sys.stdlib_module_names) - own - tests)
 
     def test_the_stub_is_an_independent_witness(self):
@@ -122,11 +122,11 @@ class Keepers(unittest.TestCase):
             return any(name in ("socket", "http.client", "urllib.request", "ssl", "asyncio") for name in names)
         self.assertEqual(self.files_with(connects), {"measure/endpoint.py", "publish/forge.py"})
 
-    def test_git_is_started_in_one_file_and_by_the_judge_who_reads_its_objects(self):
+    def test_git_is_started_in_one_file(self):
         def starts(node: ast.AST) -> bool:
             return isinstance(node, ast.List) and bool(node.elts) and isinstance(node.elts[0], ast.Constant) and (
                 node.elts[0].value == "git")
-        self.assertLessEqual(self.files_with(starts), {"base/git.py", "judge/clone.py"})
+        self.assertEqual(self.files_with(starts), {"base/git.py"})
 
     def test_one_file_prints(self):
         def prints(node: ast.AST) -> bool:

@@ -62,8 +62,8 @@ def environment(present: Mapping[str, str], more: Mapping[str, str]) -> dict:
 
 
 def command_of(words: tuple) -> str:
-    """The word that says what git was to do, behind its -c settings."""
+    """The word that says what git was to do, behind its settings."""
     rest = list(words)
-    while rest[:1] == ["-c"]:
-        rest = rest[2:]
+    while rest and rest[0].startswith("-"):
+        rest = rest[2 if rest[0] == "-c" else 1:]
     return rest[0] if rest else ""

@@ -12,7 +12,7 @@ from typing import Iterator
 
 from base import files, private
 from judge import documents, places, privacy, run, thresholds
-from judge.clone import Blobs, Change, Clone, Commit, blobs
+from judge.clone import Clone, Commit
 from judge.findings import Docket, Finding, redacted
 from judge.places import TREE
 from judge.twins import Twins
@@ -76,12 +76,8 @@ def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: Docket
     _names(listed, judged, docket)
     sizes = {path: found for path, found in places.runs_in(entry for entry, _ in listed).items()
              if any(name.startswith(path + "/") for name in judged)}
-    with blobs(clone) as contents:
-        _runs(sizes, dict((entry.path, blob) for entry, blob in listed), contents, tree, docket, now_s)
-        seen = {blob for entry, blob in listed if entry.path in judged}
-        docket.add(_history(clone, start, head, seen, contents))
-    for commit in clone.commits(start, head):
-        docket.add(commit_problems(commit))
+    _runs(clone, sizes, {entry.path: blob for entry, blob in listed}, tree, docket, now_s)
+    docket.add(_history(clone, start, head, {blob for entry, blob in listed if entry.path in judged}))
     return list(sizes)
 
 
@@ -94,7 +90,7 @@ def _names(listed: list, judged: set, docket: Docket) -> None:
     docket.add(one for one in places.twice(runs) if is_new(one.path))
 
 
-def _runs(sizes: dict, by_path: dict, contents: Blobs, tree: pathlib.Path, docket: Docket, now_s: float) -> None:
+def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: Docket, now_s: float) -> None:
     """Each run's files, as far as they are of a bearable size, are laid out in a folder of their own and judged there."""
     twins = Twins()
     for other in sorted(tree.glob("*/*/run-*")) if sizes else ():
@@ -102,17 +98,24 @@ def _runs(sizes: dict, by_path: dict, contents: Blobs, tree: pathlib.Path, docke
         if shown not in sizes and shown != places.EXAMPLE and (other / places.LEDGER).is_file():
             list(twins.see(shown, other / places.LEDGER))
     for path, files_of in sizes.items():
+        bearable = {name: by_path[f"{path}/{name}"] for name, size in files_of.items() if not list(documents.size_problems(name, size))}
+        contents = clone.contents(sorted(set(bearable.values())))
         with files.temporary_folder() as folder:
-            for name, size in files_of.items():
-                if not list(documents.size_problems(name, size)):
-                    files.put(folder / name, contents.read(by_path[f"{path}/{name}"]))
+            for name, blob in bearable.items():
+                files.put(folder / name, contents[blob])
             if path != places.EXAMPLE and (folder / places.LEDGER).is_file():
                 docket.add(twins.see(path, folder / places.LEDGER))
             run.check(folder, places.place_of(path), files_of, docket, now_s)
 
 
-def _history(clone: Clone, start: str, head: str, seen: set, contents: Blobs) -> Iterator[Finding]:
-    """Private things in files that an earlier commit of the change held and that its head no longer shows."""
+def _history(clone: Clone, start: str, head: str, seen: set) -> Iterator[Finding]:
+    """Private things in commits, and in files that one of them held and that the head no longer shows."""
+    count, most = clone.count(start, head), thresholds.value("change_commits")
+    if count > most:
+        yield Finding("scope-size", f"{count} commits", f"at most {most}", path=TREE)
+        return
+    for commit in clone.commits(start, head):
+        yield from commit_problems(commit)
     for blob, size, path in clone.objects(start, head):
         if blob in seen or not path.startswith(TREE + "/"):
             continue
@@ -120,7 +123,7 @@ def _history(clone: Clone, start: str, head: str, seen: set, contents: Blobs) ->
             yield Finding("bytes-size", f"{size} bytes in the history", f"at most {thresholds.value('change_object_bytes')}", path=path)
             continue
         known = frozenset([places.place_of(path).run_id]) if places.place_of(path) else frozenset()
-        for one in privacy.in_file(contents.read(blob).decode("utf-8", "replace"), known):
+        for one in privacy.in_file(clone.contents([blob])[blob].decode("utf-8", "replace"), known):
             yield Finding(one.rule, one.observed, "nothing private in any commit: whoever clones gets all of them", line=one.line,
                           path=f"commit history: {path}")
 

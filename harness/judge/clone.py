@@ -1,19 +1,18 @@
 """The clone: what Git holds, read as objects. Nothing is checked out, so no name and no link in it is ever followed."""
 from __future__ import annotations
 
-import contextlib
 import pathlib
-import subprocess
 from dataclasses import dataclass
 from typing import Iterator
 
+from base import git
 from base.errors import UserError
 from judge.places import Entry
 
 LIMIT_S = 600           # for one command; a whole clone's objects are listed in seconds
 KINDS = {"120000": "link", "160000": "submodule", "040000": "other"}
 # A clone's own settings must not change what is seen: no quoting, no renames, no programs of its owner.
-ALWAYS = ("--no-optional-locks", "-c", "core.quotepath=false", "-c", "core.fsmonitor=false", "-c", "diff.renames=false", "-c", "core.hooksPath=")
+ALWAYS = ("--no-optional-locks", "--no-replace-objects", "-c", "core.quotepath=false", "-c", "core.fsmonitor=false", "-c", "diff.renames=false", "-c", "core.hooksPath=")
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,11 @@ class Clone:
 
     def run(self, *words: str, data: bytes | None = None) -> bytes:
         """Git's output; raises UserError with Git's own words where it fails."""
-        given = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
-        try:
-            done = subprocess.run(["git", "-C", str(self.folder), *ALWAYS, *words], capture_output=True, timeout=LIMIT_S, **given)
-        except FileNotFoundError:
-            raise UserError("git is not installed", "--base", "install git, or check a folder instead") from None
-        if done.returncode:
-            said = (done.stderr.decode("utf-8", "replace").strip().split("\n") or [""])[-1]
+        done = git.run(self.folder, *ALWAYS, *words, data=data, limit_s=LIMIT_S)
+        if done.code:
+            said = done.said.strip().split("\n")[-1]
             raise UserError(said or f"git {words[0]} failed", str(self.folder), "see that this is a clone and that it has that commit")
-        return done.stdout
+        return done.out
 
     def commit(self, revision: str) -> str:
         return self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").decode("ascii").strip()
@@ -76,6 +71,9 @@ class Clone:
             found.append((Entry(_path(path), KINDS.get(mode, "file"), mode == "100755", int(size) if size.isdigit() else 0), blob))
         return found
 
+    def count(self, base: str, head: str) -> int:
+        return int(self.run("rev-list", "--count", f"{base}..{head}"))
+
     def commits(self, base: str, head: str) -> Iterator[Commit]:
         shape = "%H%n%an%n%ae%n%cn%n%ce%n%B"
         for text in self.run("log", "-z", "--no-show-signature", "--no-mailmap", f"--format={shape}", f"{base}..{head}").split(b"\0"):
@@ -93,32 +91,14 @@ class Clone:
                 blob, size, path = rest.split(b" ", 2)
                 yield blob.decode("ascii"), int(size), _path(path)
 
-
-class Blobs:
-    """Contents of files by their ids, from one process."""
-
-    def __init__(self, process: subprocess.Popen):
-        self._process = process
-
-    def read(self, blob: str) -> bytes:
-        self._process.stdin.write(blob.encode("ascii") + b"\n")
-        self._process.stdin.flush()
-        size = int(self._process.stdout.readline().split()[2])
-        data = self._process.stdout.read(size)
-        self._process.stdout.read(1)
-        return data
-
-
-@contextlib.contextmanager
-def blobs(clone: Clone) -> Iterator[Blobs]:
-    process = subprocess.Popen(["git", "-C", str(clone.folder), *ALWAYS, "cat-file", "--batch"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        yield Blobs(process)
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(LIMIT_S)
+    def contents(self, blobs: list) -> dict:
+        """blob: its bytes."""
+        data, found, place = self.run("cat-file", "--batch", data="".join(f"{blob}\n" for blob in blobs).encode("ascii")), {}, 0
+        for blob in blobs:
+            begin = data.index(b"\n", place) + 1
+            place = begin + int(data[place:begin].split()[2])
+            found[blob], place = data[begin:place], place + 1
+        return found
 
 
 def _path(path: bytes) -> str:

@@ -5,7 +5,7 @@ import pathlib
 import re
 from typing import Iterator
 
-from base import records, schema
+from base import facts, records, schema
 from judge import characters, places, thresholds
 from judge.findings import Finding
 
@@ -40,7 +40,7 @@ def _document(data: bytes, kind: str) -> tuple:
         value = schema.loads(data)
     except ValueError as problem:
         return None, [Finding("json-strict", str(problem), "JSON that every reader understands alike")]
-    found = list(version_problems(value, kind)) or list(field_problems(value, kind)) if kind in records.RECORDS else []
+    found = list(version_problems(value, kind)) or list(field_problems(value, kind)) or list(fact_problems(value, kind))
     if found:
         return None, found
     if data.isascii() and data != schema.pretty(value):
@@ -59,6 +59,12 @@ def field_problems(value: object, kind: str) -> Iterator[Finding]:
     for sentence in schema.problems(value, kind):
         where, _, what = sentence.rpartition(": ")
         yield Finding("json-fields", what, "", pointer(where) if isinstance(value, dict) else None)
+
+
+def fact_problems(value: dict, kind: str) -> Iterator[Finding]:
+    for sentence in facts.problems(value) if kind == "hardware" else ():
+        where, _, what = sentence.rpartition(": ")
+        yield Finding("json-facts", what, "a value with its method, or null with its reason", pointer(where))
 
 
 def pointer(where: str) -> str:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Iterator
 
 from derive import figures
@@ -39,8 +40,7 @@ class Physics(Witness):
     def __init__(self, manifest: dict, hardware: dict | None):
         self.models = {model["name"]: model for model in manifest["models"]}
         self.batch = manifest["options"].get("num_batch")
-        self.chips = chips_of(hardware)
-        self.accelerator_bytes = accelerator_bytes(hardware)
+        self.memory = Memory(hardware)
         self.decode: dict = {}          # model: (rate, on accelerators)
         self.prefill: dict = {}
         self.placed: dict = {}          # model: the most on accelerators
@@ -86,10 +86,11 @@ class Physics(Witness):
             yield from self._bound("physics-decode", name, rate, 1, on_accelerator)
         for name, (rate, on_accelerator) in self.prefill.items():
             yield from self._bound("physics-prefill", name, rate, self.batch if isinstance(self.batch, int) else 512, on_accelerator)
+        room = self.memory.accelerator_bytes
         for name, size in self.placed.items():
-            if self.accelerator_bytes is not None and size > self.accelerator_bytes * thresholds.value("placement_margin"):
+            if room is not None and size > room * thresholds.value("placement_margin"):
                 yield Finding("physics-placement", f"{name}: {size / 1e9:.1f} GB on accelerators",
-                              f"at most {self.accelerator_bytes / 1e9:.1f} GB, their memory by hardware.json")
+                              f"at most {room / 1e9:.1f} GB, their memory by hardware.json")
         for (model, item), spread in self.spreads.items():
             if spread.n >= thresholds.value("clean_calls") and spread.share < thresholds.value("clean_share"):
                 yield Finding("physics-too-clean", f"{model} {item}: {spread.n} decode rates that differ by {100 * spread.share:.4f} %",
@@ -105,7 +106,7 @@ class Physics(Witness):
         step_gb = model["size_bytes"] * share / 1e9
         if model["size_bytes"] < thresholds.value("small_model_bytes"):
             return
-        gb_s, whose = bandwidth(self.chips, on_accelerator)
+        gb_s, whose = self.memory.gb_s(on_accelerator)
         needed, most = rate * step_gb / tokens_at_once, gb_s * thresholds.value("decode_margin")
         if needed > most:
             batch = f" / {tokens_at_once} tokens at once" if tokens_at_once > 1 else ""
@@ -118,19 +119,35 @@ def has_experts(model: dict) -> bool:
     return any(word in said for word in EXPERTS) or "x" in (model["parameter_size"] or "").lower()
 
 
-def bandwidth(chips: str, on_accelerator: bool) -> tuple:
-    """(GB/s, whose) of the fastest memory that the chips' names tell of, else of the fastest of its kind."""
-    known = [(gb_s, words) for words, gb_s in thresholds.bandwidths() if words in chips]
-    if known:
-        first = known[0]        # the table has the more particular name first
-        return first
-    name = "accelerator_gb_s" if on_accelerator else "cpu_gb_s"
-    return thresholds.value(name), "the fastest accelerator" if on_accelerator else "the fastest processor's memory"
+class Memory:
+    """What hardware.json says of the memory that models are read from."""
+
+    def __init__(self, hardware: dict | None):
+        parts = hardware or {}
+        self.processor = _value((parts.get("cpu") or {}).get("model")) or ""
+        self.accelerators = _value(parts.get("accelerators")) or []
+        self.main_bytes = _value((parts.get("memory") or {}).get("physical_bytes"))
+
+    @property
+    def accelerator_bytes(self) -> int | None:
+        """What fits onto all accelerators together; None where one of them does not tell."""
+        sizes = [self.main_bytes if _value(one["unified_memory"]) else _value(one["memory_bytes"]) for one in self.accelerators]
+        return None if not sizes or None in sizes else sum(sizes)
+
+    def gb_s(self, on_accelerator: bool) -> tuple:
+        """(GB/s, whose) that the names of the chips tell of, else of the fastest of its kind; several accelerators add up."""
+        if not on_accelerator:
+            return known_gb_s(self.processor) or (thresholds.value("cpu_gb_s"), "the fastest processor's memory")
+        known = [known_gb_s(_value(one["name"]) or "") for one in self.accelerators]
+        if not known or None in known:
+            return max(1, len(known)) * thresholds.value("accelerator_gb_s"), "the fastest accelerator"
+        return sum(gb_s for gb_s, _ in known), " + ".join(words for _, words in known)
 
 
-def chips_of(hardware: dict | None) -> str:
-    return ""
+def _value(fact: dict | None) -> object:
+    return None if fact is None else fact["value"]
 
 
-def accelerator_bytes(hardware: dict | None) -> int | None:
-    return None
+def known_gb_s(name: str) -> tuple | None:
+    """(GB/s, words) of the first row whose words stand in a chip's name; the more particular ones come first."""
+    return next(((gb_s, words) for words, gb_s in thresholds.bandwidths() if re.search(rf"\b{words}\b", name.lower())), None)

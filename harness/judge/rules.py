@@ -18,6 +18,7 @@ MEASURE = "python harness/run_benchmark.py"             # what was measured wron
 RESUME = "python harness/run_benchmark.py --resume {run}"
 DERIVE = "python harness/check_submission.py --fix {run}"
 HOSTNAME = "python harness/check_submission.py --fix --hostname other {run}"
+PROBE = "python harness/probe_hardware.py --out {run}"
 EDIT = "edit {path}"
 REMOVE = "git rm -r --force {path}"
 MOVE = "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"
@@ -47,7 +48,7 @@ _ROWS = (
     ("scope-git-file", "error", "No file under submissions/ steers Git or a forge.", REMOVE),
     ("scope-agent-file", "error", "No file under submissions/ gives orders to an agent or an editor.", REMOVE),
     # ----- names and places
-    ("name-layout", "error", "submissions/ holds <handle>/<device-tag>/run-<uuid>/ and README.md, nothing else.", MOVE),
+    ("name-layout", "error", "The tree holds <handle>/<device-tag>/run-<uuid>/ and README.md, nothing else.", MOVE),
     ("name-handle", "error", "The first folder is a handle that names its owner.", MOVE),
     ("name-device-tag", "error", "The second folder is a device tag that names one machine.", MOVE),
     ("name-run-id", "error", "The third folder is run- and a random UUID.", MOVE),
@@ -70,6 +71,7 @@ _ROWS = (
     ("json-strict", "error", "JSON means one thing only: no key twice, no NaN, no number beyond 64 bits, no deep nesting.", RESTORE),
     ("json-version", "error", "The file is of a format that this checker knows.", "git pull"),
     ("json-fields", "error", "A record has the fields of its format, each of its kind, and no others.", RESTORE),
+    ("json-facts", "error", "Each value of hardware.json says how it was found, and each unknown why it is one.", PROBE),
     ("json-canonical", "error", "JSON stands byte for byte as the harness writes it.", RESTORE),
     # ----- the ledger
     ("ledger-torn", "error", "The last line is whole.", RESUME),
@@ -105,7 +107,7 @@ _ROWS = (
     ("protocol-harness", "warning", "The harness was an unmodified commit; otherwise the grade says so.", MEASURE),
     ("protocol-anchor", "warning", "The frozen prompts were run first and last: without them nothing tells of drift.", MEASURE),
     # ----- derived files
-    ("sum-metadata", "error", "metadata.json is what the ledger gives, byte for byte.", DERIVE),
+    ("sum-metadata", "error", "What metadata.json says is what the ledger gives.", DERIVE),
     ("sum-run-md", "error", "The generated block of run.md is what metadata.json gives.", DERIVE),
     # ----- plausibility: never an error
     ("physics-decode", "hold", "No model decodes faster than its weights can be read from memory.", ASK),

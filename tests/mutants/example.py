@@ -40,7 +40,7 @@ class Example(valid.Run):
                          "handle": "example", "device_tag": "mac-m1-8gb", "started_at": STARTED_AT, "host_hostname_short": "synthetic",
                          "platform": "synthetic", "harness_sha256": "0" * 64, "harness_commit": "0" * 40, "planned_calls": 3}
         self.manifest["plan"] = [{**self.manifest["plan"][0], "planned_calls": 3}]
-        self.hardware = {"synthetic": True}
+        self.hardware = valid.hardware_of(synthetic=True)
         self.records = _records(self.manifest, settings)
         self.handle, self.device_tag, self.run_id = "EXAMPLE", "mac-m1-8gb", names.NIL_RUN_ID
         self.title, self.story = TITLE, STORY

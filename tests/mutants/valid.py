@@ -5,7 +5,8 @@ import functools
 import json
 import pathlib
 
-from base import ledger, plan, records, schema, suites
+import support
+from base import facts, ledger, plan, records, schema, suites
 from derive import account, narrative, summary
 from measure import models, run
 from mutants import machine
@@ -38,13 +39,33 @@ def manifest_of(phases: list, settings: plan.Settings, chosen: dict) -> dict:
             "harness_commit": "d1" * 20}
 
 
+def hardware_of(synthetic: bool) -> dict:
+    """A hardware.json that is complete in shape: nothing was looked at, and what is known was planted."""
+    found = {**_unlooked("hardware"), "schema": records.HARDWARE_VERSION, "synthetic": synthetic, "probed": True, "why_not_probed": None}
+    found["cpu"]["model"] = facts.known("Synthetic processor", "planted by a script")
+    found["memory"]["physical_bytes"] = facts.known(8 * 2 ** 30, "planted by a script")
+    found["accelerators"] = facts.known([], "planted by a script")
+    return found
+
+
+def _unlooked(kind: str) -> dict:
+    found = {}
+    for field in records.RECORDS[kind]:
+        if field.kind.endswith("_fact"):
+            found[field.name] = facts.unknown("synthetic: no machine was looked at")
+        else:
+            found[field.name] = _unlooked(field.kind) if field.kind in records.RECORDS else support.record(kind)[field.name]
+    return found
+
+
 @functools.lru_cache(maxsize=None)
-def _made(settings_key: tuple, phases: tuple) -> str:
+def _made(settings_key: tuple, phases: tuple, models: int) -> str:
     """Manifest and records as JSON, which is copied faster than they are."""
     settings = plan.Settings(levels=settings_key[0], repeats=settings_key[1])
-    found = manifest_of(list(phases), settings, MODELS)
+    chosen = dict(list(MODELS.items())[:models])
+    found = manifest_of(list(phases), settings, chosen)
     loaded = {phase: suites.load(phase) for phase in phases}
-    return json.dumps([found, machine.records_of(found, loaded, machine.Server(MODELS), ENDED_AT)])
+    return json.dumps([found, machine.records_of(found, loaded, machine.Server(chosen), ENDED_AT)])
 
 
 STORY = {heading: f"Synthetic: no machine was measured, and so there is nothing to tell of it here ({number})."
@@ -54,9 +75,9 @@ STORY = {heading: f"Synthetic: no machine was measured, and so there is nothing 
 class Run:
     """The five files of a run as values, to be changed and written."""
 
-    def __init__(self, settings: plan.Settings = SETTINGS, phases: tuple = PHASES):
-        self.manifest, self.records = json.loads(_made((settings.levels, settings.repeats), phases))
-        self.hardware: dict = {}
+    def __init__(self, settings: plan.Settings = SETTINGS, phases: tuple = PHASES, models: int = 1):
+        self.manifest, self.records = json.loads(_made((settings.levels, settings.repeats), phases, models))
+        self.hardware = hardware_of(synthetic=False)
         self.handle, self.device_tag, self.run_id = HANDLE, DEVICE_TAG, RUN_ID
         self.title, self.story = "Synthetic: made by tests/mutants, no machine was measured", STORY
 

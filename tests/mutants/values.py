@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Callable
 
-from base import plan, private, suites
+from base import facts, plan, private, records
 from mutants import machine, valid
 from mutants.valid import Run
 
 MS = 1_000_000
 THREE_REPEATS = (plan.Settings(), ("frozen-prompts",))
+TWO_MODELS = (valid.SETTINGS, valid.PHASES, 2)
 CONTEXT = (valid.SETTINGS, ("frozen-prompts", "context-edge"))
 
 
@@ -98,9 +99,12 @@ def stranger_loaded(run: Run) -> None:
     run.calls(item="LOAD")[0]["model"] = "stranger:1b"
 
 
-def with_placement(run: Run) -> None:
+def too_much_on_a_card(run: Run) -> None:
+    card = {field.name: facts.unknown("synthetic") for field in records.RECORDS["accelerator"]}
+    card.update(memory_bytes=facts.known(6_000_000_000, "planted"), unified_memory=facts.known(False, "planted"))
+    run.hardware["accelerators"] = facts.known([card], "planted")
     for record in run.calls(role="measured"):
-        record["placement"]["vram_bytes"] = 90_000_000_000
+        record["placement"].update(size_bytes=90_000_000_000, vram_bytes=90_000_000_000)
 
 
 def even_gaps(run: Run) -> None:
@@ -112,20 +116,20 @@ def even_gaps(run: Run) -> None:
 
 
 def even_rates(run: Run) -> None:
-    same = run.calls(role="measured", item="P-EASY", model="planted-small:1b")
+    same = run.calls(role="measured", item="P-EASY")
     fastest_ns = min(record["eval_ns"] for record in same)
     for number, record in enumerate(same):
         record["eval_ns"] = fastest_ns - number
 
 
 def uneven_rates(run: Run) -> None:
-    for record in run.calls(role="measured", item="P-EASY", model="planted-small:1b")[::2]:
+    for record in run.calls(role="measured", item="P-EASY")[::2]:
         record["eval_ns"] //= 4
 
 
 def copied_times(run: Run) -> None:
     """One call has the times of another, which took no longer."""
-    one, other = sorted(run.calls(role="measured", item="P-EASY", model="planted-small:1b")[:2], key=lambda call: call["end_ns"])
+    one, other = sorted(run.calls(role="measured", item="P-EASY")[:2], key=lambda call: call["end_ns"])
     for name in machine.TIMES:
         other[name] = one[name]
 
@@ -170,8 +174,8 @@ ROWS = [
     ("name-synthetic", "a synthetic run among real ones", synthetic),
     ("ledger-order", "a footer in the middle", footer_in_the_middle),
     ("ledger-unfinished", "a footer that says so itself", no_footer),
-    ("ledger-footer", "one call more than there is", on_footer(done=33)),
-    ("ledger-footer", "outcomes of another run", on_footer(outcomes={"ok": 32})),
+    ("ledger-footer", "one call more than there is", on_footer(done=12)),
+    ("ledger-footer", "outcomes of another run", on_footer(outcomes={"ok": 10})),
     ("ledger-plan", "a repeat that was not planned", on_call({"repeat": 9})),
     ("ledger-plan", "a call of another wave", on_call({"slot": 1})),
     ("ledger-sessions", "an earlier session in the first", lambda run: run.records[0]["session_start"]["earlier_sessions"].append(
@@ -218,13 +222,14 @@ ROWS = [
     ("protocol-overrides", "an option nobody knows", unknown_option),
     ("protocol-local", "a cloud as the server", on_manifest(target="https://ollama.com:443")),
     ("protocol-models", "a call of a model that was not planned", stranger_loaded),
-    ("protocol-models", "one model under two names", on_model(1, digest=valid.MODELS["planted-small:1b"]["digest"])),
+    ("protocol-models", "one model under two names", on_model(1, digest=valid.MODELS["planted-small:1b"]["digest"]), TWO_MODELS),
     ("protocol-warm-up", "none before a context phase", drop(item="WARM-UP", phase="context-edge"), CONTEXT),
     ("protocol-harness", "a modified one", on_manifest(harness_modified=True)),
     ("protocol-anchor", "no frozen prompts", None, (valid.SETTINGS, ("small-eval",))),
-    ("physics-decode", "a large model at a small one's pace", on_model(1, size_bytes=60_000_000_000)),
+    ("physics-decode", "a large model at a small one's pace", on_model(size_bytes=60_000_000_000)),
     ("physics-prefill", "a prompt read in no time", on_call(
-        {"prompt_eval_ns": 1_500_000}, phase="frozen-prompts", model="planted-large:3b", item="P-HARD")),
+        {"prompt_eval_ns": 1_500_000}, phase="frozen-prompts", item="P-HARD")),
+    ("physics-placement", "more on a card than it holds", too_much_on_a_card),
     ("physics-too-clean", "every gap the same", even_gaps),
     ("physics-too-clean", "every rate the same", even_rates, THREE_REPEATS),
     ("physics-spread", "some four times as fast", uneven_rates, THREE_REPEATS),
@@ -252,6 +257,3 @@ def made(row: tuple) -> Run:
         mutate(run)
         run.seal()
     return run
-
-
-ALL_PHASES = (valid.SETTINGS, suites.PHASES)

@@ -1,0 +1,230 @@
+"""The checker as a command: its exit codes, one verdict in three places, and what it says."""
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+import unittest
+from unittest import mock
+
+import support  # noqa: F401  (puts the harness on the path)
+
+import check_submission
+from base import console, schema
+from base.errors import BROKEN, FINE, FOUND, USAGE
+from judge import calls, rules
+from mutants import changes, octets, valid, values
+
+HAS_GIT = shutil.which("git") is not None
+BROKEN_RUN = octets.said("<b>bold</b>")
+HELD_RUN = values.on_footer(sessions=[{"session": 0, "started_at": valid.STARTED_AT, "ended_at": "2026-11-24T09:00:00Z",
+                                       "ended": "complete"}])
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.root = pathlib.Path(made.name)
+
+    def check(self, *words: object) -> tuple:
+        """(exit code, stdout, stderr) of the command."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = console.guarded(lambda: check_submission.main([str(word) for word in words]))
+            except SystemExit as left:      # argparse, on wrong usage
+                code = left.code
+        return code, out.getvalue(), err.getvalue()
+
+    def findings(self, *words: object) -> list:
+        return json.loads(self.check(*words, "--json")[1])["findings"]
+
+    def run_folder(self, *mutations: object, name: str = "a") -> pathlib.Path:
+        """A valid run's folder, whose files were changed."""
+        files = valid.Run().files()
+        for mutate in mutations:
+            mutate(files)
+        return valid.laid_out(self.root / name / valid.Run().place, files)
+
+
+class Exits(Case):
+    def test_a_clean_run_exits_0(self):
+        code, out, _ = self.check(self.run_folder())
+        self.assertEqual((code, out), (FINE, "passed: 1 run, nothing found\n"))
+
+    def test_an_error_exits_1_and_is_said_with_what_mends_it(self):
+        code, out, _ = self.check(self.run_folder(BROKEN_RUN))
+        self.assertEqual(code, FOUND)
+        for words in ("run.md", "runmd-html", "line ", "<b", "refused: 1 run, 2 errors"):
+            self.assertIn(words, out)
+
+    def test_a_hold_is_said_and_exits_0(self):
+        run = valid.Run()
+        HELD_RUN(run)
+        run.seal()
+        code, out, _ = self.check(run.write(self.root))
+        self.assertEqual(code, FINE)
+        self.assertIn("physics-clock", out)
+        self.assertIn("held for a maintainer: 1 run, 1 hold", out)
+
+    def test_wrong_usage_exits_2(self):
+        (self.root / "empty").mkdir()
+        for words in (("--no-such-flag",), (self.root / "nowhere",), (self.root / "empty",), ("--base", "x", "submissions"),
+                      ("--hostname", "x"), ("--base", "no-such-branch"), ("--base", "x", "--repository", self.root)):
+            with self.subTest(words=words):
+                code, out, err = self.check(*words)
+                self.assertEqual((code, out), (USAGE, ""))
+                self.assertNotIn("Traceback", err)
+
+    def test_a_rule_that_breaks_exits_3_and_is_no_pass(self):
+        with mock.patch.object(calls, "problems", side_effect=KeyError("a bug")):
+            code, out, err = self.check(self.run_folder())
+        self.assertEqual((code, out), (BROKEN, ""))
+        self.assertIn("bug of the harness", err)
+
+    def test_a_formula_that_breaks_on_a_clean_ledger_exits_3(self):
+        folder = self.run_folder()
+        with mock.patch("judge.sums.summary.summarize", side_effect=ZeroDivisionError):
+            self.assertEqual(self.check(folder)[0], BROKEN)
+
+
+class ThreePlaces(Case):
+    def verdicts(self, mutate: object) -> list:
+        """The findings of one run, judged as a folder, as a handle's, in the whole tree and as a change."""
+        folder = self.run_folder(mutate)
+        handle, tree = folder.parents[1], folder.parents[2]
+        found = [self.findings(folder), self.findings(handle), self.findings(tree)]
+        if HAS_GIT:
+            clone = self.root / "clone"
+            clone.mkdir()
+            changes.base(clone)
+            shutil.copytree(handle, clone / "submissions" / handle.name)
+            changes.commit(clone, "Add a run")
+            found.append(self.findings("--repository", clone, "--base", "main"))
+        return found
+
+    def test_a_mutant_has_the_same_findings_in_all_of_them(self):
+        for number, mutate in enumerate((BROKEN_RUN, octets.value("metadata.json", octets.median), octets.line(20, octets.at("prev", "0" * 64)))):
+            with self.subTest(number), tempfile.TemporaryDirectory() as root:
+                self.root = pathlib.Path(root)
+                first, *others = self.verdicts(mutate)
+                self.assertTrue(first)
+                for other in others:
+                    self.assertEqual(other, first)
+
+    def test_a_valid_run_has_none_in_any_of_them(self):
+        self.assertEqual({str(found) for found in self.verdicts(lambda files: None)}, {"[]"})
+
+    def test_a_tree_outside_of_the_clone_is_judged_from_any_working_directory(self):
+        tree = self.run_folder().parents[2].rename(self.root / "results")
+        before = os.getcwd()
+        os.chdir(tree)
+        self.addCleanup(os.chdir, before)
+        for path in (".", valid.HANDLE, f"{valid.HANDLE}/{valid.DEVICE_TAG}", tree):
+            with self.subTest(path=path):
+                self.assertEqual(self.check(path)[:2], (FINE, "passed: 1 run, nothing found\n"))
+
+    def test_by_default_it_is_the_tree_of_this_clone(self):
+        code, out, _ = self.check()
+        self.assertEqual(code, FINE, out)
+
+
+class Json(Case):
+    def test_its_keys_stay_as_they_are(self):
+        said = json.loads(self.check(self.run_folder(BROKEN_RUN), "--json")[1])
+        self.assertEqual(set(said), {"schema", "thresholds", "passed", "runs", "counts", "findings", "left_out"})
+        self.assertEqual((said["schema"], said["passed"], said["runs"]), ("verdict-1.0", False, 1))
+        self.assertEqual(said["counts"], {"error": 2, "hold": 0, "warning": 0, "info": 0})
+        self.assertEqual(set(said["findings"][0]), {"rule", "severity", "path", "line", "pointer", "observed", "expected", "says", "fix"})
+
+    def test_a_flood_is_counted_and_not_repeated(self):
+        run = valid.Run()
+        for record in run.calls():
+            record["prompt_sha256"], record["connect_ns"], record["end_ns"] = "0" * 64, 5, 0
+        run.seal()
+        said = json.loads(self.check(run.write(self.root), "--json")[1])
+        kept = [one for one in said["findings"] if one["rule"] == "ledger-stamps"]
+        self.assertEqual(len(kept), 20)
+        left = [row for row in said["left_out"] if row["rule"] == "ledger-stamps"]
+        self.assertEqual([row["count"] for row in left], [len(run.calls()) - 20])
+
+    def test_what_is_private_is_not_repeated_in_full(self):
+        for text in ("/home/anastasija/models", "anastasija@mail.org", "192.168.117.23", "hf_abcdefghijklmnopqrstuvwx12"):
+            with self.subTest(text=text):
+                run = valid.Run()
+                run.manifest["models"][0]["family"] = text
+                code, out, _ = self.check(run.write(self.root / text[:3].strip("/")))
+                self.assertEqual(code, FOUND)
+                self.assertNotIn(text, out)
+                self.assertIn("***", out)
+
+
+class Fix(Case):
+    def test_derived_files_are_made_anew_and_own_words_stay(self):
+        folder = self.run_folder(octets.value("metadata.json", octets.median), octets.story(" decode tok/s |", " decode, twice |"))
+        whole = valid.Run().files()
+        code, _, err = self.check("--fix", folder)
+        self.assertEqual(code, FINE)
+        self.assertIn("made anew", err)
+        for name, data in whole.items():
+            with self.subTest(file=name):
+                self.assertEqual((folder / name).read_bytes(), data)
+
+    def test_a_host_name_that_tells_too_much_is_replaced(self):
+        for hostname, words, wanted in (("anas-macbook", (), "other"), ("nas.lan", (), "other"), ("planted", (), "planted"),
+                                        ("planted", ("--hostname", "lab-3"), "lab-3")):
+            with self.subTest(hostname=hostname, words=words), tempfile.TemporaryDirectory() as root:
+                run = valid.Run()
+                run.manifest["host_hostname_short"] = hostname
+                folder = run.write(pathlib.Path(root))
+                self.assertEqual(self.check("--fix", *words, folder)[0], FINE)
+                self.assertEqual(schema.loads((folder / "manifest.json").read_bytes())["host_hostname_short"], wanted)
+
+    def test_what_was_measured_is_never_touched(self):
+        for mutate in (octets.line(20, octets.at("connect_ns", 90_001), mend_chain=False), octets.cut_last_feed,
+                       octets.value("manifest.json", lambda found: found.update(score=1)), octets.put("manifest.json", b"{")):
+            with tempfile.TemporaryDirectory() as root:
+                self.root = pathlib.Path(root)
+                folder = self.run_folder(mutate)
+                before = {path.name: path.read_bytes() for path in folder.iterdir()}
+                code, _, err = self.check("--fix", folder)
+                self.assertEqual(code, FOUND)
+                self.assertIn("not mended", err)
+                self.assertEqual({path.name: path.read_bytes() for path in folder.iterdir()}, before)
+
+
+class Rules(Case):
+    def test_they_are_listed_one_a_line(self):
+        code, out, _ = self.check("--rules")
+        self.assertEqual(code, FINE)
+        self.assertEqual([line.split()[1] for line in out.splitlines()], list(rules.RULES))
+
+
+@unittest.skipUnless(HAS_GIT, "git is not installed")
+class ACheckerThatChanges(Case):
+    def test_a_change_to_the_checker_has_the_whole_tree_judged(self):
+        clone = self.root / "clone"
+        clone.mkdir()
+        changes.base(clone)
+        changes.put(clone, "harness/rules.py", "changed\n")
+        changes.commit(clone, "Another rule")
+        rules_found = {one["rule"] for one in self.findings("--repository", clone, "--base", "main")}
+        self.assertIn("name-file-missing", rules_found)     # of a run that was there before
+        self.assertNotIn("scope-mixed", rules_found)
+
+    def test_any_other_change_has_only_its_own_runs_judged(self):
+        clone = self.root / "clone"
+        clone.mkdir()
+        changes.base(clone)
+        changes.put(clone, "README.md", "changed\n")
+        changes.commit(clone, "Words")
+        self.assertEqual(self.findings("--repository", clone, "--base", "main"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,126 @@
+"""The mutants: a run that breaks no rule passes, and each change to it is refused by the one rule that it breaks."""
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import tempfile
+import unittest
+
+import support  # noqa: F401  (puts the harness on the path)
+
+from base import plan, suites
+from judge import change, tree
+from judge.clone import Clone
+from judge.findings import Docket
+from judge.sessions import seconds_of
+from mutants import changes, example, lying, octets, valid, values
+
+NOW_S = seconds_of("2026-11-25T12:00:00Z")
+NEEDS_POSIX = ("scope-symlink", "scope-mode", "name-collision")
+HAS_GIT = shutil.which("git") is not None
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.root = pathlib.Path(made.name)
+
+    def judged(self, folder: pathlib.Path) -> Docket:
+        docket = Docket()
+        tree.check(tree.part_of(folder), docket, NOW_S)
+        return docket
+
+    def assert_broken(self, docket: Docket, rules: set) -> None:
+        found = {one.rule for one in docket.findings}
+        self.assertEqual(found, rules, [one for one in docket.findings if one.rule not in rules])
+
+
+class Valid(Case):
+    def test_a_valid_run_breaks_no_rule(self):
+        self.assert_broken(self.judged(valid.Run().write(self.root)), set())
+
+    def test_nor_does_one_of_every_phase(self):
+        self.assert_broken(self.judged(valid.Run(plan.Settings(levels=(1, 4), repeats=2), suites.PHASES, 2).write(self.root)), set())
+
+    def test_nor_does_one_of_which_much_was_skipped(self):
+        run = valid.Run(plan.Settings(repeats=1), ("frozen-prompts", "parallel-mixed"), 2)
+        lost = [record for record in run.calls(role="measured", phase="parallel-mixed")]
+        for record in lost:
+            place = run.records.index(record)
+            run.records[place] = {**{name: record[name] for name in support.record("skipped") if name in record}, "type": "skipped",
+                                  "reason": "time-limit", "detail": None}
+        run.records[-1].update(done=run.records[-1]["done"] - len(lost), skipped=len(lost))
+        values.recount(run)
+        run.seal()
+        self.assert_broken(self.judged(run.write(self.root)), set())
+
+    def test_the_example_breaks_no_rule(self):
+        self.assert_broken(self.judged(example.Example().write(self.root)), set())
+
+    def test_the_tree_of_this_clone_breaks_no_rule(self):
+        docket = self.judged(support.ROOT / "submissions")
+        self.assertFalse(docket.has_errors, docket.findings)
+
+
+class Values(Case):
+    def test_each_contradiction_is_refused_by_its_own_rule(self):
+        for number, row in enumerate(values.ROWS):
+            with self.subTest(rule=row[0], what=row[1]):
+                self.assert_broken(self.judged(values.made(row).write(self.root / str(number))), {row[0]})
+
+
+class Bytes(Case):
+    def test_each_file_that_the_harness_did_not_write_is_refused_by_its_own_rule(self):
+        whole, place = valid.Run().files(), valid.Run().place
+        for number, (rule, what, mutate) in enumerate(octets.ROWS):
+            files = dict(whole)
+            with self.subTest(rule=rule, what=what):
+                mutate(files)
+                self.assertNotEqual(files, whole)
+                self.assert_broken(self.judged(valid.laid_out(self.root / str(number) / place, files)), {rule})
+
+
+class Places(Case):
+    def test_each_thing_in_a_wrong_place_is_refused_by_its_own_rule(self):
+        whole, place = valid.Run().files(), valid.Run().place
+        for number, (rule, what, mutate) in enumerate(lying.ROWS):
+            if os.name == "nt" and rule in NEEDS_POSIX or rule == "name-collision" and not self.minds_case():
+                continue
+            with self.subTest(rule=rule, what=what):
+                root = self.root / str(number)
+                mutate(root, valid.laid_out(root / place, whole))
+                self.assert_broken(self.judged(root / "submissions"), {rule})
+
+    def minds_case(self) -> bool:
+        (self.root / "a").write_bytes(b"")
+        return not (self.root / "A").exists()
+
+
+@unittest.skipUnless(HAS_GIT, "git is not installed")
+class Changes(Case):
+    def test_each_change_that_does_too_much_is_refused_by_its_own_rule(self):
+        changes.base(self.made("base"))
+        files = valid.Run().files()
+        for number, (rule, what, mutate, how) in enumerate((("", "a valid run", changes.nothing, {}),) + changes.ROWS):
+            if os.name == "nt" and rule in NEEDS_POSIX:
+                continue
+            with self.subTest(rule=rule, what=what):
+                root = self.root / str(number)
+                shutil.copytree(self.root / "base", root)
+                valid.laid_out(root / valid.Run().place, files)
+                mutate(root)
+                person = {name: value for name, value in how.items() if name != "message"}
+                changes.commit(root, how.get("message", "Add a run"), **person)
+                docket = Docket()
+                change.check(Clone(root), "main", "HEAD", self.root / "base" / "submissions", docket, NOW_S)
+                self.assert_broken(docket, {rule} - {""})
+
+    def made(self, name: str) -> pathlib.Path:
+        (self.root / name).mkdir()
+        return self.root / name
+
+
+if __name__ == "__main__":
+    unittest.main()
