@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 import traceback
-from typing import Callable
+from typing import Callable, Collection
 
 from base.errors import BROKEN, INTERRUPTED, UserError, printable
 
@@ -85,13 +85,13 @@ def _mute(stream) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def format_table(titles: list, rows: list) -> str:
-    """Columns as wide as their widest cell, the first two to the left, the others to the right; None is shown as -."""
+def format_table(titles: list, rows: list, left: Collection = (0, 1)) -> str:
+    """Columns as wide as their widest cell, those whose numbers are in `left` to the left; None is shown as -."""
     cells = [titles] + [["-" if cell is None else str(cell) for cell in row] for row in rows]
     widths = [max(len(row[n]) for row in cells) for n in range(len(titles))]
     lines = []
     for row in cells:
-        lines.append("  ".join(cell.ljust(width) if n < 2 else cell.rjust(width)
+        lines.append("  ".join(cell.ljust(width) if n in left else cell.rjust(width)
                                for n, (cell, width) in enumerate(zip(row, widths))).rstrip())
     return "\n".join(lines)
 

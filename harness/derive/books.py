@@ -12,12 +12,15 @@ from base.errors import FOUND, UserError
 from derive import account, narrative, summary
 
 
-def metadata(folder: pathlib.Path, manifest: dict, graders: dict) -> dict:
-    """The `metadata` record of a run. Raises UserError, exit code 1, where the ledger is not whole or not this run's."""
+def metadata(folder: pathlib.Path, manifest: dict, graders: dict, witness: object = None) -> dict:
+    """The `metadata` record of a run. Raises UserError, exit code 1, where the ledger is not whole or not this run's.
+
+    For `witness` see summary.summarize.
+    """
     path, whole = folder / ledger.NAME, hashlib.sha256()
     try:
         last = ledger.last(path)
-        found = summary.summarize(manifest, ledger.read(path, whole), graders, (last or {}).get("code_grades"))
+        found = summary.summarize(manifest, ledger.read(path, whole), graders, (last or {}).get("code_grades"), witness)
     except UserError as problem:
         problem.exit_code = FOUND
         raise

@@ -86,6 +86,13 @@ class Waves:
                 "serialised": figures.is_serialised(self.parallelism.median(), level)}
 
 
+def mark(outcome: str, verdict: bool | None) -> str:
+    """How an answer fared: right, wrong, ungraded, censored or failed."""
+    if outcome in ("ok", "empty"):
+        return "ungraded" if verdict is None else "right" if verdict else "wrong"
+    return "censored" if outcome == "length" else "failed"
+
+
 class Quality:
     """Answers and the verdicts on them: True, False or None for an answer that nobody judged."""
 
@@ -96,18 +103,19 @@ class Quality:
         self.time_ms = Sample()
         self.recall: dict = {}
 
-    def add(self, record: dict, grader: dict, verdict: bool | None) -> None:
+    def add(self, record: dict, grader: dict, verdict: bool | None) -> str:
+        """The mark of the answer."""
         self.busy_ns += record["end_ns"]
         self.has_levels = self.has_levels or record["wave"] is not None
-        name = {"ok": "n", "empty": "n", "length": "censored"}.get(record["outcome"], "failed")
-        if name == "n" and verdict is None:
-            name = "ungraded"
-        self.counts[name] += 1
-        if name == "n" and verdict:
+        found = mark(record["outcome"], verdict)
+        is_judged = found in ("right", "wrong")
+        self.counts["n" if is_judged else found] += 1
+        if found == "right":
             self.counts["passed"] += 1
             self.time_ms.add(figures.total_ms(record))
-        if name == "n" and record["phase"] == EDGE:
+        if is_judged and record["phase"] == EDGE:
             self._recall(record, grader)
+        return found
 
     def _recall(self, record: dict, grader: dict) -> None:
         for place, found in zip(PLACES, grading.terms_found(grader, record["answer"])):
@@ -158,8 +166,8 @@ class Cell:
     def skip(self, record: dict) -> None:
         self.skips[record["reason"]] = self.skips.get(record["reason"], 0) + 1
 
-    def add(self, record: dict, finding: dict, energy_j: float | None) -> None:
-        """A measured call. `energy_j` is its share of what its wave took."""
+    def add(self, record: dict, finding: dict, energy_j: float | None) -> Figures | None:
+        """A measured call; its figures. `energy_j` is its share of what its wave took."""
         self.calls += 1
         self.reattempts += record["reattempt"]
         self.outcomes[record["outcome"]] = self.outcomes.get(record["outcome"], 0) + 1
@@ -173,6 +181,7 @@ class Cell:
         self._remark(record, values)
         if self.phase == FROZEN and values:
             self._pair(record, values)
+        return values
 
     def _values(self, record: dict, finding: dict, energy_j: float | None) -> Figures | None:
         """Every figure of METRICS; None for a call that supports none."""

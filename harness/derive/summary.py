@@ -19,12 +19,14 @@ FOUND = ("head_tokens", "head_method", "slots_seen", "thinks_by_default", "tells
          "one_token_eval_ns")
 
 
-def summarize(manifest: dict, ledger: Iterable[dict], graders: dict, code_grades: dict | None) -> dict:
+def summarize(manifest: dict, ledger: Iterable[dict], graders: dict, code_grades: dict | None,
+              witness: object = None) -> dict:
     """The `metadata` record but for its ledger_sha256, which is known when the last record was read.
 
-    `graders` maps items to their graders (or None), `code_grades` is the final footer's.
+    `graders` maps items to their graders (or None), `code_grades` is the final footer's. A `witness` is told of each
+    measured call with its figures and its mark, and of each wave.
     """
-    run = _Run(manifest, graders, code_grades or {})
+    run = _Run(manifest, graders, code_grades or {}, witness)
     for record in ledger:
         run.add(record)
     run.flush()
@@ -32,8 +34,8 @@ def summarize(manifest: dict, ledger: Iterable[dict], graders: dict, code_grades
 
 
 class _Run:
-    def __init__(self, manifest: dict, graders: dict, code_grades: dict):
-        self.manifest, self.graders, self.code_grades = manifest, graders, code_grades
+    def __init__(self, manifest: dict, graders: dict, code_grades: dict, witness: object = None):
+        self.manifest, self.graders, self.code_grades, self.witness = manifest, graders, code_grades, witness
         self.formats = {model["name"]: model["format"] for model in manifest["models"]}
         self.meta: dict = {}
         self.footer: dict | None = None
@@ -90,6 +92,8 @@ class _Run:
         if wave[0]["wave"] is not None:
             for model in models:
                 self.cells[model, wave[0]["phase"]].wave(wave, models)
+            if self.witness:
+                self.witness.wave(wave)
 
     def _count(self, record: dict, energy_j: float | None) -> None:
         model, outcome = record["model"], record["outcome"]
@@ -97,10 +101,12 @@ class _Run:
         if record["placement"]:
             self.first_placement.setdefault(model, record["placement"])
         cell = self._cell(record)
-        cell.add(record, self.findings.get(model, {}), energy_j)
+        values, mark = cell.add(record, self.findings.get(model, {}), energy_j), None
         grader = self.graders.get(record["item"])
         if grader is not None:
-            cell.quality.add(record, grader, self._verdict(record, grader))
+            mark = cell.quality.add(record, grader, self._verdict(record, grader))
+        if self.witness:
+            self.witness.call(record, values, mark)
 
     def _verdict(self, record: dict, grader: dict) -> bool | None:
         if grader["kind"] != "python":

@@ -115,10 +115,10 @@ def find(out: pathlib.Path, text: str) -> pathlib.Path:
     run_id = named.name[4:] if named.name.startswith("run-") else named.name
     problem = names.run_id_problem(run_id)
     if problem:
-        raise UserError(problem, f"--resume {text}", "take the id from the folder's name")
+        raise UserError(problem, text, "take the id from the folder's name")
     found = sorted(out.resolve().glob(f"*/*/run-{run_id}"))
     if not found:
-        raise UserError("no such run here", f"--resume {text}", f"runs are looked for under {out}; name another with --out")
+        raise UserError("no such run here", text, f"runs are looked for under {out}; name another with --out")
     return found[0]
 
 

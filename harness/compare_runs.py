@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Compare two runs call by call: in what they differ, and by how much B is faster or slower than A.
+
+Each figure is the median ratio B/A over calls that asked the same, with its 95 % interval. Two runs of one machine
+with the same models and knobs tell its noise floor; a difference below that is none.
+"""
+from __future__ import annotations
+
+import argparse
+import contextlib
+import pathlib
+from typing import Iterator
+
+from base import console, names
+from base.errors import FINE, FOUND, UserError
+
+HARDWARE = "hardware.json"
+
+
+def main(argv: list | None = None) -> int:
+    args = parse_args(argv)
+    from derive import comparison, contrast
+    from measure import run
+    out = pathlib.Path(args.out) if args.out else run.SUBMISSIONS
+    folders = [run.find(out, text) for text in (args.a, args.b)]
+    with found_wrong():
+        manifests = [run.read_manifest(folder) for folder in folders]
+    graders, witness = shared_graders(manifests), comparison.Remembered(wanted_model(args.model, manifests))
+    a = side(folders[0], manifests[0], graders, witness)
+    pairs = comparison.Pairs(witness)
+    b = side(folders[1], manifests[1], graders, pairs)
+    found = comparison.document(a, b, pairs)
+    console.say(text_of(found) if args.json else contrast.render(found))
+    return close(a, b, found)
+
+
+def parse_args(argv: list | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="compare_runs.py", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("a", metavar="A", help="run-<uuid> or its folder: what B is held against")
+    parser.add_argument("b", metavar="B", help="the other run")
+    parser.add_argument("--model", metavar="NAME", help="only this model (default: all that both have)")
+    parser.add_argument("--json", action="store_true", help="the whole comparison as JSON")
+    parser.add_argument("--out", metavar="FOLDER", help="where runs are (default: submissions/ of this clone)")
+    return parser.parse_args(argv)
+
+
+@contextlib.contextmanager
+def found_wrong() -> Iterator[None]:
+    """What is wrong with a run's files is a finding, not wrong usage."""
+    try:
+        yield
+    except UserError as problem:
+        problem.exit_code = FOUND
+        raise
+
+
+def wanted_model(name: str | None, manifests: list) -> str | None:
+    """The key of the one model that is asked for; None for all."""
+    known = [model["name"] for manifest in manifests for model in manifest["models"]]
+    if name is not None and names.model_key(name) not in map(names.model_key, known):
+        raise UserError("neither run has this model", f"--model {name}", f"they have {', '.join(dict.fromkeys(known))}")
+    return name and names.model_key(name)
+
+
+def shared_graders(manifests: list) -> dict:
+    """item: its grader, in the suites that both runs used; a suite that this clone lacks leaves its answers out."""
+    from base import suites
+    used = [{(suite["phase"], suite["sha256"]) for suite in manifest["suites"]} for manifest in manifests]
+    found: dict = {}
+    for phase, sha256 in sorted(used[0] & used[1]):
+        try:
+            found.update((item.id, item.grader) for item in suites.load_by_sha256(phase, sha256).items)
+        except UserError as problem:
+            console.note(f"answers of {phase} are not compared: {problem}")
+    return found
+
+
+def side(folder: pathlib.Path, manifest: dict, graders: dict, witness: object) -> object:
+    """One run, read in one pass, of which the witness is told."""
+    from derive import books, likeness
+    with found_wrong():
+        return likeness.Side(manifest, books.metadata(folder, manifest, graders, witness), hardware_of(folder))
+
+
+def hardware_of(folder: pathlib.Path) -> dict | None:
+    from base import files, schema
+    path = folder / HARDWARE
+    if not path.exists():
+        return None
+    with files.mendable(path):
+        data = path.read_bytes()
+    try:
+        return schema.loads(data)
+    except ValueError as problem:
+        raise UserError(f"not JSON ({problem})", str(path), "put the run's own file back, or move it away") from None
+
+
+def text_of(found: dict) -> str:
+    from base import schema
+    return schema.pretty(found).decode("ascii").rstrip("\n")
+
+
+def close(a: object, b: object, found: dict) -> int:
+    """What else is to be known, and the one command that makes sense next; the exit code."""
+    for name, here in (("A", a), ("B", b)):
+        if not here.metadata["complete"]:
+            console.note(f"{name} is not finished: what it has is compared")
+    if found["unremembered"]:
+        console.note(f"{found['unremembered']} calls of A were too many to remember and are not compared")
+    if found["same_run"]:
+        console.note("A and B are the same run: this tells nothing but that it equals itself")
+    if not found["comparable"]:
+        raise UserError("no call of one run may be held against a call of the other", "A and B",
+                        "compare runs of the same models, phases and knobs", FOUND)
+    command = next_command(a, b, found)
+    if command:
+        console.note(f"Next, {command}")
+    return FINE
+
+
+def next_command(a: object, b: object, found: dict) -> str | None:
+    """To finish what is not finished; else to learn what a difference has to exceed."""
+    from derive import account
+    if found["synthetic"]:
+        return None
+    for name, here in (("A", a), ("B", b)):
+        if not here.metadata["complete"]:
+            return f"on the machine of {name}: python harness/run_benchmark.py --resume run-{here.metadata['run_id']}"
+    if found["noise_floor"] or found["same_run"]:
+        return None
+    return f"for the noise floor, on the machine of B once more: {account.command(b.manifest, b.metadata)}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(console.guarded(main))
