@@ -189,8 +189,10 @@ def pull(args: argparse.Namespace, endpoint: object, found: dict) -> None:
     def tell(name: str, status: str, done: int, total: int) -> None:
         share = f" {100 * done // total} % of {console.format_bytes(total)}" if total else ""
         progress.draw(f"pull {name}: {status}{share}")
-    models.pull(endpoint, found["choice"].missing, tell)
-    progress.clear()
+    try:
+        models.pull(endpoint, found["choice"].missing, tell)
+    finally:
+        progress.clear()
     found["choice"] = models.choose(endpoint, found["wanted"], found["memory"])
 
 

@@ -243,6 +243,19 @@ class Shows(Case):
         self.assertEqual(run.read_manifest(self.folder())["models"][0]["name"], "beta:1b")
 
 
+    def test_a_pull_shows_how_far_it_is_and_clears_its_line_whether_or_not_it_works(self):
+        self.stub.script({"models": [ALPHA, {**BETA, "present": False}]})
+        for name, code in (("beta:1b", 0), ("nobody:1b", 1)):
+            with self.subTest(name), mock.patch.object(console, "Progress") as made:
+                found, _, err = self.main("--models", name, "--pull", "--phases", "small-eval")
+                self.assertEqual(found, code, err)
+                drawn = [call.args[0] for call in made.return_value.draw.call_args_list if call.args[0].startswith("pull ")]
+                self.assertIn(f"pull {name}: pulling manifest", drawn)
+                made.return_value.clear.assert_called()
+                if not code:
+                    self.assertRegex("\n".join(drawn), r"pull beta:1b: pulling [0-9a-f]{12} \d+ % of 2\.0 MB")
+
+
 class Mistakes(Case):
     """Each is one line on stderr, exit code 2, and nothing was measured."""
 
