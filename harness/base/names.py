@@ -6,7 +6,7 @@ import uuid
 
 HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?\Z")
 DEVICE_TAG = re.compile(r"[a-z0-9][a-z0-9-]{1,46}[a-z0-9]\Z")
-RESERVED_HANDLES = ("example",)
+RESERVED_HANDLES = ("example", "unnamed")
 UNNAMED = "unnamed"         # the folder of a run whose handle was not given; it is to be moved before it is submitted
 NIL_RUN_ID = str(uuid.UUID(int=0))
 # Windows refuses these as folder names, whatever the case or extension; a clone there would fail.
@@ -28,7 +28,7 @@ def handle_problem(handle: str) -> str | None:
     if handle in WINDOWS_DEVICES:
         return "this name is a device on Windows and cannot be a folder there"
     if handle in RESERVED_HANDLES:
-        return "this handle is reserved for the bundled example"
+        return "this word is reserved: example is the bundled one, unnamed a run without an owner"
     return None
 
 
