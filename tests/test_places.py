@@ -1,102 +1,95 @@
-"""Places: every way in which an address of a repository is written, what is shown of it, and what is refused."""
+"""Places: what lies where under submissions/, on disk as in Git."""
 from __future__ import annotations
 
+import os
+import pathlib
+import tempfile
 import unittest
 
-import support      # noqa: F401  (puts the harness on the import path)
-from base.errors import UserError
-from publish import places
+import support  # noqa: F401  (puts the harness on the path)
 
-ADDRESSES = (
-    ("https://forge.example.org/bench-org/bench.git", "https://forge.example.org", "bench-org", "bench"),
-    ("https://forge.example.org:3000/bench-org/bench", "https://forge.example.org:3000", "bench-org", "bench"),
-    ("https://Ana:s3cret@forge.example.org/sub/path/bench-org/bench.git", "https://forge.example.org/sub/path", "bench-org", "bench"),
-    ("git@forge.example.org:bench-org/bench.git", "https://forge.example.org", "bench-org", "bench"),
-    ("gitea@forge.example.org:bench-org/bench", "https://forge.example.org", "bench-org", "bench"),
-    ("ssh://git@forge.example.org:2222/bench-org/bench.git", "https://forge.example.org", "bench-org", "bench"),
-    ("http://127.0.0.1:3000/bench-org/bench.git", "http://127.0.0.1:3000", "bench-org", "bench"),
-    ("http://[::1]:3000/bench-org/b.e-n_ch.git", "http://[::1]:3000", "bench-org", "b.e-n_ch"),
-)
-PAGELESS = ("../bench.git", "/srv/a folder/bench.git", "C:\\Users\\you\\bench.git", "C:/repos/bench.git", "\\\\nas\\share\\bench.git",
-            "file:///srv/bench-org/bench.git", "http://forge.example.org/bench-org/bench.git", "git://forge.example.org/a/b",
-            "https://forge.example.org/only-one", "https://forge.example.org/bench-org/be nch", "ftp://forge.example.org/a/b")
+from judge import places
+from judge.places import Entry
+
+RUN = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 
 
-class Parsing(unittest.TestCase):
-    def test_every_way_to_write_an_address_gives_owner_name_and_pages(self):
-        for url, web, owner, name in ADDRESSES:
-            with self.subTest(url):
-                found = places.parse(url)
-                self.assertEqual((found.web, found.owner, found.name, found.spec), (web, owner, name, url))
-                self.assertEqual(found.page, f"{web}/{owner}/{name}")
-
-    def test_what_has_no_pages_is_still_a_place_to_push_to(self):
-        for url in PAGELESS:
-            with self.subTest(url):
-                self.assertEqual((places.parse(url).web, places.parse(url).spec), ("", url))
-
-    def test_what_git_would_take_for_an_option_or_a_program_is_refused(self):
-        for url in ("", "-oProxyCommand=x", "--upload-pack=x", "ext::sh -c x", "ext::sh -c [x]", "a\nb", "https://h:port/a/b",
-                    "https://[::/a/b"):
-            with self.subTest(url), self.assertRaises(UserError):
-                places.parse(url)
-
-    def test_the_forges_pages_may_stand_elsewhere(self):
-        found = places.parse("git@ssh.example.org:bench-org/bench.git", forge="https://forge.example.org/")
-        self.assertEqual(found.page, "https://forge.example.org/bench-org/bench")
+def rules(entry: Entry) -> list:
+    return [one.rule for one in places.problems(entry)]
 
 
-class Showing(unittest.TestCase):
-    def test_a_user_and_a_password_are_never_shown_but_sshs_user_is(self):
-        for text, shown in (
-                ("https://ana:s3cret@h/x", "https://h/x"), ("https://t0ken@h/x", "https://h/x"), ("https://a:p@ss@h/x", "https://h/x"),
-                ("fatal: unable to access 'https://ana:s3cret@h/x/': 403", "fatal: unable to access 'https://h/x/': 403"),
-                ("ssh://git@h/x", "ssh://git@h/x"), ("ssh://git:pw@h/x", "ssh://h/x"), ("git@h:x/y", "git@h:x/y"),
-                ("https://h/x/@y", "https://h/x/@y")):
-            with self.subTest(text):
-                self.assertEqual(places.without_credentials(text), shown)
+class Names(unittest.TestCase):
+    def test_the_five_files_and_the_readme_may_be_there(self):
+        for path in [f"{RUN}/{name}" for name in places.FIVE] + ["submissions/README.md"]:
+            self.assertEqual(rules(Entry(path)), [], path)
+
+    def test_each_other_path_has_one_thing_wrong_with_it(self):
+        for path, rule in (
+                (f"{RUN}/notes.txt", "name-file-extra"), (f"{RUN}/sub/run.md", "name-file-extra"), ("submissions/ana/x", "name-layout"),
+                ("submissions/x.md", "name-layout"), ("submissions/ana/mac-m1-8gb/x/y", "name-layout"),
+                (f"{RUN}/.gitignore", "scope-git-file"), ("submissions/.gitmodules", "scope-git-file"),
+                ("submissions/.github/workflows/x.yml", "scope-git-file"), ("submissions/ana/CODEOWNERS", "scope-git-file"),
+                (f"{RUN}/CLAUDE.md", "scope-agent-file"), (f"{RUN}/agents.MD", "scope-agent-file"), (f"{RUN}/.cursorrules", "scope-agent-file"),
+                ("submissions/ana/.claude/settings.json", "scope-agent-file"), (f"{RUN}/.vscode/tasks.json", "scope-agent-file")):
+            with self.subTest(path=path):
+                self.assertEqual(rules(Entry(path)), [rule])
+
+    def test_what_is_no_plain_file_is_told_whatever_its_name(self):
+        self.assertEqual(rules(Entry(f"{RUN}/run.md", "link")), ["scope-symlink"])
+        self.assertEqual(rules(Entry(f"{RUN}/run.md", "other")), ["scope-symlink"])
+        self.assertEqual(rules(Entry(f"{RUN}/run.md", "submodule")), ["scope-submodule"])
+        self.assertEqual(rules(Entry(f"{RUN}/run.md", executable=True)), ["scope-mode"])
+
+    def test_names_that_are_one_somewhere_collide(self):
+        for one, other in (("run.md", "Run.md"), ("caf\u00e9", "cafe\u0301"), ("stra\u00dfe", "STRASSE"), ("\ufb01le", "file")):
+            with self.subTest(one=one):
+                found = list(places.collisions([f"{RUN}/{one}", f"{RUN}/{other}"]))
+                self.assertEqual([finding.rule for finding in found], ["name-collision"])
+        self.assertEqual(list(places.collisions([f"{RUN}/a", f"{RUN}/b", f"{RUN}/a-b"])), [])
+
+    def test_the_example_is_the_example_and_no_other_is(self):
+        self.assertEqual(list(places.folder_problems(places.place_of(places.EXAMPLE + "/run.md"))), [])
+        for path in (places.EXAMPLE.replace("mac-m1", "mac-m2"), places.EXAMPLE.replace("EXAMPLE", "ana"), places.EXAMPLE.replace("EXAMPLE", "example")):
+            with self.subTest(path=path):
+                self.assertTrue(list(places.folder_problems(places.place_of(path))))
 
 
-class Siblings(unittest.TestCase):
-    def test_another_repository_is_reached_in_the_same_way_and_without_the_password(self):
-        for url, found in (
-                ("https://ana:pw@h.org/ana/bench.git", "https://h.org/bench-org/bench.git"),
-                ("git@h.org:ana/bench.git", "git@h.org:bench-org/bench.git"),
-                ("ssh://git@h.org:2222/ana/bench", "ssh://git@h.org:2222/bench-org/bench"),
-                ("https://h.org/sub/ana/bench.git/", "https://h.org/sub/bench-org/bench.git")):
-            with self.subTest(url):
-                sibling = places.sibling(places.parse(url), "bench-org", "bench")
-                self.assertEqual((sibling.url, sibling.full_name), (found, "bench-org/bench"))
+class Disk(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.root = pathlib.Path(made.name)
 
-    def test_names_that_a_server_made_up_are_refused(self):
-        for owner, name in (("..", "x"), ("a/b", "x"), ("a", "x y"), ("", "x"), ("a", "-x"), ("a", "x\n")):
-            with self.subTest((owner, name)), self.assertRaises(UserError):
-                places.sibling(places.parse("https://h.org/ana/bench.git"), owner, name)
+    def put(self, path: str, mode: int = 0o644) -> None:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_bytes(b"x")
+        (self.root / path).chmod(mode)
 
+    def test_every_file_is_told_and_what_systems_leave_behind_is_not(self):
+        for path in ("a/b", "a/.DS_Store", "a/__pycache__/x.pyc", "c"):
+            self.put(path)
+        self.assertEqual([entry.path for entry in places.on_disk(self.root, "t")], ["t/c", "t/a/b"])
 
-class Forges(unittest.TestCase):
-    def test_a_token_goes_to_https_or_this_machine_alone(self):
-        for url in ("https://forge.example.org", "https://forge.example.org/sub/", "http://127.0.0.1:3000", "http://localhost:3000"):
-            with self.subTest(url):
-                self.assertEqual(places.check_forge(url), url.rstrip("/"))
-        for url in ("http://forge.example.org", "ftp://127.0.0.1", "forge.example.org", "https://ana:pw@forge.example.org",
-                    "https://forge.example.org/?x", "https://forge.example.org/#x", "https://", "https://a b", "https://h:x",
-                    "http://127.0.0.1.example.org", "javascript:alert(1)"):
-            with self.subTest(url), self.assertRaises(UserError):
-                places.check_forge(url)
+    def test_nothing_within_a_repository_is_told_but_that_it_is_one(self):
+        self.put("a/.git/config")
+        self.put("a/x")
+        self.assertEqual([(entry.path, entry.kind) for entry in places.on_disk(self.root, "t")], [("t/a", "submodule"), ("t/a/x", "file")])
 
+    @unittest.skipIf(os.name == "nt", "needs links, pipes and modes")
+    def test_links_are_not_followed_and_pipes_not_opened(self):
+        self.put("real/x")
+        (self.root / "link").symlink_to(self.root / "real")
+        os.mkfifo(self.root / "pipe")
+        kinds = {entry.path: entry.kind for entry in places.on_disk(self.root, "t")}
+        self.assertEqual(kinds, {"t/link": "link", "t/pipe": "other", "t/real/x": "file"})
 
-class Pages(unittest.TestCase):
-    def test_the_compare_page_quotes_whatever_stands_in_a_name(self):
-        upstream = places.Place("u", "u", "h", "https://h", "bench-org", "bench")
-        for owner, name, base, found in (
-                ("ana", "bench", "main", "https://h/bench-org/bench/compare/main...ana:run-1"),
-                ("Bench-Org", "bench", "main", "https://h/bench-org/bench/compare/main...run-1"),
-                ("ana", "other", "main", "https://h/bench-org/bench/compare/main...ana/other:run-1"),
-                ("ana", "bench", "a/b?c#d%", "https://h/bench-org/bench/compare/a%2Fb%3Fc%23d%25...ana:run-1")):
-            with self.subTest(found):
-                fork = places.Place("f", "f", "h", "https://h", owner, name)
-                self.assertEqual(places.compare_page(upstream, fork, base, "run-1"), found)
+    @unittest.skipIf(os.name == "nt", "needs modes")
+    def test_a_file_system_without_modes_has_nothing_to_tell(self):
+        self.put("a", 0o755)
+        self.put("b", 0o755)
+        self.assertFalse(any(entry.executable for entry in places.settled_modes(list(places.on_disk(self.root, "t")))))
+        self.put("c", 0o644)
+        self.assertEqual(sum(entry.executable for entry in places.settled_modes(list(places.on_disk(self.root, "t")))), 2)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,22 @@ class Kinds(unittest.TestCase):
         self.assertEqual(list(private.find(known, frozenset({known}))), [])
 
 
+class Hints(unittest.TestCase):
+    def test_a_hint_rules_out_nothing_that_its_pattern_finds(self):
+        """Also in other letters, and in the middle of a text."""
+        for kind in private.KINDS:
+            for example in kind.hits + kind.misses:
+                for text in (example, example.upper(), example.lower(), f"It says\n{example}, or so.", f"({example})"):
+                    found = kind.pattern.search(text)
+                    if found and kind.means(found):
+                        with self.subTest(kind=kind.id, text=text):
+                            self.assertTrue(kind.hint(text.lower()))
+
+    def test_prose_is_ruled_out_by_every_hint(self):
+        for kind in private.KINDS:
+            self.assertFalse(kind.hint("the box is full of small round stones; one of them is like no other. it was put in."), kind.id)
+
+
 class Writers(unittest.TestCase):
     def test_what_the_judge_refuses_no_scrubbed_text_holds(self):
         for kind in private.KINDS:

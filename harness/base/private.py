@@ -22,9 +22,10 @@ def _any_of(*words: str) -> Callable[[str], bool]:
     return lambda lowered: any(word in lowered for word in words)
 
 
-def _like(pattern: str) -> Callable[[str], bool]:
-    """A hint that begins with a character which few texts hold many of."""
-    return lambda lowered, search=re.compile(pattern).search: search(lowered) is not None
+def _like(*patterns: str) -> Callable[[str], bool]:
+    """A hint: one of these is found. Each begins with one character, which the search then leaps to."""
+    searches = [re.compile(pattern).search for pattern in patterns]
+    return lambda lowered: any(search(lowered) for search in searches)
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ def _is_no_example(found: re.Match) -> bool:
     return "example" not in found.group(0).lower() and len(set(found.group(0))) > 8
 
 
-_LONG_WORD = _like(r"[\w+/.~-]{12}")
+_PATH_SIGN = _any_of("/", "\\", "~", "%2f", "-home-", "-users-")
+_PATH_WORD = _any_of("home", "users", "settings", "/root/", "/data/", "/storage/", "/sdcard", "media/", "/volumes/", "/folders/", "\\\\", "~")
 _TOKEN_WORD = _any_of(*"sk- gh glpat- hf_ xox akia asia aiza ya29. npm_ pypi- dckr_ sg. eyj tskey- r8_ gsk_ pplx- nvapi- k_live_ k_test_ "
                       "shpat_ glsa_ dop_v1_ age-secret bearer basic api passw secret token".split())
 
 KINDS = (
-    Kind("path", "a path of somebody's own", _any_of(
-        "home", "users", "settings", "/root/", "/data/", "/storage/", "/sdcard", "media/", "/volumes/", "/folders/", "\\\\", "~"), re.compile(
+    Kind("path", "a path of somebody's own", lambda lowered: _PATH_SIGN(lowered) and _PATH_WORD(lowered), re.compile(
         r"(?i:(?<![\w.])/(?:var/|usr/|export/)?home/([^\s/\\\"'`:;,)\]|]+)"
         r"|(?<![\w.])(?:/mnt)?(?:/[a-z])?/users/([^\s/\\\"'`:;,)\]|]+)"
         r"|(?<![a-z])[a-z]:[\\/]+(?:users|documents and settings)[\\/]+([^\s/\\\"'`:;,)\]|]+)"
@@ -112,7 +113,8 @@ KINDS = (
         r"(?i:(?<![\w:.])((?:[23][0-9a-f]{3}|f[cdef][0-9a-f]{2}):[0-9a-f:]{2,40}))"),
          ("fe80::1ff:fe23:4567:890a%eth0", "[2a02:8070::1]", "fd12:3456:789a::1"),
          ("2001:db8::1", "::1", "12:34:56", "2026:11", "a[::2]", "std::vector"), _is_address),
-    Kind("hardware-address", "a hardware address", _like(r"[:.-][0-9a-f]{2}(?:[:-]|[0-9a-f]{2}\.)"), re.compile(
+    Kind("hardware-address", "a hardware address", _like(
+        ":[0-9a-f]{2}:", "-[0-9a-f]{2}-", r"\.[0-9a-f]{4}\."), re.compile(
         r"(?i:(?<![\w:.-])(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w:-]))"),
          ("3c:22:fb:01:02:03", "3C-22-FB-01-02-03", "3c22.fb01.0203"),
          ("00:00:00:00:00:00", "12:34:56", "00:00:5e:00:53:af", "2026-11-24"), _is_hardware),
@@ -125,7 +127,7 @@ KINDS = (
         r"(?:local|lan|home|internal|localdomain|intranet|corp|home\.arpa|ts\.net|fritz\.box)\b(?![\w(=.-]))"),
          ("anas-mac.local", "nas.lan", "http://box.fritz.box/", "a.tail1.ts.net", "nas.localdomain", "nas.home.arpa"),
          ("threading.local()", "example.local", "localhost", "local", "self.home(x)"), _is_somewhere),
-    Kind("token", "a key or token", lambda lowered: _LONG_WORD(lowered) and _TOKEN_WORD(lowered), re.compile(
+    Kind("token", "a key or token", _TOKEN_WORD, re.compile(
         r"(?<![\w-])(?:sk-(?:ant-|proj-|or-)?[A-Za-z0-9_-]{16,}|(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{20,}|github_pat_\w{20,}"
         r"|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}|xox[abeoprs]-[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{30,}"
         r"|ya29\.[\w-]{20,}|npm_[A-Za-z0-9]{30,}|pypi-AgE[\w-]{20,}|dckr_pat_[\w-]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}"
@@ -141,7 +143,7 @@ KINDS = (
     Kind("credentials", "a name and password in an address", _any_of("://"), re.compile(r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@)"),
          ("http://ana:pw@host/", "ftp://u:p@h"), ("http://host:11434/a@b", "https://user@host")),
     Kind("serial", "a number that only one machine has", _like(
-        "-[0-9a-f]{4}-|serial|s-1-5-21"), re.compile(
+        "-[0-9a-f]{4}-", "serial", "s-1-5-21"), re.compile(
         r"(?i:(?<![\w-])(?:gpu-|mig-)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])"
         r"|\bserial(?:[ _-]?(?:number|no\.?))?[\"']?[ \t]{0,3}[:=#][ \t]{0,3}[\"']?(?=[\w-]*[0-9])[\w-]{6,}|\bS-1-5-21-[0-9]+-[0-9]+-[0-9]+)"),
          ("GPU-1b2c3d4e-0000-4a6b-8c7d-8e9f00112233", "Serial Number: C02XK0AAJG5J", "S-1-5-21-111-222-333"),

@@ -8,6 +8,7 @@ from judge.findings import Finding
 
 LFS = b"version https://git-lfs.github.com/spec/"
 MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+PLAIN = bytes(range(0x20, 0x7f)) + b"\n"       # all that a JSON file of ours is made of
 UNREADABLE = ("bytes-lfs", "bytes-utf8", "bytes-mark")      # what is left after one of these is not looked at
 CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"       # and the tab, where it is not allowed
 DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -37,6 +38,8 @@ def file_problems(data: bytes) -> Iterator[Finding]:
 
 def json_problems(data: bytes) -> Iterator[Finding]:
     """Of JSON, in which everything but ASCII is written as an escape."""
+    if not data.translate(None, PLAIN) and not data.startswith(LFS):
+        return
     found = list(file_problems(data))
     yield from found
     if not found and not data.isascii():

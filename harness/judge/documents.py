@@ -1,6 +1,7 @@
 """Documents: manifest.json, hardware.json and metadata.json, from bytes to a value whose every field is known."""
 from __future__ import annotations
 
+import functools
 import pathlib
 import re
 from typing import Iterator
@@ -72,18 +73,53 @@ def pointer(where: str) -> str:
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in _PLACE.findall(where))
 
 
-def texts(value: object, leave_out: tuple = ()) -> Iterator[tuple]:
-    """(pointer, text) of every text and every key in a value, but for the top-level fields that are left out."""
-    waiting = [("", value)]
+def texts(value: object, where: str = "") -> Iterator[tuple]:
+    """(pointer, text) of every text and every key in a value."""
+    waiting = [(where, value)]
     while waiting:
         where, here = waiting.pop()
         if isinstance(here, str):
             yield where, here
         elif isinstance(here, dict):
             for name, child in here.items():
-                if where or name not in leave_out:
-                    yield f"{where}/{name}", name
-                    if isinstance(child, (str, dict, list)):
-                        waiting.append((f"{where}/{name}", child))
+                yield f"{where}/{name}", name
+                if isinstance(child, (str, dict, list)):
+                    waiting.append((f"{where}/{name}", child))
         elif isinstance(here, list):
             waiting.extend((f"{where}/{n}", child) for n, child in enumerate(here) if isinstance(child, (str, dict, list)))
+
+
+def free_texts(record: dict, kind: str, where: str = "") -> Iterator[tuple]:
+    """(pointer, text) of the texts of a record that its fields do not bound, but for what a model wrote.
+
+    Keys, hashes, times and words of a closed list can say nothing; numbers are most of a ledger and are not looked at.
+    """
+    for name, shape in _shapes(kind):
+        value = record.get(name)
+        if value is None:
+            continue
+        pointer = f"{where}/{name}"
+        if shape == "text":
+            yield pointer, value
+        elif shape not in records.RECORDS:
+            yield from texts(value, pointer)
+        elif isinstance(value, list):
+            for place, one in enumerate(value):
+                yield from free_texts(one, shape, f"{pointer}/{place}")
+        else:
+            yield from free_texts(value, shape, pointer)
+
+
+@functools.lru_cache(maxsize=None)
+def _shapes(kind: str) -> tuple:
+    """(name, "text", "any" or a record) of the fields of a record that can hold a text of somebody's."""
+    found = []
+    for field in records.RECORDS[kind]:
+        shape = field.kind[len("list:"):] if field.kind.startswith("list:") else field.kind
+        if shape in records.RECORDS and _shapes(shape):
+            found.append((field.name, shape))
+        elif field.kind == "text" and field.name not in OWN_TEXT:
+            found.append((field.name, "text"))
+        elif field.kind == "list:text" or shape in ("object", "counts"):
+            found.append((field.name, "any"))
+    return tuple(found)

@@ -11,7 +11,7 @@ from typing import Iterable
 
 from base import private
 from base.errors import printable
-from judge.rules import REWORD, RULES, SEVERITIES
+from judge.rules import MISSING, REWORD, RULES, SEVERITIES
 
 MOST = 20               # of one rule in one file; a ledger with a million bad lines must not fill the memory
 SHOWN_CHARACTERS = 160
@@ -64,7 +64,10 @@ def fix(one: Finding) -> str:
     run = one.path[:end] if end else one.path
     if one.path.startswith("commit "):
         return REWORD
-    return RULES[one.rule].advice.replace("{path}", _quoted(one.path)).replace("{run}", _quoted(run))
+    advice = RULES[one.rule].advice
+    if one.rule == "name-file-missing":
+        advice = MISSING.get(one.path.rpartition("/")[2], advice)
+    return advice.replace("{path}", _quoted(one.path)).replace("{run}", _quoted(run))
 
 
 def _end_of_run(path: str) -> int:

@@ -5,6 +5,7 @@ import math
 import re
 from typing import Iterator
 
+from base import schema
 from derive import figures
 from judge import thresholds
 from judge.calls import is_for_speed
@@ -39,7 +40,8 @@ class Physics(Witness):
 
     def __init__(self, manifest: dict, hardware: dict | None):
         self.models = {model["name"]: model for model in manifest["models"]}
-        self.batch = manifest["options"].get("num_batch")
+        batch = manifest["options"].get("num_batch")
+        self.batch = batch if schema.is_count(batch) and batch else 512
         self.memory = Memory(hardware)
         self.decode: dict = {}          # model: (rate, on accelerators)
         self.prefill: dict = {}
@@ -54,7 +56,7 @@ class Physics(Witness):
         model = record["model"]
         if record["finding"]:
             head = record["finding"].get("head_tokens")
-            self.heads[model] = head if isinstance(head, int) else self.heads.get(model)
+            self.heads[model] = head if schema.is_count(head) else self.heads.get(model)
         if model in self.models and is_for_speed(record):
             self._rates(record, model)
             yield from self._gaps(record["gaps_us"])
@@ -85,7 +87,7 @@ class Physics(Witness):
         for name, (rate, on_accelerator) in self.decode.items():
             yield from self._bound("physics-decode", name, rate, 1, on_accelerator)
         for name, (rate, on_accelerator) in self.prefill.items():
-            yield from self._bound("physics-prefill", name, rate, self.batch if isinstance(self.batch, int) else 512, on_accelerator)
+            yield from self._bound("physics-prefill", name, rate, self.batch, on_accelerator)
         room = self.memory.accelerator_bytes
         for name, size in self.placed.items():
             if room is not None and size > room * thresholds.value("placement_margin"):

@@ -143,19 +143,13 @@ def folder_problems(place: Place) -> Iterator[Finding]:
     if place.is_example:
         return
     for rule, name, problem in (
-            ("name-handle", place.handle, handle_problem(place.handle)),
+            ("name-handle", place.handle, names.handle_problem(place.handle)),
             ("name-device-tag", place.device_tag, names.device_tag_problem(place.device_tag)),
             ("name-run-id", place.name, None if place.name.startswith("run-") else "run-<uuid>"),
             ("name-run-id", place.name, names.run_id_problem(place.run_id))):
         if problem:
             yield Finding(rule, name, problem, path=place.path)
             return
-
-
-def handle_problem(handle: str) -> str | None:
-    if handle == names.UNNAMED:
-        return "the handle that you will be known by: nobody has been named yet"
-    return names.handle_problem(handle)
 
 
 def missing(place: Place, present: Iterable[str]) -> Iterator[Finding]:

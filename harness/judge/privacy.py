@@ -9,6 +9,7 @@ from judge import characters, documents
 from judge.findings import Finding, redacted
 from judge.reading import Witness
 
+MOST_REMEMBERED = 4096
 OWNER = re.compile(r"(?i)^[a-z]{2,20}s[-_ ]?(?:macbook|mbp|mba|imac|mac|pc|laptop|desktop|thinkpad|phone|iphone|ipad|pixel|air|pro|mini|"
                    r"computer|notebook|rechner|linux|server)\b|'s\b")
 TO_AGENTS = re.compile(
@@ -36,20 +37,24 @@ def in_file(text: str, known: frozenset) -> Iterator[Finding]:
         yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}", line=text.count("\n", 0, at) + 1)
 
 
-def in_document(value: dict, known: frozenset) -> Iterator[Finding]:
-    """Of every text in a value of JSON, keys included: private things, hidden characters, words to agents."""
-    yield from _in_texts(value, known, ())
+def in_document(value: dict, kind: str, known: frozenset) -> Iterator[Finding]:
+    """Of every free text in a document: private things, hidden characters, words to agents.
+
+    All are looked through as one, which finds nothing for nearly all; only else is each looked at.
+    """
+    if not is_clean("\n".join({text for _, text in documents.free_texts(value, kind)}), known):
+        for pointer, text in documents.free_texts(value, kind):
+            yield from in_text(text, pointer, known)
 
 
-def _in_texts(value: dict, known: frozenset, leave_out: tuple) -> Iterator[Finding]:
-    """All texts are looked through as one, which finds nothing for nearly all; only else is each looked at."""
-    joined = "\n".join({text for _, text in documents.texts(value, leave_out)})
-    if not (next(private.find(joined, known), None) or characters.HIDDEN.search(joined) or TO_AGENTS.search(joined)):
-        return
-    for pointer, text in documents.texts(value, leave_out):
-        yield from problems(text, known, pointer=pointer)
-        yield from characters.value_problems(text, pointer)
-        yield from to_agents(text, pointer=pointer)
+def is_clean(text: str, known: frozenset) -> bool:
+    return not (next(private.find(text, known), None) or characters.HIDDEN.search(text) or TO_AGENTS.search(text))
+
+
+def in_text(text: str, pointer: str, known: frozenset) -> Iterator[Finding]:
+    yield from problems(text, known, pointer=pointer)
+    yield from characters.value_problems(text, pointer)
+    yield from to_agents(text, pointer=pointer)
 
 
 def to_agents(text: str, **place: object) -> Iterator[Finding]:
@@ -70,11 +75,16 @@ class Privacy(Witness):
 
     def __init__(self, known: Iterable[str]):
         self.known = frozenset(known)
+        self._clean: set = set()        # texts that were looked at; most of a ledger's are the same in every record
 
     def see(self, record: dict) -> Iterator[Finding]:
-        yield from _in_texts(record, self.known, documents.OWN_TEXT)
+        for pointer, text in documents.free_texts(record, record["type"]):
+            if text not in self._clean:
+                if is_clean(text, self.known) and len(self._clean) < MOST_REMEMBERED:
+                    self._clean.add(text)
+                else:
+                    yield from in_text(text, pointer, self.known)
         for name in documents.OWN_TEXT:
-            if record.get(name):
-                for kind, found in private.find(record[name], self.known):
-                    yield Finding("privacy-answer", f"{redacted(found)}, which looks like {kind.says}", "a look by a person", f"/{name}")
-                    break
+            for kind, found in private.find(record.get(name) or "", self.known):
+                yield Finding("privacy-answer", f"{redacted(found)}, which looks like {kind.says}", "a look by a person", f"/{name}")
+                break

@@ -105,19 +105,18 @@ def _overrides(manifest: dict) -> Iterator[Finding]:
     if strangers or missing:
         yield Finding("protocol-overrides", f"{(strangers or missing)[0]} {'set' if strangers else 'left out'}",
                       "the options and knobs of base/knobs.py", "/options")
-    elif _spelt(plan.overrides_of(settings)) != _spelt(manifest["overrides"]):
-        wanted, said = plan.overrides_of(settings), manifest["overrides"]
-        wrong = sorted(name for name in set(wanted) | set(said) if _spelt({name: wanted.get(name)}) != _spelt({name: said.get(name)}))
-        yield Finding("protocol-overrides", f"{', '.join(wrong) or 'order'} not as declared", "what differs from the canonical knobs", "/overrides")
+    elif not _same(plan.overrides_of(settings), manifest["overrides"]):
+        yield Finding("protocol-overrides", _difference(manifest["overrides"], plan.overrides_of(settings)),
+                      "what differs from the canonical knobs", "/overrides")
 
 
 def knobs_kind(name: str) -> str:
     return next(knob.kind for knob in knobs.KNOBS if knob.name == name)
 
 
-def _spelt(values: dict) -> str:
-    """One text for one meaning; True is not 1."""
-    return schema.dumps(dict(sorted(values.items())))
+def _same(one: dict, other: dict) -> bool:
+    """Whether two sets of options mean the same; 1, 1.0 and True are three things."""
+    return one == other and all(type(value) is type(other[name]) for name, value in one.items())
 
 
 def _plan(manifest: dict, blocks: list) -> Iterator[Finding]:
@@ -140,7 +139,6 @@ class Protocol(Witness):
         self.planned, self.missing = manifest["planned_calls"], set(self.steps)
         self.items = {(phase, item.id): item for phase, suite in loaded.items() for item in suite.items}
         self.contexts = {self.settings.context_of(phase) for phase in loaded}
-        self.knobs = _spelt(self.settings.knobs)
         self.warm: set = set()
         self.nonces: dict = {}
         self._prompts: dict = {}
@@ -179,9 +177,9 @@ class Protocol(Witness):
         """Options, knobs and path of a measured call, and whether its model was warm with them."""
         item, num_ctx = self.items[call["phase"], call["item"]], self.settings.context_of(call["phase"])
         wanted = self.settings.options_for(num_ctx, self.settings.limit(item.num_predict))
-        if _spelt(call["options"]) != _spelt(wanted):
+        if not _same(call["options"], wanted):
             yield Finding("protocol-options", _difference(call["options"], wanted), "the manifest's options", "/options")
-        elif _spelt(call["knobs"]) != self.knobs:
+        elif not _same(call["knobs"], self.settings.knobs):
             yield Finding("protocol-options", _difference(call["knobs"], self.settings.knobs), "the manifest's knobs", "/knobs")
         elif call["endpoint"] != "/api/chat":
             yield Finding("protocol-options", call["endpoint"], "/api/chat", "/endpoint")
@@ -191,11 +189,15 @@ class Protocol(Witness):
 
     def _around(self, call: dict) -> Iterator[Finding]:
         """Warm-up and calibration carry the options of the measured calls, or the next call would reload."""
-        wanted = {**self.settings.options, "num_ctx": call["options"].get("num_ctx"), "num_predict": call["options"].get("num_predict")}
-        if _spelt(call["options"]) != _spelt(wanted) or wanted["num_ctx"] not in self.contexts or not schema.is_count(wanted["num_predict"]):
+        num_ctx, num_predict = call["options"].get("num_ctx"), call["options"].get("num_predict")
+        if not (schema.is_count(num_ctx) and schema.is_count(num_predict) and num_ctx in self.contexts):
+            yield Finding("protocol-options", "another context or limit", "the contexts of the planned phases, and a limit", "/options")
+            return
+        wanted = self.settings.options_for(num_ctx, num_predict)
+        if not _same(call["options"], wanted):
             yield Finding("protocol-options", _difference(call["options"], wanted), "the manifest's options", "/options")
         if call["item"] == "WARM-UP" and call["done_ns"] is not None:
-            self.warm.add((call["session"], call["model"], wanted["num_ctx"]))
+            self.warm.add((call["session"], call["model"], num_ctx))
 
     def _nonce(self, call: dict) -> Iterator[Finding]:
         """The turns of a conversation share one, since reuse of the prefix is what they measure; no other calls do."""
@@ -226,5 +228,5 @@ class Protocol(Witness):
 
 
 def _difference(sent: dict, wanted: dict) -> str:
-    wrong = sorted(name for name in set(sent) | set(wanted) if _spelt({"": sent.get(name)}) != _spelt({"": wanted.get(name)}))
+    wrong = sorted(name for name in set(sent) | set(wanted) if not _same({"": sent.get(name)}, {"": wanted.get(name)}))
     return f"{', '.join(wrong)} differ" if wrong else "something else"

@@ -35,6 +35,7 @@ class Reading:
     def __init__(self, path: pathlib.Path, witnesses: list, docket: Docket, shown: str):
         self.path, self.witnesses, self.docket, self.shown = path, witnesses, docket, shown
         self.is_whole = True            # every line could be read
+        self.has_failed = False         # here, not in what the records are read for
         self.sha256 = hashlib.sha256()
         self._prev: str | None = None
         self._last: str | None = None   # the type of the line before
@@ -48,9 +49,7 @@ class Reading:
             self._last = record["type"] if record else "unknown"
             self.is_whole = self.is_whole and record is not None
             if record is not None:
-                for witness in self.witnesses:
-                    if self.is_whole or not witness.compares:
-                        self.docket.add(witness.see(record), self.shown, number)
+                self._tell(record, number)
                 yield record
         if self._last not in ("footer", "unknown"):
             self.docket.add([Finding("ledger-unfinished", f"the last line is {self._last or 'not there'}", "a footer")],
@@ -58,7 +57,16 @@ class Reading:
             self.is_whole = False
         if self.is_whole:
             for witness in self.witnesses:
-                self.docket.add(witness.end(), self.shown, number)
+                found = list(witness.end())
+                self.docket.add((one for one in found if one.pointer), self.shown, number)      # what the footer says
+                self.docket.add((one for one in found if not one.pointer), self.shown)
+
+    def _tell(self, record: dict, number: int) -> None:
+        self.has_failed = True
+        for witness in self.witnesses:
+            if self.is_whole or not witness.compares:
+                self.docket.add(witness.see(record), self.shown, number)
+        self.has_failed = False
 
     def _record(self, number: int, line: bytes) -> dict | None:
         """The line as a record that can be judged further, or None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 
 from judge import thresholds
-from judge.findings import Docket, fix, row, shown
+from judge.findings import Docket, Finding, fix, row, shown
 from judge.rules import RULES, SEVERITIES
 
 VERSION = "verdict-1.0"
@@ -19,17 +19,18 @@ def as_json(docket: Docket, judged: list) -> str:
 
 
 def as_text(docket: Docket, judged: list) -> str:
-    lines = []
+    """Findings by file, in a file by rule: the rule and what mends it once, then each place."""
     by_path: dict = {}
     for one in docket.findings:
-        by_path.setdefault(one.path, []).append(one)
-    for path, found in by_path.items():
+        by_path.setdefault(one.path, {}).setdefault(one.rule, []).append(one)
+    lines, left_out = [], docket.left_out()
+    for path, by_rule in by_path.items():
         lines.append(shown(path))
-        for one in sorted(found, key=lambda one: list(SEVERITIES).index(one.severity)):
-            lines += _finding(one)
-        for (rule, where), count in docket.left_out().items():
-            if where == path:
-                lines.append(f"  {count} more like the {rule} above")
+        for rule in sorted(by_rule, key=lambda rule: list(SEVERITIES).index(RULES[rule].severity)):
+            lines.append(f"  {RULES[rule].severity:<8}{rule}: {RULES[rule].says}")
+            lines += [f"      {_sentence(one)}" for one in by_rule[rule]]
+            lines += [f"      and {left_out[rule, path]} more like these"] if (rule, path) in left_out else []
+            lines.append(f"      mend: {fix(by_rule[rule][0])}")
         lines.append("")
     counts = ", ".join(f"{count} {name}{'s' if count != 1 and name != 'info' else ''}" for name, count in docket.counts.items() if count)
     verdict = "refused" if docket.has_errors else "held for a maintainer" if docket.counts["hold"] else "passed"
@@ -37,11 +38,10 @@ def as_text(docket: Docket, judged: list) -> str:
     return "\n".join(lines)
 
 
-def _finding(one: object) -> list:
-    place = (f"line {one.line}" if one.line else "") + (f" {shown(one.pointer)}" if one.pointer else "")
-    head = f"  {one.severity:<8}{one.rule}" + (f"  {place.strip()}" if place else "")
+def _sentence(one: Finding) -> str:
+    place = " ".join(([f"line {one.line}"] if one.line else []) + ([shown(one.pointer)] if one.pointer else []))
     expected = f"; expected {shown(one.expected)}" if one.expected else ""
-    return [head, f"          {shown(one.observed)}{expected}", f"          {RULES[one.rule].says} Mend: {fix(one)}"]
+    return f"{place}: {shown(one.observed)}{expected}" if place else f"{shown(one.observed)}{expected}"
 
 
 def rules() -> str:

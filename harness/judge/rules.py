@@ -140,4 +140,6 @@ _ROWS = (
     ("runmd-link", "error", "Links lead to https:// or http:// and nowhere else.", EDIT),
     ("runmd-agent", "warning", "Text speaks to people, not to a reviewer's agent.", EDIT),
 )
+# What brings a missing file back depends on the file.
+MISSING = {"manifest.json": RESTORE, "run.jsonl": RESTORE, "hardware.json": PROBE}
 RULES = {row[0]: Rule(*row) for row in _ROWS}

@@ -49,7 +49,7 @@ def check(folder: pathlib.Path, place: Place, sizes: dict, docket: Docket, now_s
     text = story.read(folder / STORY, docket, shown[STORY]) if STORY in usable else None
     for name, document in found.items():
         if document is not None:
-            docket.add(privacy.in_document(document, frozenset([place.run_id])), shown[name])
+            docket.add(privacy.in_document(document, documents.KINDS[name], frozenset([place.run_id])), shown[name])
             docket.add(synthetic_problems(document, place), shown[name])
     if text is not None:
         docket.add(privacy.in_file(text, frozenset([place.run_id])), shown[STORY])

@@ -49,8 +49,8 @@ class Timeline(Witness):
 
 
 def _belongs(record: dict, before: dict) -> bool:
-    """Whether a call is of the same wave as the one before it in the file."""
-    if record["wave"] is None:
+    """Whether a call is of the same wave as the one before it in the file; calibration asks the same wave several times."""
+    if record["wave"] is None or record["slot"] == 0:
         return False
     names = ("phase", "level", "wave", "session", "role") + (() if record["phase"] == "parallel-mixed" else ("model",))
     return all(record[name] == before[name] for name in names)

@@ -59,7 +59,7 @@ def only(path: str, text: str = "changed\n"):
 
 def another_handle(root: pathlib.Path) -> None:
     made = valid.Run(valid.SETTINGS, ("frozen-prompts",))
-    made.run_id = made.manifest["run_id"] = made.records[0]["run_id"] = "9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233"
+    made.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
     made.handle = made.manifest["handle"] = "other"
     for number, record in enumerate(made.calls()):
         record["nonce"] = record["nonce"] and f"{number:018d}"

@@ -50,9 +50,8 @@ def again(root: pathlib.Path, run: pathlib.Path) -> None:
 def under_a_new_name(root: pathlib.Path, run: pathlib.Path) -> None:
     """The same calls once more, as another run of somebody else."""
     made = valid.Run()
-    made.run_id = made.manifest["run_id"] = made.records[0]["run_id"] = "9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233"
+    made.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
     made.handle = made.manifest["handle"] = "plagiarist"
-    made.seal()
     made.write(root)
 
 

@@ -27,8 +27,9 @@ CONDITIONS = {"power_source": "ac", "load_average": 0.5, "free_memory_bytes": 5_
 class Server:
     """What a session and a runner need of an endpoint. `models` maps names to bytes, ms a token and ms a prompt token."""
 
-    def __init__(self, models: dict, slots: int = 2, seed: int = 1, words: list = WORDS):
+    def __init__(self, models: dict, slots: int = 2, seed: int = 1, words: list = WORDS, share: float = 0.0):
         self.models, self.slots, self.chance, self.words = models, slots, random.Random(seed), words
+        self.share = share                              # of its limit that an answer takes; by default some two dozen tokens
         self.now_ns = 0
         self.contexts: dict = {}                        # loaded model: its context
         self.target = types.SimpleNamespace(is_loopback=True)
@@ -89,7 +90,8 @@ class Server:
         return 2 * MS if warm else model["size_bytes"] // 2_000
 
     def _stream(self, ask: session.Ask, model: dict, started_ns: int, ready_ns: int, load_ns: int, prompt_tokens: int) -> list:
-        limit, wanted = ask.options["num_predict"], 20 + sum(map(ord, ask.step.item)) % 12
+        limit = ask.options["num_predict"]
+        wanted = int(self.share * limit) + 20 + sum(map(ord, ask.step.item)) % 12
         tokens = min(limit, wanted + 1)                 # the end token is counted and never shown
         shown = tokens if tokens == limit else tokens - 1
         prefill_ns = int(prompt_tokens * model["prompt_ms"] * MS * self.chance.uniform(0.98, 1.02)) + MS
@@ -157,12 +159,12 @@ def sealed(records: list) -> list:
     return found
 
 
-def settled_nonces(records: list, first: int = 271828182845904523) -> list:
+def settled_nonces(records: list, first: int) -> list:
     """The same records with nonces that do not depend on chance: the same where they were the same."""
     known: dict = {}
     for record in records:
         if record.get("nonce") is not None:
-            number = known.setdefault(record["nonce"], (first + 314159265358979 * len(known)) % 10 ** 18)
+            number = known.setdefault(record["nonce"], (271828182845904523 + first + 314159265358979 * len(known)) % 10 ** 18)
             record["nonce"] = f"{number:018d}"
     return records
 
@@ -189,14 +191,14 @@ def opened(manifest: dict, server: Server) -> tuple:
     return Session(server, kept, 0, start, True, trial.Stop(), Silent(), session.Tally(), Machine()), kept
 
 
-def closed(here: Session, kept: Ledger, manifest: dict, ended_at: str) -> list:
+def closed(here: Session, kept: Ledger, manifest: dict, ended_at: str, first_nonce: int = 0) -> list:
     """The records of a session that has ended, its footer the last."""
     here.footer(manifest["planned_calls"], "complete")
     kept.records[-1]["sessions"][-1]["ended_at"] = ended_at
-    return sealed(settled_nonces(kept.records))
+    return sealed(settled_nonces(kept.records, first_nonce))
 
 
-def records_of(manifest: dict, loaded: dict, server: Server, ended_at: str) -> list:
+def records_of(manifest: dict, loaded: dict, server: Server, ended_at: str, first_nonce: int = 0) -> list:
     """The ledger of one whole session over the manifest's plan."""
     here, kept = opened(manifest, server)
     here.sleep = lambda seconds: None
@@ -205,4 +207,4 @@ def records_of(manifest: dict, loaded: dict, server: Server, ended_at: str) -> l
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded, settings)
     runner = phases.Runner(here, settings, loaded, {}, {}, {name: None for name in names}, phases.Deadline(server.clock, None), Pace({}))
     runner.run(planned)
-    return closed(here, kept, manifest, ended_at)
+    return closed(here, kept, manifest, ended_at, first_nonce)

@@ -13,7 +13,7 @@ from mutants import machine
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 HANDLE, DEVICE_TAG = "mutant", "synthetic-cpu-8gb"
-STARTED_AT, ENDED_AT = "2026-11-24T10:00:00Z", "2026-11-24T10:30:00Z"
+STARTED_AT, ENDED_AT = "2026-11-24T10:00:00Z", "2026-11-24T13:00:00Z"
 FLOOR = {"streams": 1, "chunks": 243, "ttft_error_us_p50": 60.1, "ttft_error_us_max": 92.5, "gap_error_us_p50": 4.2,
          "gap_error_us_p99": 31.0, "gap_error_us_max": 44.8, "cpu_us_per_chunk": 6.1}
 MODELS = {
@@ -59,13 +59,13 @@ def _unlooked(kind: str) -> dict:
 
 
 @functools.lru_cache(maxsize=None)
-def _made(settings_key: tuple, phases: tuple, models: int) -> str:
+def _made(settings_key: tuple, phases: tuple, models: int, share: float) -> str:
     """Manifest and records as JSON, which is copied faster than they are."""
     settings = plan.Settings(levels=settings_key[0], repeats=settings_key[1])
     chosen = dict(list(MODELS.items())[:models])
     found = manifest_of(list(phases), settings, chosen)
     loaded = {phase: suites.load(phase) for phase in phases}
-    return json.dumps([found, machine.records_of(found, loaded, machine.Server(chosen), ENDED_AT)])
+    return json.dumps([found, machine.records_of(found, loaded, machine.Server(chosen, share=share), ENDED_AT)])
 
 
 STORY = {heading: f"Synthetic: no machine was measured, and so there is nothing to tell of it here ({number})."
@@ -75,8 +75,8 @@ STORY = {heading: f"Synthetic: no machine was measured, and so there is nothing 
 class Run:
     """The five files of a run as values, to be changed and written."""
 
-    def __init__(self, settings: plan.Settings = SETTINGS, phases: tuple = PHASES, models: int = 1):
-        self.manifest, self.records = json.loads(_made((settings.levels, settings.repeats), phases, models))
+    def __init__(self, settings: plan.Settings = SETTINGS, phases: tuple = PHASES, models: int = 1, share: float = 0.0):
+        self.manifest, self.records = json.loads(_made((settings.levels, settings.repeats), phases, models, share))
         self.hardware = hardware_of(synthetic=False)
         self.handle, self.device_tag, self.run_id = HANDLE, DEVICE_TAG, RUN_ID
         self.title, self.story = "Synthetic: made by tests/mutants, no machine was measured", STORY
@@ -89,6 +89,11 @@ class Run:
         """Its call records that have these values."""
         return [record for record in self.records if record["type"] == "call"
                 and all(record[name] == value for name, value in wanted.items())]
+
+    def rename(self, run_id: str) -> None:
+        """The same run under another id."""
+        self.run_id = self.manifest["run_id"] = self.records[0]["run_id"] = run_id
+        self.seal()
 
     def seal(self) -> None:
         """The lines as a run would have left them, whatever was changed in them."""

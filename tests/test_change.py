@@ -1,0 +1,131 @@
+"""A change: compared with the merge base, read from Git's objects, whatever names a stranger gives to his files."""
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import tempfile
+import unittest
+from unittest import mock
+
+import support  # noqa: F401  (puts the harness on the path)
+
+from base.errors import UserError
+from judge import change, thresholds
+from judge.clone import Clone
+from judge.findings import Docket
+from judge.sessions import seconds_of
+from mutants import changes, valid
+
+NOW_S = seconds_of("2026-11-25T12:00:00Z")
+
+
+@unittest.skipUnless(shutil.which("git"), "git is not installed")
+class Case(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.root = pathlib.Path(made.name) / "clone"
+        self.root.mkdir()
+        changes.base(self.root)
+
+    def rules(self, base: str = "main", head: str = "HEAD") -> set:
+        docket = Docket()
+        change.check(Clone(self.root), base, head, pathlib.Path("nowhere"), docket, NOW_S)
+        return {one.rule for one in docket.findings}
+
+    def add_run(self) -> None:
+        valid.Run().write(self.root)
+        changes.commit(self.root, "Add a run")
+
+
+class MergeBase(Case):
+    def test_what_the_default_branch_did_meanwhile_is_not_the_change_s(self):
+        self.add_run()
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.put(self.root, "README.md", "newer\n")
+        changes.put(self.root, "submissions/README.md", "newer\n")
+        changes.commit(self.root, "Meanwhile")
+        self.assertEqual(self.rules("main", "change"), set())
+
+    def test_without_a_common_commit_nothing_is_judged(self):
+        changes.git(self.root, "switch", "--quiet", "--orphan", "alone")
+        changes.commit(self.root, "alone")
+        with self.assertRaises(UserError) as caught:
+            self.rules()
+        self.assertIn("no common commit", str(caught.exception))
+
+    def test_a_branch_that_is_not_there_or_looks_like_a_flag_is_refused(self):
+        for name in ("nowhere", "--output=x", "main..HEAD", ""):
+            with self.subTest(name=name), self.assertRaises(UserError):
+                self.rules(name)
+
+    def test_nothing_is_taken_from_the_working_tree(self):
+        self.add_run()
+        for path in (self.root / "submissions").rglob("run.jsonl"):
+            path.write_bytes(b"broken")
+        self.assertEqual(self.rules(), set())
+
+
+class Names(Case):
+    @unittest.skipIf(os.name == "nt", "Windows has no such names")
+    def test_names_with_line_feeds_quotes_and_bytes_that_are_no_text_are_seen_as_they_are(self):
+        self.add_run()
+        for name in (b"a\nb", b"a\"b", b"a\tb", b"\xff\xfe", b"a b"):
+            with open(os.fsencode(self.root / valid.Run().place) + b"/" + name, "wb") as out:
+                out.write(b"x")
+        changes.commit(self.root, "Names")
+        docket = Docket()
+        change.check(Clone(self.root), "main", "HEAD", pathlib.Path("nowhere"), docket, NOW_S)
+        self.assertEqual([one.rule for one in docket.findings], ["name-file-extra"] * 5)
+
+    def test_a_submodule_is_told(self):
+        self.add_run()
+        changes.git(self.root, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{valid.Run().place}/module")
+        changes.git(self.root, "commit", "--quiet", "--message", "module")
+        self.assertEqual(self.rules(), {"scope-submodule"})
+
+    def test_a_run_that_is_in_the_tree_already_is_told_where_it_is_new(self):
+        self.add_run()
+        changes.git(self.root, "switch", "--quiet", "--create", "again")
+        made = valid.Run()
+        made.device_tag, made.manifest["device_tag"] = "synthetic-cpu-16gb", "synthetic-cpu-16gb"
+        made.write(self.root)
+        changes.commit(self.root, "Again")
+        self.assertEqual(self.rules("change"), {"name-twice"})
+
+
+class Size(Case):
+    def test_a_change_that_nobody_can_look_through_is_refused(self):
+        self.add_run()
+        changes.commit(self.root, "Nothing")
+        limits = {"change_files": 4, "change_commits": 1}
+        for name, limit in limits.items():
+            with self.subTest(name=name), mock.patch.object(
+                    thresholds, "value", lambda asked, name=name, limit=limit: limit if asked == name else thresholds._read()["values"][asked]["value"]):
+                self.assertEqual(self.rules(), {"scope-size"})
+
+    def test_an_object_that_is_too_large_is_not_read(self):
+        self.add_run()
+        limits = dict.fromkeys(("ledger_bytes",), 1000)
+        with mock.patch.object(thresholds, "value", lambda asked: limits.get(asked, thresholds._read()["values"][asked]["value"])):
+            self.assertEqual(self.rules(), {"bytes-size"})
+
+
+class Commits(Case):
+    def test_a_trailer_s_address_is_an_author_s_and_no_leak(self):
+        self.add_run()
+        changes.commit(self.root, "Words\n\nCo-authored-by: Ana <ana@mail.org>")
+        self.assertEqual(self.rules(), set())
+
+    def test_a_file_that_was_taken_back_is_still_in_the_history(self):
+        self.add_run()
+        changes.put(self.root, f"{valid.Run().place}/x.txt", "hf_abcdefghijklmnopqrstuvwx12\n")
+        changes.commit(self.root, "one")
+        (self.root / valid.Run().place / "x.txt").unlink()
+        changes.commit(self.root, "two")
+        self.assertEqual(self.rules(), {"privacy-token"})
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,76 @@
+"""Findings: gathered without end, kept within bounds, and shown so that a report repeats nothing private."""
+from __future__ import annotations
+
+import unittest
+
+import support  # noqa: F401  (puts the harness on the path)
+
+from base import private
+from judge import findings
+from judge.findings import Docket, Finding
+from judge.rules import RULES
+
+RUN = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
+
+
+class Dockets(unittest.TestCase):
+    def test_a_flood_is_counted_and_its_beginning_kept(self):
+        docket = Docket()
+        docket.add((Finding("ledger-seq", str(n)) for n in range(1000)), "a", 1)
+        docket.add([Finding("ledger-seq", "other")], "b", 1)
+        self.assertEqual(len(docket.findings), findings.MOST + 1)
+        self.assertEqual(docket.counts["error"], 1001)
+        self.assertEqual(docket.left_out(), {("ledger-seq", "a"): 1000 - findings.MOST})
+
+    def test_a_place_is_filled_in_where_none_is_told(self):
+        docket = Docket()
+        docket.add([Finding("ledger-seq", "x"), Finding("ledger-seq", "x", line=7), Finding("ledger-seq", "x", path="own")], "given", 3)
+        self.assertEqual([(one.path, one.line) for one in docket.findings], [("given", 3), ("given", 7), ("own", None)])
+
+    def test_only_errors_are_errors(self):
+        for rule in RULES.values():
+            docket = Docket()
+            docket.add([Finding(rule.id, "x")], "p")
+            self.assertEqual(docket.has_errors, rule.severity == "error", rule.id)
+
+
+class Fixes(unittest.TestCase):
+    def test_the_command_names_the_file_and_its_run(self):
+        for rule, path, wanted in (
+                ("sum-metadata", f"{RUN}/metadata.json", f"python harness/check_submission.py --fix {RUN}"),
+                ("scope-mode", f"{RUN}/run.md", f"git update-index --chmod=-x {RUN}/run.md"),
+                ("ledger-unfinished", f"{RUN}/run.jsonl", f"python harness/run_benchmark.py --resume {RUN}"),
+                ("name-file-missing", f"{RUN}/hardware.json", f"python harness/probe_hardware.py --out {RUN}"),
+                ("privacy-path", "commit 0123456789ab", "git rebase --interactive <base>"),
+                ("name-run-id", RUN, f"git mv {RUN} submissions/<handle>/<device-tag>/run-<uuid>")):
+            with self.subTest(rule=rule):
+                self.assertEqual(findings.fix(Finding(rule, "x", path=path)), wanted)
+
+    def test_a_name_cannot_break_out_of_the_command(self):
+        for name in ("a;rm -rf b", "$(id)", "a\nb", "`id`", "a'b"):
+            with self.subTest(name=name):
+                command = findings.fix(Finding("scope-symlink", "x", path=f"submissions/{name}"))
+                self.assertNotIn("\n", command)
+                self.assertRegex(command, r"\Agit rm -r --force '")
+
+
+class Shown(unittest.TestCase):
+    def test_private_things_have_their_middle_hidden(self):
+        for kind in private.KINDS:
+            for text in kind.hits:
+                with self.subTest(kind=kind.id, text=text):
+                    whole = findings.shown(f"seen: {text} here")
+                    self.assertNotIn(text, whole)
+                    self.assertEqual(list(private.find(whole)), [])
+
+    def test_a_terminal_is_told_nothing_and_lines_stay_short(self):
+        self.assertEqual(findings.shown("a\x1b[2Jb\nc"), "a\\x1b[2Jb c")
+        self.assertLessEqual(len(findings.shown("x" * 100_000)), findings.SHOWN_CHARACTERS)
+
+    def test_a_redacted_text_can_be_found_again_and_not_used(self):
+        self.assertEqual(findings.redacted("/home/anastasija"), "/ho***ja")
+        self.assertEqual(findings.redacted("a@b.de"), "a***")
+
+
+if __name__ == "__main__":
+    unittest.main()
