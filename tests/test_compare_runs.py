@@ -139,8 +139,9 @@ class Refused(Folders):
     def test_a_ledger_that_is_not_whole_is_named_with_its_line(self):
         path = self.b / ledger.NAME
         whole = path.read_bytes()
-        for what, data, says in (("torn", whole[:-9], "the line ends early"), ("edited", whole.replace(b'"B"', b'"C"', 1), ":3: "),
-                                 ("empty", b"", "empty"), ("binary", b"\0\xff\n", ":1: "), ("missing", None, ledger.NAME)):
+        for what, data, says in (("torn", whole[:-9], "the line ends early"), ("binary", b"\0\xff\n", ":1: "),
+                                 ("edited", whole.replace(b'"B"', b'"C"', 1), ":3: "), ("empty", b"", "empty"),
+                                 ("missing", None, ledger.NAME)):
             path.unlink() if data is None else path.write_bytes(data)
             with self.subTest(what):
                 code, said, told = self.compare()

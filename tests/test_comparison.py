@@ -102,7 +102,8 @@ class Ratios(unittest.TestCase):
     def test_below_six_pairs_no_difference_is_shown_however_large(self):
         for n, verdict in ((5, "none-shown"), (6, "faster")):
             with self.subTest(n=n):
-                found = figure(compared(calls()[:n], [call(item=item, gap_ms=1, prompt=300) for item in ITEMS[:n]]), "decode_tok_s")
+                fast = [call(item=item, gap_ms=1, prompt=300) for item in ITEMS[:n]]
+                found = figure(compared(calls()[:n], fast), "decode_tok_s")
                 self.assertEqual((found["n"], found["verdict"]), (n, verdict))
 
     def test_six_is_where_an_interval_can_hold_the_median_in_95_of_100_cases(self):
@@ -132,8 +133,8 @@ class Ratios(unittest.TestCase):
         self.assertEqual(figure(compared(frozen(10, 40), frozen(5, 20)), "decode_tok_s", "frozen-prompts")["low"], 2)
 
     def test_waves_are_held_against_waves_level_by_level(self):
-        a = [one for number in range(6) for one in wave(2, number)] + [one for number in range(5) for one in wave(4, number)]
-        b = [one for number in range(6) for one in wave(2, number, 5)] + [one for number in range(5) for one in wave(4, number, 5)]
+        a, b = ([one for level, waves in ((2, 6), (4, 5)) for number in range(waves) for one in wave(level, number, gap_ms)]
+                for gap_ms in (10, 5))
         found = compared(a, b)
         self.assertEqual({(row["level"], row["pairs"]) for row in found["cells"]}, {(2, 12), (4, 20)})
         self.assertEqual([figure(found, "wave_tok_s", "parallel-same", level)["n"] for level in (2, 4)], [6, 5])
@@ -185,15 +186,19 @@ class Pairs(unittest.TestCase):
 
     def test_one_model_alone_is_compared_where_it_is_asked_for(self):
         models = manifest()["models"] + [support.record("model", name="n:3b", digest="1" * 64)]
-        both = calls() + calls(model="n:3b")
+        both = calls() + wave(2, 0) + calls(model="n:3b") + wave(2, 0, model="n:3b")
         found = compared(both, both, one=manifest(models=models), two=other(models=models), only="n:3b")
-        self.assertEqual({tuple(row["models"]) for row in found["cells"]}, {("n:3b",)})
+        self.assertEqual({(*row["models"], row["phase"]) for row in found["cells"]},
+                         {("n:3b", "small-eval"), ("n:3b", "parallel-same")})
+        self.assertEqual(figure(found, "wave_tok_s", "parallel-same", 2, ("n:3b",))["n"], 1)
 
     def test_what_is_remembered_of_a_is_bounded_and_the_rest_is_counted(self):
         most, comparison.MAX_CALLS = comparison.MAX_CALLS, 5
         self.addCleanup(setattr, comparison, "MAX_CALLS", most)
         found = compared(calls(), calls())
         self.assertEqual((found["unremembered"], cell(found)["pairs"]), (7, 5))
+        waves = [one for number in range(8) for one in wave(1, number)]
+        self.assertEqual(figure(compared(waves, waves), "wave_tok_s", "parallel-same", 1)["n"], 5)
 
     def test_a_doubled_call_is_paired_once(self):
         found = cell(compared(calls() + calls(), calls() + calls()))
@@ -235,7 +240,7 @@ class Noise(unittest.TestCase):
         def frozen(factor: float) -> list:
             return [call(ttft_ms=20 * factor ** (n % 3), phase="frozen-prompts", item=f"P-{n}", **{"pass": "first"})
                     for n in range(9)]
-        found = compared(frozen(1), frozen(1.5))
+        found = compared(frozen(1) + calls(), frozen(1.5) + calls(ttft_ms=500))
         row = figure(found, "ttft_ms", "frozen-prompts")
         self.assertEqual(comparison.noise(found)["ttft_ms"], max(abs(row["low"] - 1), abs(row["high"] - 1)))
 
@@ -247,7 +252,8 @@ class Answers(unittest.TestCase):
         b = calls()
         b[0]["answer"], b[1]["outcome"], b[2]["outcome"] = "C", "length", "cut"
         found = cell(compared(calls(), b, self.GRADERS))["answers"]
-        self.assertEqual([found[name] for name in ("n", "right_a", "right_b", "gained", "lost", "changed")], [10, 10, 9, 0, 1, 3])
+        self.assertEqual([found[name] for name in ("n", "right_a", "right_b", "gained", "lost", "changed")],
+                         [10, 10, 9, 0, 1, 3])
         self.assertEqual([(row["item"], row["a"], row["b"]) for row in found["changes"]],
                          [(ITEMS[0], "right", "wrong"), (ITEMS[1], "right", "censored"), (ITEMS[2], "right", "failed")])
         self.assertEqual((found["verdict"], found["says"]), ("none-shown", "no difference shown"))
@@ -285,7 +291,8 @@ class Text(unittest.TestCase):
         b[0]["outcome"] = "cut"
         text = contrast.render(compared(calls(), b, graders, two=other(python="3.9.18", device_tag="mac-m2-8gb")))
         places = [text.index(part) for part in ("synthetic: A and B", "A  run-", "In what they differ:", "what follows",
-                                                "B/A, the median of n pairs", "TTFT", "Answers:", "Calls that no ratio is of:")]
+                                                "B/A, the median of n pairs", "TTFT", "Answers:",
+                                                "Calls that no ratio is of:")]
         self.assertEqual(places, sorted(places))
         self.assertIn("5Q-Q02: right in A, wrong in B", text)
         self.assertIn("m:1b, small-eval: 1 in A alone, 1 without figures in B", text)

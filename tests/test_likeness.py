@@ -18,7 +18,8 @@ def model(**changes: object) -> list:
 
 def suites(**changed: str) -> list:
     """The manifest's suites, some with another hash."""
-    return [{**suite, "sha256": changed.get(suite["phase"].replace("-", "_"), suite["sha256"])} for suite in manifest()["suites"]]
+    return [{**suite, "sha256": changed.get(suite["phase"].replace("-", "_"), suite["sha256"])}
+            for suite in manifest()["suites"]]
 
 
 class Keys(unittest.TestCase):
@@ -32,10 +33,11 @@ class Keys(unittest.TestCase):
                 ("Python", {"python": "3.9.18"}, "cause", [], ("3.11.7", "3.9.18")),
                 ("harness version", {"harness_version": "1.1.0"}, "cause", [], ("1.0.0", "1.1.0")),
                 ("harness source", {"harness_sha256": "1" * 64}, "cause", [], ("0" * 12, "1" * 12)),
-                ("server's place", {"target": "lan"}, "left-out", ["ttft_ms", "total_ms", "wave_tok_s"], ("this machine", "lan")),
+                ("server's place", {"target": "lan"}, "left-out", list(likeness.CLIENT), ("this machine", "lan")),
                 ("num_ctx", {"num_ctx": 2048}, "left-out", SPEED, ("4096", "2048")),
                 ("context_num_ctx", {"context_num_ctx": 4096}, "left-out", ALL, ("8192", "4096")),
-                ("num_predict", {"num_predict": 64}, "left-out", ["decode_tok_s", "total_ms", "wave_tok_s", "answers"], (None, "64")),
+                ("num_predict", {"num_predict": 64}, "left-out",
+                 ["decode_tok_s", "total_ms", "wave_tok_s", "answers"], (None, "64")),
                 ("levels", {"levels": [1, 2]}, "scope", [], (None, "[1,2]")),
                 ("repeats", {"repeats": 9}, "scope", [], ("0", "9")),
                 ("num_batch", {"options": {**options, "num_batch": 256}}, "left-out", SPEED, ("512", "256")),
@@ -56,8 +58,9 @@ class Keys(unittest.TestCase):
         self.assertEqual((row["a"], row["b"], row["effect"]), ("0.33.0", "0.33.0, 0.34.0", "cause"))
 
     def test_what_leaves_something_out_stands_first(self):
-        found = compared(calls(), calls(), two=other(python="3.9.18", num_ctx=2048))
-        self.assertEqual([row["key"] for row in found["differences"]], ["num_ctx", "hardware", "Python"])
+        slower = other(python="3.9.18", num_ctx=2048, options={"temperature": 0, "num_batch": 512, "num_thread": 1})
+        self.assertEqual([row["key"] for row in compared(calls(), calls(), two=slower)["differences"]],
+                         ["num_ctx", "num_thread", "hardware", "Python"])
 
 
 class LeftOut(unittest.TestCase):
@@ -75,6 +78,10 @@ class LeftOut(unittest.TestCase):
         row = figure(found, "decode_tok_s")
         self.assertEqual((row["n"], row["ratio"], row["verdict"], row["says"]),
                          (0, None, "not-compared", "not compared: num_ctx differs"))
+
+    def test_several_keys_that_leave_a_figure_out_are_all_named(self):
+        found = compared(calls(), calls(), two=other(num_ctx=2048, options={"temperature": 0, "num_batch": 64}))
+        self.assertEqual(figure(found, "decode_tok_s")["says"], "not compared: num_batch, num_ctx differ")
 
     def test_answers_are_left_out_where_they_were_drawn_otherwise(self):
         graders = {one["item"]: {"kind": "exact", "accept": ["B"]} for one in calls()}
@@ -126,6 +133,23 @@ class Models(unittest.TestCase):
                           "tells_cached_tokens": ("false", "true", ["prefill_tok_s"])})
         self.assertNotIn("head_tokens", keys(compared(a, b, two=other(models=model(digest="1" * 64)))))
 
+    def test_what_differs_for_one_model_leaves_out_nothing_of_another(self):
+        both = manifest()["models"] + [support.record("model", name="n:3b", digest="1" * 64, format="gguf")]
+
+        def found_by(head_tokens: int) -> list:
+            head = {**calls()[0], "role": "calibration", "model": "n:3b", "finding": {"head_tokens": head_tokens}}
+            return [head] + calls() + calls(model="n:3b")
+        found = compared(found_by(10), found_by(12), one=manifest(models=both), two=other(models=both))
+        self.assertEqual([figure(found, "prefill_tok_s", "small-eval", None, (name,))["n"] for name in ("m:1b", "n:3b")],
+                         [12, 0])
+
+    def test_a_call_beside_another_model_is_of_that_model_too(self):
+        two = manifest()["models"] + [support.record("model", name="n:3b", digest="1" * 64)]
+        mixed = [{**one, "phase": "parallel-mixed"} for one in wave(2, 0)]
+        mixed[1]["model"] = "n:3b"
+        found = compared(mixed, mixed, one=manifest(models=two), two=other(models=[two[0], {**two[1], "digest": "2" * 64}]))
+        self.assertEqual({row["same_model"] for row in found["cells"]}, {False})
+
     def test_where_the_model_lay_is_told(self):
         half = {"size_bytes": 10 ** 9, "vram_bytes": 5 * 10 ** 8, "context_length": 2048, "loaded": ["m:1b"]}
         found = keys(compared(calls(), calls(placement=half)))
@@ -164,7 +188,8 @@ class Hardware(unittest.TestCase):
                 self.assertEqual("memory usable_bytes" not in found, same)
 
     def test_what_is_missing_not_probed_or_of_any_shape_is_unknown(self):
-        for what, found in (("missing", None), ("not probed", {"probed": False, "system": None}), ("a list", [1]), ("a text", "x"),
+        for what, found in (("missing", None), ("not probed", {"probed": False, "system": None}), ("a list", [1]),
+                            ("a text", "x"),
                             ("facts that are none", {"system": {"name": "Debian"}, "cpu": 7, "accelerators": {"value": 3}})):
             with self.subTest(what):
                 row = self.told(self.machine(), found)["hardware"]

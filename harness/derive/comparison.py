@@ -7,7 +7,6 @@ runs of one machine tell.
 from __future__ import annotations
 
 import collections
-import math
 
 from base import names, plan, records
 from base.records import COMPARED
@@ -205,11 +204,15 @@ def _figure(name: str, ratios: Sample, keys: list | None) -> dict:
     """The `compared_figure` record; `keys` are what leaves it out."""
     if keys:
         return {"figure": name, "n": 0, "ratio": None, "low": None, "high": None, "verdict": "not-compared",
-                "says": f"not compared: {', '.join(keys)} differs"}
+                "says": _not_compared(keys)}
     stat = ratios.stat() or {"n": 0, "median": None, "low": None, "high": None}
     found, says = judged(name, stat)
     return {"figure": name, "n": stat["n"], "ratio": stat["median"], "low": stat["low"], "high": stat["high"],
             "verdict": found, "says": says}
+
+
+def _not_compared(keys: list) -> str:
+    return f"not compared: {', '.join(keys)} {'differs' if len(keys) == 1 else 'differ'}"
 
 
 def judged(name: str, stat: dict) -> tuple:
@@ -238,7 +241,7 @@ def _answers(cell: Cell, keys: list | None) -> dict | None:
               "gained": gained, "lost": lost}
     changed = sum(count for (one, other), count in marks.items() if one != other)
     if keys:
-        return {**dict.fromkeys(counts, 0), "verdict": "not-compared", "says": f"not compared: {', '.join(keys)} differs",
+        return {**dict.fromkeys(counts, 0), "verdict": "not-compared", "says": _not_compared(keys),
                 "changed": 0, "changes": []}
     if is_chance(gained, lost):
         found, says = "none-shown", "no difference shown"
@@ -249,8 +252,10 @@ def _answers(cell: Cell, keys: list | None) -> dict | None:
 
 def is_chance(gained: int, lost: int) -> bool:
     """Whether so many answers of `gained` + `lost` that changed may well go one way by chance: the two-sided sign test."""
-    changed = gained + lost
-    tail = sum(math.comb(changed, fewer) for fewer in range(min(gained, lost) + 1))
+    changed, tail, ways = gained + lost, 1, 1
+    for fewer in range(min(gained, lost)):      # ways to choose; from the one before, as there may be thousands
+        ways = ways * (changed - fewer) // (fewer + 1)
+        tail += ways
     return 2 * tail * CHANCE >= 2 ** changed
 
 
