@@ -13,7 +13,7 @@ import pathlib
 import time
 
 from base import console
-from base.errors import FINE, FOUND, UserError
+from base.errors import FINE, FOUND
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -27,7 +27,11 @@ def main(argv: list | None = None) -> int:
     from judge import findings
     docket = findings.Docket()
     judged = change(args, docket) if args.base else folders(args, docket)
-    console.say(report.as_json(docket, judged) if args.json else report.as_text(docket, judged))
+    said = report.as_json(docket, judged) if args.json else report.as_text(docket, judged)
+    if args.review:
+        from judge import review
+        said = review.render(judged, docket, said, ROOT / "submissions")
+    console.say(said)
     return FOUND if docket.has_errors else FINE
 
 
@@ -44,10 +48,14 @@ def parse_args(argv: list | None) -> argparse.Namespace:
                              "too much; nothing that was measured is touched")
     parser.add_argument("--hostname", metavar="NAME", help="with --fix: write this host name into the manifest")
     parser.add_argument("--json", action="store_true", help="the verdict as JSON, for agents and workflows")
+    parser.add_argument("--review", action="store_true",
+                        help="for maintainers: the runs beside their nearest cells, the findings, and what a person has to answer")
     parser.add_argument("--rules", action="store_true", help="show every rule and exit")
     args = parser.parse_args(argv)
     if args.base and (args.paths or args.fix):
         parser.error("--base judges commits: it takes no folder, and nothing in a commit can be mended")
+    if args.review and args.json:
+        parser.error("--review is for people, --json for programs")
     if args.hostname is not None and not args.fix:
         parser.error("--hostname belongs to --fix")
     return args
@@ -68,7 +76,7 @@ def folders(args: argparse.Namespace, docket: object) -> list:
         if args.fix:
             fix(part, args.hostname)
         judged += tree.check(part, docket, time.time())
-    return [str(folder) for folder in judged]
+    return judged
 
 
 def fix(part: object, hostname: str | None) -> None:

@@ -65,7 +65,7 @@ def scope_problems(scope: Scope) -> Iterator[Finding]:
 
 
 def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: Docket, now_s: float) -> list:
-    """Judge a change; the paths of the runs that were judged. `tree` holds the runs that are there already."""
+    """Judge a change; a sheet for each run that was judged. `tree` holds the runs that are there already."""
     base, head = clone.commit(base), clone.commit(head)
     start = clone.merge_base(base, head)
     scope = scope_of(clone.changes(start, head))
@@ -76,9 +76,9 @@ def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: Docket
     _names(listed, judged, docket)
     sizes = {path: found for path, found in places.runs_in(entry for entry, _ in listed).items()
              if any(name.startswith(path + "/") for name in judged)}
-    _runs(clone, sizes, {entry.path: blob for entry, blob in listed}, tree, docket, now_s)
+    sheets = _runs(clone, sizes, {entry.path: blob for entry, blob in listed}, tree, docket, now_s)
     docket.add(_history(clone, start, head, {blob for entry, blob in listed if entry.path in judged}))
-    return list(sizes)
+    return sheets
 
 
 def _names(listed: list, judged: set, docket: Docket) -> None:
@@ -90,9 +90,9 @@ def _names(listed: list, judged: set, docket: Docket) -> None:
     docket.add(one for one in places.twice(runs) if is_new(one.path))
 
 
-def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: Docket, now_s: float) -> None:
+def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: Docket, now_s: float) -> list:
     """Each run's files, as far as they are of a bearable size, are laid out in a folder of their own and judged there."""
-    twins = Twins()
+    twins, sheets = Twins(), []
     for other in sorted(tree.glob("*/*/run-*")) if sizes else ():
         shown = f"{TREE}/{other.relative_to(tree).as_posix()}"
         if shown not in sizes and shown != places.EXAMPLE and (other / places.LEDGER).is_file():
@@ -105,7 +105,8 @@ def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: 
                 files.put(folder / name, contents[blob])
             if path != places.EXAMPLE and (folder / places.LEDGER).is_file():
                 docket.add(twins.see(path, folder / places.LEDGER))
-            run.check(folder, places.place_of(path), files_of, docket, now_s)
+            sheets.append(run.check(folder, places.place_of(path), files_of, docket, now_s))
+    return sheets
 
 
 def _history(clone: Clone, start: str, head: str, seen: set) -> Iterator[Finding]:

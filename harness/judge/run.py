@@ -4,8 +4,7 @@ from __future__ import annotations
 import pathlib
 from typing import Iterator
 
-from derive import narrative
-from judge import calls, documents, places, privacy, protocol, story, sums, thresholds
+from judge import calls, documents, places, privacy, protocol, review, story, sums, thresholds
 from judge.findings import Docket, Finding
 from judge.physics import Physics
 from judge.places import FIVE, HARDWARE, LEDGER, MANIFEST, METADATA, STORY, Place
@@ -36,7 +35,7 @@ class Identity(Witness):
             yield from synthetic_problems(record, self.place)
 
 
-def check(folder: pathlib.Path, place: Place, sizes: dict, docket: Docket, now_s: float) -> None:
+def check(folder: pathlib.Path, place: Place, sizes: dict, docket: Docket, now_s: float) -> review.Sheet:
     """Judge the files of one run. `sizes` are those of the plain files that are there; their names were judged before."""
     shown = {name: f"{place.path}/{name}" for name in FIVE}
     docket.add(places.folder_problems(place))
@@ -56,10 +55,10 @@ def check(folder: pathlib.Path, place: Place, sizes: dict, docket: Docket, now_s
         docket.add(story.problems(text), shown[STORY])
     if found[MANIFEST] is not None:
         docket.add(_manifest_problems(found[MANIFEST], place, now_s), shown[MANIFEST])
-    if LEDGER in usable:
-        derived = _ledger(folder / LEDGER, place, found, docket)
-        if derived is not None:
-            sums.check(found[METADATA], text, found[MANIFEST], derived, docket, place.path)
+    derived = _ledger(folder / LEDGER, place, found, docket) if LEDGER in usable else None
+    if derived is not None:
+        sums.check(found[METADATA], text, found[MANIFEST], derived, docket, place.path)
+    return review.sheet(place, found[MANIFEST], found[HARDWARE], derived)
 
 
 def _ledger(path: pathlib.Path, place: Place, found: dict, docket: Docket) -> dict | None:

@@ -44,7 +44,7 @@ def part_of(path: pathlib.Path) -> Part:
 
 
 def check(part: Part, docket: Docket, now_s: float) -> list:
-    """Judge every run of a part; their folders."""
+    """Judge every run of a part; a sheet for each."""
     entries = list(places.on_disk(part.folder, part.shown))
     sizes = places.runs_in(entries)
     if part.shown.count("/") == 3:
@@ -57,11 +57,7 @@ def check(part: Part, docket: Docket, now_s: float) -> list:
         if path != places.EXAMPLE and ledger.is_file() and not ledger.is_symlink():
             found = list(twins.see(path, ledger))
             docket.add(found if path in sizes else ())
-    folders = []
-    for path in sizes:
-        folders.append(part.top.joinpath(*path.split("/")[1:]))
-        run.check(folders[-1], places.place_of(path), sizes[path], docket, now_s)
-    return folders
+    return [run.check(part.top.joinpath(*path.split("/")[1:]), places.place_of(path), sizes[path], docket, now_s) for path in sizes]
 
 
 def _settled(entries: list) -> Iterator[places.Entry]:

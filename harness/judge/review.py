@@ -1,0 +1,135 @@
+"""The review: one page for the maintainer who decides, with what no rule can decide put as questions."""
+from __future__ import annotations
+
+import pathlib
+from dataclasses import dataclass
+from typing import Iterator
+
+from base import console, names, schema
+from judge import places
+from judge.findings import Docket, shown
+from judge.rules import RULES
+
+ANCHOR, MIDDLE = "frozen-prompts", "P-MEDIUM"
+TITLES = ["model", "beside", "decode tok/s", "prefill tok/s", "TTFT ms", "decode, this / that"]
+ALWAYS = (
+    "Does the device tag name the machine that hardware.json describes, and as others would name it?",
+    "Is run.md written by the person who ran it, and fit to be public?",
+    "Does the handle pass for somebody else?",
+)
+ASKED = {       # what a finding of a rule leaves to a person
+    "physics-duplicate": "Is this another run, or a part of one, under a new name?",
+    "physics-date": "Was the machine's clock wrong, and does it matter?",
+    "physics-clock": "Was the machine's clock set, or did it sleep, while it was measured?",
+    "privacy-answer": "Did the model make this up, or was it told?",
+    "privacy-author": "Does the author know that the address stays public for ever?",
+    "privacy-host-name": "Does the contributor want this host name to be public?",
+    "runmd-agent": "Whom does this text speak to, and why?",
+    "protocol-harness": "What was changed in the harness, and does it touch a figure?",
+    "protocol-anchor": "Without the frozen prompts nothing tells of drift: is the run worth keeping?",
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The headline of one model of a run: stats of the frozen prompts before all else, each with its n."""
+    run: str
+    cell_id: str | None
+    model: str
+    digest: str
+    decode: dict | None
+    prefill: dict | None
+    ttft: dict | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a maintainer is shown of one run."""
+    place: places.Place
+    facts: tuple            # (what, value)
+    figures: tuple          # of Figures
+
+
+def sheet(place: places.Place, manifest: dict | None, hardware: dict | None, metadata: dict | None) -> Sheet:
+    """Of whatever could be read of a run."""
+    facts: list = []
+    if manifest is not None:
+        state = {False: "unmodified", True: "modified", None: "not known whether modified"}[manifest["harness_modified"]]
+        facts += [("began", manifest["started_at"]), ("server", f"{manifest['server_name']} {manifest['server_version']} at {manifest['target']}"),
+                  ("harness", f"{manifest['harness_version']}, {state}"), ("host name", manifest["host_hostname_short"])]
+    if hardware is not None and hardware["cpu"]:
+        cards = [card["name"]["value"] or "a card without a name" for card in (hardware["accelerators"] or {}).get("value") or []]
+        facts.append(("machine", " + ".join([hardware["cpu"]["model"]["value"] or "processor unknown", *cards])))
+    if metadata is not None:
+        facts.append(("verdict", f"{metadata['verdict']['verdict'] or 'none'}: {metadata['verdict']['why']}"))
+        facts.append(("warnings", ", ".join(dict.fromkeys(row["code"] for row in metadata["warnings"])) or "none"))
+    return Sheet(place, tuple(facts), tuple(figures_of(place.path, metadata) if metadata is not None else ()))
+
+
+def figures_of(run: str, metadata: dict) -> Iterator[Figures]:
+    digests = {model["model"]: model["digest"] for model in metadata["models"]}
+    for row in metadata["aggregates"]:
+        if row["phase"] == ANCHOR:
+            every, middle = _metrics(row, None), _metrics(row, MIDDLE)
+            yield Figures(run, row["cell_id"], row["model"], digests.get(row["model"], ""), every.get("decode_tok_s"),
+                          middle.get("prefill_tok_s"), middle.get("ttft_ms"))
+
+
+def _metrics(row: dict, item: str | None) -> dict:
+    return next((group["metrics"] for group in row["groups"] if group["item"] == item and group["pass"] == "first"), {})
+
+
+def existing(tree: pathlib.Path, leave_out: set) -> Iterator[Figures]:
+    """The figures of the runs that are in the tree already, from their own metadata; what cannot be read has none."""
+    for path in sorted(tree.glob(f"*/*/run-*/{places.METADATA}")):
+        run = f"{places.TREE}/{path.parent.relative_to(tree).as_posix()}"
+        try:
+            found = schema.loads(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if run not in leave_out and not schema.problems(found, "metadata") and not found["synthetic"]:
+            yield from figures_of(run, found)
+
+
+def nearest(mine: Figures, others: list, most: int = 3) -> list:
+    """Runs of the same cell first, then of the same model on other machines; the same digest before another one."""
+    key = names.model_key(mine.model)
+    same = [other for other in others if other.cell_id == mine.cell_id or names.model_key(other.model) == key]
+    return sorted(same, key=lambda other: (other.cell_id != mine.cell_id, other.digest != mine.digest, other.run))[:most]
+
+
+def render(sheets: list, docket: Docket, findings: str, tree: pathlib.Path) -> str:
+    others = list(existing(tree, {one.place.path for one in sheets}))
+    parts = ["Runs\n"]
+    for one in sheets:
+        parts.append("  " + shown(one.place.path))
+        parts += [f"    {name:<10}{shown(str(value))}" for name, value in one.facts]
+        if one.figures:
+            parts.append("\n" + console.format_table(TITLES, [row for mine in one.figures for row in _rows(mine, others)]))
+        parts.append("")
+    parts += ["Findings\n", findings, "", "Questions for a person\n"]
+    return "\n".join(parts + [f"  - {question}" for question in questions(docket)])
+
+
+def _rows(mine: Figures, others: list) -> Iterator[list]:
+    yield [shown(mine.model), "this run", *map(_with_n, (mine.decode, mine.prefill, mine.ttft)), None]
+    near = nearest(mine, others)
+    for other in near:
+        ratio = f"{mine.decode['median'] / other.decode['median']:.2f}" if mine.decode and other.decode and other.decode["median"] else None
+        where = "/".join(other.run.split("/")[1:3]) + ("" if other.digest == mine.digest else ", another digest")
+        yield ["", shown(where), *map(_with_n, (other.decode, other.prefill, other.ttft)), ratio]
+    if not near:
+        yield ["", "nothing to compare with", None, None, None, None]
+
+
+def _with_n(stat: dict | None) -> str | None:
+    return None if stat is None or not stat["n"] else f"{stat['median']:.1f} (n={stat['n']})"
+
+
+def questions(docket: Docket) -> Iterator[str]:
+    yield from ALWAYS
+    for rule in dict.fromkeys(one.rule for one in docket.findings):
+        if rule in ASKED:
+            yield f"{rule}: {ASKED[rule]}"
+        elif RULES[rule].severity == "hold":
+            yield f"{rule}: How can this be? {RULES[rule].says}"
