@@ -44,12 +44,13 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     parser.add_argument("--head", metavar="REV", default="HEAD", help="the last commit of the change (default: HEAD)")
     parser.add_argument("--repository", metavar="FOLDER", help="the clone that holds both (default: this one)")
     parser.add_argument("--fix", action="store_true",
-                        help="first mend what is safe to mend: metadata.json, the generated block of run.md, a host name that tells "
-                             "too much; nothing that was measured is touched")
+                        help="first mend what is safe to mend: metadata.json, the generated block of run.md, a host name "
+                             "that tells too much; nothing that was measured is touched")
     parser.add_argument("--hostname", metavar="NAME", help="with --fix: write this host name into the manifest")
     parser.add_argument("--json", action="store_true", help="the verdict as JSON, for agents and workflows")
     parser.add_argument("--review", action="store_true",
-                        help="for maintainers: the runs beside their nearest cells, the findings, and what a person has to answer")
+                        help="for maintainers: the runs beside their nearest cells, the findings, and what a person has to "
+                             "answer")
     parser.add_argument("--rules", action="store_true", help="show every rule and exit")
     args = parser.parse_args(argv)
     if args.base and (args.paths or args.fix):

@@ -80,9 +80,10 @@ def _is_no_example(found: re.Match) -> bool:
 
 
 _PATH_SIGN = _any_of("/", "\\", "~", "%2f", "-home-", "-users-")
-_PATH_WORD = _any_of("home", "users", "settings", "/root/", "/data/", "/storage/", "/sdcard", "media/", "/volumes/", "/folders/", "\\\\", "~")
-_TOKEN_WORD = _any_of(*"sk- gh glpat- hf_ xox akia asia aiza ya29. npm_ pypi- dckr_ sg. eyj tskey- r8_ gsk_ pplx- nvapi- k_live_ k_test_ "
-                      "shpat_ glsa_ dop_v1_ age-secret bearer basic api passw secret token".split())
+_PATH_WORD = _any_of("home", "users", "settings", "/root/", "/data/", "/storage/", "/sdcard", "media/", "/volumes/",
+                     "/folders/", "\\\\", "~")
+_TOKEN_WORD = _any_of(*"sk- gh glpat- hf_ xox akia asia aiza ya29. npm_ pypi- dckr_ sg. eyj tskey- r8_ gsk_ pplx- nvapi- "
+                      "k_live_ k_test_ shpat_ glsa_ dop_v1_ age-secret bearer basic api passw secret token".split())
 
 KINDS = (
     Kind("path", "a path of somebody's own", lambda lowered: _PATH_SIGN(lowered) and _PATH_WORD(lowered), re.compile(

@@ -12,7 +12,8 @@ from judge import thresholds
 from judge.findings import Finding
 
 STAMPS = ("sent_ns", "headers_ns", "first_chunk_ns", "first_text_ns", "first_answer_ns", "last_text_ns", "done_ns", "end_ns")
-COUNTERS = ("total_ns", "load_ns", "prompt_tokens", "prompt_eval_ns", "cached_tokens", "eval_tokens", "eval_ns", "done_reason")
+COUNTERS = ("total_ns", "load_ns", "prompt_tokens", "prompt_eval_ns", "cached_tokens", "eval_tokens", "eval_ns",
+            "done_reason")
 DONE = ("ok", "length", "empty")
 HARNESS_ITEMS = ("LOAD", "WARM-UP")
 
@@ -64,11 +65,13 @@ def chunks(call: dict) -> Iterator[Finding]:
 def gaps(call: dict) -> Iterator[Finding]:
     wanted = max(0, call["text_chunks"] - 1)
     if len(call["gaps_us"]) != wanted:
-        yield Finding("ledger-gaps", f"{len(call['gaps_us'])} gaps", f"{wanted}, one before each text but the first", "/gaps_us")
+        yield Finding("ledger-gaps", f"{len(call['gaps_us'])} gaps", f"{wanted}, one before each text but the first",
+                      "/gaps_us")
     elif wanted and call["first_text_ns"] is not None and call["last_text_ns"] is not None:
         span = _us(call["last_text_ns"]) - _us(call["first_text_ns"])
         if sum(call["gaps_us"]) != span:
-            yield Finding("ledger-gaps", f"gaps of {sum(call['gaps_us'])} us in all", f"{span} us from first to last text", "/gaps_us")
+            yield Finding("ledger-gaps", f"gaps of {sum(call['gaps_us'])} us in all", f"{span} us from first to last text",
+                          "/gaps_us")
 
 
 def _us(stamp_ns: int) -> int:
@@ -80,12 +83,14 @@ def tokens(call: dict) -> Iterator[Finding]:
     counted, size = call["eval_tokens"], len(call["answer"]) + len(call["thinking"])
     most_chunks, most_size = thresholds.value("chunks_per_token"), thresholds.value("characters_per_token")
     if counted is not None and call["text_chunks"] > most_chunks * (counted + 1):
-        yield Finding("ledger-tokens", f"{call['text_chunks']} chunks of {counted} tokens", f"at most {most_chunks} a token", "/eval_tokens")
+        yield Finding("ledger-tokens", f"{call['text_chunks']} chunks of {counted} tokens", f"at most {most_chunks} a token",
+                      "/eval_tokens")
     elif counted is not None and size > most_size * (counted + 1):
-        yield Finding("ledger-tokens", f"{size} characters of {counted} tokens", f"at most {most_size} a token", "/eval_tokens")
+        yield Finding("ledger-tokens", f"{size} characters of {counted} tokens", f"at most {most_size} a token",
+                      "/eval_tokens")
     if call["cached_tokens"] is not None and call["cached_tokens"] > (call["prompt_tokens"] or 0):
-        yield Finding("ledger-tokens", f"{call['cached_tokens']} cached of {call['prompt_tokens']} prompt tokens", "no more than all",
-                      "/cached_tokens")
+        yield Finding("ledger-tokens", f"{call['cached_tokens']} cached of {call['prompt_tokens']} prompt tokens",
+                      "no more than all", "/cached_tokens")
 
 
 def limits(call: dict) -> Iterator[Finding]:
@@ -148,8 +153,8 @@ def outcome(call: dict) -> Iterator[Finding]:
     if (call["error"] is None) != (said in DONE + ("interrupted",)):
         evidence = False
     if not evidence:
-        shown = f"HTTP {status}, {'done' if done else 'not done'}, done_reason {call['done_reason']}, {call['text_chunks']} chunks of text, " \
-                f"{'no error' if call['error'] is None else 'an error'}"
+        shown = (f"HTTP {status}, {'done' if done else 'not done'}, done_reason {call['done_reason']}, "
+                 f"{call['text_chunks']} chunks of text, {'no error' if call['error'] is None else 'an error'}")
         yield Finding("ledger-outcome", f"{said}: {shown}", "what this outcome means in base/records/ledger.py", "/outcome")
 
 
@@ -163,7 +168,8 @@ def role(call: dict) -> Iterator[Finding]:
         yield Finding("ledger-role", f"{said}: item {item}, phase {call['phase']}"
                       + ("" if call["finding"] is None else ", with a finding"), "items and findings of that role", "/role")
     elif call["reattempt"] != (said == "measured" and call["session"] > 0):
-        yield Finding("ledger-role", f"reattempt {call['reattempt']}", "true for measured calls of a resumed session alone", "/reattempt")
+        yield Finding("ledger-role", f"reattempt {call['reattempt']}", "true for measured calls of a resumed session alone",
+                      "/reattempt")
 
 
 def is_for_speed(call: dict) -> bool:

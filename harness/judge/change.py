@@ -55,10 +55,12 @@ def scope_problems(scope: Scope) -> Iterator[Finding]:
     if len(handles) > 1:
         yield Finding("scope-one-handle", ", ".join(handles[:5]), "one handle", path=f"{TREE}/{handles[1]}")
     if scope.runs and scope.others:
-        yield Finding("scope-mixed", f"{len(scope.others)} files outside of the run", "a change of their own", path=scope.others[0].path)
+        yield Finding("scope-mixed", f"{len(scope.others)} files outside of the run", "a change of their own",
+                      path=scope.others[0].path)
     if scope.example and (scope.runs or scope.others):
         other = (scope.runs + scope.others)[0]
-        yield Finding("scope-example-alone", f"the EXAMPLE and {other.path}", "the EXAMPLE alone", path=scope.example[0].path)
+        yield Finding("scope-example-alone", f"the EXAMPLE and {other.path}", "the EXAMPLE alone",
+                      path=scope.example[0].path)
     for one in scope.others:
         if one.path.split("/")[0].casefold() == TREE and one.path.split("/")[0] != TREE:
             yield Finding("name-collision", one.path.split("/")[0], TREE, path=one.path)
@@ -98,7 +100,8 @@ def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: 
         if shown not in sizes and shown != places.EXAMPLE and (other / places.LEDGER).is_file():
             list(twins.see(shown, other / places.LEDGER))
     for path, files_of in sizes.items():
-        bearable = {name: by_path[f"{path}/{name}"] for name, size in files_of.items() if not list(documents.size_problems(name, size))}
+        bearable = {name: by_path[f"{path}/{name}"] for name, size in files_of.items()
+                    if not list(documents.size_problems(name, size))}
         contents = clone.contents(sorted(set(bearable.values())))
         with files.temporary_folder() as folder:
             for name, blob in bearable.items():
@@ -121,12 +124,13 @@ def _history(clone: Clone, start: str, head: str, seen: set) -> Iterator[Finding
         if blob in seen or not path.startswith(TREE + "/"):
             continue
         if size > thresholds.value("change_object_bytes"):
-            yield Finding("bytes-size", f"{size} bytes in the history", f"at most {thresholds.value('change_object_bytes')}", path=path)
+            yield Finding("bytes-size", f"{size} bytes in the history", f"at most {thresholds.value('change_object_bytes')}",
+                          path=path)
             continue
         known = frozenset([places.place_of(path).run_id]) if places.place_of(path) else frozenset()
         for one in privacy.in_file(clone.contents([blob])[blob].decode("utf-8", "replace"), known):
-            yield Finding(one.rule, one.observed, "nothing private in any commit: whoever clones gets all of them", line=one.line,
-                          path=f"commit history: {path}")
+            yield Finding(one.rule, one.observed, "nothing private in any commit: whoever clones gets all of them",
+                          line=one.line, path=f"commit history: {path}")
 
 
 def commit_problems(commit: Commit) -> Iterator[Finding]:
@@ -149,4 +153,5 @@ def _person_problems(name: str, address: str, path: str) -> Iterator[Finding]:
         if kind.id != "e-mail":
             yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}", path=path)
         elif not host:
-            yield Finding("privacy-author", redacted(found), "an address that may be public for ever, such as a no-reply one", path=path)
+            yield Finding("privacy-author", redacted(found),
+                          "an address that may be public for ever, such as a no-reply one", path=path)

@@ -13,7 +13,8 @@ UNREADABLE = ("bytes-lfs", "bytes-utf8", "bytes-mark")      # what is left after
 CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"       # and the tab, where it is not allowed
 DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 # Soft hyphen, joiners, fillers, variation selectors but the two of emoji, tags: all of them can carry a hidden message.
-INVISIBLE = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+INVISIBLE = ("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0d"
+             "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff")
 HIDDEN = re.compile(f"[{CONTROL}{DIRECTION}{INVISIBLE}]|[\ud800-\udfff]")
 _DIRECTION, _INVISIBLE = re.compile(f"[{DIRECTION}]"), re.compile(f"[{INVISIBLE}]")
 
@@ -44,7 +45,8 @@ def json_problems(data: bytes) -> Iterator[Finding]:
     yield from found
     if not found and not data.isascii():
         first = next(place for place, byte in enumerate(data) if byte > 127)
-        yield Finding("bytes-ascii", f"byte 0x{data[first]:02x}", "ASCII, all else escaped", line=data.count(b"\n", 0, first) + 1)
+        yield Finding("bytes-ascii", f"byte 0x{data[first]:02x}", "ASCII, all else escaped",
+                      line=data.count(b"\n", 0, first) + 1)
 
 
 def value_problems(text: str, pointer: str) -> Iterator[Finding]:

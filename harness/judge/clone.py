@@ -12,7 +12,8 @@ from judge.places import Entry
 LIMIT_S = 600           # for one command; a whole clone's objects are listed in seconds
 KINDS = {"120000": "link", "160000": "submodule", "040000": "other"}
 # A clone's own settings must not change what is seen: no quoting, no renames, no programs of its owner.
-ALWAYS = ("--no-optional-locks", "--no-replace-objects", "-c", "core.quotepath=false", "-c", "core.fsmonitor=false", "-c", "diff.renames=false", "-c", "core.hooksPath=")
+ALWAYS = ("--no-optional-locks", "--no-replace-objects", "-c", "core.quotepath=false", "-c", "core.fsmonitor=false",
+          "-c", "diff.renames=false", "-c", "core.hooksPath=")
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,20 @@ class Clone:
         done = git.run(self.folder, *ALWAYS, *words, data=data, limit_s=LIMIT_S)
         if done.code:
             said = done.said.strip().split("\n")[-1]
-            raise UserError(said or f"git {words[0]} failed", str(self.folder), "see that this is a clone and that it has that commit")
+            raise UserError(said or f"git {words[0]} failed", str(self.folder),
+                            "see that this is a clone and that it has that commit")
         return done.out
 
     def commit(self, revision: str) -> str:
-        return self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").decode("ascii").strip()
+        found = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return found.decode("ascii").strip()
 
     def merge_base(self, base: str, head: str) -> str:
         try:
             return self.run("merge-base", base, head).decode("ascii").strip().split("\n")[0]
         except UserError:
             raise UserError("the two have no common commit", f"{base[:12]}, {head[:12]}",
-                            "fetch the whole history (git fetch --unshallow), or branch off the default branch anew") from None
+                            "fetch the whole history (git fetch --unshallow), or branch off anew") from None
 
     def changes(self, before: str, after: str) -> list:
         """Every path in which two commits differ, in order of path."""
@@ -68,7 +71,8 @@ class Clone:
         for row in self.run("ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", under).split(b"\0")[:-1]:
             head, _, path = row.partition(b"\t")
             mode, kind, blob, size = head.decode("ascii").split()
-            found.append((Entry(_path(path), KINDS.get(mode, "file"), mode == "100755", int(size) if size.isdigit() else 0), blob))
+            size_bytes = int(size) if size.isdigit() else 0
+            found.append((Entry(_path(path), KINDS.get(mode, "file"), mode == "100755", size_bytes), blob))
         return found
 
     def count(self, base: str, head: str) -> int:
@@ -76,7 +80,8 @@ class Clone:
 
     def commits(self, base: str, head: str) -> Iterator[Commit]:
         shape = "%H%n%an%n%ae%n%cn%n%ce%n%B"
-        for text in self.run("log", "-z", "--no-show-signature", "--no-mailmap", f"--format={shape}", f"{base}..{head}").split(b"\0"):
+        told = self.run("log", "-z", "--no-show-signature", "--no-mailmap", f"--format={shape}", f"{base}..{head}")
+        for text in told.split(b"\0"):
             if text.strip():
                 number, *people, message = text.decode("utf-8", "replace").split("\n", 5)
                 yield Commit(number, ((people[0], people[1]), (people[2], people[3])), message)
@@ -93,7 +98,8 @@ class Clone:
 
     def contents(self, blobs: list) -> dict:
         """blob: its bytes."""
-        data, found, place = self.run("cat-file", "--batch", data="".join(f"{blob}\n" for blob in blobs).encode("ascii")), {}, 0
+        asked = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
+        data, found, place = self.run("cat-file", "--batch", data=asked), {}, 0
         for blob in blobs:
             begin = data.index(b"\n", place) + 1
             place = begin + int(data[place:begin].split()[2])

@@ -45,7 +45,8 @@ def _document(data: bytes, kind: str) -> tuple:
     if found:
         return None, found
     if data.isascii() and data != schema.pretty(value):
-        found.append(Finding("json-canonical", "other white space, escapes or spelling of numbers", "as base/schema.py writes it"))
+        found.append(Finding("json-canonical", "other white space, escapes or spelling of numbers",
+                             "as base/schema.py writes it"))
     return value, found
 
 

@@ -82,8 +82,9 @@ def _quoted(path: str) -> str:
 
 def row(one: Finding) -> dict:
     """A finding as JSON holds it."""
-    return {"rule": one.rule, "severity": one.severity, "path": shown(one.path), "line": one.line, "pointer": one.pointer and shown(
-        one.pointer), "observed": shown(one.observed), "expected": shown(one.expected), "says": RULES[one.rule].says, "fix": fix(one)}
+    return {"rule": one.rule, "severity": one.severity, "path": shown(one.path), "line": one.line,
+            "pointer": None if one.pointer is None else shown(one.pointer), "observed": shown(one.observed),
+            "expected": shown(one.expected), "says": RULES[one.rule].says, "fix": fix(one)}
 
 
 def shown(text: str) -> str:

@@ -13,8 +13,8 @@ from judge.findings import Finding
 from judge.reading import Witness
 
 # Families of which a token reads a few experts and not the whole file, as servers name them.
-EXPERTS = ("moe", "mixtral", "gptoss", "gpt-oss", "deepseek2", "deepseek3", "llama4", "dbrx", "arctic", "grok", "qwen3next", "minimax", "kimi",
-           "nemotron_h", "glm4")
+EXPERTS = ("moe", "mixtral", "gptoss", "gpt-oss", "deepseek2", "deepseek3", "llama4", "dbrx", "arctic", "grok", "qwen3next",
+           "minimax", "kimi", "nemotron_h", "glm4")
 
 
 class Spread:
@@ -76,11 +76,13 @@ class Physics(Witness):
 
     def _gaps(self, gaps: list) -> Iterator[Finding]:
         if len(gaps) >= thresholds.value("clean_gaps") and gaps[0] == gaps[1] == gaps[-1] and len(set(gaps)) == 1:
-            yield Finding("physics-too-clean", f"{len(gaps)} gaps, each of {gaps[0]} us", "gaps that differ by microseconds", "/gaps_us")
+            yield Finding("physics-too-clean", f"{len(gaps)} gaps, each of {gaps[0]} us", "gaps that differ by microseconds",
+                          "/gaps_us")
         elif len(gaps) >= thresholds.value("twin_gaps"):
             twin = hash(tuple(gaps))
             if twin in self.twins:
-                yield Finding("physics-duplicate", f"the {len(gaps)} gaps of an earlier call", "times of its own", "/gaps_us")
+                yield Finding("physics-duplicate", f"the {len(gaps)} gaps of an earlier call", "times of its own",
+                              "/gaps_us")
             self.twins.add(twin)
 
     def end(self) -> Iterator[Finding]:
@@ -95,10 +97,12 @@ class Physics(Witness):
                               f"at most {room / 1e9:.1f} GB, their memory by hardware.json")
         for (model, item), spread in self.spreads.items():
             if spread.n >= thresholds.value("clean_calls") and spread.share < thresholds.value("clean_share"):
-                yield Finding("physics-too-clean", f"{model} {item}: {spread.n} decode rates that differ by {100 * spread.share:.4f} %",
+                yield Finding("physics-too-clean",
+                              f"{model} {item}: {spread.n} decode rates that differ by {100 * spread.share:.4f} %",
                               f"{100 * thresholds.value('clean_share'):.2f} % or more")
             elif spread.n > 2 and spread.share > thresholds.value("spread_share"):
-                yield Finding("physics-spread", f"{model} {item}: {spread.n} decode rates that differ by {100 * spread.share:.0f} %",
+                yield Finding("physics-spread",
+                              f"{model} {item}: {spread.n} decode rates that differ by {100 * spread.share:.0f} %",
                               f"up to {100 * thresholds.value('spread_share'):.0f} %")
 
     def _bound(self, rule: str, name: str, rate: float, tokens_at_once: int, on_accelerator: bool) -> Iterator[Finding]:
@@ -133,7 +137,8 @@ class Memory:
     @property
     def accelerator_bytes(self) -> int | None:
         """What fits onto all accelerators together; None where one of them does not tell."""
-        sizes = [self.main_bytes if _value(one["unified_memory"]) else _value(one["memory_bytes"]) for one in self.accelerators]
+        sizes = [self.main_bytes if _value(one["unified_memory"]) else _value(one["memory_bytes"])
+                 for one in self.accelerators]
         return None if not sizes or None in sizes else sum(sizes)
 
     def gb_s(self, on_accelerator: bool) -> tuple:

@@ -10,14 +10,17 @@ from judge.findings import Finding, redacted
 from judge.reading import Witness
 
 MOST_REMEMBERED = 4096
-OWNER = re.compile(r"(?i)^[a-z]{2,20}s[-_ ]?(?:macbook|mbp|mba|imac|mac|pc|laptop|desktop|thinkpad|phone|iphone|ipad|pixel|air|pro|mini|"
-                   r"computer|notebook|rechner|linux|server)\b|'s\b")
+OWNER = re.compile(r"(?i)^[a-z]{2,20}s[-_ ]?(?:macbook|mbp|mba|imac|mac|pc|laptop|desktop|thinkpad|phone|iphone|ipad|pixel|air"
+                   r"|pro|mini|computer|notebook|rechner|linux|server)\b|'s\b")
 TO_AGENTS = re.compile(
-    r"(?i)\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|the\s+|your\s+)*(?:previous|prior|above|earlier|preceding|other)?\s*"
-    r"(?:instructions?|rules?|prompts?|guidelines?|checks?)\b"
-    r"|\byou\s+are\s+(?:now\s+)?(?:an?\s+|the\s+)?(?:ai|llm|language\s+model|assistant|agent|chatbot|reviewer|copilot|claude|chatgpt|gemini)\b"
-    r"|\b(?:ai|llm|automated|coding)\s+(?:agents?|assistants?|reviewers?|models?)\b[^.\n]{0,60}\b(?:must|should|please|shall|approve|merge|accept|run|execute)\b"
-    r"|\b(?:dear|attention|note\s+to|hey|hello)\s+(?:ai|llm|agent|assistant|claude|chatgpt|copilot|gemini|reviewer\s+bot|bot)\b"
+    r"(?i)\b(?:ignore|disregard|forget|override)\s+(?:(?:all|any|the|your)\s+){0,3}"
+    r"(?:(?:previous|prior|above|earlier|preceding|other)\s+)?(?:instructions?|rules?|prompts?|guidelines?|checks?)\b"
+    r"|\byou\s+are\s+(?:now\s+)?(?:an?\s+|the\s+)?"
+    r"(?:ai|llm|language\s+model|assistant|agent|chatbot|reviewer|copilot|claude|chatgpt|gemini)\b"
+    r"|\b(?:ai|llm|automated|coding)\s+(?:agents?|assistants?|reviewers?|models?)\b[^.\n]{0,60}"
+    r"\b(?:must|should|please|shall|approve|merge|accept|run|execute)\b"
+    r"|\b(?:dear|attention|note\s+to|hey|hello)\s+"
+    r"(?:ai|llm|agent|assistant|claude|chatgpt|copilot|gemini|reviewer\s+bot|bot)\b"
     r"|\b(?:please\s+)?(?:approve|merge|accept)\s+this\s+(?:pr|pull\s+request|change|run|submission)\b"
     r"|\bdo\s+not\s+(?:report|flag|mention|reject|tell)\b|\bsystem\s+prompt\b|<\|?(?:system|im_start|assistant)\|?>|\[INST\]")
 
@@ -34,7 +37,8 @@ def in_file(text: str, known: frozenset) -> Iterator[Finding]:
     for kind, found in private.find(text, known):
         at = text.find(found, seen.get(found, 0))
         seen[found] = at + 1
-        yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}", line=text.count("\n", 0, at) + 1)
+        yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}",
+                      line=text.count("\n", 0, at) + 1)
 
 
 def in_document(value: dict, kind: str, known: frozenset) -> Iterator[Finding]:
@@ -86,5 +90,6 @@ class Privacy(Witness):
                     yield from in_text(text, pointer, self.known)
         for name in documents.OWN_TEXT:
             for kind, found in private.find(record.get(name) or "", self.known):
-                yield Finding("privacy-answer", f"{redacted(found)}, which looks like {kind.says}", "a look by a person", f"/{name}")
+                yield Finding("privacy-answer", f"{redacted(found)}, which looks like {kind.says}", "a look by a person",
+                              f"/{name}")
                 break

@@ -16,7 +16,8 @@ def load_suites(manifest: dict) -> tuple:
     for place, row in enumerate(manifest["suites"]):
         pointer = f"/suites/{place}"
         if row["phase"] not in suites.PHASES or row["phase"] in loaded:
-            found.append(Finding("protocol-suite", f"phase {row['phase']}", f"each of {', '.join(suites.PHASES)} at most once", pointer))
+            found.append(Finding("protocol-suite", f"phase {row['phase']}",
+                                 f"each of {', '.join(suites.PHASES)} at most once", pointer))
             continue
         try:
             suite = loaded[row["phase"]] = suites.load_by_sha256(row["phase"], row["sha256"])
@@ -42,7 +43,8 @@ def settings_problems(manifest: dict) -> Iterator[Finding]:
     if levels is not None and (not levels or levels != sorted(set(levels)) or not 1 <= levels[0] <= levels[-1] <= highest):
         yield Finding("protocol-settings", "these levels", f"ascending, each from 1 to {highest}", "/levels")
     if manifest["knobs"].get("stream") is not True:
-        yield Finding("protocol-settings", "an answer in one piece", "stream: true, without which there is no time to first token",
+        yield Finding("protocol-settings", "an answer in one piece",
+                      "stream: true, without which there is no time to first token",
                       "/knobs/stream")
 
 
@@ -62,11 +64,13 @@ def manifest_problems(manifest: dict, blocks: list | None, is_example: bool) -> 
     yield from _local(manifest)
     yield from _overrides(manifest)
     if blocks is None:
-        yield Finding("protocol-plan", "a plan of more calls than any run makes", f"at most {thresholds.value('planned_calls')}", "/plan")
+        yield Finding("protocol-plan", "a plan of more calls than any run makes",
+                      f"at most {thresholds.value('planned_calls')}", "/plan")
     elif not is_example:
         yield from _plan(manifest, blocks)
     if manifest["harness_modified"] is not False:
-        yield Finding("protocol-harness", "modified" if manifest["harness_modified"] else "nobody knows whether it was modified",
+        yield Finding("protocol-harness",
+                      "modified" if manifest["harness_modified"] else "nobody knows whether it was modified",
                       "an unmodified commit", "/harness_modified")
     if not is_example and "frozen-prompts" not in {row["phase"] for row in manifest["plan"]}:
         yield Finding("protocol-anchor", "no frozen prompts", "--phases with frozen-prompts among them", "/plan")
@@ -82,7 +86,8 @@ def _models(manifest: dict) -> Iterator[Finding]:
             yield Finding("protocol-models", f"{key} again", "each model once", f"/models/{place}")
     sizes = [model["size_bytes"] for model in manifest["models"]]
     if sizes != sorted(sizes):
-        yield Finding("protocol-models", "a larger model before a smaller one", "smallest first, as the driver runs them", "/models")
+        yield Finding("protocol-models", "a larger model before a smaller one", "smallest first, as the driver runs them",
+                      "/models")
 
 
 def _local(manifest: dict) -> Iterator[Finding]:
@@ -98,20 +103,15 @@ def _local(manifest: dict) -> Iterator[Finding]:
 
 def _overrides(manifest: dict) -> Iterator[Finding]:
     settings = plan.settings_of(manifest)
-    canonical = {knob.name: knob.value for knob in knobs.KNOBS}
-    known = set(canonical) | set(knobs.OTHER_OPTIONS)
-    strangers = sorted((set(settings.options) | set(settings.knobs)) - known)
-    missing = sorted(name for name in canonical if name not in {**settings.options, **settings.knobs} and knobs_kind(name) != "plan")
+    set_here = {**settings.options, **settings.knobs}
+    missing = sorted(knob.name for knob in knobs.KNOBS if knob.kind != "plan" and knob.name not in set_here)
+    strangers = sorted(set(set_here) - {knob.name for knob in knobs.KNOBS} - set(knobs.OTHER_OPTIONS))
     if strangers or missing:
         yield Finding("protocol-overrides", f"{(strangers or missing)[0]} {'set' if strangers else 'left out'}",
                       "the options and knobs of base/knobs.py", "/options")
     elif not _same(plan.overrides_of(settings), manifest["overrides"]):
         yield Finding("protocol-overrides", _difference(manifest["overrides"], plan.overrides_of(settings)),
                       "what differs from the canonical knobs", "/overrides")
-
-
-def knobs_kind(name: str) -> str:
-    return next(knob.kind for knob in knobs.KNOBS if knob.name == name)
 
 
 def _same(one: dict, other: dict) -> bool:
@@ -122,11 +122,13 @@ def _same(one: dict, other: dict) -> bool:
 def _plan(manifest: dict, blocks: list) -> Iterator[Finding]:
     rows = [{"phase": phase, "model": model, "planned_calls": calls} for phase, model, calls in plan.summary(blocks)]
     if manifest["plan"] != rows:
-        wrong = next((n for n, (said, wanted) in enumerate(zip(manifest["plan"], rows)) if said != wanted), min(len(rows), len(manifest["plan"])))
+        shorter = min(len(rows), len(manifest["plan"]))
+        wrong = next((n for n in range(shorter) if manifest["plan"][n] != rows[n]), shorter)
         wanted = f"{rows[wrong]['phase']}, {rows[wrong]['planned_calls']} calls" if wrong < len(rows) else "nothing more"
         yield Finding("protocol-plan", "another row", wanted, f"/plan/{wrong}")
     elif manifest["planned_calls"] != sum(row["planned_calls"] for row in rows):
-        yield Finding("protocol-plan", str(manifest["planned_calls"]), str(sum(row["planned_calls"] for row in rows)), "/planned_calls")
+        yield Finding("protocol-plan", str(manifest["planned_calls"]), str(sum(row["planned_calls"] for row in rows)),
+                      "/planned_calls")
 
 
 class Protocol(Witness):
@@ -180,18 +182,21 @@ class Protocol(Witness):
         if not _same(call["options"], wanted):
             yield Finding("protocol-options", _difference(call["options"], wanted), "the manifest's options", "/options")
         elif not _same(call["knobs"], self.settings.knobs):
-            yield Finding("protocol-options", _difference(call["knobs"], self.settings.knobs), "the manifest's knobs", "/knobs")
+            yield Finding("protocol-options", _difference(call["knobs"], self.settings.knobs), "the manifest's knobs",
+                          "/knobs")
         elif call["endpoint"] != "/api/chat":
             yield Finding("protocol-options", call["endpoint"], "/api/chat", "/endpoint")
         if not self.is_example and (call["session"], call["model"], num_ctx) not in self.warm:
-            yield Finding("protocol-warm-up", f"no warm-up of {call['model']} with a context of {num_ctx}", "one in this session, before it",
+            yield Finding("protocol-warm-up", f"no warm-up of {call['model']} with a context of {num_ctx}",
+                          "one in this session, before it",
                           "/model")
 
     def _around(self, call: dict) -> Iterator[Finding]:
         """Warm-up and calibration carry the options of the measured calls, or the next call would reload."""
         num_ctx, num_predict = call["options"].get("num_ctx"), call["options"].get("num_predict")
         if not (schema.is_count(num_ctx) and schema.is_count(num_predict) and num_ctx in self.contexts):
-            yield Finding("protocol-options", "another context or limit", "the contexts of the planned phases, and a limit", "/options")
+            yield Finding("protocol-options", "another context or limit", "the contexts of the planned phases, and a limit",
+                          "/options")
             return
         wanted = self.settings.options_for(num_ctx, num_predict)
         if not _same(call["options"], wanted):
@@ -210,21 +215,26 @@ class Protocol(Witness):
         units, has_material = call["material_units"], self.suites[call["phase"]].material is not None
         most = self.settings.context_of(call["phase"]) // thresholds.value("tokens_per_unit")
         if (units is not None) != has_material or (units or 0) > most:
-            yield Finding("protocol-prompt", f"{units} units of material", f"up to {most} where there is material, else none", "/material_units")
-        elif call["prompt_sha256"] != self._prompt(call["phase"], call["item"], units):
+            yield Finding("protocol-prompt", f"{units} units of material",
+                          f"up to {most} where there is material, else none", "/material_units")
+            return
+        wanted = self._prompt(call["phase"], call["item"], units)
+        if call["prompt_sha256"] != wanted:
             yield Finding("protocol-prompt", f"SHA-256 {call['prompt_sha256'][:12]}",
-                          f"{self._prompt(call['phase'], call['item'], units)[:12]}, that of the suite's text", "/prompt_sha256")
+                          f"{wanted[:12]}, that of the suite's text", "/prompt_sha256")
 
     def _prompt(self, phase: str, item: str, units: int | None) -> str:
         key = phase, item, units
         if key not in self._prompts:
-            self._prompts[key] = suites.prompt_sha256(suites.message_texts(self.suites[phase], self.items[phase, item], units))
+            texts = suites.message_texts(self.suites[phase], self.items[phase, item], units)
+            self._prompts[key] = suites.prompt_sha256(texts)
         return self._prompts[key]
 
     def end(self) -> Iterator[Finding]:
         if self.missing and not self.is_example:
             phase, model, item = min(self.missing, key=str)[:3]
-            yield Finding("ledger-plan", f"{len(self.missing)} planned calls without a record", f"one each, first {model} {phase} {item}")
+            yield Finding("ledger-plan", f"{len(self.missing)} planned calls without a record",
+                          f"one each, first {model} {phase} {item}")
 
 
 def _difference(sent: dict, wanted: dict) -> str:

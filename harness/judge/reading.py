@@ -71,7 +71,8 @@ class Reading:
     def _record(self, number: int, line: bytes) -> dict | None:
         """The line as a record that can be judged further, or None."""
         if len(line) > thresholds.value("line_bytes"):
-            return self._refused(number, Finding("bytes-size", f"a line of more than {thresholds.value('line_bytes')} bytes", "a shorter one"))
+            return self._refused(number, Finding("bytes-size", f"a line of more than {thresholds.value('line_bytes')} bytes",
+                                                 "a shorter one"))
         if not line.endswith(b"\n"):
             return self._refused(number, Finding("ledger-torn", "the line ends early", "a line feed at its end"))
         text = line[:-1]
@@ -107,7 +108,8 @@ class Reading:
         if record["seq"] != number - 1:
             yield Finding("ledger-seq", f"seq {record['seq']}", str(number - 1), "/seq")
         if record["prev"] != self._prev:
-            yield Finding("ledger-chain", f"prev {str(record['prev'])[:12]}", f"{str(self._prev)[:12]}, the hash of the line before",
+            yield Finding("ledger-chain", f"prev {str(record['prev'])[:12]}",
+                          f"{str(self._prev)[:12]}, the hash of the line before",
                           "/prev")
 
 

@@ -32,7 +32,8 @@ def as_text(docket: Docket, judged: list) -> str:
             lines += [f"      and {left_out[rule, path]} more like these"] if (rule, path) in left_out else []
             lines.append(f"      mend: {fix(by_rule[rule][0])}")
         lines.append("")
-    counts = ", ".join(f"{count} {name}{'s' if count != 1 and name != 'info' else ''}" for name, count in docket.counts.items() if count)
+    counts = ", ".join(f"{count} {name}{'s' if count != 1 and name != 'info' else ''}"
+                       for name, count in docket.counts.items() if count)
     verdict = "refused" if docket.has_errors else "held for a maintainer" if docket.counts["hold"] else "passed"
     lines.append(f"{verdict}: {len(judged)} run{'' if len(judged) == 1 else 's'}, {counts or 'nothing found'}")
     return "\n".join(lines)

@@ -55,10 +55,12 @@ def sheet(place: places.Place, manifest: dict | None, hardware: dict | None, met
     facts: list = []
     if manifest is not None:
         state = {False: "unmodified", True: "modified", None: "not known whether modified"}[manifest["harness_modified"]]
-        facts += [("began", manifest["started_at"]), ("server", f"{manifest['server_name']} {manifest['server_version']} at {manifest['target']}"),
-                  ("harness", f"{manifest['harness_version']}, {state}"), ("host name", manifest["host_hostname_short"])]
+        server = f"{manifest['server_name']} {manifest['server_version']} at {manifest['target']}"
+        facts += [("began", manifest["started_at"]), ("server", server), ("harness", f"{manifest['harness_version']}, {state}"),
+                  ("host name", manifest["host_hostname_short"])]
     if hardware is not None and hardware["cpu"]:
-        cards = [card["name"]["value"] or "a card without a name" for card in (hardware["accelerators"] or {}).get("value") or []]
+        cards = [card["name"]["value"] or "a card without a name"
+                 for card in (hardware["accelerators"] or {}).get("value") or []]
         facts.append(("machine", " + ".join([hardware["cpu"]["model"]["value"] or "processor unknown", *cards])))
     if metadata is not None:
         facts.append(("verdict", f"{metadata['verdict']['verdict'] or 'none'}: {metadata['verdict']['why']}"))
@@ -115,11 +117,15 @@ def _rows(mine: Figures, others: list) -> Iterator[list]:
     yield [shown(mine.model), "this run", *map(_with_n, (mine.decode, mine.prefill, mine.ttft)), None]
     near = nearest(mine, others)
     for other in near:
-        ratio = f"{mine.decode['median'] / other.decode['median']:.2f}" if mine.decode and other.decode and other.decode["median"] else None
         where = "/".join(other.run.split("/")[1:3]) + ("" if other.digest == mine.digest else ", another digest")
-        yield ["", shown(where), *map(_with_n, (other.decode, other.prefill, other.ttft)), ratio]
+        yield ["", shown(where), *map(_with_n, (other.decode, other.prefill, other.ttft)),
+               _ratio(mine.decode, other.decode)]
     if not near:
         yield ["", "nothing to compare with", None, None, None, None]
+
+
+def _ratio(this: dict | None, that: dict | None) -> str | None:
+    return f"{this['median'] / that['median']:.2f}" if this and that and that["median"] else None
 
 
 def _with_n(stat: dict | None) -> str | None:

@@ -37,7 +37,8 @@ class Rule:
 
 _ROWS = (
     # ----- a change and where it reaches
-    ("scope-adds-only", "error", "A change under submissions/ adds runs; it changes and removes none.", "git checkout <base> -- {path}"),
+    ("scope-adds-only", "error", "A change under submissions/ adds runs; it changes and removes none.",
+     "git checkout <base> -- {path}"),
     ("scope-one-handle", "error", "All runs of a change lie under one handle.", SPLIT),
     ("scope-mixed", "error", "A change that adds a run changes nothing outside of it.", SPLIT),
     ("scope-example-alone", "error", "A change to the EXAMPLE does nothing else.", SPLIT),
@@ -57,10 +58,12 @@ _ROWS = (
     ("name-collision", "error", "No two names are the same to a system that ignores case or composes letters.", REMOVE),
     ("name-twice", "error", "A run is in the tree once.", REMOVE),
     ("name-mismatch", "error", "Handle, device tag and run id are the same in the folders and in every record.", RESTORE),
-    ("name-synthetic", "error", "A run of no machine is marked as synthetic in each file, and only the EXAMPLE is one.", MEASURE),
+    ("name-synthetic", "error", "A run of no machine is marked as synthetic in each file, and only the EXAMPLE is one.",
+     MEASURE),
     # ----- bytes
     ("bytes-size", "error", "A file is no larger than its limit.", MEASURE),
-    ("bytes-lfs", "error", "A file is itself and no pointer to a large-file store.", "git lfs untrack {path} && git add --renormalize {path}"),
+    ("bytes-lfs", "error", "A file is itself and no pointer to a large-file store.",
+     "git lfs untrack {path} && git add --renormalize {path}"),
     ("bytes-utf8", "error", "Text is UTF-8.", EDIT),
     ("bytes-ascii", "error", "The four JSON files are ASCII, as the harness writes them.", RESTORE),
     ("bytes-mark", "error", "Text has no byte-order mark.", EDIT),
@@ -68,7 +71,8 @@ _ROWS = (
     ("bytes-direction", "error", "Text has no characters that turn its direction: what is read must be what is there.", EDIT),
     ("bytes-invisible", "error", "Text has no characters without width.", EDIT),
     # ----- JSON
-    ("json-strict", "error", "JSON means one thing only: no key twice, no NaN, no number beyond 64 bits, no deep nesting.", RESTORE),
+    ("json-strict", "error", "JSON means one thing only: no key twice, no NaN, no number beyond 64 bits, no deep nesting.",
+     RESTORE),
     ("json-version", "error", "The file is of a format that this checker knows.", "git pull"),
     ("json-fields", "error", "A record has the fields of its format, each of its kind, and no others.", RESTORE),
     ("json-facts", "error", "Each value of hardware.json says how it was found, and each unknown why it is one.", PROBE),
@@ -105,7 +109,8 @@ _ROWS = (
     ("protocol-models", "error", "Calls are of the manifest's models, each named and described once.", MEASURE),
     ("protocol-warm-up", "error", "Before a measured call its model was warmed in the same session and context.", MEASURE),
     ("protocol-harness", "warning", "The harness was an unmodified commit; otherwise the grade says so.", MEASURE),
-    ("protocol-anchor", "warning", "The frozen prompts were run first and last: without them nothing tells of drift.", MEASURE),
+    ("protocol-anchor", "warning", "The frozen prompts were run first and last: without them nothing tells of drift.",
+     MEASURE),
     # ----- derived files
     ("sum-metadata", "error", "What metadata.json says is what the ledger gives.", DERIVE),
     ("sum-run-md", "error", "The generated block of run.md is what metadata.json gives.", DERIVE),

@@ -96,7 +96,8 @@ def _manifest_problems(manifest: dict, place: Place, now_s: float) -> Iterator[F
     """Names in the manifest against the folders, and its day against the calendar."""
     for name, wanted in (("run_id", place.run_id), ("handle", place.handle), ("device_tag", place.device_tag)):
         if manifest[name] is not None and manifest[name] != wanted and not (place.is_example and name == "handle"):
-            yield Finding("name-mismatch", f"{name} {manifest[name]}" if name != "run_id" else f"run-{manifest[name]}", wanted, f"/{name}")
+            yield Finding("name-mismatch", f"{name} {manifest[name]}" if name != "run_id" else f"run-{manifest[name]}",
+                          wanted, f"/{name}")
     yield from privacy.host_name(manifest["host_hostname_short"])
     began = seconds_of(manifest["started_at"])
     if began is None or manifest["synthetic"]:

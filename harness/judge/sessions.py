@@ -30,7 +30,8 @@ class Sessions(Witness):
         number, start = record["session"], record.get("session_start")
         cut = record.get("cut")
         if number < self.number or (self.number < 0 and number != 0):
-            yield Finding("ledger-sessions", f"session {number} after {self.number}", "sessions in order, from 0", "/session")
+            yield Finding("ledger-sessions", f"session {number} after {self.number}", "sessions in order, from 0",
+                          "/session")
         elif (start is None) == (number != self.number):
             yield Finding("ledger-sessions", "no session_start" if start is None else "a second session_start",
                           "one, in a session's first record", "/session_start")
@@ -52,16 +53,19 @@ class Sessions(Witness):
 
     def _continues(self, earlier: list) -> bool:
         """Whether sessions that are told of are numbered in order and began when their own records say."""
-        return all(row["session"] == place and (place not in self.starts or row["started_at"] == self.starts[place]["started_at"])
+        began = {place: start["started_at"] for place, start in self.starts.items()}
+        return all(row["session"] == place and row["started_at"] == began.get(place, row["started_at"])
                    for place, row in enumerate(earlier))
 
     def end(self) -> Iterator[Finding]:
         rows = self.footer["sessions"]
         last = self.starts.get(self.number, {})
         if [row["session"] for row in rows] != list(range(self.number + 1)) or not self._continues(rows):
-            yield Finding("ledger-sessions", f"the footer lists {len(rows)} sessions", f"{self.number + 1}, as they began", "/sessions")
+            yield Finding("ledger-sessions", f"the footer lists {len(rows)} sessions", f"{self.number + 1}, as they began",
+                          "/sessions")
         elif rows[:-1] != last.get("earlier_sessions", []):
-            yield Finding("ledger-sessions", "the footer tells other sessions than the last session_start", "the same", "/sessions")
+            yield Finding("ledger-sessions", "the footer tells other sessions than the last session_start", "the same",
+                          "/sessions")
         else:
             yield from self._clocks(rows)
 
@@ -79,7 +83,8 @@ class Sessions(Witness):
                 yield Finding("physics-clock", f"session {row['session']} took {ended - began:.0f} s by the time of day",
                               f"at least the {needed:.0f} s of its calls", f"/sessions/{place}")
             if before is not None and began < before - slack:
-                yield Finding("physics-clock", f"session {row['session']} began before the one before it", "later", f"/sessions/{place}")
+                yield Finding("physics-clock", f"session {row['session']} began before the one before it", "later",
+                              f"/sessions/{place}")
             before = began if ended is None else ended
 
 
@@ -111,7 +116,9 @@ class Counts(Witness):
                 yield Finding("ledger-footer", f"{name} {self.footer[name]}", str(counted), f"/{name}")
                 return
         if self.footer["complete"] and self.footer["planned"] != done + self.skipped:
-            yield Finding("ledger-footer", f"planned {self.footer['planned']}", f"{done} done + {self.skipped} skipped", "/planned")
+            yield Finding("ledger-footer", f"planned {self.footer['planned']}", f"{done} done + {self.skipped} skipped",
+                          "/planned")
         strangers = sorted(set(self.footer.get("code_grades") or {}) - self.tasks)
         if strangers:
-            yield Finding("ledger-grades", f"a verdict on line {strangers[0][:12]}", "answers of the Python tasks", "/code_grades")
+            yield Finding("ledger-grades", f"a verdict on line {strangers[0][:12]}", "answers of the Python tasks",
+                          "/code_grades")

@@ -44,7 +44,8 @@ def problems(text: str) -> Iterator[Finding]:
     for found in LINK.finditer(shown):
         target = found.group(1) if found.group(1) is not None else found.group(2)
         if not SAFE.match(target):
-            yield Finding("runmd-link", target or "an empty link", "https://... or http://...", line=_line(shown, found.start()))
+            yield Finding("runmd-link", target or "an empty link", "https://... or http://...",
+                          line=_line(shown, found.start()))
     for number, line in enumerate(own.split("\n"), 1):
         yield from privacy.to_agents(line, line=number)
 
@@ -97,4 +98,5 @@ def _sections(text: str) -> Iterator[Finding]:
         end = next((n for n in range(begin + 1, len(lines)) if lines[n].startswith("## ")), len(lines))
         body = lines[begin + 1:end]
         if any(line.startswith(narrative.PROMPT) for line in body) or not WORD.search(" ".join(body)):
-            yield Finding("runmd-section", f"{heading}: still to be filled in", "your own words in place of the question", line=begin + 1)
+            yield Finding("runmd-section", f"{heading}: still to be filled in", "your own words in place of the question",
+                          line=begin + 1)

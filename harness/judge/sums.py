@@ -41,7 +41,8 @@ def difference(said: object, wanted: object, pointer: str = "") -> tuple:
     if isinstance(said, dict) and isinstance(wanted, dict):
         for name in list(wanted) + [name for name in said if name not in wanted]:
             if name not in said or name not in wanted:
-                return f"{pointer}/{name}", "not there" if name not in said else "there", "there" if name in wanted else "not there"
+                there = ("not there", "there")
+                return f"{pointer}/{name}", there[name in said], there[name in wanted]
             if schema.dumps(said[name]) != schema.dumps(wanted[name]):
                 return difference(said[name], wanted[name], f"{pointer}/{name}")
     if isinstance(said, list) and isinstance(wanted, list) and len(said) == len(wanted):
@@ -64,7 +65,8 @@ def story_problems(text: str, manifest: dict, found: dict) -> Iterator[Finding]:
         return
     first = next((n for n, (one, other) in enumerate(zip(there, wanted)) if one != other), min(len(there), len(wanted)))
     line = text.split("\n").index(narrative.BEGIN) + 3 + first
-    yield Finding("sum-run-md", there[first] if first < len(there) else "the block ends", wanted[first] if first < len(wanted) else "its end", line=line)
+    yield Finding("sum-run-md", there[first] if first < len(there) else "the block ends",
+                  wanted[first] if first < len(wanted) else "its end", line=line)
 
 
 def check(document: dict | None, text: str | None, manifest: dict, found: dict, docket: Docket, folder: str) -> None:

@@ -8,6 +8,9 @@ from judge.findings import Finding
 from judge.reading import Witness
 
 
+KEPT = ("phase", "level", "wave", "slot", "session", "role", "model", "start_ns", "end_ns", "sent_ns")
+
+
 class Timeline(Witness):
     """Remembers one wave."""
 
@@ -26,10 +29,10 @@ class Timeline(Witness):
         if record["session"] != self.session:
             self.session, self.free_ns = record["session"], 0
         if record["start_ns"] < self.free_ns:
-            yield Finding("ledger-overlap", f"start_ns {record['start_ns']}", f"not before {self.free_ns}, when the call before had ended",
+            yield Finding("ledger-overlap", f"start_ns {record['start_ns']}",
+                          f"not before {self.free_ns}, when the call before had ended",
                           "/start_ns")
-        self.wave.append({name: record[name] for name in ("phase", "level", "wave", "slot", "session", "role", "model", "start_ns",
-                                                          "end_ns", "sent_ns")})
+        self.wave.append({name: record[name] for name in KEPT})
 
     def end(self) -> Iterator[Finding]:
         return self._close()

@@ -57,7 +57,8 @@ def check(part: Part, docket: Docket, now_s: float) -> list:
         if path != places.EXAMPLE and ledger.is_file() and not ledger.is_symlink():
             found = list(twins.see(path, ledger))
             docket.add(found if path in sizes else ())
-    return [run.check(part.top.joinpath(*path.split("/")[1:]), places.place_of(path), sizes[path], docket, now_s) for path in sizes]
+    return [run.check(part.top.joinpath(*path.split("/")[1:]), places.place_of(path), sizes[path], docket, now_s)
+            for path in sizes]
 
 
 def _settled(entries: list) -> Iterator[places.Entry]:

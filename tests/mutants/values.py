@@ -209,6 +209,8 @@ ROWS = [
     ("protocol-prompt", "another text", on_call({"prompt_sha256": "0" * 64})),
     ("protocol-prompt", "material where there is none", on_call({"material_units": 3})),
     ("protocol-prompt", "less material than it says", on_call(lambda call: {"material_units": call["material_units"] - 1}, phase="context-edge"), CONTEXT),
+    ("protocol-prompt", "material of which nobody says how much", on_call({"material_units": None}, phase="context-edge"), CONTEXT),
+    ("protocol-prompt", "more material than fits into any context", on_call({"material_units": 10 ** 9}, phase="context-edge"), CONTEXT),
     ("protocol-nonce", "none", on_call({"nonce": None})),
     ("protocol-nonce", "that of another call", nonce_of_another),
     ("protocol-options", "another temperature", on_call(lambda call: {"options": {**call["options"], "temperature": 1}})),
