@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import shlex
 import time
 
 from base import console
@@ -32,6 +33,7 @@ def main(argv: list | None = None) -> int:
         from judge import review
         said = review.render(judged, docket, said, ROOT / "submissions")
     console.say(said)
+    console.lead_on(next_step(args, judged, docket))
     return FOUND if docket.has_errors else FINE
 
 
@@ -78,6 +80,23 @@ def folders(args: argparse.Namespace, docket: object) -> list:
             fix(part, args.hostname)
         judged += tree.check(part, docket, time.time())
     return judged
+
+
+def next_step(args: argparse.Namespace, judged: list, docket: object) -> str:
+    """What an error's own advice leaves open: to come back; else to submit the one run that was judged."""
+    if docket.has_errors:
+        return f"do what stands behind each Mend, then again: {again(args)}"
+    if len(judged) != 1 or len(args.paths) != 1 or judged[0].place.is_example:
+        return "python harness/run_benchmark.py --status"
+    place = judged[0].place
+    named = args.paths[0] if pathlib.Path(args.paths[0]).resolve().name == place.name else place.path
+    return f"python harness/submit_run.py {shlex.quote(named)}"
+
+
+def again(args: argparse.Namespace) -> str:
+    words = ["python", "harness/check_submission.py", *args.paths]
+    words += ["--base", args.base, "--head", args.head] if args.base else []
+    return " ".join(map(shlex.quote, words))
 
 
 def fix(part: object, hostname: str | None) -> None:

@@ -113,22 +113,20 @@ def close(a: object, b: object, found: dict) -> int:
     if not found["comparable"]:
         raise UserError("no call of one run may be held against a call of the other", "A and B",
                         "compare runs of the same models, phases and knobs", FOUND)
-    command = next_command(a, b, found)
-    if command:
-        console.note(f"Next, {command}")
+    console.lead_on(next_command(a, b, found))
     return FINE
 
 
-def next_command(a: object, b: object, found: dict) -> str | None:
+def next_command(a: object, b: object, found: dict) -> str:
     """To finish what is not finished; else to learn what a difference has to exceed."""
     from derive import account
-    if found["synthetic"]:
-        return None
+    if found["synthetic"] or found["same_run"]:
+        return "name two runs of machines that were measured"
     for name, here in (("A", a), ("B", b)):
         if not here.metadata["complete"]:
             return f"on the machine of {name}: python harness/run_benchmark.py --resume run-{here.metadata['run_id']}"
-    if found["noise_floor"] or found["same_run"]:
-        return None
+    if found["noise_floor"]:
+        return "hold this machine against another one: python harness/compare_runs.py A B"
     return f"for the noise floor, on the machine of B once more: {account.command(b.manifest, b.metadata)}"
 
 

@@ -32,7 +32,9 @@ def main(argv: list | None = None, machine: object = None) -> int:
     if out is not None:
         write(out, record)
     show(record, args.json)
-    console.note(next_command(args, suggested(hardware, machine, target) if target.is_loopback else None, out))
+    if out is not None:
+        console.note(f"{out} written")
+    console.lead_on(next_command(args, suggested(hardware, machine, target) if target.is_loopback else None))
     return FINE
 
 
@@ -126,12 +128,11 @@ def format_value(where: str, value: object) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def next_command(args: argparse.Namespace, tag: str | None, out: pathlib.Path | None) -> str:
+def next_command(args: argparse.Namespace, tag: str | None) -> str:
     words = ["python", "harness/run_benchmark.py", "--dry-run"]
     words += ["--target-url", args.target_url] if args.target_url is not None else []
     words += ["--device-tag", tag] if tag else []
-    written = f"{out} written; " if out is not None else ""
-    return f"{written}next: {' '.join(map(shlex.quote, words))}"
+    return " ".join(map(shlex.quote, words))
 
 
 if __name__ == "__main__":

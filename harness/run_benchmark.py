@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import os
 import pathlib
+import shlex
 import signal
 from typing import Iterator
 
@@ -17,9 +18,7 @@ from typing import Iterator
 from base import console, errors, ledger, names
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 
-PLAN_FLAGS = ("phases", "models", "num_ctx", "num_predict", "concurrency", "repeats", "option", "handle", "device_tag",
-              "hostname", "record_target", "pull")
-
+PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
 
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
@@ -30,14 +29,16 @@ def main(argv: list | None = None) -> int:
         console.say(f"run_benchmark.py {run.VERSION}")
         return FINE
     out = pathlib.Path(args.out) if args.out else run.SUBMISSIONS
+    if args.status:
+        return status(args, out)
     if args.resume:
         return resume(args, out)
     endpoint, version = connect(args)
     if args.list:
-        return show_models(endpoint, version)
+        return show_models(args, endpoint, version)
     found = plan_run(args, endpoint, version)
     if args.dry_run:
-        return show_plan(found, out)
+        return show_plan(args, found, out)
     return begin(args, endpoint, found, out)
 
 
@@ -73,6 +74,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
                      help="at the end run the Python answers' tests, each in a fenced process: this runs code from a model")
     how.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
     how.add_argument("--dry-run", action="store_true", help="show the whole plan; nothing is sent but reads")
+    how.add_argument("--status", action="store_true", help="show what is there, how far each run of yours is, and what is next")
     how.add_argument("--self-test", action="store_true", help="measure a stub server that knows the truth; no Ollama needed")
     how.add_argument("--list", action="store_true", help="show the server's models and the phases")
     how.add_argument("--quiet", action="store_true", help="no progress, only errors and the result")
@@ -120,7 +122,7 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
             "wanted": wanted, "memory": memory, "version": version, "target": endpoint.target}
 
 
-def show_models(endpoint: object, version: str) -> int:
+def show_models(args: argparse.Namespace, endpoint: object, version: str) -> int:
     from base import suites
     from measure import hardware, models
     choice = models.choose(endpoint, None, hardware.memory_bytes() if endpoint.target.is_loopback else None)
@@ -133,11 +135,13 @@ def show_models(endpoint: object, version: str) -> int:
     for phase in suites.PHASES:
         suite = suites.load(phase)
         console.say(f"  {phase:<16} {len(suite.items)} items  {suite.about}")
+    console.lead_on(command(args, list=None, dry_run=True) if choice.models else PULL)
     return FINE
 
 
-def show_plan(found: dict, out: pathlib.Path) -> int:
+def show_plan(args: argparse.Namespace, found: dict, out: pathlib.Path) -> int:
     from base import knobs, plan
+    from measure import hardware
     choice = found["choice"]
     console.say(f"Ollama {found['version']} at {found['target'].url}; runs go under {out}\n")
     rows = [[model["name"], model["quantization"], console.format_bytes(model["size_bytes"])] for model in choice.models]
@@ -154,7 +158,52 @@ def show_plan(found: dict, out: pathlib.Path) -> int:
                 f"{'0 B' if not choice.missing else 'the sizes above, which only a pull tells'}")
     console.say("\nknobs:\n" + knobs.format_table(found["overrides"]))
     console.say("\nNothing was sent but reads. Leave out --dry-run to measure.")
+    tag = args.device_tag or (hardware.suggest_device_tag() if found["target"].is_loopback else "DEVICE-TAG")
+    console.lead_on(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag))
     return FINE
+
+
+def status(args: argparse.Namespace, out: pathlib.Path) -> int:
+    """What is there, how far each run has come that is in no commit here, and the one command that comes next."""
+    import platform
+    from judge import standing
+    from measure import run
+    seen = [standing.look(folder, run.ROOT) for folder in standing.own_runs(out, run.ROOT)]
+    server, missing = server_state(args)
+    commit, modified = run.git_state()
+    rows = [["Python", platform.python_version()], ["server", server],
+            ["harness", f"{run.VERSION}, " + (f"commit {commit[:12]}" if commit else "no clone with git")
+             + (", modified" if modified else "")],
+            ["runs of yours", f"{len(seen)} under {standing.named(out, run.ROOT)}"]]
+    rows += [[one.folder, standing.told(one)] for one in seen]
+    console.say(console.format_table(["what", "state"], rows))
+    unfinished = [one for one in seen if not one.complete]
+    first = unfinished[:1] if not missing else []
+    waiting = first or [one for one in seen if one.complete and not one.has_branch][-1:]
+    console.lead_on(standing.next_step(waiting[0]) if waiting else missing or command(args, status=None, dry_run=True))
+    return FINE
+
+
+def server_state(args: argparse.Namespace) -> tuple:
+    """(what answers there, the command that is needed before anything can be measured or None)."""
+    from measure import hardware, models
+    try:
+        endpoint, version = connect(args)
+        choice = models.choose(endpoint, None, hardware.memory_bytes() if endpoint.target.is_loopback else None)
+    except UserError as problem:
+        return str(problem), "ollama serve"
+    told = f"Ollama {version} at {endpoint.target.url}, {len(choice.models)} models to measure"
+    return told, None if choice.models else PULL
+
+
+def command(args: argparse.Namespace, **changes: object) -> str:
+    """This very call as a line to paste, some of its flags changed; None leaves one out."""
+    words = ["python", "harness/run_benchmark.py"]
+    for name, value in {**vars(args), **changes}.items():
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None and one is not False:
+                words += [f"--{name.replace('_', '-')}"] + ([] if one is True else [str(one)])
+    return " ".join(map(shlex.quote, words))
 
 
 def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.Path) -> int:
@@ -241,10 +290,10 @@ def facts_of(args: argparse.Namespace, endpoint: object, version: str, handle: s
 
 def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
     """Go on with an unfinished run: the same plan, models, suites and knobs, or a refusal."""
-    from measure import run
+    from measure import run, wishes
     earlier = run.reopen(run.find(out, args.resume))
     manifest = earlier.manifest
-    check_same_plan(args, manifest)
+    wishes.check_same_plan(args, manifest)
     if args.target_url is None and "://" in manifest["target"]:
         args.target_url = manifest["target"]
     endpoint, version = connect(args)
@@ -253,31 +302,6 @@ def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
     if version != manifest["server_version"]:
         console.note(f"the server is now {version}, the run began with {manifest['server_version']}; both are recorded")
     return measure(args, endpoint, earlier, loaded)
-
-
-def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
-    """A flag of the plan may be repeated, but it cannot change an unfinished run."""
-    from base import plan
-    from measure import wishes
-    settings = wishes.settings(args)
-    before = plan.settings_of(manifest)
-    planned = {row["phase"] for row in manifest["plan"]}
-    same = {
-        "phases": lambda: set(wishes.phases(args.phases)) == planned,
-        "models": lambda: {names.model_key(name) for name in wishes.listed(args.models, "--models")} == {
-            names.model_key(model["name"]) for model in manifest["models"]},
-        "num_ctx": lambda: (settings.num_ctx, settings.context_num_ctx) == (before.num_ctx, before.context_num_ctx),
-        "num_predict": lambda: settings.num_predict == before.num_predict,
-        "concurrency": lambda: settings.levels == before.levels,
-        "repeats": lambda: settings.repeats == before.repeats,
-        "option": lambda: (settings.options, settings.knobs) == (before.options, before.knobs),
-        "handle": lambda: args.handle == manifest["handle"],
-        "device_tag": lambda: args.device_tag == manifest["device_tag"],
-    }
-    for flag in PLAN_FLAGS:
-        if getattr(args, flag) is not None and not same.get(flag, lambda: True)():
-            raise UserError("differs from what the run was planned with", "--" + flag.replace("_", "-"),
-                            "leave it out to go on, or start a new run")
 
 
 def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded: dict) -> int:
@@ -326,6 +350,8 @@ def interruptible(stop: object) -> Iterator[None]:
 def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import headline
+    from judge import standing
+    from measure import run
     folder = earlier.folder
     formats = {model["name"]: model["format"] for model in earlier.manifest["models"]}
     rows = headline.rows(ledger.read(folder / ledger.NAME), formats)
@@ -333,26 +359,18 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
     console.say(f"\n{folder}")
     for row in found["warnings"]:
         console.note(f"warning: {row['code']} ({', '.join(str(row[key]) for key in ('model', 'phase') if row[key]) or 'run'})")
+    here = standing.Seen(standing.named(folder, run.ROOT), *folder.parts[-3:-1], complete=found["complete"], open_points=1)
     if found["complete"]:
-        console.note(f"complete; verdict: {found['verdict']['verdict'] or 'none'}. Next: {after_a_complete_run(folder)}")
-        return FINE if any(row[2] > row[3] for row in rows) else FOUND
+        succeeded = any(row[2] > row[3] for row in rows)
+        console.note(f"complete{'' if succeeded else ', and not one call succeeded'}; verdict: "
+                     f"{found['verdict']['verdict'] or 'none'}")
+        console.lead_on(standing.next_step(here))
+        return FINE if succeeded else FOUND
     where = f" --out {args.out}" if args.out else ""
     reason = {"interrupted": "stopped by hand", "server-lost": "the server stopped answering"}.get(ended, ended)
-    console.note(f"not complete: {reason}; nothing is lost. Go on with:\n"
-                 f"python harness/run_benchmark.py --resume {folder.name}{where}")
+    console.note(f"not complete: {reason}; nothing is lost")
+    console.lead_on(f"python harness/run_benchmark.py --resume {folder.name}{where}")
     return INTERRUPTED if ended == "interrupted" else FOUND
-
-
-def after_a_complete_run(folder: pathlib.Path) -> str:
-    """The one command that follows: the run belongs under a handle, and then into a commit."""
-    from measure import run
-    handle, device_tag = folder.parts[-3:-1]
-    home = run.SUBMISSIONS / handle / device_tag
-    if handle == names.UNNAMED or folder.parent != home:
-        owner = "your-handle" if handle == names.UNNAMED else handle
-        there = pathlib.Path("submissions", owner, device_tag)
-        return f"mkdir -p {there} && mv {folder} {there}/"
-    return f"git add {folder.relative_to(run.ROOT).as_posix()}"
 
 
 def self_test(args: argparse.Namespace) -> int:
@@ -372,6 +390,8 @@ def self_test(args: argparse.Namespace) -> int:
         ["ok" if line.passed else "WRONG", line.name, line.planted, line.recovered] for line in lines]))
     wrong = sum(not line.passed for line in lines)
     console.say(f"\nself-test {'failed' if wrong else 'passed'}: {len(lines) - wrong} of {len(lines)} recovered")
+    console.lead_on("report the lines that say WRONG, and trust no figure of this machine" if wrong
+                    else "python harness/run_benchmark.py --list")
     return FOUND if wrong else FINE
 
 

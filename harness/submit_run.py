@@ -44,7 +44,7 @@ def main(argv: list | None = None, root: pathlib.Path = ROOT) -> int:
     sender = push.Sender(root, access, offer, "")
     code = show(offer, routes, base)
     if args.dry_run:
-        return show_commands(ladder.commands(routes, sender, base))
+        return show_commands(args, ladder.commands(routes, sender, base))
     return send(routes, sender, base) if agreed(args, code) else FOUND
 
 
@@ -162,7 +162,8 @@ def verdict(root: pathlib.Path, where: object, *words: str) -> str:
                               timeout=CHECK_S, env=kept)
     except subprocess.TimeoutExpired:
         raise UserError(f"the checker did not end within {CHECK_S} s", str(where), "report it", BROKEN) from None
-    told = (done.stdout + done.stderr).decode("utf-8", "replace").replace(words[-1], str(where)).strip()
+    is_verdict = done.returncode in (FINE, FOUND)      # then stderr only says what the checker's own caller would do next
+    told = (done.stdout + (b"" if is_verdict else done.stderr)).decode("utf-8", "replace").replace(words[-1], str(where)).strip()
     if done.returncode == FINE:
         return told
     console.note(told)
@@ -183,11 +184,12 @@ def show(offer: object, routes: object, base: object) -> str:
     return offers.code_of(offer, to + [base.branch] + possible)
 
 
-def show_commands(commands: list) -> int:
+def show_commands(args: argparse.Namespace, commands: list) -> int:
     console.say("\nCommands, were this not a dry run:")
     for words in commands:
         console.say("  " + shlex.join(words))
     console.say("\nNothing was changed or sent.")
+    console.lead_on(command(sys.argv[0], understood(args)))
     return FINE
 
 
@@ -202,20 +204,21 @@ def agreed(args: argparse.Namespace, code: str) -> bool:
         if console.ask("\nMay all of this become public? Type yes", "no").lower() == "yes":
             return True
         console.note("nothing was sent")
+        console.lead_on(command(sys.argv[0], understood(args)))
         return False
     console.note("\nStopped: nothing was sent. A person has to read the list above, and the five files, and agree that they "
-                 "become public.\nAn agent shows both to its human and waits for their word. Only then:\n"
-                 + command(sys.argv[0], confirmed(args, code)))
+                 "become public.\nAn agent shows both to its human and waits for their word.")
+    console.lead_on("only with a person's yes: " + command(sys.argv[0], understood(args) + [f"--confirm={code}"]))
     return False
 
 
-def confirmed(args: argparse.Namespace, code: str) -> list:
-    """The words of this very call, as they were understood, and the code."""
+def understood(args: argparse.Namespace) -> list:
+    """The words of this very call, as they were understood, without what only holds for this once."""
     words = [args.run]
     for name, value in vars(args).items():
         if name not in ("run", "confirm", "dry_run") and value is not None and (name, value) != ("bundle_to", "."):
             words.append(f"--{name.replace('_', '-')}={value}")
-    return words + [f"--confirm={code}"]
+    return words
 
 
 def command(script: str, words: list) -> str:
@@ -234,7 +237,8 @@ def send(routes: object, sender: object, base: object) -> int:
     console.say(ending.address)
     console.note(ending.says)
     if not ending.done:
-        console.note("not submitted yet: the step above is left to do")
+        console.note("not submitted yet")
+    console.lead_on("wait for a maintainer: nothing merges by itself" if ending.done else "the step above")
     return FINE if ending.done else FOUND
 
 

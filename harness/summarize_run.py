@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import shlex
 
 from base import console
 from base.errors import FINE, FOUND
@@ -37,8 +38,8 @@ def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     found = books.close(folder, manifest, graders)
     console.say(f"{folder / summary.NAME}\n{folder / narrative.NAME}")
     console.note(f"{found['done']} calls, {found['skipped']} skipped; verdict: {found['verdict']['verdict'] or 'none'}; "
-                 f"{len(found['warnings'])} warnings. Next: fill in what {narrative.NAME} asks, then "
-                 f"python harness/check_submission.py {folder}")
+                 f"{len(found['warnings'])} warnings")
+    console.lead_on(f"fill in what {narrative.NAME} asks, then python harness/check_submission.py {shlex.quote(str(folder))}")
     return FINE
 
 
@@ -47,7 +48,8 @@ def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     stale = books.stale(folder, manifest, graders)
     for name in stale:
         console.say(f"{folder / name}: is not what the ledger gives")
-    console.note("nothing was written" + (f"; next: python harness/summarize_run.py {folder}" if stale else "; all is as it should be"))
+    console.note("nothing was written" + ("" if stale else "; all is as it should be"))
+    console.lead_on(f"python harness/{'summarize_run' if stale else 'check_submission'}.py {shlex.quote(str(folder))}")
     return FOUND if stale else FINE
 
 

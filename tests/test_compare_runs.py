@@ -66,20 +66,20 @@ class Compared(Folders):
         self.assertRegex(said, r"m:1b +frozen-prompts +TTFT +9 +1\.000 +1\.000 to 1\.000 +no difference shown\n")
         self.assertNotIn("synthetic", said)
 
-    def test_the_next_command_is_to_finish_a_run_else_to_learn_the_noise_floor_else_none(self):
+    def test_the_next_command_is_to_finish_a_run_else_to_learn_the_noise_floor_else_another_machine(self):
         machine = {"system": {"name": {"value": "Debian", "method": "x"}}}
         for folder in (self.a, self.b):
             (folder / "hardware.json").write_bytes(schema.pretty(machine))
-        self.assertNotIn("Next", self.compare()[2])
+        self.assertEqual(self.compare()[2], "next: hold this machine against another one: python harness/compare_runs.py A B\n")
         self.b = self.folder(calls(5.0), OTHER_ID, device_tag="mac-m2-8gb")
-        self.assertRegex(self.compare()[2], r"\ANext, for the noise floor, on the machine of B once more: python "
+        self.assertRegex(self.compare()[2], r"\Anext: for the noise floor, on the machine of B once more: python "
                                             r"harness/run_benchmark\.py --phases small-eval,frozen-prompts .*\n\Z")
         for complete in (False, None):
             with self.subTest(complete=complete):
                 self.b = self.folder(calls(5.0), OTHER_ID, complete)
                 code, _, told = self.compare()
                 self.assertEqual((code, told), (0, (
-                    "B is not finished: what it has is compared\nNext, on the machine of B: python harness/run_benchmark.py "
+                    "B is not finished: what it has is compared\nnext: on the machine of B: python harness/run_benchmark.py "
                     f"--resume run-{OTHER_ID}\n")))
 
     def test_json_is_the_record_and_the_same_each_time(self):
@@ -95,14 +95,15 @@ class Compared(Folders):
     def test_a_run_against_itself_says_so(self):
         code, said, told = self.compare(self.a, self.a)
         self.assertEqual(code, 0)
-        self.assertEqual(told, "A and B are the same run: this tells nothing but that it equals itself\n")
+        self.assertEqual(told, "A and B are the same run: this tells nothing but that it equals itself\n"
+                               "next: name two runs of machines that were measured\n")
         self.assertNotIn("noise floor", said)
 
-    def test_what_a_stub_made_is_marked_in_both_forms_and_has_no_next_command(self):
+    def test_what_a_stub_made_is_marked_in_both_forms(self):
         self.b = self.folder(calls(), OTHER_ID, synthetic=True)
         _, said, told = self.compare()
         self.assertTrue(said.startswith("synthetic: B made by a stub or a script; no machine was measured\n"), said)
-        self.assertEqual(told, "")
+        self.assertEqual(told, "next: name two runs of machines that were measured\n")
         self.assertTrue(json.loads(self.compare(self.a, self.b, "--json")[1])["synthetic"])
 
     def test_one_model_can_be_asked_for(self):

@@ -298,6 +298,7 @@ class Text(unittest.TestCase):
         self.assertIn("m:1b, small-eval: 1 in A alone, 1 without figures in B", text)
         self.assertRegex(text, r"Of 4 intervals, about 0 may leave 1 out by chance alone\.")
         self.assertNotIn("None", text)
+        self.assertNotIn("by chance alone", contrast.render(compared(calls()[:3], calls()[:3])))
 
     def test_every_effect_and_every_figure_has_its_words(self):
         self.assertEqual(set(contrast.FOLLOWS) | {"left-out"}, set(records.EFFECTS))

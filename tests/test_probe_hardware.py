@@ -92,7 +92,8 @@ class Written(unittest.TestCase):
                     code, _, err = call("--out", out, "--target-url", f"http://127.0.0.1:{support.closed_port()}",
                                         machine=fake_machine.load(name))
                     self.assertEqual(code, FINE)
-                    self.assertTrue(err.splitlines()[-1].startswith(f"{file} written; next: python harness/run_benchmark.py"))
+                    self.assertEqual(err.splitlines()[-2], f"{file} written")
+                    self.assertTrue(err.splitlines()[-1].startswith("next: python harness/run_benchmark.py"))
                     record = schema.loads(file.read_bytes())
                     self.assertEqual(file.read_bytes(), schema.pretty(record))
                     self.assertEqual(schema.problems(record, "hardware"), [])

@@ -121,7 +121,7 @@ class Manifest(unittest.TestCase):
                 ("a status that fails", {"rev-parse HEAD": "abc", "--show-prefix": ""}, ("abc", None))):
             with self.subTest(what), mock.patch.object(run.git, "line", lambda root, *words: next(
                     (said for part, said in answers.items() if part in " ".join(words)), None)):
-                self.assertEqual(run._git_state(), found)
+                self.assertEqual(run.git_state(), found)
 
 
 class SourceHash(InFolder):

@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -461,7 +462,8 @@ class Resumes(Case):
             killer.join()
         self.assertEqual(code, 1, err)
         self.assertIn("not complete: the server stopped answering; nothing is lost", err)
-        self.assertIn(f"--resume {self.folder().name}", err)
+        self.assertEqual(err.splitlines()[-1],
+                         f"next: python harness/run_benchmark.py --resume {self.folder().name} --out {self.out}")
         rows = records(self.folder())
         self.assertFalse(rows[-1]["complete"])
         self.assertEqual(rows[-1]["sessions"][-1]["ended"], "server-lost")
@@ -531,6 +533,72 @@ class Resumes(Case):
         self.assertEqual(rows[0]["cut"]["size_bytes"], 40)
 
 
+class Next(Case):
+    """Every ending that is no error names the one command that comes next, as its last line on stderr."""
+
+    def next(self, *arguments: str, code: int = 0, **more) -> str:
+        found, _, err = self.main(*arguments, **more)
+        self.assertEqual(found, code, err)
+        self.assertTrue(err.splitlines()[-1].startswith("next: "), err)
+        return err.splitlines()[-1][len("next: "):]
+
+    def test_from_the_list_over_the_plan_to_the_run_and_its_story(self):
+        where = f"--target-url {self.stub.url}"
+        self.assertEqual(self.next("--list"), f"python harness/run_benchmark.py {where} --out {self.out} --dry-run")
+        words = ["--phases", "small-eval", "--models", "alpha:1b", "--device-tag", "mac-m1-8gb"]
+        line = self.next("--dry-run", *words)
+        self.assertEqual(line, "python harness/run_benchmark.py --phases small-eval --models alpha:1b "
+                               f"{where} --handle YOUR-HANDLE --device-tag mac-m1-8gb --out {self.out}")
+        told = self.next(*words, "--handle", "ana", "--quiet")
+        self.assertEqual(told, f"fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
+
+    def test_the_placeholder_of_a_handle_is_refused_and_the_rest_of_the_line_is_understood(self):
+        self.assertEqual(self.main(*shlex.split(self.next("--dry-run"))[2:])[0], 2)
+        line = self.next("--dry-run", "--option", "num_thread=2", "--option", "top_k=3", "--handle", "ana")
+        self.assertIn("--option num_thread=2 --option top_k=3", line)
+        self.assertEqual(self.main(*shlex.split(line)[2:], "--dry-run")[0], 0)
+
+    def test_a_run_of_nobody_is_to_be_moved_first(self):
+        line = self.next("--phases", "small-eval", "--models", "alpha:1b", "--device-tag", "mac-m1-8gb", "--quiet")
+        self.assertEqual(line, "mkdir -p submissions/YOUR-HANDLE/mac-m1-8gb && "
+                               f"mv {self.folder()} submissions/YOUR-HANDLE/mac-m1-8gb/")
+
+    def test_where_there_is_no_model_one_is_to_be_pulled(self):
+        self.stub.script({"models": []})
+        for words in (["--list"], ["--status"]):
+            with self.subTest(words):
+                self.assertEqual(self.next(*words), "ollama pull llama3.2:1b")
+
+
+class Status(Case):
+    def status(self, *words: str) -> tuple:
+        code, out, err = self.main("--status", *words)
+        self.assertEqual(code, 0, err)
+        return out, err.splitlines()[-1]
+
+    def test_without_a_server_it_is_no_error_and_says_how_to_start_one(self):
+        out, last = self.status("--target-url", f"http://127.0.0.1:{support.closed_port()}")
+        self.assertIn("nothing listens there", out)
+        self.assertEqual(last, "next: ollama serve")
+
+    def test_with_nothing_measured_the_plan_comes_next(self):
+        out, last = self.status()
+        self.assertRegex(out, r"server +Ollama .* at http://127.0.0.1:\d+, 2 models to measure\n")
+        self.assertRegex(out, r"runs of yours +0 under ")
+        self.assertEqual(last, f"next: python harness/run_benchmark.py --target-url {self.stub.url} --out {self.out} --dry-run")
+
+    def test_a_run_is_told_with_how_far_it_has_come(self):
+        self.main("--phases", "small-eval", "--models", "alpha:1b", "--handle", "ana", "--device-tag", "mac-m1-8gb", "--quiet")
+        out, last = self.status()
+        self.assertRegex(out, rf"{self.folder()} +complete; run.md has 7 open points\n")
+        self.assertEqual(last, f"next: fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
+        path = self.folder() / ledger.NAME
+        path.write_bytes(b"".join(path.read_bytes().splitlines(True)[:-1]))
+        out, last = self.status()
+        self.assertRegex(out, rf"{self.folder()} +not finished\n")
+        self.assertEqual(last, f"next: python harness/run_benchmark.py --resume {self.folder()}")
+
+
 class SelfTest(unittest.TestCase):
     def test_the_self_test_recovers_all_that_was_planted(self):
         code, out, err = call_main("--self-test")
@@ -539,6 +607,7 @@ class SelfTest(unittest.TestCase):
         for phase in suites.PHASES:
             self.assertIn(phase, out)
         self.assertRegex(out, r"self-test passed: (\d+) of \1 recovered")
+        self.assertEqual(err.splitlines()[-1], "next: python harness/run_benchmark.py --list")
 
     def test_a_planted_error_in_the_harness_is_found(self):
         from measure import trial

@@ -72,7 +72,7 @@ class Stops(submitting.Submission):
         self.assertEqual(code, 1)
         for word in submitting.FIVE + ["Ana <ana@noreply.example.org>", str(self.upstream), BRANCH, "for good"]:
             self.assertIn(word, out)
-        self.assertRegex(said, r"A person has to read .*\n.*waits for their word. Only then:\npython .* --confirm=[0-9a-f]{12}\n")
+        self.assertRegex(said, r"A person has to read .*\n.*waits for their word.\nnext: only with a person's yes: python .* --confirm=[0-9a-f]{12}\n\Z")
         self.assert_nothing_happened()
 
     def test_the_code_of_another_list_is_refused(self):
@@ -204,7 +204,7 @@ class Places(submitting.Submission):
         folder = self.elsewhere(handle=None)
         words = ["--handle=ana", "--title=$(touch hit) \"two\" words", "--author-name=O'Neill", "--author-email=o@noreply.example.org"]
         _, _, said = self.submit(*words, run=str(folder))
-        given = shlex.split(next(line for line in said.split("\n") if line.startswith("python ")))[2:]
+        given = shlex.split(said.partition("next: only with a person's yes: ")[2])[2:]
         _, _, said = self.submit(*given[1:], run=given[0])
         self.assertIn("the commit is", said)
         self.assertFalse((self.world / "hit").exists())

@@ -42,6 +42,11 @@ def note(text: str) -> None:
     _write(sys.stderr, _plain(text) + "\n")
 
 
+def lead_on(text: str) -> None:
+    """The last line of a command that went well: the one that comes next, ready to be pasted where it is one."""
+    note(f"next: {text}")
+
+
 def error(problem: UserError) -> None:
     _write(sys.stderr, f"{colour('error:', 'red')} {_plain(str(problem))}\n")
 

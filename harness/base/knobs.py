@@ -101,14 +101,14 @@ def format_table(overrides: dict) -> str:
     """The table as text, one knob a line; what was overridden is marked."""
     rows = []
     for knob in KNOBS:
-        shown = _shown(knob.name, overrides.get(knob.name, knob.value))
-        rows.append(f"  {knob.name:<16} {shown:<16} {'overridden; ' if knob.name in overrides else ''}{knob.reason}")
+        value = shown(knob.name, overrides.get(knob.name, knob.value))
+        rows.append(f"  {knob.name:<16} {value:<16} {'overridden; ' if knob.name in overrides else ''}{knob.reason}")
     extra = [name for name in overrides if name not in {knob.name for knob in KNOBS}]
-    rows += [f"  {name:<16} {_shown(name, overrides[name]):<16} set by hand; left to the server otherwise" for name in extra]
+    rows += [f"  {name:<16} {shown(name, overrides[name]):<16} set by hand; left to the server otherwise" for name in extra]
     return "\n".join(rows)
 
 
-def _shown(name: str, value: object) -> str:
+def shown(name: str, value: object) -> str:
     if value is None:
         return "each suite's own" if name == "levels" else "each item's own"
     return value if isinstance(value, str) else json.dumps(value)

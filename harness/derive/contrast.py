@@ -58,9 +58,9 @@ def _ratios(cells: list) -> str:
     if not rows:
         return ""
     intervals = sum(row[3] >= comparison.MIN_PAIRS for row in rows)
-    return ("B/A, the median of n pairs with its 95 % interval:\n" + console.format_table(
-        ["model", "phase", "figure", "n", "ratio", "interval", "what that shows"], rows, (0, 1, 2, 6))
-        + f"\nOf {intervals} intervals, about {intervals / 20:.0f} may leave 1 out by chance alone.")
+    chance = f"\nOf {intervals} intervals, about {intervals / 20:.0f} may leave 1 out by chance alone." if intervals else ""
+    return "B/A, the median of n pairs with its 95 % interval:\n" + console.format_table(
+        ["model", "phase", "figure", "n", "ratio", "interval", "what that shows"], rows, (0, 1, 2, 6)) + chance
 
 
 def _answers(cells: list) -> str:

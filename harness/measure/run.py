@@ -47,7 +47,7 @@ def manifest(run_id: str, facts: dict, choice: object, phases: list, settings: p
     """The manifest of a new run. `facts` are handle, device_tag, started_at, target, server_version, floor and such."""
     planned = plan.blocks([model["name"] for model in choice.models], phases, loaded_suites, settings)
     rows = [{"phase": phase, "model": model, "planned_calls": calls} for phase, model, calls in plan.summary(planned)]
-    commit, modified = _git_state()
+    commit, modified = git_state()
     return {
         "schema": records.MANIFEST_VERSION, "synthetic": False, "run_id": run_id, **facts, "server_name": "ollama",
         "models": choice.models, "models_left_out": choice.left_out,
@@ -73,7 +73,7 @@ def source_sha256() -> str:
     return hashlib.sha256("".join(rows).encode("utf-8")).hexdigest()
 
 
-def _git_state() -> tuple:
+def git_state() -> tuple:
     """(commit, whether the harness was changed since); (None, None) where there is no git or no clone."""
     commit = git.line(ROOT, "rev-parse", "HEAD")
     if commit is None or git.line(ROOT, "rev-parse", "--show-prefix") != "":

@@ -4,12 +4,14 @@ from __future__ import annotations
 import argparse
 import re
 
-from base import knobs, plan, suites
+from base import knobs, names, plan, suites
 from base.errors import UserError
 
 DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 LARGEST = 2 ** 20
 MAX_LEVEL = 64
+PLAN_FLAGS = ("phases", "models", "num_ctx", "num_predict", "concurrency", "repeats", "option", "handle", "device_tag",
+              "hostname", "record_target", "pull")
 
 
 def seconds(text: str | None, flag: str) -> int | None:
@@ -66,3 +68,26 @@ def levels(text: str | None) -> tuple | None:
                         f"write it like 1,2,4; each from 1 to {MAX_LEVEL}")
     found = tuple(sorted({int(part) for part in parts}))
     return None if found == plan.LEVELS else found
+
+
+def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
+    """A flag of the plan may be repeated, but it cannot change an unfinished run."""
+    wanted = settings(args)
+    before = plan.settings_of(manifest)
+    planned = {row["phase"] for row in manifest["plan"]}
+    same = {
+        "phases": lambda: set(phases(args.phases)) == planned,
+        "models": lambda: {names.model_key(name) for name in listed(args.models, "--models")} == {
+            names.model_key(model["name"]) for model in manifest["models"]},
+        "num_ctx": lambda: (wanted.num_ctx, wanted.context_num_ctx) == (before.num_ctx, before.context_num_ctx),
+        "num_predict": lambda: wanted.num_predict == before.num_predict,
+        "concurrency": lambda: wanted.levels == before.levels,
+        "repeats": lambda: wanted.repeats == before.repeats,
+        "option": lambda: (wanted.options, wanted.knobs) == (before.options, before.knobs),
+        "handle": lambda: args.handle == manifest["handle"],
+        "device_tag": lambda: args.device_tag == manifest["device_tag"],
+    }
+    for flag in PLAN_FLAGS:
+        if getattr(args, flag) is not None and not same.get(flag, lambda: True)():
+            raise UserError("differs from what the run was planned with", "--" + flag.replace("_", "-"),
+                            "leave it out to go on, or start a new run")

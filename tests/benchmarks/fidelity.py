@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How exactly, and at what cost, are streams timed? Ours beside other readers, in one run, against planted truth.
 
-    python tests/benchmarks/fidelity.py [--streams 1,4,20] [--chunks 300] [--gap-ms 5] [--rounds 3]
+    python tests/benchmarks/fidelity.py [--streams 1,4,20] [--chunks 500] [--gap-ms 5] [--rounds 3] [--calls 60]
 
 The stub tells when each chunk really left; readers run in processes of their own, one after the other, each round
-anew. `bare` only receives: what it costs is the machine's price for waking a process, and what ours costs above it is
+anew. Gaps and costs are of whole rounds; rounds of 20 chunks are added until TTFT has its n. `bare` only receives: what it costs is the machine's price for waking a process, and what ours costs above it is
 ours. `plain` is the usual loop over urllib that parses as it reads; `curl` is curl -N with its output read line by
 line. Errors are microseconds between leaving and being stamped; gaps are compared as absolute differences.
 """
@@ -32,6 +32,7 @@ from measure import instrument, trial                   # noqa: E402
 from measure.endpoint import Endpoint                   # noqa: E402
 from measure.target import parse_host                   # noqa: E402
 
+SHORT = 20          # chunks: a round for one more time to first token
 READERS = ("ours", "bare", "plain", "curl")
 
 
@@ -42,7 +43,8 @@ def main(argv: list | None = None) -> int:
         return 0
     readers = [name for name in READERS if name != "curl" or shutil.which("curl")]
     for streams in (int(part) for part in args.streams.split(",")):
-        report(streams, {name: [one_round(name, streams, args) for _ in range(args.rounds)] for name in readers})
+        lengths = [args.chunks] * args.rounds + [SHORT] * (-(-args.calls // streams) - args.rounds)
+        report(streams, {name: [one_round(name, streams, args.gap_ms, chunks) for chunks in lengths] for name in readers})
     full_socket()
     memory()
     return 0
@@ -54,6 +56,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     parser.add_argument("--chunks", type=int, default=500)
     parser.add_argument("--gap-ms", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--calls", type=int, default=60, help="n of each reader's TTFT, at least")
     for hidden in ("--reader", "--url", "--bodies"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
@@ -135,38 +138,40 @@ def peak_kb() -> int | None:
 
 # ----- the comparison
 
-def one_round(reader: str, streams: int, args: argparse.Namespace) -> dict:
+def one_round(reader: str, streams: int, gap_ms: float, chunks: int) -> dict:
     """Errors of one reader in one round, all streams together."""
-    model = {"name": "m", "answer_tokens": 0, "decode_gap_ms": args.gap_ms, "prefill_tok_s": 1e6, "load_ms": 0}
+    model = {"name": "m", "answer_tokens": 0, "decode_gap_ms": gap_ms, "prefill_tok_s": 1e6, "load_ms": 0}
     with instrument.stub() as endpoint:
         endpoint.ask("/stub/script", {"models": [model], "slots": streams})
         bodies = [{"model": "m", "messages": [{"role": "user", "content": f"{n:018d}\n\nx"}],
-                   "options": {"num_predict": args.chunks}} for n in range(streams + 1)]
+                   "options": {"num_predict": chunks}} for n in range(streams + 1)]
         endpoint.ask("/api/chat", {**bodies[-1], "options": {"num_predict": 1}})    # loads
         command = [sys.executable, __file__, "--reader", reader, "--url", endpoint.target.url, "--bodies",
                    json.dumps(bodies[:-1])]
         seen = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
         truth = {row["nonce"]: row for row in instrument.log(endpoint)}
-    first, gaps, chunks = [], [], 0
+    first, gaps, came = [], [], 0
     for n, stamps in enumerate(seen["stamps"]):
         row = truth[f"{n:018d}"]
         sent = [row["received_ns"] + offset for offset in row["sent_ns"]]
-        chunks += len(sent)
+        came += len(sent)
         if stamps:
             first.append((stamps[0] - sent[0]) / 1000)
         if len(stamps) == len(sent):        # bare stamps reads, which need not be lines
             gaps += [abs(ours - real) / 1000 for ours, real in zip(instrument.steps(stamps), instrument.steps(sent))]
-    cost = {name: seen[name] * 1e6 / chunks for name in ("user_s", "system_s")}
-    return {"first": first, "gaps": gaps, "cost": cost, "peak_kb": seen["peak_kb"]}
+    cost = {name: seen[name] * 1e6 / came for name in ("user_s", "system_s")}
+    return {"chunks": chunks, "first": first, "gaps": gaps, "cost": cost, "peak_kb": seen["peak_kb"]}
 
 
 def report(streams: int, results: dict) -> None:
-    print(f"\n{streams} stream{'s' if streams > 1 else ''} at once; microseconds")
+    first_texts = {name: [value for one in rounds for value in one["first"]] for name, rounds in results.items()}
+    print(f"\n{streams} stream{'s' if streams > 1 else ''} at once; microseconds, TTFT n = {len(first_texts['ours'])}")
     print(f"{'reader':8}{'TTFT p50':>10}{'p99':>9}{'worst':>9}{'gap p50':>10}{'p99':>9}{'worst':>9}"
           f"{'cpu/chunk':>11}{'user':>8}{'above bare':>12}{'peak MB':>9}")
+    results = {name: [one for one in rounds if one["chunks"] > SHORT] for name, rounds in results.items()}
     totals = {name: min(sum(one["cost"].values()) for one in rounds) for name, rounds in results.items()}
     for name, rounds in results.items():
-        first = [value for one in rounds for value in one["first"]]
+        first = first_texts[name]
         gaps = [value for one in rounds for value in one["gaps"]]
         user = min(one["cost"]["user_s"] for one in rounds)
         peaks = [one["peak_kb"] for one in rounds if one["peak_kb"]]
