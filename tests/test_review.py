@@ -1,0 +1,79 @@
+"""The review: a run beside its nearest cells, and for each thing that no rule decides a question."""
+from __future__ import annotations
+
+import pathlib
+import tempfile
+import unittest
+
+import support  # noqa: F401  (puts the harness on the path)
+
+from judge import review, tree
+from judge.findings import Docket, Finding
+from judge.review import Figures
+from judge.rules import RULES
+from judge.sessions import seconds_of
+from mutants import valid
+
+NOW_S = seconds_of("2026-11-25T12:00:00Z")
+
+
+def figures(run: str, cell: str = "mac-m1-8gb.m_3a1b", model: str = "m:1b", digest: str = "a", decode: float | None = 10.0) -> Figures:
+    stat = None if decode is None else {"n": 3, "median": decode}
+    return Figures(f"submissions/{run}", cell, model, digest, stat, stat, stat)
+
+
+class Nearest(unittest.TestCase):
+    def test_the_same_cell_comes_before_the_same_model_elsewhere_and_nothing_else_comes(self):
+        mine = figures("me")
+        others = [figures("z", "pc.m_3a1b"), figures("b"), figures("a", digest="b"), figures("c", "mac-m1-8gb.other", "other"),
+                  figures("d", "pc.m_3a1b", "M:1b")]
+        self.assertEqual([one.run for one in review.nearest(mine, others, 9)], [f"submissions/{run}" for run in "badz"])
+
+    def test_there_may_be_none(self):
+        self.assertEqual(review.nearest(figures("me"), []), [])
+
+
+class Sheets(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.root = pathlib.Path(made.name)
+
+    def test_it_shows_the_run_beside_what_is_there_already_with_the_ratio(self):
+        old, new = valid.Run(), valid.Run()
+        old.handle = old.manifest["handle"] = "earlier"
+        for record in new.calls(role="measured"):
+            record["eval_ns"] //= 2
+        new.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+        for run in (old, new):
+            run.write(self.root)
+        docket = Docket()
+        sheets = tree.check(tree.part_of(self.root / new.place), docket, NOW_S)
+        text = review.render(sheets, docket, "FINDINGS", self.root / "submissions")
+        for words in (new.place, "planted-small:1b", f"earlier/{valid.DEVICE_TAG}", " 2.00\n", "FINDINGS", "unmodified", "Synthetic processor"):
+            self.assertIn(words, text)
+        self.assertNotIn("nothing to compare with", text)
+
+    def test_a_run_that_cannot_be_read_still_has_its_findings(self):
+        folder = self.root / valid.Run().place
+        valid.laid_out(folder, {"run.jsonl": b"{", "manifest.json": b"", "metadata.json": b"[]"})
+        docket = Docket()
+        text = review.render(tree.check(tree.part_of(folder), docket, NOW_S), docket, "FINDINGS", self.root / "submissions")
+        self.assertIn(valid.Run().place, text)
+
+
+class Questions(unittest.TestCase):
+    def test_every_hold_and_every_warning_that_asks_for_a_person_is_a_question_once(self):
+        for rule in RULES.values():
+            docket = Docket()
+            docket.add([Finding(rule.id, "x"), Finding(rule.id, "y")], "p")
+            asked = [line for line in review.questions(docket) if line.startswith(f"{rule.id}: ")]
+            with self.subTest(rule=rule.id):
+                self.assertEqual(len(asked), 1 if rule.severity in ("hold", "warning") else 0)
+
+    def test_some_are_always_asked(self):
+        self.assertEqual(list(review.questions(Docket())), list(review.ALWAYS))
+
+
+if __name__ == "__main__":
+    unittest.main()
