@@ -95,6 +95,15 @@ class Names(Case):
         self.assertEqual(self.rules("change"), {"name-twice"})
 
 
+    def test_a_run_that_came_in_after_the_change_branched_off_is_known_as_well(self):
+        self.add_run()
+        tree = self.root.parent / "submissions"
+        (tree / "somebody" / "mac-m1-8gb" / f"run-{valid.RUN_ID}").mkdir(parents=True)
+        docket = Docket()
+        change.check(Clone(self.root), "main", "HEAD", tree, docket, NOW_S)
+        self.assertEqual([one.rule for one in docket.findings], ["name-twice"])
+
+
 class Size(Case):
     def test_a_change_that_nobody_can_look_through_is_refused(self):
         self.add_run()
@@ -116,7 +125,12 @@ class Commits(Case):
     def test_a_trailer_s_address_is_an_author_s_and_no_leak(self):
         self.add_run()
         changes.commit(self.root, "Words\n\nCo-authored-by: Ana <ana@mail.org>")
-        self.assertEqual(self.rules(), set())
+        self.assertEqual(self.rules(), {"privacy-author"})
+
+    def test_an_address_in_the_words_is_a_leak(self):
+        self.add_run()
+        changes.commit(self.root, "Ask ana@mail.org")
+        self.assertEqual(self.rules(), {"privacy-e-mail"})
 
     def test_a_file_that_was_taken_back_is_still_in_the_history(self):
         self.add_run()

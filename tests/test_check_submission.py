@@ -75,7 +75,7 @@ class Exits(Case):
     def test_wrong_usage_exits_2(self):
         (self.root / "empty").mkdir()
         for words in (("--no-such-flag",), (self.root / "nowhere",), (self.root / "empty",), ("--base", "x", "submissions"),
-                      ("--hostname", "x"), ("--base", "no-such-branch"), ("--base", "x", "--repository", self.root)):
+                      ("--hostname", "x"), ("--fix", "--hostname", "a\nb", self.run_folder()), ("--review", "--json"), ("--base", "no-such-branch"), ("--base", "x", "--repository", self.root)):
             with self.subTest(words=words):
                 code, out, err = self.check(*words)
                 self.assertEqual((code, out), (USAGE, ""))

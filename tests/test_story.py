@@ -1,6 +1,7 @@
 """The story: what counts as filled in, as a tag and as a safe link, and what is only shown as code."""
 from __future__ import annotations
 
+import time
 import unittest
 
 import support  # noqa: F401  (puts the harness on the path)
@@ -37,7 +38,10 @@ class Markdown(unittest.TestCase):
         for rule, words in (
                 ("runmd-html", "<img src=x>"), ("runmd-html", "</p>"), ("runmd-html", "<!DOCTYPE x>"), ("runmd-html", "<?php ?>"),
                 ("runmd-html", "`a` <b> `c`"), ("runmd-html", "\\`<b>\\`"), ("runmd-html", "`unclosed <b>"), ("runmd-html", "<a\nhref=x>"),
-                ("runmd-html", "<javascript:alert(1)>"), ("runmd-html", "```\ncode\n```\n<b>"),
+                ("runmd-html", "`begins here\n` <b> `x`"), ("runmd-html", "a `\n# heading\nb `\n` <b> `"),
+                ("runmd-html", "- a\n  - b\n\n    ```\n    code\n   ```\n<b>"), ("runmd-html", "   ```\ncode\n```\n<b>\n```"),
+                ("runmd-html", "> ```\n> x\n```\n<b>\n```"), ("runmd-html", "```\nnever closed\n<b>"), ("runmd-html", "~~~\n```\n~~~\n<b>\n```"),
+                ("runmd-html", "<a title=\"`\"> ` <b>"), ("runmd-html", "<javascript:alert(1)>"), ("runmd-html", "```\ncode\n```\n<b>"),
                 ("runmd-image", "![](https://example.org/x.png)"), ("runmd-image", "![x][1]\n\n[1]: https://example.org/x.png"),
                 ("runmd-link", "[a](javascript:x)"), ("runmd-link", "[a]( JaVaScRiPt:x)"), ("runmd-link", "[a](\njavascript:x)"),
                 ("runmd-link", "[a](<data:text/html,x>)"), ("runmd-link", "[a]: vbscript:x"), ("runmd-link", "[a](//evil.example)"),
@@ -47,6 +51,15 @@ class Markdown(unittest.TestCase):
 
     def test_what_stands_in_the_generated_block_is_not_its_writer_s(self):
         self.assertEqual(rules(WHOLE.replace("\nblock\n", "\n`<b>` <b> ![x](y)\n")), set())
+
+
+    def test_a_page_of_marks_takes_no_time(self):
+        """Each of these grew with the square of its length, or would with the plainest way to look for it."""
+        for words in ("`" * 200_000, "`a" * 100_000, "".join("`" * n + "a" for n in range(600)), "<" * 200_000, "[" * 200_000, "](" * 100_000,
+                      "\u200b" * 200_000, "<b>\n" * 50_000, "ignore " * 30_000, "ignore" + " " * 200_000):
+            began = time.process_time()
+            said(words)
+            self.assertLess(time.process_time() - began, 5, words[:20])
 
 
 class Agents(unittest.TestCase):

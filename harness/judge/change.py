@@ -5,6 +5,7 @@ change with --head.
 """
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import re
 from dataclasses import dataclass
@@ -72,33 +73,35 @@ def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: Docket
     start = clone.merge_base(base, head)
     scope = scope_of(clone.changes(start, head))
     docket.add(scope_problems(scope))
+    if len(scope.runs) > thresholds.value("change_files"):
+        return []       # nobody looks through it, and the checker need not
     listed = clone.entries(head, TREE)
     changed = {one.path for one in scope.runs + scope.example if one.status != "D"}
     judged = {entry.path for entry, _ in listed} if scope.touches_checker else changed
-    _names(listed, judged, docket)
-    sizes = {path: found for path, found in places.runs_in(entry for entry, _ in listed).items()
-             if any(name.startswith(path + "/") for name in judged)}
+    judged_folders = {"/".join(path.split("/")[:depth]) for path in judged for depth in range(1, path.count("/") + 2)}
+    entries = [entry for entry, _ in listed]
+    runs = places.runs_in(entries)
+    docket.add(one for one in places.all_problems(entries) if one.path in judged_folders)
+    known = sorted({*runs, *_there(tree)}, key=lambda path: (path in judged_folders, path))
+    docket.add(one for one in places.twice(known) if one.path in judged_folders)
+    sizes = {path: found for path, found in runs.items() if path in judged_folders}
     sheets = _runs(clone, sizes, {entry.path: blob for entry, blob in listed}, tree, docket, now_s)
     docket.add(_history(clone, start, head, {blob for entry, blob in listed if entry.path in judged}))
     return sheets
 
 
-def _names(listed: list, judged: set, docket: Docket) -> None:
-    """Names are seen beside all others; what is told is what the change brought."""
-    def is_new(path: str) -> bool:
-        return path in judged or any(name.startswith(path + "/") for name in judged)
-    docket.add(one for one in places.all_problems([entry for entry, _ in listed]) if is_new(one.path))
-    runs = sorted(places.runs_in(entry for entry, _ in listed), key=is_new)
-    docket.add(one for one in places.twice(runs) if is_new(one.path))
+def _there(tree: pathlib.Path) -> list:
+    """The runs that are in the tree already, also those that came after the change had branched off."""
+    return sorted(f"{TREE}/{path.relative_to(tree).as_posix()}" for path in tree.glob("*/*/run-*") if path.is_dir())
 
 
 def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: Docket, now_s: float) -> list:
     """Each run's files, as far as they are of a bearable size, are laid out in a folder of their own and judged there."""
     twins, sheets = Twins(), []
-    for other in sorted(tree.glob("*/*/run-*")) if sizes else ():
-        shown = f"{TREE}/{other.relative_to(tree).as_posix()}"
-        if shown not in sizes and shown != places.EXAMPLE and (other / places.LEDGER).is_file():
-            list(twins.see(shown, other / places.LEDGER))
+    for path in _there(tree) if sizes else ():
+        ledger = tree.joinpath(*path.split("/")[1:], places.LEDGER)
+        if path not in sizes and path != places.EXAMPLE and ledger.is_file():
+            list(twins.see(path, ledger))
     for path, files_of in sizes.items():
         bearable = {name: by_path[f"{path}/{name}"] for name, size in files_of.items()
                     if not list(documents.size_problems(name, size))}
@@ -138,8 +141,7 @@ def commit_problems(commit: Commit) -> Iterator[Finding]:
     path = f"commit {commit.id[:12]}"
     for number, line in enumerate(commit.message.split("\n"), 1):
         for one in privacy.problems(line, frozenset(), line=number, path=path):
-            if one.rule != "privacy-e-mail" or not TRAILER.match(line):
-                yield one
+            yield dataclasses.replace(one, rule="privacy-author") if TRAILER.match(line) and one.rule == "privacy-e-mail" else one
         yield from privacy.to_agents(line, line=number, path=path)
     for name, address in dict.fromkeys(commit.people):
         yield from _person_problems(name, address, path)

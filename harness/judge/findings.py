@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from dataclasses import dataclass
-from typing import Iterable
+from typing import Iterable, Iterator
 
 from base import private
 from base.errors import printable
@@ -56,6 +56,14 @@ class Docket:
     def left_out(self) -> dict:
         """(rule, path): how many findings are counted and not kept."""
         return {key: number - MOST for key, number in self._seen.items() if number > MOST}
+
+
+def numbered(matches: Iterable, text: str) -> Iterator[tuple]:
+    """(line, match) of matches in order of place; the text is gone through once, however many there are."""
+    line, reached = 1, 0
+    for found in matches:
+        line, reached = line + text.count("\n", reached, found.start()), found.start()
+        yield line, found
 
 
 def fix(one: Finding) -> str:

@@ -10,11 +10,14 @@ from derive import books
 from judge import places, privacy, protocol
 from judge.tree import Part
 
+MOST_CHARACTERS = 64
 NEUTRAL = "other"       # what stands for a host name that tells too much
 
 
 def part(where: Part, hostname: str | None) -> Iterator[str]:
-    """Mend every run of a part; a sentence for each thing done or not done."""
+    """Mend every run of a part; a sentence for each thing done or not done. Raises UserError for no host name."""
+    if hostname is not None and not (hostname.isprintable() and 0 < len(hostname) <= MOST_CHARACTERS):
+        raise UserError("this is no host name", "--hostname", f"give up to {MOST_CHARACTERS} characters that can be printed")
     for path in places.runs_in(places.on_disk(where.folder, where.shown)):
         yield from run(where.top.joinpath(*path.split("/")[1:]), hostname)
 

@@ -1,12 +1,13 @@
 """Privacy: what base/private.py knows of, looked for in every text of a submission, wherever it stands."""
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Iterable, Iterator
 
 from base import private
 from judge import characters, documents
-from judge.findings import Finding, redacted
+from judge.findings import MOST, Finding, redacted
 from judge.reading import Witness
 
 MOST_REMEMBERED = 4096
@@ -32,9 +33,9 @@ def problems(text: str, known: frozenset, **place: object) -> Iterator[Finding]:
 
 
 def in_file(text: str, known: frozenset) -> Iterator[Finding]:
-    """The same of a whole file, with lines."""
+    """The same of a whole file, with lines, as far as anybody would read on."""
     seen: dict = {}
-    for kind, found in private.find(text, known):
+    for kind, found in itertools.islice(private.find(text, known), 2 * MOST):
         at = text.find(found, seen.get(found, 0))
         seen[found] = at + 1
         yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}",

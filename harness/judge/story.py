@@ -8,9 +8,11 @@ from typing import Iterator
 from base.errors import UserError
 from derive import narrative
 from judge import characters, privacy
-from judge.findings import Docket, Finding
+from judge.findings import Docket, Finding, numbered
 
-FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+FENCE = re.compile(r"(`{3,}|~{3,})")
+INNER_FENCE = re.compile(r"[ \t>*+\-0-9.)]+(?:`{3}|~{3})")       # in a list, in a quotation or indented
+MOST_CHARACTERS = 4000      # of a line in which code is looked for; a longer one is taken for text
 CODE_SPAN = re.compile(r"(?<![`\\])(`+)(?!`)([^\n]*?[^`\n])\1(?!`)")
 HTML = re.compile(r"<(?!https?://[^\s<>\"']*>)[A-Za-z/!?][^\n>]{0,60}")
 IMAGE = re.compile(r"!\[")
@@ -39,13 +41,12 @@ def problems(text: str) -> Iterator[Finding]:
     yield from _sections(own)
     shown = without_code(own)
     for rule, pattern, expected in (("runmd-html", HTML, "Markdown without tags"), ("runmd-image", IMAGE, "words")):
-        for found in pattern.finditer(shown):
-            yield Finding(rule, found.group(), expected, line=_line(shown, found.start()))
-    for found in LINK.finditer(shown):
+        for line, found in numbered(pattern.finditer(shown), shown):
+            yield Finding(rule, found.group(), expected, line=line)
+    for line, found in numbered(LINK.finditer(shown), shown):
         target = found.group(1) if found.group(1) is not None else found.group(2)
         if not SAFE.match(target):
-            yield Finding("runmd-link", target or "an empty link", "https://... or http://...",
-                          line=_line(shown, found.start()))
+            yield Finding("runmd-link", target or "an empty link", "https://... or http://...", line=line)
     for number, line in enumerate(own.split("\n"), 1):
         yield from privacy.to_agents(line, line=number)
 
@@ -58,24 +59,46 @@ def own_words(text: str) -> str:
 
 
 def without_code(text: str) -> str:
-    """The text with code blanked out, in which nothing is a tag; what might be none is left to be looked at."""
-    lines, fence = [], ""
-    for line in text.split("\n"):
-        found = FENCE.match(line)
-        if fence:
-            closes = found and found.group(1).startswith(fence) and not line.strip("`~ \t")
-            fence = "" if closes else fence
-            lines.append("")
-        elif found and "`" not in line[found.end():]:
-            fence = found.group(1)
-            lines.append("")
-        else:
-            lines.append(CODE_SPAN.sub("", line) if "\\`" not in line else line)
-    return "\n".join(lines)
+    """The text with code blanked out, in which nothing is a tag; lines keep their numbers.
+
+    Where Markdown's own reading depends on lists, quotations or lines before, nothing is taken for code: what is looked
+    at in vain does no harm, what is passed over may.
+    """
+    lines = text.split("\n")
+    if not any(INNER_FENCE.match(line) for line in lines):
+        lines = _without_fenced(lines)
+    return "\n".join(line for chunk in _chunks(lines) for line in _without_spans(chunk))
 
 
-def _line(text: str, place: int) -> int:
-    return text.count("\n", 0, place) + 1
+def _without_fenced(lines: list) -> list:
+    """Blocks between fences at the beginnings of lines are blanked; one that never ends stays."""
+    found, begun, fence = list(lines), 0, ""
+    for number, line in enumerate(lines):
+        mark = FENCE.match(line)
+        if fence and mark and mark.group(1).startswith(fence) and not line.strip("`~ \t"):
+            found[begun:number + 1], fence = [""] * (number + 1 - begun), ""
+        elif not fence and mark and "`" not in line[mark.end():]:
+            begun, fence = number, mark.group(1)
+    return found
+
+
+def _chunks(lines: list) -> Iterator[list]:
+    """Lines up to a blank one, which no span of code crosses."""
+    chunk: list = []
+    for line in lines:
+        chunk.append(line)
+        if not line.strip():
+            yield chunk
+            chunk = []
+    yield chunk
+
+
+def _without_spans(chunk: list) -> list:
+    """Spans of code are blanked where each begins and ends in one line of the chunk, so that no two readings differ."""
+    if any("\\`" in line or len(line) > MOST_CHARACTERS for line in chunk):
+        return chunk
+    found = [CODE_SPAN.sub("", line) for line in chunk]
+    return chunk if any("`" in line for line in found) else found
 
 
 def _attestation(text: str) -> Iterator[Finding]:

@@ -50,9 +50,9 @@ def check(part: Part, docket: Docket, now_s: float) -> list:
     if part.shown.count("/") == 3:
         sizes.setdefault(part.shown, {})
     docket.add(places.all_problems(list(_settled(entries))))
-    docket.add(one for one in places.twice(_known(part)) if one.path in sizes)
-    twins = Twins()
-    for path in _known(part):
+    known, twins = _known(part), Twins()
+    docket.add(one for one in places.twice(known) if one.path in sizes)
+    for path in known:
         ledger = part.top.joinpath(*path.split("/")[1:], places.LEDGER)
         if path != places.EXAMPLE and ledger.is_file() and not ledger.is_symlink():
             found = list(twins.see(path, ledger))
