@@ -167,6 +167,10 @@ def role(call: dict) -> Iterator[Finding]:
     if not right:
         yield Finding("ledger-role", f"{said}: item {item}, phase {call['phase']}"
                       + ("" if call["finding"] is None else ", with a finding"), "items and findings of that role", "/role")
+    elif said != "measured" and (call["repeat"], call["fill"]) != (1, None):
+        yield Finding("ledger-role", f"{said}: repeat {call['repeat']}, fill {call['fill']}", "1 and none", "/repeat")
+    elif said == "warmup" and (call["level"], call["wave"], call["slot"], call["material_units"]) != (1, None, 0, None):
+        yield Finding("ledger-role", "a warm-up in a wave or with material", "a call of its own", "/level")
     elif call["reattempt"] != (said == "measured" and call["session"] > 0):
         yield Finding("ledger-role", f"reattempt {call['reattempt']}", "true for measured calls of a resumed session alone",
                       "/reattempt")

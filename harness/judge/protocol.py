@@ -201,8 +201,15 @@ class Protocol(Witness):
         wanted = self.settings.options_for(num_ctx, num_predict)
         if not _same(call["options"], wanted):
             yield Finding("protocol-options", _difference(call["options"], wanted), "the manifest's options", "/options")
+        elif not _same(call["knobs"], self._knobs(call)):
+            yield Finding("protocol-options", _difference(call["knobs"], self._knobs(call)), "the manifest's knobs", "/knobs")
         if call["item"] == "WARM-UP" and call["done_ns"] is not None:
             self.warm.add((call["session"], call["model"], num_ctx))
+
+    def _knobs(self, call: dict) -> dict:
+        """One question of calibration says nothing about thinking, and a raw prompt says that it is one."""
+        knobs = {**self.settings.knobs, **({"raw": True} if call["endpoint"] == "/api/generate" else {})}
+        return {name: value for name, value in knobs.items() if name != "think" or call["item"] != "CAL-DEFAULT"}
 
     def _nonce(self, call: dict) -> Iterator[Finding]:
         """The turns of a conversation share one, since reuse of the prefix is what they measure; no other calls do."""

@@ -96,6 +96,7 @@ _ROWS = (
     ("ledger-server-time", "error", "What the server counts fits into the time that the client saw.", MEASURE),
     ("ledger-outcome", "error", "An outcome is what its own evidence shows.", MEASURE),
     ("ledger-role", "error", "Warm-up, calibration and measured calls are each what they are called.", MEASURE),
+    ("ledger-finding", "error", "What calibration found is what its call shows.", MEASURE),
     ("ledger-grades", "error", "Verdicts on code belong to answers of the Python tasks.", MEASURE),
     # ----- the protocol
     ("protocol-suite", "error", "Every suite is one that this repository knows by its hash.", "git pull"),

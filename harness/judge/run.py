@@ -5,6 +5,7 @@ import pathlib
 from typing import Iterator
 
 from judge import calls, documents, places, privacy, protocol, review, story, sums, thresholds
+from judge.calibration import Calibration
 from judge.findings import Docket, Finding
 from judge.physics import Physics
 from judge.places import FIVE, HARDWARE, LEDGER, MANIFEST, METADATA, STORY, Place
@@ -65,7 +66,8 @@ def _ledger(path: pathlib.Path, place: Place, found: dict, docket: Docket) -> di
     """Judge the ledger in one pass; the metadata that it gives, where it and the manifest give any."""
     manifest, shown = found[MANIFEST], f"{place.path}/{LEDGER}"
     loaded, blocks = ({}, None) if manifest is None else _planned(manifest, place, docket)
-    witnesses = [Calls(), Sessions(), Counts(), Timeline(), Identity(place), privacy.Privacy([place.run_id])]
+    witnesses = [Calls(), Sessions(), Counts(), Timeline(), Calibration(), Identity(place),
+                 privacy.Privacy([place.run_id])]
     if blocks is not None:
         witnesses.append(protocol.Protocol(manifest, loaded, blocks, place.is_example))
     if manifest is not None and not manifest["synthetic"]:
