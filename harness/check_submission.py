@@ -24,6 +24,7 @@ def main(argv: list | None = None) -> int:
     from judge import report
     if args.rules:
         console.say(report.rules())
+        console.lead_on("python harness/run_benchmark.py --status")
         return FINE
     from judge import findings
     docket = findings.Docket()
@@ -85,7 +86,7 @@ def folders(args: argparse.Namespace, docket: object) -> list:
 def next_step(args: argparse.Namespace, judged: list, docket: object) -> str:
     """What an error's own advice leaves open: to come back; else to submit the one run that was judged."""
     if docket.has_errors:
-        return f"do what stands behind each Mend, then again: {again(args)}"
+        return f"do what stands behind each mend, then again: {again(args)}"
     if len(judged) != 1 or len(args.paths) != 1 or judged[0].place.is_example:
         return "python harness/run_benchmark.py --status"
     place = judged[0].place

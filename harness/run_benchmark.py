@@ -74,7 +74,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
                      help="at the end run the Python answers' tests, each in a fenced process: this runs code from a model")
     how.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
     how.add_argument("--dry-run", action="store_true", help="show the whole plan; nothing is sent but reads")
-    how.add_argument("--status", action="store_true", help="show what is there, how far each run of yours is, and what is next")
+    how.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
     how.add_argument("--self-test", action="store_true", help="measure a stub server that knows the truth; no Ollama needed")
     how.add_argument("--list", action="store_true", help="show the server's models and the phases")
     how.add_argument("--quiet", action="store_true", help="no progress, only errors and the result")

@@ -163,7 +163,8 @@ def verdict(root: pathlib.Path, where: object, *words: str) -> str:
     except subprocess.TimeoutExpired:
         raise UserError(f"the checker did not end within {CHECK_S} s", str(where), "report it", BROKEN) from None
     is_verdict = done.returncode in (FINE, FOUND)      # then stderr only says what the checker's own caller would do next
-    told = (done.stdout + (b"" if is_verdict else done.stderr)).decode("utf-8", "replace").replace(words[-1], str(where)).strip()
+    said = done.stdout if is_verdict else done.stdout + done.stderr
+    told = said.decode("utf-8", "replace").replace(words[-1], str(where)).strip()
     if done.returncode == FINE:
         return told
     console.note(told)

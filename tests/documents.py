@@ -21,10 +21,11 @@ from derive import narrative
 
 VERBS = sorted(path.stem for path in support.HARNESS.glob("*_*.py"))
 BEGIN = '[//]: # "generated: {}. python tests/documents.py --write makes it; what is changed in it is lost"'
-END = '[//]: # "generated: end"'
-FLAGS_OF_KNOBS = {"num_ctx": "`--num-ctx N` (both)", "context_num_ctx": "`--num-ctx N` (both)", "num_predict": "`--num-predict N`",
-                  "repeats": "`--repeats N`", "levels": "`--concurrency LIST`"}
-LEDGER = ("meta", "call", "skipped", "footer", "session_start", "session", "cut", "floor", "placement", "conditions", "accelerator_state")
+END = '[//]: # "generated: up to here"'       # not the mark of run.md, which the runbook shows
+FLAGS_OF_KNOBS = {"num_ctx": "`--num-ctx N` (both)", "context_num_ctx": "`--num-ctx N` (both)",
+                  "num_predict": "`--num-predict N`", "repeats": "`--repeats N`", "levels": "`--concurrency LIST`"}
+LEDGER = ("meta", "call", "skipped", "footer", "session_start", "session", "cut", "floor", "placement", "conditions",
+          "accelerator_state")
 MANIFEST = ("manifest", "model", "left_out", "plan", "suite")
 FACTS = "_fact"         # hardware's values with how they were found: all of one shape, told once
 
@@ -39,7 +40,7 @@ def table(titles: list, rows: list) -> str:
 def knob_table() -> str:
     rows = []
     for knob in knobs.KNOBS:
-        change = FLAGS_OF_KNOBS.get(knob.name) or ("not at all" if knob.name in knobs.FIXED else f"`--option {knob.name}=...`")
+        change = "not at all" if knob.name in knobs.FIXED else FLAGS_OF_KNOBS.get(knob.name, f"`--option {knob.name}=...`")
         rows.append([f"`{knob.name}`", knobs.shown(knob.name, knob.value), knob.reason, change])
     return table(["knob", "value", "why", "changed with"], rows)
 
@@ -49,22 +50,24 @@ def top_fields(kind: str) -> str:
 
 
 def story() -> str:
-    return f"```text\n{narrative.new('TITLE', '(figures, warnings, deviations and the command that repeats the run)').rstrip()}\n```"
+    block = "(figures, warnings, deviations and the command that repeats the run)"
+    return f"```text\n{narrative.new('TITLE', block).rstrip()}\n```"
 
 
 # ----- every field
 
 def every_field() -> str:
     """The whole of harness/fields.md."""
-    parts = ["# Every field", "Made from `base/records/` by `python tests/documents.py --write`. A kind that ends in `?` may be null, which is "
-             "unknown; `0` was measured. One in `[]` is a list. `~` marks what may be absent. Durations are nanoseconds unless the name says otherwise, "
-             "sizes are bytes, times of day are UTC."]
+    parts = ["# Every field",
+             "Made from `base/records/` by `python tests/documents.py --write`. A kind that ends in `?` may be null, which is unknown; "
+             "`0` was measured. One in `[]` is a list. `~` marks what may be absent. Durations are nanoseconds unless the name says "
+             "otherwise, sizes are bytes, times of day are UTC."]
     for title, kinds in groups().items():
         parts.append(f"## {title}")
         parts += [f"### `{kind}`\n\n{fields_of(kind)}" for kind in kinds]
     parts.append("## Words from closed lists")
-    parts += [f"### `{name}`\n\n" + table(["word", "what it means"], [[f"`{word}`", says] for word, says in found.items()])
-              for name, found in records.CHOICES.items()]
+    for name, found in records.CHOICES.items():
+        parts.append(f"### `{name}`\n\n" + table(["word", "what it means"], [[f"`{word}`", says] for word, says in found.items()]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -82,8 +85,10 @@ def groups() -> dict:
 
 
 def fields_of(kind: str) -> str:
-    found = table(["field", "kind", "what it says"], [[f"`{field.name}`", kind_of(field), field.says] for field in records.RECORDS[kind]])
-    return f"{found}\n\nThe same for every other kind of value: `count_fact`, `number_fact` and so on." if kind.endswith(FACTS) else found
+    found = table(["field", "kind", "what it says"],
+                  [[f"`{field.name}`", kind_of(field), field.says] for field in records.RECORDS[kind]])
+    others = "\n\nThe same for every other kind of value: `count_fact`, `number_fact` and so on."
+    return found + (others if kind.endswith(FACTS) else "")
 
 
 def kind_of(field: object) -> str:
@@ -129,7 +134,8 @@ def every_flag() -> str:
 # ----- into the documents
 
 BLOCKS: dict = {
-    "CLAUDE.md": {"knobs": knob_table, "hardware": lambda: top_fields("hardware"), "metadata": lambda: top_fields("metadata"), "run.md": story},
+    "CLAUDE.md": {"knobs": knob_table, "hardware": lambda: top_fields("hardware"), "metadata": lambda: top_fields("metadata"),
+                  "run.md": story},
     "harness/README.md": {"flags": every_flag},
 }
 WHOLE: dict = {"harness/fields.md": every_field, picture.PATH: picture.render}

@@ -585,10 +585,12 @@ class Status(Case):
         out, last = self.status()
         self.assertRegex(out, r"server +Ollama .* at http://127.0.0.1:\d+, 2 models to measure\n")
         self.assertRegex(out, r"runs of yours +0 under ")
-        self.assertEqual(last, f"next: python harness/run_benchmark.py --target-url {self.stub.url} --out {self.out} --dry-run")
+        self.assertEqual(last, f"next: python harness/run_benchmark.py --target-url {self.stub.url} --out {self.out} "
+                               "--dry-run")
 
     def test_a_run_is_told_with_how_far_it_has_come(self):
-        self.main("--phases", "small-eval", "--models", "alpha:1b", "--handle", "ana", "--device-tag", "mac-m1-8gb", "--quiet")
+        self.main("--phases", "small-eval", "--models", "alpha:1b", "--handle", "ana", "--device-tag", "mac-m1-8gb",
+                  "--quiet")
         out, last = self.status()
         self.assertRegex(out, rf"{self.folder()} +complete; run.md has 7 open points\n")
         self.assertEqual(last, f"next: fill in what run.md asks, then python harness/check_submission.py {self.folder()}")

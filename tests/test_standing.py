@@ -21,7 +21,8 @@ class Words(unittest.TestCase):
         named = {"handle": "ana", "device_tag": "mac-m1-8gb"}
         for seen, words, command in (
                 (Seen("r", **named), "not finished", "python harness/run_benchmark.py --resume r"),
-                (Seen("r", **named, calls=3, planned=9), "not finished: 3 of 9 calls", "python harness/run_benchmark.py --resume r"),
+                (Seen("r", **named, calls=3, planned=9), "not finished: 3 of 9 calls",
+                 "python harness/run_benchmark.py --resume r"),
                 (Seen("r", complete=True, device_tag="mac-m1-8gb", open_points=7), "complete; it goes under no handle yet",
                  "mkdir -p submissions/YOUR-HANDLE/mac-m1-8gb && mv r submissions/YOUR-HANDLE/mac-m1-8gb/"),
                 (Seen("r", **named, complete=True, errors=2, open_points=7), "complete; the checker finds 2 errors",

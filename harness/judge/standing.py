@@ -95,7 +95,8 @@ def own_runs(out: pathlib.Path, root: pathlib.Path) -> list:
     folders = sorted(path for path in out.resolve().glob("*/*/run-*") if path.is_dir())
     tracked = git.line(root, "ls-files", "-z", "--", places.TREE) or ""
     known = {str(pathlib.PurePosixPath(path).parent) for path in tracked.split("\0")}
-    return sorted((folder for folder in folders if named(folder, root) not in known), key=lambda folder: folder.stat().st_mtime)
+    own = [folder for folder in folders if named(folder, root) not in known]
+    return sorted(own, key=lambda folder: folder.stat().st_mtime)
 
 
 def named(folder: pathlib.Path, root: pathlib.Path) -> str:
