@@ -91,6 +91,13 @@ class Block(unittest.TestCase):
                 self.assertIn("### Verdict", account.render(self.manifest, planted.summarised(*calls[:made])))
         self.assertIn("no verdict", account.render(self.manifest, planted.summarised()))
 
+    def test_drift_that_was_not_judged_says_why(self):
+        # A model that moved between the passes has no ratios, and its account once ended in a traceback.
+        moved = {"decode": None, "prefill": None, "ttft": None, "why": "the model's placement changed in between"}
+        for row in self.metadata["aggregates"]:
+            row["drift"] = moved if row["phase"] == "frozen-prompts" else None
+        self.assertIn("| - | - | - | the model's placement changed in between |", account.render(self.manifest, self.metadata))
+
     def test_every_warning_code_has_its_sentence(self):
         for code in records.WARNINGS:
             row = {"code": code, "model": None, "phase": None, "level": None, "observed": 1.5, "expected": None, "n": 2}

@@ -164,3 +164,81 @@ def lock(number: int, path: os.PathLike) -> None:
         raise busy from problem
     except OSError:
         pass    # some network and phone file systems know no locks; refusing to measure there would help nobody
+
+
+# ----- whole folders, for what is published
+
+def write(path: os.PathLike, data: bytes) -> None:
+    """Write a file that nobody reads yet, and its folders. An old file gives way first: other names of it stay as they are."""
+    target = pathlib.Path(path)
+    with mendable(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            target.unlink()
+        with open(target, "xb") as out:
+            out.write(data)
+
+
+def discard(path: os.PathLike) -> None:
+    """Remove a file of ours, if it is there."""
+    with mendable(path), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def share(source: os.PathLike, target: os.PathLike) -> None:
+    """A second name for a file, or a copy where the file system knows no such thing. The target's folder is there."""
+    try:
+        os.link(source, target)
+    except OSError:
+        with mendable(target):
+            shutil.copyfile(source, target)
+            shutil.copystat(source, target)
+
+
+def remove_folder(path: os.PathLike) -> None:
+    """A folder of ours with all that is in it; links within are not followed."""
+    if os.path.lexists(path):
+        with mendable(path):
+            shutil.rmtree(path)
+
+
+def put_in_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> None:
+    """A finished folder takes the place of the target, which waits as `old` until then and goes only after.
+
+    A power cut between the two renamings leaves `old` and no target; `mend_place` mends that. All on one file system.
+    """
+    if hasattr(os, "sync"):
+        os.sync()       # else a power cut could leave the new names without their contents
+    with mendable(target):
+        if target.exists():
+            remove_folder(old)
+            os.rename(target, old)
+        try:
+            os.rename(new, target)
+        except OSError:
+            if old.exists():
+                os.rename(old, target)
+            raise
+    sync_folder(target.parent)
+    remove_folder(old)
+
+
+def mend_place(target: pathlib.Path, old: pathlib.Path) -> None:
+    if old.exists() and not target.exists():
+        with mendable(target):
+            os.rename(old, target)
+
+
+@contextlib.contextmanager
+def alone(path: os.PathLike) -> Iterator[None]:
+    """Inside, no other process is inside with the same file."""
+    with mendable(path):
+        number = os.open(path, APPEND, 0o644)
+    try:
+        try:
+            lock(number, path)
+        except UserError as problem:
+            raise UserError("another process is building this site", str(path), "wait for it, or stop it") from problem
+        yield
+    finally:
+        os.close(number)

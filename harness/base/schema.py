@@ -23,24 +23,46 @@ def dumps(value: object) -> str:
 
 def pretty(value: object) -> bytes:
     """A whole file for people and diffs: ASCII, indented; what is short, or holds nothing further, is one line."""
-    return (_pretty(value, 0) + "\n").encode("ascii")
+    return (_laid_out(_line(value), 0) + "\n").encode("ascii")
 
 
-def _pretty(value: object, indent: int) -> str:
-    line = json.dumps(value, ensure_ascii=True, allow_nan=False)
-    if not isinstance(value, (dict, list)) or indent + len(line) <= (WIDTH if _holds_more(value) else LEAF_WIDTH):
-        return line
-    inner = "\n" + " " * (indent + 2)
+def _line(value: object) -> object:
+    """The value as one line. Of what has parts (the line, what stands before each part, their lines, brackets, the
+    longest line it may be), so that nothing is encoded twice however deep it lies."""
+    encode = _LEAVES.get(type(value))
+    if encode is not None:
+        return encode(value)
     if isinstance(value, dict):
-        parts = [f"{json.dumps(key)}: {_pretty(child, indent + 2)}" for key, child in value.items()]
-        return "{" + inner + ("," + inner).join(parts) + "\n" + " " * indent + "}"
-    parts = [_pretty(child, indent + 2) for child in value]
-    return "[" + inner + ("," + inner).join(parts) + "\n" + " " * indent + "]"
+        before, parts, brackets = [f"{_text(key)}: " for key in value], [_line(child) for child in value.values()], "{}"
+    elif isinstance(value, list):
+        before, parts, brackets = [""] * len(value), [_line(child) for child in value], "[]"
+    else:
+        return json.dumps(value, ensure_ascii=True, allow_nan=False)
+    shown = [name + (part if type(part) is str else part[0]) for name, part in zip(before, parts)]
+    holds_more = any(type(part) is tuple and part[2] for part in parts)
+    return brackets[0] + ", ".join(shown) + brackets[1], before, parts, brackets, WIDTH if holds_more else LEAF_WIDTH
 
 
-def _holds_more(value: object) -> bool:
-    children = value.values() if isinstance(value, dict) else value
-    return any(isinstance(child, (dict, list)) and child for child in children)
+def _laid_out(line: object, indent: int) -> str:
+    """What `_line` gave, over as many lines as it needs."""
+    if type(line) is str:
+        return line
+    whole, before, parts, brackets, width = line
+    if indent + len(whole) <= width:
+        return whole
+    inner = "\n" + " " * (indent + 2)
+    rows = [name + _laid_out(part, indent + 2) for name, part in zip(before, parts)]
+    return brackets[0] + inner + ("," + inner).join(rows) + "\n" + " " * indent + brackets[1]
+
+
+def _finite(value: float) -> str:
+    if value - value != 0:
+        raise ValueError("NaN and Infinity are no JSON")
+    return repr(value)
+
+
+_text = json.encoder.encode_basestring_ascii
+_LEAVES = {str: _text, int: repr, float: _finite, bool: lambda value: "true" if value else "false", type(None): lambda value: "null"}
 
 
 def loads(data: bytes) -> object:

@@ -63,6 +63,10 @@ class Sample:
         self._folded += len(self._values)
         self._values = []
 
+    def values(self) -> list:
+        """All values, ascending; those that were counted by bucket are their buckets' middles."""
+        return [value for value, count in self._counted() for _ in range(count)]
+
     def above(self, limit: float) -> int:
         """How many values are larger."""
         return sum(count for value, count in self._counted() if value > limit)

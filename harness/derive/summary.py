@@ -20,16 +20,19 @@ FOUND = ("head_tokens", "head_method", "slots_seen", "thinks_by_default", "tells
 
 
 def summarize(manifest: dict, ledger: Iterable[dict], graders: dict, code_grades: dict | None,
-              witness: object = None) -> dict:
+              witness: object = None, cells: dict | None = None) -> dict:
     """The `metadata` record but for its ledger_sha256, which is known when the last record was read.
 
     `graders` maps items to their graders (or None), `code_grades` is the final footer's. A `witness` is told of each
-    measured call with its figures and its mark, and of each wave.
+    measured call with its figures and its mark, and of each wave. `cells`, where given, is filled with the Cell of each
+    (model, phase), for who pools the samples of several runs.
     """
     run = _Run(manifest, graders, code_grades or {}, witness)
     for record in ledger:
         run.add(record)
     run.flush()
+    if cells is not None:
+        cells.update(run.cells)
     return run.metadata()
 
 

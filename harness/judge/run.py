@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Iterator
+from dataclasses import dataclass, field
+from typing import Iterator, Optional
 
 from judge import calls, documents, places, privacy, protocol, review, story, sums, thresholds
 from judge.calibration import Calibration
@@ -36,8 +37,24 @@ class Identity(Witness):
             yield from synthetic_problems(record, self.place)
 
 
+@dataclass
+class Inside:
+    """What was read on the way, for who publishes the run: None where it could not be read."""
+    manifest: Optional[dict]
+    hardware: Optional[dict]
+    story: Optional[str]
+    metadata: Optional[dict] = None     # as the ledger gives it, whatever metadata.json says
+    cells: dict = field(default_factory=dict)       # (model, phase): its derive.gather.Cell
+
+
 def check(folder: pathlib.Path, place: Place, sizes: dict, docket: Docket, now_s: float) -> review.Sheet:
     """Judge the files of one run. `sizes` are those of the plain files that are there; their names were judged before."""
+    inside = look(folder, place, sizes, docket, now_s)
+    return review.sheet(place, inside.manifest, inside.hardware, inside.metadata)
+
+
+def look(folder: pathlib.Path, place: Place, sizes: dict, docket: Docket, now_s: float, onlookers: tuple = ()) -> Inside:
+    """The same, for what was read. `onlookers` are witnesses of the caller's own."""
     shown = {name: f"{place.path}/{name}" for name in FIVE}
     docket.add(places.folder_problems(place))
     docket.add(places.missing(place, sizes))
@@ -56,18 +73,20 @@ def check(folder: pathlib.Path, place: Place, sizes: dict, docket: Docket, now_s
         docket.add(story.problems(text), shown[STORY])
     if found[MANIFEST] is not None:
         docket.add(_manifest_problems(found[MANIFEST], place, now_s), shown[MANIFEST])
-    derived = _ledger(folder / LEDGER, place, found, docket) if LEDGER in usable else None
-    if derived is not None:
-        sums.check(found[METADATA], text, found[MANIFEST], derived, docket, place.path)
-    return review.sheet(place, found[MANIFEST], found[HARDWARE], derived)
+    inside = Inside(found[MANIFEST], found[HARDWARE], text)
+    if LEDGER in usable:
+        inside.metadata = _ledger(folder / LEDGER, place, found, docket, inside.cells, onlookers)
+        if inside.metadata is not None:
+            sums.check(found[METADATA], text, found[MANIFEST], inside.metadata, docket, place.path)
+    return inside
 
 
-def _ledger(path: pathlib.Path, place: Place, found: dict, docket: Docket) -> dict | None:
+def _ledger(path: pathlib.Path, place: Place, found: dict, docket: Docket, cells: dict, onlookers: tuple) -> dict | None:
     """Judge the ledger in one pass; the metadata that it gives, where it and the manifest give any."""
     manifest, shown = found[MANIFEST], f"{place.path}/{LEDGER}"
     loaded, blocks = ({}, None) if manifest is None else _planned(manifest, place, docket)
     witnesses = [Calls(), Sessions(), Counts(), Timeline(), Calibration(), Identity(place),
-                 privacy.Privacy([place.run_id])]
+                 privacy.Privacy([place.run_id]), *onlookers]
     if blocks is not None:
         witnesses.append(protocol.Protocol(manifest, loaded, blocks, place.is_example))
     if manifest is not None and not manifest["synthetic"]:
@@ -78,7 +97,7 @@ def _ledger(path: pathlib.Path, place: Place, found: dict, docket: Docket) -> di
             pass
         return None
     graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
-    return sums.recomputed(manifest, graders, reading)
+    return sums.recomputed(manifest, graders, reading, cells)
 
 
 def _planned(manifest: dict, place: Place, docket: Docket) -> tuple:

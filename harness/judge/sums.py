@@ -10,12 +10,12 @@ from judge.findings import Docket, Finding
 from judge.reading import Reading
 
 
-def recomputed(manifest: dict, graders: dict, reading: Reading) -> dict | None:
+def recomputed(manifest: dict, graders: dict, reading: Reading, cells: dict | None = None) -> dict | None:
     """The `metadata` record; None where the ledger is such that there is none. Reads the ledger to its end either way."""
     stream = iter(reading)
     try:
         grades = (ledger.last(reading.path) or {}).get("code_grades")
-        found = summary.summarize(manifest, stream, graders, grades)
+        found = summary.summarize(manifest, stream, graders, grades, cells=cells)
     except Exception:       # a ledger that contradicts itself may break any formula; one that does not must break none
         if reading.has_failed:
             raise

@@ -1,0 +1,109 @@
+"""Axes: the frame of a chart: lines of the grid, round values with their units, and the words for who cannot see it."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterable, Optional
+
+from publish.charts.scale import Scale
+from publish.escape import Html
+from publish.markup import tag
+
+WIDTH, HEIGHT = 400, 260
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 24, 38
+CHARACTER = 6.1         # width of one, about, in the size in which labels are set
+SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with what it is uncertain by; `n` in words, such as `3 runs`; `runs` is how many stand behind it, if told."""
+    value: float
+    low: float
+    high: float
+    n: str = ""
+    runs: Optional[int] = None
+
+    @property
+    def is_lone(self) -> bool:
+        return self.runs == 1
+
+
+def svg(width: float, height: float, title: str, words: str, *children: object, class_: str = "chart") -> Html:
+    """A drawing with its title and its description; nothing in it can be followed or typed into."""
+    return tag("svg", tag("title", title), tag("desc", words), *children, class_=class_,
+               viewBox=f"0 0 {width:g} {height:g}",
+               width=f"{width:g}", height=f"{height:g}", role="img")
+
+
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Html:
+    return tag("line", x1=f"{x1:g}", y1=f"{y1:g}", x2=f"{x2:g}", y2=f"{y2:g}", class_=class_)
+
+
+def label(x: float, y: float, words: str, class_: str = "tick", anchor: str | None = None) -> Html:
+    return tag("text", words, x=f"{x:g}", y=f"{y:g}", class_=class_, text_anchor=anchor)
+
+
+def frame(x: Scale, y: Scale, x_title: str, y_title: str) -> Html:
+    """Grid, values along both axes and what they are of. The title of the upright axis lies above it, to be read level."""
+    left, right, bottom, top = x.start, x.end, y.start, y.end
+    parts = [line(left, y.at(value), right, y.at(value), "grid") for value in y.ticks]
+    parts += [label(left - 6, y.at(value) + 4, y.show(value), "tick", "end") for value in y.ticks]
+    parts += [line(x.at(value), bottom, x.at(value), bottom + 4, "axis") for value in x.ticks]
+    parts += [label(_held(x, value), bottom + 16, x.show(value), "tick", "middle") for value in apart(x)]
+    parts += [line(left, bottom, right, bottom, "axis"), label(2, top - 11, y_title),
+              label(right, bottom + 32, x_title, "tick", "end")]
+    return tag("g", parts)
+
+
+def _held(x: Scale, value: float) -> float:
+    """The middle of an axis' words, moved so that the last ones are not cut off."""
+    return min(x.at(value), x.end + RIGHT - 1 - len(x.show(value)) * CHARACTER / 2)
+
+
+def apart(x: Scale) -> Iterable[float]:
+    """Values whose words do not touch."""
+    taken = -1e9
+    for value in x.ticks:
+        middle, half = _held(x, value), len(x.show(value)) * CHARACTER / 2
+        if middle - half > taken + 4:
+            taken = middle + half
+            yield value
+
+
+def mark(shape: str, x: float, y: float, class_: str, size: float = 4.2, title: str = "") -> Html:
+    """A point; shapes tell apart what colours alone would not. All have about the same area."""
+    words = tag("title", title) if title else None
+    if shape in ("circle", "ring"):
+        return tag("circle", words, cx=f"{x:g}", cy=f"{y:g}", r=f"{size:g}", class_=f"{class_} {shape}")
+    if shape == "square":
+        side = size * 1.75
+        return tag("rect", words, x=f"{x - side / 2:.1f}", y=f"{y - side / 2:.1f}", width=f"{side:.1f}",
+                   height=f"{side:.1f}", class_=class_)
+    if shape == "cross":
+        reach = size * 0.95
+        return tag("path", words,
+                   d=f"M{x - reach:.1f} {y - reach:.1f}L{x + reach:.1f} {y + reach:.1f}M{x - reach:.1f} {y + reach:.1f}"
+                   f"L{x + reach:.1f} {y - reach:.1f}", class_=f"{class_} cross")
+    corners = _corners(shape, x, y, size * 1.3)
+    return tag("path", words, d="M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in corners) + "Z", class_=class_)
+
+
+def _corners(shape: str, x: float, y: float, reach: float) -> list:
+    if shape == "triangle":
+        return [(x, y - reach), (x + reach, y + reach * 0.8), (x - reach, y + reach * 0.8)]
+    return [(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)]
+
+
+def whisker(x: Scale, y: float, found: Interval, class_: str) -> Html:
+    """An interval lying level."""
+    return line(x.at(found.low), y, x.at(found.high), y, f"whisker {class_}")
+
+
+def upright(x: float, y: Scale, found: Interval, class_: str) -> Html:
+    return line(x, y.at(found.low), x, y.at(found.high), f"whisker {class_}")
+
+
+def told(found: Interval, show: object) -> str:
+    """An interval in words, for descriptions."""
+    spread = "" if show(found.low) == show(found.high) else f" ({show(found.low)} to {show(found.high)})"
+    return f"{show(found.value)}{spread}" + (f", {found.n}" if found.n else "")

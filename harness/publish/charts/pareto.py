@@ -1,0 +1,108 @@
+"""Pareto: quality against speed. Who is on the line is beaten by nobody in both at once."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List
+
+from publish import numbers
+from publish.charts import axes, scale
+from publish.charts.axes import Interval
+from publish.escape import Html
+from publish.markup import tag
+
+HEIGHT = 300
+LINE = 13               # of a label's height
+MOST_LABELS = 14
+MOST_CHARACTERS = 30    # of a label
+
+
+@dataclass(frozen=True)
+class Point:
+    name: str
+    speed: Interval
+    quality: Interval       # shares
+
+
+def frontier(points: List[Point]) -> List[Point]:
+    """Those that no other beats in speed and quality at once, fastest first."""
+    best, found = -1.0, []
+    for point in sorted(points, key=lambda point: (-point.speed.value, -point.quality.value, point.name)):
+        if point.quality.value > best:
+            best = point.quality.value
+            found.append(point)
+    return found
+
+
+def chart(points: List[Point], title: str, speed_title: str, quality_title: str) -> Html:
+    """Speed to the right on a logarithmic axis, quality upwards; the line joins the frontier."""
+    x = scale.logarithmic([end for point in points for end in (point.speed.low, point.speed.high)],
+                          axes.LEFT, axes.WIDTH - axes.RIGHT)
+    y = scale.linear([0.0, 1.0], HEIGHT - axes.BOTTOM, axes.TOP, 6, show=numbers.percent)
+    ahead = frontier(points)
+    names = {id(point) for point in ahead}
+    labels = _Labels(x, y, points, ahead)
+    drawn = [_point(x, y, point, id(point) in names) for point in sorted(points, key=lambda point: id(point) in names)]
+    words = "; ".join(_told(point) + (", on the line" if id(point) in names else "") for point in points)
+    return axes.svg(axes.WIDTH, HEIGHT, title, words, axes.frame(x, y, speed_title, quality_title), _stairs(x, y, ahead),
+                    drawn, labels.drawn())
+
+
+def _told(point: Point) -> str:
+    return f"{point.name}: {axes.told(point.speed, numbers.figure)}, {axes.told(point.quality, numbers.percent)}"
+
+
+def _point(x: scale.Scale, y: scale.Scale, point: Point, is_ahead: bool) -> Html:
+    at_x, at_y, kind = x.at(point.speed.value), y.at(point.quality.value), "ahead" if is_ahead else "behind"
+    look = f"{kind} lone" if point.speed.is_lone else kind
+    return tag("g", axes.whisker(x, at_y, point.speed, kind), axes.upright(at_x, y, point.quality, kind),
+               axes.mark("circle" if is_ahead else "diamond", at_x, at_y, look, 4.6, _told(point)))
+
+
+def _stairs(x: scale.Scale, y: scale.Scale, ahead: List[Point]) -> Html | None:
+    """From the fastest down to the best: at each place the best quality that can be had at that speed."""
+    if not ahead:
+        return None
+    first = ahead[0]
+    path = f"M{x.at(first.speed.value):g} {y.start:g}"
+    for point in ahead:
+        path += f"V{y.at(point.quality.value):g}"
+        following = ahead[ahead.index(point) + 1:]
+        path += f"H{x.at(following[0].speed.value) if following else x.start:g}"
+    return tag("path", d=path, class_="stairs")
+
+
+class _Labels:
+    """Names beside their points, each at the first place where it covers nothing; who finds none goes without."""
+
+    def __init__(self, x: scale.Scale, y: scale.Scale, points: List[Point], ahead: List[Point]):
+        self.x, self.y, self.ahead = x, y, {id(point) for point in ahead}
+        self.taken = [self._box(x.at(point.speed.value) - 5, y.at(point.quality.value) + 5, 10, 10) for point in points]
+        self.wanted = ahead + [point for point in points if id(point) not in self.ahead]
+
+    @staticmethod
+    def _box(left: float, bottom: float, width: float, height: float) -> tuple:
+        return left, bottom - height, left + width, bottom
+
+    def drawn(self) -> List[Html]:
+        return [found for point in self.wanted[:MOST_LABELS] for found in [self._place(point)] if found is not None]
+
+    def _place(self, point: Point) -> Html | None:
+        at_x, at_y = self.x.at(point.speed.value), self.y.at(point.quality.value)
+        words = point.name if len(point.name) <= MOST_CHARACTERS else point.name[:MOST_CHARACTERS - 1] + "\u2026"
+        width = (len(words) + 1) * axes.CHARACTER * 0.92
+        for left, bottom in ((at_x + 8, at_y - 4), (at_x - 8 - width, at_y - 4), (at_x + 8, at_y + 13),
+                             (at_x - 8 - width, at_y + 13),
+                             (at_x + 8, at_y - 16), (at_x - 8 - width, at_y - 16), (at_x + 8, at_y + 25),
+                             (at_x - 8 - width, at_y + 25)):
+            box = self._box(left, bottom, width, LINE)
+            if self._is_free(box):
+                self.taken.append(box)
+                return axes.label(left, bottom - 3, words, "label" if id(point) in self.ahead else "label soft")
+        return None
+
+    def _is_free(self, box: tuple) -> bool:
+        left, top, right, bottom = box
+        is_inside = (left >= self.x.start and right <= self.x.end + axes.RIGHT - 2 and top >= self.y.end - 8
+                     and bottom <= self.y.start)
+        return is_inside and all(box[0] >= one[2] or box[2] <= one[0] or box[1] >= one[3] or box[3] <= one[1]
+                                 for one in self.taken)

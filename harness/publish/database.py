@@ -1,0 +1,123 @@
+"""The database: catalogue.sqlite, every figure of the catalogue in tables and views that say what they hold.
+
+It is written in one order with fixed settings, so that the same catalogue gives the same bytes. The table `field` tells
+what each column means, the table `question` holds queries that a visitor may begin with.
+"""
+from __future__ import annotations
+
+import pathlib
+import sqlite3
+from typing import Callable, Iterator
+
+from base import files, schema
+from publish import flat, questions
+from publish.relations import INDICES, TABLES, VIEWS
+
+PRAGMAS = ("page_size = 4096", "encoding = 'UTF-8'", "journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF")
+# Places in the file's header in which SQLite notes how often it wrote and which release did: of no use to a reader.
+WRITTEN, VALID_FOR, RELEASE = slice(24, 28), slice(92, 96), slice(96, 100)
+
+
+def data(document: dict) -> bytes:
+    """The file; document is a `catalogue` record."""
+    with files.temporary_folder() as folder:
+        path = folder / "catalogue.sqlite"
+        connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            _write(connection, document)
+        finally:
+            connection.close()
+        found = bytearray(path.read_bytes())
+    found[WRITTEN] = found[VALID_FOR] = (1).to_bytes(4, "big")
+    found[RELEASE] = (3_008_000).to_bytes(4, "big")
+    return bytes(found)
+
+
+def _write(connection: sqlite3.Connection, document: dict) -> None:
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("BEGIN")
+    for name, table in TABLES.items():
+        parts = [f'"{column}" {kind}' for column, kind, _ in table.columns] + list(table.constraints)
+        connection.execute(f'CREATE TABLE "{name}" ({", ".join(parts)})')
+    for name, (_, sql) in VIEWS.items():
+        connection.execute(f'CREATE VIEW "{name}" AS {sql}')
+    for name, rows in _rows(document).items():
+        marks = ", ".join("?" * len(TABLES[name].columns))
+        connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', (tuple(map(_storable, row)) for row in rows))
+    for table, columns in INDICES:
+        connection.execute(f'CREATE INDEX "{table}_by_{columns.replace(", ", "_")}" ON "{table}" ({columns})')
+    connection.execute("COMMIT")
+    connection.execute("VACUUM")
+
+
+def _storable(value: object) -> object:
+    """Half a character, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    if type(value) is not str or value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _rows(document: dict) -> dict:
+    """name of a table: its rows, in the order in which they are written."""
+    numbers = {(cell["cell_id"], variant["digest"]): number for number, cell, variant in _variants(document)}
+    runs = document["runs"]
+    return {
+        "catalogue": [(*flat.values("catalogue", document), *flat.values("catalogue_totals", document["totals"]))],
+        "field": sorted(_meanings()),
+        "question": [(number, one.title, one.sql, one.says, schema.dumps(one.values))
+                     for number, one in enumerate(questions.QUESTIONS, 1)],
+        "device": [flat.values("device", device) for device in document["devices"]],
+        "model": [flat.values("catalogue_model", model) for model in document["models"]],
+        "cell": [flat.values("cell", cell) for cell in document["cells"]],
+        "variant": [(number, cell["cell_id"], *flat.values("variant", variant)) for number, cell, variant in _variants(document)],
+        "figure": _phases(document, _figures),
+        "level": _phases(document, _levels),
+        "quality": _phases(document, _quality),
+        "outcome": _phases(document, lambda phase: sorted(phase["outcomes"].items())),
+        "skip": _phases(document, lambda phase: sorted(phase["skips"].items())),
+        "run": [(*flat.values("catalogue_run", run), *((run["unmet"] or {}).get(name) for name in ("condition", "observed")))
+                for run in runs],
+        "run_model": [(run["run_id"], numbers[model["cell_id"], model["digest"]], *flat.values("run_model", model))
+                      for run in runs for model in run["models"]],
+        "run_warning": [(run["run_id"], *one) for run in runs for one in sorted(run["warnings"].items())],
+    }
+
+
+def _meanings() -> Iterator[tuple]:
+    for name, table in TABLES.items():
+        yield name, "", table.says
+        yield from ((name, column, says) for column, _, says in table.columns)
+    yield from ((name, "", says) for name, (says, _) in VIEWS.items())
+
+
+def _variants(document: dict) -> Iterator[tuple]:
+    """(number, cell, variant), numbered from 1."""
+    found = ((cell, variant) for cell in document["cells"] for variant in cell["variants"])
+    return ((number, *one) for number, one in enumerate(found, 1))
+
+
+def _phases(document: dict, rows_of: Callable) -> Iterator[tuple]:
+    """Rows of every phase of every variant, each begun with the two it belongs to."""
+    for number, _, variant in _variants(document):
+        for phase in variant["phases"]:
+            for row in rows_of(phase):
+                yield (number, phase["phase"], *row)
+
+
+def _figures(phase: dict) -> Iterator[tuple]:
+    for group in phase["groups"]:
+        key = tuple(group[name] for name in ("item", "pass", "level", "fill"))
+        for name, spread in group["figures"].items():
+            if spread is not None:
+                runs = (spread["over_runs"][part] for part in ("median", "q1", "q3", "low", "high", "n"))
+                calls = (spread["over_calls"][part] for part in ("median", "q1", "q3", "min", "max", "n"))
+                yield (*key, name, *runs, *calls)
+
+
+def _levels(phase: dict) -> Iterator[tuple]:
+    return ((" + ".join(level["models"]), *flat.values("cell_level", level)) for level in phase["levels"])
+
+
+def _quality(phase: dict) -> list:
+    return [flat.values("cell_quality", phase["quality"])] if phase["quality"] else []

@@ -1,0 +1,69 @@
+"""Flat: records of the catalogue as rows of columns, for tables and databases, made from the fields of the schema.
+
+    stat        its median, then _q1 _q3 _low _high _n
+    spread      its median over runs, then _q1 _q3 _low _high of the same, _runs, _calls and _call_median
+    share       the share, then _low _high _n
+    a record    its own columns; those of `bound` begin so
+    lists and counts are left out; they have tables of their own
+"""
+from __future__ import annotations
+
+from typing import Iterator
+
+from base.records import RECORDS
+
+TEXT, INTEGER, REAL = "TEXT", "INTEGER", "REAL"
+TYPES = {"text": TEXT, "utc": TEXT, "sha256": TEXT, "run_id": TEXT, "choice": TEXT, "count": INTEGER, "bool": INTEGER,
+         "number": REAL}
+STAT = ("median", "q1", "q3", "low", "high")
+STAT_ENDINGS = (("", "median"), ("_q1", "lower quartile"), ("_q3", "upper quartile"), ("_low", "lower end of the median's 95 % interval"),
+                ("_high", "upper end of it"))
+WITHIN = ("headline", "bound")
+# Fields of `bound` that mean something else beside those of the variant.
+PREFIXED = {("bound", name): f"bound_{name}" for name in ("bandwidth_gb_s", "bandwidth_of", "size_bytes", "decode_tok_s", "share")}
+
+
+def columns(kind: str) -> Iterator[tuple]:
+    """(name, type, meaning) of each column of a record."""
+    for field in RECORDS[kind]:
+        head, says = field.kind.partition(":")[0], field.says
+        if head in TYPES:
+            yield PREFIXED.get((kind, field.name), field.name), TYPES[head], says
+        elif head == "stat":
+            yield from ((field.name + ending, REAL, f"{what} over runs: {says}") for ending, what in STAT_ENDINGS)
+            yield field.name + "_n", INTEGER, "runs behind it"
+        elif head == "spread":
+            yield from ((field.name + ending, REAL, f"{what} over runs: {says}") for ending, what in STAT_ENDINGS)
+            yield field.name + "_runs", INTEGER, "runs behind it"
+            yield field.name + "_calls", INTEGER, "calls (or waves) behind it"
+            yield field.name + "_call_median", REAL, f"median over all calls: {says}"
+        elif head == "share":
+            yield from ((field.name, REAL, says), (field.name + "_low", REAL, "lower end of its 95 % interval"),
+                        (field.name + "_high", REAL, "upper end of it"), (field.name + "_n", INTEGER, "answers behind it"))
+        elif head in WITHIN:
+            yield from columns(head)
+
+
+def values(kind: str, record: dict | None) -> tuple:
+    """The values in the order of `columns`; all None for a record that is not there."""
+    return tuple(_values(kind, record))
+
+
+def _values(kind: str, record: dict | None) -> Iterator[object]:
+    for field in RECORDS[kind]:
+        head, value = field.kind.partition(":")[0], record.get(field.name) if record else None
+        if head in TYPES:
+            yield int(value) if isinstance(value, bool) else value
+        elif head == "stat":
+            yield from _of(value, STAT + ("n",))
+        elif head == "spread":
+            runs, calls = (value["over_runs"], value["over_calls"]) if value else (None, None)
+            yield from (*_of(runs, STAT + ("n",)), *_of(calls, ("n", "median")))
+        elif head == "share":
+            yield from _of(value, ("share", "low", "high", "n"))
+        elif head in WITHIN:
+            yield from _values(head, value)
+
+
+def _of(record: dict | None, names: tuple) -> tuple:
+    return tuple(record[name] if record else None for name in names)

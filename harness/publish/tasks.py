@@ -1,0 +1,84 @@
+"""Tasks: what a process of the builder is given to do, told by values alone so that any process may do it."""
+from __future__ import annotations
+
+import collections
+import hashlib
+import json
+import os
+import pathlib
+
+from base import files, schema
+from judge import places
+from publish import cells, intake, pages
+from publish.shelf import digest, put_file, run_path
+
+RunTask = collections.namedtuple("RunTask", "folder shown entry synthetic now_s cache key contents states")
+CellTask = collections.namedtuple("CellTask", "cell_id given machine cache key")
+PageTask = collections.namedtuple("PageTask", "cell_id view cache key")
+BLOCK_BYTES = 1 << 20
+
+
+def run(task: RunTask) -> tuple:
+    """(shown, note for the index or None, the errors for which it is refused). Files and contributions are written."""
+    taken = intake.take(pathlib.Path(task.folder), task.shown, task.entry, task.synthetic, task.now_s)
+    if taken.refused:
+        return task.shown, None, taken.refused
+    cache = pathlib.Path(task.cache)
+    files.write(run_path(cache, task.key), schema.dumps(taken.contributions).encode("ascii"))
+    made = [put_file(cache, path, data) for path, data in taken.files]
+    note = {"key": task.key, "contents": task.contents, "states": task.states, "files": [path for path, _ in made],
+            "run_id": taken.run_id, "started_at": taken.started_at, "device_tag": places.place_of(task.shown).device_tag,
+            "row": taken.row, "machine": taken.machine, "cells": [one["cell_id"] for one in taken.contributions], "made": made}
+    return task.shown, note, []
+
+
+def cell(task: CellTask) -> tuple:
+    """(cell id, note for the index, its data file as `keep` takes it)."""
+    cache, given = pathlib.Path(task.cache), []
+    for run_id, started_at, row, key in task.given:
+        contributions = json.loads(run_path(cache, key).read_bytes())
+        given += [cells.Given(run_id, started_at, row, one) for one in contributions if one["cell_id"] == task.cell_id]
+    found = cells.cell(given, task.machine)
+    made = put_file(cache, found["data"], schema.dumps(found).encode("ascii") + b"\n")
+    for variant in found["variants"]:
+        del variant["by_run"]
+    return task.cell_id, {"key": task.key, "cell": found, "pages": []}, made
+
+
+def cell_pages(task: PageTask) -> tuple:
+    """(cell id, key of the view, its files as `keep` takes them). The cell with by_run is read from its data file."""
+    cache = pathlib.Path(task.cache)
+    whole = json.loads((cache / "files" / task.view["cell"]["data"]).read_bytes())
+    return task.cell_id, task.key, [put_file(cache, path, data) for path, data in pages.cell({**task.view, "cell": whole})]
+
+
+def states(folder: pathlib.Path) -> str:
+    """What tells that nothing in a folder was touched, without reading it: a hash of names, modes, sizes and times."""
+    return digest(_states(folder))
+
+
+def _states(folder: pathlib.Path) -> list:
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            state = entry.stat(follow_symlinks=False)
+            found.append([entry.name, state.st_mode, state.st_size, state.st_mtime_ns, state.st_ctime_ns])
+    return sorted(found)
+
+
+def contents(folder: pathlib.Path) -> str:
+    """A hash of names, modes and bytes; of what is none of the five the name alone, since a run with more is refused."""
+    found = []
+    for name, mode, *_ in _states(folder):
+        path = folder / name
+        is_one = name in places.FIVE and path.is_file() and not path.is_symlink()
+        found.append([name, mode, _sha256(path) if is_one else None])
+    return digest(found)
+
+
+def _sha256(path: pathlib.Path) -> str:
+    whole = hashlib.sha256()
+    with files.mendable(path), open(path, "rb") as source:
+        for block in iter(lambda: source.read(BLOCK_BYTES), b""):
+            whole.update(block)
+    return whole.hexdigest()

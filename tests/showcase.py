@@ -1,0 +1,50 @@
+"""A small catalogue with all that its pages are told, made of the corpus in memory: nothing is judged, written or read."""
+from __future__ import annotations
+
+import functools
+
+import corpus
+
+from judge import places
+from publish import catalogue, cells, devices, grades, harvest, views
+
+
+@functools.lru_cache(maxsize=None)
+def taken(number: int) -> tuple:
+    """(run view, contributions, machine) of a run of the corpus."""
+    one = corpus.spec(number)
+    made = corpus.made(one)
+    sizes = {name: len(data) for name, data in made.files().items()}
+    given = harvest.contributions(one.device.tag, made.manifest, made.metadata, made.cells)
+    counts = {"error": 0, "hold": 0, "warning": 0, "info": 0}
+    grade, unmet = grades.graded(grades.Facts(made.manifest, made.metadata, made.hardware, made.story, 0))
+    row = harvest.row(places.place_of(one.folder), made.manifest, made.metadata, counts, grade, unmet, {}, given)
+    calls = [views.call_row(record) for record in made.lines if record["type"] in ("call", "skipped")]
+    view = {"run": row, "manifest": made.manifest, "metadata": made.metadata, "hardware": made.hardware, "story": made.story,
+            "findings": [], "calls": views.with_rates(calls, made.manifest), "sizes": sizes, "synthetic": True}
+    return view, given, devices.facts(made.hardware)
+
+
+@functools.lru_cache(maxsize=None)
+def whole(count: int = 26, hidden: frozenset = frozenset()) -> tuple:
+    """(catalogue, cell views, run views) of the first runs of the corpus, but for the hidden numbers, which are withheld."""
+    found = [taken(number) for number in range(count)]
+    shown = [number for number in range(count) if number not in hidden]
+    machines = {found[number][0]["run"]["device_tag"]: found[number][2] for number in shown}
+    withheld: dict = {}
+    by_cell: dict = {}
+    for number, (view, given, _) in enumerate(found):
+        run = view["run"]
+        if number in hidden:
+            withheld[run["device_tag"]] = withheld.get(run["device_tag"], 0) + 1
+        for one in given:
+            by_cell.setdefault(one["cell_id"], []).append(
+                cells.Given(run["run_id"], run["started_at"], None if number in hidden else run, one))
+    pooled = [cell for cell in (cells.cell(given, machines.get(given[0].contribution["cell_id"].partition(".")[0], {}))
+                                for given in by_cell.values() if any(one.is_shown for one in given)) if cell]
+    bare = [{**cell, "variants": [{name: value for name, value in variant.items() if name != "by_run"} for variant in cell["variants"]]}
+            for cell in pooled]
+    document = catalogue.document([found[number][0]["run"] for number in shown], bare, machines, withheld, True)
+    cell_views = [views.cell_view(cell, document, [run for run in document["runs"] if any(
+        one["cell_id"] == cell["cell_id"] for one in run["models"])]) for cell in sorted(pooled, key=lambda cell: cell["cell_id"])]
+    return document, cell_views, [found[number][0] for number in shown]

@@ -1,0 +1,99 @@
+"""Grades: each condition decides alone, the first that is not met is named, and the written criteria are the table in code."""
+from __future__ import annotations
+
+import copy
+import unittest
+
+import corpus
+import support
+
+from publish import grades
+
+
+def aggregate(facts: grades.Facts, phase: str) -> dict:
+    return next(row for row in facts.metadata["aggregates"] if row["phase"] == phase)
+
+
+# How each condition is broken in a run that meets them all, and a word of what is then observed.
+BREACHES = {
+    "complete": (lambda facts: facts.metadata.update(complete=False), "not finished"),
+    "unmodified": (lambda facts: facts.manifest.update(harness_modified=True), "modified"),
+    "canonical": (lambda facts: facts.manifest.update(overrides={"temperature": 0.7}), "temperature"),
+    "local": (lambda facts: facts.manifest.update(target="lan"), "lan"),
+    "answering": (lambda facts: facts.metadata.update(outcomes={"ok": 90, "timeout": 10}, done=100), "10 of 100"),
+    "anchored": (lambda facts: aggregate(facts, "frozen-prompts").update(groups=[]), "no decode rate"),
+    "undisturbed": (lambda facts: facts.metadata["verdict"].update(verdict="throttled"), "throttled"),
+    "every-phase": (lambda facts: facts.manifest.update(plan=[row for row in facts.manifest["plan"] if row["phase"] != "small-eval"]), "small-eval"),
+    "together": (lambda facts: [row.update(calls=0) for row in facts.metadata["aggregates"] if row["phase"] == "parallel-mixed"], "0 took part"),
+    "nothing-skipped": (lambda facts: aggregate(facts, "small-eval").update(skips={"time-limit": 3}), "time-limit"),
+    "code-graded": (lambda facts: aggregate(facts, "python-tasks")["quality"].update(ungraded=2), "2 answers"),
+    "clean": (lambda facts: facts.metadata["verdict"].update(verdict="drifting"), "drifting"),
+    "one-session": (lambda facts: facts.metadata.update(sessions=2), "2 sessions"),
+    "steady": (lambda facts: facts.metadata["warnings"].append({"code": "on-battery"}), "on-battery"),
+    "repeated": (lambda facts: aggregate(facts, "frozen-prompts")["groups"][-1]["metrics"]["decode_tok_s"].update(n=8), "n = 8"),
+    "known-harness": (lambda facts: facts.manifest.update(harness_commit=None), "no clone"),
+    "known-machine": (lambda facts: facts.hardware.update(probed=False), "not looked at"),
+}
+
+
+class Grades(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        made = corpus.made(corpus.spec(0))      # all phases, two models, nothing unusual
+        cls.best = grades.Facts(made.manifest, made.metadata, made.hardware, made.story, 0)
+
+    def with_breach(self, name: str) -> grades.Facts:
+        facts = copy.deepcopy(self.best)
+        BREACHES[name][0](facts)
+        return facts
+
+    def test_a_run_that_meets_all_conditions_is_flagship_and_lacks_nothing(self):
+        self.assertEqual(grades.graded(self.best), ("flagship", None))
+
+    def test_each_condition_alone_keeps_a_run_from_its_grade_and_says_what_was_seen(self):
+        below = {"standard": "archive-only", "flagship": "standard"}
+        for condition in grades.CONDITIONS:
+            if condition.id in BREACHES:
+                with self.subTest(condition.id):
+                    reached, unmet = grades.graded(self.with_breach(condition.id))
+                    self.assertEqual((reached, unmet["condition"], unmet["grade"]), (below[condition.grade], condition.id, condition.grade))
+                    self.assertIn(BREACHES[condition.id][1], unmet["observed"])
+                    self.assertEqual(unmet["says"], condition.says)
+
+    def test_what_the_checker_holds_and_a_bare_story_count(self):
+        held = grades.Facts(self.best.manifest, self.best.metadata, self.best.hardware, self.best.story, 2)
+        self.assertEqual(grades.graded(held)[1]["condition"], "unheld")
+        for story in ("", self.best.story.replace("Synthetic: nothing stands on a desk here (machine and cooling", "None. (")
+                      .split("## What else")[0] + "## What else was running\n\nNothing.\n"):
+            bare = grades.Facts(self.best.manifest, self.best.metadata, self.best.hardware, story, 0)
+            self.assertEqual(grades.graded(bare)[1]["condition"], "told")
+
+    def test_every_condition_is_broken_here_once(self):
+        self.assertEqual({condition.id for condition in grades.CONDITIONS}, set(BREACHES) | {"unheld", "told"})
+
+    def test_the_first_condition_not_met_is_named_and_no_later_one(self):
+        facts = self.with_breach("steady")
+        BREACHES["canonical"][0](facts)
+        self.assertEqual(grades.graded(facts)[1]["condition"], "canonical")
+
+    def test_a_model_that_was_not_trained_for_the_context_does_not_lower_the_grade(self):
+        facts = copy.deepcopy(self.best)
+        aggregate(facts, "context-edge")["skips"] = {"context-too-small": 5}
+        self.assertEqual(grades.graded(facts)[0], "flagship")
+
+    def test_the_written_criteria_are_the_table(self):
+        text = grades.as_markdown()
+        for condition in grades.CONDITIONS:
+            self.assertIn(f"| `{condition.grade}` | `{condition.id}` | {condition.says} |", text)
+        self.assertEqual(len({condition.id for condition in grades.CONDITIONS}), len(grades.CONDITIONS))
+        for grade in grades.ORDER:
+            self.assertIn(f"`{grade}`", text)
+
+    def test_the_methodology_has_the_table_between_its_marks(self):
+        found = (support.HARNESS / "methodology.md").read_text(encoding="utf-8")
+        block = found.partition("<!-- grades: begin -->\n")[2].partition("\n<!-- grades: end -->")[0]
+        self.assertEqual(block, grades.as_markdown())     
+
+
+if __name__ == "__main__":
+    unittest.main()

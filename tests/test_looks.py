@@ -1,0 +1,176 @@
+"""The site in a browser: nothing overflows, complains, runs or comes from elsewhere, and the script does what it says.
+
+Skipped where there is no Chromium, and with LOOK=0.
+"""
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import tempfile
+import unittest
+
+import support      # noqa: F401  (puts the harness on the path)
+import chromium
+import hostile
+import showcase
+from test_pages import made
+
+HERE = os.environ.get("LOOK", "") != "0" and chromium.path() is not None
+STRANGE_LINKS = "[...document.links].filter((one) => !['file:', 'https:'].includes(one.protocol)).length"
+OPEN_ALL = ("document.querySelectorAll('details').forEach((one) => { one.open = true; }); "
+            "document.querySelectorAll('*').forEach((one) => one.focus?.())")
+FIND = "document.querySelector('input[type=search]')"
+
+
+def written(folder: pathlib.Path, document: dict, cells: list, runs: list) -> None:
+    for path, data in made(document, cells, runs).items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+@unittest.skipUnless(HERE, "no Chromium here")
+class Browser(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = contextlib.ExitStack()
+        cls.folder = pathlib.Path(cls.stack.enter_context(tempfile.TemporaryDirectory())).resolve()
+        cls.write()
+        cls.tab = cls.stack.enter_context(chromium.page())
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stack.close()
+
+    def look(self, path: str, **how: object) -> None:
+        """Open a page and see that it is in order."""
+        self.tab.open((self.folder / path.partition("#")[0]).as_uri() + path[len(path.partition("#")[0]):], **how)
+        self.assertEqual(self.tab.overflow(), 0, path)
+        self.assertEqual(self.tab.complaints(), [], path)
+        self.assertEqual([url for url in self.tab.requests() if not url.startswith(self.folder.as_uri())], [], path)
+
+
+class Looks(Browser):
+    @classmethod
+    def write(cls):
+        cls.document, cls.cells, cls.runs = showcase.whole(16)
+        written(cls.folder, cls.document, cls.cells, cls.runs)
+
+    def test_every_kind_of_page_fits_two_widths_in_both_sets_of_colours_with_and_without_script(self):
+        several = max(self.cells, key=lambda view: len(view["cell"]["variants"]))["cell"]["page"]
+        device, model = self.document["devices"][0]["page"], self.document["models"][-1]["page"]
+        for path in ("index.html", "devices.html", "models.html", "compare.html", "methodology.html", device, model,
+                     several, self.cells[0]["cell"]["page"],
+                     self.runs[0]["run"]["page"], f"compare/{device}", f"compare/{model}"):
+            for width in (1280, 390):
+                for dark in (False, True):
+                    for script in (True, False):
+                        with self.subTest(path=path, width=width, dark=dark, script=script):
+                            self.look(path, width=width, dark=dark, script=script)
+
+    def test_colours_follow_what_the_system_prefers(self):
+        grounds = []
+        for dark in (False, True):
+            self.look("index.html", dark=dark)
+            grounds.append(self.tab.value("getComputedStyle(document.body).backgroundColor"))
+        self.assertEqual(grounds, ["rgb(252, 252, 250)", "rgb(20, 23, 27)"])
+
+    def test_a_table_is_sorted_by_keyboard_and_says_so_to_all_and_in_the_address(self):
+        self.look("devices.html")
+        first = "document.querySelector('table.live tbody th').textContent"
+        self.tab.value("document.querySelectorAll('table.live thead button')[1].focus()")
+        seen = []
+        for _ in range(2):
+            self.tab.press("Enter", 13, "\r")
+            seen.append((self.tab.value("document.querySelector('[aria-sort]').getAttribute('aria-sort')"),
+                         self.tab.value(first), self.tab.value("location.hash")))
+        self.assertEqual([row[0] for row in seen], ["descending", "ascending"])
+        self.assertNotEqual(seen[0][1], seen[1][1])
+        self.assertEqual([row[2] for row in seen], ["#?devices.sort=1-", "#?devices.sort=1"])
+        self.look("devices.html#?devices.sort=1-")
+        self.assertEqual(self.tab.value(first), seen[0][1])
+        self.assertEqual(self.tab.complaints(), [])
+
+    def test_rows_are_found_and_counted_and_an_address_brings_them_back(self):
+        self.look("compare.html")
+        every = self.tab.value("document.querySelectorAll('tbody tr').length")
+        self.tab.value(f"{FIND}.value = 'MAC m1'; {FIND}.dispatchEvent(new Event('input'))")
+        left = "[...document.querySelectorAll('tbody tr')].filter((row) => !row.hidden).length"
+        self.assertTrue(0 < self.tab.value(left) < every)
+        self.assertEqual(self.tab.value("document.querySelector('output').textContent"),
+                         f"{self.tab.value(left)} of {every}")
+        found, address = self.tab.value(left), self.tab.value("location.hash")
+        self.look(f"compare.html{address}")
+        self.assertEqual((self.tab.value(left), self.tab.value(f"{FIND}.value")), (found, "MAC m1"))
+
+    def test_columns_are_chosen(self):
+        self.look("compare.html")
+        shown = "document.querySelectorAll('thead th:not([hidden])').length"
+        before = self.tab.value(shown)
+        self.tab.value("document.querySelector('.tools summary').click()")
+        self.tab.value("document.querySelectorAll('.tools fieldset input')[1].click()")
+        self.assertEqual(self.tab.value(shown), before - 1)
+        self.assertEqual(self.tab.value("location.hash"), "#?cells.hide=2")
+        self.assertEqual(self.tab.value("[...document.querySelectorAll('tbody tr')].every((row) => row.cells[2].hidden)"),
+                         True)
+
+    def test_rows_are_picked_without_script_and_with_it_the_address_keeps_them(self):
+        shown = "[...document.querySelectorAll('tbody tr')].filter((row) => getComputedStyle(row).display !== 'none').length"
+        for script in (False, True):
+            with self.subTest(script=script):
+                self.look("compare.html", script=script)
+                every = self.tab.value(shown)
+                for selector in ("tbody tr:nth-child(2) .tick", "tbody tr:nth-child(5) .tick", "#only"):
+                    self.click(selector)
+                self.assertEqual(self.tab.value(shown), 2)
+                self.assertGreater(every, 2)
+        address = self.tab.value("location.hash")
+        self.assertIn("only=1", address)
+        self.look(f"compare.html{address}")
+        self.assertEqual(self.tab.value(shown), 2)
+
+    def click(self, selector: str) -> None:
+        """As a person does it: where it is on the screen."""
+        self.tab.value(f"document.querySelector('{selector}').scrollIntoView({{block: 'center'}})")
+        box = self.tab.value(f"document.querySelector('{selector}').getBoundingClientRect().toJSON()")
+        for kind in ("mousePressed", "mouseReleased"):
+            self.tab.ask("Input.dispatchMouseEvent", type=kind, x=box["x"] + box["width"] / 2,
+                         y=box["y"] + box["height"] / 2,
+                         button="left", clickCount=1)
+
+    def test_the_first_tab_leads_past_the_head_of_the_page_and_focus_is_seen(self):
+        self.look("index.html")
+        self.tab.press("Tab", 9)
+        self.assertEqual(self.tab.value("document.activeElement.className"), "skip")
+        self.assertGreaterEqual(self.tab.value("document.activeElement.getBoundingClientRect().left"), 0)
+        self.assertEqual(self.tab.value("getComputedStyle(document.activeElement).outlineStyle"), "solid")
+
+
+class Hostility(Browser):
+    @classmethod
+    def write(cls):
+        document, cells, runs = showcase.whole(16)
+        cls.parts = len(hostile.TEXTS) // 25 + 1
+        cls.paths = ["index.html", "devices.html", "models.html", "compare.html", document["devices"][0]["page"],
+                     document["models"][0]["page"], cells[0]["cell"]["page"],
+                     f"compare/{document['devices'][0]['page']}", f"compare/{document['models'][0]['page']}",
+                     runs[0]["run"]["page"]]
+        for part in range(cls.parts):
+            written(cls.folder / str(part), *hostile.site(document, cells[:1], runs[:1], 25 * part))
+
+    def test_nothing_of_a_hostile_submission_runs_leads_away_or_breaks_a_page(self):
+        for part in range(self.parts):
+            for path in self.paths:
+                with self.subTest(part=part, path=path):
+                    self.look(f"{part}/{path}", width=390)
+                    self.assertIsNone(self.tab.value("window.broken"))
+                    self.assertEqual(self.tab.value("document.querySelectorAll('script').length"), 1)
+                    self.assertEqual(self.tab.value(STRANGE_LINKS), 0)
+                    self.tab.value(OPEN_ALL)
+                    self.assertIsNone(self.tab.value("window.broken"))
+                    self.assertEqual((self.tab.overflow(), self.tab.complaints()), (0, []))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,305 @@
+"""Pages: whole, honest and safe: what is linked is there, headings are in order, and a stranger's text stays a text."""
+from __future__ import annotations
+
+import copy
+import functools
+import html.parser
+import posixpath
+import re
+import unittest
+
+import support      # noqa: F401  (puts the harness on the path)
+import hostile
+import showcase
+
+from publish import pages, views
+from publish.pages import layout, ranking
+from publish.pages.columns import rows_of
+
+RUNS = 16
+DATA = {"catalogue.json", "catalogue.csv", "catalogue.sqlite", "feed.xml"}
+VOID = {"meta", "link", "br", "hr", "input", "wbr"}
+
+
+class Page(html.parser.HTMLParser):
+    """A page as a tree of what matters here."""
+
+    def __init__(self, data: bytes):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.open, self.wrong, self.texts = [], [], [], []
+        self.feed(data.decode("utf-8"))
+        self.close()
+        self.wrong += [f"{name} is never closed" for name in self.open]
+
+    def handle_starttag(self, name: str, attributes: list) -> None:
+        self.elements.append((name, dict(attributes), tuple(self.open)))
+        if len(dict(attributes)) != len(attributes):
+            self.wrong.append(f"an attribute twice in {name}")
+        if name not in VOID:
+            self.open.append(name)
+
+    def handle_endtag(self, name: str) -> None:
+        if not self.open or self.open.pop() != name:
+            self.wrong.append(f"</{name}> where another was open")
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def all(self, *names: str) -> list:
+        return [attributes for name, attributes, _ in self.elements if name in names]
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
+
+
+@functools.lru_cache(maxsize=None)
+def built(hidden: frozenset = frozenset()) -> dict:
+    """path: bytes of the whole site but for the raw files and the data, which are named."""
+    document, cells, runs = showcase.whole(RUNS, hidden)
+    return made(document, cells, runs)
+
+
+def made(document: dict, cells: list, runs: list) -> dict:
+    found: dict = {}
+    for source in (pages.site(document), *(pages.cell(view) for view in cells), *(pages.run(view) for view in runs)):
+        for path, data in source:
+            assert path not in found, path
+            found[path] = data
+    for path in (*DATA, *(view["cell"]["data"] for view in cells),
+                 *(raw for view in runs for raw in view["run"]["raw"].values())):
+        found[path] = b""
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def parsed() -> dict:
+    """Of pages of runs only some: they are large."""
+    some = {view["run"]["page"] for view in shown_runs()}
+    return {path: Page(data) for path, data in built().items() if path.endswith(".html")
+            and (path in some or not path.startswith("runs/"))}
+
+
+def shown_runs() -> list:
+    return showcase.whole(RUNS)[2][1:7]
+
+
+class Wholeness(unittest.TestCase):
+    def test_there_is_a_page_of_every_kind(self):
+        kinds = {posixpath.dirname(path) for path in parsed()}
+        self.assertLessEqual({"", "devices", "models", "cells", "runs", "compare/devices", "compare/models"}, kinds)
+        self.assertLessEqual({"index.html", "devices.html", "models.html", "compare.html", "methodology.html", "site.css",
+                              "site.js", "icon.svg"}, set(built()))
+
+    def test_every_element_is_closed_where_it_should_be(self):
+        for path, page in parsed().items():
+            with self.subTest(path=path):
+                self.assertEqual(page.wrong, [])
+
+    def test_every_link_leads_to_a_file_of_the_site_and_to_a_place_in_it(self):
+        ids = {path: {attributes["id"] for _, attributes, _ in page.elements if "id" in attributes} for path,
+               page in parsed().items()}
+        for path, page in parsed().items():
+            for attributes in page.all("a", "link", "script"):
+                address = attributes.get("href") or attributes.get("src")
+                where, _, place = address.partition("#")
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(path), where)) if where else path
+                with self.subTest(path=path, address=address):
+                    self.assertIn(target, built())
+                    if place and not place.startswith(":~:"):
+                        self.assertIn(place, ids[target])
+
+    def test_no_id_is_given_twice_in_a_page(self):
+        for path, page in parsed().items():
+            ids = [attributes["id"] for _, attributes, _ in page.elements if "id" in attributes]
+            with self.subTest(path=path):
+                self.assertEqual(len(ids), len(set(ids)))
+
+    def test_the_same_records_give_the_same_bytes(self):
+        self.assertEqual(built(), made(*copy.deepcopy(showcase.whole(RUNS))))
+
+    def test_an_empty_catalogue_is_a_site_too(self):
+        document = {**showcase.whole(RUNS)[0], "devices": [], "models": [], "cells": [], "runs": [],
+                    "totals": dict.fromkeys(showcase.whole(RUNS)[0]["totals"], 0)}
+        found = {path: Page(data) for path, data in pages.site(document) if path.endswith(".html")}
+        self.assertIn("No run has been merged yet", found["index.html"].text)
+        self.assertEqual([page.wrong for page in found.values() if page.wrong], [])
+
+
+class Access(unittest.TestCase):
+    def test_every_page_has_its_landmarks_one_main_heading_and_the_others_in_order(self):
+        for path, page in parsed().items():
+            levels = [int(name[1]) for name, _, _ in page.elements if re.fullmatch("h[1-6]", name)]
+            with self.subTest(path=path):
+                self.assertEqual(levels[0], 1)
+                self.assertEqual(levels.count(1), 1)
+                self.assertTrue(all(later <= earlier + 1 for earlier, later in zip(levels, levels[1:])), levels)
+                for name in ("header", "main", "footer"):
+                    self.assertEqual(sum(element == name and "main" not in within for element, _, within in page.elements),
+                                     1)
+                self.assertEqual(page.all("html")[0]["lang"], "en")
+                self.assertEqual(page.all("a")[0]["href"], "#content")
+
+    def test_every_landmark_of_one_kind_has_a_name_of_its_own(self):
+        for path, page in parsed().items():
+            names = [attributes.get("aria-label") for attributes in page.all("nav")]
+            with self.subTest(path=path):
+                self.assertEqual(len(names), len(set(names)))
+                self.assertNotIn(None, names)
+
+    def test_every_table_has_a_caption_or_a_name_and_headings_with_their_scope(self):
+        for path, page in parsed().items():
+            with self.subTest(path=path):
+                self.assertTrue(all(attributes.get("scope") in ("col", "row") for attributes in page.all("th")))
+                own = [within for name, _, within in page.elements if name == "caption"]
+                regions = [attributes for attributes in page.all("div") if attributes.get("class") == "scroll"]
+                self.assertEqual(len(regions), len(page.all("table")))
+                self.assertTrue(all(attributes.get("aria-label") and attributes.get("tabindex") == "0"
+                                    for attributes in regions))
+                self.assertTrue(own or not page.all("table") or path == "methodology.html")
+
+    def test_every_drawing_has_a_title_and_words_or_is_hidden_from_who_cannot_see_it(self):
+        for path, page in parsed().items():
+            for place, (name, attributes, _) in enumerate(page.elements):
+                if name == "svg" and attributes.get("aria-hidden") != "true":
+                    with self.subTest(path=path):
+                        self.assertEqual(attributes.get("role"), "img")
+                        self.assertEqual([page.elements[place + 1][0], page.elements[place + 2][0]], ["title", "desc"])
+
+    def test_every_field_has_a_label(self):
+        for path, page in parsed().items():
+            labels = {attributes.get("for") for attributes in page.all("label")}
+            for attributes in page.all("input"):
+                with self.subTest(path=path):
+                    self.assertTrue(attributes.get("aria-label") or attributes.get("id") in labels)
+
+
+class Safety(unittest.TestCase):
+    def test_the_policy_stands_in_every_head_before_anything_that_is_fetched(self):
+        for path, page in parsed().items():
+            with self.subTest(path=path):
+                names = [name for name, _, within in page.elements if within[-1:] == ("head",)]
+                self.assertEqual(names[:2], ["meta", "meta"])
+                self.assertEqual(page.all("meta")[1], {"http-equiv": "Content-Security-Policy", "content": layout.POLICY})
+        self.assertTrue(layout.POLICY.startswith("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'"))
+        self.assertNotIn("unsafe", layout.POLICY)
+
+    def test_no_page_holds_a_script_a_style_or_a_handler_of_its_own(self):
+        for path, page in parsed().items():
+            with self.subTest(path=path):
+                self.assertEqual([name for name, _, _ in page.elements
+                                  if name in ("style", "iframe", "img", "form", "object", "embed", "base",
+                                              "foreignobject")], [])
+                self.assertEqual(len(page.all("script")), 1)
+                self.assertEqual([name for _, attributes, _ in page.elements for name in attributes if name == "style"
+                                  or name.startswith("on")], [])
+
+    def test_style_and_script_ask_no_other_host_and_write_no_html(self):
+        self.assertNotIn(b"url(", built()["site.css"])
+        self.assertNotIn(b"@import", built()["site.css"])
+        for words in (b"fetch(", b"XMLHttp", b"innerHTML", b"outerHTML", b"insertAdjacent", b"document.write", b"eval(",
+                      b"http"):
+            self.assertNotIn(words, built()["site.js"])
+
+    def test_hostile_texts_in_every_place_of_a_submission_stay_texts(self):
+        document, cells, runs = showcase.whole(RUNS)
+        for start in range(0, len(hostile.TEXTS), 25):
+            with self.subTest(start=start):
+                self._assert_harmless(*hostile.site(document, cells[:4], runs[1:3], start))
+
+    def _assert_harmless(self, document: dict, cells: list, runs: list) -> None:
+        harmless = {element for page in parsed().values() for element, _, _ in page.elements}
+        harmless |= {"blockquote", "strong", "em", "hr"}
+        attributes_of = {name for page in parsed().values() for _, attributes,
+                         _ in page.elements for name in attributes} | {"start"}
+        found = made(document, cells, runs)
+        for path, data in found.items():
+            self.assertRegex(path, r"\A[a-z0-9_][a-z0-9._-]*(?:/[a-z0-9_][a-z0-9._-]*)*\Z")
+            if not path.endswith(".html"):
+                continue
+            page = Page(data)
+            self.assertEqual(page.wrong, [], path)
+            for name, attributes, _ in page.elements:
+                self.assertIn(name, harmless, path)
+                self.assertLessEqual(set(attributes), attributes_of, path)
+            self.assertEqual(len(page.all("script")), 1, path)
+            for attributes in page.all("a"):
+                self.assertRegex(attributes["href"], r"\A(?:https://|\.\./|[a-z0-9_-]+[./]|#)", path)
+            self.assertNotRegex(data.decode("utf-8"), "[\u202a-\u202e\u2066-\u2069\u200b\ufeff]")
+
+
+class Honesty(unittest.TestCase):
+    def test_a_single_run_is_marked_and_stands_in_no_rank(self):
+        for path, page in parsed().items():
+            if path.startswith("compare/"):
+                for row in re.findall(r"<tr>.*?</tr>", built()[path].decode("utf-8")):
+                    if 'class="lone"' in row and 'class="rank"' in row:
+                        self.assertIn('<span class="rank">\u2013</span>', row)
+
+    def test_quality_is_ranked_by_the_lower_end_of_its_interval(self):
+        rows = [row for row in rows_of(showcase.whole(RUNS)[0]) if row.variant["headline"]["answers"]]
+        best = next(choice.row for choice in ranking.choices(rows) if choice.rule.startswith("Most answers right")
+                    and "10 tok/s" not in choice.rule)
+        self.assertEqual(best.variant["headline"]["answers"]["low"],
+                         max(row.variant["headline"]["answers"]["low"] for row in rows))
+
+    def test_every_cell_page_says_how_many_calls_failed_and_what_was_skipped(self):
+        document, cells, _ = showcase.whole(RUNS)
+        for view in cells:
+            page = parsed()[view["cell"]["page"]]
+            for variant in view["cell"]["variants"]:
+                for phase in variant["phases"]:
+                    for reason, count in phase["skips"].items():
+                        if count:
+                            self.assertIn(f"not made, {reason}", page.text)
+                    for outcome, count in phase["outcomes"].items():
+                        if count:
+                            self.assertIn(f"{outcome} {count:,}", page.text)
+
+    def test_every_run_says_its_grade_and_the_first_condition_not_met(self):
+        for view in shown_runs():
+            page, run = parsed()[view["run"]["page"]], view["run"]
+            self.assertIn(f"Grade: {run['site_grade']}", page.text)
+            if run["unmet"]:
+                self.assertIn(run["unmet"]["condition"], page.text)
+                self.assertIn(" ".join(run["unmet"]["observed"].split()), page.text)
+
+    def test_all_five_files_are_linked_raw_and_every_call_to_its_line(self):
+        for view in shown_runs():
+            page = parsed()[view["run"]["page"]]
+            links = {attributes["href"] for attributes in page.all("a")}
+            for raw in view["run"]["raw"].values():
+                self.assertIn(f"../{raw}", links)
+            self.assertEqual(sum("#:~:text=%22seq%22" in link for link in links), len(view["calls"]))
+
+    def test_the_arithmetic_of_the_bound_is_shown(self):
+        shown = [view for view in showcase.whole(RUNS)[1] if view["cell"]["variants"][0]["bound"]]
+        self.assertTrue(shown)
+        for view in shown:
+            self.assertIn("Each token reads all weights once.", parsed()[view["cell"]["page"]].text)
+
+    def test_a_synthetic_catalogue_says_so_on_every_page(self):
+        for path, page in parsed().items():
+            with self.subTest(path=path):
+                self.assertIn("No machine was measured", page.text)
+
+    def test_of_a_withheld_run_nothing_is_told_but_the_count(self):
+        gone = showcase.whole(RUNS)[2][3]["run"]
+        number = next(number for number in range(RUNS) if showcase.corpus.spec(number).run_id == gone["run_id"])
+        found = built(frozenset([number]))
+        self.assertNotIn(gone["page"], found)
+        self.assertEqual([path for path, data in found.items() if gone["run_id"].encode() in data
+                          or gone["run_id"][:8].encode() in data], [])
+
+    def test_what_the_maintainer_says_is_shown_and_what_is_superseded_leads_on(self):
+        view = copy.deepcopy(showcase.whole(RUNS)[2][0])
+        other = showcase.whole(RUNS)[2][1]["run"]["run_id"]
+        view["run"].update(blurb_md="A *calm* machine.", notes=["Looked at by hand."], superseded_by=other)
+        page = Page(dict(pages.run(view))[view["run"]["page"]])
+        self.assertIn("A calm machine.", page.text)
+        self.assertIn("Looked at by hand.", page.text)
+        self.assertIn(f"../{views.page_of_run(other)}", {attributes["href"] for attributes in page.all("a")})
+
+
+if __name__ == "__main__":
+    unittest.main()
