@@ -71,8 +71,8 @@ class Page:
     def open(self, url: str, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True) -> None:
         """Load a page as it looks on such a screen; what earlier pages said is forgotten."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme",
-                                                          "value": "dark" if dark else "light"}])
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.ask("Emulation.setEmulatedMedia", features=[scheme])
         self.ask("Emulation.setScriptExecutionDisabled", value=not script)
         # From one place of a page to another nothing would be loaded.
         for address in ("about:blank", url):

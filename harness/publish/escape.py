@@ -13,6 +13,7 @@ HTTPS = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:[/?#][A
 # A path of ours: within the site, so without a scheme, a leading slash or a segment that begins with a full stop.
 OWN = re.compile(r"(?:\.\./){0,3}[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*(?:#[A-Za-z0-9._~:=%,;?/-]*)?\Z")
 FRAGMENT = re.compile(r"#[A-Za-z0-9._~:=%,;?/-]+\Z")
+ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;"))     # the ampersand first
 _PLAIN = frozenset(map(chr, range(32, 127))) - frozenset("&<>\"'")
 
 
@@ -32,8 +33,9 @@ def text(value: object) -> Html:
     found = seen(str(value))
     if _PLAIN.issuperset(found):
         return Html(found)
-    return Html(found.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;").replace("'",
-        "&#39;"))
+    for character, entity in ENTITIES:
+        found = found.replace(character, entity)
+    return Html(found)
 
 
 def attribute(value: object) -> str:

@@ -71,8 +71,7 @@ class Document:
             elif ITEM.match(line) and depth < MAX_DEPTH:
                 block, at = self._list(lines, at, depth)
                 yield block
-            elif "|" in line and at + 1 < len(lines) and "-" in lines[at
-                                                                      + 1] and all(map(RULER.match, _cells(lines[at + 1]))):
+            elif "|" in line and _is_ruler(lines[at + 1:at + 2]):
                 end = _until(lines, at + 2, lambda one: "|" not in one)
                 yield self._table(lines[at], lines[at + 2:min(end, at + 2 + ROWS)])
                 at = end
@@ -201,6 +200,11 @@ def _until(lines: List[str], at: int, ends: object) -> int:
     while at < len(lines) and not ends(lines[at]):
         at += 1
     return at
+
+
+def _is_ruler(line: List[str]) -> bool:
+    """Whether a line follows that makes a table of the one before it."""
+    return bool(line) and "-" in line[0] and all(map(RULER.match, _cells(line[0])))
 
 
 def _dedented(line: str, width: int) -> str:

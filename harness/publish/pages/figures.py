@@ -49,9 +49,8 @@ def shown(found: Optional[Interval], show: Callable = numbers.figure) -> Html:
         return tag("span", numbers.NONE, class_="none")
     spread = numbers.between(found.low, found.high, show) if show(found.low) != show(found.high) else ""
     parts = [tag("span", spread), " "] if spread else []
-    return tag("span", tag("b", show(found.value)), tag("small", parts,
-                                                        tag("span", found.n, class_="lone" if found.is_lone else None)),
-               class_="figure")
+    n = tag("span", found.n, class_="lone" if found.is_lone else None)
+    return tag("span", tag("b", show(found.value)), tag("small", parts, n), class_="figure")
 
 
 def runs(number: int) -> Html:

@@ -90,9 +90,8 @@ def _facts(view: dict) -> Html:
 
 
 def _models(root: str, run: dict) -> Html:
-    heads = [Head("Model"), *(Head(title, "n") for title in ("Decode tok/s", "First token", "Prefill tok/s",
-                                                             "Answers right",
-                                                             "Code right", "Most tok/s in all"))]
+    titles = ("Decode tok/s", "First token", "Prefill tok/s", "Answers right", "Code right", "Most tok/s in all")
+    heads = [Head("Model"), *(Head(title, "n") for title in titles)]
     found = table("Medians over calls of this run alone, with quartiles", heads,
                   (_model(root, one) for one in run["models"]))
     return layout.section("Figures", found, id_="figures")
@@ -101,8 +100,8 @@ def _models(root: str, run: dict) -> Html:
 def _model(root: str, one: dict) -> List[Cell]:
     below = tag("small", tag("code", figures.short(one["digest"])))
     return [Cell([lists.link(root, views.page_of_cell(one["cell_id"]), one["model"]), below]),
-            interval(figures.of_calls(one["decode_tok_s"])), interval(figures.of_calls(one["ttft_ms"]),
-                                                                      numbers.milliseconds),
+            interval(figures.of_calls(one["decode_tok_s"])),
+            interval(figures.of_calls(one["ttft_ms"]), numbers.milliseconds),
             interval(figures.of_calls(one["prefill_tok_s"])), tables.share(one["answers"]), tables.share(one["code"]),
             interval(figures.of_calls(one["tok_s_most"], f"wave of {one['most_level']}", f"waves of {one['most_level']}"))]
 
@@ -146,8 +145,8 @@ def _about(row: dict) -> list:
 # ----- the five files
 
 def _files(root: str, view: dict) -> Html:
-    lines = [[Cell(tag("a", name, href=root + where)), Cell([TITLES[name], ", ",
-                                                             tag("a", "shown below", href=SHOWN[name])]),
+    lines = [[Cell(tag("a", name, href=root + where)),
+              Cell([TITLES[name], ", ", tag("a", "shown below", href=SHOWN[name])]),
               number(view["sizes"].get(name), numbers.gigabytes(view["sizes"].get(name)))]
              for name, where in view["run"]["raw"].items()]
     heads = tables.words("File", "What it is") + [Head("Size", "n")]
