@@ -200,7 +200,7 @@ class Machine:
         model, options = self.models[name], self._options(stage.num_ctx, 16)
         load_ms = model.size_bytes / 1e6 / 2.5
         around = {"role": "warmup", "phase": stage.phase, "model": name, "options": options, "pass": stage.pass_}
-        yield self._said(load_ms, 0, 0, 0, load_ns=int(load_ms * MS), item="LOAD", outcome="empty", endpoint="/api/generate", **around)
+        yield self._said(load_ms, 0, 0, 0, load_ns=int(load_ms * MS), item="LOAD", outcome="empty", **around)
         yield self._said(30, 5, 8, 20, load_ns=2 * MS, item="WARM-UP", outcome="ok", **around)
         if is_new and self.session == 0:
             yield self._said(30, 5, 2, 20, load_ns=2 * MS, item="CAL-HEAD", outcome="ok",
