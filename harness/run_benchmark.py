@@ -257,7 +257,8 @@ def identity(args: argparse.Namespace, machine: object | None) -> tuple:
                         "name that machine, such as --device-tag rtx-4090-pc")
     suggestion = tag or hardware.suggest_device_tag(machine)
     if console.is_terminal() and not args.quiet:
-        handle = handle or asked("Your handle in the catalogue", names.UNNAMED, names.handle_problem)
+        handle = handle or asked("Your handle in the catalogue", names.UNNAMED,
+                                 lambda word: None if word == names.UNNAMED else names.handle_problem(word))
         tag = tag or asked("Device tag", suggestion, names.device_tag_problem)
     elif tag is None:
         console.note(f"device tag: {suggestion} (a suggestion; --device-tag sets another)")
