@@ -159,7 +159,8 @@ def show_plan(args: argparse.Namespace, found: dict, out: pathlib.Path) -> int:
     console.say("\nknobs:\n" + knobs.format_table(found["overrides"]))
     console.say("\nNothing was sent but reads. Leave out --dry-run to measure.")
     tag = args.device_tag or (hardware.suggest_device_tag() if found["target"].is_loopback else "DEVICE-TAG")
-    console.lead_on(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag))
+    console.lead_on(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
+                            hostname="other" if args.hostname is None else args.hostname))
     return FINE
 
 

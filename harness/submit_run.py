@@ -37,14 +37,14 @@ def main(argv: list | None = None, root: pathlib.Path = ROOT) -> int:
     from publish import ladder, push, remote
     folder = find(args.run, root)
     offer = read(args, folder, root)
-    check(folder, offer, root)
+    is_clean = is_checked(args, folder, offer, root)
     routes, access = route(args, root)
     offer = sign(args, offer, routes, root)
     base = remote.default_branch(root, routes.upstream, access)
     sender = push.Sender(root, access, offer, "")
     code = show(offer, routes, base)
     if args.dry_run:
-        return show_commands(args, ladder.commands(routes, sender, base))
+        return show_commands(args, ladder.commands(routes, sender, base)) if is_clean else FOUND
     return send(routes, sender, base) if agreed(args, code) else FOUND
 
 
@@ -126,6 +126,18 @@ def author_of(args: argparse.Namespace, handle: str, host: str, root: pathlib.Pa
     if offers.is_private(address):
         console.note(f"the address {address} will be public for ever; {hidden} would keep it out")
     return offers.as_git_writes(name), offers.as_git_writes(address)
+
+
+def is_checked(args: argparse.Namespace, folder: pathlib.Path, offer: object, root: pathlib.Path) -> bool:
+    """Whether the checker passes it; only a dry run goes on without, since a person looks at the list before agreeing."""
+    try:
+        check(folder, offer, root)
+    except UserError as problem:
+        if not args.dry_run or problem.exit_code != FOUND:
+            raise
+        console.error(problem)
+        return False
+    return True
 
 
 def check(folder: pathlib.Path, offer: object, root: pathlib.Path) -> None:

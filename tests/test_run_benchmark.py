@@ -548,7 +548,7 @@ class Next(Case):
         words = ["--phases", "small-eval", "--models", "alpha:1b", "--device-tag", "mac-m1-8gb"]
         line = self.next("--dry-run", *words)
         self.assertEqual(line, "python harness/run_benchmark.py --phases small-eval --models alpha:1b "
-                               f"{where} --handle YOUR-HANDLE --device-tag mac-m1-8gb --out {self.out}")
+                               f"{where} --handle YOUR-HANDLE --device-tag mac-m1-8gb --hostname other --out {self.out}")
         told = self.next(*words, "--handle", "ana", "--quiet")
         self.assertEqual(told, f"fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
 

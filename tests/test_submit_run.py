@@ -128,13 +128,25 @@ class Stops(submitting.Submission):
                  "nothing was checked")):
             with self.subTest(what):
                 act()
-                found, out, said = self.submit("--dry-run")
+                found, out, said = self.submit()
                 self.assertEqual((found, out), (code, ""))
                 self.assertIn(word, said)
                 if what != "a checker that is missing":
                     self.assertIn("error R-001", said)
                 for name, data in submitting.contents().items():
                     (self.run_folder / name).write_bytes(data)
+
+    def test_a_dry_run_shows_the_list_although_something_is_left_to_mend(self):
+        """Whoever is to agree looks at the list first; an unticked box once kept it from being shown."""
+        (self.run_folder / "run.md").write_bytes(b"BAD")
+        code, out, said = self.submit("--dry-run")
+        self.assertEqual(code, 1)
+        self.assertIn("What will be public", out)
+        self.assertIn("found errors", said)
+        (self.run_folder / "run.md").write_bytes(submitting.contents()["run.md"])
+        (self.run_folder / "hardware.json").write_bytes(b"BAD")     # makes the stand-in for the checker fail
+        self.assertEqual(self.submit("--dry-run")[:2], (3, ""))
+        self.assert_nothing_happened()
 
     def test_the_very_commit_is_judged_once_more_before_it_is_sent(self):
         code, _, said = self.agree("--author-name=Bad")

@@ -326,6 +326,7 @@ class Warnings(unittest.TestCase):
             "wide-spread": ([call(gap_ms=gap, item=f"5Q-Q0{gap}") for gap in (5, 6, 10, 20, 30)], five),
             "clocks-disagree": ([{**one, "eval_ns": one["eval_ns"] // 2} for one in five], five),
             "context-reduced": ([call(placement=ledgers.placement(context_length=2048))], [call()]),
+            "bunched": ([call(last_text_ns=20 * MS)], [call(), call(last_text_ns=20 * MS, eval_tokens=5)]),
             "thinking-spent": ([call(outcome="length", answer="", thinking="hm")], [call(outcome="length")]),
             "thinking-uncalled": ([call(thinking_chunks=3)], [call(thinking_chunks=3, knobs={"think": True})]),
             "partial-offload": ([call(placement=ledgers.placement(vram_bytes=1000))],

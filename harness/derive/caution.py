@@ -27,8 +27,8 @@ def of_cell(cell: Cell, groups: dict, drift: dict | None) -> Iterator[dict]:
         return {"code": code, "model": cell.model, "phase": cell.phase, "level": level, "observed": rounded(observed),
                 "expected": rounded(expected), "n": n}
 
-    for (item, _, level, _), group in groups.items():
-        stat = group.sample("decode_tok_s").stat() if item is None else None
+    for (item, pass_, level, _), group in groups.items():
+        stat = group.sample("decode_tok_s").stat() if item is None and pass_ != "last" else None
         if stat is None:
             continue
         if stat["n"] < FEW:
@@ -46,7 +46,7 @@ def of_cell(cell: Cell, groups: dict, drift: dict | None) -> Iterator[dict]:
     if reloads:
         yield warn("reload", cell.load_ms.stat()["max"], cold_ms(cell.load_ms), reloads)
     for code, count in (("context-reduced", cell.context_reduced), ("thinking-spent", cell.thinking_spent),
-                        ("thinking-uncalled", cell.thinking_uncalled), ("partial-offload", cell.partial)):
+                        ("thinking-uncalled", cell.thinking_uncalled), ("partial-offload", cell.partial), ("bunched", cell.bunched)):
         if count:
             yield warn(code, None, None, count)
     if drift is not None and verdict.has_drifted(drift["decode"]):

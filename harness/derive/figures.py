@@ -24,6 +24,12 @@ def ttft_ms(record: dict) -> float | None:
     return None if record["first_text_ns"] is None else record["first_text_ns"] / 1e6
 
 
+def is_bunched(record: dict) -> bool:
+    """Whether the text of an answer of some length came all at once: this machine, or the server, held it back."""
+    tokens = record["eval_tokens"] or 0
+    return tokens >= MIN_DECODE_TOKENS and record["text_chunks"] > 1 and record["first_text_ns"] == record["last_text_ns"]
+
+
 def first_answer_ms(record: dict) -> float | None:
     """Request to first text of the answer, by the client's clock."""
     return None if record["first_answer_ns"] is None else record["first_answer_ns"] / 1e6

@@ -146,7 +146,7 @@ class Cell:
         self.waves: dict = {}
         self.quality = Quality()
         self.clock_ratio, self.load_ms = Sample(), Sample()
-        self.thinking_spent = self.thinking_uncalled = self.context_reduced = self.partial = 0
+        self.thinking_spent = self.thinking_uncalled = self.context_reduced = self.partial = self.bunched = 0
         self.pairs: dict = {}
         self.ratios = {name: Sample() for name in ("decode", "prefill", "ttft")}
         self._turn: tuple | None = None     # (record, its nonce's first rate) of the conversation under way
@@ -230,6 +230,7 @@ class Cell:
             self.load_ms.add(record["load_ns"] / 1e6)
         if values and values.decode_tok_s and values.client_decode_tok_s:
             self.clock_ratio.add(values.client_decode_tok_s / values.decode_tok_s)
+        self.bunched += figures.is_bunched(record)
         self.thinking_spent += record["outcome"] == "length" and not record["answer"] and bool(record["thinking"])
         self.thinking_uncalled += record["thinking_chunks"] > 0 and record["knobs"].get("think") is False
         place = record["placement"] or {}

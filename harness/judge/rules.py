@@ -24,7 +24,7 @@ REMOVE = "git rm -r --force {path}"
 MOVE = "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"
 SPLIT = "git switch --create one-thing <base> && git checkout <this branch> -- <the paths of one thing>"
 REWORD = "git rebase --interactive <base>"
-ASK = "say in the pull request how it came about"
+ASK = "say in run.md how it came about"
 
 
 @dataclass(frozen=True)

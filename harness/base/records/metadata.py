@@ -27,6 +27,7 @@ WARNINGS = {
     "few-samples": "too few calls for a spread that means something",
     "wide-spread": "the middle half of the decode rates lies far apart",
     "clocks-disagree": "decode by the client's clock is another than by the server's counters",
+    "bunched": "the text of whole answers came in one read, so that their first token is stamped as late as their last",
     "serialised": "calls sent together were served one after the other",
     "collapse": "calls sent together came to fewer tokens a second in all than one call alone",
     "truncated": "prompts reached the model shorter than they were sent; these calls are void",
