@@ -18,7 +18,10 @@ WIDTH, LEAF_WIDTH = 120, 240      # of a line in a whole file: one with parts, o
 
 def dumps(value: object) -> str:
     """One line of ASCII; raises ValueError for NaN and Infinity."""
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return _COMPACT.encode(value)       # json.dumps would make such an encoder for each call
+
+
+_COMPACT = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
 def pretty(value: object) -> bytes:
