@@ -91,7 +91,7 @@ def next_step(args: argparse.Namespace, judged: list, docket: object) -> str:
         return "python harness/run_benchmark.py --status"
     place = judged[0].place
     named = args.paths[0] if pathlib.Path(args.paths[0]).resolve().name == place.name else place.path
-    return f"python harness/submit_run.py {shlex.quote(named)}"
+    return f"python harness/submit_run.py {shlex.quote(named)} --dry-run"
 
 
 def again(args: argparse.Namespace) -> str:

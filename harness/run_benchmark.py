@@ -360,11 +360,13 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
     console.say(console.format_table(headline.TITLES, rows))
     console.say(f"\n{folder}")
     for row in found["warnings"]:
-        console.note(f"warning: {row['code']} ({', '.join(str(row[key]) for key in ('model', 'phase') if row[key]) or 'run'})")
+        place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])
+        console.note(f"warning: {row['code']} ({', '.join(place) or 'run'})")
     here = standing.Seen(standing.named(folder, run.ROOT), *folder.parts[-3:-1], complete=found["complete"], open_points=1)
     if found["complete"]:
         succeeded = any(row[2] > row[3] for row in rows)
-        console.note(f"complete{'' if succeeded else ', and not one call succeeded'}; verdict: "
+        console.note(f"complete: {found['done']} calls made, {found['skipped']} skipped"
+                     f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
                      f"{found['verdict']['verdict'] or 'none'}")
         console.lead_on(standing.next_step(here))
         return FINE if succeeded else FOUND

@@ -34,13 +34,13 @@ def main(argv: list | None = None, root: pathlib.Path = ROOT) -> int:
     args = parse_args(argv)
     if git.line(root, "rev-parse", "--git-dir") is None:
         raise UserError("this is no clone with git", str(root), "make one with `git clone`, and run this in there")
-    from publish import ladder, push, remote
+    from publish import ladder, push
     folder = find(args.run, root)
     offer = read(args, folder, root)
     is_clean = is_checked(args, folder, offer, root)
     routes, access = route(args, root)
     offer = sign(args, offer, routes, root)
-    base = remote.default_branch(root, routes.upstream, access)
+    base = base_of(args, offer, routes, root, access)
     sender = push.Sender(root, access, offer, "")
     code = show(offer, routes, base)
     if args.dry_run:
@@ -126,6 +126,17 @@ def author_of(args: argparse.Namespace, handle: str, host: str, root: pathlib.Pa
     if offers.is_private(address):
         console.note(f"the address {address} will be public for ever; {hidden} would keep it out")
     return offers.as_git_writes(name), offers.as_git_writes(address)
+
+
+def base_of(args: argparse.Namespace, offer: object, routes: object, root: pathlib.Path, access: object) -> object:
+    """The default branch that the commit goes on top of. A dry run shows what it can although nobody answers there."""
+    from publish import offer as offers, remote
+    try:
+        return remote.default_branch(root, routes.upstream, access)
+    except UserError:
+        if args.dry_run:
+            console.say(offers.format_offer(offer, f"{routes.upstream.shown}, which does not answer now", []))
+        raise
 
 
 def is_checked(args: argparse.Namespace, folder: pathlib.Path, offer: object, root: pathlib.Path) -> bool:

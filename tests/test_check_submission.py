@@ -56,12 +56,12 @@ class Exits(Case):
     def test_a_clean_run_exits_0(self):
         code, out, err = self.check(self.run_folder())
         self.assertEqual((code, out), (FINE, "passed: 1 run, nothing found\n"))
-        self.assertEqual(err.splitlines()[-1], f"next: python harness/submit_run.py {self.root / 'a' / valid.Run().place}")
+        self.assertEqual(err.splitlines()[-1], f"next: python harness/submit_run.py {self.root / 'a' / valid.Run().place} --dry-run")
 
     def test_every_verdict_ends_with_what_comes_next(self):
         bad, example = self.run_folder(lambda files: files.pop("run.md"), name="b"), support.ROOT / "submissions" / "EXAMPLE"
         for words, command in (([bad], f"do what stands behind each mend, then again: python harness/check_submission.py {bad}"),
-                               ([self.run_folder(), "--json"], f"python harness/submit_run.py {self.root / 'a' / valid.Run().place}"),
+                               ([self.run_folder(), "--json"], f"python harness/submit_run.py {self.root / 'a' / valid.Run().place} --dry-run"),
                                ([example], "python harness/run_benchmark.py --status"), (["--rules"], "python harness/run_benchmark.py --status")):
             with self.subTest(words):
                 self.assertEqual(self.check(*words)[2].splitlines()[-1], f"next: {command}")

@@ -31,9 +31,9 @@ class Words(unittest.TestCase):
                  "python harness/check_submission.py r"),
                 (Seen("r", **named, complete=True, open_points=1), "complete; run.md has 1 open point",
                  "fill in what run.md asks, then python harness/check_submission.py r"),
-                (Seen("r", **named, complete=True), "complete and checked", "python harness/submit_run.py r"),
+                (Seen("r", **named, complete=True), "complete and checked", "python harness/submit_run.py r --dry-run"),
                 (Seen("r", **named, complete=True, has_branch=True), "complete and checked; its commit is made",
-                 "python harness/submit_run.py r"),
+                 "python harness/submit_run.py r --dry-run"),
                 (Seen("r", **named, complete=True, synthetic=True), "complete and checked",
                  "python harness/run_benchmark.py --list")):
             with self.subTest(seen):

@@ -148,6 +148,14 @@ class Stops(submitting.Submission):
         self.assertEqual(self.submit("--dry-run")[:2], (3, ""))
         self.assert_nothing_happened()
 
+    def test_a_dry_run_shows_the_list_although_nobody_answers_upstream(self):
+        self.origin(f"http://127.0.0.1:{support.closed_port()}/a/b.git")
+        code, out, said = self.submit("--dry-run")
+        self.assertEqual(code, 1, said)
+        self.assertIn("does not answer now", out)
+        self.assertIn("cannot be read", said)
+        self.assert_nothing_happened()
+
     def test_the_very_commit_is_judged_once_more_before_it_is_sent(self):
         code, _, said = self.agree("--author-name=Bad")
         self.assertEqual(code, 1)

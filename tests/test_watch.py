@@ -116,9 +116,15 @@ class Plain(Case):
                 here.end([call(1, **changes)])
                 self.assertTrue(self.said().endswith(says + "\n"))
 
-    def test_a_skipped_call_has_its_line_and_its_reason(self):
-        self.watch().end([skipped(2)])
-        self.assertEqual(self.said(), "[1/4] alpha:1b small-eval 5Q-Q02: skipped, time-limit\n")
+    def test_the_first_of_skipped_calls_has_its_line_and_its_reason(self):
+        """A time limit once filled the screen with three hundred lines that said the same."""
+        here = self.watch()
+        for number in (2, 3):
+            here.end([skipped(number)])
+        self.assertEqual(self.said(), "[1/4] alpha:1b small-eval 5Q-Q02: skipped from here on, time-limit\n")
+        here.end([call(4)])
+        here.end([skipped(1)])
+        self.assertEqual(self.said().count("skipped from here on"), 1)
 
     def test_nothing_is_drawn_and_nothing_said_when_quiet(self):
         here = self.watch()

@@ -12,7 +12,8 @@ def rows(records: Iterable[dict], formats: dict) -> list:
     """Rows of TITLES in the order in which model and phase first appear; medians, each with its n, or None.
 
     `formats` tells of each model whether it is gguf or safetensors, which count their steps differently.
-    Prompts of all lengths of a phase share a row here, so this tells at a glance and proves nothing.
+    Figures are of calls that ran alone, and of the frozen prompts' first pass. Prompts of all lengths of a phase share a
+    row here, so this tells at a glance and proves nothing.
     """
     found: dict = {}
     heads: dict = {}
@@ -37,6 +38,8 @@ def _add(row: dict, record: dict, head_tokens: int | None, model_format: str | N
     row["calls"] += 1
     if not figures.counts(record):
         row["failed"] += 1
+        return
+    if record["level"] > 1 or record["pass"] == "last":
         return
     # What an appended turn reuses is told by the server or by the turn before it; this table looks at no other record.
     head = None if record["phase"] == "context-append" else head_tokens

@@ -98,11 +98,11 @@ class Physics(Witness):
         for (model, item), spread in self.spreads.items():
             if spread.n >= thresholds.value("clean_calls") and spread.share < thresholds.value("clean_share"):
                 yield Finding("physics-too-clean",
-                              f"{model} {item}: {spread.n} decode rates that differ by {100 * spread.share:.4f} %",
+                              f"{model} {item}: {spread.n} decode rates whose standard deviation is {100 * spread.share:.4f} % of their mean",
                               f"{100 * thresholds.value('clean_share'):.2f} % or more")
             elif spread.n > 2 and spread.share > thresholds.value("spread_share"):
                 yield Finding("physics-spread",
-                              f"{model} {item}: {spread.n} decode rates that differ by {100 * spread.share:.0f} %",
+                              f"{model} {item}: {spread.n} decode rates whose standard deviation is {100 * spread.share:.0f} % of their mean",
                               f"up to {100 * thresholds.value('spread_share'):.0f} %")
 
     def _bound(self, rule: str, name: str, rate: float, tokens_at_once: int, on_accelerator: bool) -> Iterator[Finding]:

@@ -54,7 +54,7 @@ def next_command(seen: Seen) -> str:
         return f"mkdir -p {there} && mv {seen.folder} {there}/"
     if seen.errors or seen.open_points:
         return f"python harness/check_submission.py {seen.folder}"
-    return f"python harness/submit_run.py {seen.folder}"
+    return f"python harness/submit_run.py {seen.folder} --dry-run"
 
 
 def next_step(seen: Seen) -> str:

@@ -31,6 +31,7 @@ class Watch:
         self.finished = 0
         self._started = clock()
         self._label, self._began = "", self._started
+        self._skipping: object = False
 
     def already(self, record: dict) -> None:
         """A record of an earlier session. The calls of a wave shared its time."""
@@ -66,6 +67,11 @@ class Watch:
             self._report(record)
 
     def _report(self, record: dict) -> None:
+        """Of calls that are skipped one after the other for one reason only the first has its line."""
+        skipped = record["type"] == "skipped" and (record["model"], record["phase"], record["reason"])
+        if skipped and skipped == self._skipping:
+            return
+        self._skipping = skipped
         text = self._sentence(record)
         troubled = record["type"] == "call" and record["role"] == "measured" and record["outcome"] not in (
             "ok", "length")
@@ -77,7 +83,7 @@ class Watch:
     def _sentence(self, record: dict) -> str:
         head = f"[{self.finished}/{self.total}] {record['model']} {record['phase']} {record['item']}"
         if record["type"] == "skipped":
-            return f"{head}: skipped, {record['reason']}"
+            return f"{head}: skipped from here on, {record['reason']}"
         if record["item"] == "LOAD" and record["done_ns"] is not None:
             return f"{head}: loaded in {record['done_ns'] / 1e6:.0f} ms"
         first = record["first_text_ns"]
