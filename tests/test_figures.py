@@ -152,6 +152,17 @@ class Waves(unittest.TestCase):
             self.assertIsNone(figures.effective_parallelism(wave))
         self.assertEqual(figures.effective_parallelism([silent] + spans((0, 10))), 1.0)
 
+    def test_a_short_answer_beside_a_long_one_is_not_one_after_the_other(self):
+        """Two models at once, 48 and 192 tokens, once counted as serialised: their mean number of spans was 1.18."""
+        for times, share, serialised in (
+                (((0, 100), (0, 18)), 1, False), (((0, 100), (100, 118)), 0, True), (((0, 100), (82, 182)), 0.18, True),
+                (((0, 100), (60, 160)), 0.4, False), (((0, 100),), None, None), ((), None, None),
+                (((0, 100), (0, 100), (100, 200), (100, 200)), 2 / 3, False)):
+            with self.subTest(times):
+                found = figures.overlap(spans(*times))
+                self.assertAlmostEqual(-1 if found is None else found, -1 if share is None else share)
+                self.assertIs(figures.is_serialised(found), serialised)
+
 
 class Quartiles(unittest.TestCase):
     def test_by_linear_interpolation(self):

@@ -11,7 +11,7 @@ MIN_DECODE_TOKENS = 16      # the clock's grain and the first token's odd share 
 MIN_PREFILL_TOKENS = 64     # below this the fixed cost of a batch is most of the time
 MIN_TAIL_GAPS = 20          # a 99th percentile of fewer gaps is their maximum
 TRUNCATED_SHARE = 0.9       # of the tokens that the material was counted to take
-SERIALISED_BELOW = 1.2      # calls decoding at once, while any does
+SERIALISED_BELOW = 0.2      # of the time that decode spans of a wave could share
 
 
 def counts(record: dict) -> bool:
@@ -170,9 +170,20 @@ def effective_parallelism(wave: list) -> float | None:
     return sum(end - start for start, end in spans) / covered if covered else None
 
 
-def is_serialised(parallelism: float | None, level: int) -> bool | None:
-    """Whether calls sent together were served one after the other."""
-    return None if parallelism is None or level < 2 else parallelism < SERIALISED_BELOW
+def overlap(wave: list) -> float | None:
+    """How much of the time that its decode spans could share they shared: 0 one by one, 1 all under the longest.
+
+    A short answer beside a long one shares all it can, and yet hardly raises the mean number of spans at once.
+    """
+    spans = [span for span in map(decode_span, wave) if span is not None]
+    lengths = [end - start for start, end in spans]
+    possible = sum(lengths) - max(lengths, default=0)
+    return (sum(lengths) - busy(spans)) / possible if possible > 0 else None
+
+
+def is_serialised(share: float | None) -> bool | None:
+    """Whether calls sent together, whose decode spans overlap by this share, were served one after the other."""
+    return None if share is None else share < SERIALISED_BELOW
 
 
 def quartiles(values: list) -> tuple | None:

@@ -64,7 +64,7 @@ class Waves:
 
     def __init__(self, models: list):
         self.models, self.full, self.short, self.failed = models, 0, 0, 0
-        self.tok_s, self.parallelism, self.spread_ms = Sample(), Sample(), Sample()
+        self.tok_s, self.parallelism, self.overlap, self.spread_ms = Sample(), Sample(), Sample(), Sample()
 
     def add(self, wave: list, level: int) -> None:
         rate = figures.wave_tok_s(wave)
@@ -77,13 +77,14 @@ class Waves:
             starts = [record["start_ns"] for record in wave]
             self.tok_s.add(rate)
             self.parallelism.add(figures.effective_parallelism(wave))
+            self.overlap.add(figures.overlap(wave))
             self.spread_ms.add((max(starts) - min(starts)) / 1e6)
 
     def record(self, level: int) -> dict:
         return {"level": level, "models": self.models, "full": self.full, "short": self.short, "failed": self.failed,
                 "tok_s": self.tok_s.stat(), "parallelism": self.parallelism.stat(),
                 "start_spread_ms": self.spread_ms.stat(),
-                "serialised": figures.is_serialised(self.parallelism.median(), level)}
+                "serialised": figures.is_serialised(self.overlap.median())}
 
 
 def mark(outcome: str, verdict: bool | None) -> str:
