@@ -276,7 +276,7 @@ class Troubles(Case):
     def test_a_time_limit_keeps_time_for_the_last_pass(self):
         slow = {**ALPHA, "decode_gap_ms": 2.0}
         rows = self.carry_out({"models": [slow]}, ["frozen-prompts", "small-eval", "python-tasks", "parallel-same"],
-                              plan.Settings(repeats=1), limit_s=3)
+                              plan.Settings(repeats=1), limit_s=5)
         self.assertEqual(reasons(rows), {"time-limit"})
         last = [row for row in calls(rows, role="measured") if row["pass"] == "last"]
         self.assertEqual(len(last), 3)

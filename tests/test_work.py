@@ -231,7 +231,8 @@ class Introductions(Case):
             self.carry_out(skip_some_and(Bug()))
         with mock.patch.object(phases.Runner, "run", skip_all), mock.patch.object(work.instrument, "floor", lambda: None):
             work.carry_out(self.server, run.reopen(self.folder), self.loaded, None, trial.Stop(), console.Progress(False, told))
-        self.assertEqual([line.split()[0] for line in told.getvalue().splitlines()], ["[3/5]", "[4/5]", "[5/5]"])
+        # Of three calls that are skipped for one reason the first is told.
+        self.assertEqual([line.split()[0] for line in told.getvalue().splitlines()], ["[3/5]"])
 
 
 if __name__ == "__main__":
