@@ -31,7 +31,7 @@ def rules(rate: float, size_bytes: int, machine: dict | None, vram_bytes: int = 
 class Bandwidth(unittest.TestCase):
     def test_names_of_chips_tell_their_bandwidth_and_the_more_particular_wins(self):
         for name, gb_s in (("Apple M1", 69), ("Apple M1 Max", 400), ("NVIDIA GeForce RTX 4090", 1008), ("NVIDIA GeForce GTX 1080 Ti", 484),
-                           ("NVIDIA H100 PCIe", 3352), ("NVIDIA L40S", None), ("NVIDIA L4", 300), ("AMD Ryzen 9 7950X", None), ("", None)):
+                           ("NVIDIA H100 PCIe", 2039), ("NVIDIA H100 80GB HBM3", 3352), ("NVIDIA L40S", None), ("NVIDIA L4", 300), ("AMD Ryzen 9 7950X", None), ("", None)):
             with self.subTest(name=name):
                 self.assertEqual((physics.known_gb_s(name) or (None,))[0], gb_s)
 
