@@ -258,9 +258,9 @@ def identity(args: argparse.Namespace, machine: object | None) -> tuple:
                         "name that machine, such as --device-tag rtx-4090-pc")
     suggestion = tag or hardware.suggest_device_tag(machine)
     if console.is_terminal() and not args.quiet:
-        handle = handle or asked("Your handle in the catalogue", names.UNNAMED,
-                                 lambda word: None if word == names.UNNAMED else names.handle_problem(word))
-        tag = tag or asked("Device tag", suggestion, names.device_tag_problem)
+        handle = handle or console.ask_for("Your handle in the catalogue", names.UNNAMED,
+                                           lambda word: None if word == names.UNNAMED else names.handle_problem(word))
+        tag = tag or console.ask_for("Device tag", suggestion, names.device_tag_problem)
     elif tag is None:
         console.note(f"device tag: {suggestion} (a suggestion; --device-tag sets another)")
     if handle in (None, names.UNNAMED):
@@ -268,15 +268,6 @@ def identity(args: argparse.Namespace, machine: object | None) -> tuple:
         console.note(f"handle: none given, so this run goes under {names.UNNAMED}/; move its folder to "
                      "<your-handle>/<device-tag>/ before you submit it")
     return handle, tag or suggestion
-
-
-def asked(question: str, default: str, problem: object) -> str:
-    while True:
-        answer = console.ask(question, default)
-        wrong = problem(answer)
-        if not wrong:
-            return answer
-        console.note(wrong)
 
 
 def facts_of(args: argparse.Namespace, endpoint: object, version: str, handle: str | None, device_tag: str) -> dict:

@@ -200,6 +200,14 @@ class Asking(unittest.TestCase):
                 self.assertEqual(console.ask("Who", "bob"), answer)
                 self.assertEqual((out.said, err.said), ("", "Who [bob]: "))
 
+    def test_a_person_is_asked_until_nothing_is_wrong_with_the_answer(self):
+        """The default has to pass as well: one that did not was once asked for without an end."""
+        answers = io.StringIO("No Good\n\n")
+        with console_of(terminal=True) as (out, err), mock.patch.object(sys, "stdin", answers):
+            found = console.ask_for("Who", "bob", lambda word: "no blanks" if " " in word else None)
+        self.assertEqual(found, "bob")
+        self.assertEqual(err.said, "Who [bob]: no blanks\nWho [bob]: ")
+
 
 class Formats(unittest.TestCase):
     def test_a_table_has_words_to_the_left_and_numbers_to_the_right(self):

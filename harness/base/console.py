@@ -68,6 +68,16 @@ def ask(question: str, default: str) -> str:
     return (sys.stdin.readline().strip() or default)
 
 
+def ask_for(question: str, default: str, problem: Callable[[str], str | None]) -> str:
+    """The same, again and again until `problem` finds nothing wrong with the answer."""
+    while True:
+        answer = ask(question, default)
+        wrong = problem(answer)
+        if not wrong:
+            return answer
+        note(wrong)
+
+
 def _plain(text: str) -> str:
     """Line ends stay; everything else that a terminal would obey is shown, not done."""
     return "\n".join(map(printable, text.split("\n")))
