@@ -76,5 +76,14 @@ class Spreads(unittest.TestCase):
         self.assertEqual(Spread().share, 0.0)
 
 
+class Gaps(unittest.TestCase):
+    def test_gaps_that_are_all_alike_are_too_clean_but_an_answer_that_came_at_once_is_not(self):
+        """A busy machine hears a whole answer in one read: honest, warned of as bunched, and no reason to hold a run."""
+        witness = Physics({"models": [], "options": {"num_batch": 512}}, None)
+        for gaps, held in (([5000] * 40, True), ([0] * 40, False), ([5000, 5001] * 20, False), ([5000] * 3, False)):
+            with self.subTest(gaps[:2]):
+                self.assertEqual([one.rule for one in witness._gaps(gaps)], ["physics-too-clean"] if held else [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -206,6 +206,7 @@ def command(manifest: dict, metadata: dict) -> str:
     if any(row["phase"] == CODE and row["quality"] and row["quality"]["n"] for row in metadata["aggregates"]):
         words.append("--grade-code")
     words += ["--device-tag", manifest["device_tag"]] if manifest["device_tag"] else []
+    words += ["--hostname", "other"]        # whoever repeats it has a host name of their own, and need not tell it
     return " ".join(map(shlex.quote, words))
 
 

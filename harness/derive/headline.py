@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Iterable
 
 from derive import figures
+from derive.gather import CONTEXT
 
 TITLES = ["model", "phase", "calls", "failed", "skipped", "TTFT ms", "prefill tok/s", "decode tok/s"]
 
@@ -12,7 +13,8 @@ def rows(records: Iterable[dict], formats: dict) -> list:
     """Rows of TITLES in the order in which model and phase first appear; medians, each with its n, or None.
 
     `formats` tells of each model whether it is gguf or safetensors, which count their steps differently.
-    Figures are of calls that ran alone, and of the frozen prompts' first pass. Prompts of all lengths of a phase share a
+    Figures are of calls that ran alone, of the frozen prompts' first pass, and of no context phase, where the fill decides
+    the speed. Prompts of all lengths of a phase share a
     row here, so this tells at a glance and proves nothing.
     """
     found: dict = {}
@@ -39,12 +41,10 @@ def _add(row: dict, record: dict, head_tokens: int | None, model_format: str | N
     if not figures.counts(record):
         row["failed"] += 1
         return
-    if record["level"] > 1 or record["pass"] == "last":
+    if record["level"] > 1 or record["pass"] == "last" or record["phase"] in CONTEXT:
         return
-    # What an appended turn reuses is told by the server or by the turn before it; this table looks at no other record.
-    head = None if record["phase"] == "context-append" else head_tokens
     for name, value in (("ttft", figures.ttft_ms(record)), ("decode", figures.decode_tok_s(record, model_format)),
-                        ("prefill", figures.prefill_tok_s(record, head))):
+                        ("prefill", figures.prefill_tok_s(record, head_tokens))):
         if value is not None:
             row[name].append(value)
 

@@ -75,7 +75,7 @@ class Physics(Witness):
             self.prefill[model] = max(self.prefill.get(model, (0.0, False)), (prefill, bool(video)))
 
     def _gaps(self, gaps: list) -> Iterator[Finding]:
-        if len(gaps) >= thresholds.value("clean_gaps") and gaps[0] == gaps[1] == gaps[-1] and len(set(gaps)) == 1:
+        if len(gaps) >= thresholds.value("clean_gaps") and gaps[0] == gaps[1] == gaps[-1] and set(gaps) == {gaps[0]} != {0}:
             yield Finding("physics-too-clean", f"{len(gaps)} gaps, each of {gaps[0]} us", "gaps that differ by microseconds",
                           "/gaps_us")
         elif len(gaps) >= thresholds.value("twin_gaps"):

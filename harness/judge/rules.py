@@ -20,6 +20,7 @@ DERIVE = "python harness/check_submission.py --fix {run}"
 HOSTNAME = "python harness/check_submission.py --fix --hostname other {run}"
 PROBE = "python harness/probe_hardware.py --out {run}"
 EDIT = "edit {path}"
+CONSENT = "ask the person whose run it is; with their yes edit {path}"
 REMOVE = "git rm -r --force {path}"
 MOVE = "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"
 SPLIT = "git switch --create one-thing <base> && git checkout <this branch> -- <the paths of one thing>"
@@ -139,7 +140,7 @@ _ROWS = (
     ("privacy-author", "warning", "A commit's address becomes public for ever; a no-reply address tells nothing.", REWORD),
     # ----- run.md
     ("runmd-block", "error", "The two marks around the generated block are there once each.", DERIVE),
-    ("runmd-attestation", "error", "Every box of the attestation is ticked.", EDIT),
+    ("runmd-attestation", "error", "Every box of the attestation is ticked, by whoever may say so.", CONSENT),
     ("runmd-section", "error", "Every section is filled in the contributor's own words.", EDIT),
     ("runmd-html", "error", "No raw HTML.", EDIT),
     ("runmd-image", "error", "No images.", EDIT),
