@@ -22,7 +22,7 @@ class Html(str):
 
 
 def seen(value: str) -> str:
-    """The same text with everything hidden shown as U+XXXX in square brackets; line ends and tabs stay."""
+    """The same text with everything hidden shown as its number (U+202E) in square brackets; line ends and tabs stay."""
     return HIDDEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", value)
 
 
