@@ -19,6 +19,8 @@ from base import console, errors, ledger, names
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
+GUESSED_SPEEDS = ((100, 5000), (40, 1000), (8, 250))    # tok/s of decode and of prefill: a card, a laptop, a small computer
+
 
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
@@ -151,17 +153,35 @@ def show_plan(args: argparse.Namespace, found: dict, out: pathlib.Path) -> int:
         console.say(f"left out: {row['name']}: {row['reason']}")
     planned = plan.blocks([model["name"] for model in choice.models] + choice.missing, found["phases"], found["suites"],
                           found["settings"])
-    rows = [[phase, model or f"the {plan.MIXED_MODELS} smallest at once", calls]
-            for phase, model, calls in plan.summary(planned)]
-    console.say("\n" + console.format_table(["phase", "model", "calls"], rows))
-    console.say(f"\n{sum(row[2] for row in rows)} calls in all, warm-up and calibration not counted; to download: "
-                f"{'0 B' if not choice.missing else 'the sizes above, which only a pull tells'}")
+    show_work(planned, found)
     console.say("\nknobs:\n" + knobs.format_table(found["overrides"]))
     console.say("\nNothing was sent but reads. Leave out --dry-run to measure.")
     tag = args.device_tag or (hardware.suggest_device_tag() if found["target"].is_loopback else "DEVICE-TAG")
     console.lead_on(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
                             hostname="other" if args.hostname is None else args.hostname))
     return FINE
+
+
+def show_work(planned: list, found: dict) -> None:
+    """The calls of each phase, and how long they may take: nobody knows this machine's speed yet."""
+    from base import plan
+    from measure import pace
+    choice = found["choice"]
+    rows, loads = [], pace.loads(planned, found["suites"], found["settings"])
+    for phase, model, calls in plan.summary(planned):
+        here = [load for (whose, key), load in loads.items() if key[0] == phase and model in (whose, None)]
+        tokens = [sum(load.answer_tokens for load in here), sum(load.prompt_tokens for load in here)]
+        together = f"the {plan.MIXED_MODELS} smallest at once"
+        if model is None and len(choice.models) + len(choice.missing) < plan.MIXED_MODELS:
+            together, tokens = f"skipped: it needs {plan.MIXED_MODELS} models", [None, None]
+        rows.append([phase, model or together, calls, *tokens])
+    console.say("\n" + console.format_table(["phase", "model", "calls", "answer tokens, at most", "prompt tokens, about"], rows))
+    calls, answers, prompts = (sum(row[column] or 0 for row in rows) for column in (2, 3, 4))
+    console.say(f"\n{calls} calls in all, {answers} answer tokens at most, {prompts} prompt tokens about; to download: "
+                f"{'0 B' if not choice.missing else 'the sizes above, which only a pull tells'}")
+    console.say("how long that takes, loading, warm-up and calibration not counted, if all models are alike:\n")
+    console.say(console.format_table(["decode tok/s", "prefill tok/s", "at most"], [
+        [decode, prefill, console.format_duration(answers / decode + prompts / prefill)] for decode, prefill in GUESSED_SPEEDS], ()))
 
 
 def status(args: argparse.Namespace, out: pathlib.Path) -> int:

@@ -35,11 +35,13 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     from derive import books, narrative, summary
+    from judge import standing
+    from measure import run
     found = books.close(folder, manifest, graders)
     console.say(f"{folder / summary.NAME}\n{folder / narrative.NAME}")
     console.note(f"{found['done']} calls, {found['skipped']} skipped; verdict: {found['verdict']['verdict'] or 'none'}; "
                  f"{len(found['warnings'])} warnings")
-    console.lead_on(f"fill in what {narrative.NAME} asks, then python harness/check_submission.py {shlex.quote(str(folder))}")
+    console.lead_on(standing.next_step(standing.look(folder, run.ROOT)))
     return FINE
 
 

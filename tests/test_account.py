@@ -38,7 +38,7 @@ class Block(unittest.TestCase):
 
     def test_it_tells_of_everything(self):
         for heading in ("Verdict", "Phases", "Frozen prompts, before all else", "Concurrency", "Context", "Drift", "Warnings",
-                        "Deviations from the canonical knobs", "Skipped", "The same run again"):
+                        "Deviations", "Skipped", "The same run again"):
             with self.subTest(heading):
                 self.assertIn(f"### {heading}\n", self.text)
 

@@ -5,9 +5,11 @@ import unittest
 
 import support
 
-from measure.pace import Pace, weight
+from base import plan, suites
+from measure.pace import Pace, loads, weights
 
 SECOND = 10 ** 9
+PHASES = ("frozen-prompts", "small-eval", "parallel-same", "context-append", "context-edge")
 
 
 class Guess(unittest.TestCase):
@@ -47,8 +49,42 @@ class Guess(unittest.TestCase):
             self.pace.done(model, [key], SECOND)
         self.assertEqual(self.pace.left_s(), 0)
 
-    def test_a_call_weighs_its_limit_and_a_tenth_of_its_prompt(self):
-        self.assertEqual(weight(1000, 128), 228)
+
+class Loads(unittest.TestCase):
+    def setUp(self):
+        self.suites = {phase: suites.load(phase) for phase in PHASES}
+        self.planned = plan.blocks(["alpha:1b", "beta:3b"], PHASES, self.suites, plan.Settings())
+        self.found = loads(self.planned, self.suites, plan.Settings())
+
+    def of(self, phase: str) -> list:
+        return [load for (model, key), load in self.found.items() if (model, key[0]) == ("alpha:1b", phase)]
+
+    def test_a_conversation_reads_what_each_turn_adds_and_a_long_prompt_all_of_it(self):
+        last = suites.load("context-append").items[-1].fill
+        self.assertAlmostEqual(sum(load.prompt_tokens for load in self.of("context-append")), 8192 * last, delta=1)
+        self.assertEqual([load.prompt_tokens for load in self.of("context-edge")],
+                         [int(8192 * item.fill) for item in suites.load("context-edge").items])
+
+    def test_an_answer_takes_its_limit_at_most(self):
+        self.assertEqual({load.answer_tokens for load in self.of("frozen-prompts")},
+                         {item.num_predict for item in suites.load("frozen-prompts").items})
+
+    def test_every_planned_call_weighs_something_and_a_longer_one_more(self):
+        found = weights(self.planned, self.suites, plan.Settings())
+        self.assertEqual(set(found), {(one.model, one.key) for block in self.planned for one in block.steps})
+        self.assertGreater(min(found.values()), 0)
+        fills = [weight for (model, key), weight in found.items() if (model, key[0]) == ("alpha:1b", "context-edge")]
+        self.assertEqual(fills, sorted(fills))
+        self.assertGreater(fills[-1], fills[0] + 400)       # a tenth of what fills three quarters of the context
+
+    def test_a_limit_for_all_answers_is_the_weight_of_all(self):
+        loaded = {"small-eval": suites.load("small-eval")}
+        found = {}
+        for limit in (10, 110):
+            settings = plan.Settings(num_predict=limit)
+            planned = plan.blocks(["alpha:1b"], ["small-eval"], loaded, settings)
+            found[limit] = weights(planned, loaded, settings)
+        self.assertEqual({round(found[110][key] - found[10][key], 6) for key in found[10]}, {100})
 
 
 if __name__ == "__main__":

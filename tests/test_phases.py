@@ -11,9 +11,9 @@ from unittest import mock
 import support
 
 from base import console, ledger, names, plan, records, schema, suites
-from measure import conditions, models, phases, rehearsal, run, session, trial, watch, work
+from measure import conditions, models, phases, rehearsal, run, session, trial, work
 from measure.endpoint import Endpoint, Limits
-from measure.pace import Pace
+from measure.pace import Pace, weights
 from measure.target import parse_host
 
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
@@ -326,7 +326,7 @@ class Machine:
         """The chosen phases within the limit; of passes in `made_before` an earlier session has made every call."""
         settings, loaded = plan.Settings(repeats=1), {phase: suites.load(phase) for phase in chosen}
         planned = plan.blocks(["alpha:1b"], chosen, loaded, settings)
-        self.pace = Pace(watch.weights(planned, loaded, settings))
+        self.pace = Pace(weights(planned, loaded, settings))
         recorded = {}
         for step in (step for block in planned for step in block.steps if step.pass_ in made_before):
             item = next(item for item in loaded[step.phase].items if item.id == step.item)

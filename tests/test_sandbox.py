@@ -624,8 +624,8 @@ class Records(Tidy):
         return sandbox.grade_records(records, self.GRADERS, told.append), told
 
     def call(self, seq: int, answer: str = RIGHT, **changes: object) -> dict:
-        return support.record("call", **{"seq": seq, "role": "measured", "phase": "python-tasks", "item": "PY-T99",
-                                         "outcome": "ok", "answer": answer, **changes})
+        return support.record("call", **{"seq": seq, "role": "measured", "phase": "python-tasks", "model": "m:1b",
+                                         "item": "PY-T99", "outcome": "ok", "answer": answer, **changes})
 
     def test_measured_answers_to_python_items_get_a_verdict_by_seq(self):
         found, told = self.graded(self.call(3), self.call(7, "def double(n): return 5"), self.call(9, "Sorry."),
@@ -634,8 +634,8 @@ class Records(Tidy):
                                  "7": {"passed": False, "reason": "wrong (test_two)"},
                                  "9": {"passed": False, "reason": "no-code"}, "11": {"passed": True, "reason": "passed"}})
         self.assertEqual([line for line in told if "not denied" not in line],
-                         ["PY-T99 (seq 3): passed", "PY-T99 (seq 7): wrong (test_two)", "PY-T99 (seq 9): no-code",
-                          "PY-T99 (seq 11): passed"])
+                         ["m:1b, PY-T99 (seq 3): passed", "m:1b, PY-T99 (seq 7): wrong (test_two)", "m:1b, PY-T99 (seq 9): no-code",
+                          "m:1b, PY-T99 (seq 11): passed"])
         footer = support.record("footer", code_grades=found)
         self.assertEqual(schema.problems(footer, "footer"), [])
 
@@ -649,7 +649,7 @@ class Records(Tidy):
         with mock.patch.object(sandbox, "grade_code", return_value=bare):
             _, told = self.graded(self.call(1), self.call(2, "another"))
         self.assertEqual(told, ["not denied on this system: reading files, memory of other programs",
-                                "PY-T99 (seq 1): passed", "PY-T99 (seq 2): passed"])
+                                "m:1b, PY-T99 (seq 1): passed", "m:1b, PY-T99 (seq 2): passed"])
 
     def test_what_was_cut_failed_or_is_no_task_stays_ungraded(self):
         others = [self.call(1, outcome="length"), self.call(2, outcome="cut"), self.call(3, role="warmup"),
@@ -661,7 +661,7 @@ class Records(Tidy):
     def test_what_could_not_be_judged_is_told_and_left_out(self):
         with mock.patch.object(subprocess, "Popen", side_effect=OSError):
             found, told = self.graded(self.call(1))
-        self.assertEqual((found, told), ({}, ["PY-T99 (seq 1): not-run (the examiner did not start)"]))
+        self.assertEqual((found, told), ({}, ["m:1b, PY-T99 (seq 1): not-run (the examiner did not start)"]))
 
 
 if __name__ == "__main__":

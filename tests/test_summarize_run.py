@@ -18,6 +18,7 @@ from ledgers import call, footer, meta
 
 from base import console, ledger, records, schema
 from derive import narrative
+from mutants import valid
 import summarize_run
 
 CALLS = [call(item=f"5Q-Q0{n}", gap_ms=10 + n) for n in range(1, 6)]
@@ -54,7 +55,17 @@ class Writing(Folder):
         self.assertEqual(code, 0)
         self.assertEqual(set(self.files()), {"manifest.json", "run.jsonl", "metadata.json", "run.md"})
         self.assertIn("metadata.json", said)
-        self.assertIn("check_submission.py", told)
+        self.assertIn("next: ", told)
+
+    def test_the_next_step_is_what_run_md_still_asks_or_else_the_way_to_submit(self):
+        files = valid.Run().files()
+        story = files["run.md"].decode("utf-8")
+        for name, told, step in (("whole", story, "next: python harness/submit_run.py"),
+                                 ("open", story.replace("- [x] ", narrative.BOX), "next: fill in what run.md asks, then")):
+            folder = valid.laid_out(self.out / name / valid.Run().place, {**files, "run.md": told.encode("utf-8")})
+            with self.subTest(name):
+                code, _, said = self.run_it(str(folder))
+                self.assertEqual((code, said.splitlines()[-1][:len(step)]), (0, step))
 
     def test_a_run_is_found_by_its_id(self):
         self.assertEqual(self.run_it(f"run-{ledgers.RUN_ID}", "--out", str(self.out))[0], 0)

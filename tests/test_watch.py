@@ -8,7 +8,7 @@ from unittest import mock
 
 import support
 
-from base import console, plan, suites
+from base import console, plan
 from measure import watch
 from measure.pace import Pace
 from base.plan import Step
@@ -198,29 +198,6 @@ class Live(Case):
         here.end([call(1), call(2)])
         here.begin([ask(3)])
         self.assertTrue(self.said().endswith("about 10s left"))
-
-
-class Weights(unittest.TestCase):
-    def test_every_planned_call_weighs_something_and_a_longer_one_more(self):
-        phases = ("frozen-prompts", "small-eval", "parallel-same", "context-append", "context-edge")
-        loaded = {phase: suites.load(phase) for phase in phases}
-        planned = plan.blocks(["alpha:1b", "beta:3b"], phases, loaded, plan.Settings())
-        found = watch.weights(planned, loaded, plan.Settings())
-        self.assertEqual(set(found), {(one.model, one.key) for block in planned for one in block.steps})
-        self.assertGreater(min(found.values()), 0)
-        fills = [found["alpha:1b", one.key] for block in planned for one in block.steps
-                 if one.phase == "context-edge" and one.model == "alpha:1b"]
-        self.assertEqual(fills, sorted(fills))
-        self.assertGreater(fills[-1], fills[0] + 400)       # a tenth of what fills three quarters of the context
-
-    def test_a_limit_for_all_answers_is_the_weight_of_all(self):
-        loaded = {"small-eval": suites.load("small-eval")}
-        found = {}
-        for limit in (10, 110):
-            settings = plan.Settings(num_predict=limit)
-            planned = plan.blocks(["alpha:1b"], ["small-eval"], loaded, settings)
-            found[limit] = watch.weights(planned, loaded, settings)
-        self.assertEqual({round(found[110][key] - found[10][key], 6) for key in found[10]}, {100})
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ def _deviations(manifest: dict, metadata: dict) -> str:
         lines.append(f"- the run was broken off and resumed: {metadata['sessions']} sessions")
     if manifest["target"] in ("lan", "remote"):
         lines.append(f"- the server was on another machine ({manifest['target']})")
-    return "### Deviations from the canonical knobs\n\n" + ("\n".join(lines) if lines else "None.")
+    return "### Deviations\n\n" + ("\n".join(lines) if lines else "None.")
 
 
 def _skips(metadata: dict) -> str:

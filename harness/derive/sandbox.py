@@ -104,7 +104,7 @@ def grade_records(records: Iterable[dict], graders: dict, tell: Callable[[str], 
         if verdict.notes != noted and verdict.notes:
             noted = verdict.notes
             tell(noted)
-        tell(f"{record['item']} (seq {record['seq']}): {verdict.text}")
+        tell(f"{record['model']}, {record['item']} (seq {record['seq']}): {verdict.text}")
         if verdict.reason != "not-run":
             grades[str(record["seq"])] = {"passed": verdict.passed, "reason": verdict.text}
     return grades

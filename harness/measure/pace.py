@@ -1,7 +1,14 @@
 """Pace: how long the rest of a run will take, from how long its calls took so far."""
 from __future__ import annotations
 
-PROMPT_SHARE = 0.1      # prefill of a token costs about a tenth of its decoding; only the first guess depends on it
+import collections
+
+from base import plan
+
+PROMPT_SHARE = 0.1          # prefill of a token costs about a tenth of its decoding; only the first guess depends on it
+CHARACTERS_PER_TOKEN = 4    # of English text and of code, about
+
+Load = collections.namedtuple("Load", "prompt_tokens answer_tokens")    # to be read, about; to be written, at most
 
 
 class Pace:
@@ -37,6 +44,22 @@ class Pace:
         return total_ns / 1e9
 
 
-def weight(prompt_tokens: int, num_predict: int) -> float:
-    """How much of a run one call is, in tokens of decoding."""
-    return num_predict + PROMPT_SHARE * prompt_tokens
+def weights(planned: list, suites: dict, settings: plan.Settings) -> dict:
+    """(model, key) of each planned step: how much of the run it is, in tokens of decoding."""
+    return {step: load.answer_tokens + PROMPT_SHARE * load.prompt_tokens
+            for step, load in loads(planned, suites, settings).items()}
+
+
+def loads(planned: list, suites: dict, settings: plan.Settings) -> dict:
+    """(model, key) of each planned step: its Load. Of a conversation each turn reads what it adds; the rest is cached."""
+    found = {}
+    for block in planned:
+        for stage in block.stages:
+            items = {item.id: item for item in suites[stage.phase].items}
+            earlier = 0
+            for step in stage.steps:
+                item = items[step.item]
+                prompt = int(stage.num_ctx * item.fill) if item.fill else len(item.prompt) // CHARACTERS_PER_TOKEN
+                found[step.model, step.key] = Load(prompt - earlier, settings.limit(item.num_predict))
+                earlier = prompt if stage.is_conversation else 0
+    return found

@@ -5,22 +5,7 @@ import time
 from typing import Callable
 
 from base import console, plan
-from measure.pace import Pace, weight
-
-CHARACTERS_PER_TOKEN = 4    # for the first guess of the remaining time only
-
-
-def weights(planned: list, suites: dict, settings: plan.Settings) -> dict:
-    """(model, key) of each planned step: its weight for the pace."""
-    found = {}
-    for block in planned:
-        for stage in block.stages:
-            items = {item.id: item for item in suites[stage.phase].items}
-            for step in stage.steps:
-                item = items[step.item]
-                prompt = stage.num_ctx * item.fill if item.fill else len(item.prompt) / CHARACTERS_PER_TOKEN
-                found[step.model, step.key] = weight(prompt, settings.limit(item.num_predict))
-    return found
+from measure.pace import Pace
 
 
 class Watch:

@@ -8,7 +8,7 @@ from base import ledger, plan, records
 from base.errors import UserError
 from measure import conditions, instrument, phases, run, session, trial, watch
 from measure.endpoint import Endpoint
-from measure.pace import Pace
+from measure.pace import Pace, weights
 
 
 def carry_out(endpoint: Endpoint, earlier: run.Earlier, loaded_suites: dict, limit_s: int | None, stop: trial.Stop,
@@ -21,7 +21,7 @@ def carry_out(endpoint: Endpoint, earlier: run.Earlier, loaded_suites: dict, lim
     manifest, settings = earlier.manifest, plan.settings_of(earlier.manifest)
     names = [model["name"] for model in manifest["models"]]
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded_suites, settings)
-    pace = Pace(watch.weights(planned, loaded_suites, settings))
+    pace = Pace(weights(planned, loaded_suites, settings))
     shown = watch.Watch(progress, pace, manifest["planned_calls"])
     with ledger.Writer(earlier.folder) as writer:
         here = _open(endpoint, earlier, writer, stop, shown)
