@@ -170,12 +170,16 @@ def lock(number: int, path: os.PathLike) -> None:
 
 def write(path: os.PathLike, data: bytes) -> None:
     """Write a file that nobody reads yet, and its folders. An old file gives way first: other names of it stay as they are."""
-    target = pathlib.Path(path)
-    with mendable(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            target.unlink()
-        with open(target, "xb") as out:
+    with mendable(path):
+        try:
+            out = open(path, "xb")
+        except FileExistsError:
+            os.unlink(path)
+            out = open(path, "xb")
+        except FileNotFoundError:
+            pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+            out = open(path, "xb")
+        with out:
             out.write(data)
 
 

@@ -23,9 +23,14 @@ def size_problems(name: str, size_bytes: int) -> Iterator[Finding]:
         yield Finding("bytes-size", f"{size_bytes} bytes", f"at most {limit}")
 
 
-def read(path: pathlib.Path, docket: object, shown: str) -> dict | None:
-    """The document, or None where it cannot be judged further; whatever is wrong goes onto the docket."""
+def read(path: pathlib.Path, docket: object, shown: str, wanted: dict | None = None) -> dict | None:
+    """The document, or None where it cannot be judged further; whatever is wrong goes onto the docket.
+
+    Where it is known what the document must be, it is `wanted` itself that comes back for a file of just those bytes.
+    """
     data = path.read_bytes()
+    if wanted is not None and data == schema.pretty(wanted):
+        return wanted
     found = list(characters.json_problems(data))
     document = None
     if not any(one.rule in characters.UNREADABLE for one in found):

@@ -62,22 +62,24 @@ def look(folder: pathlib.Path, place: Place, sizes: dict, docket: Docket, now_s:
         docket.add(documents.size_problems(name, sizes[name]), shown[name])
     usable = {name for name in sizes if not list(documents.size_problems(name, sizes[name]))}
     found = {name: documents.read(folder / name, docket, shown[name]) if name in usable else None
-             for name in (MANIFEST, HARDWARE, METADATA)}
+             for name in (MANIFEST, HARDWARE)}
+    if found[MANIFEST] is not None:
+        docket.add(_manifest_problems(found[MANIFEST], place, now_s), shown[MANIFEST])
     text = story.read(folder / STORY, docket, shown[STORY]) if STORY in usable else None
+    if text is not None:
+        docket.add(privacy.in_file(text, frozenset([place.run_id])), shown[STORY])
+        docket.add(story.problems(text), shown[STORY])
+    inside = Inside(found[MANIFEST], found[HARDWARE], text)
+    if LEDGER in usable:
+        inside.metadata = _ledger(folder / LEDGER, place, found, docket, inside.cells, onlookers)
+    if METADATA in usable:
+        found[METADATA] = documents.read(folder / METADATA, docket, shown[METADATA], inside.metadata)
+    if inside.metadata is not None:
+        sums.check(found.get(METADATA), text, found[MANIFEST], inside.metadata, docket, place.path)
     for name, document in found.items():
         if document is not None:
             docket.add(privacy.in_document(document, documents.KINDS[name], frozenset([place.run_id])), shown[name])
             docket.add(synthetic_problems(document, place), shown[name])
-    if text is not None:
-        docket.add(privacy.in_file(text, frozenset([place.run_id])), shown[STORY])
-        docket.add(story.problems(text), shown[STORY])
-    if found[MANIFEST] is not None:
-        docket.add(_manifest_problems(found[MANIFEST], place, now_s), shown[MANIFEST])
-    inside = Inside(found[MANIFEST], found[HARDWARE], text)
-    if LEDGER in usable:
-        inside.metadata = _ledger(folder / LEDGER, place, found, docket, inside.cells, onlookers)
-        if inside.metadata is not None:
-            sums.check(found[METADATA], text, found[MANIFEST], inside.metadata, docket, place.path)
     return inside
 
 

@@ -125,8 +125,9 @@ def _runs(order: Order, kept: Shelf, work: Callable, report: Report) -> None:
 
 def _linked(found: dict) -> Iterator[Finding]:
     """Folders that are reached through a link: what lies there is no part of the submissions."""
+    above = {part: part.is_symlink() for folder in found.values() for part in (folder.parent, folder.parent.parent)}
     for shown, folder in found.items():
-        if any(part.is_symlink() for part in (folder, folder.parent, folder.parent.parent)):
+        if folder.is_symlink() or above[folder.parent] or above[folder.parent.parent]:
             yield Finding("scope-symlink", "a symbolic link", "a folder", path=shown)
 
 

@@ -30,9 +30,10 @@ def text(value: object) -> Html:
     """For the content of an element of HTML or SVG, and for an attribute's value between double quotes."""
     if type(value) is Html:
         return value
-    found = seen(str(value))
+    found = str(value)
     if _PLAIN.issuperset(found):
         return Html(found)
+    found = seen(found)
     for character, entity in ENTITIES:
         found = found.replace(character, entity)
     return Html(found)

@@ -49,16 +49,16 @@ def _attributes(given: dict) -> str:
     for name, value in given.items():
         if value is None or value is False:
             continue
-        shown = _name(name)
-        if shown in ADDRESSES and not is_address(value):
-            raise ValueError(f"no page of ours leads to {value[:80]!r}")
-        found.append(f" {shown}" if value is True else f' {shown}="{attribute(value)}"')
+        found.append(_attribute(name, None if value is True else str(value)))
     return "".join(found)
 
 
-@functools.lru_cache(maxsize=None)
-def _name(name: str) -> str:
+@functools.lru_cache(maxsize=1 << 12)       # a page says the same few thousand times
+def _attribute(name: str, value: str | None) -> str:
+    """One attribute with the space before it; None is a bare one."""
     shown = name.rstrip("_").replace("_", "-")
     if shown == "style" or shown.startswith("on") or not shown.replace("-", "").isalnum():
         raise ValueError(f"{shown} is no attribute of our pages")
-    return shown
+    if shown in ADDRESSES and not is_address(value or ""):
+        raise ValueError(f"no page of ours leads to {value!r:.80}")
+    return f" {shown}" if value is None else f' {shown}="{attribute(value)}"'
