@@ -369,7 +369,7 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
     formats = {model["name"]: model["format"] for model in earlier.manifest["models"]}
     rows = headline.rows(ledger.read(folder / ledger.NAME), formats)
     console.say(console.format_table(headline.TITLES, rows))
-    console.say("medians of calls that ran alone, of the frozen prompts' first pass; run.md tells them apart")
+    console.say("medians of calls that ran alone, of the frozen prompts' first pass; the context phases stand in run.md, by fill")
     console.say(f"\n{folder}")
     for row in found["warnings"]:
         place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])

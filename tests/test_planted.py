@@ -30,7 +30,7 @@ class Planted(driver.Case):
 
     def test_times_rates_counts_drift_and_loads(self):
         """The gap grows by a thousandth with each request, so the second pass is slower by what lies between."""
-        found = self.measured("frozen-prompts,small-eval", model={"drift": 0.01})
+        found = self.measured("frozen-prompts,small-eval", model={"drift": 0.01, "load_ms": 300.0})
         log = {row["nonce"]: row for row in self.stub.log() if row["nonce"]}
         calls = driver.measured(driver.records(self.folder()))
         for item in ("P-MEDIUM", "P-HARD"):
@@ -51,8 +51,8 @@ class Planted(driver.Case):
         self.assertEqual(drift["n"], 9)
         told = found["models"][0]
         self.assertEqual((told["head_tokens"], told["slots_seen"]), (11, 1))
-        self.assertGreaterEqual(told["cold_load_ms"]["median"], 120)      # a busy machine loads later, never sooner
-        self.assertLess(told["cold_load_ms"]["median"], 1000)
+        self.assertGreaterEqual(told["cold_load_ms"]["median"], 300)      # a busy machine loads later, never sooner
+        self.assertLess(told["cold_load_ms"]["median"], 1200)
 
     def test_one_slot_is_found_to_be_serialised_and_four_are_not(self):
         for slots, serialised in ((1, True), (4, False)):

@@ -12,7 +12,7 @@ from support import record
 
 MS = 10 ** 6
 NAN = float("nan")
-MODEL = {"name": "alpha:1b", "head_tokens": 14, "load_ms": 80.0, "prefill_tok_s": 80_000.0, "drift": 0.002}
+MODEL = {"name": "alpha:1b", "head_tokens": 14, "load_ms": 260.0, "prefill_tok_s": 80_000.0, "drift": 0.002}
 LATE_NS = 100_000       # how much later than it was sent everything is heard
 TEXTS = 24              # chunks with text; then the line that says done, which counts the end token
 
@@ -23,7 +23,7 @@ class World:
     def __init__(self) -> None:
         self.records = [record("meta", synthetic=True)]
         self.log, self.now_ms, self.slots, self.complete = [], 1000, 2, True
-        self._call("warmup", "LOAD", done_ns=82 * MS)
+        self._call("warmup", "LOAD", done_ns=262 * MS)
         self._call("calibration", "CAL-HEAD", finding={"head_tokens": 14, "head_method": "rendered"})
         self._call("calibration", "CAL-REST", finding={
             "slots_seen": 2, "thinks_by_default": False, "too_long": "refused", "one_token_eval_ns": 1000})
@@ -136,8 +136,8 @@ SPOILT = (
     ("another one-token time", finding("one_token_eval_ns", None), {
         f"{ALPHA}: decode time of a one-token answer, ns"}),
     ("no material", finding("context-edge_tokens_at", []), {f"{ALPHA}: material was counted"}),
-    ("a load that was too long", load(141 * MS), {f"{ALPHA}: cold load, ms"}),
-    ("a load that was too short", load(19 * MS), {f"{ALPHA}: cold load, ms"}),
+    ("a load that was too long", load(321 * MS), {f"{ALPHA}: cold load, ms"}),
+    ("a load that was too short", load(199 * MS), {f"{ALPHA}: cold load, ms"}),
     ("a load that did not end", load(None), {f"{ALPHA}: cold load, ms"}),
     ("a prompt token more", lambda world: world.of("small-eval")[0].update(prompt_tokens=401), {
         f"{ALPHA} small-eval: prompt tokens"}),
@@ -194,7 +194,7 @@ class WholeRun(unittest.TestCase):
         load(None)(world)
         shown = {line.name: (line.planted, line.recovered) for line in world.lines()}
         self.assertEqual(shown[f"{ALPHA}: slots"], ("2", "3"))
-        self.assertEqual(shown[f"{ALPHA}: cold load, ms"], ("80", "none"))
+        self.assertEqual(shown[f"{ALPHA}: cold load, ms"], ("260", "none"))
         self.assertEqual(shown[f"{ALPHA} small-eval: prompt tokens"], ("1200", "1200"))
         self.assertEqual(shown[f"{ALPHA} small-eval: TTFT, ms at the median"], ("5.00", "5.10"))
         self.assertEqual(shown[f"{ALPHA} small-eval: prefill, tok/s"], ("80000.0", "80000.0"))

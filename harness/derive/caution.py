@@ -12,7 +12,8 @@ SPREAD_LIMIT = 0.25         # of the median, between the quartiles
 CLOCKS_LIMIT = 0.10         # of one clock's rate, at the median
 COLLAPSE_LIMIT = 0.8        # of the rate of one call alone
 FILL_LIMIT = 0.05           # of the fillable context; material comes in whole units, in each turn of a conversation
-COLD_FACTOR, COLD_MS = 5, 50.0      # a load takes a multiple of what it takes on a warm model, and more than its noise
+COLD_FACTOR = 5             # a load takes a multiple of what a look at a loaded model takes, and
+COLD_MS = 200.0             # more than that ever takes: up to some 100 ms, while the server asks a new runner every 250 ms
 LATE_US = 5000.0            # what the instrument may add to a first token; the operating system's own grain is below it
 
 

@@ -14,8 +14,7 @@ def rows(records: Iterable[dict], formats: dict) -> list:
 
     `formats` tells of each model whether it is gguf or safetensors, which count their steps differently.
     Figures are of calls that ran alone, of the frozen prompts' first pass, and of no context phase, where the fill decides
-    the speed. Prompts of all lengths of a phase share a
-    row here, so this tells at a glance and proves nothing.
+    the speed. Prompts of all lengths of a phase share a row here, so this tells at a glance and proves nothing.
     """
     found: dict = {}
     heads: dict = {}

@@ -16,9 +16,9 @@ from measure.target import Target
 
 SLOTS = 4
 MODELS = (
-    {"name": "alpha:1b", "size_bytes": 700_000_000, "head_tokens": 14, "tail_tokens": 5, "load_ms": 80.0,
+    {"name": "alpha:1b", "size_bytes": 700_000_000, "head_tokens": 14, "tail_tokens": 5, "load_ms": 260.0,
      "prefill_tok_s": 80_000.0, "decode_gap_ms": 0.8, "answer_tokens": 24},
-    {"name": "beta:3b", "size_bytes": 2_000_000_000, "head_tokens": 9, "tail_tokens": 4, "load_ms": 120.0,
+    {"name": "beta:3b", "size_bytes": 2_000_000_000, "head_tokens": 9, "tail_tokens": 4, "load_ms": 320.0,
      "prefill_tok_s": 60_000.0, "gap_pattern_ms": [0.6, 1.4], "answer_tokens": 20, "drift": 0.002,
      "capabilities": ["completion", "thinking"], "thinking_tokens": 6,
      "template": "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}user: {{ .Prompt }}\nassistant: {{ .Response }}"},
