@@ -84,6 +84,13 @@ class Gaps(unittest.TestCase):
             with self.subTest(gaps[:2]):
                 self.assertEqual([one.rule for one in witness._gaps(gaps)], ["physics-too-clean"] if held else [])
 
+    def test_the_times_of_another_call_are_held_but_answers_that_came_at_once_are_not_each_other_s(self):
+        witness = Physics({"models": [], "options": {"num_batch": 512}}, None)
+        for gaps, held in ((list(range(1, 41)), True), ([0] * 40, False), ([0] * 40 + [812], False), (list(range(1, 9)), False)):
+            with self.subTest(gaps[:2]):
+                self.assertEqual([one.rule for gaps in (gaps, gaps) for one in witness._gaps(gaps)],
+                                 ["physics-duplicate"] if held else [])
+
 
 if __name__ == "__main__":
     unittest.main()
