@@ -19,7 +19,7 @@ from base import console, errors, ledger, names
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
-GUESSED_SPEEDS = ((100, 5000), (40, 1000), (8, 250))    # tok/s of decode and of prefill: a card, a laptop, a small computer
+GUESSED_SPEEDS = ((250, 5000), (100, 2500), (40, 1000), (15, 400), (5, 150))     # tok/s of decode and of prefill
 
 
 def main(argv: list | None = None) -> int:
@@ -179,7 +179,7 @@ def show_work(planned: list, found: dict) -> None:
     calls, answers, prompts = (sum(row[column] or 0 for row in rows) for column in (2, 3, 4))
     console.say(f"\n{calls} calls in all, {answers} answer tokens at most, {prompts} prompt tokens about; to download: "
                 f"{'0 B' if not choice.missing else 'the sizes above, which only a pull tells'}")
-    console.say("how long that takes, loading, warm-up and calibration not counted, if all models are alike:\n")
+    console.say("how long that takes, loading, warm-up and calibration not counted, if each model is as fast as this:\n")
     console.say(console.format_table(["decode tok/s", "prefill tok/s", "at most"], [
         [decode, prefill, console.format_duration(answers / decode + prompts / prefill)] for decode, prefill in GUESSED_SPEEDS], ()))
 

@@ -39,12 +39,12 @@ def main(argv: list | None = None, root: pathlib.Path = ROOT) -> int:
     offer = read(args, folder, root)
     is_clean = is_checked(args, folder, offer, root)
     routes, access = route(args, root)
-    offer = sign(args, offer, routes, root)
+    offer = sign(args, offer, routes)
     base = base_of(args, offer, routes, root, access)
     sender = push.Sender(root, access, offer, "")
     code = show(offer, routes, base)
     if args.dry_run:
-        return show_commands(args, ladder.commands(routes, sender, base)) if is_clean else FOUND
+        return show_commands(args, ladder.commands(routes, sender, base)) if is_clean else not_ready(args)
     return send(routes, sender, base) if agreed(args, code) else FOUND
 
 
@@ -55,9 +55,9 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     who = parser.add_argument_group("whose it is")
     who.add_argument("--handle", help="your name in the catalogue, where folder and manifest do not say it")
     who.add_argument("--device-tag", metavar="TAG", help="the machine, where folder and manifest do not say it")
-    who.add_argument("--author-name", metavar="NAME", help="of the commit, for ever public (default: git's user.name)")
-    who.add_argument("--author-email", metavar="ADDRESS", help="of the commit, for ever public (default: git's user.email "
-                                                               "if it is a noreply one, else one that leads nowhere)")
+    who.add_argument("--author-name", metavar="NAME", help="of the commit, for ever public (default: the handle)")
+    who.add_argument("--author-email", metavar="ADDRESS", help="of the commit, for ever public (default: one of the handle's "
+                                                               "that leads nowhere)")
     to = parser.add_argument_group("where it goes")
     to.add_argument("--remote", metavar="NAME", help="the clone's remote to go by, upstream or your fork (default: origin)")
     to.add_argument("--upstream", metavar="URL", help="the repository that takes runs (default: the remote `upstream`, else "
@@ -102,26 +102,22 @@ def route(args: argparse.Namespace, root: pathlib.Path) -> tuple:
     return routes, remote.Access(token, routes.upstream.web)
 
 
-def sign(args: argparse.Namespace, offer: object, routes: object, root: pathlib.Path) -> object:
+def sign(args: argparse.Namespace, offer: object, routes: object) -> object:
     """The offer with its author and title."""
     from publish import offer as offers
-    author, address = author_of(args, offer.handle, routes.upstream.host, root)
+    author, address = author_of(args, offer.handle, routes.upstream.host)
     title = args.title or offers.title_of(offer.handle, offer.device_tag, offer.run_id)
     offers.check_words(author, address, title)
     return replace(offer, author=author, address=address, title=title)
 
 
-def author_of(args: argparse.Namespace, handle: str, host: str, root: pathlib.Path) -> tuple:
-    """(name, address) of the commit. A mailbox out of git's settings is never used unasked: a commit shows it for ever."""
+def author_of(args: argparse.Namespace, handle: str, host: str) -> tuple:
+    """(name, address) of the commit. Name and mailbox of git's settings are not used: a commit shows them for ever."""
     from publish import offer as offers
-    name = args.author_name or git.line(root, "config", "user.name") or handle
-    known = git.line(root, "config", "user.email") or ""
     hidden = offers.hidden_address(handle, host)
-    address = args.author_email or (known if known and not offers.is_private(known) else hidden)
+    name, address = args.author_name or handle, args.author_email or hidden
     if console.is_terminal() and not args.confirm:
         name = args.author_name or console.ask("Author of the commit, for ever public", name)
-        if not args.author_email and known not in ("", address):
-            console.note(f"git's own address for you is {known}; {address} keeps it out of the public")
         address = args.author_email or console.ask("Address of the author, for ever public", address)
     if offers.is_private(address):
         console.note(f"the address {address} will be public for ever; {hidden} would keep it out")
@@ -146,7 +142,7 @@ def is_checked(args: argparse.Namespace, folder: pathlib.Path, offer: object, ro
     except UserError as problem:
         if not args.dry_run or problem.exit_code != FOUND:
             raise
-        console.error(problem)
+        console.note("not ready: the checker names above what is left; the list follows all the same")
         return False
     return True
 
@@ -215,6 +211,13 @@ def show_commands(args: argparse.Namespace, commands: list) -> int:
     console.say("\nNothing was changed or sent.")
     console.lead_on(command(sys.argv[0], understood(args)))
     return FINE
+
+
+def not_ready(args: argparse.Namespace) -> int:
+    console.note("\nNothing was changed or sent. What the checker named comes first; a box of the attestation waits for the yes "
+                 "of the person whose run it is.")
+    console.lead_on(f"python harness/check_submission.py {shlex.quote(args.run)}")
+    return FOUND
 
 
 def agreed(args: argparse.Namespace, code: str) -> bool:

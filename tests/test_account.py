@@ -98,6 +98,18 @@ class Block(unittest.TestCase):
             row["drift"] = moved if row["phase"] == "frozen-prompts" else None
         self.assertIn("| - | - | - | the model's placement changed in between |", account.render(self.manifest, self.metadata))
 
+    def test_a_time_limit_says_what_it_left_out(self):
+        manifest = {**self.manifest, "time_limit_s": 600}
+        self.assertIn("- a time limit of 600 s; it left out no call\n", account.render(manifest, self.metadata))
+        self.metadata["aggregates"][0]["skips"] = {"time-limit": 3, "one-model": 5}
+        self.assertIn("- a time limit of 600 s; it left out 3 calls\n", account.render(manifest, self.metadata))
+
+    def test_where_no_answer_could_be_judged_there_is_no_share_of_right_ones(self):
+        counts = {"n": 0, "passed": 0, "censored": 0, "ungraded": 0}
+        for changed, words in (({"censored": 5}, "5 cut by a limit"), ({}, "none to judge"), ({"n": 4, "passed": 1}, "1 of 4")):
+            with self.subTest(words):
+                self.assertEqual(account._quality({**counts, **changed}), words)
+
     def test_every_warning_code_has_its_sentence(self):
         for code in records.WARNINGS:
             row = {"code": code, "model": None, "phase": None, "level": None, "observed": 1.5, "expected": None, "n": 2}

@@ -25,6 +25,29 @@ def spans(*times: tuple) -> list:
     return [call(start_ns=0, first_text_ns=first * MS, last_text_ns=last * MS) for first, last in times]
 
 
+class Bunched(unittest.TestCase):
+    """100 texts, one each 20 ms by the server's counters; the first is heard 150 ms after the request."""
+
+    def is_bunched(self, *gaps_us: int, **changes: object) -> bool:
+        return figures.is_bunched(call(text_chunks=100, gaps_us=[*gaps_us] + [20_000] * (99 - len(gaps_us)), **changes))
+
+    def test_texts_that_were_read_together_with_the_first_make_it_late(self):
+        for gaps_us, late in (((), False), ((0,), True), ((900, 3), True), ((1100,), False), ((20_000, 0, 0, 0), False), ((0,) * 99, True)):
+            with self.subTest(gaps_us[:4]):
+                self.assertIs(self.is_bunched(*gaps_us), late)
+
+    def test_it_is_the_share_of_the_time_to_first_text_that_counts(self):
+        self.assertIs(self.is_bunched(0, first_text_ns=199 * MS), True)
+        self.assertIs(self.is_bunched(0, first_text_ns=201 * MS), False)
+        self.assertIs(self.is_bunched(0, 0, first_text_ns=201 * MS), True)
+
+    def test_what_is_too_short_or_has_no_counter_says_nothing_but_one_read_of_all_does(self):
+        self.assertIs(self.is_bunched(0, eval_tokens=15), False)
+        self.assertIs(self.is_bunched(0, eval_ns=None), False)
+        self.assertIs(self.is_bunched(*[0] * 99, eval_ns=None, last_text_ns=150 * MS), True)
+        self.assertIs(figures.is_bunched(call(text_chunks=1, gaps_us=[], last_text_ns=150 * MS)), False)
+
+
 class Counted(unittest.TestCase):
     def test_which_records_a_speed_figure_uses(self):
         for changes, used in (({}, True), ({"outcome": "length"}, True), ({"outcome": "empty"}, False),

@@ -74,6 +74,7 @@ class Tables(unittest.TestCase):
                 ("Drift and the verdict", "before loads, median | {BACKGROUND_LIMIT} |"),
                 ("Warnings", "fewer than {FEW} calls"), ("Warnings", "than {SPREAD_LIMIT} of the median"),
                 ("Warnings", "from 1 than {CLOCKS_LIMIT}"), ("Warnings", "share less than {SERIALISED_BELOW}"),
+                ("Warnings", "gaps below {READ_TOGETHER} of"), ("Warnings", "more than {LATE_SHARE} of the time to first text"),
                 ("Warnings", "below {COLLAPSE_LIMIT} of the tokens"), ("Warnings", "from the fill than {FILL_LIMIT}"),
                 ("Warnings", "{COLD_FACTOR} times this phase's median and {COLD_MS} ms"),
                 ("Warnings", "more than {PLACEMENT_SHARE} of the model"),

@@ -115,7 +115,8 @@ class Words(unittest.TestCase):
 
     def test_an_address_that_leads_nowhere_can_always_be_made(self):
         for host, found in (("forge.example.org", "ana@noreply.forge.example.org"), ("", "ana@noreply.invalid"),
-                            ("[::1]", "ana@noreply.invalid"), ("localhost", "ana@noreply.invalid")):
+                            ("[::1]", "ana@noreply.invalid"), ("localhost", "ana@noreply.invalid"),
+                            ("192.168.1.7", "ana@noreply.invalid"), ("git.anas-home.lan", "ana@noreply.invalid")):
             with self.subTest(host):
                 self.assertEqual(offer.hidden_address("ana", host), found)
                 self.assertFalse(offer.is_private(found))

@@ -253,7 +253,9 @@ class Verdicts(unittest.TestCase):
         return found["verdict"]["verdict"], found
 
     def test_the_same_speed_at_the_end_is_clean(self):
-        self.assertEqual(self.judged(*passes(10, 10.1))[0], "clean")
+        verdict_, found = self.judged(*passes(10, 10.1))
+        self.assertEqual(verdict_, "clean")
+        self.assertIn("is as at the start", found["verdict"]["why"])
 
     def test_slower_at_the_end_is_drifting_and_the_ratio_is_the_planted_one(self):
         verdict_, found = self.judged(*passes(10, 12.5))
@@ -264,7 +266,9 @@ class Verdicts(unittest.TestCase):
     def test_a_difference_within_the_noise_is_none(self):
         noisy = [frozen(pass_, repeat, gap, item) for pass_, gaps in (("first", (10, 14, 9)), ("last", (13, 9, 13)))
                  for repeat in (1, 2, 3) for item, gap in zip(("P-EASY", "P-MEDIUM", "P-HARD"), gaps)]
-        self.assertEqual(self.judged(*noisy)[0], "clean")
+        verdict_, found = self.judged(*noisy)
+        self.assertEqual(verdict_, "clean")
+        self.assertIn("differs from the start by no more than chance gives", found["verdict"]["why"])
 
     def test_slower_with_a_lower_clock_is_throttled(self):
         calls = [{**one, "conditions": conditions(clock_mhz=4000.0 if one["pass"] == "first" else 3000.0)}

@@ -69,10 +69,10 @@ def _phases(metadata: dict) -> str:
 def _quality(found: dict | None) -> str:
     if found is None:
         return "-"
-    parts = [f"{found['passed']} of {found['n']}"]
+    parts = [f"{found['passed']} of {found['n']}"] if found["n"] else []
     parts += [f"{found[name]} {word}" for name, word in (("censored", "cut by a limit"), ("ungraded", "not graded"))
               if found[name]]
-    return ", ".join(parts)
+    return ", ".join(parts) or "none to judge"
 
 
 def _prompts(metadata: dict) -> str:
@@ -165,7 +165,8 @@ def _warning(row: dict) -> str:
 def _deviations(manifest: dict, metadata: dict) -> str:
     lines = [f"- {code(name)} is {code(schema.dumps(value))}" for name, value in manifest["overrides"].items()]
     if manifest["time_limit_s"] is not None:
-        lines.append(f"- a time limit of {manifest['time_limit_s']} s")
+        left_out = sum(row["skips"].get("time-limit", 0) for row in metadata["aggregates"])
+        lines.append(f"- a time limit of {manifest['time_limit_s']} s; it left out {counted(left_out, 'call') if left_out else 'no call'}")
     if manifest["harness_modified"]:
         lines.append("- the harness was modified")
     if metadata["sessions"] > 1:

@@ -12,6 +12,8 @@ MIN_PREFILL_TOKENS = 64     # below this the fixed cost of a batch is most of th
 MIN_TAIL_GAPS = 20          # a 99th percentile of fewer gaps is their maximum
 TRUNCATED_SHARE = 0.9       # of the tokens that the material was counted to take
 SERIALISED_BELOW = 0.2      # of the time that decode spans of a wave could share
+READ_TOGETHER = 0.05        # of the time between two texts: what came closer was heard together, not made so
+LATE_SHARE = 0.1            # of the time to first text
 
 
 def counts(record: dict) -> bool:
@@ -25,9 +27,19 @@ def ttft_ms(record: dict) -> float | None:
 
 
 def is_bunched(record: dict) -> bool:
-    """Whether the text of an answer of some length came all at once: this machine, or the server, held it back."""
-    tokens = record["eval_tokens"] or 0
-    return tokens >= MIN_DECODE_TOKENS and record["text_chunks"] > 1 and record["first_text_ns"] == record["last_text_ns"]
+    """Whether an answer's first text was heard late: this machine, or the server, held it back until others were there.
+
+    Texts are made one after the other, so those that were read together with the first had taken their time, at the
+    server's pace; where that is more than a small share of the time to first text, or all came together, it counts.
+    """
+    tokens, chunks, duration = record["eval_tokens"] or 0, record["text_chunks"], record["eval_ns"]
+    if tokens < MIN_DECODE_TOKENS or chunks < 2:
+        return False
+    if record["first_text_ns"] == record["last_text_ns"]:
+        return True
+    pace_us = (duration or 0) / chunks / 1000
+    together = next((n for n, gap_us in enumerate(record["gaps_us"]) if gap_us >= READ_TOGETHER * pace_us), chunks - 1)
+    return together * pace_us > LATE_SHARE * record["first_text_ns"] / 1000
 
 
 def first_answer_ms(record: dict) -> float | None:

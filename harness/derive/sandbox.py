@@ -20,6 +20,7 @@ can only return what the tests expect.
 """
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import json
@@ -92,10 +93,13 @@ def grade_records(records: Iterable[dict], graders: dict, tell: Callable[[str], 
     `graders` are those of all items, by id; the python ones count. Graded are measured calls that ended by themselves:
     an answer cut by its limit is censored, a call that failed has no answer. What could not be judged stays ungraded.
     """
-    grades, known, noted = {}, {}, ""
+    grades, known, noted, left_out = {}, {}, "", collections.Counter()
     for record in records:
         grader = graders.get(record.get("item"))
-        if not _is_gradable(record) or grader is None or grader["kind"] != "python":
+        if grader is None or grader["kind"] != "python" or not _is_measured(record):
+            continue
+        if record["outcome"] != "ok":
+            left_out[record["model"]] += 1
             continue
         asked = (record["item"], record["answer"])
         if asked not in known:      # at temperature 0 the repeats say the same
@@ -107,11 +111,13 @@ def grade_records(records: Iterable[dict], graders: dict, tell: Callable[[str], 
         tell(f"{record['model']}, {record['item']} (seq {record['seq']}): {verdict.text}")
         if verdict.reason != "not-run":
             grades[str(record["seq"])] = {"passed": verdict.passed, "reason": verdict.text}
+    for model, count in left_out.items():
+        tell(f"{model}: {count} answers were cut by their limit or did not come, and are not graded")
     return grades
 
 
-def _is_gradable(record: dict) -> bool:
-    return record.get("type") == "call" and record.get("role") == "measured" and record.get("outcome") == "ok"
+def _is_measured(record: dict) -> bool:
+    return record.get("type") == "call" and record.get("role") == "measured"
 
 
 def _examined(job: dict) -> dict:

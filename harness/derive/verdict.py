@@ -73,11 +73,14 @@ def _ratio(stat: dict | None) -> dict | None:
     return None if stat is None else {"n": stat["n"], "ratio": stat["median"], "low": stat["low"], "high": stat["high"]}
 
 
+def is_apart(ratio: dict | None) -> bool:
+    """Further from 1 than the limit."""
+    return ratio is not None and abs(ratio["ratio"] - 1) > DRIFT_LIMIT
+
+
 def has_drifted(ratio: dict | None) -> bool:
-    """Further from 1 than the limit, and with an interval that leaves 1 out."""
-    if ratio is None or ratio["low"] is None or abs(ratio["ratio"] - 1) <= DRIFT_LIMIT:
-        return False
-    return not ratio["low"] <= 1 <= ratio["high"]
+    """The same, with an interval that leaves 1 out."""
+    return is_apart(ratio) and ratio["low"] is not None and not ratio["low"] <= 1 <= ratio["high"]
 
 
 def judgement(drifts: dict, circumstances: Circumstances) -> dict:
@@ -93,7 +96,9 @@ def judgement(drifts: dict, circumstances: Circumstances) -> dict:
     elif "decode-drift" in codes:
         verdict, why = "drifting", "decode at the end differs from the start, and no reason was seen"
     elif any(found["decode"] for found in drifts.values()):
-        verdict, why = "clean", "decode at the end is as at the start, and nothing else used this machine as far as it tells"
+        held = "decode at the end differs from the start by no more than chance gives" if any(
+            is_apart(found["decode"]) for found in drifts.values()) else "decode at the end is as at the start"
+        verdict, why = "clean", f"{held}, and nothing else used this machine as far as it tells"
     else:
         verdict, why = None, "the frozen prompts have no figures from before and after"
     return {"verdict": verdict, "why": why, "evidence": [row for row, _ in rows]}

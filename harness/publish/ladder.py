@@ -51,7 +51,7 @@ def rungs(routes: Routes, branch: str) -> list:
     return [
         Rung(API, f"push {branch} to {where}, and open the request by the API of {upstream.web or 'a forge'}, "
                   "which is sent the token", no_token or no_pages or no_fork),
-        Rung(AGIT, f"push to {upstream.shown} as refs/for/, which opens the request (AGit)"),
+        Rung(AGIT, f"push to {upstream.shown} as refs/for/, which opens the request where the server is a forge (AGit)"),
         Rung(COMPARE, f"push {branch} to {where}, and print the page on which a person opens the request",
              no_pages or no_fork),
         Rung(BUNDLE, f"leave the commit as a file in {routes.bundle_to}, and print the text to send with it"),

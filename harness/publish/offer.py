@@ -25,6 +25,7 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_TITLE = 120
 PERSON = re.compile(r"[^<>]+\Z")
 ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+\Z")
+PUBLIC_HOST = re.compile(r"(?:[a-z0-9-]+[.])+[a-z]{2,}\Z")
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,9 @@ def is_private(address: str) -> bool:
 
 
 def hidden_address(handle: str, host: str) -> str:
-    """The form that forges use for people who keep their address to themselves."""
-    return f"{handle}@noreply.{host if re.fullmatch(r'[a-z0-9-]+(?:[.][a-z0-9-]+)+', host) else 'invalid'}"
+    """The form that forges use for people who keep their address to themselves. A host that only its network knows is left out."""
+    is_public = PUBLIC_HOST.match(host) and not any(private.find(host))
+    return f"{handle}@noreply.{host if is_public else 'invalid'}"
 
 
 def code_of(offer: Offer, routes: list) -> str:
