@@ -486,10 +486,11 @@ class FaultsTest(StubTest):
         self.assertEqual((answer.ending, len(answer.pieces), answer.final), ("whole", 3, {"error": "runner lost"}))
 
     def test_stall_holds_the_rest_back(self):
-        self.ill("stall", after=3, ms=150)
+        self.ill("stall", after=3, ms=400)
         entry = self.server.log()[0]
         gaps = [there - here for here, there in zip(entry["sent_ns"], entry["sent_ns"][1:])]
-        self.assertEqual([n for n, gap in enumerate(gaps) if gap > 100_000_000], [2])
+        self.assertEqual(gaps.index(max(gaps)), 2)
+        self.assertGreater(max(gaps), 100_000_000)      # a busy machine sends what comes before it late
 
     def test_not_json_is_a_line_among_others(self):
         answer = self.ill("not_json", after=2, line="{oops")
