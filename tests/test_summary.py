@@ -286,6 +286,21 @@ class Verdicts(unittest.TestCase):
         load = call(role="warmup", item="LOAD", conditions=conditions(background_cpu_share=0.4))
         self.assertEqual(self.judged(load, *passes(10, 12.5))[0], "contended")
 
+    def test_somebody_else_who_left_or_came_in_between_makes_a_drift_contended(self):
+        """One look of eight saw it; the median of all never would."""
+        def looks(before: float, after: float, first_ms: float, last_ms: float) -> list:
+            calls = passes(first_ms, last_ms)
+            look = [call(role="warmup", item="LOAD", conditions=conditions(background_cpu_share=share))
+                    for share in (before, *[0.0] * 6, after)]
+            state = {"conditions": conditions()}
+            return [look[0], *[{**one, **state} for one in calls[:9]], *look[1:], *[{**one, **state} for one in calls[9:]]]
+        for given, verdict_ in (((0.95, 0.0, 12.5, 10), "contended"), ((0.0, 0.95, 10, 12.5), "contended"), ((0.05, 0.0, 10, 12.5), "drifting"),
+                                ((0.95, 0.0, 10, 10), "clean")):
+            with self.subTest(given):
+                self.assertEqual(self.judged(*looks(*given))[0], verdict_)
+        rows = {row["code"]: row for row in self.judged(*looks(0.95, 0.0, 12.5, 10))[1]["verdict"]["evidence"]}
+        self.assertEqual((rows["background-shift"]["observed"], rows["background-shift"]["n"], rows["background-load"]["observed"]), (-0.95, 2, 0))
+
     def test_a_machine_that_swaps_is_contended(self):
         state = conditions(swapped_in_bytes=1 << 24, swapped_out_bytes=0)
         self.assertEqual(self.judged(*[{**one, "conditions": state} for one in passes(10, 10)])[0], "contended")
@@ -318,6 +333,7 @@ class Verdicts(unittest.TestCase):
         limits = {row["code"]: row["expected"] for row in found["verdict"]["evidence"]}
         self.assertEqual(limits, {"decode-drift": 1 + verdict.DRIFT_LIMIT, "clock-drop": verdict.CLOCK_LIMIT,
                                   "throttle-flags": verdict.THROTTLED_LIMIT, "background-load": verdict.BACKGROUND_LIMIT,
+                                  "background-shift": -verdict.BACKGROUND_LIMIT,
                                   "swapping": verdict.SWAP_LIMIT_BYTES})
 
 

@@ -124,6 +124,7 @@ class Plain(Case):
         self.assertEqual(self.said(), "[1/4] alpha:1b small-eval 5Q-Q02: skipped from here on, time-limit\n")
         here.end([call(4)])
         here.end([skipped(1)])
+        here.end([{**skipped(2), "model": "beta:3b"}])     # in the mixed phase models take turns
         self.assertEqual(self.said().count("skipped from here on"), 1)
 
     def test_nothing_is_drawn_and_nothing_said_when_quiet(self):

@@ -19,6 +19,8 @@ class Circumstances:
         self.readings = self.on_battery = 0
         self.flags_known = self.throttled = 0
         self.background, self.swap_bytes = Sample(), Sample()
+        self.seen_before: dict = {}     # model: {pass: what others used when that was looked at last}, of the frozen prompts
+        self._seen_last: float | None = None
         self.clocks: dict = {}          # model: {pass: Sample}, of the frozen prompts
         self.placed: dict = {}          # (model, context): the placement that was seen first
         self.moved: dict = {}           # model: how many calls saw another one
@@ -33,6 +35,8 @@ class Circumstances:
         self.readings += 1
         self.on_battery += state["power_source"] == "battery"
         self.background.add(state["background_cpu_share"])
+        if state["background_cpu_share"] is not None:
+            self._seen_last = state["background_cpu_share"]
         if state["throttled"] is not None:
             self.flags_known += 1
             self.throttled += bool(state["throttled"] or any(one["throttled"] for one in state["accelerators"] or ()))
@@ -41,6 +45,7 @@ class Circumstances:
         if record["phase"] == FROZEN and record["role"] == "measured":
             by_pass = self.clocks.setdefault(record["model"], {"first": Sample(), "last": Sample()})
             by_pass[record["pass"]].add(state["clock_mhz"])
+            self.seen_before.setdefault(record["model"], {}).setdefault(record["pass"], self._seen_last)
 
     def _place(self, record: dict) -> None:
         place = record["placement"]
@@ -93,6 +98,8 @@ def judgement(drifts: dict, circumstances: Circumstances) -> dict:
         verdict, why = "throttled", "the processors ran slower than they can"
     elif codes & {"background-load", "swapping"}:
         verdict, why = "contended", "something else used this machine"
+    elif any({("decode-drift", model), ("background-shift", model)} <= beyond for model in drifts):
+        verdict, why = "contended", "something else used this machine for a part of the time"
     elif "decode-drift" in codes:
         verdict, why = "drifting", "decode at the end differs from the start, and no reason was seen"
     elif any(found["decode"] for found in drifts.values()):
@@ -116,6 +123,11 @@ def _evidence(drifts: dict, seen: Circumstances) -> list:
         first, last = clocks["first"].median(), clocks["last"].median()
         if first and last:
             rows.append((_row("clock-drop", model, last / first, CLOCK_LIMIT, clocks["last"].n), last / first < CLOCK_LIMIT))
+    for model, looks in seen.seen_before.items():
+        first, last = looks.get("first"), looks.get("last")
+        if first is not None and last is not None:
+            limit = BACKGROUND_LIMIT if last > first else -BACKGROUND_LIMIT
+            rows.append((_row("background-shift", model, last - first, limit, 2), abs(last - first) > BACKGROUND_LIMIT))
     if seen.flags_known:
         share = seen.throttled / seen.flags_known
         rows.append((_row("throttle-flags", None, share, THROTTLED_LIMIT, seen.flags_known), share > THROTTLED_LIMIT))

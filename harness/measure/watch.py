@@ -53,7 +53,7 @@ class Watch:
 
     def _report(self, record: dict) -> None:
         """Of calls that are skipped one after the other for one reason only the first has its line."""
-        skipped = record["type"] == "skipped" and (record["model"], record["phase"], record["reason"])
+        skipped = record["type"] == "skipped" and (record["phase"], record["reason"])     # models may take turns
         if skipped and skipped == self._skipping:
             return
         self._skipping = skipped

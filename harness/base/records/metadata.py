@@ -55,6 +55,7 @@ EVIDENCE = {
     "throttle-flags": "share of readings in which the system gave a reason for running slower",
     "clock-drop": "processor clock at the end over that at the start",
     "background-load": "share of the processors that others used while nothing ran, at the median",
+    "background-shift": "share that others used before the last frozen prompts, less that before the first",
     "swapping": "bytes moved to and from swap for each reading, at the median",
 }
 CHOICES = {"warning": WARNINGS, "verdict": VERDICTS, "evidence": EVIDENCE}
