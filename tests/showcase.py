@@ -31,12 +31,12 @@ def whole(count: int = 26, hidden: frozenset = frozenset()) -> tuple:
     found = [taken(number) for number in range(count)]
     shown = [number for number in range(count) if number not in hidden]
     machines = {found[number][0]["run"]["device_tag"]: found[number][2] for number in shown}
-    withheld: dict = {}
-    by_cell: dict = {}
+    census, by_cell = catalogue.Census(), {}
+    for number, (view, given, machine) in sorted(enumerate(found), key=lambda pair: pair[1][0]["run"]["started_at"], reverse=True):
+        run = view["run"]
+        census.add(run["started_at"], run["device_tag"], run["handle"], run["done"], None if number in hidden else machine)
     for number, (view, given, _) in enumerate(found):
         run = view["run"]
-        if number in hidden:
-            withheld[run["device_tag"]] = withheld.get(run["device_tag"], 0) + 1
         for one in given:
             by_cell.setdefault(one["cell_id"], []).append(
                 cells.Given(run["run_id"], run["started_at"], None if number in hidden else run, one))
@@ -44,7 +44,8 @@ def whole(count: int = 26, hidden: frozenset = frozenset()) -> tuple:
                                 for given in by_cell.values() if any(one.is_shown for one in given)) if cell]
     bare = [{**cell, "variants": [{name: value for name, value in variant.items() if name != "by_run"} for variant in cell["variants"]]}
             for cell in pooled]
-    document = catalogue.document([found[number][0]["run"] for number in shown], bare, machines, withheld, True)
+    rows = sorted((found[number][0]["run"] for number in shown), key=lambda run: (run["started_at"], run["run_id"]), reverse=True)
+    document = catalogue.document(rows, bare, census, True)
     cell_views = [views.cell_view(cell, document, [run for run in document["runs"] if any(
         one["cell_id"] == cell["cell_id"] for one in run["models"])]) for cell in sorted(pooled, key=lambda cell: cell["cell_id"])]
     return document, cell_views, [found[number][0] for number in shown]

@@ -187,7 +187,7 @@ class Building(Here):
     def test_a_broken_cache_costs_time_and_nothing_else(self):
         self.build()
         first, cache = tree(self.out), self.out.with_name("site.cache")
-        for damage in (lambda: (cache / "index.json").write_bytes(b"{"), lambda: shutil.rmtree(cache / "files"), lambda: shutil.rmtree(cache / "runs")):
+        for damage in (lambda: (cache / "index.sqlite").write_bytes(b"{"), lambda: shutil.rmtree(cache / "files"), lambda: shutil.rmtree(cache / "runs")):
             damage()
             self.build()
             self.assertEqual(tree(self.out), first)
@@ -288,7 +288,7 @@ class InOneStep(Here):
     def test_whatever_breaks_the_old_site_stays_whole(self):
         self.build()
         first = tree(self.out)
-        for name, afresh in (("base.files.share", False), ("base.files.put_in_place", False), ("publish.database.data", True),
+        for name, afresh in (("base.files.share", False), ("base.files.put_in_place", False), ("publish.database.pieces", True),
                              ("publish.pages.site", True), ("publish.cells.cell", True), ("publish.tasks.put_file", True),
                              ("publish.intake.take", True)):
             with self.subTest(name):
@@ -425,7 +425,7 @@ class Serving(Here):
                     self.assertTrue(answer.headers["Content-Type"].startswith(kind))
                     self.assertIn("default-src 'none'", answer.headers["Content-Security-Policy"])
                     self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
-            for path in ("raw/", "../site.cache/index.json", "%2e%2e/site.cache/index.json"):
+            for path in ("raw/", "../site.cache/index.sqlite", "%2e%2e/site.cache/index.sqlite"):
                 with self.subTest(path), self.assertRaises(urllib.error.HTTPError) as caught:
                     opener.open(f"http://127.0.0.1:{port}/{path}", timeout=10)
                 self.assertEqual(caught.exception.code, 404)

@@ -215,7 +215,7 @@ class Document(unittest.TestCase):
             self.assertGreater(cell["runs"], cell["withheld"])
 
     def test_an_empty_catalogue_is_one_too(self):
-        found = catalogue.document([], [], {}, {}, False)
+        found = catalogue.document([], [], catalogue.Census(), False)
         self.assertEqual(schema.problems(found, "catalogue"), [])
         self.assertEqual(set(found["totals"].values()), {0})
 

@@ -43,7 +43,7 @@ class Database(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.document = showcase.whole()[0]
-        cls.data = database.data(cls.document)
+        cls.data = b"".join(database.pieces(cls.document))
         cls.keep = contextlib.ExitStack()
         cls.db = cls.keep.enter_context(opened(cls.data))
 
@@ -59,7 +59,7 @@ class Database(unittest.TestCase):
         self.assertEqual(self.db.execute("PRAGMA foreign_key_check").fetchall(), [])
 
     def test_the_same_catalogue_gives_the_same_bytes(self):
-        self.assertEqual(database.data(self.document), self.data)
+        self.assertEqual(b"".join(database.pieces(self.document)), self.data)
 
     def test_it_holds_what_the_catalogue_holds(self):
         variants = [variant for cell in self.document["cells"] for variant in cell["variants"]]
@@ -96,7 +96,7 @@ class Database(unittest.TestCase):
         self.assertEqual(self.one("SELECT synthetic FROM catalogue"), 1)
 
     def test_an_empty_catalogue_makes_a_database_too(self):
-        with opened(database.data(catalogue.document([], [], {}, {}, False))) as empty:
+        with opened(b"".join(database.pieces(catalogue.document([], [], catalogue.Census(), False)))) as empty:
             self.assertEqual(empty.execute("SELECT count(*) FROM run").fetchone()[0], 0)
             for question in questions.QUESTIONS:
                 self.assertEqual(empty.execute(question.sql, question.values).fetchall(), [])
@@ -104,7 +104,7 @@ class Database(unittest.TestCase):
     def test_a_strangers_text_is_a_value_and_no_query(self):
         text = "'); DROP TABLE run; --\x00\ud800"
         row = {**self.document["runs"][0], "notes": [], "harness_version": text}
-        with opened(database.data({**self.document, "runs": [row, *self.document["runs"][1:]]})) as db:
+        with opened(b"".join(database.pieces({**self.document, "runs": [row, *self.document["runs"][1:]]}))) as db:
             self.assertEqual(db.execute("SELECT count(*) FROM run").fetchone()[0], len(self.document["runs"]))
 
 

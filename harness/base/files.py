@@ -7,7 +7,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from base.errors import UserError
 
@@ -168,8 +168,11 @@ def lock(number: int, path: os.PathLike) -> None:
 
 # ----- whole folders, for what is published
 
-def write(path: os.PathLike, data: bytes) -> None:
-    """Write a file that nobody reads yet, and its folders. An old file gives way first: other names of it stay as they are."""
+def write(path: os.PathLike, data: bytes | Iterable[bytes]) -> None:
+    """Write a file that nobody reads yet, and its folders. An old file gives way first: other names of it stay as they are.
+
+    What is too large to be held may come in pieces.
+    """
     with mendable(path):
         try:
             out = open(path, "xb")
@@ -180,7 +183,7 @@ def write(path: os.PathLike, data: bytes) -> None:
             pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
             out = open(path, "xb")
         with out:
-            out.write(data)
+            out.writelines([data] if isinstance(data, bytes) else data)
 
 
 def discard(path: os.PathLike) -> None:
@@ -193,6 +196,8 @@ def share(source: os.PathLike, target: os.PathLike) -> None:
     """A second name for a file, or a copy where the file system knows no such thing. The target's folder is there."""
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise ValueError(f"two files are to be called {target}") from None
     except OSError:
         with mendable(target):
             shutil.copyfile(source, target)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
+import json
 import pathlib
 from dataclasses import dataclass, field
 from typing import Callable, Iterator
@@ -15,8 +16,7 @@ from base import files, schema
 from base.errors import UserError
 from judge import places
 from judge.findings import Finding
-from publish import catalogue, database, feed, overlay, pages, table, tasks, views, workers
-from publish.shelf import Shelf, digest, put_file, run_path
+from publish import catalogue, database, feed, overlay, pages, shelf, table, tasks, views, workers
 
 LOCK = "lock"
 MARK = b'"schema":"catalogue-'      # the first lines of a catalogue.json; a folder without one is not ours to replace
@@ -54,15 +54,13 @@ def build(order: Order) -> Report:
     files.make_folder(cache)
     with files.alone(cache / LOCK), workers.crew(order.jobs) as work, _without_collector():
         files.mend_place(order.out, cache / "old")
-        kept = Shelf(cache, order.version, order.afresh)
-        _runs(order, kept, work, report)
-        document = _document(order, kept, work, report)
-        _keep_whole(kept, document)
-        files.remove_folder(cache / "new")
-        kept.give(cache / "new")
-        kept.close()
+        with shelf.opened(cache, order.version, order.afresh) as kept:
+            _runs(order, kept, work, report)
+            _keep_whole(kept, _document(order, kept, work, report))
+            files.remove_folder(cache / "new")
+            report.files = kept.give(cache / "new")
+            kept.close()
         files.put_in_place(cache / "new", order.out, cache / "old")
-    report.files = len(kept.files)
     return report
 
 
@@ -81,7 +79,7 @@ def _without_collector() -> Iterator[None]:
 def version(source_sha256: str) -> str:
     """A hash of whatever decides what is made of the same input: the harness's sources, and the texts that pages take over."""
     texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(pages.ASSETS.iterdir()) if path.is_file()]
-    return digest(source_sha256, texts, pages.methodology.source())
+    return shelf.digest(source_sha256, texts, pages.methodology.source())
 
 
 def check_out(out: pathlib.Path, cache: pathlib.Path) -> None:
@@ -104,23 +102,23 @@ def _is_site(folder: pathlib.Path) -> bool:
 
 # ----- runs
 
-def _runs(order: Order, kept: Shelf, work: Callable, report: Report) -> None:
-    """Fill `kept.runs` with the note of each run that is not refused: kept from the build before, or made by all cores."""
+def _runs(order: Order, kept: shelf.Shelf, work: Callable, report: Report) -> None:
+    """See to it that the shelf has the note of each run that is not refused: of the build before, or made by all cores."""
     found = {"/".join((places.TREE, *path.parts[-3:])): path
              for path in sorted(order.submissions.glob("*/*/run-*")) if path.is_dir()}
     found.pop(places.EXAMPLE, None)
     overlay.check(order.entries, {_run_id(shown) for shown in found})
     for one in [*places.twice(sorted(found)), *_linked(found)]:
         report.refused.setdefault(one.path, []).append({"rule": one.rule, "path": one.path, "observed": one.observed})
+    kept.keep_runs(set(found) - set(report.refused))
     for shown, note, refused in work(tasks.run, _run_tasks(order, kept, found, set(report.refused))):
         report.runs_made += 1
         if refused:
             report.refused[shown] = refused
-            continue
-        kept.runs[shown] = note
-        kept.keep(note.pop("made"))
-    report.shown = sum(note["row"] is not None for note in kept.runs.values())
-    report.withheld = len(kept.runs) - report.shown
+        else:
+            kept.put_run(shown, note)
+    kept.keep_runs(set(found) - set(report.refused))
+    report.shown = len(kept.rows)
 
 
 def _linked(found: dict) -> Iterator[Finding]:
@@ -131,23 +129,24 @@ def _linked(found: dict) -> Iterator[Finding]:
             yield Finding("scope-symlink", "a symbolic link", "a folder", path=shown)
 
 
-def _run_tasks(order: Order, kept: Shelf, found: dict, refused: set) -> Iterator[tasks.RunTask]:
-    """What is to be done; the notes of runs for which nothing is are kept on the way."""
+def _run_tasks(order: Order, kept: shelf.Shelf, found: dict, refused: set) -> Iterator[tasks.RunTask]:
+    """What is to be done."""
     for shown, folder in found.items():
         task = None if shown in refused else _task(order, kept, shown, folder)
         if task is not None:
             yield task
 
 
-def _task(order: Order, kept: Shelf, shown: str, folder: pathlib.Path) -> tasks.RunTask | None:
+def _task(order: Order, kept: shelf.Shelf, shown: str, folder: pathlib.Path) -> tasks.RunTask | None:
     """What is to be done for a run; None where the note of the build before is as good."""
-    note, states = kept.before["runs"].get(shown), tasks.states(folder)
-    is_untouched = note is not None and note["states"] == states
-    contents = note["contents"] if is_untouched else tasks.contents(folder)
+    before, states = kept.run(shown), tasks.states(folder)
+    is_untouched = before is not None and before.states == states
+    contents = before.contents if is_untouched else tasks.contents(folder)
     entry = order.entries.get(_run_id(shown), {})
-    key = digest(shown, contents, entry, order.synthetic)
-    if note is not None and note["key"] == key and run_path(kept.folder, key).exists() and kept.are_there(note["files"]):
-        kept.runs[shown] = {**note, "states": states}
+    key = shelf.digest(shown, contents, entry, order.synthetic)
+    if before is not None and before.key == key and shelf.run_path(kept.folder, key).exists() and kept.are_there(before.files):
+        if not is_untouched:
+            kept.touch(shown, states)
         return None
     return tasks.RunTask(str(folder), shown, entry, order.synthetic, order.now_s, str(kept.folder), key, contents, states)
 
@@ -158,96 +157,90 @@ def _run_id(shown: str) -> str:
 
 # ----- cells
 
-def _document(order: Order, kept: Shelf, work: Callable, report: Report) -> dict:
+def _document(order: Order, kept: shelf.Shelf, work: Callable, report: Report) -> dict:
     """The catalogue; each cell's data and pages are made on the way, where they are not as before."""
-    notes = sorted(kept.runs.values(), key=lambda note: (note["started_at"], note["run_id"]), reverse=True)
-    machines, withheld = _machines(notes)
-    by_cell: dict = {}
-    for note in notes:
-        for cell_id in note["cells"]:
-            by_cell.setdefault(cell_id, []).append(note)
-    found = list(_cells(kept, work, by_cell, machines, report))
-    document = catalogue.document([note["row"] for note in notes if note["row"]], found, machines, withheld, order.synthetic)
-    _cell_pages(kept, work, document, by_cell)
-    report.cells = len(found)
+    census = catalogue.Census()
+    for started_at, device_tag, handle, done, machine, is_shown in kept.about_runs():
+        census.add(started_at, device_tag, handle, done, json.loads(machine) if is_shown else None)
+    report.withheld = census.withheld
+    cells = _cells(kept, work, census, report)
+    document = catalogue.document(kept.rows, cells, census, order.synthetic)
+    _cell_pages(kept, work, document)
+    report.cells = len(cells)
     return document
 
 
-def _machines(notes: list) -> tuple:
-    """(device tag: facts by its newest run that tells any, device tag: runs that are withheld)."""
-    machines: dict = {}
-    withheld: dict = {}
-    for note in notes:
-        tag = note["device_tag"]
-        if note["row"] is None:
-            withheld[tag] = withheld.get(tag, 0) + 1
-        elif machines.get(tag, {}).get("label") is None:
-            machines[tag] = note["machine"]
-    return machines, withheld
-
-
-def _cells(kept: Shelf, work: Callable, by_cell: dict, machines: dict, report: Report) -> Iterator[dict]:
+def _cells(kept: shelf.Shelf, work: Callable, census: catalogue.Census, report: Report) -> list:
     """Cells in order of their ids, without by_run; those that hold only runs that are withheld are left out."""
-    to_do = []
-    for cell_id, notes in sorted(by_cell.items()):
-        if any(note["row"] for note in notes):
-            machine = machines[next(note["device_tag"] for note in notes if note["row"])]
-            key = digest([note["key"] for note in notes], machine)
-            before = kept.before["cells"].get(cell_id)
-            if before is not None and before["key"] == key and kept.are_there([before["cell"]["data"]]):
-                kept.cells[cell_id] = before
+    found, to_do = {}, []
+    for cell_id, runs in kept.parts():
+        tags = [device_tag for _, device_tag, is_shown in runs if is_shown]
+        if tags:
+            machine = census.devices[tags[0]]["machine"]
+            key = shelf.digest([key for key, _, _ in runs], machine)
+            before = kept.cell(cell_id)
+            if before is not None and before["key"] == key and kept.are_there(before["files"]):
+                found[cell_id] = before["cell"]
             else:
-                given = [(note["run_id"], note["started_at"], note["row"], note["key"]) for note in notes]
-                to_do.append(tasks.CellTask(cell_id, given, machine, str(kept.folder), key))
-    for cell_id, note, made in work(tasks.cell, to_do):
-        kept.cells[cell_id] = note
-        kept.keep([made])
+                found[cell_id] = None
+                to_do.append((cell_id, machine, key))
+    kept.keep_cells(set(found))
+    given = (tasks.CellTask(cell_id, kept.given(cell_id), machine, str(kept.folder), key) for cell_id, machine, key in to_do)
+    for cell_id, key, cell, made in work(tasks.cell, given):
+        kept.put_cell(cell_id, key, cell, [made])
+        found[cell_id] = cell
     report.cells_made = len(to_do)
-    return (kept.cells[cell_id]["cell"] for cell_id in sorted(kept.cells))
+    return list(found.values())
 
 
-def _cell_pages(kept: Shelf, work: Callable, document: dict, by_cell: dict) -> None:
+def _cell_pages(kept: shelf.Shelf, work: Callable, document: dict) -> None:
     """The pages of each cell whose view is not that of the build before."""
     to_do = []
     for cell in document["cells"]:
-        cell_id, note = cell["cell_id"], kept.cells[cell["cell_id"]]
-        view = views.cell_view(cell, document, [one["row"] for one in by_cell[cell_id] if one["row"]])
-        key = digest(note["key"], {name: value for name, value in view.items() if name not in ("cell", "runs")})
-        if note.get("view") != key or not kept.are_there(note["pages"]):
-            to_do.append(tasks.PageTask(cell_id, view, str(kept.folder), key))
-    for cell_id, key, made in work(tasks.cell_pages, to_do):
-        kept.cells[cell_id] = {**kept.cells[cell_id], "view": key, "pages": [path for path, _ in made]}
-        kept.keep(made)
+        note, view = kept.cell(cell["cell_id"]), views.cell_view(cell, document, [])
+        key = shelf.digest(note["key"], {name: value for name, value in view.items() if name not in ("cell", "runs")})
+        if note["view"] != key or not kept.are_there(note["pages"]):
+            to_do.append((cell["cell_id"], view, key))
+    given = (tasks.PageTask(cell_id, {**view, "runs": _shown(kept, cell_id)}, str(kept.folder), key) for cell_id, view, key in to_do)
+    for cell_id, key, made in work(tasks.cell_pages, given):
+        kept.put_pages(cell_id, key, made)
+
+
+def _shown(kept: shelf.Shelf, cell_id: str) -> list:
+    return [row for _, _, row, _ in kept.given(cell_id) if row]
 
 
 # ----- the whole
 
-def _keep_whole(kept: Shelf, document: dict) -> None:
+def _keep_whole(kept: shelf.Shelf, document: dict) -> None:
     """What tells of all runs together; as before where the catalogue is."""
-    data, before = _lines(document), kept.before["whole"]
-    key = hashlib.sha256(data).hexdigest()
-    if before.get("key") != key or not kept.are_there(before["files"]):
-        made = [put_file(kept.folder, path, content) for path, content in _whole(document, data)]
-        kept.keep(made)
-        before = {"key": key, "files": [path for path, _ in made]}
-    kept.whole = before
+    whole = hashlib.sha256()
+    for piece in _lines(document):
+        whole.update(piece)
+    key, made = kept.whole()
+    if key != whole.hexdigest() or not kept.are_there(made):
+        kept.put_whole(whole.hexdigest(), [shelf.put_file(kept.folder, path, data) for path, data in _whole(document)])
 
 
-def _whole(document: dict, data: bytes) -> Iterator[tuple]:
-    yield "catalogue.json", data
+def _whole(document: dict) -> Iterator[tuple]:
+    yield "catalogue.json", _lines(document)
     yield "catalogue.csv", table.data(document)
-    yield "catalogue.sqlite", database.data(document)
+    yield "catalogue.sqlite", database.pieces(document)
     yield "feed.xml", feed.data(document)
     yield from pages.site(document)
 
 
-def _lines(document: dict) -> bytes:
+def _lines(document: dict) -> Iterator[bytes]:
     """JSON with a line for each field, and for each record of a list: small enough to send, and a diff shows what changed."""
-    parts = []
+    before = "{"
     for name, value in document.items():
-        if isinstance(value, list) and value:
-            inner = ",\n".join(map(schema.dumps, value))
-            parts.append(f"{schema.dumps(name)}:[\n{inner}\n]")
+        yield f"{before}{schema.dumps(name)}:".encode("ascii")
+        if isinstance(value, (list, shelf.Rows)) and len(value):
+            lines = value.lines() if isinstance(value, shelf.Rows) else map(schema.dumps, value)
+            for number, line in enumerate(lines):
+                yield f"{',' if number else '['}\n{line}".encode("ascii")
+            yield b"\n]"
         else:
-            parts.append(f"{schema.dumps(name)}:{schema.dumps(value)}")
-    return ("{" + ",\n".join(parts) + "}\n").encode("ascii")
+            yield schema.dumps(list(value) if isinstance(value, shelf.Rows) else value).encode("ascii")
+        before = ",\n"
+    yield b"}\n"

@@ -1,6 +1,8 @@
 """The catalogue: rows of runs and pooled cells put together into one document. Pure: nothing is read or written here."""
 from __future__ import annotations
 
+from typing import Sequence
+
 from base.records import CATALOGUE_VERSION
 from derive.sample import METHOD
 from publish import views
@@ -9,32 +11,46 @@ STATISTICS = (f"{METHOD}; over runs: of the runs' own medians; over calls: of th
               "95 % interval; runs that are not shown count in the figures of a cell")
 
 
-def document(rows: list, cells: list, machines: dict, withheld: dict, synthetic: bool) -> dict:
-    """The `catalogue` record. `rows` are `catalogue_run` records, `cells` those of cells without by_run.
+class Census:
+    """What there is to be counted of the runs, however many they are; told of each, newest first."""
 
-    `machines` maps device tags to their facts, `withheld` to how many of their runs are not shown.
-    """
-    rows = sorted(rows, key=lambda row: (row["started_at"], row["run_id"]), reverse=True)
+    def __init__(self) -> None:
+        self.shown = self.withheld = self.calls = 0
+        self.handles: set = set()
+        self.devices: dict = {}         # device tag: the `device` record as far as runs make it, but for its handles
+
+    def add(self, started_at: str, device_tag: str, handle: str, done: int | None, machine: dict | None) -> None:
+        """A run; one that is not shown has neither calls nor a machine. A device's facts are of its newest run that has any."""
+        here = self.devices.setdefault(device_tag, {"shown": 0, "withheld": 0, "handles": set(), "newest": None, "machine": None})
+        if machine is None:
+            self.withheld += 1
+            here["withheld"] += 1
+            return
+        self.shown += 1
+        self.calls += done
+        self.handles.add(handle)
+        here["shown"] += 1
+        here["handles"].add(handle)
+        here["newest"] = here["newest"] or started_at
+        if here["machine"] is None or here["machine"]["label"] is None:
+            here["machine"] = machine
+
+
+def document(rows: Sequence, cells: list, census: Census, synthetic: bool) -> dict:
+    """The `catalogue` record. `rows` are `catalogue_run` records, newest first, `cells` those of cells without by_run."""
     cells = sorted(cells, key=lambda cell: cell["cell_id"])
     return {
         "schema": CATALOGUE_VERSION, "synthetic": synthetic, "statistics": STATISTICS,
-        "totals": {"runs": len(rows), "handles": len({row["handle"] for row in rows}),
-                   "devices": len({cell["device_tag"] for cell in cells}), "models": len({cell["model"] for cell in cells}),
-                   "cells": len(cells), "calls": sum(row["done"] for row in rows)},
-        "devices": _devices(rows, cells, machines, withheld), "models": _models(cells), "cells": cells, "runs": rows,
+        "totals": {"runs": census.shown, "handles": len(census.handles), "devices": len({cell["device_tag"] for cell in cells}),
+                   "models": len({cell["model"] for cell in cells}), "cells": len(cells), "calls": census.calls},
+        "devices": [_device(tag, found, cells) for tag, found in sorted(census.devices.items()) if found["shown"]],
+        "models": _models(cells), "cells": cells, "runs": rows,
     }
 
 
-def _devices(rows: list, cells: list, machines: dict, withheld: dict) -> list:
-    by_tag: dict = {}
-    for row in rows:
-        by_tag.setdefault(row["device_tag"], []).append(row)
-    return [_device(tag, shown, cells, machines[tag], withheld.get(tag, 0)) for tag, shown in sorted(by_tag.items())]
-
-
-def _device(tag: str, shown: list, cells: list, machine: dict, withheld: int) -> dict:
-    return {"runs": len(shown) + withheld, "withheld": withheld, "device_tag": tag, "page": views.page_of_device(tag), **machine,
-            "handles": len({row["handle"] for row in shown}), "newest": shown[0]["started_at"],
+def _device(tag: str, found: dict, cells: list) -> dict:
+    return {"runs": found["shown"] + found["withheld"], "withheld": found["withheld"], "device_tag": tag,
+            "page": views.page_of_device(tag), **found["machine"], "handles": len(found["handles"]), "newest": found["newest"],
             "cells": [cell["cell_id"] for cell in cells if cell["device_tag"] == tag]}
 
 

@@ -5,7 +5,8 @@ what each column means, the table `question` holds queries that a visitor may be
 """
 from __future__ import annotations
 
-import pathlib
+import contextlib
+import itertools
 import sqlite3
 from typing import Callable, Iterator
 
@@ -15,22 +16,23 @@ from publish.relations import INDICES, TABLES, VIEWS
 
 PRAGMAS = ("page_size = 4096", "encoding = 'UTF-8'", "journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF")
 # Places in the file's header in which SQLite notes how often it wrote and which release did: of no use to a reader.
+PIECE_BYTES = 1 << 20
+RUNS_AT_ONCE = 200
 WRITTEN, VALID_FOR, RELEASE = slice(24, 28), slice(92, 96), slice(96, 100)
 
 
-def data(document: dict) -> bytes:
-    """The file; document is a `catalogue` record."""
+def pieces(document: dict) -> Iterator[bytes]:
+    """The file, piece by piece; document is a `catalogue` record."""
     with files.temporary_folder() as folder:
         path = folder / "catalogue.sqlite"
-        connection = sqlite3.connect(path, isolation_level=None)
-        try:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
             _write(connection, document)
-        finally:
-            connection.close()
-        found = bytearray(path.read_bytes())
-    found[WRITTEN] = found[VALID_FOR] = (1).to_bytes(4, "big")
-    found[RELEASE] = (3_008_000).to_bytes(4, "big")
-    return bytes(found)
+        with open(path, "rb") as source:
+            head = bytearray(source.read(PIECE_BYTES))
+            head[WRITTEN] = head[VALID_FOR] = (1).to_bytes(4, "big")
+            head[RELEASE] = (3_008_000).to_bytes(4, "big")
+            yield bytes(head)
+            yield from iter(lambda: source.read(PIECE_BYTES), b"")
 
 
 def _write(connection: sqlite3.Connection, document: dict) -> None:
@@ -42,7 +44,7 @@ def _write(connection: sqlite3.Connection, document: dict) -> None:
         connection.execute(f'CREATE TABLE "{name}" ({", ".join(parts)})')
     for name, (_, sql) in VIEWS.items():
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')
-    for name, rows in _rows(document).items():
+    for name, rows in _rows(document):
         marks = ", ".join("?" * len(TABLES[name].columns))
         connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', (tuple(map(_storable, row)) for row in rows))
     for table, columns in INDICES:
@@ -58,30 +60,29 @@ def _storable(value: object) -> object:
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
-def _rows(document: dict) -> dict:
-    """name of a table: its rows, in the order in which they are written."""
+def _rows(document: dict) -> Iterator[tuple]:
+    """(name of a table, rows), in the order in which they are written; of runs, of which there are many, some at a time."""
+    yield "catalogue", [(*flat.values("catalogue", document), *flat.values("catalogue_totals", document["totals"]))]
+    yield "field", sorted(_meanings())
+    yield "question", [(number, one.title, one.sql, one.says, schema.dumps(one.values))
+                       for number, one in enumerate(questions.QUESTIONS, 1)]
+    yield "device", [flat.values("device", device) for device in document["devices"]]
+    yield "model", [flat.values("catalogue_model", model) for model in document["models"]]
+    yield "cell", [flat.values("cell", cell) for cell in document["cells"]]
+    yield "variant", [(number, cell["cell_id"], *flat.values("variant", variant)) for number, cell, variant in _variants(document)]
+    yield "figure", _phases(document, _figures)
+    yield "level", _phases(document, _levels)
+    yield "quality", _phases(document, _quality)
+    yield "outcome", _phases(document, lambda phase: sorted(phase["outcomes"].items()))
+    yield "skip", _phases(document, lambda phase: sorted(phase["skips"].items()))
     numbers = {(cell["cell_id"], variant["digest"]): number for number, cell, variant in _variants(document)}
-    runs = document["runs"]
-    return {
-        "catalogue": [(*flat.values("catalogue", document), *flat.values("catalogue_totals", document["totals"]))],
-        "field": sorted(_meanings()),
-        "question": [(number, one.title, one.sql, one.says, schema.dumps(one.values))
-                     for number, one in enumerate(questions.QUESTIONS, 1)],
-        "device": [flat.values("device", device) for device in document["devices"]],
-        "model": [flat.values("catalogue_model", model) for model in document["models"]],
-        "cell": [flat.values("cell", cell) for cell in document["cells"]],
-        "variant": [(number, cell["cell_id"], *flat.values("variant", variant)) for number, cell, variant in _variants(document)],
-        "figure": _phases(document, _figures),
-        "level": _phases(document, _levels),
-        "quality": _phases(document, _quality),
-        "outcome": _phases(document, lambda phase: sorted(phase["outcomes"].items())),
-        "skip": _phases(document, lambda phase: sorted(phase["skips"].items())),
-        "run": [(*flat.values("catalogue_run", run), *((run["unmet"] or {}).get(name) for name in ("condition", "observed")))
-                for run in runs],
-        "run_model": [(run["run_id"], numbers[model["cell_id"], model["digest"]], *flat.values("run_model", model))
-                      for run in runs for model in run["models"]],
-        "run_warning": [(run["run_id"], *one) for run in runs for one in sorted(run["warnings"].items())],
-    }
+    coming = iter(document["runs"])
+    for runs in iter(lambda: list(itertools.islice(coming, RUNS_AT_ONCE)), []):
+        yield "run", [(*flat.values("catalogue_run", run), *((run["unmet"] or {}).get(name) for name in ("condition", "observed")))
+                      for run in runs]
+        yield "run_model", [(run["run_id"], numbers[model["cell_id"], model["digest"]], *flat.values("run_model", model))
+                            for run in runs for model in run["models"]]
+        yield "run_warning", [(run["run_id"], *one) for run in runs for one in sorted(run["warnings"].items())]
 
 
 def _meanings() -> Iterator[tuple]:

@@ -10,7 +10,7 @@ import pathlib
 from base import files, schema
 from judge import places
 from publish import cells, intake, pages
-from publish.shelf import digest, put_file, run_path
+from publish.shelf import RunNote, digest, put_file, run_path
 
 RunTask = collections.namedtuple("RunTask", "folder shown entry synthetic now_s cache key contents states")
 CellTask = collections.namedtuple("CellTask", "cell_id given machine cache key")
@@ -19,21 +19,22 @@ BLOCK_BYTES = 1 << 20
 
 
 def run(task: RunTask) -> tuple:
-    """(shown, note for the index or None, the errors for which it is refused). Files and contributions are written."""
+    """(shown, RunNote for the index or None, the errors for which it is refused). Files and contributions are written."""
     taken = intake.take(pathlib.Path(task.folder), task.shown, task.entry, task.synthetic, task.now_s)
     if taken.refused:
         return task.shown, None, taken.refused
     cache = pathlib.Path(task.cache)
     files.write(run_path(cache, task.key), schema.dumps(taken.contributions).encode("ascii"))
     made = [put_file(cache, path, data) for path, data in taken.files]
-    note = {"key": task.key, "contents": task.contents, "states": task.states, "files": [path for path, _ in made],
-            "run_id": taken.run_id, "started_at": taken.started_at, "device_tag": places.place_of(task.shown).device_tag,
-            "row": taken.row, "machine": taken.machine, "cells": [one["cell_id"] for one in taken.contributions], "made": made}
+    place, row = places.place_of(task.shown), taken.row
+    note = RunNote(task.key, task.contents, task.states, taken.run_id, taken.started_at, place.device_tag, place.handle,
+                   row and row["done"], taken.machine and schema.dumps(taken.machine), row and schema.dumps(row), made,
+                   [one["cell_id"] for one in taken.contributions])
     return task.shown, note, []
 
 
 def cell(task: CellTask) -> tuple:
-    """(cell id, note for the index, its data file as `keep` takes it)."""
+    """(cell id, key, the `cell` record without by_run, the state of its data file, which has all of it)."""
     cache, given = pathlib.Path(task.cache), []
     for run_id, started_at, row, key in task.given:
         contributions = json.loads(run_path(cache, key).read_bytes())
@@ -42,11 +43,11 @@ def cell(task: CellTask) -> tuple:
     made = put_file(cache, found["data"], schema.dumps(found).encode("ascii") + b"\n")
     for variant in found["variants"]:
         del variant["by_run"]
-    return task.cell_id, {"key": task.key, "cell": found, "pages": []}, made
+    return task.cell_id, task.key, found, made
 
 
 def cell_pages(task: PageTask) -> tuple:
-    """(cell id, key of the view, its files as `keep` takes them). The cell with by_run is read from its data file."""
+    """(cell id, key of the view, the states of its files). The cell with by_run is read from its data file."""
     cache = pathlib.Path(task.cache)
     whole = json.loads((cache / "files" / task.view["cell"]["data"]).read_bytes())
     return task.cell_id, task.key, [put_file(cache, path, data) for path, data in pages.cell({**task.view, "cell": whole})]

@@ -16,7 +16,7 @@ def site(catalogue: dict) -> Iterator[Tuple[str, bytes]]:
     """Front, devices, models, compare, methodology, style and script."""
     rows = rows_of(catalogue)
     by_tag, by_name = grouped(rows, lambda row: row.cell["device_tag"]), grouped(rows, lambda row: row.cell["model"])
-    runs = grouped(catalogue["runs"], lambda run: run["device_tag"])
+    runs = device.newest(catalogue["runs"])
     yield front.page(catalogue, rows)
     yield devices.page(catalogue, by_tag)
     yield models.page(catalogue, by_name)

@@ -1,7 +1,7 @@
 """A device: what it is, quality against speed of its models, how they compare, and where it stands among others."""
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import Dict, Iterable, List
 
 from publish import numbers
 from publish.charts import pareto
@@ -18,6 +18,16 @@ LEGEND = ("Up and to the right is better. Models on the line (circles) are beate
           "alone.")
 STRIPS = ("Decode in tokens a second of the same model on every device; the diamond is this one, the shaded part holds the "
           "middle half.")
+
+
+def newest(runs: Iterable[dict]) -> Dict[str, List[dict]]:
+    """Of each device's runs, which come newest first, those that its page shows and one more, which says that there are more."""
+    found: dict = {}
+    for run in runs:
+        here = found.setdefault(run["device_tag"], [])
+        if len(here) <= NEWEST:
+            here.append(run)
+    return found
 
 
 def page(device: dict, rows: List[Row], by_model: Dict[str, List[Row]], runs: List[dict], synthetic: bool) -> tuple:
