@@ -10,7 +10,7 @@ import hashlib
 import json
 import pathlib
 from dataclasses import dataclass, field
-from typing import Callable, Iterator
+from typing import Callable, Iterable, Iterator
 
 from base import files, schema
 from base.errors import UserError
@@ -117,7 +117,7 @@ def _runs(order: Order, kept: shelf.Shelf, work: Callable, report: Report) -> No
             report.refused[shown] = refused
         else:
             kept.put_run(shown, note)
-    kept.keep_runs(set(found) - set(report.refused))
+    kept.keep_runs(set(found) - set(report.refused))        # but for those that were refused only now
     report.shown = len(kept.rows)
 
 
@@ -235,12 +235,17 @@ def _lines(document: dict) -> Iterator[bytes]:
     before = "{"
     for name, value in document.items():
         yield f"{before}{schema.dumps(name)}:".encode("ascii")
-        if isinstance(value, (list, shelf.Rows)) and len(value):
-            lines = value.lines() if isinstance(value, shelf.Rows) else map(schema.dumps, value)
-            for number, line in enumerate(lines):
-                yield f"{',' if number else '['}\n{line}".encode("ascii")
-            yield b"\n]"
+        if isinstance(value, (list, shelf.Rows)):
+            yield from _list(value.lines() if isinstance(value, shelf.Rows) else map(schema.dumps, value))
         else:
-            yield schema.dumps(list(value) if isinstance(value, shelf.Rows) else value).encode("ascii")
+            yield schema.dumps(value).encode("ascii")
         before = ",\n"
     yield b"}\n"
+
+
+def _list(lines: Iterable[str]) -> Iterator[bytes]:
+    before, end = "[\n", b"[]"
+    for line in lines:
+        yield f"{before}{line}".encode("ascii")
+        before, end = ",\n", b"\n]"
+    yield end
