@@ -240,9 +240,9 @@ class Machine:
     def _prompt_tokens(self, step: plan.Step, item: suites.Item) -> tuple:
         """(tokens, units of material or None)."""
         if item.fill is not None:
-            target = int(item.fill * (self.one.settings.context_num_ctx - item.num_predict))
-            turn = int(step.item[-2:])
-            return target, max(1, target // UNIT_TOKENS // (turn if step.phase == "context-append" else 1))
+            room = self.one.settings.context_num_ctx - item.num_predict
+            fullest = suite_of(step.phase).items[-1].fill if step.phase == "context-append" else item.fill
+            return int(item.fill * room), max(1, int(fullest * room) // UNIT_TOKENS)
         return FROZEN_TOKENS.get(step.item, 20 + len(item.prompt) // 4), None
 
     def _outcome(self, answer: str, tokens: int, limit: int) -> str:

@@ -235,11 +235,11 @@ class Material(unittest.TestCase):
             with self.subTest(what):
                 self.assertEqual(self.count("context-edge", tokens), (units, points))
 
-    def test_a_conversation_s_units_count_in_each_turn(self):
-        units, points = self.count("context-append", lambda units: 600 + 400 * units)
-        self.assertEqual(units[:2], [0, 1])
-        self.assertEqual(points[:2], [[0, 600], [1, 1000]])
-        self.assertEqual(len(units), 3)
+    def test_a_conversation_is_counted_with_as_much_in_each_turn(self):
+        units, points = self.count("context-append", lambda units: 600 + 50 * units)
+        self.assertEqual(units[:2], [0, 8])
+        self.assertEqual(points[:2], [[0, 600], [8, 1000]])
+        self.assertEqual((len(units), units[2] % 8), (3, 0))
 
 
 if __name__ == "__main__":

@@ -113,7 +113,8 @@ def current_sha256(phase: str) -> str:
 def message_texts(suite: Suite, item: Item, units: Optional[int] = None) -> list:
     """The chat messages of an item as (role, content) pairs, in order and without a nonce.
 
-    `units` counts units of material: in context-append those of each turn, in context-edge those of the prompt.
+    `units` counts units of material: in context-append those of the whole conversation, which its turns share out evenly,
+    in context-edge those of the prompt.
     """
     if suite.material is None:
         return [("user", item.prompt)]
@@ -157,14 +158,6 @@ def units_for(target: int, tokens_at: list) -> int:
     return max(0, (spread * (count * target - sum_tokens) + rise * sum_units) // (count * rise))
 
 
-def append_units_per_turn(suite: Suite, num_ctx: int, tokens_at: list) -> int:
-    """Units to add in each turn so that the last turn's prompt just stays at or below its fill.
-
-    The points are (units in each turn, prompt tokens of the last turn).
-    """
-    return units_for(target_tokens(suite.items[-1], num_ctx), tokens_at)
-
-
 def unit_text(material: dict, index: int) -> str:
     """One unit of generated material; it depends on the recipe and the index alone."""
     templates = material["templates"]
@@ -202,9 +195,10 @@ def _pick(seed: str, index: int, slot: str, choices: list) -> str:
 
 
 def _conversation(suite: Suite, item: Item, units: int) -> list:
-    messages = []
+    messages, turns = [], len(suite.items)
     for turn, earlier in enumerate(suite.items):
-        messages.append(("user", _with_material(suite.material, earlier, turn * units, (turn + 1) * units)))
+        first, last = (number * units // turns for number in (turn, turn + 1))
+        messages.append(("user", _with_material(suite.material, earlier, first, last)))
         if earlier.id == item.id:
             return messages
         messages.append(("assistant", earlier.reply))

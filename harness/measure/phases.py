@@ -203,8 +203,8 @@ class Runner:
             units = _units(suite, stage.num_ctx, self._points(stage))
         except (UserError, ValueError) as problem:
             raise Unable("calibration-failed", str(problem)) from problem
-        if not min(units.values()):
-            raise Unable("context-too-small", f"a prompt without any material leaves no room in {stage.num_ctx} tokens")
+        if min(units.values()) < (len(suite.items) if stage.is_conversation else 1):
+            raise Unable("context-too-small", f"what stands around the material leaves it no room in {stage.num_ctx} tokens")
         return {**units, "nonce": new_nonce()} if stage.is_conversation else units
 
     def _points(self, stage: Stage) -> list:
@@ -312,6 +312,6 @@ class Runner:
 def _units(suite: suites.Suite, num_ctx: int, points: list) -> dict:
     """Units of material by item; raises UserError or ValueError where the counted points do not tell."""
     if suite.phase == "context-append":
-        each = suites.append_units_per_turn(suite, num_ctx, points)
-        return {item.id: each for item in suite.items}
+        together = suites.units_for(suites.target_tokens(suite.items[-1], num_ctx), points)
+        return {item.id: together for item in suite.items}
     return {item.id: suites.units_for(suites.target_tokens(item, num_ctx), points) for item in suite.items}

@@ -83,7 +83,7 @@ RECORDS = {
         ("knobs", "object", "the other request fields exactly as sent: think, stream, keep_alive, truncate, shift, raw"),
         ("prompt_sha256", "sha256", "SHA-256 of the message contents joined by a line feed, without the nonce"),
         ("nonce", "nonce?", "what stood before the first message, followed by an empty line"),
-        ("material_units", "count?", "units of generated material in the prompt (context-append: in each turn)"),
+        ("material_units", "count?", "units of generated material in the prompt (context-append: in the whole conversation)"),
         ("outcome", "choice:outcome", "what became of it"),
         ("error", "text?", "what the server or the system said, scrubbed of addresses and paths"),
         ("http_status", "count?", "null: no answer began"),

@@ -31,7 +31,7 @@ WARNINGS = {
     "serialised": "calls sent together were served one after the other",
     "collapse": "calls sent together came to fewer tokens a second in all than one call alone",
     "truncated": "prompts reached the model shorter than they were sent; these calls are void",
-    "fill-missed": "prompts took another share of the context than they were to take; material comes in whole units",
+    "fill-missed": "prompts took another share of the context than they were to take",
     "reload": "the model was loaded anew in the middle of a phase",
     "context-reduced": "the model was loaded with a smaller context than was asked for",
     "thinking-spent": "the limit on tokens was used up before an answer began",
