@@ -333,7 +333,7 @@ class Verdicts(unittest.TestCase):
         limits = {row["code"]: row["expected"] for row in found["verdict"]["evidence"]}
         self.assertEqual(limits, {"decode-drift": 1 + verdict.DRIFT_LIMIT, "clock-drop": verdict.CLOCK_LIMIT,
                                   "throttle-flags": verdict.THROTTLED_LIMIT, "background-load": verdict.BACKGROUND_LIMIT,
-                                  "background-shift": -verdict.BACKGROUND_LIMIT,
+                                  "background-shift": verdict.BACKGROUND_LIMIT,
                                   "swapping": verdict.SWAP_LIMIT_BYTES})
 
 

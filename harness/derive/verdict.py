@@ -126,7 +126,7 @@ def _evidence(drifts: dict, seen: Circumstances) -> list:
     for model, looks in seen.seen_before.items():
         first, last = looks.get("first"), looks.get("last")
         if first is not None and last is not None:
-            limit = BACKGROUND_LIMIT if last > first else -BACKGROUND_LIMIT
+            limit = BACKGROUND_LIMIT if last >= first else -BACKGROUND_LIMIT
             rows.append((_row("background-shift", model, last - first, limit, 2), abs(last - first) > BACKGROUND_LIMIT))
     if seen.flags_known:
         share = seen.throttled / seen.flags_known
