@@ -20,6 +20,7 @@ from base import console
 from base.errors import FINE, FOUND, UserError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+DEFAULTS = {"submissions": ROOT / "submissions", "out": ROOT / "site"}
 SHOWN = 20          # refused runs that are named one by one
 
 
@@ -37,9 +38,9 @@ def main(argv: list | None = None) -> int:
 def parse_args(argv: list | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="build_catalogue.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--submissions", type=pathlib.Path, metavar="FOLDER", default=ROOT / "submissions",
+    parser.add_argument("--submissions", type=pathlib.Path, metavar="FOLDER", default=DEFAULTS["submissions"],
                         help="the tree of runs (default: submissions/ of this clone)")
-    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER", default=ROOT / "site",
+    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER", default=DEFAULTS["out"],
                         help="the site (default: site/ of this clone)")
     parser.add_argument("--overlay", type=pathlib.Path, metavar="FILE", help="what the maintainer says about runs, as JSON")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a run was refused")
@@ -57,9 +58,9 @@ def order_of(args: argparse.Namespace) -> object:
     from publish import build, overlay, workers
     if not args.submissions.is_dir():
         raise UserError("no such folder", str(args.submissions), "name the tree of runs with --submissions")
-    entries = overlay.read(args.overlay) if args.overlay else {}
+    said = overlay.read(args.overlay) if args.overlay else None
     jobs = args.jobs if args.jobs is not None else workers.cores()
-    return build.Order(args.submissions.resolve(), args.out.absolute(), build.version(run.source_sha256()), entries,
+    return build.Order(args.submissions.resolve(), args.out.absolute(), build.version(run.source_sha256()), said,
                        args.include_synthetic, time.time(), jobs, args.afresh)
 
 
@@ -69,14 +70,20 @@ def tell(report: object, out: pathlib.Path) -> None:
         console.note(f"refused: {folder}: {', '.join(dict.fromkeys(error['rule'] for error in errors))}")
     if len(report.refused) > SHOWN:
         console.note(f"and {len(report.refused) - SHOWN} more")
-    console.note(f"{report.shown} runs shown, {report.withheld} withheld, {len(report.refused)} refused; {report.cells} cells, "
+    console.note(f"{report.shown} run{'' if report.shown == 1 else 's'} shown, {report.withheld} withheld, {len(report.refused)} refused; {report.cells} cells, "
                  f"{report.files} files; {report.runs_made} runs and {report.cells_made} cells were worked on, others kept")
 
 
 def next_step(args: argparse.Namespace, report: object) -> str:
     if report.refused:
         return f"python harness/check_submission.py {shlex.quote(next(iter(report.refused)))}"
-    return f"publish {args.out} as it is" if args.serve is not None else "python harness/build_catalogue.py --serve"
+    if args.serve is not None:
+        return f"publish {args.out} as it is, and nothing beside it"
+    words = ["python", "harness/build_catalogue.py"]
+    for name, value in vars(args).items():
+        if name not in ("serve", "afresh") and value not in (None, False, DEFAULTS.get(name)):
+            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+    return " ".join(map(shlex.quote, [*words, "--serve"]))
 
 
 def serve(out: pathlib.Path, port: int) -> None:

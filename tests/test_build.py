@@ -340,7 +340,7 @@ class Redacting(Here):
         open_bytes = b"\n".join(tree(self.out).values())
         self.assertTrue(all(needle.search(open_bytes) for needle in needles))
         needles.append(re.compile(b"unique words of a note"))
-        report = self.build(submissions, entries={hidden.run_id: {"visibility": "redacted", "notes": ["unique words of a note"]}})
+        report = self.build(submissions, overlay={hidden.run_id: {"visibility": "redacted", "notes": ["unique words of a note"]}})
         self.assertEqual((report.shown, report.withheld), (open_report.shown - 1, 1))
         for path, data in tree(self.out).items():
             for needle in needles:
@@ -358,9 +358,22 @@ class Redacting(Here):
         self.assertTrue(any(cell["withheld"] == 1 for cell in shown["cells"]))
         self.assertEqual(shown["totals"]["handles"], counted["totals"]["handles"] - 1)
 
+    def test_a_build_that_forgets_the_overlay_shows_nothing_again(self):
+        """The command's own next step once left --overlay out, and whatever was hidden came back."""
+        hidden = corpus.spec(0)
+        self.build(overlay={hidden.run_id: {"visibility": "redacted"}})
+        first = tree(self.out)
+        for changes in ({}, {"afresh": True}, {"version": "another harness"}):
+            with self.subTest(changes), self.assertRaises(UserError) as caught:
+                self.build(**changes)
+            self.assertIn("withholds 1 of the runs", str(caught.exception))
+            self.assertEqual(tree(self.out), first)
+        self.assertEqual(self.build(overlay={}).withheld, 0)
+        self.assertEqual(self.build().shown, RUNS)
+
     def test_a_cell_of_redacted_runs_alone_is_not_shown(self):
         alone = corpus.spec(1)
-        self.build(entries={alone.run_id: {"visibility": "redacted"}})
+        self.build(overlay={alone.run_id: {"visibility": "redacted"}})
         self.assertNotIn(alone.device.tag.encode(), b"".join(tree(self.out).values()))
 
     def test_a_run_that_names_another_in_its_story_is_refused_by_the_checker(self):
@@ -368,13 +381,13 @@ class Redacting(Here):
         hidden, teller = corpus.spec(0), corpus.spec(1)
         path = submissions.parent / teller.folder / "run.md"
         path.write_bytes(path.read_bytes().replace(b"nothing stands", f"better than {hidden.run_id}, nothing stands".encode(), 1))
-        report = self.build(submissions, entries={hidden.run_id: {"visibility": "redacted"}})
+        report = self.build(submissions, overlay={hidden.run_id: {"visibility": "redacted"}})
         self.assertEqual((list(report.refused), report.withheld), ([teller.folder], 1))
         self.assertNotIn(hidden.run_id.encode(), b"".join(tree(self.out).values()))
 
     def test_what_the_maintainer_says_stands_with_the_run(self):
         one, newer = corpus.spec(0), corpus.spec(12)
-        self.build(entries={one.run_id: {"janie_blurb_md": "Small *and* fast.", "notes": ["Lid closed."], "superseded_by": newer.run_id}})
+        self.build(overlay={one.run_id: {"janie_blurb_md": "Small *and* fast.", "notes": ["Lid closed."], "superseded_by": newer.run_id}})
         row = next(run for run in json.loads((self.out / "catalogue.json").read_bytes())["runs"] if run["run_id"] == one.run_id)
         self.assertEqual((row["blurb_md"], row["notes"], row["superseded_by"]), ("Small *and* fast.", ["Lid closed."], newer.run_id))
         page = (self.out / row["page"]).read_text(encoding="utf-8")
@@ -399,6 +412,10 @@ class Verb(Here):
                 self.assertEqual(err.splitlines()[-1].startswith("next: "), code < 2)
                 self.assertEqual(out.strip(), str(self.out) if code < 2 else "")
         self.assertEqual(said("--submissions", self.out / "none")[0], 2)
+        overlay.write_text('{"schema": "overlay-1.0", "runs": {}}', encoding="utf-8")
+        _, _, err = said(*base, "--include-synthetic", "--overlay", overlay)
+        self.assertEqual(err.splitlines()[-1], f"next: python harness/build_catalogue.py --submissions {self.submissions} --out {self.out} "
+                                               f"--overlay {overlay} --jobs 1 --include-synthetic --serve")
         code, _, err = said(*base, "--serve", 99_999)
         self.assertEqual(code, 2)
         self.assertIn("cannot listen there", err)

@@ -122,7 +122,7 @@ class Wholeness(unittest.TestCase):
         document = {**showcase.whole(RUNS)[0], "devices": [], "models": [], "cells": [], "runs": [],
                     "totals": dict.fromkeys(showcase.whole(RUNS)[0]["totals"], 0)}
         found = {path: Page(data) for path, data in pages.site(document) if path.endswith(".html")}
-        self.assertIn("No run has been merged yet", found["index.html"].text)
+        self.assertIn("No run is shown here yet", found["index.html"].text)
         self.assertEqual([page.wrong for page in found.values() if page.wrong], [])
 
 

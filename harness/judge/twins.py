@@ -42,7 +42,8 @@ class Twins:
         others = [self._runs[mark] for mark in mine if not _same_id(self._runs.get(mark, run), run)]
         if others:
             other = max(set(others), key=others.count)
-            yield Finding("physics-duplicate", f"{others.count(other)} nonces or timings of {other}", "its own",
+            yield Finding("physics-duplicate", f"{others.count(other)} of the {len(mine)} nonces and timings that were looked at "
+                          f"are those of {other}", "its own",
                           path=f"{run}/{places.LEDGER}")
         for mark in mine:
             self._runs.setdefault(mark, run)

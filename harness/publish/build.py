@@ -19,6 +19,7 @@ from judge.findings import Finding
 from publish import catalogue, database, feed, overlay, pages, shelf, table, tasks, views, workers
 
 LOCK = "lock"
+WITHHELD = "withheld"               # how many runs the site there does not show; it outlives the index
 MARK = b'"schema":"catalogue-'      # the first lines of a catalogue.json; a folder without one is not ours to replace
 
 
@@ -28,11 +29,15 @@ class Order:
     submissions: pathlib.Path
     out: pathlib.Path
     version: str                    # see `version`; another one makes everything anew
-    entries: dict = field(default_factory=dict)     # the overlay: run id to entry
+    overlay: dict | None = None     # run id: entry; None: no overlay is named
     synthetic: bool = False         # let runs of no machine in
     now_s: float = 0.0
     jobs: int = 1
     afresh: bool = False
+
+    @property
+    def entries(self) -> dict:
+        return self.overlay or {}
 
 
 @dataclass
@@ -54,14 +59,24 @@ def build(order: Order) -> Report:
     files.make_folder(cache)
     with files.alone(cache / LOCK), workers.crew(order.jobs) as work, _without_collector():
         files.mend_place(order.out, cache / "old")
+        _check_overlay(order, cache / WITHHELD)
         with shelf.opened(cache, order.version, order.afresh) as kept:
             _runs(order, kept, work, report)
             _keep_whole(kept, _document(order, kept, work, report))
             files.remove_folder(cache / "new")
             report.files = kept.give(cache / "new")
             kept.close()
+        files.replace(cache / WITHHELD, str(report.withheld).encode("ascii"))
         files.put_in_place(cache / "new", order.out, cache / "old")
     return report
+
+
+def _check_overlay(order: Order, withheld: pathlib.Path) -> None:
+    """A build that forgets the overlay must not show again what the one before had hidden."""
+    hidden = withheld.read_text(encoding="ascii") if withheld.is_file() else "0"
+    if order.overlay is None and hidden != "0":
+        raise UserError(f"the site there withholds {hidden} of the runs, and no overlay is named: all would be shown again",
+                        str(order.out), "name it with --overlay; to show a run again, take it out of that file")
 
 
 @contextlib.contextmanager

@@ -1,18 +1,20 @@
 """The overlay: what the maintainer says about runs, kept beside them and never in them.
 
-A JSON object: `schema`, and `runs` with an entry for each run id. An entry may have
+A JSON object: `schema`, and `runs` with an entry for each run id, without the `run-` of its folder. An entry may have
 
     visibility      public (what goes without saying) or redacted: it counts in the figures of its cell, shown nowhere
     janie_blurb_md  a few words above its figures, in the small Markdown of the site
     notes           a list of sentences
     superseded_by   the id of a run that should be looked at in its place; both go on counting
+
+    {"schema": "overlay-1.0", "runs": {"0c5bd045-df1e-498f-95c4-7c4d09931bb3": {"visibility": "redacted"}}}
 """
 from __future__ import annotations
 
 import pathlib
 from typing import Collection
 
-from base import files, names, schema
+from base import names, schema
 from base.errors import UserError
 from base.records import VISIBILITIES
 
@@ -24,8 +26,10 @@ KINDS = {"visibility": str, "janie_blurb_md": str, "notes": list, "superseded_by
 
 def read(path: pathlib.Path) -> dict:
     """run id: its entry. Raises UserError for a key, an id or a value that means nothing: a typing error must not publish."""
-    with files.mendable(path):
+    try:
         data = path.read_bytes()
+    except OSError as problem:
+        raise UserError(f"the overlay cannot be read ({problem.strerror})", str(path), "name the file with --overlay") from None
     try:
         found = schema.loads(data)
     except ValueError as problem:
@@ -47,7 +51,7 @@ def problems(found: object) -> list:
 
 def _entry_problems(run_id: str, entry: object) -> list:
     if names.run_id_problem(run_id) is not None:
-        return [names.run_id_problem(run_id)]
+        return [f"{names.run_id_problem(run_id)}; it is what follows `run-` in the folder's name"]
     if not isinstance(entry, dict):
         return ["not an object"]
     wrong = [f"unknown key {name[:40]!r}" for name in entry if name not in KINDS]

@@ -134,7 +134,7 @@ COLUMNS = (
            _stat("drift"), "", show=lambda value: numbers.NONE if value is None else f"{value:.2f}", is_log=False),
     Column("energy", "Joules a token", "Energy by the machine's own counters for each answer token, prefill included.",
            _spread("energy_j_per_tok"), "low"),
-    Column("load", "Cold load", "Until the model was loaded, read from disk.",
+    Column("load", "Cold load", "Until a model that was not loaded was there: from disk, or from the system's page cache.",
            lambda row: figures.of_runs(row.variant["cold_load_ms"]), "low",
            numbers.milliseconds),
     Column("memory", "In memory", "What the server says the loaded model takes.",

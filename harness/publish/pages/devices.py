@@ -17,7 +17,7 @@ HEADS = [Head("Device"), Head("Memory for models", first="down"),
 
 def page(catalogue: dict, by_tag: Dict[str, List[Row]]) -> tuple:
     lines = [_line(device, by_tag.get(device["device_tag"], [])) for device in catalogue["devices"]]
-    body = layout.note("No device has been measured yet.")
+    body = layout.note("No device is shown here yet.")
     if lines:
         body = table("Devices, by their tags", HEADS, lines, "devices", "Find a device")
     lead = tag("p", "Each machine that was measured, under the tag that its people gave it.", class_="lead")

@@ -19,7 +19,7 @@ COMMAND = "python harness/run_benchmark.py --phases frozen-prompts --repeats 1"
 
 def page(catalogue: dict, rows: List[Row]) -> tuple:
     head = [tag("h1", "Which local model should this machine run?"), tag("p", _what(catalogue["totals"]), class_="lead")]
-    body = [layout.note("No run has been merged yet: there is nothing to compare.")]
+    body = [layout.note("No run is shown here yet: there is nothing to compare.")]
     if rows:
         body = [layout.contents(("best", "Best model for each class of device"),
                                 ("stand", "Where does this machine stand?"),
@@ -66,6 +66,8 @@ def _stand(by_model: Dict[str, List[Row]]) -> Html:
     how = tag("p", "Measure yours in a few minutes with ", tag("code", COMMAND),
               ", and look for its decode rate on the line "
               "of the same model. Each ring is a device; the shaded part holds the middle half of them.")
+    if not chosen:
+        return layout.section("Where does this machine stand?", layout.note("No model was measured on two devices yet."), id_="stand")
     return layout.section("Where does this machine stand?", how,
                           layout.note("Decode, in answer tokens a second, one call at a time."),
                           tag("div", strips, class_="charts"), _percentiles(chosen), id_="stand")

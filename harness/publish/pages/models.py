@@ -21,7 +21,7 @@ BILLIONS = {"T": 1000.0, "B": 1.0, "M": 1e-3, "K": 1e-6}
 def page(catalogue: dict, by_name: Dict[str, List[Row]]) -> tuple:
     lines = [_line(model, by_name[model["model"]]) for model in catalogue["models"]]
     body = table("Models, by their names", HEADS, lines, "models", "Find a model") if lines else layout.note(
-        "No model has been measured yet.")
+        "No model is shown here yet.")
     return layout.page("models.html", "Models", (), catalogue["synthetic"], tag("h1", "Models"),
                        tag("p", LEAD, class_="lead"),
                        body)

@@ -46,7 +46,8 @@ def _superseded(root: str, run: dict) -> Optional[Html]:
 
 def _said(run: dict) -> list:
     """What the maintainer's overlay adds."""
-    blurb = tag("div", markdown.render(run["blurb_md"], 2), class_="blurb") if run["blurb_md"] else None
+    blurb = tag("div", markdown.render(run["blurb_md"], 2), tag("p", "Janie, for the catalogue", class_="note"),
+                class_="blurb") if run["blurb_md"] else None
     notes = tag("ul", (tag("li", note, dir="auto") for note in run["notes"]), class_="notes") if run["notes"] else None
     return [blurb, tag("div", tag("p", tag("b", "Notes of the maintainer")), notes, class_="banner") if notes else None]
 
