@@ -298,6 +298,7 @@ class Verdicts(unittest.TestCase):
                                 ((0.95, 0.0, 10, 10), "clean")):
             with self.subTest(given):
                 self.assertEqual(self.judged(*looks(*given))[0], verdict_)
+        self.assertIn("others used this machine for a part", self.judged(*looks(0.95, 0.0, 10, 10))[1]["verdict"]["why"])
         rows = {row["code"]: row for row in self.judged(*looks(0.95, 0.0, 12.5, 10))[1]["verdict"]["evidence"]}
         self.assertEqual((rows["background-shift"]["observed"], rows["background-shift"]["n"], rows["background-load"]["observed"]), (-0.95, 2, 0))
 

@@ -105,7 +105,9 @@ def judgement(drifts: dict, circumstances: Circumstances) -> dict:
     elif any(found["decode"] for found in drifts.values()):
         held = "decode at the end differs from the start by no more than chance gives" if any(
             is_apart(found["decode"]) for found in drifts.values()) else "decode at the end is as at the start"
-        verdict, why = "clean", f"{held}, and nothing else used this machine as far as it tells"
+        others = ("others used this machine for a part of the time" if "background-shift" in codes else
+                  "nothing else used this machine as far as it tells")
+        verdict, why = "clean", f"{held}, and {others}"
     else:
         verdict, why = None, "the frozen prompts have no figures from before and after"
     return {"verdict": verdict, "why": why, "evidence": [row for row, _ in rows]}
