@@ -70,7 +70,8 @@ def tell(report: object, out: pathlib.Path) -> None:
         console.note(f"refused: {folder}: {', '.join(dict.fromkeys(error['rule'] for error in errors))}")
     if len(report.refused) > SHOWN:
         console.note(f"and {len(report.refused) - SHOWN} more")
-    console.note(f"{report.shown} run{'' if report.shown == 1 else 's'} shown, {report.withheld} withheld, {len(report.refused)} refused; {report.cells} cells, "
+    shown = f"{report.shown} run{'' if report.shown == 1 else 's'} shown"
+    console.note(f"{shown}, {report.withheld} withheld, {len(report.refused)} refused; {report.cells} cells, "
                  f"{report.files} files; {report.runs_made} runs and {report.cells_made} cells were worked on, others kept")
 
 

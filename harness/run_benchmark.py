@@ -19,7 +19,6 @@ from base import console, errors, ledger, names
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
-GUESSED_SPEEDS = ((250, 5000), (100, 2500), (40, 1000), (15, 400), (5, 150))     # tok/s of decode and of prefill
 
 
 def main(argv: list | None = None) -> int:
@@ -125,63 +124,22 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
 
 
 def show_models(args: argparse.Namespace, endpoint: object, version: str) -> int:
-    from base import suites
-    from measure import hardware, models
+    from measure import hardware, models, preview
     choice = models.choose(endpoint, None, hardware.memory_bytes() if endpoint.target.is_loopback else None)
-    console.say(f"Ollama {version} at {endpoint.target.url}\n")
-    rows = [[model["name"], "measured", console.format_bytes(model["size_bytes"]), model["parameter_size"],
-             model["quantization"]] for model in choice.models]
-    rows += [[row["name"], f"left out: {row['reason']}", None, None, None] for row in choice.left_out]
-    console.say(console.format_table(["model", "by default", "size", "parameters", "quantization"], rows))
-    console.say("\nphases, in running order:")
-    for phase in suites.PHASES:
-        suite = suites.load(phase)
-        console.say(f"  {phase:<16} {len(suite.items)} items  {suite.about}")
+    console.say(f"Ollama {version} at {endpoint.target.url}\n\n{preview.format_models(choice)}\n\n{preview.format_phases()}")
     console.lead_on(command(args, list=None, dry_run=True) if choice.models else PULL)
     return FINE
 
 
 def show_plan(args: argparse.Namespace, found: dict, out: pathlib.Path) -> int:
-    from base import knobs, plan
-    from measure import hardware
-    choice = found["choice"]
+    from measure import hardware, preview
     console.say(f"Ollama {found['version']} at {found['target'].url}; runs go under {out}\n")
-    rows = [[model["name"], model["quantization"], console.format_bytes(model["size_bytes"])] for model in choice.models]
-    rows += [[name, "to be pulled", "unknown before the pull"] for name in choice.missing]
-    console.say(console.format_table(["model", "quantization", "size"], rows))
-    for row in choice.left_out:
-        console.say(f"left out: {row['name']}: {row['reason']}")
-    planned = plan.blocks([model["name"] for model in choice.models] + choice.missing, found["phases"], found["suites"],
-                          found["settings"])
-    show_work(planned, found)
-    console.say("\nknobs:\n" + knobs.format_table(found["overrides"]))
+    console.say(preview.format_plan(found["choice"], found["phases"], found["suites"], found["settings"]))
     console.say("\nNothing was sent but reads. Leave out --dry-run to measure.")
     tag = args.device_tag or (hardware.suggest_device_tag() if found["target"].is_loopback else "DEVICE-TAG")
     console.lead_on(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
                             hostname="other" if args.hostname is None else args.hostname))
     return FINE
-
-
-def show_work(planned: list, found: dict) -> None:
-    """The calls of each phase, and how long they may take: nobody knows this machine's speed yet."""
-    from base import plan
-    from measure import pace
-    choice = found["choice"]
-    rows, loads = [], pace.loads(planned, found["suites"], found["settings"])
-    for phase, model, calls in plan.summary(planned):
-        here = [load for (whose, key), load in loads.items() if key[0] == phase and model in (whose, None)]
-        tokens = [sum(load.answer_tokens for load in here), sum(load.prompt_tokens for load in here)]
-        together = f"the {plan.MIXED_MODELS} smallest at once"
-        if model is None and len(choice.models) + len(choice.missing) < plan.MIXED_MODELS:
-            together, tokens = f"skipped: it needs {plan.MIXED_MODELS} models", [None, None]
-        rows.append([phase, model or together, calls, *tokens])
-    console.say("\n" + console.format_table(["phase", "model", "calls", "answer tokens, at most", "prompt tokens, about"], rows))
-    calls, answers, prompts = (sum(row[column] or 0 for row in rows) for column in (2, 3, 4))
-    console.say(f"\n{calls} calls in all, {answers} answer tokens at most, {prompts} prompt tokens about; to download: "
-                f"{'0 B' if not choice.missing else 'the sizes above, which only a pull tells'}")
-    console.say("how long that takes, loading, warm-up and calibration not counted, if each model is as fast as this:\n")
-    console.say(console.format_table(["decode tok/s", "prefill tok/s", "at most"], [
-        [decode, prefill, console.format_duration(answers / decode + prompts / prefill)] for decode, prefill in GUESSED_SPEEDS], ()))
 
 
 def status(args: argparse.Namespace, out: pathlib.Path) -> int:

@@ -8,6 +8,8 @@ import unittest
 
 import support
 
+from base import git
+
 ROOMS = {"base": set(), "measure": {"base"}, "derive": {"base"}, "judge": {"base", "derive"},
          "publish": {"base", "derive", "judge"}}
 DATA = {"prompts"}          # pure data beside the rooms
@@ -158,8 +160,11 @@ class Keepers(unittest.TestCase):
 
 class Layout(unittest.TestCase):
     def test_the_top_level_holds_what_the_layout_names(self):
-        found = {entry.name for entry in support.ROOT.iterdir()}
-        self.assertLessEqual(found - {"site", "site.cache"}, TOP_LEVEL)
+        """What lies about in a clone that somebody works in, a log or a bundle, is no part of the layout."""
+        tracked = git.line(support.ROOT, "ls-files", "-z")
+        found = {path.split("/")[0] for path in tracked.split("\0") if path} if tracked else {
+            entry.name for entry in support.ROOT.iterdir()} - {"site", "site.cache"}
+        self.assertLessEqual(found, TOP_LEVEL)
 
     def test_every_room_says_what_it_is(self):
         for room in ROOMS:

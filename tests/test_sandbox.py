@@ -657,7 +657,7 @@ class Records(Tidy):
                   self.call(4, item="5Q-Q01"), self.call(5, item="PY-T98"), support.record("meta"),
                   support.record("skipped", seq=6, role="measured", phase="python-tasks", item="PY-T99"),
                   support.record("footer")]
-        self.assertEqual(self.graded(*others), ({}, ["m:1b: 2 answers were cut by their limit or did not come, and are not graded"]))
+        self.assertEqual(self.graded(*others), ({}, ["m:1b: not graded, since cut by their limit or without an answer: 2"]))
 
     def test_what_could_not_be_judged_is_told_and_left_out(self):
         with mock.patch.object(subprocess, "Popen", side_effect=OSError):

@@ -166,7 +166,8 @@ def _deviations(manifest: dict, metadata: dict) -> str:
     lines = [f"- {code(name)} is {code(schema.dumps(value))}" for name, value in manifest["overrides"].items()]
     if manifest["time_limit_s"] is not None:
         left_out = sum(row["skips"].get("time-limit", 0) for row in metadata["aggregates"])
-        lines.append(f"- a time limit of {manifest['time_limit_s']} s; it left out {counted(left_out, 'call') if left_out else 'no call'}")
+        lines.append(f"- a time limit of {manifest['time_limit_s']} s; it left out "
+                     f"{counted(left_out, 'call') if left_out else 'no call'}")
     if manifest["harness_modified"]:
         lines.append("- the harness was modified")
     if metadata["sessions"] > 1:

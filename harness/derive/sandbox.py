@@ -112,7 +112,7 @@ def grade_records(records: Iterable[dict], graders: dict, tell: Callable[[str], 
         if verdict.reason != "not-run":
             grades[str(record["seq"])] = {"passed": verdict.passed, "reason": verdict.text}
     for model, count in left_out.items():
-        tell(f"{model}: {count} answers were cut by their limit or did not come, and are not graded")
+        tell(f"{model}: not graded, since cut by their limit or without an answer: {count}")
     return grades
 
 

@@ -145,7 +145,7 @@ def _linked(found: dict) -> Iterator[Finding]:
 
 
 def _run_tasks(order: Order, kept: shelf.Shelf, found: dict, refused: set) -> Iterator[tasks.RunTask]:
-    """What is to be done."""
+    """What is to be done for the runs that are not as they were."""
     for shown, folder in found.items():
         task = None if shown in refused else _task(order, kept, shown, folder)
         if task is not None:
@@ -216,7 +216,8 @@ def _cell_pages(kept: shelf.Shelf, work: Callable, document: dict) -> None:
         key = shelf.digest(note["key"], {name: value for name, value in view.items() if name not in ("cell", "runs")})
         if note["view"] != key or not kept.are_there(note["pages"]):
             to_do.append((cell["cell_id"], view, key))
-    given = (tasks.PageTask(cell_id, {**view, "runs": _shown(kept, cell_id)}, str(kept.folder), key) for cell_id, view, key in to_do)
+    given = (tasks.PageTask(cell_id, {**view, "runs": _shown(kept, cell_id)}, str(kept.folder), key)
+             for cell_id, view, key in to_do)
     for cell_id, key, made in work(tasks.cell_pages, given):
         kept.put_pages(cell_id, key, made)
 

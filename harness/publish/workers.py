@@ -54,12 +54,12 @@ def _in_order(pool: concurrent.futures.ProcessPoolExecutor, function: Callable, 
 
 
 def _pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor | None:
-    """None where there are no semaphores to share, as on Android. Spawned on every system, so that all are alike."""
+    """None where there are no semaphores to share, or too few, as on Android. Spawned on every system, so that all are alike."""
     try:
         from multiprocessing import synchronize     # noqa: F401  (raises where there are none)
         return concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
-    except (ImportError, NotImplementedError, OSError):
-        return None
+    except (ImportError, OSError, RuntimeError):
+        return None     # nothing is started before the first task, so this is the platform's word and no failure of ours
 
 
 def _ignore_interrupts() -> None:
