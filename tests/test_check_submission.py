@@ -139,8 +139,15 @@ class ThreePlaces(Case):
                 self.assertEqual(self.check(path)[:2], (FINE, "passed: 1 run, nothing found\n"))
 
     def test_by_default_it_is_the_tree_of_this_clone(self):
-        code, out, _ = self.check()
-        self.assertEqual(code, FINE, out)
+        """Not of the clone that the tests stand in: whoever works in it may have an unfinished run there."""
+        for change, code in ((None, FINE), (BROKEN_RUN, FOUND)):
+            name = f"clone-{code}"
+            folder = self.run_folder(change, name=name) if change else self.run_folder(name=name)
+            root = folder.parents[3]
+            self.assertEqual(folder.parents[2].name, "submissions")
+            with self.subTest(code), mock.patch.object(check_submission, "ROOT", root):
+                self.assertEqual(self.check()[0], code)
+        self.assertEqual(check_submission.ROOT, support.ROOT)
 
 
 class Json(Case):
