@@ -54,13 +54,13 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 
 def order_of(args: argparse.Namespace) -> object:
-    from measure import run
-    from publish import build, overlay, workers
+    from measure import run_setup
+    from publish import build, moderation, process_pool
     if not args.submissions.is_dir():
         raise UserError("no such folder", str(args.submissions), "name the tree of runs with --submissions")
-    said = overlay.read(args.overlay) if args.overlay else None
-    jobs = args.jobs if args.jobs is not None else workers.cores()
-    return build.Order(args.submissions.resolve(), args.out.absolute(), build.version(run.source_sha256()), said,
+    said = moderation.read(args.overlay) if args.overlay else None
+    jobs = args.jobs if args.jobs is not None else process_pool.cores()
+    return build.Order(args.submissions.resolve(), args.out.absolute(), build.version(run_setup.source_sha256()), said,
                        args.include_synthetic, time.time(), jobs, args.afresh)
 
 

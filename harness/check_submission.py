@@ -27,7 +27,7 @@ def main(argv: list | None = None) -> int:
         console.lead_on("python harness/run_benchmark.py --status")
         return FINE
     from judge import findings
-    docket = findings.Docket()
+    docket = findings.FindingList()
     judged = change(args, docket) if args.base else folders(args, docket)
     said = report.as_json(docket, judged) if args.json else report.as_text(docket, judged)
     if args.review:
@@ -67,7 +67,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 def change(args: argparse.Namespace, docket: object) -> list:
     from judge import change as pull_request
-    from judge.clone import Clone
+    from judge.git_objects import Clone
     clone = Clone(pathlib.Path(args.repository) if args.repository else ROOT)
     return pull_request.check(clone, args.base, args.head, ROOT / "submissions", docket, time.time())
 
@@ -102,8 +102,8 @@ def again(args: argparse.Namespace) -> str:
 
 def fix(part: object, hostname: str | None) -> None:
     """Mend each run as far as that is safe; what could not be mended is said, and then judged."""
-    from judge import mend
-    for line in mend.part(part, hostname):
+    from judge import autofix
+    for line in autofix.part(part, hostname):
         console.note(line)
 
 

@@ -19,18 +19,18 @@ HARDWARE = "hardware.json"
 
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
-    from derive import comparison, contrast
-    from measure import run
-    out = pathlib.Path(args.out) if args.out else run.SUBMISSIONS
-    folders = [run.find(out, text) for text in (args.a, args.b)]
+    from derive import comparison_text, paired_comparison
+    from measure import run_setup
+    out = pathlib.Path(args.out) if args.out else run_setup.SUBMISSIONS
+    folders = [run_setup.find(out, text) for text in (args.a, args.b)]
     with found_wrong():
-        manifests = [run.read_manifest(folder) for folder in folders]
-    graders, witness = shared_graders(manifests), comparison.Remembered(wanted_model(args.model, manifests))
+        manifests = [run_setup.read_manifest(folder) for folder in folders]
+    graders, witness = shared_graders(manifests), paired_comparison.Remembered(wanted_model(args.model, manifests))
     a = side(folders[0], manifests[0], graders, witness)
-    pairs = comparison.Pairs(witness)
+    pairs = paired_comparison.Pairs(witness)
     b = side(folders[1], manifests[1], graders, pairs)
-    found = comparison.document(a, b, pairs)
-    console.say(text_of(found) if args.json else contrast.render(found))
+    found = paired_comparison.document(a, b, pairs)
+    console.say(text_of(found) if args.json else comparison_text.render(found))
     return close(a, b, found)
 
 
@@ -78,9 +78,9 @@ def shared_graders(manifests: list) -> dict:
 
 def side(folder: pathlib.Path, manifest: dict, graders: dict, witness: object) -> object:
     """One run, read in one pass, of which the witness is told."""
-    from derive import books, likeness
+    from derive import derived_files, run_diff
     with found_wrong():
-        return likeness.Side(manifest, books.metadata(folder, manifest, graders, witness), hardware_of(folder))
+        return run_diff.Side(manifest, derived_files.metadata(folder, manifest, graders, witness), hardware_of(folder))
 
 
 def hardware_of(folder: pathlib.Path) -> dict | None:
@@ -119,7 +119,7 @@ def close(a: object, b: object, found: dict) -> int:
 
 def next_command(a: object, b: object, found: dict) -> str:
     """To finish what is not finished; else to learn what a difference has to exceed."""
-    from derive import account
+    from derive import run_report
     if found["synthetic"] or found["same_run"]:
         return "name two runs of machines that were measured"
     for name, here in (("A", a), ("B", b)):
@@ -127,7 +127,7 @@ def next_command(a: object, b: object, found: dict) -> str:
             return f"on the machine of {name}: python harness/run_benchmark.py --resume run-{here.metadata['run_id']}"
     if found["noise_floor"]:
         return "hold this machine against another one: python harness/compare_runs.py A B"
-    return f"for the noise floor, on the machine of B once more: {account.command(b.manifest, b.metadata)}"
+    return f"for the noise floor, on the machine of B once more: {run_report.command(b.manifest, b.metadata)}"
 
 
 if __name__ == "__main__":

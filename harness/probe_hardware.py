@@ -22,7 +22,7 @@ def main(argv: list | None = None, machine: object = None) -> int:
     args = parse_args(argv)
     out = None if args.out is None else target_of(args.out)
     from measure import hardware
-    from measure.target import find_target
+    from measure.server_address import find_target
     target = find_target(args.target_url, os.environ)
     machine = machine or hardware.here()
     if args.tag:
@@ -90,10 +90,10 @@ def suggested(hardware: object, machine: object, target: object) -> str:
 
 def write(path: pathlib.Path, record: dict) -> None:
     """Refuses what the checker would refuse; `facts` leaves nothing of that kind, so that this is a bug if it speaks."""
-    from base import private, schema
+    from base import schema, sensitive
     data = schema.pretty(record)
     wrong = schema.problems(record, "hardware") + facts.problems(record)
-    wrong += [kind.says for kind, _ in private.find(data.decode("ascii"))]
+    wrong += [kind.says for kind, _ in sensitive.find(data.decode("ascii"))]
     if wrong:
         raise ValueError(f"a hardware record that the checker refuses: {wrong[:3]}")
     files.replace(path, data)

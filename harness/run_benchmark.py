@@ -25,11 +25,11 @@ def main(argv: list | None = None) -> int:
     args = parse_args(argv)
     if args.self_test:
         return self_test(args)
-    from measure import run
+    from measure import run_setup
     if args.version:
-        console.say(f"run_benchmark.py {run.VERSION}")
+        console.say(f"run_benchmark.py {run_setup.VERSION}")
         return FINE
-    out = pathlib.Path(args.out) if args.out else run.SUBMISSIONS
+    out = pathlib.Path(args.out) if args.out else run_setup.SUBMISSIONS
     if args.status:
         return status(args, out)
     if args.resume:
@@ -86,8 +86,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 def connect(args: argparse.Namespace) -> tuple:
     """(endpoint, server version); raises UserError where no Ollama answers."""
     from measure.endpoint import Endpoint, Limits
-    from measure.target import find_target
-    from measure.wishes import seconds
+    from measure.server_address import find_target
+    from measure.options import seconds
     standard = Limits()
     limits = Limits(standard.connect_s, seconds(args.first_byte_limit, "--first-byte-limit") or standard.first_byte_s,
                     seconds(args.silence_limit, "--silence-limit") or standard.silence_s)
@@ -102,15 +102,15 @@ def connect(args: argparse.Namespace) -> tuple:
 def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
     """Everything that can be decided before anything is measured. Raises UserError for whatever cannot be done."""
     from base import plan, suites
-    from measure import hardware, models, run, wishes
-    phases, settings = wishes.phases(args.phases), wishes.settings(args)
-    wishes.seconds(args.time_limit, "--time-limit")
+    from measure import hardware, models, options, run_setup
+    phases, settings = options.phases(args.phases), options.settings(args)
+    options.seconds(args.time_limit, "--time-limit")
     for name, value, problem in (("--handle", args.handle, names.handle_problem),
                                  ("--device-tag", args.device_tag, names.device_tag_problem)):
         if value is not None and problem(value):
             raise UserError(problem(value), f"{name} {value}")
     loaded = {phase: suites.load(phase) for phase in phases}
-    wanted = None if args.models is None else wishes.listed(args.models, "--models")
+    wanted = None if args.models is None else options.listed(args.models, "--models")
     memory = hardware.memory_bytes() if endpoint.target.is_loopback else None
     choice = models.choose(endpoint, wanted, memory)
     if choice.missing and not args.pull:
@@ -124,17 +124,17 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
 
 
 def show_models(args: argparse.Namespace, endpoint: object, version: str) -> int:
-    from measure import hardware, models, preview
+    from measure import hardware, models, plan_text
     choice = models.choose(endpoint, None, hardware.memory_bytes() if endpoint.target.is_loopback else None)
-    console.say(f"Ollama {version} at {endpoint.target.url}\n\n{preview.format_models(choice)}\n\n{preview.format_phases()}")
+    console.say(f"Ollama {version} at {endpoint.target.url}\n\n{plan_text.format_models(choice)}\n\n{plan_text.format_phases()}")
     console.lead_on(command(args, list=None, dry_run=True) if choice.models else PULL)
     return FINE
 
 
 def show_plan(args: argparse.Namespace, found: dict, out: pathlib.Path) -> int:
-    from measure import hardware, preview
+    from measure import hardware, plan_text
     console.say(f"Ollama {found['version']} at {found['target'].url}; runs go under {out}\n")
-    console.say(preview.format_plan(found["choice"], found["phases"], found["suites"], found["settings"]))
+    console.say(plan_text.format_plan(found["choice"], found["phases"], found["suites"], found["settings"]))
     console.say("\nNothing was sent but reads. Leave out --dry-run to measure.")
     tag = args.device_tag or (hardware.suggest_device_tag() if found["target"].is_loopback else "DEVICE-TAG")
     console.lead_on(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
@@ -145,21 +145,21 @@ def show_plan(args: argparse.Namespace, found: dict, out: pathlib.Path) -> int:
 def status(args: argparse.Namespace, out: pathlib.Path) -> int:
     """What is there, how far each run has come that is in no commit here, and the one command that comes next."""
     import platform
-    from judge import standing
-    from measure import run
-    seen = [standing.look(folder, run.ROOT) for folder in standing.own_runs(out, run.ROOT)]
+    from submit import run_status
+    from measure import run_setup
+    seen = [run_status.look(folder, run_setup.ROOT) for folder in run_status.own_runs(out, run_setup.ROOT)]
     server, missing = server_state(args)
-    commit, modified = run.git_state()
+    commit, modified = run_setup.git_state()
     rows = [["Python", platform.python_version()], ["server", server],
-            ["harness", f"{run.VERSION}, " + (f"commit {commit[:12]}" if commit else "no clone with git")
+            ["harness", f"{run_setup.VERSION}, " + (f"commit {commit[:12]}" if commit else "no clone with git")
              + (", modified" if modified else "")],
-            ["runs of yours", f"{len(seen)} under {standing.named(out, run.ROOT)}"]]
-    rows += [[one.folder, standing.told(one)] for one in seen]
+            ["runs of yours", f"{len(seen)} under {run_status.named(out, run_setup.ROOT)}"]]
+    rows += [[one.folder, run_status.told(one)] for one in seen]
     console.say(console.format_table(["what", "state"], rows))
     unfinished = [one for one in seen if not one.complete]
     first = unfinished[:1] if not missing else []
     waiting = first or [one for one in seen if one.complete and not one.has_branch][-1:]
-    console.lead_on(standing.next_step(waiting[0]) if waiting else missing or command(args, status=None, dry_run=True))
+    console.lead_on(run_status.next_step(waiting[0]) if waiting else missing or command(args, status=None, dry_run=True))
     return FINE
 
 
@@ -188,15 +188,15 @@ def command(args: argparse.Namespace, **changes: object) -> str:
 def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.Path) -> int:
     """A new run: pull, make the folder, write what was planned and on which machine, measure."""
     from base import facts, files, schema
-    from measure import hardware, run
-    run.check_writable(out)
+    from measure import hardware, run_setup
+    run_setup.check_writable(out)
     if found["choice"].missing:
         pull(args, endpoint, found)
     machine = hardware.here()
     handle, device_tag = identity(args, machine if endpoint.target.is_loopback else None)
     run_id = names.new_run_id()
-    folder = run.folder_for(out, handle, device_tag, run_id)
-    manifest = run.manifest(run_id, facts_of(args, endpoint, found["version"], handle, device_tag), found["choice"],
+    folder = run_setup.folder_for(out, handle, device_tag, run_id)
+    manifest = run_setup.manifest(run_id, facts_of(args, endpoint, found["version"], handle, device_tag), found["choice"],
                             found["phases"], found["settings"], found["suites"], found["overrides"])
     probed = hardware.probe(machine, found["version"], endpoint.target.is_loopback, endpoint.target.port)
     wrong = schema.problems(manifest, "manifest") + schema.problems(probed, "hardware") + facts.problems(probed)
@@ -204,10 +204,10 @@ def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.
         raise ValueError(f"what the schema refuses: {wrong[:3]}")
     files.make_folder(folder)
     files.replace(folder / hardware.NAME, schema.pretty(probed))
-    files.replace(folder / run.MANIFEST, schema.pretty(manifest))
+    files.replace(folder / run_setup.MANIFEST, schema.pretty(manifest))
     if not args.quiet:
         console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C once ends after the present call")
-    return measure(args, endpoint, run.Earlier(folder, manifest, ledger.Tail(), b"", []), found["suites"])
+    return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), found["suites"])
 
 
 def pull(args: argparse.Namespace, endpoint: object, found: dict) -> None:
@@ -250,53 +250,56 @@ def identity(args: argparse.Namespace, machine: object | None) -> tuple:
 
 def facts_of(args: argparse.Namespace, endpoint: object, version: str, handle: str | None, device_tag: str) -> dict:
     import platform
-    from measure import instrument, session, wishes
+    from measure import options, session
+    from self_test import timing_floor
     target = endpoint.target
     hostname = args.hostname if args.hostname is not None else platform.node().split(".")[0]
     return {"handle": handle, "device_tag": device_tag, "started_at": session.utc_now(),
             "target": target.url if args.record_target else target.public, "server_version": version,
-            "host_hostname_short": hostname[:64], "floor": instrument.floor(),
-            "time_limit_s": wishes.seconds(args.time_limit, "--time-limit")}
+            "host_hostname_short": hostname[:64], "floor": timing_floor.floor(),
+            "time_limit_s": options.seconds(args.time_limit, "--time-limit")}
 
 
 def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
     """Go on with an unfinished run: the same plan, models, suites and knobs, or a refusal."""
-    from measure import run, wishes
-    earlier = run.reopen(run.find(out, args.resume))
+    from measure import options, run_setup
+    from self_test import timing_floor
+    earlier = run_setup.reopen(run_setup.find(out, args.resume))
     manifest = earlier.manifest
-    wishes.check_same_plan(args, manifest)
+    options.check_same_plan(args, manifest)
     if args.target_url is None and "://" in manifest["target"]:
         args.target_url = manifest["target"]
     endpoint, version = connect(args)
-    run.check_same_models(endpoint, manifest)
-    loaded = run.load_suites(manifest)
+    run_setup.check_same_models(endpoint, manifest)
+    loaded = run_setup.load_suites(manifest)
     if version != manifest["server_version"]:
         console.note(f"the server is now {version}, the run began with {manifest['server_version']}; both are recorded")
-    return measure(args, endpoint, earlier, loaded)
+    return measure(args, endpoint, earlier, loaded, timing_floor.floor() if earlier.sessions else None)
 
 
-def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded: dict) -> int:
+def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded: dict, floor: dict | None = None) -> int:
     """One session; at its end the table, and the next command."""
-    from derive import books
-    from measure import trial, wishes, work
-    stop, limit_s = trial.Stop(), wishes.seconds(args.time_limit, "--time-limit")
+    from derive import derived_files
+    from measure import http_call, options, run_session
+    stop, limit_s = http_call.Stop(), options.seconds(args.time_limit, "--time-limit")
     graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
     grade = (lambda: grade_code(earlier.folder, graders)) if args.grade_code else None
     with interruptible(stop):
         try:
-            ended, complete = work.carry_out(endpoint, earlier, loaded, limit_s, stop, console.Progress(args.quiet), grade)
+            ended, complete = run_session.carry_out(endpoint, earlier, loaded, limit_s, stop, console.Progress(args.quiet),
+                                                    grade, floor)
         except UserError as problem:
             problem.exit_code = FOUND       # what the run had measured is on disk; only its end is missing
             raise
-    found = books.close(earlier.folder, earlier.manifest, graders)
+    found = derived_files.close(earlier.folder, earlier.manifest, graders)
     return report(args, earlier, found, ended)
 
 
 def grade_code(folder: pathlib.Path, graders: dict) -> dict:
     """Verdicts on the Python answers, by seq; the code runs in a fenced process of its own."""
-    from derive import sandbox
+    from derive import code_grading
     console.note("grading the Python answers, each in a fenced process of its own")
-    return sandbox.grade_records(ledger.read(folder / ledger.NAME), graders, console.note)
+    return code_grading.grade_records(ledger.read(folder / ledger.NAME), graders, console.note)
 
 
 @contextlib.contextmanager
@@ -321,8 +324,8 @@ def interruptible(stop: object) -> Iterator[None]:
 def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import headline
-    from judge import standing
-    from measure import run
+    from submit import run_status
+    from measure import run_setup
     folder = earlier.folder
     formats = {model["name"]: model["format"] for model in earlier.manifest["models"]}
     rows = headline.rows(ledger.read(folder / ledger.NAME), formats)
@@ -332,13 +335,13 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
     for row in found["warnings"]:
         place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])
         console.note(f"warning: {row['code']} ({', '.join(place) or 'run'})")
-    here = standing.Seen(standing.named(folder, run.ROOT), *folder.parts[-3:-1], complete=found["complete"], open_points=1)
+    here = run_status.Seen(run_status.named(folder, run_setup.ROOT), *folder.parts[-3:-1], complete=found["complete"], open_points=1)
     if found["complete"]:
         succeeded = any(row[2] > row[3] for row in rows)
         console.note(f"complete: {found['done']} calls made, {found['skipped']} skipped"
                      f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
                      f"{found['verdict']['verdict'] or 'none'}")
-        console.lead_on(standing.next_step(here))
+        console.lead_on(run_status.next_step(here))
         return FINE if succeeded else FOUND
     where = f" --out {args.out}" if args.out else ""
     reason = {"interrupted": "stopped by hand", "server-lost": "the server stopped answering"}.get(ended, ended)
@@ -350,16 +353,17 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
 def self_test(args: argparse.Namespace) -> int:
     """A rehearsal against the stub: planted against recovered, one line each; 1 if any of them disagree."""
     import tempfile
-    from derive import books
-    from judge import recovery
-    from measure import instrument, rehearsal, run
+    from derive import derived_files
+    from self_test import checks
+    from self_test import scenarios, timing_floor
+    from measure import run_setup
     console.note("synthetic: every phase and every fault against a stub server; nothing of this machine is measured")
-    with tempfile.TemporaryDirectory() as folder, instrument.stub() as endpoint:
-        records, log, complete = rehearsal.whole_run(endpoint, pathlib.Path(folder), console.Progress(quiet=True))
-        found = books.close(pathlib.Path(folder), run.read_manifest(pathlib.Path(folder)), {})
-        lines = recovery.whole_run(records, log, rehearsal.MODELS, rehearsal.SLOTS, complete)
-        lines += recovery.books(found, records, log, rehearsal.MODELS)
-        lines += recovery.faults(rehearsal.every_fault(endpoint))
+    with tempfile.TemporaryDirectory() as folder, timing_floor.stub() as endpoint:
+        records, log, complete = scenarios.whole_run(endpoint, pathlib.Path(folder), console.Progress(quiet=True))
+        found = derived_files.close(pathlib.Path(folder), run_setup.read_manifest(pathlib.Path(folder)), {})
+        lines = checks.whole_run(records, log, scenarios.MODELS, scenarios.SLOTS, complete)
+        lines += checks.books(found, records, log, scenarios.MODELS)
+        lines += checks.faults(scenarios.every_fault(endpoint))
     console.say(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], [
         ["ok" if line.passed else "WRONG", line.name, line.planted, line.recovered] for line in lines]))
     wrong = sum(not line.passed for line in lines)

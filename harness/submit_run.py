@@ -34,7 +34,7 @@ def main(argv: list | None = None, root: pathlib.Path = ROOT) -> int:
     args = parse_args(argv)
     if git.line(root, "rev-parse", "--git-dir") is None:
         raise UserError("this is no clone with git", str(root), "make one with `git clone`, and run this in there")
-    from publish import ladder, push
+    from submit import methods, push
     folder = find(args.run, root)
     offer = read(args, folder, root)
     is_clean = is_checked(args, folder, offer, root)
@@ -44,7 +44,7 @@ def main(argv: list | None = None, root: pathlib.Path = ROOT) -> int:
     sender = push.Sender(root, access, offer, "")
     code = show(offer, routes, base)
     if args.dry_run:
-        return show_commands(args, ladder.commands(routes, sender, base)) if is_clean else not_ready(args)
+        return show_commands(args, methods.commands(routes, sender, base)) if is_clean else not_ready(args)
     return send(routes, sender, base) if agreed(args, code) else FOUND
 
 
@@ -87,24 +87,24 @@ def find(text: str, root: pathlib.Path) -> pathlib.Path:
 
 def read(args: argparse.Namespace, folder: pathlib.Path, root: pathlib.Path) -> object:
     """The offer as far as the run itself says it."""
-    from publish import offer as offers
+    from submit import submission as offers
     contents = offers.read(folder)
     manifest = offers.manifest_of(contents, folder)
     handle, device_tag = offers.owner_of(folder, root / "submissions", manifest, (args.handle, args.device_tag))
-    return offers.Offer(handle, device_tag, manifest["run_id"], contents)
+    return offers.Submission(handle, device_tag, manifest["run_id"], contents)
 
 
 def route(args: argparse.Namespace, root: pathlib.Path) -> tuple:
     """(routes, access): where it goes, and how git logs in there."""
-    from publish import remote, routing
+    from submit import remote_access, remotes
     token = os.environ.get("GITEA_TOKEN", "").strip()
-    routes = routing.find(root, routing.Wishes(args.remote, args.upstream, args.fork, args.forge, args.bundle_to), token)
-    return routes, remote.Access(token, routes.upstream.web)
+    routes = remotes.find(root, remotes.Wishes(args.remote, args.upstream, args.fork, args.forge, args.bundle_to), token)
+    return routes, remote_access.Access(token, routes.upstream.web)
 
 
 def sign(args: argparse.Namespace, offer: object, routes: object) -> object:
     """The offer with its author and title."""
-    from publish import offer as offers
+    from submit import submission as offers
     author, address = author_of(args, offer.handle, routes.upstream.host)
     title = args.title or offers.title_of(offer.handle, offer.device_tag, offer.run_id)
     offers.check_words(author, address, title)
@@ -113,7 +113,7 @@ def sign(args: argparse.Namespace, offer: object, routes: object) -> object:
 
 def author_of(args: argparse.Namespace, handle: str, host: str) -> tuple:
     """(name, address) of the commit. Name and mailbox of git's settings are not used: a commit shows them for ever."""
-    from publish import offer as offers
+    from submit import submission as offers
     hidden = offers.hidden_address(handle, host)
     name, address = args.author_name or handle, args.author_email or hidden
     if console.is_terminal() and not args.confirm:
@@ -126,9 +126,9 @@ def author_of(args: argparse.Namespace, handle: str, host: str) -> tuple:
 
 def base_of(args: argparse.Namespace, offer: object, routes: object, root: pathlib.Path, access: object) -> object:
     """The default branch that the commit goes on top of. A dry run shows what it can although nobody answers there."""
-    from publish import offer as offers, remote
+    from submit import remote_access, submission as offers
     try:
-        return remote.default_branch(root, routes.upstream, access)
+        return remote_access.default_branch(root, routes.upstream, access)
     except UserError:
         if args.dry_run:
             console.say(offers.format_offer(offer, f"{routes.upstream.shown}, which does not answer now", []))
@@ -149,7 +149,7 @@ def is_checked(args: argparse.Namespace, folder: pathlib.Path, offer: object, ro
 
 def check(folder: pathlib.Path, offer: object, root: pathlib.Path) -> None:
     """Ask the checker about exactly the bytes that would be sent. Raises UserError for all but a clean verdict."""
-    from publish import offer as offers
+    from submit import submission as offers
     if folder == root / pathlib.PurePosixPath(offer.folder):
         told = verdict(root, folder, str(folder))
     else:
@@ -195,12 +195,12 @@ def verdict(root: pathlib.Path, where: object, *words: str) -> str:
 
 def show(offer: object, routes: object, base: object) -> str:
     """The list, for the person who decides; the code that stands for it."""
-    from publish import ladder, offer as offers
+    from submit import methods, submission as offers
     ways = [f"{rung.name}: {rung.says}" + (f" [not now: {rung.missing}]" if rung.missing else "")
-            for rung in ladder.rungs(routes, offer.branch)]
+            for rung in methods.rungs(routes, offer.branch)]
     console.say(offers.format_offer(offer, f"{routes.upstream.shown}, as a request to merge into {base.branch}", ways))
     to = [place.shown for place in (routes.upstream, routes.fork) if place]
-    possible = [rung.name for rung in ladder.rungs(routes, offer.branch) if not rung.missing]
+    possible = [rung.name for rung in methods.rungs(routes, offer.branch) if not rung.missing]
     return offers.code_of(offer, to + [base.branch] + possible)
 
 
@@ -255,12 +255,12 @@ def command(script: str, words: list) -> str:
 
 
 def send(routes: object, sender: object, base: object) -> int:
-    from publish import commit, ladder, remote
-    remote.fetch(sender.clone, routes.upstream, base, sender.access)
+    from submit import commit, methods, remote_access
+    remote_access.fetch(sender.clone, routes.upstream, base, sender.access)
     sender = replace(sender, commit=commit.make(sender.clone, base, sender.offer, int(time.time())))
     check_commit(sender, base)
     console.note(f"the commit is {sender.commit[:12]}, on branch {sender.offer.branch} of this clone")
-    ending = ladder.climb(routes, sender, base, console.note)
+    ending = methods.climb(routes, sender, base, console.note)
     console.say(ending.address)
     console.note(ending.says)
     if not ending.done:

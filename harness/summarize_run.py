@@ -16,10 +16,10 @@ from base.errors import FINE, FOUND
 
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
-    from measure import run
-    folder = run.find(pathlib.Path(args.out) if args.out else run.SUBMISSIONS, args.run)
-    manifest = run.read_manifest(folder)
-    graders = run.graders_of(manifest)
+    from measure import run_setup
+    folder = run_setup.find(pathlib.Path(args.out) if args.out else run_setup.SUBMISSIONS, args.run)
+    manifest = run_setup.read_manifest(folder)
+    graders = run_setup.graders_of(manifest)
     return check(folder, manifest, graders) if args.check else write(folder, manifest, graders)
 
 
@@ -34,20 +34,20 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 
 def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
-    from derive import books, narrative, summary
-    from judge import standing
-    from measure import run
-    found = books.close(folder, manifest, graders)
-    console.say(f"{folder / summary.NAME}\n{folder / narrative.NAME}")
+    from derive import derived_files, run_md, summary
+    from submit import run_status
+    from measure import run_setup
+    found = derived_files.close(folder, manifest, graders)
+    console.say(f"{folder / summary.NAME}\n{folder / run_md.NAME}")
     console.note(f"{found['done']} calls, {found['skipped']} skipped; verdict: {found['verdict']['verdict'] or 'none'}; "
                  f"{len(found['warnings'])} warnings")
-    console.lead_on(standing.next_step(standing.look(folder, run.ROOT)))
+    console.lead_on(run_status.next_step(run_status.look(folder, run_setup.ROOT)))
     return FINE
 
 
 def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
-    from derive import books
-    stale = books.stale(folder, manifest, graders)
+    from derive import derived_files
+    stale = derived_files.stale(folder, manifest, graders)
     for name in stale:
         console.say(f"{folder / name}: is not what the ledger gives")
     console.note("nothing was written" + ("" if stale else "; all is as it should be"))

@@ -20,7 +20,7 @@ import ledgers
 import planted
 
 from base import ledger, plan, records, schema, suites
-from derive import account, narrative, summary
+from derive import run_md, run_report, summary
 
 RUNS = 64
 FIRST_DAY = datetime.datetime(2026, 11, 24, 8, 0, 0)
@@ -115,7 +115,7 @@ def made(one: Spec) -> Made:
     found = summary.summarize(manifest, lines, graders, lines[-1].get("code_grades"), cells=cells)
     found["ledger_sha256"] = ledger.sha256(data)
     metadata = {field.name: found[field.name] for field in records.RECORDS["metadata"]}
-    story = narrative.new(f"{one.device.tag}, {manifest['started_at'][:10]}", account.render(manifest, metadata))
+    story = run_md.new(f"{one.device.tag}, {manifest['started_at'][:10]}", run_report.render(manifest, metadata))
     return Made(manifest, lines, metadata, planted.hardware(one.device), _told(story, one), cells, data)
 
 
@@ -138,11 +138,11 @@ def manifest_of(one: Spec, loaded: dict) -> dict:
 
 def _told(story: str, one: Spec) -> str:
     """A run.md whose questions are answered and whose boxes are ticked."""
-    for place, (heading, question) in enumerate(narrative.SECTIONS):
+    for place, (heading, question) in enumerate(run_md.SECTIONS):
         answer = (f"Synthetic: nothing stands on a desk here ({heading.lower()}, run number {one.number}).\n\nPlanted quirk: "
                   f"*{one.quirk or 'none'}*.")
-        story = story.replace(f"{narrative.PROMPT} {question}", answer)
-    return story.replace(narrative.BOX, "- [x] ")
+        story = story.replace(f"{run_md.PROMPT} {question}", answer)
+    return story.replace(run_md.BOX, "- [x] ")
 
 
 if __name__ == "__main__":

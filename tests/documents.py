@@ -16,8 +16,8 @@ from unittest import mock
 import support
 
 import picture
-from base import knobs, records
-from derive import narrative
+from base import records, request_settings
+from derive import run_md
 
 VERBS = sorted(path.stem for path in support.HARNESS.glob("*_*.py"))
 BEGIN = '[//]: # "generated: {}. python tests/documents.py --write makes it; what is changed in it is lost"'
@@ -39,9 +39,9 @@ def table(titles: list, rows: list) -> str:
 
 def knob_table() -> str:
     rows = []
-    for knob in knobs.KNOBS:
-        change = "not at all" if knob.name in knobs.FIXED else FLAGS_OF_KNOBS.get(knob.name, f"`--option {knob.name}=...`")
-        rows.append([f"`{knob.name}`", knobs.shown(knob.name, knob.value), knob.reason, change])
+    for knob in request_settings.KNOBS:
+        change = "not at all" if knob.name in request_settings.FIXED else FLAGS_OF_KNOBS.get(knob.name, f"`--option {knob.name}=...`")
+        rows.append([f"`{knob.name}`", request_settings.shown(knob.name, knob.value), knob.reason, change])
     return table(["knob", "value", "why", "changed with"], rows)
 
 
@@ -51,7 +51,7 @@ def top_fields(kind: str) -> str:
 
 def story() -> str:
     block = "(figures, warnings, deviations and the command that repeats the run)"
-    return f"```text\n{narrative.new('TITLE', block).rstrip()}\n```"
+    return f"```text\n{run_md.new('TITLE', block).rstrip()}\n```"
 
 
 # ----- every field
@@ -73,11 +73,11 @@ def every_field() -> str:
 
 def groups() -> dict:
     """title: kinds of records. Every kind is in one; what stands in no group of its own belongs to the last."""
-    facts = [kind for kind in records.hardware.RECORDS if kind.endswith(FACTS)]
+    facts = [kind for kind in records.hardware_fields.RECORDS if kind.endswith(FACTS)]
     named = {
         "manifest.json": [*MANIFEST], "run.jsonl": [*LEDGER],
-        "hardware.json": [kind for kind in records.hardware.RECORDS if kind not in facts] + facts[:1],
-        "metadata.json": [*records.metadata.RECORDS], "What compare_runs.py --json prints": [*records.comparison.RECORDS],
+        "hardware.json": [kind for kind in records.hardware_fields.RECORDS if kind not in facts] + facts[:1],
+        "metadata.json": [*records.metadata_fields.RECORDS], "What compare_runs.py --json prints": [*records.comparison_fields.RECORDS],
     }
     seen = {kind for kinds in named.values() for kind in kinds} | set(facts)
     rest = [kind for kind in records.RECORDS if kind not in seen]

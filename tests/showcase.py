@@ -5,8 +5,8 @@ import functools
 
 import corpus
 
-from judge import places
-from publish import catalogue, cells, devices, grades, harvest, views
+from judge import tree_layout
+from publish import catalogue, device_summary, grades, page_inputs, pooling, run_contribution
 
 
 @functools.lru_cache(maxsize=None)
@@ -15,14 +15,14 @@ def taken(number: int) -> tuple:
     one = corpus.spec(number)
     made = corpus.made(one)
     sizes = {name: len(data) for name, data in made.files().items()}
-    given = harvest.contributions(one.device.tag, made.manifest, made.metadata, made.cells)
+    given = run_contribution.contributions(one.device.tag, made.manifest, made.metadata, made.cells)
     counts = {"error": 0, "hold": 0, "warning": 0, "info": 0}
     grade, unmet = grades.graded(grades.Facts(made.manifest, made.metadata, made.hardware, made.story, 0))
-    row = harvest.row(places.place_of(one.folder), made.manifest, made.metadata, counts, grade, unmet, {}, given)
-    calls = [views.call_row(record) for record in made.lines if record["type"] in ("call", "skipped")]
+    row = run_contribution.row(tree_layout.place_of(one.folder), made.manifest, made.metadata, counts, grade, unmet, {}, given)
+    calls = [page_inputs.call_row(record) for record in made.lines if record["type"] in ("call", "skipped")]
     view = {"run": row, "manifest": made.manifest, "metadata": made.metadata, "hardware": made.hardware, "story": made.story,
-            "findings": [], "calls": views.with_rates(calls, made.manifest), "sizes": sizes, "synthetic": True}
-    return view, given, devices.facts(made.hardware)
+            "findings": [], "calls": page_inputs.with_rates(calls, made.manifest), "sizes": sizes, "synthetic": True}
+    return view, given, device_summary.facts(made.hardware)
 
 
 @functools.lru_cache(maxsize=None)
@@ -39,13 +39,13 @@ def whole(count: int = 26, hidden: frozenset = frozenset()) -> tuple:
         run = view["run"]
         for one in given:
             by_cell.setdefault(one["cell_id"], []).append(
-                cells.Given(run["run_id"], run["started_at"], None if number in hidden else run, one))
-    pooled = [cell for cell in (cells.cell(given, machines.get(given[0].contribution["cell_id"].partition(".")[0], {}))
+                pooling.Given(run["run_id"], run["started_at"], None if number in hidden else run, one))
+    pooled = [cell for cell in (pooling.cell(given, machines.get(given[0].contribution["cell_id"].partition(".")[0], {}))
                                 for given in by_cell.values() if any(one.is_shown for one in given)) if cell]
     bare = [{**cell, "variants": [{name: value for name, value in variant.items() if name != "by_run"} for variant in cell["variants"]]}
             for cell in pooled]
     rows = sorted((found[number][0]["run"] for number in shown), key=lambda run: (run["started_at"], run["run_id"]), reverse=True)
     document = catalogue.document(rows, bare, census, True)
-    cell_views = [views.cell_view(cell, document, [run for run in document["runs"] if any(
+    cell_views = [page_inputs.cell_view(cell, document, [run for run in document["runs"] if any(
         one["cell_id"] == cell["cell_id"] for one in run["models"])]) for cell in sorted(pooled, key=lambda cell: cell["cell_id"])]
     return document, cell_views, [found[number][0] for number in shown]

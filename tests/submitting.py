@@ -16,8 +16,8 @@ import gitea
 import support
 import submit_run
 from base import console, schema
-from publish import commit, offer, places, push
-from publish.remote import Access, Base
+from submit import commit, push, remote_address, submission
+from submit.remote_access import Access, Base
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 HANDLE, TAG = "ana", "mac-m1-8gb"
@@ -56,8 +56,8 @@ def write_run(folder: pathlib.Path, **manifest: object) -> pathlib.Path:
     return folder
 
 
-def an_offer(**changes: object) -> offer.Offer:
-    made = offer.Offer(HANDLE, TAG, RUN_ID, contents(), "Ana", "ana@noreply.example.org", "a title")
+def an_offer(**changes: object) -> submission.Submission:
+    made = submission.Submission(HANDLE, TAG, RUN_ID, contents(), "Ana", "ana@noreply.example.org", "a title")
     return replace(made, **changes)
 
 
@@ -97,7 +97,7 @@ class Submission(unittest.TestCase):
                 "GITEA_TOKEN": ""}
         self.enter(mock.patch.dict(os.environ, home))
         self.enter(mock.patch.object(console, "is_terminal", lambda: False))
-        self.enter(mock.patch("publish.ladder.READ_PAUSE_S", 0.0))
+        self.enter(mock.patch("submit.methods.READ_PAUSE_S", 0.0))
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(self.world)
 
@@ -159,5 +159,5 @@ class Committed(Submission):
         self.upstream_place = self.place(self.upstream, "bench-org")
         self.fork_place = self.place(self.fork, gitea.LOGIN)
 
-    def place(self, bare: pathlib.Path, owner: str) -> places.Place:
-        return places.Place(str(bare), str(bare), "127.0.0.1", self.url, owner, "bench")
+    def place(self, bare: pathlib.Path, owner: str) -> remote_address.Place:
+        return remote_address.Place(str(bare), str(bare), "127.0.0.1", self.url, owner, "bench")

@@ -19,7 +19,7 @@ if str(HARNESS) not in sys.path:
 
 
 class Stub:
-    """A running loopback server (harness/measure/loopback), which speaks like Ollama and says what it was told to."""
+    """A running loopback server (harness/self_test/fake_ollama), which speaks like Ollama and says what it was told to."""
 
     def __init__(self, process: subprocess.Popen, url: str):
         self.process, self.url = process, url
@@ -42,7 +42,7 @@ class Stub:
 @contextlib.contextmanager
 def stub(script: dict | None = None):
     """A loopback server in a process of its own; it ends with the block, and with this process in any case."""
-    command = [sys.executable, str(HARNESS / "measure" / "loopback")]
+    command = [sys.executable, str(HARNESS / "self_test" / "fake_ollama")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             server = Stub(process, json.loads(process.stdout.readline())["url"])

@@ -11,9 +11,9 @@ import support
 from base import git
 
 ROOMS = {"base": set(), "measure": {"base"}, "derive": {"base"}, "judge": {"base", "derive"},
-         "publish": {"base", "derive", "judge"}}
+         "self_test": {"base", "measure", "derive"}, "submit": {"base", "derive", "judge"}, "publish": {"base", "derive", "judge"}}
 DATA = {"prompts"}          # pure data beside the rooms
-STUB = support.HARNESS / "measure" / "loopback"
+STUB = support.HARNESS / "self_test" / "fake_ollama"
 TOP_LEVEL = {"README.md", "CLAUDE.md", "AGENTS.md", "CONTRIBUTING.md", "LICENSE", "LICENSE-MIT", "harness",
              "submissions", "tests", ".ci", ".gitea", ".gitignore", ".gitattributes", ".git"}
 
@@ -122,11 +122,11 @@ class Keepers(unittest.TestCase):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else (
                 [node.module] if isinstance(node, ast.ImportFrom) else [])
             return any(name in ("socket", "http.client", "urllib.request", "ssl", "asyncio") for name in names)
-        self.assertEqual(self.files_with(connects), {"measure/endpoint.py", "publish/forge.py"})
+        self.assertEqual(self.files_with(connects), {"measure/endpoint.py", "submit/gitea_api.py"})
 
     def test_one_file_serves_two_open_databases_and_one_has_workers(self):
-        for module, keepers in (("http.server", {"publish/serve.py"}), ("sqlite3", {"publish/database.py", "publish/shelf.py"}),
-                               ("concurrent.futures", {"publish/workers.py"}), ("multiprocessing", {"publish/workers.py"})):
+        for module, keepers in (("http.server", {"publish/serve.py"}), ("sqlite3", {"publish/database.py", "publish/build_cache.py"}),
+                               ("concurrent.futures", {"publish/process_pool.py"}), ("multiprocessing", {"publish/process_pool.py"})):
             def uses(node: ast.AST, module: str = module) -> bool:
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else (
                     [node.module] if isinstance(node, ast.ImportFrom) else [])

@@ -22,7 +22,7 @@ import support      # noqa: F401  (puts the harness on the path)
 import build_catalogue
 from base import files
 from base.errors import UserError
-from publish import build, serve, workers
+from publish import build, process_pool, serve
 
 PHASES = ("frozen-prompts", "small-eval")
 RUNS = 4        # of three machines; the last is of the first one again, and of another person
@@ -110,12 +110,12 @@ class Building(Here):
         self.assertEqual(tree(self.out), first)
         self.assertEqual(self.build(afresh=True).runs_made, RUNS)
         self.assertEqual(tree(self.out), first)
-        with unittest.mock.patch("publish.workers.FEW", 1):
+        with unittest.mock.patch("publish.process_pool.FEW", 1):
             self.build(out=self.out.with_name("other"), jobs=2)
         self.assertEqual(tree(self.out.with_name("other")), first)
 
     def test_a_platform_without_processes_builds_alone(self):
-        with unittest.mock.patch("publish.workers.FEW", 1), unittest.mock.patch("multiprocessing.get_context", side_effect=OSError("none")):
+        with unittest.mock.patch("publish.process_pool.FEW", 1), unittest.mock.patch("multiprocessing.get_context", side_effect=OSError("none")):
             self.assertEqual(self.build(afresh=True, jobs=2).runs_made, RUNS)
         self.assertEqual(tree(self.out), tree(self.top / "first" / "site"))
 
@@ -127,7 +127,7 @@ class Building(Here):
                 under_way.append(task)
                 most.append(len(under_way))
                 return unittest.mock.Mock(result=lambda: under_way.pop(0))
-        self.assertEqual(list(workers._in_order(Pool(), None, iter(range(100)), 8)), list(range(100)))
+        self.assertEqual(list(process_pool._in_order(Pool(), None, iter(range(100)), 8)), list(range(100)))
         self.assertEqual(max(most), 8)
 
     def test_after_one_more_run_only_it_and_its_cells_are_made(self):
@@ -158,7 +158,7 @@ class Building(Here):
         before = build.version("source")
         self.assertEqual(build.version("source"), before)
         self.assertNotEqual(build.version("other source"), before)
-        with unittest.mock.patch("publish.pages.methodology.source", lambda: "# Another"):
+        with unittest.mock.patch("publish.pages.methodology_page.source", lambda: "# Another"):
             self.assertNotEqual(build.version("source"), before)
         with unittest.mock.patch("publish.pages.ASSETS", self.own):
             self.assertNotEqual(build.version("source"), before)
@@ -289,8 +289,8 @@ class InOneStep(Here):
         self.build()
         first = tree(self.out)
         for name, afresh in (("base.files.share", False), ("base.files.put_in_place", False), ("publish.database.pieces", True),
-                             ("publish.pages.site", True), ("publish.cells.cell", True), ("publish.tasks.put_file", True),
-                             ("publish.intake.take", True)):
+                             ("publish.pages.site", True), ("publish.pooling.cell", True), ("publish.build_jobs.put_file", True),
+                             ("publish.process_run.take", True)):
             with self.subTest(name):
                 self.failing(name, afresh=afresh)
                 self.assertEqual(tree(self.out), first)

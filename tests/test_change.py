@@ -12,9 +12,9 @@ import support  # noqa: F401  (puts the harness on the path)
 
 from base.errors import UserError
 from judge import change, thresholds
-from judge.clone import Clone
-from judge.findings import Docket
-from judge.sessions import seconds_of
+from judge.git_objects import Clone
+from judge.findings import FindingList
+from judge.session_checks import seconds_of
 from mutants import changes, valid
 
 NOW_S = seconds_of("2026-11-25T12:00:00Z")
@@ -30,7 +30,7 @@ class Case(unittest.TestCase):
         changes.base(self.root)
 
     def rules(self, base: str = "main", head: str = "HEAD") -> set:
-        docket = Docket()
+        docket = FindingList()
         change.check(Clone(self.root), base, head, pathlib.Path("nowhere"), docket, NOW_S)
         return {one.rule for one in docket.findings}
 
@@ -75,7 +75,7 @@ class Names(Case):
             with open(os.fsencode(self.root / valid.Run().place) + b"/" + name, "wb") as out:
                 out.write(b"x")
         changes.commit(self.root, "Names")
-        docket = Docket()
+        docket = FindingList()
         change.check(Clone(self.root), "main", "HEAD", pathlib.Path("nowhere"), docket, NOW_S)
         self.assertEqual([one.rule for one in docket.findings], ["name-file-extra"] * 5)
 
@@ -99,7 +99,7 @@ class Names(Case):
         self.add_run()
         tree = self.root.parent / "submissions"
         (tree / "somebody" / "mac-m1-8gb" / f"run-{valid.RUN_ID}").mkdir(parents=True)
-        docket = Docket()
+        docket = FindingList()
         change.check(Clone(self.root), "main", "HEAD", tree, docket, NOW_S)
         self.assertEqual([one.rule for one in docket.findings], ["name-twice"])
 

@@ -9,7 +9,7 @@ import xml.etree.ElementTree
 import support      # noqa: F401  (puts the harness on the path)
 import hostile
 
-from publish import numbers
+from publish import number_format
 from publish.charts import axes, curves, pareto, scale, strip
 from publish.charts.axes import Interval
 from publish.charts.curves import Axis, Series
@@ -104,7 +104,7 @@ class Curves(unittest.TestCase):
         self.assertEqual(len(set(axes.SHAPES)), 6)
 
     def test_points_say_what_they_are_and_axes_their_units(self):
-        drawing = curves.chart(self.LINES, [[(0.25, 19), (0.98, 14)]], Axis("context filled", show=numbers.percent),
+        drawing = curves.chart(self.LINES, [[(0.25, 19), (0.98, 14)]], Axis("context filled", show=number_format.percent),
                                Axis("decode, tok/s"), "Decode")
         self.assertIn("one: at 25\u202f%: 20 (18 to 22), 2 runs; at 98\u202f%: 15, 2 runs", tree(drawing)[1].text)
         self.assertIn(">context filled<", drawing)

@@ -16,7 +16,7 @@ import support
 import check_submission
 from base import console, schema
 from base.errors import BROKEN, FINE, FOUND, USAGE
-from judge import calls, rules
+from judge import call_checks, rules
 from mutants import changes, octets, valid, values
 
 HAS_GIT = shutil.which("git") is not None
@@ -91,14 +91,14 @@ class Exits(Case):
                 self.assertNotIn("Traceback", err)
 
     def test_a_rule_that_breaks_exits_3_and_is_no_pass(self):
-        with mock.patch.object(calls, "problems", side_effect=KeyError("a bug")):
+        with mock.patch.object(call_checks, "problems", side_effect=KeyError("a bug")):
             code, out, err = self.check(self.run_folder())
         self.assertEqual((code, out), (BROKEN, ""))
         self.assertIn("bug of the harness", err)
 
     def test_a_formula_that_breaks_on_a_clean_ledger_exits_3(self):
         folder = self.run_folder()
-        with mock.patch("judge.sums.summary.summarize", side_effect=ZeroDivisionError):
+        with mock.patch("judge.derived_files_check.summary.summarize", side_effect=ZeroDivisionError):
             self.assertEqual(self.check(folder)[0], BROKEN)
 
 

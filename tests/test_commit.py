@@ -8,8 +8,8 @@ import gitea
 import submitting
 from base import files
 from base.errors import UserError
-from publish import commit, places, remote
-from publish.remote import Access, Base
+from submit import commit, remote_access, remote_address
+from submit.remote_access import Access, Base
 
 
 class Made(submitting.Submission):
@@ -81,7 +81,7 @@ class Made(submitting.Submission):
         gitea.git(work, "push", "-q", str(self.upstream), "HEAD:main")
         newer = Base("main", gitea.git(work, "rev-parse", "HEAD"))
         self.origin(self.upstream)
-        remote.fetch(self.clone, places.parse(str(self.upstream), spec="origin"), newer, Access())
+        remote_access.fetch(self.clone, remote_address.parse(str(self.upstream), spec="origin"), newer, Access())
         self.assertEqual(commit.make(self.clone, newer, submitting.an_offer(), 1700000000), made)
         self.assertEqual(gitea.git(self.clone, "rev-parse", "origin/main"), self.base.commit)   # a fetch moves nothing either
         more = gitea.git(self.clone, "commit-tree", f"{newer.commit}^{{tree}}", "-p", made,

@@ -10,7 +10,7 @@ import unittest
 
 import ledgers
 from ledgers import call, footer, meta
-from test_comparison import OTHER_ID, manifest as test_manifest
+from test_paired_comparison import OTHER_ID, manifest as test_manifest
 
 from base import console, ledger, schema, suites
 import compare_runs

@@ -9,8 +9,8 @@ import unittest
 import corpus
 import support      # noqa: F401  (puts the harness on the path)
 
-from judge import places, run
-from judge.findings import Docket
+from judge import run_check, tree_layout
+from judge.findings import FindingList
 
 # One run of each quirk, as short as it may be, and two with everything.
 NUMBERS = tuple(corpus.QUIRKS.index(quirk) for quirk in dict.fromkeys(corpus.QUIRKS))
@@ -20,9 +20,9 @@ EXPECTED = {"modified": {"protocol-harness"}}      # what the checker holds of a
 
 def found(folder: pathlib.Path, shown: str) -> dict:
     """rule: severity of everything that the checker finds."""
-    docket = Docket()
-    sizes = places.runs_in(places.on_disk(folder, shown))[shown]
-    run.look(folder, places.place_of(shown), sizes, docket, 1.8e9)
+    docket = FindingList()
+    sizes = tree_layout.runs_in(tree_layout.on_disk(folder, shown))[shown]
+    run_check.look(folder, tree_layout.place_of(shown), sizes, docket, 1.8e9)
     return {one.rule: one.severity for one in docket.findings}
 
 

@@ -10,7 +10,7 @@ import unittest
 import showcase
 import support      # noqa: F401  (puts the harness on the path)
 
-from publish import catalogue, database, questions, relations
+from publish import catalogue, database, sample_queries, sql_schema
 
 EXPECTED = {        # what the planted truth makes of the questions: what must hold of the rows that come
     "Which model is best for 8 GB?": lambda rows: rows == sorted(rows, key=lambda row: -row["answers_low"]) and rows[0]["memory_bytes"] < 8e9,
@@ -82,7 +82,7 @@ class Database(unittest.TestCase):
         self.assertGreater(len(names), 15)
         for name in names:
             self.assertIn((name, ""), documented)
-            if name not in relations.VIEWS:
+            if name not in sql_schema.VIEWS:
                 for column in self.db.execute(f"PRAGMA table_info({name})"):
                     self.assertIn((name, column["name"]), documented)
 
@@ -98,7 +98,7 @@ class Database(unittest.TestCase):
     def test_an_empty_catalogue_makes_a_database_too(self):
         with opened(b"".join(database.pieces(catalogue.document([], [], catalogue.Census(), False)))) as empty:
             self.assertEqual(empty.execute("SELECT count(*) FROM run").fetchone()[0], 0)
-            for question in questions.QUESTIONS:
+            for question in sample_queries.QUESTIONS:
                 self.assertEqual(empty.execute(question.sql, question.values).fetchall(), [])
 
     def test_a_strangers_text_is_a_value_and_no_query(self):
@@ -110,16 +110,16 @@ class Database(unittest.TestCase):
 
 class Questions(Database):
     def test_each_question_is_answered_as_the_planted_truth_wants(self):
-        self.assertEqual({question.title for question in questions.QUESTIONS}, set(EXPECTED))
+        self.assertEqual({question.title for question in sample_queries.QUESTIONS}, set(EXPECTED))
         self.assertGreaterEqual(len(EXPECTED), 10)
-        for question in questions.QUESTIONS:
+        for question in sample_queries.QUESTIONS:
             with self.subTest(question.title):
                 rows = self.db.execute(question.sql, question.values).fetchall()
                 self.assertTrue(rows)
                 self.assertTrue(EXPECTED[question.title](rows), [tuple(row) for row in rows[:5]])
 
     def test_no_answer_has_a_rate_without_its_runs_or_answers(self):
-        for question in questions.QUESTIONS:
+        for question in sample_queries.QUESTIONS:
             columns = {column[0] for column in self.db.execute(question.sql, question.values).description}
             if any(name.endswith(("tok_s", "_ms", "_j_per_tok")) for name in columns):
                 with self.subTest(question.title):
@@ -127,7 +127,7 @@ class Questions(Database):
 
     def test_the_questions_are_in_the_database_itself(self):
         found = self.db.execute("SELECT title, sql FROM question ORDER BY number").fetchall()
-        self.assertEqual([tuple(row) for row in found], [(question.title, question.sql) for question in questions.QUESTIONS])
+        self.assertEqual([tuple(row) for row in found], [(question.title, question.sql) for question in sample_queries.QUESTIONS])
 
 
 if __name__ == "__main__":

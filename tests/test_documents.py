@@ -15,7 +15,7 @@ import gitea
 import support
 
 import documents
-from base import errors, plan, private, records, suites
+from base import errors, plan, records, sensitive, suites
 from judge.rules import RULES
 from mutants import valid
 
@@ -168,7 +168,7 @@ class Words(unittest.TestCase):
     def test_no_document_tells_anything_private(self):
         for path in ALL:
             with self.subTest(path=path):
-                self.assertEqual([found for _, found in private.find(text_of(path))], [])
+                self.assertEqual([found for _, found in sensitive.find(text_of(path))], [])
 
     def test_fences_are_either_run_or_only_shown(self):
         for path in EXECUTED:

@@ -20,7 +20,7 @@ import support
 from base.errors import FOUND, UserError
 from measure import endpoint
 from measure.endpoint import Endpoint, Limits
-from measure.target import Target
+from measure.server_address import ServerAddress
 from support import chunk, closed_port, head, listener, whole
 
 KEY = "key-0123456789"
@@ -29,13 +29,13 @@ ASK = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from measure.endpoint import Endpoint
-from measure.target import find_target
+from measure.server_address import find_target
 print(Endpoint(find_target(sys.argv[2], {})).version())
 """
 
 
 def at(server: object, prefix: str = "", limits: Limits = QUICK, key: str | None = KEY) -> Endpoint:
-    return Endpoint(Target("http", "127.0.0.1", server.port, prefix), limits, key)
+    return Endpoint(ServerAddress("http", "127.0.0.1", server.port, prefix), limits, key)
 
 
 def said(value: object, status: int = 200) -> bytes:
@@ -120,7 +120,7 @@ class Key(unittest.TestCase):
     def test_a_key_that_cannot_be_sent_is_told_without_it(self):
         for key in (f"{KEY}\r\nX: y", f"a\n{KEY}", f"{KEY}\u20ac", f"{KEY}\x00x"):
             with self.subTest(ascii(key)), self.assertRaises(UserError) as caught:
-                Endpoint(Target("http", "127.0.0.1", 1), api_key=key)
+                Endpoint(ServerAddress("http", "127.0.0.1", 1), api_key=key)
             self.assertIn("OLLAMA_API_KEY", str(caught.exception))
             self.assertNotIn(KEY, str(caught.exception))
 
@@ -159,7 +159,7 @@ class Limit(unittest.TestCase):
                 waiting.connect_ex(full.getsockname())
             began = time.perf_counter()
             with self.assertRaisesRegex(UserError, "no answer in time"):
-                Endpoint(Target("http", *full.getsockname())).ask("/", limits=Limits(0.3, 20, 20))
+                Endpoint(ServerAddress("http", *full.getsockname())).ask("/", limits=Limits(0.3, 20, 20))
             self.assertTrue(0.28 < time.perf_counter() - began < 5)
 
     def test_an_answer_may_be_as_slow_as_its_own_limit_allows(self):
@@ -186,7 +186,7 @@ class Limit(unittest.TestCase):
 
 class WrongServer(unittest.TestCase):
     def test_nothing_there(self):
-        here = Endpoint(Target("http", "127.0.0.1", closed_port()))
+        here = Endpoint(ServerAddress("http", "127.0.0.1", closed_port()))
         with self.assertRaises(UserError) as caught:
             here.version()
         self.assertRegex(str(caught.exception), "nothing listens there; start Ollama with `ollama serve`")
@@ -313,7 +313,7 @@ class Api(unittest.TestCase):
 class Tls(unittest.TestCase):
     def test_an_https_address_is_spoken_to_in_tls_within_the_connect_limit(self):
         with listener(b"") as server:
-            here = Endpoint(Target("https", "127.0.0.1", server.port), Limits(0.3, 20, 20), KEY)
+            here = Endpoint(ServerAddress("https", "127.0.0.1", server.port), Limits(0.3, 20, 20), KEY)
             with self.assertRaisesRegex(UserError, "no answer in time"):
                 here.ask("/api/version", limits=Limits(0.3, 20, 20))
         self.assertEqual(server.requests[0][:2], b"\x16\x03")     # a TLS handshake, and nothing of the request
@@ -330,10 +330,10 @@ class Tls(unittest.TestCase):
             context.load_cert_chain(certificate, key)
             with listener(said({"version": "secure"}), context) as server:
                 with mock.patch.dict(os.environ, {"SSL_CERT_FILE": certificate}):
-                    named = Endpoint(Target("https", "localhost", server.port), Limits(5, 5, 5), KEY)
+                    named = Endpoint(ServerAddress("https", "localhost", server.port), Limits(5, 5, 5), KEY)
                     self.assertEqual(named.version(), "secure")
                     with self.assertRaisesRegex(UserError, "CERTIFICATE_VERIFY_FAILED"):
-                        Endpoint(Target("https", "127.0.0.1", server.port), Limits(5, 5, 5), KEY).version()
+                        Endpoint(ServerAddress("https", "127.0.0.1", server.port), Limits(5, 5, 5), KEY).version()
                 with self.assertRaisesRegex(UserError, "CERTIFICATE_VERIFY_FAILED"):
                     named.version()
             self.assertEqual(len([request for request in server.requests if request]), 1)

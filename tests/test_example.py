@@ -6,10 +6,10 @@ import unittest
 import support
 
 from base import schema
-from judge import places
+from judge import tree_layout
 from mutants import example
 
-HERE = support.ROOT / places.EXAMPLE
+HERE = support.ROOT / tree_layout.EXAMPLE
 
 
 class Example(unittest.TestCase):
@@ -21,16 +21,16 @@ class Example(unittest.TestCase):
                 self.assertEqual((HERE / name).read_bytes(), data, "run: cd tests && python -m mutants.example")
 
     def test_it_has_the_five_files_and_five_lines(self):
-        self.assertEqual({path.name for path in HERE.iterdir()}, set(places.FIVE))
-        kinds = [schema.loads(line)["type"] for line in (HERE / places.LEDGER).read_bytes().splitlines()]
+        self.assertEqual({path.name for path in HERE.iterdir()}, set(tree_layout.FIVE))
+        kinds = [schema.loads(line)["type"] for line in (HERE / tree_layout.LEDGER).read_bytes().splitlines()]
         self.assertEqual(kinds, ["meta", "call", "call", "call", "footer"])
 
     def test_every_file_says_that_it_is_synthetic(self):
-        for name in (places.MANIFEST, places.HARDWARE, places.METADATA):
+        for name in (tree_layout.MANIFEST, tree_layout.HARDWARE, tree_layout.METADATA):
             with self.subTest(file=name):
                 self.assertIs(schema.loads((HERE / name).read_bytes())["synthetic"], True)
-        self.assertIs(schema.loads((HERE / places.LEDGER).read_bytes().splitlines()[0])["synthetic"], True)
-        self.assertIn("synthetic", (HERE / places.STORY).read_text(encoding="utf-8").split("\n")[0])
+        self.assertIs(schema.loads((HERE / tree_layout.LEDGER).read_bytes().splitlines()[0])["synthetic"], True)
+        self.assertIn("synthetic", (HERE / tree_layout.STORY).read_text(encoding="utf-8").split("\n")[0])
 
 
 if __name__ == "__main__":

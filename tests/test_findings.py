@@ -5,9 +5,9 @@ import unittest
 
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import private
+from base import sensitive
 from judge import findings
-from judge.findings import Docket, Finding
+from judge.findings import FindingList, Finding
 from judge.rules import RULES
 
 RUN = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
@@ -15,7 +15,7 @@ RUN = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 
 class Dockets(unittest.TestCase):
     def test_a_flood_is_counted_and_its_beginning_kept(self):
-        docket = Docket()
+        docket = FindingList()
         docket.add((Finding("ledger-seq", str(n)) for n in range(1000)), "a", 1)
         docket.add([Finding("ledger-seq", "other")], "b", 1)
         self.assertEqual(len(docket.findings), findings.MOST + 1)
@@ -23,13 +23,13 @@ class Dockets(unittest.TestCase):
         self.assertEqual(docket.left_out(), {("ledger-seq", "a"): 1000 - findings.MOST})
 
     def test_a_place_is_filled_in_where_none_is_told(self):
-        docket = Docket()
+        docket = FindingList()
         docket.add([Finding("ledger-seq", "x"), Finding("ledger-seq", "x", line=7), Finding("ledger-seq", "x", path="own")], "given", 3)
         self.assertEqual([(one.path, one.line) for one in docket.findings], [("given", 3), ("given", 7), ("own", None)])
 
     def test_only_errors_are_errors(self):
         for rule in RULES.values():
-            docket = Docket()
+            docket = FindingList()
             docket.add([Finding(rule.id, "x")], "p")
             self.assertEqual(docket.has_errors, rule.severity == "error", rule.id)
 
@@ -58,12 +58,12 @@ class Fixes(unittest.TestCase):
 
 class Shown(unittest.TestCase):
     def test_private_things_have_their_middle_hidden(self):
-        for kind in private.KINDS:
+        for kind in sensitive.KINDS:
             for text in kind.hits:
                 with self.subTest(kind=kind.id, text=text):
                     whole = findings.shown(f"seen: {text} here")
                     self.assertNotIn(text, whole)
-                    self.assertEqual(list(private.find(whole)), [])
+                    self.assertEqual(list(sensitive.find(whole)), [])
 
     def test_a_terminal_is_told_nothing_and_lines_stay_short(self):
         self.assertEqual(findings.shown("a\x1b[2Jb\nc"), "a\\x1b[2Jb c")

@@ -8,7 +8,7 @@ import unittest
 import support
 import fake_machine
 
-from base import facts, names, private, schema
+from base import facts, names, schema, sensitive
 from measure import hardware
 from measure.hardware import bandwidth, cards, cgroups, instructions, machine, ollama, pci, texts
 from measure.hardware.machine import Platform
@@ -142,13 +142,13 @@ class Samples(unittest.TestCase):
         for name in fake_machine.NAMES:
             with self.subTest(name):
                 text = schema.pretty(probe(name)).decode("ascii")
-                self.assertEqual([found for _, found in private.find(text)], [])
+                self.assertEqual([found for _, found in sensitive.find(text)], [])
                 self.assertIsNone(SECRETS.search(text))
 
     def test_the_samples_do_hold_what_must_be_left_out(self):
         held = "".join(path.read_text(encoding="utf-8") for path in fake_machine.FOLDER.glob("*.txt"))
         self.assertGreater(len({found.lower() for found in SECRETS.findall(held)}), 20)
-        self.assertGreater(len({kind.id for kind, _ in private.find(held)}), 3)
+        self.assertGreater(len({kind.id for kind, _ in sensitive.find(held)}), 3)
 
     def test_a_tag_that_a_person_would_choose_the_same_each_time(self):
         for name, (expected, _, _) in EXPECTED.items():
@@ -212,7 +212,7 @@ class Trouble(unittest.TestCase):
                 record = probe(fake_machine.machine(files={"/etc/os-release": f"NAME=\"{system_name}\"\n"}))
                 self.assertIsNone(record["system"]["name"]["value"])
                 self.assertIn("which is not kept", record["system"]["name"]["why"])
-                self.assertEqual([*private.find(schema.dumps(record))], [])
+                self.assertEqual([*sensitive.find(schema.dumps(record))], [])
 
     def test_a_kernel_that_carries_a_name_is_told_by_its_number_alone(self):
         for kernel, own, told in (("6.9.1-anas-box", ("anas-box",), "6.9.1"), ("6.9.1-ana", ("x", "Ana"), "6.9.1"),

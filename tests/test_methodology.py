@@ -7,12 +7,12 @@ import unittest
 
 import support
 
-from base import knobs, names, plan, records, suites
-from derive import comparison, likeness, sample
-from measure import run
+from base import names, plan, records, request_settings, suites
+from derive import distribution, paired_comparison, run_diff
+from measure import run_setup
 
 TEXT = (support.HARNESS / "methodology.md").read_text(encoding="utf-8")
-DECIDING = ("derive.figures", "derive.caution", "derive.verdict")   # in these every number is a threshold
+DECIDING = ("derive.call_metrics", "derive.warning_rules", "derive.stability")   # in these every number is a threshold
 
 
 def section(title: str) -> str:
@@ -82,8 +82,8 @@ class Tables(unittest.TestCase):
                 ("Comparing two runs", "needs {MIN_PAIRS} pairs")):
             with self.subTest(words):
                 self.assertIn(words.format(**told), " ".join(section(title).split()))
-        for title, number in (("Statistics", f"{sample.RESAMPLES:,} resamples"),
-                              ("Comparing two runs", f"{comparison.MAX_CALLS:,} calls"),
+        for title, number in (("Statistics", f"{distribution.RESAMPLES:,} resamples"),
+                              ("Comparing two runs", f"{paired_comparison.MAX_CALLS:,} calls"),
                               ("Warnings", "5,000 microseconds"), ("Drift and the verdict", "1,000,000")):
             self.assertIn(number, " ".join(section(title).split()))
 
@@ -99,21 +99,21 @@ class Facts(unittest.TestCase):
     def test_what_leaves_figures_out_of_a_comparison_is_what_the_code_leaves_out(self):
         said = {row[0]: row[1] for row in rows(section("Comparing two runs"))}
         short = {"decode_tok_s": "decode", "total_ms": "total", "wave_tok_s": "waves", "answers": "answers", "ttft_ms": "TTFT"}
-        for key, figures in ((" `num_predict` set by hand", likeness.LEAVES_OUT["num_predict"]),
-                             (" `think`", likeness.LEAVES_OUT["think"]),
-                             (" this machine against another one over a network", likeness.CLIENT),
-                             (" temperature, seed and the other sampling options", likeness.LEAVES_OUT["temperature"])):
+        for key, figures in ((" `num_predict` set by hand", run_diff.LEAVES_OUT["num_predict"]),
+                             (" `think`", run_diff.LEAVES_OUT["think"]),
+                             (" this machine against another one over a network", run_diff.CLIENT),
+                             (" temperature, seed and the other sampling options", run_diff.LEAVES_OUT["temperature"])):
             with self.subTest(key):
                 row = next(value for name, value in said.items() if name.strip("| ") == key.strip())
                 self.assertEqual(row.strip(" |"), ", ".join(short[name] for name in figures))
-        self.assertEqual(likeness.LEAVES_OUT["num_batch"], likeness.SPEED)
+        self.assertEqual(run_diff.LEAVES_OUT["num_batch"], run_diff.SPEED)
 
     def test_sampling_options_are_all_there_are(self):
-        known = {knob.name for knob in knobs.KNOBS} | set(knobs.OTHER_OPTIONS)
-        self.assertLessEqual(set(likeness.LEAVES_OUT), known)
+        known = {knob.name for knob in request_settings.KNOBS} | set(request_settings.OTHER_OPTIONS)
+        self.assertLessEqual(set(run_diff.LEAVES_OUT), known)
 
     def test_the_present_version_of_the_harness_is_in_the_history(self):
-        self.assertIn(run.VERSION, [row[1] for row in rows(section("Changes of method"))])
+        self.assertIn(run_setup.VERSION, [row[1] for row in rows(section("Changes of method"))])
 
     def test_every_section_is_in_the_contents_and_every_link_has_its_section(self):
         titles = re.findall(r"^## (.+)$", TEXT, re.MULTILINE)

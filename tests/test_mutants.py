@@ -10,10 +10,11 @@ import unittest
 import support  # noqa: F401  (puts the harness on the path)
 
 from base import plan, suites
-from judge import change, standing, tree
-from judge.clone import Clone
-from judge.findings import Docket
-from judge.sessions import seconds_of
+from judge import change, tree
+from submit import run_status
+from judge.git_objects import Clone
+from judge.findings import FindingList
+from judge.session_checks import seconds_of
 from mutants import changes, example, lying, octets, valid, values
 
 NOW_S = seconds_of("2026-11-25T12:00:00Z")
@@ -27,12 +28,12 @@ class Case(unittest.TestCase):
         self.addCleanup(made.cleanup)
         self.root = pathlib.Path(made.name)
 
-    def judged(self, folder: pathlib.Path) -> Docket:
-        docket = Docket()
+    def judged(self, folder: pathlib.Path) -> FindingList:
+        docket = FindingList()
         tree.check(tree.part_of(folder), docket, NOW_S)
         return docket
 
-    def assert_broken(self, docket: Docket, rules: set) -> None:
+    def assert_broken(self, docket: FindingList, rules: set) -> None:
         found = {one.rule for one in docket.findings}
         self.assertEqual(found, rules, [one for one in docket.findings if one.rule not in rules])
 
@@ -62,7 +63,7 @@ class Valid(Case):
     def test_the_tree_of_this_clone_breaks_no_rule(self):
         """But for runs that are not committed: whoever took part has one, and it may be unfinished."""
         tree_of_runs = support.ROOT / "submissions"
-        own = tuple(standing.named(folder, support.ROOT) for folder in standing.own_runs(tree_of_runs, support.ROOT))
+        own = tuple(run_status.named(folder, support.ROOT) for folder in run_status.own_runs(tree_of_runs, support.ROOT))
         errors = [one for one in self.judged(tree_of_runs).findings if one.severity == "error" and not one.path.startswith(own)]
         self.assertEqual(errors, [])
 
@@ -116,7 +117,7 @@ class Changes(Case):
                 mutate(root)
                 person = {name: value for name, value in how.items() if name != "message"}
                 changes.commit(root, how.get("message", "Add a run"), **person)
-                docket = Docket()
+                docket = FindingList()
                 change.check(Clone(root), "main", "HEAD", self.root / "base" / "submissions", docket, NOW_S)
                 self.assert_broken(docket, {rule} - {""})
 

@@ -12,9 +12,9 @@ import support      # noqa: F401  (puts the harness on the path)
 import hostile
 import showcase
 
-from publish import pages, views
+from publish import page_inputs, pages
 from publish.pages import layout, ranking
-from publish.pages.columns import rows_of
+from publish.pages.figure_columns import rows_of
 
 RUNS = 16
 DATA = {"catalogue.json", "catalogue.csv", "catalogue.sqlite", "feed.xml"}
@@ -298,7 +298,7 @@ class Honesty(unittest.TestCase):
         page = Page(dict(pages.run(view))[view["run"]["page"]])
         self.assertIn("A calm machine.", page.text)
         self.assertIn("Looked at by hand.", page.text)
-        self.assertIn(f"../{views.page_of_run(other)}", {attributes["href"] for attributes in page.all("a")})
+        self.assertIn(f"../{page_inputs.page_of_run(other)}", {attributes["href"] for attributes in page.all("a")})
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ from unittest import mock
 import support
 
 from base import console, ledger, names, plan, records, schema, suites
-from measure import conditions, models, phases, rehearsal, run, session, trial, work
+from measure import http_call, models, phases, run_session, run_setup, session, telemetry
+from self_test import scenarios
 from measure.endpoint import Endpoint, Limits
-from measure.pace import Pace, weights
-from measure.target import parse_host
+from measure.eta import Eta, weights
+from measure.server_address import parse_host
 
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
          "answer_tokens": 20, "load_ms": 5.0}
@@ -44,11 +45,11 @@ class Case(unittest.TestCase):
         loaded = {phase: suites.load(phase) for phase in chosen}
         facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": self.stub.url,
                  "server_version": endpoint.version(), "host_hostname_short": "x", "floor": None, "time_limit_s": None}
-        manifest = run.manifest(names.new_run_id(), facts, choice, chosen, settings, loaded, {})
+        manifest = run_setup.manifest(names.new_run_id(), facts, choice, chosen, settings, loaded, {})
         self.assertEqual(schema.problems(manifest, "manifest"), [])
-        earlier = run.Earlier(self.out, manifest, ledger.Tail(), b"", [])
+        earlier = run_setup.Earlier(self.out, manifest, ledger.Tail(), b"", [])
         self.manifest = manifest
-        work.carry_out(endpoint, earlier, loaded, limit_s, trial.Stop(), console.Progress(True, io.StringIO()))
+        run_session.carry_out(endpoint, earlier, loaded, limit_s, http_call.Stop(), console.Progress(True, io.StringIO()))
         rows = list(ledger.read(self.out / ledger.NAME))
         self.assertTrue(rows[-1]["complete"])
         self.assertEqual(rows[-1]["planned"], rows[-1]["done"] + rows[-1]["skipped"])
@@ -60,11 +61,10 @@ class Case(unittest.TestCase):
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:keep]))
         self.stub.script(script)
         endpoint = Endpoint(parse_host(self.stub.url), Limits(2.0, 2.0, 1.0))
-        (self.out / run.MANIFEST).write_bytes(schema.pretty({**self.manifest, "floor": None}))
-        earlier = run.reopen(self.out)
-        with mock.patch.object(work.instrument, "floor", lambda: None):
-            work.carry_out(endpoint, earlier, run.load_suites(self.manifest), None, trial.Stop(),
-                           console.Progress(True, io.StringIO()))
+        (self.out / run_setup.MANIFEST).write_bytes(schema.pretty({**self.manifest, "floor": None}))
+        earlier = run_setup.reopen(self.out)
+        run_session.carry_out(endpoint, earlier, run_setup.load_suites(self.manifest), None, http_call.Stop(),
+                              console.Progress(True, io.StringIO()))
         return list(ledger.read(path))
 
 
@@ -95,7 +95,7 @@ class Order(Case):
         with mock.patch.object(phases, "LOOK_AROUND_S", 0.1):
             rows = calls(self.carry_out({"models": [ALPHA, BETA]}, ["small-eval"]))
         looked = [row["conditions"]["background_cpu_share"] is not None for row in rows]
-        can_be_told = conditions.reader(True)._system.processor_ticks() is not None
+        can_be_told = telemetry.reader(True)._system.processor_ticks() is not None
         self.assertEqual(looked, [row["item"] == "LOAD" and can_be_told for row in rows])
 
     def test_a_reload_at_the_boundary_of_a_phase_is_paid_by_a_warm_up(self):
@@ -286,8 +286,8 @@ class Troubles(Case):
     def test_a_server_that_is_gone_ends_the_session_and_the_ledger_is_sealed(self):
         with support.stub({"models": [ALPHA]}) as mortal:
             endpoint = Endpoint(parse_host(mortal.url), Limits(2.0, 2.0, 1.0))
-            here = mock.Mock(endpoint=endpoint, stop=trial.Stop(), sleep=lambda seconds: None)
-            runner = phases.Runner(here, plan.Settings(), {}, {}, {}, {}, phases.Deadline(endpoint.clock, None), Pace({}))
+            here = mock.Mock(endpoint=endpoint, stop=http_call.Stop(), sleep=lambda seconds: None)
+            runner = phases.Runner(here, plan.Settings(), {}, {}, {}, {}, phases.Deadline(endpoint.clock, None), Eta({}))
             runner._alive()
             mortal.process.kill()
             mortal.process.wait()
@@ -302,7 +302,7 @@ class Machine:
         self.prefill_tok_s, self.decode_tok_s, self.now_ns = prefill_tok_s, decode_tok_s, 0
         self.made, self.skipped, self.pace = [], [], None
         self.endpoint = mock.Mock(ask=lambda path, fields: (200, None, ""))
-        self.stop, self.sleep, self.loaded = trial.Stop(), lambda seconds: None, lambda: []
+        self.stop, self.sleep, self.loaded = http_call.Stop(), lambda seconds: None, lambda: []
         self.look_around = self.sleep
 
     def make(self, asks: list, note: object = None) -> list:
@@ -326,7 +326,7 @@ class Machine:
         """The chosen phases within the limit; of passes in `made_before` an earlier session has made every call."""
         settings, loaded = plan.Settings(repeats=1), {phase: suites.load(phase) for phase in chosen}
         planned = plan.blocks(["alpha:1b"], chosen, loaded, settings)
-        self.pace = Pace(weights(planned, loaded, settings))
+        self.pace = Eta(weights(planned, loaded, settings))
         recorded = {}
         for step in (step for block in planned for step in block.steps if step.pass_ in made_before):
             item = next(item for item in loaded[step.phase].items if item.id == step.item)
@@ -427,7 +427,7 @@ class Coverage(unittest.TestCase):
                 self.assertIn(f'"{reason}"', text)
 
     def test_every_outcome_is_rehearsed(self):
-        self.assertEqual({expected["outcome"] for _, _, expected in rehearsal.FAULTS}, set(records.OUTCOMES))
+        self.assertEqual({expected["outcome"] for _, _, expected in scenarios.FAULTS}, set(records.OUTCOMES))
 
 
 if __name__ == "__main__":

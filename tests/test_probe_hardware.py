@@ -15,7 +15,7 @@ import support
 import fake_machine
 import probe_hardware
 
-from base import console, facts, private, schema
+from base import console, facts, schema, sensitive
 from base.errors import FINE, USAGE
 
 ELSEWHERE = "http://192.0.2.7:11434"
@@ -97,7 +97,7 @@ class Written(unittest.TestCase):
                     record = schema.loads(file.read_bytes())
                     self.assertEqual(file.read_bytes(), schema.pretty(record))
                     self.assertEqual(schema.problems(record, "hardware"), [])
-                    self.assertEqual([*private.find(file.read_text(encoding="ascii"))], [])
+                    self.assertEqual([*sensitive.find(file.read_text(encoding="ascii"))], [])
                     self.assertEqual(os.listdir(folder), ["hardware.json"])
 
     def test_a_record_that_the_checker_would_refuse_is_never_written(self):

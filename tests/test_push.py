@@ -9,7 +9,7 @@ import gitea
 import submitting
 from base import git
 from base.errors import UserError
-from publish import places, push
+from submit import push, remote_address
 
 BRANCH = f"run-{submitting.RUN_ID}"
 DOOR = "refs/for/main"
@@ -28,7 +28,7 @@ class Guard(unittest.TestCase):
                 push.check_ref(ref, default)
 
     def test_nothing_is_forced_and_no_tags_go_along(self):
-        place = places.parse("git@h:a/b")
+        place = remote_address.parse("git@h:a/b")
         offer = submitting.an_offer(title="$(x)")
         for words in (push.branch_words(place, "c", offer), push.agit_words(place, "c", offer, "main")):
             self.assertIn("--no-follow-tags", words)
@@ -40,7 +40,7 @@ class Guard(unittest.TestCase):
     def test_no_other_file_of_the_harness_pushes(self):
         for path in submitting.support.HARNESS.rglob("*.py"):
             if '"push"' in path.read_text(encoding="utf-8"):
-                self.assertEqual(path.relative_to(submitting.support.HARNESS).as_posix(), "publish/push.py")
+                self.assertEqual(path.relative_to(submitting.support.HARNESS).as_posix(), "submit/push.py")
 
 
 class Pushed(submitting.Committed):

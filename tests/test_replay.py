@@ -13,11 +13,11 @@ import unittest
 import support
 
 from base import schema
-from derive import figures
-from measure import trial
+from derive import call_metrics
+from measure import http_call
 from measure.endpoint import Endpoint, Limits
-from measure.target import Target
-from measure.trial import Request, Stop
+from measure.server_address import ServerAddress
+from measure.http_call import Request, Stop
 
 RECORDINGS = support.ROOT / "tests" / "recordings"
 LONGEST_S = 0.08            # an exchange that took longer is played faster
@@ -117,11 +117,11 @@ def replayed(recording: dict) -> list:
     at_once = any(exchange["at_us"] for exchange in recording["exchanges"])
     found = []
     with support.listener(player) as server:
-        endpoint = Endpoint(Target("http", "127.0.0.1", server.port), Limits(5, 20, 20))
+        endpoint = Endpoint(ServerAddress("http", "127.0.0.1", server.port), Limits(5, 20, 20))
         for group in [player.played] if at_once else [[exchange] for exchange in player.played]:
             requests = [Request(exchange.path, json.dumps(exchange.body).encode("ascii")) for exchange in group]
-            for exchange, came in zip(group, trial.run(endpoint, requests, Stop())):
-                found.append((exchange, came, trial.fold(came)))
+            for exchange, came in zip(group, http_call.run(endpoint, requests, Stop())):
+                found.append((exchange, came, http_call.fold(came)))
     return found
 
 
@@ -139,7 +139,7 @@ class Replay(unittest.TestCase):
                     self.check(exchange, came, found)
                     yield version, exchange, found
 
-    def check(self, exchange: Exchange, came: trial.Arrivals, found: dict) -> None:
+    def check(self, exchange: Exchange, came: http_call.Arrivals, found: dict) -> None:
         """What holds for every exchange: texts, counts, stamps, gaps."""
         self.assertEqual(found["http_status"], exchange.recorded["status"])
         texts = exchange.texts
@@ -148,14 +148,14 @@ class Replay(unittest.TestCase):
         self.assertEqual(found["text_chunks"], len(texts))
         self.assertEqual(len(found["gaps_us"]), max(0, len(texts) - 1))
         last = exchange.lines[-1][1]
-        self.assertEqual({name: found[name] for name in trial.COUNTS},
-                         {name: last.get(key) if last.get("done") else None for name, key in trial.COUNTS.items()})
+        self.assertEqual({name: found[name] for name in http_call.COUNTS},
+                         {name: last.get(key) if last.get("done") else None for name, key in http_call.COUNTS.items()})
         self.assertEqual(schema.problems(support.record("call", **found), "call"), [])
         self.check_stamps(exchange, came, found)
 
-    def check_stamps(self, exchange: Exchange, came: trial.Arrivals, found: dict) -> None:
+    def check_stamps(self, exchange: Exchange, came: http_call.Arrivals, found: dict) -> None:
         sent = [(now, line) for now, data in exchange.sent for line in data.split(b"\n") if line]
-        heard = trial.lines(came.pieces)
+        heard = http_call.lines(came.pieces)
         self.assertEqual([line for _, line in heard], [line for _, line in sent])
         late_ns = [now - sent_ns for (now, _), (sent_ns, _) in zip(heard, sent)]
         self.assertGreaterEqual(min(late_ns), -EARLY_NS)
@@ -218,7 +218,7 @@ class Replay(unittest.TestCase):
     def test_one_token_has_no_stretch_of_time(self):
         for version, exchange, found in self.play("chat-one-token"):
             self.assertEqual((found["eval_tokens"], found["eval_ns"]), (1, None if version == "0.24.0" else 1000))
-            self.assertIsNone(figures.decode_tok_s(support.record("call", **found)))
+            self.assertIsNone(call_metrics.decode_tok_s(support.record("call", **found)))
 
     def test_an_answer_in_one_piece_is_one_chunk(self):
         for version, exchange, found in self.play("chat-whole"):
@@ -231,7 +231,7 @@ class Replay(unittest.TestCase):
         waits: dict = {}
         for version, exchange, found in self.play("at-once-4"):
             self.assertEqual((found["eval_tokens"], found["text_chunks"]), (24, 24))
-            waits.setdefault(version, []).append(figures.overhead_ms(support.record("call", **found)))
+            waits.setdefault(version, []).append(call_metrics.overhead_ms(support.record("call", **found)))
         self.assertAlmostEqual(max(waits["0.33.0-rc2"]), 351.7, 1)      # the last one waited for three others
 
     def test_a_runner_that_dies_leaves_an_error_and_a_server_that_dies_an_end(self):

@@ -8,10 +8,10 @@ import unittest
 import support  # noqa: F401  (puts the harness on the path)
 
 from judge import review, tree
-from judge.findings import Docket, Finding
+from judge.findings import FindingList, Finding
 from judge.review import Figures
 from judge.rules import RULES
-from judge.sessions import seconds_of
+from judge.session_checks import seconds_of
 from mutants import valid
 
 NOW_S = seconds_of("2026-11-25T12:00:00Z")
@@ -47,7 +47,7 @@ class Sheets(unittest.TestCase):
         new.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
         for run in (old, new):
             run.write(self.root)
-        docket = Docket()
+        docket = FindingList()
         sheets = tree.check(tree.part_of(self.root / new.place), docket, NOW_S)
         text = review.render(sheets, docket, "FINDINGS", self.root / "submissions")
         for words in (new.place, "planted-small:1b", f"earlier/{valid.DEVICE_TAG}", " 2.00\n", "FINDINGS", "unmodified", "Synthetic processor"):
@@ -57,7 +57,7 @@ class Sheets(unittest.TestCase):
     def test_a_run_that_cannot_be_read_still_has_its_findings(self):
         folder = self.root / valid.Run().place
         valid.laid_out(folder, {"run.jsonl": b"{", "manifest.json": b"", "metadata.json": b"[]"})
-        docket = Docket()
+        docket = FindingList()
         text = review.render(tree.check(tree.part_of(folder), docket, NOW_S), docket, "FINDINGS", self.root / "submissions")
         self.assertIn(valid.Run().place, text)
 
@@ -65,14 +65,14 @@ class Sheets(unittest.TestCase):
 class Questions(unittest.TestCase):
     def test_every_hold_and_every_warning_that_asks_for_a_person_is_a_question_once(self):
         for rule in RULES.values():
-            docket = Docket()
+            docket = FindingList()
             docket.add([Finding(rule.id, "x"), Finding(rule.id, "y")], "p")
             asked = [line for line in review.questions(docket) if line.startswith(f"{rule.id}: ")]
             with self.subTest(rule=rule.id):
                 self.assertEqual(len(asked), 1 if rule.severity in ("hold", "warning") else 0)
 
     def test_some_are_always_asked(self):
-        self.assertEqual(list(review.questions(Docket())), list(review.ALWAYS))
+        self.assertEqual(list(review.questions(FindingList())), list(review.ALWAYS))
 
 
 if __name__ == "__main__":

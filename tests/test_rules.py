@@ -6,7 +6,7 @@ import unittest
 
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import private
+from base import sensitive
 from judge import thresholds
 from judge.rules import RULES, SEVERITIES
 from mutants import changes, lying, octets, values
@@ -31,7 +31,7 @@ class Table(unittest.TestCase):
                 self.assertEqual(rule.severity, "hold", rule.id)
 
     def test_every_kind_of_private_thing_has_its_rule(self):
-        for kind in private.KINDS:
+        for kind in sensitive.KINDS:
             self.assertIn(f"privacy-{kind.id}", RULES)
 
     def test_every_rule_has_a_mutant_and_every_mutant_a_rule(self):

@@ -26,13 +26,14 @@ import support
 
 import run_benchmark
 from base import console, ledger, plan, suites
-from measure import instrument, phases, run
+from self_test import timing_floor
+from measure import phases, run_setup
 
 SCRIPT = support.HARNESS / "run_benchmark.py"
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
          "answer_tokens": 20, "load_ms": 5.0}
 BETA = {**ALPHA, "name": "beta:1b", "size_bytes": 2_000_000}
-FLOOR = functools.lru_cache(instrument.floor)
+FLOOR = functools.lru_cache(timing_floor.floor)
 
 
 def call_main(*arguments: str, environment: dict | None = None) -> tuple:
@@ -72,7 +73,7 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.out = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.out, True)
-        patch = mock.patch.object(instrument, "floor", FLOOR)
+        patch = mock.patch.object(timing_floor, "floor", FLOOR)
         patch.start()
         self.addCleanup(patch.stop)
         self.stub.script({"models": [ALPHA, BETA]})
@@ -109,7 +110,7 @@ class Runs(Case):
         self.assertEqual(code, 0, err)
         folder = self.folder()
         self.assertEqual(folder.parts[-3:-1], ("ana", "mac-m1-8gb"))
-        manifest = run.read_manifest(folder)
+        manifest = run_setup.read_manifest(folder)
         self.assertEqual((manifest["handle"], manifest["host_hostname_short"], manifest["planned_calls"]),
                          ("ana", "box", 5))
         self.assertFalse(manifest["synthetic"])
@@ -125,7 +126,7 @@ class Runs(Case):
 
     def test_every_figure_can_be_traced_to_what_was_sent(self):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
-        manifest, rows = run.read_manifest(self.folder()), records(self.folder())
+        manifest, rows = run_setup.read_manifest(self.folder()), records(self.folder())
         suite = suites.load("small-eval")
         for row, item in zip(measured(rows), suite.items):
             with self.subTest(item=item.id):
@@ -158,7 +159,7 @@ class Runs(Case):
         code, _, err = self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
         self.assertEqual(code, 0)
         self.assertEqual(self.folder().parts[-3], "unnamed")
-        self.assertIsNone(run.read_manifest(self.folder())["handle"])
+        self.assertIsNone(run_setup.read_manifest(self.folder())["handle"])
         self.assertIn("--handle", err.replace("handle: none given", "--handle"))
 
     def test_one_plain_line_for_each_call_where_there_is_no_terminal(self):
@@ -177,7 +178,7 @@ class Runs(Case):
     def test_overrides_are_recorded_as_deviations(self):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--num-ctx", "2048", "--num-predict", "20",
                   "--option", "num_thread=2", "--option", "keep_alive=10m", "--quiet")
-        manifest = run.read_manifest(self.folder())
+        manifest = run_setup.read_manifest(self.folder())
         self.assertEqual(manifest["overrides"], {"num_ctx": 2048, "context_num_ctx": 2048, "num_predict": 20,
                                                  "num_thread": 2, "keep_alive": "10m"})
         row = measured(records(self.folder()))[0]
@@ -227,7 +228,7 @@ class Shows(Case):
 
     def test_the_version_is_told(self):
         code, out, _ = call_main("--version")
-        self.assertEqual((code, out.strip()), (0, f"run_benchmark.py {run.VERSION}"))
+        self.assertEqual((code, out.strip()), (0, f"run_benchmark.py {run_setup.VERSION}"))
 
     def test_the_help_is_the_docstring(self):
         code, out, _ = call_main("--help")
@@ -248,7 +249,7 @@ class Shows(Case):
         self.assertRegex(out, r"beta:1b +to be pulled")
         code, _, err = self.main("--models", "beta:1b", "--pull", "--phases", "small-eval", "--quiet")
         self.assertEqual(code, 0, err)
-        self.assertEqual(run.read_manifest(self.folder())["models"][0]["name"], "beta:1b")
+        self.assertEqual(run_setup.read_manifest(self.folder())["models"][0]["name"], "beta:1b")
 
 
     def test_a_pull_shows_how_far_it_is_and_clears_its_line_whether_or_not_it_works(self):
@@ -358,7 +359,7 @@ class Mistakes(Case):
 
     def test_a_full_disk(self):
         usage = shutil.disk_usage(self.out)._replace(free=1_000_000)
-        with mock.patch.object(run.shutil, "disk_usage", lambda path: usage):
+        with mock.patch.object(run_setup.shutil, "disk_usage", lambda path: usage):
             self.refused("--phases", "small-eval", says=("MB are free", "--out"))
 
     def test_a_path_that_leaves_the_output_folder_through_a_link(self):
@@ -388,9 +389,9 @@ class Resumes(Case):
         return records(self.folder())
 
     def check_whole(self, rows: list) -> None:
-        manifest = run.read_manifest(self.folder())
+        manifest = run_setup.read_manifest(self.folder())
         planned = plan.blocks([model["name"] for model in manifest["models"]], [row["phase"] for row in manifest["suites"]],
-                              run.load_suites(manifest), plan.settings_of(manifest))
+                              run_setup.load_suites(manifest), plan.settings_of(manifest))
         wanted = [step.key for block in planned for step in block.steps]
         found = [plan.record_key(row) for row in rows
                  if row["type"] == "skipped" or (row["type"] == "call" and row["role"] == "measured")]
@@ -514,7 +515,7 @@ class Resumes(Case):
         path.write_bytes(b"".join(lines[:3] + lines[4:-3]))
         self.refuse_resume("run.jsonl:4: ")
         path.write_bytes(b"".join(lines[:-3]))
-        manifest = self.folder() / run.MANIFEST
+        manifest = self.folder() / run_setup.MANIFEST
         manifest.write_text(manifest.read_text().replace(suites.PINNED[suites.FILES["small-eval"]], "0" * 64))
         self.refuse_resume("suite")
 
@@ -619,14 +620,14 @@ class SelfTest(unittest.TestCase):
         self.assertEqual(err.splitlines()[-1], "next: python harness/run_benchmark.py --list")
 
     def test_a_planted_error_in_the_harness_is_found(self):
-        from measure import trial
-        honest = trial.fold
+        from measure import http_call
+        honest = http_call.fold
 
         def one_token_short(came):
             fields = honest(came)
             fields["eval_tokens"] = fields["eval_tokens"] and fields["eval_tokens"] - 1
             return fields
-        with mock.patch.object(trial, "fold", one_token_short), mock.patch.object(suites, "PHASES", ("small-eval",)):
+        with mock.patch.object(http_call, "fold", one_token_short), mock.patch.object(suites, "PHASES", ("small-eval",)):
             code, out, _ = call_main("--self-test")
         self.assertEqual(code, 1)
         self.assertRegex(out, r"WRONG .*answer tokens")

@@ -14,7 +14,7 @@ import support
 
 from base import ledger, records, schema
 from base.errors import UserError
-from measure import session, trial
+from measure import http_call, session
 from base.plan import Step
 from measure.session import Ask
 
@@ -183,17 +183,17 @@ class Records(unittest.TestCase):
         self.folder = pathlib.Path(made.name)
         self.sent: list = []
         self.answer, self.writer = DONE, None
-        patch = mock.patch.object(session.trial, "run", self.run_trial)
+        patch = mock.patch.object(session.http_call, "run", self.run_trial)
         patch.start()
         self.addCleanup(patch.stop)
 
-    def run_trial(self, endpoint: object, requests: list, stop: trial.Stop, tick: object) -> list:
+    def run_trial(self, endpoint: object, requests: list, stop: http_call.Stop, tick: object) -> list:
         self.machine.told.append("sent")
         self.sent.append([json.loads(request.body) for request in requests])
         if self.answer is None:
             stop.break_off()
-            return [trial.Arrivals(ending="aborted", started_ns=7000, ended_ns=9000) for _ in requests]
-        return [trial.Arrivals([(8000, self.answer)], status=200, started_ns=7000 + n, ended_ns=9000)
+            return [http_call.Arrivals(ending="aborted", started_ns=7000, ended_ns=9000) for _ in requests]
+        return [http_call.Arrivals([(8000, self.answer)], status=200, started_ns=7000 + n, ended_ns=9000)
                 for n, _ in enumerate(requests)]
 
     def open(self, number: int = 0, server: Server | None = None, earlier: list | None = None) -> session.Session:
@@ -211,7 +211,7 @@ class Records(unittest.TestCase):
                            "run_id": "00000000-0000-0000-0000-000000000000", "session_start": start})
         else:
             writer.follow(ledger.tail(writer.path), b"")
-        self.stop, self.watch, self.machine = trial.Stop(), mock.Mock(), Machine(server.target.is_loopback)
+        self.stop, self.watch, self.machine = http_call.Stop(), mock.Mock(), Machine(server.target.is_loopback)
         return session.Session(server, writer, number, start, number == 0, self.stop, self.watch, session.Tally(),
                                self.machine)
 

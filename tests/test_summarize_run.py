@@ -17,7 +17,7 @@ import support
 from ledgers import call, footer, meta
 
 from base import console, ledger, records, schema
-from derive import narrative
+from derive import run_md
 from mutants import valid
 import summarize_run
 
@@ -61,7 +61,7 @@ class Writing(Folder):
         files = valid.Run().files()
         story = files["run.md"].decode("utf-8")
         for name, told, step in (("whole", story, "next: python harness/submit_run.py"),
-                                 ("open", story.replace("- [x] ", narrative.BOX), "next: fill in what run.md asks, then")):
+                                 ("open", story.replace("- [x] ", run_md.BOX), "next: fill in what run.md asks, then")):
             folder = valid.laid_out(self.out / name / valid.Run().place, {**files, "run.md": told.encode("utf-8")})
             with self.subTest(name):
                 code, _, said = self.run_it(str(folder))
@@ -92,9 +92,9 @@ class Writing(Folder):
 
     def test_the_owner_s_words_stay_and_the_block_is_made_anew(self):
         self.run_it(str(self.folder))
-        path = self.folder / narrative.NAME
+        path = self.folder / run_md.NAME
         text = path.read_text(encoding="utf-8")
-        mine = text.replace(f"{narrative.PROMPT} what stands", "A fan as loud as a kettle. Was: what stands", 1).replace(
+        mine = text.replace(f"{run_md.PROMPT} what stands", "A fan as loud as a kettle. Was: what stands", 1).replace(
             "### Verdict", "### Hand-made verdict")
         path.write_bytes(mine.encode("utf-8"))
         self.assertEqual(self.run_it(str(self.folder))[0], 0)
@@ -103,7 +103,7 @@ class Writing(Folder):
         self.assertNotIn("Hand-made", after)
 
     def test_a_run_md_without_its_marks_is_left_alone_and_so_is_the_metadata(self):
-        (self.folder / narrative.NAME).write_bytes(b"only my words\n")
+        (self.folder / run_md.NAME).write_bytes(b"only my words\n")
         code, _, told = self.run_it(str(self.folder))
         self.assertEqual(code, 1)
         self.assertIn("marks", told)

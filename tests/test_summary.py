@@ -8,7 +8,7 @@ import support
 from ledgers import MS, call, conditions, footer, meta
 
 from base import records, schema
-from derive import caution, summary, verdict
+from derive import stability, summary, warning_rules
 
 EDGE_POINTS = {"context-edge_tokens_at": [[0, 100], [6, 700], [30, 3100]]}
 
@@ -332,10 +332,10 @@ class Verdicts(unittest.TestCase):
         found = summarised(call(role="warmup", item="LOAD", conditions=state),
                            *[{**one, "conditions": state} for one in passes(10, 10)])
         limits = {row["code"]: row["expected"] for row in found["verdict"]["evidence"]}
-        self.assertEqual(limits, {"decode-drift": 1 + verdict.DRIFT_LIMIT, "clock-drop": verdict.CLOCK_LIMIT,
-                                  "throttle-flags": verdict.THROTTLED_LIMIT, "background-load": verdict.BACKGROUND_LIMIT,
-                                  "background-shift": verdict.BACKGROUND_LIMIT,
-                                  "swapping": verdict.SWAP_LIMIT_BYTES})
+        self.assertEqual(limits, {"decode-drift": 1 + stability.DRIFT_LIMIT, "clock-drop": stability.CLOCK_LIMIT,
+                                  "throttle-flags": stability.THROTTLED_LIMIT, "background-load": stability.BACKGROUND_LIMIT,
+                                  "background-shift": stability.BACKGROUND_LIMIT,
+                                  "swapping": stability.SWAP_LIMIT_BYTES})
 
 
 class Warnings(unittest.TestCase):
@@ -344,7 +344,7 @@ class Warnings(unittest.TestCase):
     def test_each_warning_comes_where_it_should_and_not_beside(self):
         five = [call(item=f"5Q-Q0{n}") for n in range(1, 6)]
         floor = {name: 0 for name in ("streams", "chunks")}
-        late = support.record("floor", **floor, ttft_error_us_max=caution.LATE_US * 2)
+        late = support.record("floor", **floor, ttft_error_us_max=warning_rules.LATE_US * 2)
         cases = {
             "few-samples": ([call()], five),
             "wide-spread": ([call(gap_ms=gap, item=f"5Q-Q0{gap}") for gap in (5, 6, 10, 20, 30)], five),

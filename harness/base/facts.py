@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from base import private, schema
+from base import schema, sensitive
 
 
 def known(value: object, method: str) -> dict:
     """A fact; unknown where the value tells who or where somebody is, or is a number that no reader takes back."""
     if isinstance(value, int) and not isinstance(value, bool) and not schema.is_count(value):
         return unknown(f"{method} told a number out of range")
-    told = next(private.find(schema.dumps(value)), None)
+    told = next(sensitive.find(schema.dumps(value)), None)
     return unknown(f"{method} told {told[0].says}, which is not kept") if told else {"value": value, "method": method}
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from base import knobs
+from base import request_settings
 
 CONTEXT_PHASES = ("context-append", "context-edge")
 MIXED_MODELS = 2      # always the two smallest, so that the figure does not depend on how many models are installed
@@ -78,8 +78,8 @@ class Settings:
     num_predict: int | None = None      # None: each item's own
     levels: tuple | None = None         # None: each suite's own
     repeats: int = 3
-    options: dict = field(default_factory=lambda: knobs.canonical("option"))
-    knobs: dict = field(default_factory=lambda: knobs.canonical("knob"))
+    options: dict = field(default_factory=lambda: request_settings.canonical("option"))
+    knobs: dict = field(default_factory=lambda: request_settings.canonical("knob"))
 
     def limit(self, item_num_predict: int) -> int:
         return self.num_predict or item_num_predict
@@ -103,7 +103,7 @@ def overrides_of(settings: Settings) -> dict:
     values = {**settings.options, **settings.knobs, "num_ctx": settings.num_ctx, "repeats": settings.repeats,
               "context_num_ctx": settings.context_num_ctx, "num_predict": settings.num_predict,
               "levels": None if settings.levels is None else list(settings.levels)}
-    canonical = {knob.name: knob.value for knob in knobs.KNOBS}
+    canonical = {knob.name: knob.value for knob in request_settings.KNOBS}
     return {name: value for name, value in values.items() if name not in canonical or value != canonical[name]}
 
 

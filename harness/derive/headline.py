@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from derive import figures
-from derive.gather import CONTEXT
+from derive import call_metrics
+from derive.aggregate import CONTEXT
 
 TITLES = ["model", "phase", "calls", "failed", "skipped", "TTFT ms", "prefill tok/s", "decode tok/s"]
 
@@ -37,13 +37,13 @@ def _add(row: dict, record: dict, head_tokens: int | None, model_format: str | N
         row["skipped"] += 1
         return
     row["calls"] += 1
-    if not figures.counts(record):
+    if not call_metrics.counts(record):
         row["failed"] += 1
         return
     if record["level"] > 1 or record["pass"] == "last" or record["phase"] in CONTEXT:
         return
-    for name, value in (("ttft", figures.ttft_ms(record)), ("decode", figures.decode_tok_s(record, model_format)),
-                        ("prefill", figures.prefill_tok_s(record, head_tokens))):
+    for name, value in (("ttft", call_metrics.ttft_ms(record)), ("decode", call_metrics.decode_tok_s(record, model_format)),
+                        ("prefill", call_metrics.prefill_tok_s(record, head_tokens))):
         if value is not None:
             row[name].append(value)
 
@@ -51,5 +51,5 @@ def _add(row: dict, record: dict, head_tokens: int | None, model_format: str | N
 def _median(values: list) -> str | None:
     if not values:
         return None
-    middle = figures.quartiles(values)[1]
+    middle = call_metrics.quartiles(values)[1]
     return f"{middle:.1f} (n={len(values)})"

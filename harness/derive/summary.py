@@ -9,9 +9,9 @@ import functools
 from typing import Iterable
 
 from base import names, records
-from derive import caution, grading, verdict
-from derive.gather import Cell
-from derive.sample import METHOD, Sample
+from derive import grading, stability, warning_rules
+from derive.aggregate import Cell
+from derive.distribution import METHOD, Sample
 
 NAME = "metadata.json"
 MAX_REMEMBERED = 4096       # answers whose verdict is known: at temperature 0 the repeats say the same
@@ -49,7 +49,7 @@ class _Run:
         self.starts: list = []
         self.outcomes: dict = {}
         self.skipped = 0
-        self.circumstances = verdict.Circumstances()
+        self.circumstances = stability.Circumstances()
         self.wave: list = []
         self._grade = functools.lru_cache(MAX_REMEMBERED)(self._graded)
 
@@ -127,11 +127,11 @@ class _Run:
         return self.cells[key]
 
     def metadata(self) -> dict:
-        drifts = {key: verdict.drift(cell, self.circumstances) for key, cell in self.cells.items()}
+        drifts = {key: stability.drift(cell, self.circumstances) for key, cell in self.cells.items()}
         versions = [start["server_version"] for start in self.starts]
         groups = {key: cell.groups for key, cell in self.cells.items()}
-        warnings = [row for key, cell in self.cells.items() for row in caution.of_cell(cell, groups[key], drifts[key])]
-        warnings += caution.of_run(self.circumstances, self.manifest["target"],
+        warnings = [row for key, cell in self.cells.items() for row in warning_rules.of_cell(cell, groups[key], drifts[key])]
+        warnings += warning_rules.of_run(self.circumstances, self.manifest["target"],
                                    [start["floor"] for start in self.starts], versions)
         sessions = self.footer["sessions"] if self.footer else []
         return {
@@ -145,7 +145,7 @@ class _Run:
             "models": [self._calibrated(model) for model in self.manifest["models"]],
             "aggregates": [self._aggregate(cell, groups[key], drifts[key]) for key, cell in self.cells.items()],
             "warnings": warnings,
-            "verdict": verdict.judgement({cell.model: drifts[key] for key, cell in self.cells.items() if drifts[key]},
+            "verdict": stability.judgement({cell.model: drifts[key] for key, cell in self.cells.items() if drifts[key]},
                                          self.circumstances),
         }
 
@@ -167,7 +167,7 @@ class _Run:
         for cell in self.cells.values():
             if cell.model == model:
                 calls.add(cell.load_ms.median())
-        return self.loads.get(model, Sample()).split(caution.cold_ms(calls))
+        return self.loads.get(model, Sample()).split(warning_rules.cold_ms(calls))
 
     def _aggregate(self, cell: Cell, groups: dict, drift: dict | None) -> dict:
         rows = [{"item": item, "pass": pass_, "level": level, "fill": fill, "calls": group.calls,

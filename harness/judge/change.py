@@ -11,12 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import Iterator
 
-from base import files, private
-from judge import documents, places, privacy, run, thresholds
-from judge.clone import Clone, Commit
-from judge.findings import Docket, Finding, redacted
-from judge.places import TREE
-from judge.twins import Twins
+from base import files, sensitive
+from judge import json_documents, privacy, run_check, thresholds, tree_layout
+from judge.git_objects import Clone, Commit
+from judge.findings import FindingList, Finding, redacted
+from judge.tree_layout import TREE
+from judge.duplicates import Twins
 
 CHECKER = "harness/"
 TRAILER = re.compile(r"(?i)^(?:signed-off|co-authored|reviewed|tested|acked|reported)-by:")
@@ -37,8 +37,8 @@ class Scope:
 def scope_of(changes: list) -> Scope:
     runs, example, others = [], [], []
     for one in changes:
-        inside = one.path.startswith(TREE + "/") and one.path not in places.BESIDE
-        example_path = one.path.startswith(places.EXAMPLE.rpartition("/mac")[0] + "/")
+        inside = one.path.startswith(TREE + "/") and one.path not in tree_layout.BESIDE
+        example_path = one.path.startswith(tree_layout.EXAMPLE.rpartition("/mac")[0] + "/")
         (example if example_path else runs if inside else others).append(one)
     return Scope(tuple(runs), tuple(example), tuple(others))
 
@@ -67,7 +67,7 @@ def scope_problems(scope: Scope) -> Iterator[Finding]:
             yield Finding("name-collision", one.path.split("/")[0], TREE, path=one.path)
 
 
-def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: Docket, now_s: float) -> list:
+def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: FindingList, now_s: float) -> list:
     """Judge a change; a sheet for each run that was judged. `tree` holds the runs that are there already."""
     base, head = clone.commit(base), clone.commit(head)
     start = clone.merge_base(base, head)
@@ -80,10 +80,10 @@ def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: Docket
     judged = {entry.path for entry, _ in listed} if scope.touches_checker else changed
     judged_folders = {"/".join(path.split("/")[:depth]) for path in judged for depth in range(1, path.count("/") + 2)}
     entries = [entry for entry, _ in listed]
-    runs = places.runs_in(entries)
-    docket.add(one for one in places.all_problems(entries) if one.path in judged_folders)
+    runs = tree_layout.runs_in(entries)
+    docket.add(one for one in tree_layout.all_problems(entries) if one.path in judged_folders)
     known = sorted({*runs, *_there(tree)}, key=lambda path: (path in judged_folders, path))
-    docket.add(one for one in places.twice(known) if one.path in judged_folders)
+    docket.add(one for one in tree_layout.twice(known) if one.path in judged_folders)
     sizes = {path: found for path, found in runs.items() if path in judged_folders}
     sheets = _runs(clone, sizes, {entry.path: blob for entry, blob in listed}, tree, docket, now_s)
     docket.add(_history(clone, start, head, {blob for entry, blob in listed if entry.path in judged}))
@@ -95,23 +95,23 @@ def _there(tree: pathlib.Path) -> list:
     return sorted(f"{TREE}/{path.relative_to(tree).as_posix()}" for path in tree.glob("*/*/run-*") if path.is_dir())
 
 
-def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: Docket, now_s: float) -> list:
+def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: FindingList, now_s: float) -> list:
     """Each run's files, as far as they are of a bearable size, are laid out in a folder of their own and judged there."""
     twins, sheets = Twins(), []
     for path in _there(tree) if sizes else ():
-        ledger = tree.joinpath(*path.split("/")[1:], places.LEDGER)
-        if path not in sizes and path != places.EXAMPLE and ledger.is_file():
+        ledger = tree.joinpath(*path.split("/")[1:], tree_layout.LEDGER)
+        if path not in sizes and path != tree_layout.EXAMPLE and ledger.is_file():
             list(twins.see(path, ledger))
     for path, files_of in sizes.items():
         bearable = {name: by_path[f"{path}/{name}"] for name, size in files_of.items()
-                    if not list(documents.size_problems(name, size))}
+                    if not list(json_documents.size_problems(name, size))}
         contents = clone.contents(sorted(set(bearable.values())))
         with files.temporary_folder() as folder:
             for name, blob in bearable.items():
                 files.put(folder / name, contents[blob])
-            if path != places.EXAMPLE and (folder / places.LEDGER).is_file():
-                docket.add(twins.see(path, folder / places.LEDGER))
-            sheets.append(run.check(folder, places.place_of(path), files_of, docket, now_s))
+            if path != tree_layout.EXAMPLE and (folder / tree_layout.LEDGER).is_file():
+                docket.add(twins.see(path, folder / tree_layout.LEDGER))
+            sheets.append(run_check.check(folder, tree_layout.place_of(path), files_of, docket, now_s))
     return sheets
 
 
@@ -130,7 +130,7 @@ def _history(clone: Clone, start: str, head: str, seen: set) -> Iterator[Finding
             yield Finding("bytes-size", f"{size} bytes in the history", f"at most {thresholds.value('change_object_bytes')}",
                           path=path)
             continue
-        known = frozenset([places.place_of(path).run_id]) if places.place_of(path) else frozenset()
+        known = frozenset([tree_layout.place_of(path).run_id]) if tree_layout.place_of(path) else frozenset()
         for one in privacy.in_file(clone.contents([blob])[blob].decode("utf-8", "replace"), known):
             yield Finding(one.rule, one.observed, "nothing private in any commit: whoever clones gets all of them",
                           line=one.line, path=f"commit history: {path}")
@@ -151,7 +151,7 @@ def _person_problems(name: str, address: str, path: str) -> Iterator[Finding]:
     """Git makes up an address from the names of the account and the host where it was given none."""
     host = list(privacy.problems(address.rpartition("@")[2], frozenset(), path=path))
     yield from host
-    for kind, found in private.find(f"{name} <{address}>"):
+    for kind, found in sensitive.find(f"{name} <{address}>"):
         if kind.id != "e-mail":
             yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}", path=path)
         elif not host:

@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Iterable, Iterator
 
-from base import private
+from base import sensitive
 from base.errors import printable
 from judge.rules import EDIT, MISSING, REWORD, RULES, SEVERITIES
 
@@ -32,7 +32,7 @@ class Finding:
         return RULES[self.rule].severity
 
 
-class Docket:
+class FindingList:
     """Findings in the order in which they came; of a flood of one kind the first MOST, and a count of the others."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ def row(one: Finding) -> dict:
 def shown(text: str) -> str:
     """One line of bounded length, private things in it redacted."""
     text = text if len(text) <= 4 * SHOWN_CHARACTERS else text[:4 * SHOWN_CHARACTERS]
-    for _, found in list(private.find(text)):
+    for _, found in list(sensitive.find(text)):
         text = text.replace(found, redacted(found))
     text = printable(text)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS - 3] + "..."

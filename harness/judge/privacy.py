@@ -1,14 +1,14 @@
-"""Privacy: what base/private.py knows of, looked for in every text of a submission, wherever it stands."""
+"""Privacy: what base/sensitive.py knows of, looked for in every text of a submission, wherever it stands."""
 from __future__ import annotations
 
 import itertools
 import re
 from typing import Iterable, Iterator
 
-from base import private
-from judge import characters, documents
+from base import sensitive
+from judge import json_documents, text_encoding
 from judge.findings import MOST, Finding, redacted
-from judge.reading import Witness
+from judge.ledger_pass import LedgerVisitor
 
 MOST_REMEMBERED = 4096
 OWNER = re.compile(r"(?i)^[a-z]{2,20}s[-_ ]?(?:macbook|mbp|mba|imac|mac|pc|laptop|desktop|thinkpad|phone|iphone|ipad|pixel|air"
@@ -28,14 +28,14 @@ TO_AGENTS = re.compile(
 
 def problems(text: str, known: frozenset, **place: object) -> Iterator[Finding]:
     """Private things in one text, each kind as its own rule."""
-    for kind, found in private.find(text, known):
+    for kind, found in sensitive.find(text, known):
         yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}", **place)
 
 
 def in_file(text: str, known: frozenset) -> Iterator[Finding]:
     """The same of a whole file, with lines, as far as anybody would read on."""
     seen: dict = {}
-    for kind, found in itertools.islice(private.find(text, known), 2 * MOST):
+    for kind, found in itertools.islice(sensitive.find(text, known), 2 * MOST):
         at = text.find(found, seen.get(found, 0))
         seen[found] = at + 1
         yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}",
@@ -47,18 +47,18 @@ def in_document(value: dict, kind: str, known: frozenset) -> Iterator[Finding]:
 
     All are looked through as one, which finds nothing for nearly all; only else is each looked at.
     """
-    if not is_clean("\n".join({text for _, text in documents.free_texts(value, kind)}), known):
-        for pointer, text in documents.free_texts(value, kind):
+    if not is_clean("\n".join({text for _, text in json_documents.free_texts(value, kind)}), known):
+        for pointer, text in json_documents.free_texts(value, kind):
             yield from in_text(text, pointer, known)
 
 
 def is_clean(text: str, known: frozenset) -> bool:
-    return not (next(private.find(text, known), None) or characters.HIDDEN.search(text) or TO_AGENTS.search(text))
+    return not (next(sensitive.find(text, known), None) or text_encoding.HIDDEN.search(text) or TO_AGENTS.search(text))
 
 
 def in_text(text: str, pointer: str, known: frozenset) -> Iterator[Finding]:
     yield from problems(text, known, pointer=pointer)
-    yield from characters.value_problems(text, pointer)
+    yield from text_encoding.value_problems(text, pointer)
     yield from to_agents(text, pointer=pointer)
 
 
@@ -74,7 +74,7 @@ def host_name(name: str) -> Iterator[Finding]:
         yield Finding("privacy-host-name", redacted(name), "a name that names nobody", "/host_hostname_short")
 
 
-class Privacy(Witness):
+class Privacy(LedgerVisitor):
     """The texts of each record. What a model wrote is another matter: it knows nobody, and yet it is public."""
     compares = False
 
@@ -83,14 +83,14 @@ class Privacy(Witness):
         self._clean: set = set()        # texts that were looked at; most of a ledger's are the same in every record
 
     def see(self, record: dict) -> Iterator[Finding]:
-        for pointer, text in documents.free_texts(record, record["type"]):
+        for pointer, text in json_documents.free_texts(record, record["type"]):
             if text not in self._clean:
                 if is_clean(text, self.known) and len(self._clean) < MOST_REMEMBERED:
                     self._clean.add(text)
                 else:
                     yield from in_text(text, pointer, self.known)
-        for name in documents.OWN_TEXT:
-            for kind, found in private.find(record.get(name) or "", self.known):
+        for name in json_documents.OWN_TEXT:
+            for kind, found in sensitive.find(record.get(name) or "", self.known):
                 yield Finding("privacy-answer", f"{redacted(found)}, which looks like {kind.says}", "a look by a person",
                               f"/{name}")
                 break

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from base import knobs, names, plan, schema, suites
+from base import names, plan, request_settings, schema, suites
 from base.errors import UserError
 from judge import thresholds
 from judge.findings import Finding
-from judge.reading import Witness
+from judge.ledger_pass import LedgerVisitor
 
 
 def load_suites(manifest: dict) -> tuple:
@@ -104,11 +104,11 @@ def _local(manifest: dict) -> Iterator[Finding]:
 def _overrides(manifest: dict) -> Iterator[Finding]:
     settings = plan.settings_of(manifest)
     set_here = {**settings.options, **settings.knobs}
-    missing = sorted(knob.name for knob in knobs.KNOBS if knob.kind != "plan" and knob.name not in set_here)
-    strangers = sorted(set(set_here) - {knob.name for knob in knobs.KNOBS} - set(knobs.OTHER_OPTIONS))
+    missing = sorted(knob.name for knob in request_settings.KNOBS if knob.kind != "plan" and knob.name not in set_here)
+    strangers = sorted(set(set_here) - {knob.name for knob in request_settings.KNOBS} - set(request_settings.OTHER_OPTIONS))
     if strangers or missing:
         yield Finding("protocol-overrides", f"{(strangers or missing)[0]} {'set' if strangers else 'left out'}",
-                      "the options and knobs of base/knobs.py", "/options")
+                      "the options and knobs of base/request_settings.py", "/options")
     elif not _same(plan.overrides_of(settings), manifest["overrides"]):
         yield Finding("protocol-overrides", _difference(manifest["overrides"], plan.overrides_of(settings)),
                       "what differs from the canonical knobs", "/overrides")
@@ -131,7 +131,7 @@ def _plan(manifest: dict, blocks: list) -> Iterator[Finding]:
                       "/planned_calls")
 
 
-class Protocol(Witness):
+class Protocol(LedgerVisitor):
     """Each planned call has one record, with the text, the options and the warm-up that it must have."""
 
     def __init__(self, manifest: dict, loaded: dict, blocks: list, is_example: bool):

@@ -4,13 +4,13 @@ from __future__ import annotations
 import json
 
 from judge import thresholds
-from judge.findings import Docket, Finding, fix, row, shown
+from judge.findings import FindingList, Finding, fix, row, shown
 from judge.rules import RULES, SEVERITIES
 
 VERSION = "verdict-1.0"
 
 
-def as_json(docket: Docket, judged: list) -> str:
+def as_json(docket: FindingList, judged: list) -> str:
     """Keys and rule ids stay as they are within a version; new keys may come."""
     left_out = [{"rule": rule, "path": shown(path), "count": count} for (rule, path), count in docket.left_out().items()]
     return json.dumps({
@@ -18,7 +18,7 @@ def as_json(docket: Docket, judged: list) -> str:
         "counts": docket.counts, "findings": [row(one) for one in docket.findings], "left_out": left_out}, indent=2)
 
 
-def as_text(docket: Docket, judged: list) -> str:
+def as_text(docket: FindingList, judged: list) -> str:
     """Findings by file, in a file by rule: the rule and what mends it once, then each place."""
     by_path: dict = {}
     for one in docket.findings:

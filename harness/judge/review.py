@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Iterator
 
 from base import console, names, schema
-from judge import places
-from judge.findings import Docket, shown
+from judge import tree_layout
+from judge.findings import FindingList, shown
 from judge.rules import RULES
 
 ANCHOR, MIDDLE = "frozen-prompts", "P-MEDIUM"
@@ -45,12 +45,12 @@ class Figures:
 @dataclass(frozen=True)
 class Sheet:
     """What a maintainer is shown of one run."""
-    place: places.Place
+    place: tree_layout.Place
     facts: tuple            # (what, value)
     figures: tuple          # of Figures
 
 
-def sheet(place: places.Place, manifest: dict | None, hardware: dict | None, metadata: dict | None) -> Sheet:
+def sheet(place: tree_layout.Place, manifest: dict | None, hardware: dict | None, metadata: dict | None) -> Sheet:
     """Of whatever could be read of a run."""
     facts: list = []
     if manifest is not None:
@@ -83,8 +83,8 @@ def _metrics(row: dict, item: str | None) -> dict:
 
 def existing(tree: pathlib.Path, leave_out: set) -> Iterator[Figures]:
     """The figures of the runs that are in the tree already, from their own metadata; what cannot be read has none."""
-    for path in sorted(tree.glob(f"*/*/run-*/{places.METADATA}")):
-        run = f"{places.TREE}/{path.parent.relative_to(tree).as_posix()}"
+    for path in sorted(tree.glob(f"*/*/run-*/{tree_layout.METADATA}")):
+        run = f"{tree_layout.TREE}/{path.parent.relative_to(tree).as_posix()}"
         try:
             found = schema.loads(path.read_bytes())
         except (OSError, ValueError):
@@ -100,7 +100,7 @@ def nearest(mine: Figures, others: list, most: int = 3) -> list:
     return sorted(same, key=lambda other: (other.cell_id != mine.cell_id, other.digest != mine.digest, other.run))[:most]
 
 
-def render(sheets: list, docket: Docket, findings: str, tree: pathlib.Path) -> str:
+def render(sheets: list, docket: FindingList, findings: str, tree: pathlib.Path) -> str:
     others = list(existing(tree, {one.place.path for one in sheets}))
     parts = ["Runs\n"]
     for one in sheets:
@@ -132,7 +132,7 @@ def _with_n(stat: dict | None) -> str | None:
     return None if stat is None or not stat["n"] else f"{stat['median']:.1f} (n={stat['n']})"
 
 
-def questions(docket: Docket) -> Iterator[str]:
+def questions(docket: FindingList) -> Iterator[str]:
     yield from ALWAYS
     for rule in dict.fromkeys(one.rule for one in docket.findings):
         if rule in ASKED:

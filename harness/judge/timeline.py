@@ -5,13 +5,13 @@ from typing import Iterator
 
 from judge import thresholds
 from judge.findings import Finding
-from judge.reading import Witness
+from judge.ledger_pass import LedgerVisitor
 
 
 KEPT = ("phase", "level", "wave", "slot", "session", "role", "model", "start_ns", "end_ns", "sent_ns")
 
 
-class Timeline(Witness):
+class Timeline(LedgerVisitor):
     """Remembers one wave."""
 
     def __init__(self) -> None:

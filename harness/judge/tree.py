@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Iterator
 
 from base.errors import UserError
-from judge import places, run
-from judge.findings import Docket
-from judge.twins import Twins
+from judge import run_check, tree_layout
+from judge.findings import FindingList
+from judge.duplicates import Twins
 
 
 @dataclass(frozen=True)
@@ -33,46 +33,46 @@ def part_of(path: pathlib.Path) -> Part:
         depth = 3
     elif any(folder.glob("run-*")):
         depth = 2
-    elif folder.parent.name == places.TREE or (folder.name != places.TREE and any(folder.glob("*/run-*"))):
+    elif folder.parent.name == tree_layout.TREE or (folder.name != tree_layout.TREE and any(folder.glob("*/run-*"))):
         depth = 1
-    elif folder.name == places.TREE or any(folder.glob("*/*/run-*")):
+    elif folder.name == tree_layout.TREE or any(folder.glob("*/*/run-*")):
         depth = 0
     else:
         raise UserError("no runs in this folder", str(path), "name a run's folder, a handle's, or submissions/")
     below = folder.parts[1:]        # without the root
-    return Part(folder, "/".join((places.TREE,) + below[len(below) - depth:]))
+    return Part(folder, "/".join((tree_layout.TREE,) + below[len(below) - depth:]))
 
 
-def check(part: Part, docket: Docket, now_s: float) -> list:
+def check(part: Part, docket: FindingList, now_s: float) -> list:
     """Judge every run of a part; a sheet for each."""
-    entries = list(places.on_disk(part.folder, part.shown))
-    sizes = places.runs_in(entries)
+    entries = list(tree_layout.on_disk(part.folder, part.shown))
+    sizes = tree_layout.runs_in(entries)
     if part.shown.count("/") == 3:
         sizes.setdefault(part.shown, {})
-    docket.add(places.all_problems(list(_settled(entries))))
+    docket.add(tree_layout.all_problems(list(_settled(entries))))
     known, twins = _known(part), Twins()
-    docket.add(one for one in places.twice(known) if one.path in sizes)
+    docket.add(one for one in tree_layout.twice(known) if one.path in sizes)
     for path in known:
-        ledger = part.top.joinpath(*path.split("/")[1:], places.LEDGER)
-        if path != places.EXAMPLE and ledger.is_file() and not ledger.is_symlink():
+        ledger = part.top.joinpath(*path.split("/")[1:], tree_layout.LEDGER)
+        if path != tree_layout.EXAMPLE and ledger.is_file() and not ledger.is_symlink():
             found = list(twins.see(path, ledger))
             docket.add(found if path in sizes else ())
-    return [run.check(part.top.joinpath(*path.split("/")[1:]), places.place_of(path), sizes[path], docket, now_s)
+    return [run_check.check(part.top.joinpath(*path.split("/")[1:]), tree_layout.place_of(path), sizes[path], docket, now_s)
             for path in sizes]
 
 
-def _settled(entries: list) -> Iterator[places.Entry]:
+def _settled(entries: list) -> Iterator[tree_layout.Entry]:
     """Entries run by run, since a run lies on one file system."""
     by_run: dict = {}
     for entry in entries:
-        place = places.place_of(entry.path)
+        place = tree_layout.place_of(entry.path)
         by_run.setdefault(place.path if place else "", []).append(entry)
     for group in by_run.values():
-        yield from places.settled_modes(group)
+        yield from tree_layout.settled_modes(group)
 
 
 def _known(part: Part) -> list:
     """Every run of the whole tree, those that are not judged first, so that a copy is found where it is new."""
-    found = [f"{places.TREE}/{path.relative_to(part.top).as_posix()}" for path in part.top.glob("*/*/run-*") if path.is_dir()]
+    found = [f"{tree_layout.TREE}/{path.relative_to(part.top).as_posix()}" for path in part.top.glob("*/*/run-*") if path.is_dir()]
     inside = part.shown + "/"
     return sorted(found, key=lambda path: (path.startswith(inside) or path == part.shown, path))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from base import suites
 from base.errors import UserError
-from base.spans import most_at_once
+from base.intervals import most_at_once
 from base.plan import Settings, Step
 from measure.session import CHAT, GENERATE, Ask, Session, new_nonce
-from measure.trial import UNSETTLED
+from measure.http_call import UNSETTLED
 
 PHASE = "calibration"
 SLOTS_ASKED = 8             # the highest level of the suites; more slots than that make no difference here

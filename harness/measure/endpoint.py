@@ -16,7 +16,7 @@ from typing import Callable
 
 from base import names
 from base.errors import FOUND, UserError
-from measure.target import Target
+from measure.server_address import ServerAddress
 
 READ_BYTES = 65536
 MAX_BODY_BYTES = 64 * 1024 * 1024   # /api/show of a large model is a few MB; more is not Ollama
@@ -165,7 +165,7 @@ class Call:
 class Endpoint:
     """The API of one server. Small answers come as decoded JSON; streams as a Call for the trial to read."""
 
-    def __init__(self, target: Target, limits: Limits = Limits(), api_key: str | None = None,
+    def __init__(self, target: ServerAddress, limits: Limits = Limits(), api_key: str | None = None,
                  clock: Callable[[], int] = time.perf_counter_ns):
         self.target, self.limits, self.clock = target, limits, clock
         self._headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson, application/json"}

@@ -12,9 +12,9 @@ from base import names, suites
 from base.errors import UserError
 from base.plan import Block, CONTEXT_PHASES, Settings, Stage, Step
 from measure.calibration import Calibration, material_finding
-from measure.pace import Pace
+from measure.eta import Eta
 from measure.session import Ask, Session, new_nonce
-from measure.trial import UNSETTLED
+from measure.http_call import UNSETTLED
 
 PAUSE_S = 2.0               # a server that was left in the middle finishes its prompt batch first
 SERVER_PATIENCE_S = 30.0    # a server under restart by its service manager is back within this
@@ -63,7 +63,7 @@ class Runner:
     """
 
     def __init__(self, session: Session, settings: Settings, loaded_suites: dict, recorded: dict, findings: dict,
-                 trained: dict, deadline: Deadline, pace: Pace):
+                 trained: dict, deadline: Deadline, pace: Eta):
         self.session, self.settings, self.suites, self.pace = session, settings, loaded_suites, pace
         self.recorded, self.findings, self.trained, self.deadline = recorded, findings, trained, deadline
         self.ready: tuple | None = None         # (models, num_ctx) that are loaded and warm

@@ -9,7 +9,7 @@ from typing import Callable
 
 from base import ledger, names, schema
 from base.errors import UserError
-from measure import trial
+from measure import http_call
 from measure.endpoint import Endpoint
 from base.plan import Step
 from base.suites import prompt_sha256
@@ -84,7 +84,7 @@ class Session:
     """
 
     def __init__(self, endpoint: Endpoint, writer: ledger.Writer, number: int, start: dict, introduced: bool,
-                 stop: trial.Stop, watch: object, tally: Tally, machine: object):
+                 stop: http_call.Stop, watch: object, tally: Tally, machine: object):
         self.endpoint, self.writer, self.number, self.stop, self.watch = endpoint, writer, number, stop, watch
         self.sleep, self.tally, self.machine = stop.sleep, tally, machine
         self.origin_ns = endpoint.clock()
@@ -98,10 +98,10 @@ class Session:
         """
         if self.stop.soon:
             raise Stopped
-        requests = [trial.Request(ask.endpoint, json.dumps(body_of(ask)).encode("ascii")) for ask in asks]
+        requests = [http_call.Request(ask.endpoint, json.dumps(body_of(ask)).encode("ascii")) for ask in asks]
         self.watch.begin(asks)
         self.machine.begin()
-        arrivals = trial.run(self.endpoint, requests, self.stop, self.watch.tick)
+        arrivals = http_call.run(self.endpoint, requests, self.stop, self.watch.tick)
         state = self.conditions()       # before anything else is done: it is to be the state that the call left
         folded, loaded = [self._fold(came) for came in arrivals], self.loaded()
         finding = note(folded) if note else None
@@ -118,8 +118,8 @@ class Session:
             raise Stopped
         return records
 
-    def _fold(self, came: trial.Arrivals) -> dict:
-        said = trial.fold(came)
+    def _fold(self, came: http_call.Arrivals) -> dict:
+        said = http_call.fold(came)
         if said["error"] is not None:
             said["error"] = self.endpoint.without_key(said["error"])
         return {"start_ns": max(0, came.started_ns - self.origin_ns), **said}

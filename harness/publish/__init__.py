@@ -1,1 +1,1 @@
-"""Publish: turn runs that were judged into pages and pull requests."""
+"""Publish: turn checked runs into a catalogue and a static site."""

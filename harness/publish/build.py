@@ -14,9 +14,9 @@ from typing import Callable, Iterable, Iterator
 
 from base import files, schema
 from base.errors import UserError
-from judge import places
+from judge import tree_layout
 from judge.findings import Finding
-from publish import catalogue, database, feed, overlay, pages, shelf, table, tasks, views, workers
+from publish import build_cache, build_jobs, catalogue, csv_table, database, feed, moderation, page_inputs, pages, process_pool
 
 LOCK = "lock"
 WITHHELD = "withheld"               # how many runs the site there does not show; it outlives the index
@@ -57,10 +57,10 @@ def build(order: Order) -> Report:
     cache, report = order.out.with_name(f"{order.out.name}.cache"), Report()
     check_out(order.out, cache)
     files.make_folder(cache)
-    with files.alone(cache / LOCK), workers.crew(order.jobs) as work, _without_collector():
+    with files.alone(cache / LOCK), process_pool.crew(order.jobs) as work, _without_collector():
         files.mend_place(order.out, cache / "old")
         _check_overlay(order, cache / WITHHELD)
-        with shelf.opened(cache, order.version, order.afresh) as kept:
+        with build_cache.opened(cache, order.version, order.afresh) as kept:
             _runs(order, kept, work, report)
             _keep_whole(kept, _document(order, kept, work, report))
             files.remove_folder(cache / "new")
@@ -94,7 +94,7 @@ def _without_collector() -> Iterator[None]:
 def version(source_sha256: str) -> str:
     """A hash of whatever decides what is made of the same input: the harness's sources, and the texts that pages take over."""
     texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(pages.ASSETS.iterdir()) if path.is_file()]
-    return shelf.digest(source_sha256, texts, pages.methodology.source())
+    return build_cache.digest(source_sha256, texts, pages.methodology_page.source())
 
 
 def check_out(out: pathlib.Path, cache: pathlib.Path) -> None:
@@ -117,16 +117,16 @@ def _is_site(folder: pathlib.Path) -> bool:
 
 # ----- runs
 
-def _runs(order: Order, kept: shelf.Shelf, work: Callable, report: Report) -> None:
+def _runs(order: Order, kept: build_cache.BuildCache, work: Callable, report: Report) -> None:
     """See to it that the shelf has the note of each run that is not refused: of the build before, or made by all cores."""
-    found = {"/".join((places.TREE, *path.parts[-3:])): path
+    found = {"/".join((tree_layout.TREE, *path.parts[-3:])): path
              for path in sorted(order.submissions.glob("*/*/run-*")) if path.is_dir()}
-    found.pop(places.EXAMPLE, None)
-    overlay.check(order.entries, {_run_id(shown) for shown in found})
-    for one in [*places.twice(sorted(found)), *_linked(found)]:
+    found.pop(tree_layout.EXAMPLE, None)
+    moderation.check(order.entries, {_run_id(shown) for shown in found})
+    for one in [*tree_layout.twice(sorted(found)), *_linked(found)]:
         report.refused.setdefault(one.path, []).append({"rule": one.rule, "path": one.path, "observed": one.observed})
     kept.keep_runs(set(found) - set(report.refused))
-    for shown, note, refused in work(tasks.run, _run_tasks(order, kept, found, set(report.refused))):
+    for shown, note, refused in work(build_jobs.run, _run_tasks(order, kept, found, set(report.refused))):
         report.runs_made += 1
         if refused:
             report.refused[shown] = refused
@@ -144,7 +144,7 @@ def _linked(found: dict) -> Iterator[Finding]:
             yield Finding("scope-symlink", "a symbolic link", "a folder", path=shown)
 
 
-def _run_tasks(order: Order, kept: shelf.Shelf, found: dict, refused: set) -> Iterator[tasks.RunTask]:
+def _run_tasks(order: Order, kept: build_cache.BuildCache, found: dict, refused: set) -> Iterator[build_jobs.RunTask]:
     """What is to be done for the runs that are not as they were."""
     for shown, folder in found.items():
         task = None if shown in refused else _task(order, kept, shown, folder)
@@ -152,18 +152,18 @@ def _run_tasks(order: Order, kept: shelf.Shelf, found: dict, refused: set) -> It
             yield task
 
 
-def _task(order: Order, kept: shelf.Shelf, shown: str, folder: pathlib.Path) -> tasks.RunTask | None:
+def _task(order: Order, kept: build_cache.BuildCache, shown: str, folder: pathlib.Path) -> build_jobs.RunTask | None:
     """What is to be done for a run; None where the note of the build before is as good."""
-    before, states = kept.run(shown), tasks.states(folder)
+    before, states = kept.run(shown), build_jobs.states(folder)
     is_untouched = before is not None and before.states == states
-    contents = before.contents if is_untouched else tasks.contents(folder)
+    contents = before.contents if is_untouched else build_jobs.contents(folder)
     entry = order.entries.get(_run_id(shown), {})
-    key = shelf.digest(shown, contents, entry, order.synthetic)
-    if before is not None and before.key == key and shelf.run_path(kept.folder, key).exists() and kept.are_there(before.files):
+    key = build_cache.digest(shown, contents, entry, order.synthetic)
+    if before is not None and before.key == key and build_cache.run_path(kept.folder, key).exists() and kept.are_there(before.files):
         if not is_untouched:
             kept.touch(shown, states)
         return None
-    return tasks.RunTask(str(folder), shown, entry, order.synthetic, order.now_s, str(kept.folder), key, contents, states)
+    return build_jobs.RunTask(str(folder), shown, entry, order.synthetic, order.now_s, str(kept.folder), key, contents, states)
 
 
 def _run_id(shown: str) -> str:
@@ -172,7 +172,7 @@ def _run_id(shown: str) -> str:
 
 # ----- cells
 
-def _document(order: Order, kept: shelf.Shelf, work: Callable, report: Report) -> dict:
+def _document(order: Order, kept: build_cache.BuildCache, work: Callable, report: Report) -> dict:
     """The catalogue; each cell's data and pages are made on the way, where they are not as before."""
     census = catalogue.Census()
     for started_at, device_tag, handle, done, machine, is_shown in kept.about_runs():
@@ -185,14 +185,14 @@ def _document(order: Order, kept: shelf.Shelf, work: Callable, report: Report) -
     return document
 
 
-def _cells(kept: shelf.Shelf, work: Callable, census: catalogue.Census, report: Report) -> list:
+def _cells(kept: build_cache.BuildCache, work: Callable, census: catalogue.Census, report: Report) -> list:
     """Cells in order of their ids, without by_run; those that hold only runs that are withheld are left out."""
     found, to_do = {}, []
     for cell_id, runs in kept.parts():
         tags = [device_tag for _, device_tag, is_shown in runs if is_shown]
         if tags:
             machine = census.devices[tags[0]]["machine"]
-            key = shelf.digest([key for key, _, _ in runs], machine)
+            key = build_cache.digest([key for key, _, _ in runs], machine)
             before = kept.cell(cell_id)
             if before is not None and before["key"] == key and kept.are_there(before["files"]):
                 found[cell_id] = before["cell"]
@@ -200,47 +200,47 @@ def _cells(kept: shelf.Shelf, work: Callable, census: catalogue.Census, report: 
                 found[cell_id] = None
                 to_do.append((cell_id, machine, key))
     kept.keep_cells(set(found))
-    given = (tasks.CellTask(cell_id, kept.given(cell_id), machine, str(kept.folder), key) for cell_id, machine, key in to_do)
-    for cell_id, key, cell, made in work(tasks.cell, given):
+    given = (build_jobs.CellTask(cell_id, kept.given(cell_id), machine, str(kept.folder), key) for cell_id, machine, key in to_do)
+    for cell_id, key, cell, made in work(build_jobs.cell, given):
         kept.put_cell(cell_id, key, cell, [made])
         found[cell_id] = cell
     report.cells_made = len(to_do)
     return list(found.values())
 
 
-def _cell_pages(kept: shelf.Shelf, work: Callable, document: dict) -> None:
+def _cell_pages(kept: build_cache.BuildCache, work: Callable, document: dict) -> None:
     """The pages of each cell whose view is not that of the build before."""
     to_do = []
     for cell in document["cells"]:
-        note, view = kept.cell(cell["cell_id"]), views.cell_view(cell, document, [])
-        key = shelf.digest(note["key"], {name: value for name, value in view.items() if name not in ("cell", "runs")})
+        note, view = kept.cell(cell["cell_id"]), page_inputs.cell_view(cell, document, [])
+        key = build_cache.digest(note["key"], {name: value for name, value in view.items() if name not in ("cell", "runs")})
         if note["view"] != key or not kept.are_there(note["pages"]):
             to_do.append((cell["cell_id"], view, key))
-    given = (tasks.PageTask(cell_id, {**view, "runs": _shown(kept, cell_id)}, str(kept.folder), key)
+    given = (build_jobs.PageTask(cell_id, {**view, "runs": _shown(kept, cell_id)}, str(kept.folder), key)
              for cell_id, view, key in to_do)
-    for cell_id, key, made in work(tasks.cell_pages, given):
+    for cell_id, key, made in work(build_jobs.cell_pages, given):
         kept.put_pages(cell_id, key, made)
 
 
-def _shown(kept: shelf.Shelf, cell_id: str) -> list:
+def _shown(kept: build_cache.BuildCache, cell_id: str) -> list:
     return [row for _, _, row, _ in kept.given(cell_id) if row]
 
 
 # ----- the whole
 
-def _keep_whole(kept: shelf.Shelf, document: dict) -> None:
+def _keep_whole(kept: build_cache.BuildCache, document: dict) -> None:
     """What tells of all runs together; as before where the catalogue is."""
     whole = hashlib.sha256()
     for piece in _lines(document):
         whole.update(piece)
     key, made = kept.whole()
     if key != whole.hexdigest() or not kept.are_there(made):
-        kept.put_whole(whole.hexdigest(), [shelf.put_file(kept.folder, path, data) for path, data in _whole(document)])
+        kept.put_whole(whole.hexdigest(), [build_cache.put_file(kept.folder, path, data) for path, data in _whole(document)])
 
 
 def _whole(document: dict) -> Iterator[tuple]:
     yield "catalogue.json", _lines(document)
-    yield "catalogue.csv", table.data(document)
+    yield "catalogue.csv", csv_table.data(document)
     yield "catalogue.sqlite", database.pieces(document)
     yield "feed.xml", feed.data(document)
     yield from pages.site(document)
@@ -251,8 +251,8 @@ def _lines(document: dict) -> Iterator[bytes]:
     before = "{"
     for name, value in document.items():
         yield f"{before}{schema.dumps(name)}:".encode("ascii")
-        if isinstance(value, (list, shelf.Rows)):
-            yield from _list(value.lines() if isinstance(value, shelf.Rows) else map(schema.dumps, value))
+        if isinstance(value, (list, build_cache.Rows)):
+            yield from _list(value.lines() if isinstance(value, build_cache.Rows) else map(schema.dumps, value))
         else:
             yield schema.dumps(value).encode("ascii")
         before = ",\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 from typing import Sequence
 
 from base.records import CATALOGUE_VERSION
-from derive.sample import METHOD
-from publish import views
+from derive.distribution import METHOD
+from publish import page_inputs
 
 STATISTICS = (f"{METHOD}; over runs: of the runs' own medians; over calls: of the calls of all runs; shares with Wilson's "
               "95 % interval; runs that are not shown count in the figures of a cell")
@@ -50,7 +50,7 @@ def document(rows: Sequence, cells: list, census: Census, synthetic: bool) -> di
 
 def _device(tag: str, found: dict, cells: list) -> dict:
     return {"runs": found["shown"] + found["withheld"], "withheld": found["withheld"], "device_tag": tag,
-            "page": views.page_of_device(tag), **found["machine"], "handles": len(found["handles"]), "newest": found["newest"],
+            "page": page_inputs.page_of_device(tag), **found["machine"], "handles": len(found["handles"]), "newest": found["newest"],
             "cells": [cell["cell_id"] for cell in cells if cell["device_tag"] == tag]}
 
 
@@ -66,7 +66,7 @@ def _model(name: str, cells: list) -> dict:
                       key=lambda found: (found["newest"], found["digest"]), reverse=True)
     return {
         **{count: sum(cell[count] for cell in cells) for count in ("runs", "withheld")},
-        "model_id": views.model_id(name), "page": views.page_of_model(name), "model": name,
+        "model_id": page_inputs.model_id(name), "page": page_inputs.page_of_model(name), "model": name,
         **{about: variants[0][about] for about in ("family", "parameter_size")},
         "quantizations": sorted({variant["quantization"] for variant in variants if variant["quantization"]}),
         "digests": list(dict.fromkeys(variant["digest"] for variant in variants)),

@@ -11,8 +11,8 @@ import sqlite3
 from typing import Callable, Iterator
 
 from base import files, schema
-from publish import flat, questions
-from publish.relations import INDICES, TABLES, VIEWS
+from publish import sample_queries, table_columns
+from publish.sql_schema import INDICES, TABLES, VIEWS
 
 PRAGMAS = ("page_size = 4096", "encoding = 'UTF-8'", "journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF")
 # Places in the file's header in which SQLite notes how often it wrote and which release did: of no use to a reader.
@@ -62,14 +62,14 @@ def _storable(value: object) -> object:
 
 def _rows(document: dict) -> Iterator[tuple]:
     """(name of a table, rows), in the order in which they are written; of runs, of which there are many, some at a time."""
-    yield "catalogue", [(*flat.values("catalogue", document), *flat.values("catalogue_totals", document["totals"]))]
+    yield "catalogue", [(*table_columns.values("catalogue", document), *table_columns.values("catalogue_totals", document["totals"]))]
     yield "field", sorted(_meanings())
     yield "question", [(number, one.title, one.sql, one.says, schema.dumps(one.values))
-                       for number, one in enumerate(questions.QUESTIONS, 1)]
-    yield "device", [flat.values("device", device) for device in document["devices"]]
-    yield "model", [flat.values("catalogue_model", model) for model in document["models"]]
-    yield "cell", [flat.values("cell", cell) for cell in document["cells"]]
-    yield "variant", [(number, cell["cell_id"], *flat.values("variant", variant)) for number, cell, variant in _variants(document)]
+                       for number, one in enumerate(sample_queries.QUESTIONS, 1)]
+    yield "device", [table_columns.values("device", device) for device in document["devices"]]
+    yield "model", [table_columns.values("catalogue_model", model) for model in document["models"]]
+    yield "cell", [table_columns.values("cell", cell) for cell in document["cells"]]
+    yield "variant", [(number, cell["cell_id"], *table_columns.values("variant", variant)) for number, cell, variant in _variants(document)]
     yield "figure", _phases(document, _figures)
     yield "level", _phases(document, _levels)
     yield "quality", _phases(document, _quality)
@@ -78,9 +78,9 @@ def _rows(document: dict) -> Iterator[tuple]:
     numbers = {(cell["cell_id"], variant["digest"]): number for number, cell, variant in _variants(document)}
     coming = iter(document["runs"])
     for runs in iter(lambda: list(itertools.islice(coming, RUNS_AT_ONCE)), []):
-        yield "run", [(*flat.values("catalogue_run", run), *((run["unmet"] or {}).get(name) for name in ("condition", "observed")))
+        yield "run", [(*table_columns.values("catalogue_run", run), *((run["unmet"] or {}).get(name) for name in ("condition", "observed")))
                       for run in runs]
-        yield "run_model", [(run["run_id"], numbers[model["cell_id"], model["digest"]], *flat.values("run_model", model))
+        yield "run_model", [(run["run_id"], numbers[model["cell_id"], model["digest"]], *table_columns.values("run_model", model))
                             for run in runs for model in run["models"]]
         yield "run_warning", [(run["run_id"], *one) for run in runs for one in sorted(run["warnings"].items())]
 
@@ -117,8 +117,8 @@ def _figures(phase: dict) -> Iterator[tuple]:
 
 
 def _levels(phase: dict) -> Iterator[tuple]:
-    return ((" + ".join(level["models"]), *flat.values("cell_level", level)) for level in phase["levels"])
+    return ((" + ".join(level["models"]), *table_columns.values("cell_level", level)) for level in phase["levels"])
 
 
 def _quality(phase: dict) -> list:
-    return [flat.values("cell_quality", phase["quality"])] if phase["quality"] else []
+    return [table_columns.values("cell_quality", phase["quality"])] if phase["quality"] else []

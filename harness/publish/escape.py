@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from judge.characters import HIDDEN
+from judge.text_encoding import HIDDEN
 
 HTTPS = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:[/?#][A-Za-z0-9._~:/?#@!$&'()*+,;=%\[\]-]*)?\Z")
 # A path of ours: within the site, so without a scheme, a leading slash or a segment that begins with a full stop.

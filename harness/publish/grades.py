@@ -10,8 +10,8 @@ from typing import Callable, Optional
 
 from base import suites
 from base.records import GRADES, SPEED_OUTCOMES
-from derive import narrative
-from derive.gather import FROZEN
+from derive import run_md
+from derive.aggregate import FROZEN
 
 CODE, MIXED = "python-tasks", "parallel-mixed"
 ORDER = ("archive-only", "standard", "flagship")
@@ -165,9 +165,9 @@ def _known_machine(facts: Facts) -> str | None:
 
 def _told(facts: Facts) -> str | None:
     lines = facts.story.split("\n")
-    for heading, _ in narrative.SECTIONS:
+    for heading, _ in run_md.SECTIONS:
         body = _section(lines, f"## {heading}")
-        if sum(len(line.split()) for line in body if not line.startswith(narrative.PROMPT)) < STORY_WORDS:
+        if sum(len(line.split()) for line in body if not line.startswith(run_md.PROMPT)) < STORY_WORDS:
             return f"too little under {heading}"
     return None
 

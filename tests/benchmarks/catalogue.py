@@ -24,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import support      # noqa: F401,E402  puts the harness on the path
 import corpus       # noqa: E402
 
-from publish import workers     # noqa: E402
+from publish import process_pool     # noqa: E402
 
 AT_ONCE = 100
 
@@ -34,7 +34,7 @@ def write(top: str, first: int, count: int, many: bool) -> None:
 
 
 def write_all(top: pathlib.Path, count: int, many: bool) -> None:
-    with concurrent.futures.ProcessPoolExecutor(workers.cores(), multiprocessing.get_context("spawn")) as pool:
+    with concurrent.futures.ProcessPoolExecutor(process_pool.cores(), multiprocessing.get_context("spawn")) as pool:
         jobs = [pool.submit(write, str(top), first, min(AT_ONCE, count - first), many) for first in range(0, count, AT_ONCE)]
         for job in jobs:
             job.result()
@@ -44,7 +44,7 @@ def build(top: str) -> dict:
     """One build in this process and its workers."""
     from publish import build as builder
     began = time.perf_counter()
-    order = builder.Order(pathlib.Path(top) / "submissions", pathlib.Path(top) / "site", "benchmark", {}, True, time.time(), workers.cores())
+    order = builder.Order(pathlib.Path(top) / "submissions", pathlib.Path(top) / "site", "benchmark", {}, True, time.time(), process_pool.cores())
     report = builder.build(order)
     seconds, own, others = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return {"seconds": seconds, "cpu_s": own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime, "own_mib": own.ru_maxrss / 1024,

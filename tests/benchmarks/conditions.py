@@ -21,7 +21,8 @@ from typing import Callable
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "harness"))
 
-from measure import conditions, instrument      # noqa: E402
+from measure import telemetry
+from self_test import timing_floor      # noqa: E402
 
 CALL_S = 2.0
 PROCESSES = (["nvidia-smi", "--query-gpu=utilization.gpu,power.draw", "--format=csv"], ["cat", "/proc/stat"],
@@ -36,7 +37,7 @@ def main(argv: list | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=float, default=10.0)
     args = parser.parse_args(argv)
-    reader = conditions.reader(True)
+    reader = telemetry.reader(True)
     compare_costs(reader, args.readings)
     compare_streams(reader, args.rounds, args.rate)
     return 0
@@ -44,7 +45,7 @@ def main(argv: list | None = None) -> int:
 
 # ----- one reading
 
-def compare_costs(reader: conditions.Reader, times: int) -> None:
+def compare_costs(reader: telemetry.Reader, times: int) -> None:
     print(f"{'':36} {'wall p50':>10} {'p99':>10} {'processor':>10} {'of a call':>10}")
     report("an empty loop", lambda: None, times)
     report("begin, before the requests leave", reader.begin, times)
@@ -79,7 +80,7 @@ def processor_s() -> float:
 
 # ----- a sampler
 
-def compare_streams(reader: conditions.Reader, rounds: int, rate: float) -> None:
+def compare_streams(reader: telemetry.Reader, rounds: int, rate: float) -> None:
     found: dict = {"alone": [], "beside a sampler": []}
     shares = []
     for _ in range(rounds):
@@ -95,13 +96,13 @@ def compare_streams(reader: conditions.Reader, rounds: int, rate: float) -> None
 
 
 def streams() -> dict:
-    return instrument.floor(streams=1, calls=3, chunks=400, gap_ms=2.0)
+    return timing_floor.floor(streams=1, calls=3, chunks=400, gap_ms=2.0)
 
 
 class Sampler:
     """Reads in a thread of its own while the block runs; `share` is its processor time over the time that passed."""
 
-    def __init__(self, reader: conditions.Reader, rate: float):
+    def __init__(self, reader: telemetry.Reader, rate: float):
         self._reader, self._pause_s, self._over = reader, 1 / rate, threading.Event()
         self._thread, self.share = threading.Thread(target=self._run), 0.0
 

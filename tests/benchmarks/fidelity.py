@@ -28,9 +28,10 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "harness"))
 
 from base import ledger                                 # noqa: E402
-from measure import instrument, trial                   # noqa: E402
+from self_test import timing_floor
+from measure import http_call                   # noqa: E402
 from measure.endpoint import Endpoint                   # noqa: E402
-from measure.target import parse_host                   # noqa: E402
+from measure.server_address import parse_host                   # noqa: E402
 
 SHORT = 20          # chunks: a round for one more time to first token
 READERS = ("ours", "bare", "plain", "curl")
@@ -93,9 +94,9 @@ def processor_s() -> tuple:
 
 
 def read_ours(url: str, bodies: list) -> list:
-    requests = [trial.Request("/api/chat", json.dumps(body).encode()) for body in bodies]
-    arrivals = trial.run(Endpoint(parse_host(url)), requests, trial.Stop())
-    return [[now for now, _ in trial.lines(came.pieces)] for came in arrivals]
+    requests = [http_call.Request("/api/chat", json.dumps(body).encode()) for body in bodies]
+    arrivals = http_call.run(Endpoint(parse_host(url)), requests, http_call.Stop())
+    return [[now for now, _ in http_call.lines(came.pieces)] for came in arrivals]
 
 
 def read_bare(url: str, body: bytes, found: list) -> None:
@@ -141,7 +142,7 @@ def peak_kb() -> int | None:
 def one_round(reader: str, streams: int, gap_ms: float, chunks: int) -> dict:
     """Errors of one reader in one round, all streams together."""
     model = {"name": "m", "answer_tokens": 0, "decode_gap_ms": gap_ms, "prefill_tok_s": 1e6, "load_ms": 0}
-    with instrument.stub() as endpoint:
+    with timing_floor.stub() as endpoint:
         endpoint.ask("/stub/script", {"models": [model], "slots": streams})
         bodies = [{"model": "m", "messages": [{"role": "user", "content": f"{n:018d}\n\nx"}],
                    "options": {"num_predict": chunks}} for n in range(streams + 1)]
@@ -149,7 +150,7 @@ def one_round(reader: str, streams: int, gap_ms: float, chunks: int) -> dict:
         command = [sys.executable, __file__, "--reader", reader, "--url", endpoint.target.url, "--bodies",
                    json.dumps(bodies[:-1])]
         seen = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
-        truth = {row["nonce"]: row for row in instrument.log(endpoint)}
+        truth = {row["nonce"]: row for row in timing_floor.log(endpoint)}
     first, gaps, came = [], [], 0
     for n, stamps in enumerate(seen["stamps"]):
         row = truth[f"{n:018d}"]
@@ -158,7 +159,7 @@ def one_round(reader: str, streams: int, gap_ms: float, chunks: int) -> dict:
         if stamps:
             first.append((stamps[0] - sent[0]) / 1000)
         if len(stamps) == len(sent):        # bare stamps reads, which need not be lines
-            gaps += [abs(ours - real) / 1000 for ours, real in zip(instrument.steps(stamps), instrument.steps(sent))]
+            gaps += [abs(ours - real) / 1000 for ours, real in zip(timing_floor.steps(stamps), timing_floor.steps(sent))]
     cost = {name: seen[name] * 1e6 / came for name in ("user_s", "system_s")}
     return {"chunks": chunks, "first": first, "gaps": gaps, "cost": cost, "peak_kb": seen["peak_kb"]}
 
@@ -194,7 +195,7 @@ def full_socket(chunks: int = 20_000, rounds: int = 5) -> None:
         for one in response:
             json.loads(one)
             pieces.append(time.perf_counter_ns())
-    readers = {"ours": lambda response, pieces: trial.collect(response.read1, time.perf_counter_ns, pieces), "plain": plain}
+    readers = {"ours": lambda response, pieces: http_call.collect(response.read1, time.perf_counter_ns, pieces), "plain": plain}
     costs: dict = {name: [] for name in readers}
     for _ in range(rounds):
         for name, reader in readers.items():
@@ -214,7 +215,7 @@ def full_socket(chunks: int = 20_000, rounds: int = 5) -> None:
 
 
 def at(values: list, share: float) -> str:
-    return f"{instrument.nearest_rank(values, share):.0f}" if values else "-"
+    return f"{timing_floor.nearest_rank(values, share):.0f}" if values else "-"
 
 
 def memory() -> None:
@@ -222,12 +223,12 @@ def memory() -> None:
     model = {"name": "m", "answer_tokens": 50, "decode_gap_ms": 0.0, "prefill_tok_s": 1e9, "load_ms": 0, "overhead_ms": 0}
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
     peaks, done = [], 0
-    with instrument.stub() as endpoint, tempfile.TemporaryDirectory() as folder:
+    with timing_floor.stub() as endpoint, tempfile.TemporaryDirectory() as folder:
         endpoint.ask("/stub/script", {"models": [model]})
         appender = ledger.files.Appender(pathlib.Path(folder) / "run.jsonl")
         for calls in (100, 2000):
             while done < calls:
-                fields = trial.fold(trial.run(endpoint, [trial.Request("/api/chat", body)], trial.Stop())[0])
+                fields = http_call.fold(http_call.run(endpoint, [http_call.Request("/api/chat", body)], http_call.Stop())[0])
                 appender.append(json.dumps(fields).encode() + b"\n")
                 done += 1
             peaks.append((calls, peak_kb()))

@@ -8,7 +8,7 @@ import os
 import pathlib
 import subprocess
 
-from judge import places
+from judge import tree_layout
 from mutants import example, valid
 
 PERSON = {"GIT_AUTHOR_NAME": "mutant", "GIT_AUTHOR_EMAIL": "mutant@example.org", "GIT_COMMITTER_NAME": "mutant",
@@ -27,8 +27,8 @@ def base(root: pathlib.Path) -> None:
     for path in ("README.md", "harness/rules.py", "submissions/README.md",
                  "submissions/earlier/mac-m1-8gb/run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233/run.md"):
         put(root, path)
-    example.write(root / places.EXAMPLE)
-    put(root, f"{places.EXAMPLE}/run.md")
+    example.write(root / tree_layout.EXAMPLE)
+    put(root, f"{tree_layout.EXAMPLE}/run.md")
     commit(root, "base")
     git(root, "switch", "--quiet", "--create", "change")
 
@@ -84,7 +84,7 @@ def secret_that_was_taken_back(root: pathlib.Path) -> None:
 ROWS = (
     ("scope-mixed", "a run and the README", lambda root: put(root, "README.md", "changed\n"), {}),
     ("scope-one-handle", "runs of two people", another_handle, {}),
-    ("scope-example-alone", "the EXAMPLE and a run", lambda root: example.write(root / places.EXAMPLE), {}),
+    ("scope-example-alone", "the EXAMPLE and a run", lambda root: example.write(root / tree_layout.EXAMPLE), {}),
     ("scope-adds-only", "a run that is taken away", remove_run, {}),
     ("scope-symlink", "a link", lambda root: (root / valid.Run().place / "more.md").symlink_to("run.md"), {}),
     ("scope-mode", "a file that can be run", lambda root: (root / valid.Run().place / "run.md").chmod(0o755), {}),

@@ -11,7 +11,7 @@ import pathlib
 import support
 
 from base import names, plan, suites
-from judge import places
+from judge import tree_layout
 from measure import session
 from mutants import machine, valid
 
@@ -57,7 +57,7 @@ def _records(manifest: dict, settings: plan.Settings) -> list:
     return machine.closed(here, kept, manifest, ENDED_AT)
 
 
-def write(folder: pathlib.Path = support.ROOT / places.EXAMPLE) -> None:
+def write(folder: pathlib.Path = support.ROOT / tree_layout.EXAMPLE) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in Example().files().items():
         (folder / name).write_bytes(data)

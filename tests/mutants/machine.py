@@ -12,8 +12,8 @@ import types
 import support
 
 from base import ledger, plan, schema
-from measure import phases, session, trial
-from measure.pace import Pace
+from measure import http_call, phases, session
+from measure.eta import Eta
 
 MS = 1_000_000
 HEAD_TOKENS, TAIL_TOKENS, CHARACTERS_PER_TOKEN = 12, 5, 4
@@ -71,7 +71,7 @@ class Server:
         self.now_ns = max(one.ended_ns for one in came) + MS
         return came
 
-    def _one(self, ask: session.Ask, started_ns: int, begins_ns: int) -> trial.Arrivals:
+    def _one(self, ask: session.Ask, started_ns: int, begins_ns: int) -> http_call.Arrivals:
         model, body = self.models[ask.step.model], session.body_of(ask)
         load_ns = self._load(ask.step.model, ask.options["num_ctx"], model)
         contents = [body["prompt"]] if "prompt" in body else [message["content"] for message in body["messages"]]
@@ -107,9 +107,9 @@ class Server:
             "prompt_eval_duration": prefill_ns, "eval_count": tokens, "eval_duration": max(1000, last_ns - first_ns)}))
         return said
 
-    def _said(self, started_ns: int, lines: list, status: int = 200) -> trial.Arrivals:
+    def _said(self, started_ns: int, lines: list, status: int = 200) -> http_call.Arrivals:
         pieces = [(stamp + 150_000, json.dumps({"done": False, **line}).encode("ascii") + b"\n") for stamp, line in lines]
-        return trial.Arrivals(pieces, "end", None, status, 90_000, started_ns, started_ns + 30_000, pieces[0][0],
+        return http_call.Arrivals(pieces, "end", None, status, 90_000, started_ns, started_ns + 30_000, pieces[0][0],
                               pieces[-1][0] + 200_000)
 
 
@@ -130,11 +130,11 @@ class Session(session.Session):
     def make(self, asks: list, note: object = None) -> list:
         came = self.endpoint.answer(asks)
         answers = iter([came])
-        with_answers, trial.run = trial.run, lambda *_: next(answers)
+        with_answers, http_call.run = http_call.run, lambda *_: next(answers)
         try:
             return super().make(asks, note)
         finally:
-            trial.run = with_answers
+            http_call.run = with_answers
 
 
 class Machine:
@@ -188,7 +188,7 @@ def opened(manifest: dict, server: Server) -> tuple:
                              "energy_unknown": "synthetic: no counter was read"}
     kept.append({"type": "meta", "session": 0, "schema": "ledger-1.0", "run_id": manifest["run_id"],
                  "synthetic": manifest["synthetic"], "session_start": start})
-    return Session(server, kept, 0, start, True, trial.Stop(), Silent(), session.Tally(), Machine()), kept
+    return Session(server, kept, 0, start, True, http_call.Stop(), Silent(), session.Tally(), Machine()), kept
 
 
 def closed(here: Session, kept: Ledger, manifest: dict, ended_at: str, first_nonce: int = 0) -> list:
@@ -205,6 +205,6 @@ def records_of(manifest: dict, loaded: dict, server: Server, ended_at: str, firs
     settings = plan.settings_of(manifest)
     names = [model["name"] for model in manifest["models"]]
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded, settings)
-    runner = phases.Runner(here, settings, loaded, {}, {}, {name: None for name in names}, phases.Deadline(server.clock, None), Pace({}))
+    runner = phases.Runner(here, settings, loaded, {}, {}, {name: None for name in names}, phases.Deadline(server.clock, None), Eta({}))
     runner.run(planned)
     return closed(here, kept, manifest, ended_at, first_nonce)

@@ -8,7 +8,7 @@ import json
 from typing import Callable
 
 from base import ledger, schema
-from derive import narrative
+from derive import run_md
 from mutants import valid
 
 Files = dict
@@ -31,7 +31,7 @@ def story(before: str, after: str) -> Callable[[Files], None]:
 
 def said(text: str) -> Callable[[Files], None]:
     """Something more in the contributor's own words."""
-    first = narrative.SECTIONS[0][0]
+    first = run_md.SECTIONS[0][0]
     return story(valid.STORY[first], f"{valid.STORY[first]} {text}")
 
 
@@ -88,8 +88,8 @@ def grow(name: str, to_bytes: int) -> Callable[[Files], None]:
     return lambda files: files.update({name: files[name] + b"\n" * (to_bytes - len(files[name]))})
 
 
-BOX = f"- [x] {narrative.ATTESTATION[1]}"
-FIRST, QUESTION = narrative.SECTIONS[0]
+BOX = f"- [x] {run_md.ATTESTATION[1]}"
+FIRST, QUESTION = run_md.SECTIONS[0]
 ROWS = (
     ("name-file-missing", "no hardware.json", lambda files: files.pop("hardware.json")),
     ("bytes-size", "an endless story", grow("run.md", 1_048_577)),
@@ -143,12 +143,12 @@ ROWS = (
     ("sum-metadata", "a warning left out", value("metadata.json", lambda found: found["warnings"].append(
         {"code": "drift", "model": None, "phase": None, "level": None, "observed": 1, "expected": 1, "n": 1}))),
     ("sum-run-md", "a better figure in the table", story(" decode tok/s |", " decode tok/s, twice |")),
-    ("sum-run-md", "no block between the marks", lambda files: files.update({"run.md": narrative.renewed(
+    ("sum-run-md", "no block between the marks", lambda files: files.update({"run.md": run_md.renewed(
         files["run.md"].decode("utf-8"), "", "run.md").encode("utf-8")})),
-    ("runmd-block", "no end of the block", story(narrative.END, "")),
+    ("runmd-block", "no end of the block", story(run_md.END, "")),
     ("runmd-attestation", "a box that is not ticked", story(BOX, BOX.replace("[x]", "[ ]"))),
     ("runmd-attestation", "a box that is gone", story(BOX + "\n", "")),
-    ("runmd-section", "a question that is still open", story(valid.STORY[FIRST], f"{narrative.PROMPT} {QUESTION}")),
+    ("runmd-section", "a question that is still open", story(valid.STORY[FIRST], f"{run_md.PROMPT} {QUESTION}")),
     ("runmd-section", "a section of dashes", story(valid.STORY[FIRST], "---")),
     ("runmd-section", "a heading that is gone", story(f"## {FIRST}\n", "## Something else\n")),
     ("runmd-html", "a tag", said("<b onclick=x>bold</b>")),

@@ -7,8 +7,8 @@ import pathlib
 
 import support
 from base import facts, ledger, plan, records, schema, suites
-from derive import account, narrative, summary
-from measure import models, run
+from derive import run_md, run_report, summary
+from measure import models, run_setup
 from mutants import machine
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
@@ -34,7 +34,7 @@ def manifest_of(phases: list, settings: plan.Settings, chosen: dict) -> dict:
     facts = {"handle": HANDLE, "device_tag": DEVICE_TAG, "started_at": STARTED_AT, "target": "http://127.0.0.1:11434",
              "server_version": "0.33.0", "host_hostname_short": "planted", "floor": FLOOR, "time_limit_s": None}
     loaded = {phase: suites.load(phase) for phase in phases}
-    made = run.manifest(RUN_ID, facts, choice, phases, settings, loaded, plan.overrides_of(settings))
+    made = run_setup.manifest(RUN_ID, facts, choice, phases, settings, loaded, plan.overrides_of(settings))
     return {**made, "platform": "Linux x86_64", "python": "3.12.1", "harness_sha256": "c0" * 32, "harness_modified": False,
             "harness_commit": "d1" * 20}
 
@@ -69,7 +69,7 @@ def _made(settings_key: tuple, phases: tuple, models: int, share: float) -> str:
 
 
 STORY = {heading: f"Synthetic: no machine was measured, and so there is nothing to tell of it here ({number})."
-         for number, (heading, _) in enumerate(narrative.SECTIONS, 1)}
+         for number, (heading, _) in enumerate(run_md.SECTIONS, 1)}
 
 
 class Run:
@@ -107,7 +107,7 @@ class Run:
         found = summary.summarize(self.manifest, self.records, graders, self.records[-1].get("code_grades"))
         found["ledger_sha256"] = ledger.sha256(ledger_data)
         metadata = {field.name: found[field.name] for field in records.RECORDS["metadata"]}
-        story = filled_in(narrative.new(self.title, account.render(self.manifest, metadata)), self.story)
+        story = filled_in(run_md.new(self.title, run_report.render(self.manifest, metadata)), self.story)
         return {"manifest.json": schema.pretty(self.manifest), "run.jsonl": ledger_data, "hardware.json": schema.pretty(self.hardware),
                 "metadata.json": schema.pretty(metadata), "run.md": story.encode("utf-8")}
 
@@ -118,8 +118,8 @@ class Run:
 
 def filled_in(story: str, answers: dict) -> str:
     """A run.md whose questions are answered and whose boxes are ticked."""
-    for heading, question in narrative.SECTIONS:
-        story = story.replace(f"{narrative.PROMPT} {question}", answers[heading])
+    for heading, question in run_md.SECTIONS:
+        story = story.replace(f"{run_md.PROMPT} {question}", answers[heading])
     return story.replace("- [ ] ", "- [x] ")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from base import facts, plan, private, records
+from base import facts, plan, records, sensitive
 from mutants import machine, valid
 from mutants.valid import Run
 
@@ -255,9 +255,9 @@ ROWS = [
     ("bytes-invisible", "a letter without width, within JSON", on_model(family="abc\u200bdef")),
     ("bytes-control", "an escape sequence in an error", lambda run: run.calls(item="CAL-TOO-LONG")[0].update(error="\x1b[2J")),
 ]
-ROWS += [(f"privacy-{kind.id}", f"in a model's family: {kind.hits[0][:12]}", on_model(family=kind.hits[0])) for kind in private.KINDS]
+ROWS += [(f"privacy-{kind.id}", f"in a model's family: {kind.hits[0][:12]}", on_model(family=kind.hits[0])) for kind in sensitive.KINDS]
 ROWS += [(f"privacy-{kind.id}", f"in a record's error: {kind.hits[-1][:12]}",
-          lambda run, text=kind.hits[-1]: run.calls(item="CAL-TOO-LONG")[0].update(error=text)) for kind in private.KINDS]
+          lambda run, text=kind.hits[-1]: run.calls(item="CAL-TOO-LONG")[0].update(error=text)) for kind in sensitive.KINDS]
 
 
 def made(row: tuple) -> Run:

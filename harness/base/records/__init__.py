@@ -5,17 +5,17 @@ History of the formats (a new minor version only adds fields that may be absent)
 """
 from __future__ import annotations
 
-from base.records import catalogue, comparison, hardware, ledger, manifest, metadata
-from base.records.catalogue import CATALOGUE_VERSION, FIGURES, GRADES, VISIBILITIES
-from base.records.comparison import COMPARED, COMPARISON_VERSION, EFFECTS
+from base.records import catalogue_fields, comparison_fields, hardware_fields, ledger_fields, manifest_fields, metadata_fields
+from base.records.catalogue_fields import CATALOGUE_VERSION, FIGURES, GRADES, VISIBILITIES
+from base.records.comparison_fields import COMPARED, COMPARISON_VERSION, EFFECTS
 from base.records.field import Field
-from base.records.hardware import HARDWARE_VERSION
-from base.records.ledger import ENDINGS, LEDGER_VERSION, OUTCOMES, PASSES, ROLES, SKIP_REASONS, SPEED_OUTCOMES
-from base.records.manifest import MANIFEST_VERSION
-from base.records.metadata import EVIDENCE, METADATA_VERSION, METRICS, VERDICTS, WARNINGS
+from base.records.hardware_fields import HARDWARE_VERSION
+from base.records.ledger_fields import ENDINGS, LEDGER_VERSION, OUTCOMES, PASSES, ROLES, SKIP_REASONS, SPEED_OUTCOMES
+from base.records.manifest_fields import MANIFEST_VERSION
+from base.records.metadata_fields import EVIDENCE, METADATA_VERSION, METRICS, VERDICTS, WARNINGS
 
-RECORDS = {**ledger.RECORDS, **manifest.RECORDS, **hardware.RECORDS, **metadata.RECORDS, **comparison.RECORDS,
-           **catalogue.RECORDS}
-CHOICES = {**ledger.CHOICES, **hardware.CHOICES, **metadata.CHOICES, **comparison.CHOICES, **catalogue.CHOICES}
+RECORDS = {**ledger_fields.RECORDS, **manifest_fields.RECORDS, **hardware_fields.RECORDS, **metadata_fields.RECORDS, **comparison_fields.RECORDS,
+           **catalogue_fields.RECORDS}
+CHOICES = {**ledger_fields.CHOICES, **hardware_fields.CHOICES, **metadata_fields.CHOICES, **comparison_fields.CHOICES, **catalogue_fields.CHOICES}
 VERSIONS = {"manifest": MANIFEST_VERSION, "meta": LEDGER_VERSION, "hardware": HARDWARE_VERSION,
             "metadata": METADATA_VERSION}       # of whole files, by record

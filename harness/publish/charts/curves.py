@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Iterable, List, Tuple
 
-from publish import numbers
+from publish import number_format
 from publish.charts import axes, scale
 from publish.charts.axes import Interval
 from publish.escape import Html
@@ -29,7 +29,7 @@ class Axis:
     is_log: bool = False
     low: float | None = 0.0
     ticks: tuple = ()
-    show: Callable[[float], str] = numbers.figure
+    show: Callable[[float], str] = number_format.figure
 
 
 def chart(series: List[Series], faint: Iterable[Iterable[tuple]], x: Axis, y: Axis, title: str, small: bool = False,

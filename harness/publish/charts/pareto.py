@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import List
 
-from publish import numbers
+from publish import number_format
 from publish.charts import axes, scale
 from publish.charts.axes import Interval
 from publish.escape import Html
@@ -37,7 +37,7 @@ def chart(points: List[Point], title: str, speed_title: str, quality_title: str)
     """Speed to the right on a logarithmic axis, quality upwards; the line joins the frontier."""
     x = scale.logarithmic([end for point in points for end in (point.speed.low, point.speed.high)],
                           axes.LEFT, axes.WIDTH - axes.RIGHT)
-    y = scale.linear([0.0, 1.0], HEIGHT - axes.BOTTOM, axes.TOP, 6, show=numbers.percent)
+    y = scale.linear([0.0, 1.0], HEIGHT - axes.BOTTOM, axes.TOP, 6, show=number_format.percent)
     ahead = frontier(points)
     names = {id(point) for point in ahead}
     labels = _Labels(x, y, points, ahead)
@@ -48,7 +48,7 @@ def chart(points: List[Point], title: str, speed_title: str, quality_title: str)
 
 
 def _told(point: Point) -> str:
-    return f"{point.name}: {axes.told(point.speed, numbers.figure)}, {axes.told(point.quality, numbers.percent)}"
+    return f"{point.name}: {axes.told(point.speed, number_format.figure)}, {axes.told(point.quality, number_format.percent)}"
 
 
 def _point(x: scale.Scale, y: scale.Scale, point: Point, is_ahead: bool) -> Html:

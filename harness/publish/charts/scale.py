@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Callable, Iterable, List
 
-from publish import numbers
+from publish import number_format
 
 STEPS = (1, 2, 5, 10)
 MOST_LOG_TICKS = 10
@@ -21,7 +21,7 @@ class Scale:
     end: float
     is_log: bool
     ticks: tuple            # of values
-    show: Callable[[float], str] = numbers.figure
+    show: Callable[[float], str] = number_format.figure
 
     def at(self, value: float) -> float:
         """Where a value lies; beyond the ends it is kept at the end."""
@@ -33,7 +33,7 @@ class Scale:
 
 
 def linear(values: Iterable[float], start: float, end: float, count: int = 5, low: float | None = 0.0,
-           show: Callable[[float], str] = numbers.figure) -> Scale:
+           show: Callable[[float], str] = number_format.figure) -> Scale:
     """Equal steps, from `low` (None: a round value below the least) to the largest value or a round one above it."""
     found = list(values) or [0.0, 1.0]
     least, most = (min(found) if low is None else low), max(found)
@@ -52,7 +52,7 @@ def _step(rough: float) -> float:
     return next(step for step in STEPS if step * power >= rough * 0.9) * power
 
 
-def logarithmic(values: Iterable[float], start: float, end: float, show: Callable[[float], str] = numbers.figure) -> Scale:
+def logarithmic(values: Iterable[float], start: float, end: float, show: Callable[[float], str] = number_format.figure) -> Scale:
     """Equal ratios, between values of the form 1, 2 or 5 times a power of ten. Values of 0 and below have no place."""
     found = [value for value in values if value > 0] or [1.0, 10.0]
     every = _rounds(min(found), max(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, List
 
-from publish import numbers
+from publish import number_format
 from publish.charts import axes, scale
 from publish.charts.axes import Interval
 from publish.escape import Html
@@ -47,20 +47,20 @@ def chart(standings: List[Standing], title: str, unit: str) -> Html:
              axes.line(x.at(middle), MIDDLE - 12, x.at(middle), MIDDLE + 12, "middle"),
              axes.line(x.start, MIDDLE, x.end, MIDDLE, "axis")]
     for one in sorted(standings, key=lambda one: one.is_ours):
-        kind, words = ("ours" if one.is_ours else "other"), f"{one.name}: {axes.told(one.found, numbers.figure)}"
+        kind, words = ("ours" if one.is_ours else "other"), f"{one.name}: {axes.told(one.found, number_format.figure)}"
         if one.is_ours:
             parts += [axes.whisker(x, MIDDLE, one.found, kind),
-                      _flag(x.at(one.found.value), f"{numbers.figure(one.found.value)} {unit}")]
+                      _flag(x.at(one.found.value), f"{number_format.figure(one.found.value)} {unit}")]
         parts.append(axes.mark("diamond" if one.is_ours else "ring", x.at(one.found.value), MIDDLE, kind,
                                5.5 if one.is_ours else 4, words))
     if not any(one.is_ours for one in standings):
         parts += _ends(x, standings)
     parts += [axes.line(x.at(value), MIDDLE + 12, x.at(value), MIDDLE + 16, "axis") for value in x.ticks]
     parts += [axes.label(x.at(value), MIDDLE + 28, x.show(value), "tick", _anchor(x, value)) for value in axes.apart(x)]
-    words = "; ".join(f"{one.name}: {axes.told(one.found, numbers.figure)}" for one in sorted(
+    words = "; ".join(f"{one.name}: {axes.told(one.found, number_format.figure)}" for one in sorted(
         standings, key=lambda one: one.found.value))
     return axes.svg(axes.WIDTH, HEIGHT, title,
-                    f"{words}. The shaded half lies between {numbers.figure(low)} and {numbers.figure(high)} {unit}",
+                    f"{words}. The shaded half lies between {number_format.figure(low)} and {number_format.figure(high)} {unit}",
                     parts)
 
 
@@ -84,7 +84,7 @@ def _flag(at: float, words: str) -> Html:
 
 
 def shared(found: List[Interval], is_log: bool = True, width: float = SPARK_WIDTH,
-           show: Callable = numbers.figure) -> scale.Scale | None:
+           show: Callable = number_format.figure) -> scale.Scale | None:
     """One scale for the sparks of a column; None where there is nothing to draw."""
     ends = [end for one in found for end in (one.low, one.high)]
     if not ends:

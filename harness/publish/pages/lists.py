@@ -4,14 +4,14 @@ from __future__ import annotations
 import re
 from typing import Iterable, List, Optional
 
-from publish import numbers, views
+from publish import number_format, page_inputs
 from publish.charts import strip
 from publish.charts.axes import Interval
 from publish.charts.scale import Scale
 from publish.escape import Html, text
 from publish.markup import tag
-from publish.pages import figures, layout, ranking, tables
-from publish.pages.columns import BY_ID, Column, Row
+from publish.pages import figure_text, layout, ranking, tables
+from publish.pages.figure_columns import BY_ID, Column, Row
 from publish.pages.tables import Cell, Head, interval, number, table
 
 BREAKS = re.compile(r"([/:])(?=.)")      # where a model's name may go on in the next line; no entity holds one
@@ -46,13 +46,13 @@ def _answers(row: Row) -> Optional[list]:
     found = BY_ID["answers"].find(row)
     if found is None:
         return None
-    return [tag("b", numbers.percent(found.value)),
-            f" right ({numbers.between(found.low, found.high, numbers.percent)}, {found.n})", tag("br")]
+    return [tag("b", number_format.percent(found.value)),
+            f" right ({number_format.between(found.low, found.high, number_format.percent)}, {found.n})", tag("br")]
 
 
 def _decode(row: Row) -> Optional[list]:
     found = BY_ID["decode"].find(row)
-    return found and [tag("b", numbers.figure(found.value)), " tok/s, ", figures.runs(found.runs)]
+    return found and [tag("b", number_format.figure(found.value)), " tok/s, ", figure_text.runs(found.runs)]
 
 
 # ----- cells
@@ -114,7 +114,7 @@ def _cell_row(root: str, row: Row, columns: List[Column], first: str, scale: Opt
 
 def _name_of(root: str, row: Row, first: str) -> Cell:
     if first == "model":
-        size = numbers.gigabytes(row.variant["size_bytes"])
+        size = number_format.gigabytes(row.variant["size_bytes"])
         words, below = row.name_of_model, f"{row.variant['quantization'] or ''} {size}".strip()
     else:
         words, below = row.name_of_device, row.device["label"] or ""
@@ -132,18 +132,18 @@ def runs(root: str, found: Iterable[dict], caption: str, with_device: bool = Tru
 
 def run_link(root: str, run: dict, *below: object) -> Cell:
     """A run, by its day and the beginning of its id."""
-    words = tag("a", figures.day(run["started_at"]), soft(f" run {run['run_id'][:8]}"), href=root + run["page"])
+    words = tag("a", figure_text.day(run["started_at"]), soft(f" run {run['run_id'][:8]}"), href=root + run["page"])
     return Cell([words, *below], run["started_at"])
 
 
 def standing_of(run: dict) -> List[Cell]:
     """Grade and verdict."""
-    return [tables.text(figures.grade(run["site_grade"]), run["site_grade"]),
-            tables.text(figures.verdict(run["verdict"]), run["verdict"] or "")]
+    return [tables.text(figure_text.grade(run["site_grade"]), run["site_grade"]),
+            tables.text(figure_text.verdict(run["verdict"]), run["verdict"] or "")]
 
 
 def _run_row(root: str, run: dict, with_device: bool) -> List[Cell]:
-    device = [Cell(link(root, views.page_of_device(run["device_tag"]), run["device_tag"]))] if with_device else []
+    device = [Cell(link(root, page_inputs.page_of_device(run["device_tag"]), run["device_tag"]))] if with_device else []
     models = tag("ul", (_run_model(one) for one in run["models"]), class_="plain")
     return [run_link(root, run), *device, Cell(models), *standing_of(run), number(run["done"]), number(failures(run)),
             Cell(name(run["handle"]))]
@@ -151,7 +151,7 @@ def _run_row(root: str, run: dict, with_device: bool) -> List[Cell]:
 
 def _run_model(one: dict) -> Html:
     decode = one["decode_tok_s"]
-    return tag("li", name(one["model"]), " ", soft(numbers.figure(decode["median"]) if decode else numbers.NONE))
+    return tag("li", name(one["model"]), " ", soft(number_format.figure(decode["median"]) if decode else number_format.NONE))
 
 
 # ----- strips
@@ -177,7 +177,7 @@ def strip_of(rows: List[Row], ours: Optional[Row], title: object, words: str) ->
 
 def _place(found: List[strip.Standing]) -> Html:
     lone = sum(one.found.is_lone for one in found)
-    return layout.note(f"Faster than {strip.slower(found)} of {numbers.counted(len(found) - 1, 'other device')}",
+    return layout.note(f"Faster than {strip.slower(found)} of {number_format.counted(len(found) - 1, 'other device')}",
                        f"; {lone} of the {len(found)} figures come from one run alone." if lone else ".")
 
 

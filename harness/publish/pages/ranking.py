@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, List, Optional
 
-from base.records.catalogue import MEMORY_KINDS
-from publish.pages.columns import BY_ID, Row
+from base.records.catalogue_fields import MEMORY_KINDS
+from publish.pages.figure_columns import BY_ID, Row
 
 READING_TOK_S = 10      # about twice as fast as people read
 QUICK = f"Most answers right, at {READING_TOK_S} tok/s or more"

@@ -4,11 +4,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Iterable, List, Optional, Union
 
-from publish import numbers
+from publish import number_format
 from publish.charts.axes import Interval
 from publish.escape import Html
 from publish.markup import tag
-from publish.pages import figures
+from publish.pages import figure_text
 
 
 @dataclass(frozen=True)
@@ -40,23 +40,23 @@ def counts(*titles: str) -> List[Head]:
 
 
 def nothing(class_: str = "n") -> Cell:
-    return Cell(tag("span", numbers.NONE, class_="none"), None, class_)
+    return Cell(tag("span", number_format.NONE, class_="none"), None, class_)
 
 
 def number(value: Optional[float], shown: object = None) -> Cell:
     """A plain number."""
-    return Cell(numbers.figure(value) if shown is None else shown, value, "n")
+    return Cell(number_format.figure(value) if shown is None else shown, value, "n")
 
 
-def interval(found: Optional[Interval], show: Callable = numbers.figure) -> Cell:
-    return nothing() if found is None else Cell(figures.shown(found, show), found.value, "n")
+def interval(found: Optional[Interval], show: Callable = number_format.figure) -> Cell:
+    return nothing() if found is None else Cell(figure_text.shown(found, show), found.value, "n")
 
 
 def right(passed: int, n: int) -> Cell:
     """Right answers as a share and as what they are."""
     if not n:
         return nothing()
-    shown = tag("span", tag("b", numbers.percent(passed / n)), tag("small", f"{passed:,} of {n:,}"), class_="figure")
+    shown = tag("span", tag("b", number_format.percent(passed / n)), tag("small", f"{passed:,} of {n:,}"), class_="figure")
     return Cell(shown, passed / n, "n")
 
 

@@ -1,0 +1,62 @@
+"""The books: metadata.json and run.md of a run's folder, closed from its ledger.
+
+Nothing is written before all of it could be computed; the contributor's own words in run.md stay as they are.
+"""
+from __future__ import annotations
+
+import hashlib
+import pathlib
+
+from base import files, ledger, records, schema
+from base.errors import FOUND, UserError
+from derive import run_md, run_report, summary
+
+
+def metadata(folder: pathlib.Path, manifest: dict, graders: dict, witness: object = None) -> dict:
+    """The `metadata` record of a run. Raises UserError, exit code 1, where the ledger is not whole or not this run's.
+
+    For `witness` see summary.summarize.
+    """
+    path, whole = folder / ledger.NAME, hashlib.sha256()
+    try:
+        last = ledger.last(path)
+        found = summary.summarize(manifest, ledger.read(path, whole), graders, (last or {}).get("code_grades"), witness)
+    except UserError as problem:
+        problem.exit_code = FOUND
+        raise
+    if found["run_id"] != manifest["run_id"]:
+        raise UserError("this ledger is of another run than the manifest", str(path), "put the run's own files back", FOUND)
+    found["ledger_sha256"] = whole.hexdigest()
+    return {field.name: found[field.name] for field in records.RECORDS["metadata"]}
+
+
+def close(folder: pathlib.Path, manifest: dict, graders: dict) -> dict:
+    """Write both files, and give the metadata back."""
+    found = metadata(folder, manifest, graders)
+    wrong = schema.problems(found, "metadata")
+    if wrong:
+        raise ValueError(f"metadata that the schema refuses: {wrong[:3]}")
+    told = story(folder, manifest, found)
+    files.replace(folder / summary.NAME, schema.pretty(found))
+    files.replace(folder / run_md.NAME, told.encode("utf-8"))
+    return found
+
+
+def stale(folder: pathlib.Path, manifest: dict, graders: dict) -> list:
+    """Names of the files that are missing or differ from what the ledger gives."""
+    found = metadata(folder, manifest, graders)
+    wanted = {summary.NAME: schema.pretty(found), run_md.NAME: story(folder, manifest, found).encode("utf-8")}
+    return [name for name, data in wanted.items() if not (folder / name).is_file() or (folder / name).read_bytes() != data]
+
+
+def story(folder: pathlib.Path, manifest: dict, found: dict) -> str:
+    """The text of run.md: a new one with its questions open, or the one there with its block made anew."""
+    path, block = folder / run_md.NAME, run_report.render(manifest, found)
+    if not path.exists():
+        return run_md.new(f"{manifest['device_tag'] or 'A machine'}, {manifest['started_at'][:10]}", block)
+    with files.mendable(path):
+        data = path.read_bytes()
+    try:
+        return run_md.renewed(data.decode("utf-8"), block, str(path))
+    except UnicodeDecodeError as problem:
+        raise UserError(f"not UTF-8 at byte {problem.start}", str(path), "save it as UTF-8", FOUND) from None

@@ -1,0 +1,269 @@
+"""The comparison: two runs call by call, and for each figure whether they differ by more than chance.
+
+Each call of B is held against the call of A that asked the same, so that prompts of all lengths may share a median: it
+is one of ratios. The interval tells of the noise within the two runs; how far two runs of one machine differ, only two
+runs of one machine tell.
+"""
+from __future__ import annotations
+
+import collections
+
+from base import names, plan, records
+from base.records import COMPARED
+from derive import call_metrics, run_diff
+from derive.aggregate import FROZEN, Figures
+from derive.run_diff import Side
+from derive.distribution import MAX_EXACT, METHOD, Sample
+
+RATIOS = run_diff.SPEED             # the last is a wave's, the others are of calls
+TIMES = ("ttft_ms", "total_ms")     # more of these is slower
+MIN_PAIRS = 6               # of fewer pairs even the whole range holds the median in less than 95 % of all cases
+MAX_CALLS = 100_000         # of A, remembered until B's come; the canonical plan has some 150 for each model
+MAX_CHANGES = 200           # answers of one cell that are named one by one
+COARSE = 0.001              # by how much a sample of more than MAX_EXACT values may be off
+CHANCE = 20                 # one in so many equal runs may show a difference of answers by chance
+
+
+class Call:
+    """What one call came to: its part of RATIOS (None: it supports no figure), and the mark of its answer."""
+
+    __slots__ = ("prompt", "tokens", "in_wave", "values", "mark")   # there are many
+
+    def __init__(self, record: dict, values: Figures | None, mark: str | None):
+        self.prompt, self.tokens, self.in_wave = record["prompt_sha256"], record["eval_tokens"], record["wave"] is not None
+        self.values = values and tuple(getattr(values, name) for name in RATIOS[:-1])
+        self.mark = mark
+
+
+class Remembered:
+    """A witness of run A: what each call came to, until the same call of B is heard. `only` is a model, None for all."""
+
+    def __init__(self, only: str | None = None):
+        self.calls: dict = {}
+        self.waves: dict = {}
+        self.unremembered = 0
+        self._only = only
+
+    def call(self, record: dict, values: Figures | None, mark: str | None) -> None:
+        if not self.is_asked_for(record):
+            return
+        if len(self.calls) >= MAX_CALLS:
+            self.unremembered += 1
+        else:
+            self.calls.setdefault(call_key(record), Call(record, values, mark))
+
+    def wave(self, wave: list) -> None:
+        """Short waves and those in which a call failed have no rate."""
+        rate = wave_rate(wave)
+        if rate is not None and self.is_asked_for(*wave) and len(self.waves) < MAX_CALLS:
+            self.waves.setdefault(wave_key(wave), rate)
+
+    def is_asked_for(self, *calls: dict) -> bool:
+        return self._only is None or any(names.model_key(call["model"]) == self._only for call in calls)
+
+
+class Pairs:
+    """A witness of run B: holds each call against A's. What is left in A afterwards, B does not have."""
+
+    def __init__(self, remembered: Remembered):
+        self.cells: dict = {}
+        self._a = remembered
+
+    def call(self, record: dict, values: Figures | None, mark: str | None) -> None:
+        if self._a.is_asked_for(record):
+            key, here = call_key(record), Call(record, values, mark)
+            self._cell(cell_key(key, here)).add(record, self._a.calls.pop(key, None), here)
+
+    def wave(self, wave: list) -> None:
+        rate, before = wave_rate(wave), self._a.waves.pop(wave_key(wave), None)
+        if rate is not None and before is not None:
+            models, phase, level, _ = wave_key(wave)
+            self._cell((models, phase, level)).ratios["wave_tok_s"].add(rate / before)
+
+    def finish(self) -> dict:
+        """(models, phase, level): its Cell, with what B does not have counted."""
+        for key, call in self._a.calls.items():
+            self._cell(cell_key(key, call)).only_a += 1
+        self._a.calls.clear()
+        return self.cells
+
+    @property
+    def unremembered(self) -> int:
+        return self._a.unremembered
+
+    def _cell(self, key: tuple) -> "Cell":
+        return self.cells.setdefault(key, Cell())
+
+
+class Cell:
+    """Pairs of one model, phase and level."""
+
+    def __init__(self) -> None:
+        self.pairs = self.only_a = self.only_b = self.unlike = self.failed_a = self.failed_b = 0
+        self.ratios = {name: Sample() for name in RATIOS}
+        self.marks: collections.Counter = collections.Counter()
+        self.changes: list = []
+
+    def add(self, record: dict, a: Call | None, b: Call) -> None:
+        if a is None:
+            self.only_b += 1
+        elif a.prompt != b.prompt:
+            self.unlike += 1
+        else:
+            self.pairs += 1
+            self.failed_a += a.values is None
+            self.failed_b += b.values is None
+            self._ratios(a, b)
+            self._marks(record, a.mark, b.mark)
+
+    def _ratios(self, a: Call, b: Call) -> None:
+        for name, before, now in zip(RATIOS, a.values or (), b.values or ()):
+            if before and now and (name != "total_ms" or a.tokens == b.tokens):
+                self.ratios[name].add(now / before)
+
+    def _marks(self, record: dict, a: str | None, b: str | None) -> None:
+        if a is None or b is None:
+            return
+        self.marks[a, b] += 1
+        if a != b and len(self.changes) < MAX_CHANGES:
+            self.changes.append({**{name: record[name] for name in ("item", "pass", "repeat")}, "a": a, "b": b})
+
+
+def call_key(record: dict) -> tuple:
+    """What a call of one run and a call of the other have in common."""
+    phase, model, *rest = plan.record_key(record)
+    return (phase, names.model_key(model), *rest)
+
+
+def cell_key(key: tuple, call: Call) -> tuple:
+    phase, model, _, _, _, level = key
+    return (model,), phase, level if call.in_wave else None
+
+
+def wave_key(wave: list) -> tuple:
+    """(models, phase, level, number) of a wave."""
+    models = sorted({names.model_key(record["model"]) for record in wave})
+    return tuple(models), wave[0]["phase"], wave[0]["level"], wave[0]["wave"]
+
+
+def wave_rate(wave: list) -> float | None:
+    """Tokens a second of a full wave."""
+    return call_metrics.wave_tok_s(wave) if len(wave) == wave[0]["level"] else None
+
+
+def document(a: Side, b: Side, pairs: Pairs) -> dict:
+    """The `comparison` record, once both ledgers were read. Where nothing at all may be compared there is no cell."""
+    differences = run_diff.differences(a, b)
+    cells = []
+    for (models, phase, level), cell in pairs.finish().items():
+        barred = run_diff.barred(differences, phase, models)
+        if len(barred) < len(COMPARED):
+            cells.append({**_place(a, b, models, phase, level), **_counts(cell),
+                          "figures": _figures(cell, models, phase, level, barred),
+                          "answers": _answers(cell, barred.get("answers"))})
+    same_run = a.metadata["run_id"] == b.metadata["run_id"]
+    comparable = any(_supports(cell) for cell in cells)
+    return {
+        "schema": records.COMPARISON_VERSION, "synthetic": a.metadata["synthetic"] or b.metadata["synthetic"],
+        "statistics": METHOD, "a": _run_record(a), "b": _run_record(b), "same_run": same_run, "comparable": comparable,
+        "noise_floor": comparable and not same_run and run_diff.is_alike(differences), "differences": differences,
+        "cells": cells, "unremembered": pairs.unremembered,
+    }
+
+
+def _supports(cell: dict) -> bool:
+    return any(row["n"] for row in cell["figures"]) or bool(cell["answers"] and cell["answers"]["n"])
+
+
+def _run_record(side: Side) -> dict:
+    found = side.metadata
+    return {**{name: found[name] for name in ("run_id", "ledger_sha256", "synthetic", "device_tag", "started_at", "complete",
+                                              "planned", "done")}, "verdict": found["verdict"]["verdict"]}
+
+
+def _place(a: Side, b: Side, models: tuple, phase: str, level: int | None) -> dict:
+    known = {**b.models, **a.models}
+    met = a.together if phase == run_diff.MIXED else models
+    shown = [known[model]["name"] if model in known else model for model in models]
+    return {"models": shown, "phase": phase, "level": level, "same_model": run_diff.is_same_model(a, b, met)}
+
+
+def _counts(cell: Cell) -> dict:
+    counts = {name: getattr(cell, name) for name in ("pairs", "only_a", "only_b", "unlike", "failed_a", "failed_b")}
+    return {**counts, "pairs": cell.pairs or cell.ratios["wave_tok_s"].n}
+
+
+def _figures(cell: Cell, models: tuple, phase: str, level: int | None, barred: dict) -> list:
+    """The `compared_figure` records; a wave of several models is in no model's cell, and has no calls in its own."""
+    has_waves = level is not None and (phase != run_diff.MIXED or cell.ratios["wave_tok_s"].n > 0)
+    wanted = RATIOS[-1:] if len(models) > 1 else RATIOS if has_waves else RATIOS[:-1]
+    return [_figure(name, cell.ratios[name], barred.get(name)) for name in wanted]
+
+
+def _figure(name: str, ratios: Sample, keys: list | None) -> dict:
+    """The `compared_figure` record; `keys` are what leaves it out."""
+    if keys:
+        return {"figure": name, "n": 0, "ratio": None, "low": None, "high": None, "verdict": "not-compared",
+                "says": _not_compared(keys)}
+    stat = ratios.stat() or {"n": 0, "median": None, "low": None, "high": None}
+    found, says = judged(name, stat)
+    return {"figure": name, "n": stat["n"], "ratio": stat["median"], "low": stat["low"], "high": stat["high"],
+            "verdict": found, "says": says}
+
+
+def _not_compared(keys: list) -> str:
+    return f"not compared: {', '.join(keys)} {'differs' if len(keys) == 1 else 'differ'}"
+
+
+def judged(name: str, stat: dict) -> tuple:
+    """(verdict, the same in words) of the ratios of one figure."""
+    if stat["n"] < MIN_PAIRS:
+        return "none-shown", f"no difference shown: fewer than {MIN_PAIRS} pairs"
+    slack = COARSE if stat["n"] > MAX_EXACT else 0
+    if stat["low"] * (1 - slack) <= 1 <= stat["high"] * (1 + slack):
+        return "none-shown", "no difference shown"
+    percent, is_more = _percent(abs(stat["median"] - 1)), stat["median"] > 1
+    found = "slower" if is_more == (name in TIMES) else "faster"
+    return found, f"B takes {percent} {'more' if is_more else 'less'} time" if name in TIMES else f"B is {percent} {found}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= 0.001 else "less than 0.1 %"
+
+
+def _answers(cell: Cell, keys: list | None) -> dict | None:
+    """The `compared_answers` record; None where nothing has a right answer."""
+    if not cell.marks:
+        return None
+    marks = cell.marks
+    kept, gained, lost = marks["right", "right"], marks["wrong", "right"], marks["right", "wrong"]
+    counts = {"n": kept + gained + lost + marks["wrong", "wrong"], "right_a": kept + lost, "right_b": kept + gained,
+              "gained": gained, "lost": lost}
+    changed = sum(count for (one, other), count in marks.items() if one != other)
+    if keys:
+        return {**dict.fromkeys(counts, 0), "verdict": "not-compared", "says": _not_compared(keys),
+                "changed": 0, "changes": []}
+    if is_chance(gained, lost):
+        found, says = "none-shown", "no difference shown"
+    else:
+        found, says = ("more-right", "B answers more right") if gained > lost else ("fewer-right", "B answers fewer right")
+    return {**counts, "verdict": found, "says": says, "changed": changed, "changes": cell.changes}
+
+
+def is_chance(gained: int, lost: int) -> bool:
+    """Whether so many answers of `gained` + `lost` that changed may well go one way by chance: the two-sided sign test."""
+    changed, tail, ways = gained + lost, 1, 1
+    for fewer in range(min(gained, lost)):      # ways to choose; from the one before, as there may be thousands
+        ways = ways * (changed - fewer) // (fewer + 1)
+        tail += ways
+    return 2 * tail * CHANCE >= 2 ** changed
+
+
+def noise(found: dict) -> dict:
+    """figure: how far from 1 the ends of its intervals reach, for the frozen prompts of two runs that are alike."""
+    reach: dict = {}
+    for cell in found["cells"]:
+        for row in cell["figures"]:
+            if cell["phase"] == FROZEN and row["n"] >= MIN_PAIRS:
+                reach[row["figure"]] = max(reach.get(row["figure"], 0), abs(row["low"] - 1), abs(row["high"] - 1))
+    return {name: reach[name] for name in COMPARED if name in reach}

@@ -1,0 +1,229 @@
+"""Likeness: in what two runs differ, and which figures that leaves comparable.
+
+A difference that changes what a figure is of leaves the figure out. One that may be what a person wants to know about,
+such as another server version, is told and compared. Nothing is decided by the figures themselves.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator
+
+from base import names, plan, schema
+from base.records import COMPARED
+from derive import stability
+
+ALL = tuple(COMPARED)
+ANSWERS = ("answers",)
+SPEED = tuple(name for name in COMPARED if name != "answers")
+CLIENT = ("ttft_ms", "total_ms", "wave_tok_s")      # the way over the network is in them
+MIXED = "parallel-mixed"
+MEMORY_SHARE = 0.01         # usable memory differs a little from one kernel to the next
+
+# What an option or knob that differs leaves out; those that are not named here may be a cause of any difference.
+LEAVES_OUT = {
+    "num_batch": SPEED,     # how many prompt tokens are computed at once, and which memory is left
+    "num_predict": ("decode_tok_s", "total_ms", "wave_tok_s", "answers"),   # answers of other lengths
+    "think": ("total_ms", "wave_tok_s", "answers"),                         # another text altogether
+    **dict.fromkeys(("temperature", "seed", "top_k", "top_p", "min_p", "typical_p", "repeat_penalty", "repeat_last_n",
+                     "presence_penalty", "frequency_penalty"), ANSWERS),    # answers drawn by other rules
+}
+MODEL_FACTS = ("quantization", "parameter_size", "family", "format", "context_length", "template_sha256")
+HARDWARE = {
+    "system": ("name", "version", "kernel", "architecture", "product"),
+    "cpu": ("model", "physical_cores", "logical_cores", "usable_cores", "max_mhz"),
+    "memory": ("usable_bytes", "type", "speed_mt_s"),
+    "power": ("source", "mode", "governor"),
+    "surroundings": ("container", "virtual_machine", "wsl", "termux"),
+    "ollama": ("environment",),
+}
+ACCELERATOR = ("vendor", "name", "memory_bytes", "driver", "interface", "power_limit_w")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs: its manifest, its metadata, and hardware.json (None where it is not there)."""
+    manifest: dict
+    metadata: dict
+    hardware: dict | None = None
+
+    @property
+    def models(self) -> dict:
+        """model_key: the manifest's record of the model."""
+        return {names.model_key(model["name"]): model for model in self.manifest["models"]}
+
+    @property
+    def calibrated(self) -> dict:
+        """model_key: what calibration found."""
+        return {names.model_key(model["model"]): model for model in self.metadata["models"]}
+
+    @property
+    def suites(self) -> dict:
+        """phase: the manifest's record of its suite."""
+        return {suite["phase"]: suite for suite in self.manifest["suites"]}
+
+    @property
+    def together(self) -> tuple:
+        """The models of the phase that needs several, as keys."""
+        return tuple(self.models)[:plan.MIXED_MODELS]
+
+
+def differences(a: Side, b: Side) -> list:
+    """Every `difference` record: first what leaves figures out, then whatever else there is to tell."""
+    found = [*_suites(a, b), *_models(a, b), *_knobs(a, b), *_calibration(a, b), *_machine(a, b), *_harness(a, b)]
+    return sorted(found, key=lambda row: row["effect"] not in ("left-out", "other-model"))
+
+
+def barred(rows: list, phase: str, models: tuple) -> dict:
+    """figure: the keys that leave it out in a phase of these models."""
+    found: dict = {}
+    for row in rows:
+        if (row["phases"] and phase not in row["phases"]) or (row["model"] and names.model_key(row["model"]) not in models):
+            continue
+        for figure in row["figures"]:
+            found.setdefault(figure, []).append(row["key"])
+    return found
+
+
+def is_same_model(a: Side, b: Side, models: tuple) -> bool:
+    """Whether all of these models are the same to the last byte in both."""
+    return all(model in side.models for model in models for side in (a, b)) and all(
+        a.models[model]["digest"] == b.models[model]["digest"] for model in models)
+
+
+def is_alike(rows: list) -> bool:
+    """Whether nothing that matters differs, as far as it can be told."""
+    return all(row["effect"] in ("scope", "unknown") for row in rows)
+
+
+def _row(key: str, a: object, b: object, effect: str, figures: tuple = (), phases: tuple = (),
+         model: str | None = None) -> dict:
+    """A `difference` record; what leaves figures out has that effect, whatever it would have otherwise."""
+    return {"key": key, "model": model, "phases": list(phases), "a": _text(a), "b": _text(b),
+            "effect": "left-out" if figures else effect, "figures": list(figures)}
+
+
+def _text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else schema.dumps(value)
+
+
+def _suites(a: Side, b: Side) -> Iterator[dict]:
+    for phase in dict.fromkeys([*a.suites, *b.suites]):
+        one, other = a.suites.get(phase), b.suites.get(phase)
+        if one is None or other is None:
+            yield _row("phase", one and phase, other and phase, "scope", phases=(phase,))
+        elif one["sha256"] != other["sha256"]:
+            yield _row("suite", _version(one), _version(other), "left-out", ALL, (phase,))
+
+
+def _version(suite: dict) -> str:
+    return f"{suite['version']} {suite['sha256'][:12]}"
+
+
+def _models(a: Side, b: Side) -> Iterator[dict]:
+    for key in dict.fromkeys([*a.models, *b.models]):
+        one, other = a.models.get(key), b.models.get(key)
+        if one is None or other is None:
+            yield _row("model", one and one["name"], other and other["name"], "scope", model=(one or other)["name"])
+        elif one["digest"] != other["digest"]:
+            yield _row("model digest", one["digest"][:12], other["digest"][:12], "other-model", model=one["name"])
+            for name in MODEL_FACTS:
+                if one[name] != other[name]:
+                    yield _row(f"model {name}", one[name], other[name], "other-model", model=one["name"])
+    if MIXED in a.suites and MIXED in b.suites and set(a.together) != set(b.together):
+        yield _row("models at once", " + ".join(a.together), " + ".join(b.together), "left-out", ALL, (MIXED,))
+
+
+def _knobs(a: Side, b: Side) -> Iterator[dict]:
+    for group in ("options", "knobs"):
+        mine, theirs = a.manifest[group], b.manifest[group]
+        for name in dict.fromkeys([*mine, *theirs]):
+            if mine.get(name) != theirs.get(name):
+                yield _row(name, mine.get(name), theirs.get(name), "cause", LEAVES_OUT.get(name, ()))
+    short = tuple(phase for phase in dict.fromkeys([*a.suites, *b.suites]) if phase not in plan.CONTEXT_PHASES)
+    for name, effect, figures, phases in (
+            ("num_ctx", "left-out", SPEED, short), ("context_num_ctx", "left-out", ALL, plan.CONTEXT_PHASES),
+            ("num_predict", "left-out", LEAVES_OUT["num_predict"], ()), ("levels", "scope", (), ()),
+            ("repeats", "scope", (), ())):
+        if a.manifest[name] != b.manifest[name]:
+            yield _row(name, a.manifest[name], b.manifest[name], effect, figures, phases)
+
+
+def _calibration(a: Side, b: Side) -> Iterator[dict]:
+    """What was found of each model while it ran; of two models it differs by nature."""
+    for key in a.models:
+        if not is_same_model(a, b, (key,)):
+            continue
+        one, other = a.calibrated[key], b.calibrated[key]
+        for name, figures in (("head_tokens", ("prefill_tok_s",)), ("tells_cached_tokens", ("prefill_tok_s",)),
+                              ("slots_seen", ()), ("thinks_by_default", ())):
+            if None not in (one[name], other[name]) and one[name] != other[name]:
+                yield _row(name, one[name], other[name], "cause", figures, model=one["model"])
+        yield from _placement(one["model"], one["placement"] or {}, other["placement"] or {})
+
+
+def _placement(model: str, one: dict, other: dict) -> Iterator[dict]:
+    if one.get("size_bytes") and other.get("size_bytes") and stability.is_other_place(one, other):
+        shares = [round((place["vram_bytes"] or 0) / place["size_bytes"], 3) for place in (one, other)]
+        yield _row("share on accelerators", *shares, "cause", model=model)
+    lengths = one.get("context_length"), other.get("context_length")
+    if None not in lengths and lengths[0] != lengths[1]:
+        yield _row("loaded context", *lengths, "cause", SPEED, model=model)
+
+
+def _machine(a: Side, b: Side) -> Iterator[dict]:
+    mine, theirs = a.manifest, b.manifest
+    places = [side["target"] if side["target"] in ("lan", "remote") else "this machine" for side in (mine, theirs)]
+    if places[0] != places[1]:
+        yield _row("server's place", *places, "cause", CLIENT)
+    versions = [", ".join(side.metadata["server_versions"]) for side in (a, b)]
+    for key, one, other in (("synthetic", a.metadata["synthetic"], b.metadata["synthetic"]),
+                            ("server", mine["server_name"], theirs["server_name"]), ("server version", *versions),
+                            ("device tag", mine["device_tag"], theirs["device_tag"]),
+                            ("platform", mine["platform"], theirs["platform"])):
+        if one != other:
+            yield _row(key, one, other, "cause")
+    yield from _hardware(facts(a.hardware), facts(b.hardware))
+
+
+def _hardware(one: dict, other: dict) -> Iterator[dict]:
+    if not one or not other:
+        yield _row("hardware", "known" if one else None, "known" if other else None, "unknown")
+        return
+    for key in dict.fromkeys([*one, *other]):
+        if key in one and key in other and not _is_same(key, one[key], other[key]):
+            yield _row(key, one[key], other[key], "cause")
+
+
+def _is_same(key: str, one: object, other: object) -> bool:
+    if key == "memory usable_bytes" and schema.is_count(one) and schema.is_count(other):
+        return abs(one - other) <= MEMORY_SHARE * max(one, other)
+    return one == other
+
+
+def facts(hardware: dict | None) -> dict:
+    """What hardware.json knows, `section name` to value, without what is unknown; a stranger's file may be of any shape."""
+    found = {}
+    for section, keys in HARDWARE.items():
+        for key in keys:
+            found[f"{section} {key}"] = _value(_value_of(_value_of(hardware, section), key))
+    devices = _value(_value_of(hardware, "accelerators"))
+    if isinstance(devices, list):
+        found["accelerators"] = len(devices)
+        for number, device in enumerate(devices):
+            found.update({f"accelerator {number} {key}": _value(_value_of(device, key)) for key in ACCELERATOR})
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _value_of(record: object, key: str) -> object:
+    return record.get(key) if isinstance(record, dict) else None
+
+
+def _value(fact: object) -> object:
+    return _value_of(fact, "value")
+
+
+def _harness(a: Side, b: Side) -> Iterator[dict]:
+    for key, name in (("harness version", "harness_version"), ("harness source", "harness_sha256"), ("Python", "python")):
+        one, other = a.manifest[name], b.manifest[name]
+        if one != other:
+            yield _row(key, *(text[:12] if name == "harness_sha256" else text for text in (one, other)), "cause")

@@ -1,0 +1,144 @@
+"""The verdict: did the machine hold still while it was measured? From its own readings, and from the frozen prompts."""
+from __future__ import annotations
+
+from derive.aggregate import Cell, FROZEN
+from derive.distribution import Sample, rounded
+
+DRIFT_LIMIT = 0.05              # smaller than what a person would notice or a server's update would change
+THROTTLED_LIMIT = 0.05          # of the readings; a single one is a spike at a load
+CLOCK_LIMIT = 0.9               # of the clock at the start
+BACKGROUND_LIMIT = 0.10         # of all processors, at the median of the moments in which nothing ran
+SWAP_LIMIT_BYTES = 1_000_000    # for each reading, at the median: a machine that swaps moves far more
+PLACEMENT_SHARE = 0.01          # of the model; a server's own figures differ by less from load to load
+
+
+class Circumstances:
+    """What the ledger's conditions and placements tell, over all models."""
+
+    def __init__(self) -> None:
+        self.readings = self.on_battery = 0
+        self.flags_known = self.throttled = 0
+        self.background, self.swap_bytes = Sample(), Sample()
+        self.seen_before: dict = {}     # model: {pass: what others used when that was looked at last}, of the frozen prompts
+        self._seen_last: float | None = None
+        self.clocks: dict = {}          # model: {pass: Sample}, of the frozen prompts
+        self.placed: dict = {}          # (model, context): the placement that was seen first
+        self.moved: dict = {}           # model: how many calls saw another one
+
+    def add(self, record: dict) -> None:
+        """A call. The records of a wave share one reading; it is counted once."""
+        if record["role"] == "measured":
+            self._place(record)
+        state = record["conditions"]
+        if state is None or record["slot"]:
+            return
+        self.readings += 1
+        self.on_battery += state["power_source"] == "battery"
+        self.background.add(state["background_cpu_share"])
+        if state["background_cpu_share"] is not None:
+            self._seen_last = state["background_cpu_share"]
+        if state["throttled"] is not None:
+            self.flags_known += 1
+            self.throttled += bool(state["throttled"] or any(one["throttled"] for one in state["accelerators"] or ()))
+        if state["swapped_in_bytes"] is not None and state["swapped_out_bytes"] is not None:
+            self.swap_bytes.add(state["swapped_in_bytes"] + state["swapped_out_bytes"])
+        if record["phase"] == FROZEN and record["role"] == "measured":
+            by_pass = self.clocks.setdefault(record["model"], {"first": Sample(), "last": Sample()})
+            by_pass[record["pass"]].add(state["clock_mhz"])
+            self.seen_before.setdefault(record["model"], {}).setdefault(record["pass"], self._seen_last)
+
+    def _place(self, record: dict) -> None:
+        place = record["placement"]
+        if place is None or not place["size_bytes"]:
+            return
+        before = self.placed.setdefault((record["model"], record["options"].get("num_ctx")), place)
+        if before is not place and is_other_place(before, place):
+            self.moved[record["model"]] = self.moved.get(record["model"], 0) + 1
+
+
+def is_other_place(before: dict, after: dict) -> bool:
+    """Whether a model lies elsewhere than before: another share of it on the accelerators."""
+    shares = [(place["vram_bytes"] or 0) / place["size_bytes"] for place in (before, after)]
+    return abs(shares[0] - shares[1]) > PLACEMENT_SHARE
+
+
+def drift(cell: Cell, circumstances: Circumstances) -> dict | None:
+    """The `drift` record of a model's frozen prompts; None for other phases."""
+    if cell.phase != FROZEN:
+        return None
+    why = None
+    if not any(sample.n for sample in cell.ratios.values()):
+        why = "no frozen prompt has figures both before and after all else"
+    elif circumstances.moved.get(cell.model):
+        why = "the model's placement changed in between"
+    return {**{name: None if why else _ratio(sample.stat()) for name, sample in cell.ratios.items()}, "why": why}
+
+
+def _ratio(stat: dict | None) -> dict | None:
+    return None if stat is None else {"n": stat["n"], "ratio": stat["median"], "low": stat["low"], "high": stat["high"]}
+
+
+def is_apart(ratio: dict | None) -> bool:
+    """Further from 1 than the limit."""
+    return ratio is not None and abs(ratio["ratio"] - 1) > DRIFT_LIMIT
+
+
+def has_drifted(ratio: dict | None) -> bool:
+    """The same, with an interval that leaves 1 out."""
+    return is_apart(ratio) and ratio["low"] is not None and not ratio["low"] <= 1 <= ratio["high"]
+
+
+def judgement(drifts: dict, circumstances: Circumstances) -> dict:
+    """The `judgement` record. `drifts` maps models to their `drift` records."""
+    rows = _evidence(drifts, circumstances)
+    beyond = {(row["code"], row["model"]) for row, is_beyond in rows if is_beyond}
+    slower = {model for code, model in beyond if code == "decode-drift" and drifts[model]["decode"]["ratio"] < 1}
+    codes = {code for code, _ in beyond}
+    if "throttle-flags" in codes or any(("clock-drop", model) in beyond for model in slower):
+        verdict, why = "throttled", "the processors ran slower than they can"
+    elif codes & {"background-load", "swapping"}:
+        verdict, why = "contended", "something else used this machine"
+    elif any({("decode-drift", model), ("background-shift", model)} <= beyond for model in drifts):
+        verdict, why = "contended", "something else used this machine for a part of the time"
+    elif "decode-drift" in codes:
+        verdict, why = "drifting", "decode at the end differs from the start, and no reason was seen"
+    elif any(found["decode"] for found in drifts.values()):
+        held = "decode at the end differs from the start by no more than chance gives" if any(
+            is_apart(found["decode"]) for found in drifts.values()) else "decode at the end is as at the start"
+        others = ("others used this machine for a part of the time" if "background-shift" in codes else
+                  "nothing else used this machine as far as it tells")
+        verdict, why = "clean", f"{held}, and {others}"
+    else:
+        verdict, why = None, "the frozen prompts have no figures from before and after"
+    return {"verdict": verdict, "why": why, "evidence": [row for row, _ in rows]}
+
+
+def _evidence(drifts: dict, seen: Circumstances) -> list:
+    """(`evidence` record, whether it is beyond its limit) for everything that could be looked at."""
+    rows = []
+    for model, found in drifts.items():
+        ratio = found["decode"]
+        if ratio is not None:
+            limit = 1 - DRIFT_LIMIT if ratio["ratio"] < 1 else 1 + DRIFT_LIMIT
+            rows.append((_row("decode-drift", model, ratio["ratio"], limit, ratio["n"]), has_drifted(ratio)))
+    for model, clocks in seen.clocks.items():
+        first, last = clocks["first"].median(), clocks["last"].median()
+        if first and last:
+            rows.append((_row("clock-drop", model, last / first, CLOCK_LIMIT, clocks["last"].n), last / first < CLOCK_LIMIT))
+    for model, looks in seen.seen_before.items():
+        first, last = looks.get("first"), looks.get("last")
+        if first is not None and last is not None:
+            limit = BACKGROUND_LIMIT if last >= first else -BACKGROUND_LIMIT
+            rows.append((_row("background-shift", model, last - first, limit, 2), abs(last - first) > BACKGROUND_LIMIT))
+    if seen.flags_known:
+        share = seen.throttled / seen.flags_known
+        rows.append((_row("throttle-flags", None, share, THROTTLED_LIMIT, seen.flags_known), share > THROTTLED_LIMIT))
+    for code, sample, limit in (("background-load", seen.background, BACKGROUND_LIMIT),
+                                ("swapping", seen.swap_bytes, SWAP_LIMIT_BYTES)):
+        if sample.n:
+            rows.append((_row(code, None, sample.median(), limit, sample.n), sample.median() > limit))
+    return rows
+
+
+def _row(code: str, model: str | None, observed: float, expected: float, n: int) -> dict:
+    return {"code": code, "model": model, "observed": rounded(observed), "expected": rounded(expected), "n": n}

@@ -1,0 +1,92 @@
+"""Caution: what a reader should know before trusting a figure, as values that travel beside the figures."""
+from __future__ import annotations
+
+from typing import Callable, Iterator
+
+from derive import aggregate, stability
+from derive.aggregate import Cell
+from derive.distribution import Sample, rounded
+
+FEW = 5                     # calls; below that the middle half is no half
+SPREAD_LIMIT = 0.25         # of the median, between the quartiles
+CLOCKS_LIMIT = 0.10         # of one clock's rate, at the median
+COLLAPSE_LIMIT = 0.8        # of the rate of one call alone
+FILL_LIMIT = 0.05           # of the fillable context; material comes in whole units
+COLD_FACTOR = 5             # a load takes a multiple of what a look at a loaded model takes, and
+COLD_MS = 200.0             # more than that ever takes: up to some 100 ms, while the server asks a new runner every 250 ms
+LATE_US = 5000.0            # what the instrument may add to a first token; the operating system's own grain is below it
+
+
+def cold_ms(warm: Sample) -> float:
+    """From how many milliseconds on a load was no mere look at a loaded model."""
+    return max(COLD_MS, COLD_FACTOR * (warm.median() or 0.0))
+
+
+def of_cell(cell: Cell, groups: dict, drift: dict | None) -> Iterator[dict]:
+    """Every warning about one model in one phase; `groups` are the cell's."""
+    def warn(code: str, observed: float | None, expected: float | None, n: int, level: int | None = None) -> dict:
+        return {"code": code, "model": cell.model, "phase": cell.phase, "level": level, "observed": rounded(observed),
+                "expected": rounded(expected), "n": n}
+
+    for (item, pass_, level, _), group in groups.items():
+        stat = group.sample("decode_tok_s").stat() if item is None and pass_ != "last" else None
+        if stat is None:
+            continue
+        if stat["n"] < FEW:
+            yield warn("few-samples", stat["n"], FEW, stat["n"], level)
+        elif level in (None, 1) and stat["q3"] - stat["q1"] > SPREAD_LIMIT * stat["median"]:
+            yield warn("wide-spread", (stat["q3"] - stat["q1"]) / stat["median"], SPREAD_LIMIT, stat["n"], level)
+    clocks = cell.clock_ratio.median()
+    if clocks is not None and abs(clocks - 1) > CLOCKS_LIMIT:
+        yield warn("clocks-disagree", clocks, 1, cell.clock_ratio.n)
+    yield from _of_waves(cell, warn)
+    if cell.void:
+        yield warn("truncated", None, None, cell.void)
+    yield from _of_fills(cell, groups, warn)
+    reloads = cell.load_ms.above(cold_ms(cell.load_ms))
+    if reloads:
+        yield warn("reload", cell.load_ms.stat()["max"], cold_ms(cell.load_ms), reloads)
+    for code, count in (("context-reduced", cell.context_reduced), ("thinking-spent", cell.thinking_spent),
+                        ("thinking-uncalled", cell.thinking_uncalled), ("partial-offload", cell.partial), ("bunched", cell.bunched)):
+        if count:
+            yield warn(code, None, None, count)
+    if drift is not None and stability.has_drifted(drift["decode"]):
+        yield warn("drift", drift["decode"]["ratio"], 1, drift["decode"]["n"])
+
+
+def _of_waves(cell: Cell, warn: Callable) -> Iterator[dict]:
+    alone = cell.waves[1].tok_s.median() if 1 in cell.waves else None
+    for level, waves in cell.waves.items():
+        found = waves.record(level)
+        if found["serialised"]:
+            yield warn("serialised", found["parallelism"]["median"], level, found["full"], level)
+        rate = waves.tok_s.median()
+        if level > 1 and alone and rate is not None and rate < COLLAPSE_LIMIT * alone:
+            yield warn("collapse", rate, alone, found["full"], level)
+
+
+def _of_fills(cell: Cell, groups: dict, warn: Callable) -> Iterator[dict]:
+    for (_, _, _, fill), group in groups.items():
+        reached = group.sample("fill_reached").median() if cell.phase in aggregate.CONTEXT else None
+        if reached is not None and abs(reached - fill) > FILL_LIMIT:
+            yield warn("fill-missed", reached, fill, group.calls)
+
+
+def of_run(seen: stability.Circumstances, target: str, floors: list, versions: list) -> Iterator[dict]:
+    """Warnings about the whole run. `floors` are the sessions' timing floors, `versions` their servers' versions."""
+    def warn(code: str, n: int, model: str | None = None, observed: float | None = None,
+             expected: float | None = None) -> dict:
+        return {"code": code, "model": model, "phase": None, "level": None, "observed": rounded(observed),
+                "expected": rounded(expected), "n": n}
+
+    if target in ("lan", "remote"):
+        yield warn("remote-server", 1)
+    if len(set(versions)) > 1:
+        yield warn("servers-differ", len(set(versions)))
+    for model, count in seen.moved.items():
+        yield warn("placement-changed", count, model)
+    if seen.on_battery:
+        yield warn("on-battery", seen.on_battery)
+    late = max((floor["ttft_error_us_max"] for floor in floors if floor), default=0)
+    if late > LATE_US:
+        yield warn("slow-instrument", sum(1 for floor in floors if floor), None, late, LATE_US)

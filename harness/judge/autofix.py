@@ -1,0 +1,64 @@
+"""Mending: what can be put right without touching anything that was measured."""
+from __future__ import annotations
+
+import pathlib
+from typing import Iterator
+
+from base import files, schema, sensitive
+from base.errors import UserError
+from derive import derived_files
+from judge import privacy, protocol, tree_layout
+from judge.tree import Part
+
+MOST_CHARACTERS = 64
+NEUTRAL = "other"       # what stands for a host name that tells too much
+
+
+def part(where: Part, hostname: str | None) -> Iterator[str]:
+    """Mend every run of a part; a sentence for each thing done or not done. Raises UserError for no host name."""
+    if hostname is not None and not (hostname.isprintable() and 0 < len(hostname) <= MOST_CHARACTERS):
+        raise UserError("this is no host name", "--hostname", f"give up to {MOST_CHARACTERS} characters that can be printed")
+    for path in tree_layout.runs_in(tree_layout.on_disk(where.folder, where.shown)):
+        yield from run(where.top.joinpath(*path.split("/")[1:]), hostname)
+
+
+def run(folder: pathlib.Path, hostname: str | None) -> Iterator[str]:
+    manifest_path = folder / tree_layout.MANIFEST
+    try:
+        manifest = _manifest(manifest_path)
+        name = hostname if hostname is not None else host_name_for(manifest["host_hostname_short"])
+        if name != manifest["host_hostname_short"]:
+            manifest["host_hostname_short"] = name
+            files.replace(manifest_path, schema.pretty(manifest))
+            yield f"{manifest_path}: the host name is now {name}"
+        loaded, wrong = protocol.load_suites(manifest)
+        if wrong:
+            yield f"{folder}: nothing was recomputed, since its suites are not known here"
+            return
+        graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
+        stale = derived_files.stale(folder, manifest, graders)
+        if stale:
+            derived_files.close(folder, manifest, graders)
+        for file in stale:
+            yield f"{folder / file}: made anew from the ledger"
+    except UserError as problem:
+        yield f"not mended: {problem}"
+
+
+def _manifest(path: pathlib.Path) -> dict:
+    with files.mendable(path):
+        data = path.read_bytes()
+    try:
+        found = schema.loads(data)
+    except ValueError as problem:
+        raise UserError(f"not JSON ({problem})", str(path)) from None
+    wrong = schema.problems(found, "manifest")
+    if wrong:
+        raise UserError(wrong[0], str(path))
+    return found
+
+
+def host_name_for(name: str) -> str:
+    """The same name, or a neutral one where it tells whose machine this is."""
+    tells = next(sensitive.find(name), None) or next(privacy.host_name(name), None)
+    return NEUTRAL if tells else name

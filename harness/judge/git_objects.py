@@ -1,0 +1,112 @@
+"""The clone: what Git holds, read as objects. Nothing is checked out, so no name and no link in it is ever followed."""
+from __future__ import annotations
+
+import pathlib
+from dataclasses import dataclass
+from typing import Iterator
+
+from base import git
+from base.errors import UserError
+from judge.tree_layout import Entry
+
+LIMIT_S = 600           # for one command; a whole clone's objects are listed in seconds
+KINDS = {"120000": "link", "160000": "submodule", "040000": "other"}
+# A clone's own settings must not change what is seen: no quoting, no renames, no programs of its owner.
+ALWAYS = ("--no-optional-locks", "--no-replace-objects", "-c", "core.quotepath=false", "-c", "core.fsmonitor=false",
+          "-c", "diff.renames=false", "-c", "core.hooksPath=")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One path that a change touches. `status` is A, M, D or T."""
+    status: str
+    mode: str
+    blob: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Commit:
+    id: str
+    people: tuple       # (name, address) of author and committer
+    message: str
+
+
+class Clone:
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+
+    def run(self, *words: str, data: bytes | None = None) -> bytes:
+        """Git's output; raises UserError with Git's own words where it fails."""
+        done = git.run(self.folder, *ALWAYS, *words, data=data, limit_s=LIMIT_S)
+        if done.code:
+            said = done.said.strip().split("\n")[-1]
+            raise UserError(said or f"git {words[0]} failed", str(self.folder),
+                            "see that this is a clone and that it has that commit")
+        return done.out
+
+    def commit(self, revision: str) -> str:
+        found = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return found.decode("ascii").strip()
+
+    def merge_base(self, base: str, head: str) -> str:
+        try:
+            return self.run("merge-base", base, head).decode("ascii").strip().split("\n")[0]
+        except UserError:
+            raise UserError("the two have no common commit", f"{base[:12]}, {head[:12]}",
+                            "fetch the whole history (git fetch --unshallow), or branch off anew") from None
+
+    def changes(self, before: str, after: str) -> list:
+        """Every path in which two commits differ, in order of path."""
+        fields = self.run("diff-tree", "-r", "-z", "--no-renames", "--raw", "--no-abbrev", before, after).split(b"\0")
+        found = []
+        for head, path in zip(fields[0::2], fields[1::2]):
+            _, mode, _, blob, status = head.decode("ascii").split(" ")
+            found.append(Change(status[0], mode, blob, _path(path)))
+        return found
+
+    def entries(self, commit: str, under: str) -> list:
+        """(Entry, blob) of every file below a folder; empty where there is no such folder."""
+        found = []
+        for row in self.run("ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", under).split(b"\0")[:-1]:
+            head, _, path = row.partition(b"\t")
+            mode, kind, blob, size = head.decode("ascii").split()
+            size_bytes = int(size) if size.isdigit() else 0
+            found.append((Entry(_path(path), KINDS.get(mode, "file"), mode == "100755", size_bytes), blob))
+        return found
+
+    def count(self, base: str, head: str) -> int:
+        return int(self.run("rev-list", "--count", f"{base}..{head}"))
+
+    def commits(self, base: str, head: str) -> Iterator[Commit]:
+        shape = "%H%n%an%n%ae%n%cn%n%ce%n%B"
+        told = self.run("log", "-z", "--no-show-signature", "--no-mailmap", f"--format={shape}", f"{base}..{head}")
+        for text in told.split(b"\0"):
+            if text.strip():
+                number, *people, message = text.decode("utf-8", "replace").split("\n", 5)
+                yield Commit(number, ((people[0], people[1]), (people[2], people[3])), message)
+
+    def objects(self, base: str, head: str) -> Iterator[tuple]:
+        """(blob, size, path) of every file in any commit of a change that was not there before it."""
+        listed = self.run("rev-list", "--objects", f"{base}..{head}")
+        rows = self.run("cat-file", "--batch-check=%(objecttype) %(objectname) %(objectsize) %(rest)", data=listed)
+        for row in rows.split(b"\n"):
+            kind, _, rest = row.partition(b" ")
+            if kind == b"blob":
+                blob, size, path = rest.split(b" ", 2)
+                yield blob.decode("ascii"), int(size), _path(path)
+
+    def contents(self, blobs: list) -> dict:
+        """blob: its bytes."""
+        asked = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
+        data, found, place = self.run("cat-file", "--batch", data=asked), {}, 0
+        for blob in blobs:
+            begin = data.index(b"\n", place) + 1
+            place = begin + int(data[place:begin].split()[2])
+            found[blob], place = data[begin:place], place + 1
+        return found
+
+
+def _path(path: bytes) -> str:
+    """Git's paths are bytes; those that are no UTF-8 keep their bytes, and are refused by their names."""
+    return path.decode("utf-8", "surrogateescape")

@@ -1,0 +1,131 @@
+"""Documents: manifest.json, hardware.json and metadata.json, from bytes to a value whose every field is known."""
+from __future__ import annotations
+
+import functools
+import pathlib
+import re
+from typing import Iterator
+
+from base import facts, records, schema
+from judge import text_encoding, thresholds, tree_layout
+from judge.findings import Finding
+
+KINDS = {tree_layout.MANIFEST: "manifest", tree_layout.HARDWARE: "hardware", tree_layout.METADATA: "metadata"}
+LIMITS = {tree_layout.MANIFEST: "manifest_bytes", tree_layout.HARDWARE: "hardware_bytes", tree_layout.METADATA: "metadata_bytes",
+          tree_layout.STORY: "run_md_bytes", tree_layout.LEDGER: "ledger_bytes"}
+OWN_TEXT = ("answer", "thinking")       # what a model wrote may hold any character
+_PLACE = re.compile(r"[^.\[\]]+")
+
+
+def size_problems(name: str, size_bytes: int) -> Iterator[Finding]:
+    limit = thresholds.value(LIMITS[name])
+    if size_bytes > limit:
+        yield Finding("bytes-size", f"{size_bytes} bytes", f"at most {limit}")
+
+
+def read(path: pathlib.Path, docket: object, shown: str, wanted: dict | None = None) -> dict | None:
+    """The document, or None where it cannot be judged further; whatever is wrong goes onto the docket.
+
+    Where it is known what the document must be, it is `wanted` itself that comes back for a file of just those bytes.
+    """
+    data = path.read_bytes()
+    if wanted is not None and data == schema.pretty(wanted):
+        return wanted
+    found = list(text_encoding.json_problems(data))
+    document = None
+    if not any(one.rule in text_encoding.UNREADABLE for one in found):
+        document, more = _document(data, KINDS[path.name])
+        found += more
+    docket.add(found, shown)
+    return document
+
+
+def _document(data: bytes, kind: str) -> tuple:
+    """(document or None, findings) of bytes that are text."""
+    try:
+        value = schema.loads(data)
+    except ValueError as problem:
+        return None, [Finding("json-strict", str(problem), "JSON that every reader understands alike")]
+    found = list(version_problems(value, kind)) or list(field_problems(value, kind)) or list(fact_problems(value, kind))
+    if found:
+        return None, found
+    if data.isascii() and data != schema.pretty(value):
+        found.append(Finding("json-canonical", "other white space, escapes or spelling of numbers",
+                             "as base/schema.py writes it"))
+    return value, found
+
+
+def version_problems(value: object, kind: str) -> Iterator[Finding]:
+    said = value.get("schema") if isinstance(value, dict) else None
+    known = records.VERSIONS[kind]
+    if isinstance(said, str) and said != known:
+        yield Finding("json-version", said, known, "/schema")
+
+
+def field_problems(value: object, kind: str) -> Iterator[Finding]:
+    for sentence in schema.problems(value, kind):
+        where, _, what = sentence.rpartition(": ")
+        yield Finding("json-fields", what, "", pointer(where) if isinstance(value, dict) else None)
+
+
+def fact_problems(value: dict, kind: str) -> Iterator[Finding]:
+    for sentence in facts.problems(value) if kind == "hardware" else ():
+        where, _, what = sentence.rpartition(": ")
+        yield Finding("json-facts", what, "a value with its method, or null with its reason", pointer(where))
+
+
+def pointer(where: str) -> str:
+    """A place as base/schema.py writes it (a.b[3].c) as a JSON pointer (/a/b/3/c)."""
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in _PLACE.findall(where))
+
+
+def texts(value: object, where: str = "") -> Iterator[tuple]:
+    """(pointer, text) of every text and every key in a value."""
+    waiting = [(where, value)]
+    while waiting:
+        where, here = waiting.pop()
+        if isinstance(here, str):
+            yield where, here
+        elif isinstance(here, dict):
+            for name, child in here.items():
+                yield f"{where}/{name}", name
+                if isinstance(child, (str, dict, list)):
+                    waiting.append((f"{where}/{name}", child))
+        elif isinstance(here, list):
+            waiting.extend((f"{where}/{n}", child) for n, child in enumerate(here) if isinstance(child, (str, dict, list)))
+
+
+def free_texts(record: dict, kind: str, where: str = "") -> Iterator[tuple]:
+    """(pointer, text) of the texts of a record that its fields do not bound, but for what a model wrote.
+
+    Keys, hashes, times and words of a closed list can say nothing; numbers are most of a ledger and are not looked at.
+    """
+    for name, shape in _shapes(kind):
+        value = record.get(name)
+        if value is None:
+            continue
+        pointer = f"{where}/{name}"
+        if shape == "text":
+            yield pointer, value
+        elif shape not in records.RECORDS:
+            yield from texts(value, pointer)
+        elif isinstance(value, list):
+            for place, one in enumerate(value):
+                yield from free_texts(one, shape, f"{pointer}/{place}")
+        else:
+            yield from free_texts(value, shape, pointer)
+
+
+@functools.lru_cache(maxsize=None)
+def _shapes(kind: str) -> tuple:
+    """(name, "text", "any" or a record) of the fields of a record that can hold a text of somebody's."""
+    found = []
+    for field in records.RECORDS[kind]:
+        shape = field.kind[len("list:"):] if field.kind.startswith("list:") else field.kind
+        if shape in records.RECORDS and _shapes(shape):
+            found.append((field.name, shape))
+        elif field.kind == "text" and field.name not in OWN_TEXT:
+            found.append((field.name, "text"))
+        elif field.kind == "list:text" or shape in ("object", "counts"):
+            found.append((field.name, "any"))
+    return tuple(found)

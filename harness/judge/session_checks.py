@@ -1,0 +1,124 @@
+"""Sessions: who wrote which lines, when each began, and whether the footer counts what is there."""
+from __future__ import annotations
+
+import datetime
+from typing import Iterator
+
+from judge import thresholds
+from judge.findings import Finding
+from judge.ledger_pass import LedgerVisitor
+
+
+def seconds_of(utc: str) -> float | None:
+    """Seconds since the epoch; None for a day that no calendar has."""
+    try:
+        return datetime.datetime.strptime(utc, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+    except ValueError:
+        return None
+
+
+class Sessions(LedgerVisitor):
+    """Sessions come in order, each introduced by its first record and listed in the footer."""
+
+    def __init__(self) -> None:
+        self.number = -1
+        self.starts: dict = {}          # session: its session_start
+        self.reached_ns: dict = {}      # session: the latest moment on its clock
+        self.footer: dict | None = None
+
+    def see(self, record: dict) -> Iterator[Finding]:
+        number, start = record["session"], record.get("session_start")
+        cut = record.get("cut")
+        if number < self.number or (self.number < 0 and number != 0):
+            yield Finding("ledger-sessions", f"session {number} after {self.number}", "sessions in order, from 0",
+                          "/session")
+        elif (start is None) == (number != self.number):
+            yield Finding("ledger-sessions", "no session_start" if start is None else "a second session_start",
+                          "one, in a session's first record", "/session_start")
+        elif start is not None and len(start["earlier_sessions"]) != number:
+            yield Finding("ledger-sessions", f"{len(start['earlier_sessions'])} earlier sessions", str(number),
+                          "/session_start/earlier_sessions")
+        elif start is not None and number and not self._continues(start["earlier_sessions"]):
+            yield Finding("ledger-sessions", "other earlier sessions than were there", "those that this ledger shows",
+                          "/session_start/earlier_sessions")
+        elif cut is not None and (start is None or (number == 0 and record["type"] != "meta") or not cut["size_bytes"]):
+            yield Finding("ledger-sessions", "a cut", "cuts only where a session begins again", "/cut")
+        if start is not None:
+            self.starts.setdefault(number, start)
+        self.number = max(self.number, number)
+        if record["type"] == "call":
+            self.reached_ns[number] = record["start_ns"] + record["end_ns"]
+        elif record["type"] == "footer":
+            self.footer = record
+
+    def _continues(self, earlier: list) -> bool:
+        """Whether sessions that are told of are numbered in order and began when their own records say."""
+        began = {place: start["started_at"] for place, start in self.starts.items()}
+        return all(row["session"] == place and row["started_at"] == began.get(place, row["started_at"])
+                   for place, row in enumerate(earlier))
+
+    def end(self) -> Iterator[Finding]:
+        rows = self.footer["sessions"]
+        last = self.starts.get(self.number, {})
+        if [row["session"] for row in rows] != list(range(self.number + 1)) or not self._continues(rows):
+            yield Finding("ledger-sessions", f"the footer lists {len(rows)} sessions", f"{self.number + 1}, as they began",
+                          "/sessions")
+        elif rows[:-1] != last.get("earlier_sessions", []):
+            yield Finding("ledger-sessions", "the footer tells other sessions than the last session_start", "the same",
+                          "/sessions")
+        else:
+            yield from self._clocks(rows)
+
+    def _clocks(self, rows: list) -> Iterator[Finding]:
+        """The time of day of each session against the monotonic clock of its records."""
+        slack = thresholds.value("clock_slack_s")
+        before = None
+        for place, row in enumerate(rows):
+            began, ended = seconds_of(row["started_at"]), None if row["ended_at"] is None else seconds_of(row["ended_at"])
+            if began is None or (row["ended_at"] is not None and ended is None):
+                yield Finding("ledger-sessions", "a day that no calendar has", "UTC", f"/sessions/{place}")
+                return
+            needed = self.reached_ns.get(row["session"], 0) / 1e9
+            if ended is not None and ended - began < needed - slack:
+                yield Finding("physics-clock", f"session {row['session']} took {ended - began:.0f} s by the time of day",
+                              f"at least the {needed:.0f} s of its calls", f"/sessions/{place}")
+            if before is not None and began < before - slack:
+                yield Finding("physics-clock", f"session {row['session']} began before the one before it", "later",
+                              f"/sessions/{place}")
+            before = began if ended is None else ended
+
+
+class Counts(LedgerVisitor):
+    """The footer against the lines before it."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict = {}
+        self.skipped = 0
+        self.tasks: set = set()         # seq of answers whose code may have a verdict
+        self.footer: dict | None = None
+
+    def see(self, record: dict) -> Iterator[Finding]:
+        if record["type"] == "skipped":
+            self.skipped += 1
+        elif record["type"] == "call" and record["role"] == "measured":
+            self.outcomes[record["outcome"]] = self.outcomes.get(record["outcome"], 0) + 1
+            if record["phase"] == "python-tasks":
+                self.tasks.add(str(record["seq"]))
+        elif record["type"] == "footer":
+            self.footer = record
+            if not record["complete"]:
+                yield Finding("ledger-unfinished", "complete: false", "true", "/complete")
+
+    def end(self) -> Iterator[Finding]:
+        done = sum(self.outcomes.values())
+        for name, counted in (("done", done), ("skipped", self.skipped), ("outcomes", self.outcomes)):
+            if self.footer[name] != counted:
+                yield Finding("ledger-footer", f"{name} {self.footer[name]}", str(counted), f"/{name}")
+                return
+        if self.footer["complete"] and self.footer["planned"] != done + self.skipped:
+            yield Finding("ledger-footer", f"planned {self.footer['planned']}", f"{done} done + {self.skipped} skipped",
+                          "/planned")
+        strangers = sorted(set(self.footer.get("code_grades") or {}) - self.tasks)
+        if strangers:
+            yield Finding("ledger-grades", f"a verdict on line {strangers[0][:12]}", "answers of the Python tasks",
+                          "/code_grades")

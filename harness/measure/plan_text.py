@@ -1,0 +1,61 @@
+"""The preview: what a server has, and what a run would ask of it and for how long, as text. Nothing is measured or sent."""
+from __future__ import annotations
+
+from base import console, plan, request_settings, suites
+from measure import eta
+from measure.models import Choice
+
+GUESSED_SPEEDS = ((250, 5000), (100, 2500), (40, 1000), (15, 400), (5, 150))     # tok/s of decode and of prefill
+WORK = ["phase", "model", "calls", "answer tokens, at most", "prompt tokens, about"]
+
+
+def format_models(choice: Choice) -> str:
+    """Every model of a server, and whether it is measured where nobody names any."""
+    rows = [[model["name"], "measured", console.format_bytes(model["size_bytes"]), model["parameter_size"],
+             model["quantization"]] for model in choice.models]
+    rows += [[row["name"], f"left out: {row['reason']}", None, None, None] for row in choice.left_out]
+    return console.format_table(["model", "by default", "size", "parameters", "quantization"], rows)
+
+
+def format_phases() -> str:
+    """The phases in running order."""
+    loaded = map(suites.load, suites.PHASES)
+    return "\n".join(["phases, in running order:"] + [
+        f"  {suite.phase:<16} {len(suite.items)} items  {suite.about}" for suite in loaded])
+
+
+def format_plan(choice: Choice, phases: list, loaded_suites: dict, settings: plan.Settings) -> str:
+    """Models, calls, the time they may take, and knobs."""
+    rows = [[model["name"], model["quantization"], console.format_bytes(model["size_bytes"])] for model in choice.models]
+    rows += [[name, "to be pulled", "unknown before the pull"] for name in choice.missing]
+    models = "\n".join([console.format_table(["model", "quantization", "size"], rows)]
+                       + [f"left out: {row['name']}: {row['reason']}" for row in choice.left_out])
+    names = [model["name"] for model in choice.models] + choice.missing
+    work = _work(plan.blocks(names, phases, loaded_suites, settings), len(names), loaded_suites, settings)
+    download = "0 B" if not choice.missing else "the sizes above, which only a pull tells"
+    calls, answers, prompts = (sum(row[column] or 0 for row in work) for column in (2, 3, 4))
+    return "\n\n".join((
+        models, console.format_table(WORK, work),
+        f"{calls} calls in all, {answers} answer tokens at most, {prompts} prompt tokens about; to download: {download}\n"
+        "how long that takes, loading, warm-up and calibration not counted, if each model is as fast as this:",
+        _times(answers, prompts), f"knobs:\n{request_settings.format_table(plan.overrides_of(settings))}"))
+
+
+def _work(planned: list, models: int, loaded_suites: dict, settings: plan.Settings) -> list:
+    """Rows of WORK; a phase that will be skipped has calls and no tokens."""
+    rows, loads = [], eta.loads(planned, loaded_suites, settings)
+    for phase, model, calls in plan.summary(planned):
+        here = [load for (whose, key), load in loads.items() if key[0] == phase and model in (whose, None)]
+        tokens = [sum(load.answer_tokens for load in here), sum(load.prompt_tokens for load in here)]
+        together = f"the {plan.MIXED_MODELS} smallest at once"
+        if model is None and models < plan.MIXED_MODELS:
+            together, tokens = f"skipped: it needs {plan.MIXED_MODELS} models", [None, None]
+        rows.append([phase, model or together, calls, *tokens])
+    return rows
+
+
+def _times(answers: int, prompts: int) -> str:
+    """Nobody knows this machine's speed yet, so the time is told for several."""
+    return console.format_table(["decode tok/s", "prefill tok/s", "at most"], [
+        [decode, prefill, console.format_duration(answers / decode + prompts / prefill)]
+        for decode, prefill in GUESSED_SPEEDS], ())

@@ -1,0 +1,83 @@
+"""The watch: what the person at the keyboard is shown while calls are made, and how long the rest will take."""
+from __future__ import annotations
+
+import time
+from typing import Callable
+
+from base import console, plan
+from measure.eta import Eta
+
+
+class Watch:
+    """Told by the session what begins, goes on and ends; draws one line."""
+
+    def __init__(self, progress: console.Progress, pace: Eta, total: int, clock: Callable[[], float] = time.monotonic):
+        self.progress, self.pace, self.total, self._clock = progress, pace, total, clock
+        self.finished = 0
+        self._started = clock()
+        self._label, self._began = "", self._started
+        self._skipping: object = False
+
+    def already(self, record: dict) -> None:
+        """A record of an earlier session. The calls of a wave shared its time."""
+        if record["type"] == "skipped":
+            self.pace.drop(record["model"], plan.record_key(record))
+        elif record["type"] == "call" and record["role"] == "measured":
+            self.pace.done(record["model"], [plan.record_key(record)], record["end_ns"] // record["level"])
+        else:
+            return
+        self.finished += 1
+
+    def begin(self, asks: list) -> None:
+        step, wave = asks[0].step, f" x{len(asks)}" if len(asks) > 1 else ""
+        self._label = f"{step.model} {step.phase} {step.item}{wave}"
+        self._began = self._clock()
+        self.progress.draw(self._line(0))
+
+    def tick(self, chunks: int) -> None:
+        self.progress.draw(self._line(chunks))
+
+    def end(self, records: list) -> None:
+        """Records of one group, as written."""
+        mine = [record for record in records if record["type"] == "skipped" or record["role"] == "measured"]
+        elapsed_ns = int((self._clock() - self._began) * 1e9)
+        for record in mine:
+            if record["type"] == "skipped":
+                self.pace.drop(record["model"], plan.record_key(record))
+        made = [record for record in mine if record["type"] == "call"]
+        if made:
+            self.pace.done(made[0]["model"], [plan.record_key(record) for record in made], elapsed_ns)
+        for record in records:
+            self.finished += record["type"] == "skipped" or record["role"] == "measured"
+            self._report(record)
+
+    def _report(self, record: dict) -> None:
+        """Of calls that are skipped one after the other for one reason only the first has its line."""
+        skipped = record["type"] == "skipped" and (record["phase"], record["reason"])     # models may take turns
+        if skipped and skipped == self._skipping:
+            return
+        self._skipping = skipped
+        text = self._sentence(record)
+        troubled = record["type"] == "call" and record["role"] == "measured" and record["outcome"] not in (
+            "ok", "length")
+        if troubled and self.progress.is_live:
+            self.progress.stay(text)
+        else:
+            self.progress.line(text)
+
+    def _sentence(self, record: dict) -> str:
+        head = f"[{self.finished}/{self.total}] {record['model']} {record['phase']} {record['item']}"
+        if record["type"] == "skipped":
+            return f"{head}: skipped from here on, {record['reason']}"
+        if record["item"] == "LOAD" and record["done_ns"] is not None:
+            return f"{head}: loaded in {record['done_ns'] / 1e6:.0f} ms"
+        first = record["first_text_ns"]
+        shown = [record["outcome"], None if first is None else f"first text {first / 1e6:.0f} ms",
+                 None if record["eval_tokens"] is None else f"{record['eval_tokens']} tokens", record["error"]]
+        return f"{head}: {', '.join(part for part in shown if part)}"
+
+    def _line(self, chunks: int) -> str:
+        elapsed, left = self._clock() - self._started, self.pace.left_s()
+        estimate = "" if left is None else f", about {console.format_duration(left)} left"
+        return (f"call {min(self.finished + 1, self.total)} of {self.total}  {self._label}  ~{chunks} tokens  "
+                f"{console.format_duration(elapsed)}{estimate}")

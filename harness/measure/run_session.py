@@ -1,0 +1,82 @@
+"""Work: one session of a run, from its first record to its footer."""
+from __future__ import annotations
+
+import contextlib
+from typing import Callable
+
+from base import ledger, plan, records
+from base.errors import UserError
+from measure import http_call, phases, progress_report, run_setup, session, telemetry
+from measure.endpoint import Endpoint
+from measure.eta import Eta, weights
+
+
+def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dict, limit_s: int | None, stop: http_call.Stop,
+              progress: object, grade: Callable[[], dict | None] | None = None,
+              floor: dict | None = None) -> tuple:
+    """Do what the run still lacks; (how it ended, whether it is complete now).
+
+    Whatever goes wrong, a footer is written if the disk still takes one; errors are raised after it. `grade` is asked
+    for the verdicts on code once every planned call has its record and the models are unloaded; None is no verdicts.
+    `floor` is this session's timing floor; the first session's is in the manifest already.
+    """
+    manifest, settings = earlier.manifest, plan.settings_of(earlier.manifest)
+    names = [model["name"] for model in manifest["models"]]
+    planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded_suites, settings)
+    pace = Eta(weights(planned, loaded_suites, settings))
+    shown = progress_report.Watch(progress, pace, manifest["planned_calls"])
+    with ledger.Writer(earlier.folder) as writer:
+        here = _open(endpoint, earlier, writer, stop, shown, floor or earlier.manifest["floor"])
+        runner = phases.Runner(here, settings, loaded_suites, earlier.recorded, earlier.findings,
+                               {model["name"]: model["context_length"] for model in manifest["models"]},
+                               phases.Deadline(endpoint.clock, limit_s), pace)
+        ended, grades = "failed", None
+        try:
+            ended = _run(runner, planned)
+            _leave(endpoint, names)
+            complete = here.is_complete(manifest["planned_calls"])
+            grades = grade() if grade and complete else None
+        finally:
+            progress.clear()
+            with contextlib.suppress(UserError) if ended == "failed" else contextlib.nullcontext():
+                here.footer(manifest["planned_calls"], ended, grades)
+    return ended, complete
+
+
+def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer, stop: http_call.Stop,
+          shown: progress_report.Watch, floor: dict) -> session.Session:
+    """The session, introduced by the ledger's meta line or, in a resumed run, by its first record."""
+    number, machine = len(earlier.sessions), telemetry.reader(endpoint.target.is_loopback)
+    start = {"started_at": session.utc_now(), "server_version": endpoint.version(),
+             "floor": floor,
+             "earlier_sessions": earlier.sessions,
+             "energy_counter": machine.energy_counter, "energy_unknown": machine.energy_unknown}
+    writer.follow(earlier.tail, earlier.removed)
+    tally = session.Tally()
+    for record in earlier.tail.records:
+        tally.add(record)
+        shown.already(record)
+    fresh = not earlier.tail.records
+    if fresh:
+        writer.append({"type": "meta", "session": number, "schema": records.LEDGER_VERSION,
+                       "run_id": earlier.manifest["run_id"], "synthetic": earlier.manifest["synthetic"],
+                       "session_start": start})
+    return session.Session(endpoint, writer, number, start, fresh, stop, shown, tally, machine)
+
+
+def _run(runner: phases.Runner, planned: list) -> str:
+    try:
+        runner.run(planned)
+    except session.Stopped:
+        return "interrupted"
+    except phases.ServerLost:
+        return "server-lost"
+    return "complete"
+
+
+def _leave(endpoint: Endpoint, names: list) -> None:
+    """Give the memory back; a server that is gone has already."""
+    with contextlib.suppress(UserError):
+        for row in endpoint.loaded():
+            if row.get("name") in names:
+                endpoint.unload(row["name"])

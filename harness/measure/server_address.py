@@ -1,0 +1,111 @@
+"""The target: where the server is, read by Ollama's own rules, and how much of that may be told."""
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Mapping
+
+from base.errors import UserError
+
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 11434
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """Where the server is. The path prefix has no slash at its end."""
+    scheme: str
+    host: str
+    port: int
+    prefix: str = ""
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.prefix}"
+
+    @property
+    def name(self) -> str:
+        """The host as it is compared."""
+        return self.host.lower().rstrip(".")
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.name == "localhost" or self.name.endswith(".localhost"):
+            return True
+        address = _address(self.host)
+        return address is not None and address.is_loopback
+
+    @property
+    def public(self) -> str:
+        """What a manifest may say: the URL on loopback; elsewhere only how far away the server is."""
+        if self.is_loopback:
+            return self.url
+        address = _address(self.host)
+        near = address.is_private or address.is_link_local if address else "." not in self.name or self.name.endswith(
+            (".local", ".lan", ".home", ".internal", ".home.arpa"))
+        return "lan" if near else "remote"
+
+
+def _address(host: str):
+    try:
+        return ipaddress.ip_address(host.split("%")[0])
+    except ValueError:
+        return None
+
+
+def find_target(target_url: str | None, environment: Mapping[str, str]) -> ServerAddress:
+    """--target-url before OLLAMA_HOST before the default; both are read by Ollama's own rules (ollama-wire 7.1)."""
+    text = environment.get("OLLAMA_HOST", "") if target_url is None else target_url
+    name = "OLLAMA_HOST" if target_url is None else "--target-url"
+    target = parse_host(text)
+    if target.scheme not in ("http", "https"):
+        raise UserError(f"{target.scheme}:// is not spoken here", name, "use http:// or https://")
+    if not _is_address(target):     # not shown: what is no address may hold a password
+        raise UserError("this is no address of a server", name, "write it like 127.0.0.1:11434 or http://host:11434")
+    if target.name == "ollama.com" or target.name.endswith(".ollama.com"):
+        raise UserError("this is a cloud, not a machine that can be measured", target.url, "name a server of your own")
+    return target
+
+
+def _is_address(target: ServerAddress) -> bool:
+    """Whether a connection to it can be tried; http.client raises this and that where it cannot."""
+    if not target.prefix.isascii() or re.search(r"[\s\x00-\x1f\x7f?#@]", target.prefix):
+        return False
+    if ":" in target.host:
+        right = re.fullmatch(r"[0-9A-Fa-f.:]+(?:%[\w.-]+)?", target.host)
+        return right is not None and _address(target.host) is not None
+    try:
+        target.host.encode("idna")
+    except UnicodeError:
+        return False
+    return re.fullmatch(r"[\w.-]+", target.host) is not None
+
+
+def parse_host(text: str) -> ServerAddress:
+    """Ollama's reading of OLLAMA_HOST, and an unspecified address made one that can be connected to."""
+    text = text.strip().strip("\"'").strip()
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        scheme, rest = "http", text
+    port = {"http": 80, "https": 443}.get(scheme, DEFAULT_PORT) if mark else DEFAULT_PORT
+    if not mark and text == "ollama.com":
+        scheme, port = "https", 443
+    place, slash, path = rest.partition("/")
+    place = place.rpartition("@")[2]            # credentials in a URL are never sent, and never written anywhere
+    host, port = _split_port(place, port)
+    host = {"": DEFAULT_HOST, "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return ServerAddress(scheme, host, port, ("/" + path).rstrip("/") if slash else "")
+
+
+def _split_port(place: str, default: int) -> tuple:
+    """(host, port) of `host`, `host:port`, `[v6]:port`, `v6`; a port that is none gives the default."""
+    if place.startswith("["):
+        host, _, after = place[1:].partition("]")
+        number = after[1:] if after.startswith(":") else ""
+    elif place.count(":") == 1:
+        host, _, number = place.partition(":")
+    else:
+        host, number = place, ""
+    valid = re.fullmatch(r"[0-9]{1,5}", number) is not None and int(number) <= 65535
+    return host, int(number) if valid else default

@@ -1,0 +1,100 @@
+"""Conditions: the state of the machine between two calls, read from what the system offers without privileges.
+
+What cannot be read is null, and nothing that a system says raises. Nothing here runs while a call runs: even a cheap
+sampler would share the processors, and in a thread the interpreter too, with what stamps the chunks. Counters of
+energy, swap and heat count by themselves, so that two readings tell of the time between; what happened within a call
+and left no trace stays unknown. What a reading costs, and a sampler would, tests/benchmarks/conditions.py shows.
+"""
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Callable
+
+from measure.telemetry import energy, linux, macos, nvml, windows
+
+
+class Reader:
+    """Reads this machine, and remembers what its counters said the time before. One for each session.
+
+    `system` is a linux.Linux, macos.Mac or windows.Windows, `nvidia` an nvml.Nvml or None.
+    """
+
+    def __init__(self, system: object, nvidia: object = None, clock: Callable[[], float] = time.monotonic):
+        self._system, self._nvidia = system, nvidia
+        self._meter = energy.Meter(system.energy() + ([nvidia.energy()] if nvidia else []), clock)
+        self.energy_counter, self.energy_unknown = self._meter.counter, self._meter.unknown
+        self._swapped, self._background_share = system.swapped_bytes(), None
+
+    def look_around(self, sleep: Callable[[float], None], seconds: float) -> None:
+        """See how busy the processors are with other things; the next reading tells. No call may be under way."""
+        before = self._system.processor_ticks()
+        sleep(seconds)
+        self._background_share = busy_share(before, self._system.processor_ticks())
+
+    def begin(self) -> None:
+        """Just before the requests leave: what the energy of the next reading counts from."""
+        self._meter.begin()
+
+    def read(self) -> dict:
+        """Right after the last byte: first what changes fastest, as energy goes on being spent and accelerators fall idle."""
+        energy_j = self._meter.spent_j()
+        accelerators = (self._nvidia.states() if self._nvidia else []) + self._system.accelerators()
+        state = self._system.state()
+        share, self._background_share = self._background_share, None
+        swapped_in, swapped_out = self._swapped_since()
+        return {
+            "power_source": state.get("power_source"), "load_average": load_average(), "background_cpu_share": share,
+            "free_memory_bytes": state.get("free_memory_bytes"), "swap_used_bytes": state.get("swap_used_bytes"),
+            "swapped_in_bytes": swapped_in, "swapped_out_bytes": swapped_out,
+            "temperature_c": state.get("temperature_c"), "clock_mhz": state.get("clock_mhz"),
+            "throttled": state.get("throttled"),
+            "accelerators": [{"index": n, **one} for n, one in enumerate(accelerators)] or None,
+            "energy_j": energy_j,
+        }
+
+    def _swapped_since(self) -> tuple:
+        before, self._swapped = self._swapped, self._system.swapped_bytes()
+        if before is None or self._swapped is None:
+            return None, None
+        return tuple(max(0, now - then) for then, now in zip(before, self._swapped))
+
+
+class Elsewhere:
+    """The server, and so the machine that is measured, is another one: nothing here would be about it."""
+    energy_counter, energy_unknown = None, "the server runs on another machine"
+
+    def look_around(self, sleep: Callable[[float], None], seconds: float) -> None:
+        pass
+
+    def begin(self) -> None:
+        pass
+
+    def read(self) -> None:
+        return None
+
+
+def reader(is_here: bool) -> Reader | Elsewhere:
+    """What reads the machine that is measured."""
+    if not is_here:
+        return Elsewhere()
+    if os.name == "nt":
+        return Reader(windows.Windows(), nvml.load())
+    return Reader(macos.Mac(), None) if sys.platform == "darwin" else Reader(linux.Linux(), nvml.load())
+
+
+def busy_share(before: tuple | None, after: tuple | None) -> float | None:
+    """Of two readings (busy, whole) of the processors' time: the share that was used between them."""
+    if before is None or after is None or after[1] <= before[1]:
+        return None
+    share = (after[0] - before[0]) / (after[1] - before[1])
+    return round(min(1.0, max(0.0, share)), 3)      # Linux may take back some of what it had counted as waiting
+
+
+def load_average(ask: Callable[[], tuple] | None = getattr(os, "getloadavg", None)) -> float | None:
+    """Over the last minute; Windows has none."""
+    try:
+        return None if ask is None else round(ask()[0], 2)
+    except OSError:
+        return None

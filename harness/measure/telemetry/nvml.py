@@ -1,0 +1,91 @@
+"""NVML: NVIDIA's own library, in which each question is one call into the driver and no process is started."""
+from __future__ import annotations
+
+import os
+
+from measure.telemetry import library
+from measure.telemetry.energy import Counter, Source
+
+TEMPERATURE_GPU, CLOCK_SM = 0, 1
+REASONS = {     # bits of nvmlDeviceGetCurrentClocksThrottleReasons; 0x1 is idleness, which slows nothing down
+    0x2: "application clocks", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost", 0x20: "software thermal",
+    0x40: "hardware thermal", 0x80: "power brake", 0x100: "display clocks"}
+IDLE = 0x1
+
+
+def load() -> Nvml | None:
+    """None where there is no NVIDIA driver, or it sees no accelerator."""
+    older = os.path.join(os.environ.get("ProgramFiles", ""), "NVIDIA Corporation", "NVSMI", "nvml.dll")
+    return started(library.opened("nvml.dll", older) if os.name == "nt" else library.opened("libnvidia-ml.so.1"))
+
+
+def started(found: object | None) -> Nvml | None:
+    if found is None or library.ask(found, "nvmlInit_v2") != 0:
+        return None
+    nvml = Nvml(found)
+    return nvml if nvml.devices else None
+
+
+class Nvml:
+    """All accelerators in the driver's order. What one does not support is null."""
+
+    def __init__(self, found: object):
+        import ctypes
+        self._library, self._types = found, ctypes
+        count = self._asked("nvmlDeviceGetCount_v2", ctypes.c_uint) or 0
+        self.devices = [device for device in map(self._device, range(count)) if device is not None]
+
+    def states(self) -> list:
+        return [self._state(device) for device in self.devices]
+
+    def energy(self) -> Source:
+        """The counter counts millijoules since the driver was loaded."""
+        if any(self._energy_uj(device) is None for device in self.devices):
+            return Source("accelerators", unknown="their energy counter (NVML) came with the Volta generation")
+        return Source("accelerators by NVML", tuple(
+            Counter(lambda device=device: self._energy_uj(device)) for device in self.devices))
+
+    def _state(self, device: object) -> dict:
+        c = self._types
+        rates = self._asked("nvmlDeviceGetUtilizationRates", c.c_uint * 2, device)      # of the processor, of the memory
+        memory = self._asked("nvmlDeviceGetMemoryInfo", c.c_ulonglong * 3, device)      # total, free, used
+        milliwatts = self._asked("nvmlDeviceGetPowerUsage", c.c_uint, device)
+        return {
+            "busy_share": None if rates is None else rates[0] / 100,
+            "memory_used_bytes": None if memory is None else memory[2],
+            "power_w": None if milliwatts is None else milliwatts / 1000,
+            "temperature_c": self._asked("nvmlDeviceGetTemperature", c.c_uint, device, TEMPERATURE_GPU),
+            "clock_mhz": self._asked("nvmlDeviceGetClockInfo", c.c_uint, device, CLOCK_SM),
+            "throttled": reasons(self._asked("nvmlDeviceGetCurrentClocksThrottleReasons", c.c_ulonglong, device)),
+        }
+
+    def _energy_uj(self, device: object) -> int | None:
+        millijoules = self._asked("nvmlDeviceGetTotalEnergyConsumption", self._types.c_ulonglong, device)
+        return None if millijoules is None else millijoules * 1000
+
+    def _device(self, number: int) -> object | None:
+        handle = self._types.c_void_p()
+        found = library.ask(self._library, "nvmlDeviceGetHandleByIndex_v2", number, self._types.byref(handle))
+        return handle if found == 0 else None
+
+    def _asked(self, function: str, kind: type, *arguments: object) -> object:
+        """What the function left in its last argument: a number, or a list for an array; None if it did not.
+
+        A number with all its bits set is NVML's word for one that is not available.
+        """
+        place = kind()
+        if library.ask(self._library, function, *arguments, self._types.byref(place)) != 0:
+            return None
+        values = list(place) if issubclass(kind, self._types.Array) else [place.value]
+        unavailable = (1 << 8 * self._types.sizeof(place) // len(values)) - 1
+        if unavailable in values:
+            return None
+        return values if issubclass(kind, self._types.Array) else values[0]
+
+
+def reasons(bits: int | None) -> list | None:
+    """Words for the bits; one that is not known yet is told by its number."""
+    if bits is None:
+        return None
+    each = [1 << n for n in range(bits.bit_length()) if bits >> n & 1]
+    return [REASONS.get(bit, f"reason {bit:#x}") for bit in each if bit != IDLE]

@@ -1,0 +1,77 @@
+"""Windows: memory, power, processor time and clocks by calls into the system.
+
+It tells neither swap nor temperatures nor energy without a driver or a service of its own.
+"""
+from __future__ import annotations
+
+import os
+import struct
+
+from measure.telemetry import library
+from measure.telemetry.energy import Source
+
+MEMORY_STATUS = struct.Struct("=2I7Q")      # MEMORYSTATUSEX; the first field is its own size, the fourth what is free
+POWER_STATUS = struct.Struct("=4B2I")       # SYSTEM_POWER_STATUS; the first field tells of the mains
+PROCESSOR = struct.Struct("=6I")            # PROCESSOR_POWER_INFORMATION: number, most, now and limit in MHz, two of idleness
+PROCESSOR_INFORMATION = 11
+SOURCES = {0: "battery", 1: "ac"}
+
+
+class Windows:
+    """`kernel` and `power` are kernel32 and powrprof."""
+
+    def __init__(self, kernel: object = None, power: object = None):
+        import ctypes
+        self._types = ctypes
+        self._kernel, self._power = kernel or library.opened("kernel32"), power or library.opened("powrprof")
+
+    def state(self) -> dict:
+        processors = self._processors()
+        return {"power_source": self._power_source(), "free_memory_bytes": self._free_bytes(),
+                "clock_mhz": mean_mhz(processors), "throttled": limits(processors)}
+
+    def accelerators(self) -> list:
+        return []
+
+    def energy(self) -> list:
+        return [Source("processor", unknown="Windows reads its counter by a driver alone")]
+
+    def swapped_bytes(self) -> None:
+        return None
+
+    def processor_ticks(self) -> tuple | None:
+        """(busy, whole); the time of the kernel includes idleness."""
+        idle, kernel, user = (self._types.c_ulonglong() for _ in range(3))
+        if not library.ask(self._kernel, "GetSystemTimes", *map(self._types.byref, (idle, kernel, user))):
+            return None
+        whole = kernel.value + user.value
+        return whole - idle.value, whole
+
+    def _free_bytes(self) -> int | None:
+        place = self._types.create_string_buffer(struct.pack("=I", MEMORY_STATUS.size), MEMORY_STATUS.size)
+        return MEMORY_STATUS.unpack(place.raw)[3] if library.ask(self._kernel, "GlobalMemoryStatusEx", place) else None
+
+    def _power_source(self) -> str | None:
+        place = self._types.create_string_buffer(POWER_STATUS.size)
+        found = library.ask(self._kernel, "GetSystemPowerStatus", place)
+        return SOURCES.get(POWER_STATUS.unpack(place.raw)[0]) if found else None
+
+    def _processors(self) -> list:
+        """(most, now, limit) in MHz of each; [] if it cannot be told."""
+        place = self._types.create_string_buffer(PROCESSOR.size * (os.cpu_count() or 1))
+        if library.ask(self._power, "CallNtPowerInformation", PROCESSOR_INFORMATION, None, 0, place, len(place)) != 0:
+            return []
+        return [row[1:4] for row in PROCESSOR.iter_unpack(place.raw) if row[1]]     # another group's stay empty
+
+
+def mean_mhz(processors: list) -> float | None:
+    """What the system tells; on many machines it is the nominal clock."""
+    return round(sum(now for _, now, _ in processors) / len(processors), 1) if processors else None
+
+
+def limits(processors: list) -> list | None:
+    """The limit is the highest clock times the share that heat leaves of it."""
+    if not processors:
+        return None
+    share = min(limit / most for most, _, limit in processors)
+    return [f"clocks limited to {share:.0%}"] if share < 1 else []

@@ -1,0 +1,50 @@
+"""The table: catalogue.csv, one row for each device, model and digest, for a spreadsheet.
+
+A spreadsheet takes a text for a formula where it begins like one, and a formula can send data anywhere. Such a text gets
+an apostrophe in front; numbers are written as numbers and need none.
+"""
+from __future__ import annotations
+
+import csv
+import io
+
+from publish import table_columns
+
+# Signs that begin a formula in one spreadsheet or another, their wide forms, and what may stand in front of them.
+FORMULA = tuple("=+-@|%'\"\t\r\n \u00a0\u3000\uff1d\uff0b\uff0d\uff20")
+CELL = ("cell_id", "device_tag", "model")
+DEVICE = ("label", "model_memory_bytes", "model_memory_kind", "memory_class_gb", "bandwidth_gb_s")
+
+
+def data(document: dict) -> bytes:
+    """The file; document is a `catalogue` record."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
+    writer.writerow(titles())
+    devices = {device["device_tag"]: device for device in document["devices"]}
+    for cell in document["cells"]:
+        device = devices[cell["device_tag"]]
+        for variant in cell["variants"]:
+            row = (int(document["synthetic"]), *(cell[name] for name in CELL), *(device[name] for name in DEVICE),
+                   sum(variant["skips"].values()), variant["calls"] - answered(variant), *table_columns.values("variant", variant))
+            writer.writerow([safe(value) for value in row])
+    return out.getvalue().encode("utf-8")
+
+
+def titles() -> list:
+    return ["synthetic", *CELL, *DEVICE, "skipped_calls", "failed_calls", *(name for name, _, _ in table_columns.columns("variant"))]
+
+
+def answered(variant: dict) -> int:
+    """Calls that support speed figures."""
+    return sum(variant["outcomes"].get(name, 0) for name in ("ok", "length"))
+
+
+def safe(value: object) -> object:
+    """A value that no spreadsheet takes for a formula; an unknown one is an empty cell."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        text = "".join(c if c.isprintable() else " " for c in value)
+        return f"'{text}" if text.startswith(FORMULA) else text
+    return value

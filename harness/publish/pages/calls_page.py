@@ -1,0 +1,84 @@
+"""Calls: every line of a run's ledger, as a table for each model and phase, with the answer and the way to the raw line."""
+from __future__ import annotations
+
+from typing import Iterator, List
+
+from base.records import OUTCOMES, SKIP_REASONS
+from publish import number_format
+from publish.escape import Html, text
+from publish.markup import EMPTY, tag
+from publish.pages import layout, lists
+
+ANSWER = 1500           # characters that are shown; the raw file has all of them
+NUMBERS = ("line", "first token", "whole call", "decode tok/s", "prompt", "answer tokens")
+HEADS = ("line", "asked", "role", "outcome", *NUMBERS[1:], "answer")
+FAILED = frozenset(OUTCOMES) - {"ok", "length"}
+
+
+def render(calls: List[dict], raw: str) -> List[Html]:
+    """One part for each model and phase, in the order of the ledger; `raw` is the address of the ledger."""
+    parts: dict = {}
+    for call in calls:
+        parts.setdefault((call["model"], call["phase"]), []).append(call)
+    return [_part(model, phase, found, raw) for (model, phase), found in parts.items()]
+
+
+def _part(model: str, phase: str, calls: List[dict], raw: str) -> Html:
+    skipped = sum(call["type"] == "skipped" for call in calls)
+    counted = ((len(calls) - skipped, "made"), (sum(map(_is_failed, calls)), "failed"), (skipped, "skipped"))
+    words = ", ".join(f"{count:,} {what}" for count, what in counted if count)
+    head = tag("tr", (tag("th", title, scope="col", class_="n" if title in NUMBERS else None) for title in HEADS))
+    rows = Html("".join(_row(call, raw) for call in calls))
+    made = tag("table", tag("caption", f"Every call of {phase}, in the order of the ledger"), tag("thead", head),
+               tag("tbody", rows), class_="calls")
+    region = tag("div", made, class_="scroll", tabindex="0", role="region", aria_label=f"{phase} of {model}")
+    return layout.details([lists.name(model), ", ", phase, lists.soft(f" {words}")], region)
+
+
+def _row(call: dict, raw: str) -> str:
+    """Written out by hand: a run has hundreds of them. Each field that holds a text goes through `text`."""
+    seq, outcome = call["seq"], call["outcome"]
+    what = call["reason"] if call["type"] == "skipped" else outcome
+    kind = ' class="bad"' if _is_failed(call) else ' class="soft"' if call["type"] == "skipped" else ""
+    cells = "".join(f'<td class="n">{found}</td>' for found in (
+        number_format.milliseconds(call["ttft_ms"]), number_format.milliseconds(call["total_ms"]), number_format.figure(call["decode_tok_s"]),
+        number_format.figure(call["prompt_tokens"]), number_format.figure(call["eval_tokens"])))
+    says = text(OUTCOMES.get(what) or SKIP_REASONS.get(what) or "")
+    line = f'<a href="{text(raw)}#:~:text=%22seq%22%3A{seq:d}%2C">{seq + 1}</a>'
+    return (f'<tr{kind}><td class="n">{line}</td><td>{text(", ".join(_place(call)))}</td><td>{text(call["role"])}</td>'
+            f'<td><span title="{says}">{text(what)}</span>{_error(call)}</td>{cells}<td>{_answer(call)}</td></tr>')
+
+
+def _is_failed(call: dict) -> bool:
+    """A load has no text by its nature; what is not measured supports no figure that could suffer."""
+    return call["outcome"] in FAILED and call["role"] == "measured"
+
+
+def _place(call: dict) -> Iterator[str]:
+    yield call["item"]
+    if call["pass_"]:
+        yield f"{call['pass_']} pass"
+    if call["repeat"] > 1:
+        yield f"repeat {call['repeat']}"
+    if call["wave"] is not None:
+        yield f"{call['level']} at once, wave {call['wave']}, slot {call['slot']}"
+    if call["fill"] is not None:
+        yield f"{number_format.percent(call['fill'])} full"
+    if call["session"]:
+        yield f"session {call['session']}"
+
+
+def _error(call: dict) -> Html:
+    return tag("small", tag("bdi", call["error"][:ANSWER])) if call["error"] else EMPTY
+
+
+def _answer(call: dict) -> str:
+    answer = call["answer"]
+    if not answer:
+        return ""
+    first = answer[:48].split("\n", 1)[0].rstrip()
+    if len(answer) <= 48 and first == answer:
+        return f"<bdi>{text(answer)}</bdi>"
+    more = f'<p class="note">{len(answer) - ANSWER:,} more characters in the raw line.</p>' if len(answer) > ANSWER else ""
+    whole = f'<pre dir="auto">{text(answer[:ANSWER])}</pre>{more}'
+    return f'<details><summary><bdi>{text(first)}\u2026</bdi></summary>{whole}</details>'

@@ -1,0 +1,151 @@
+"""A cell: one model on one device: headline, curves, every run, every phase; each digest by itself."""
+from __future__ import annotations
+
+from typing import List, Optional
+
+from publish import number_format, page_inputs
+from publish.charts import strip
+from publish.charts.axes import Interval
+from publish.charts.scale import Scale
+from publish.escape import Html
+from publish.markup import tag
+from publish.pages import curve_sections, figure_text, layout, lists, phase_tables, tables
+from publish.pages.figure_columns import COLUMNS, Column, Row
+from publish.pages.tables import Cell, Head, interval, number, table
+
+
+APART = "The model was published more than once under this name: each digest stands by itself, and they are never pooled."
+
+
+def page(view: dict) -> tuple:
+    cell, device, model = view["cell"], view["device"], view["model"]
+    path, root, variants = cell["page"], layout.root_of(cell["page"]), cell["variants"]
+    trail = ((device["page"], cell["device_tag"]), (model["page"], cell["model"]))
+    title = [lists.name(cell["model"]), lists.soft(" on "), lists.name(device["label"] or cell["device_tag"])]
+    withheld = f", {cell['withheld']:,} of them not shown but counted" if cell["withheld"] else ""
+    lead = [number_format.counted(cell["runs"], "run"), withheld, ". ", tag("a", "This page as JSON", href=root + cell["data"]),
+            ", ",
+            tag("a", "other models on this device", href=f"{root}compare/{device['page']}"), ", ",
+            tag("a", "other devices with this model", href=f"{root}compare/{model['page']}"), "."]
+    level = 3 if len(variants) > 1 else 2
+    return layout.page(
+        path, f"{cell['model']} on {cell['device_tag']}", trail, view["synthetic"], tag("h1", title),
+        tag("p", lead, class_="lead"), layout.note(APART) if level == 3 else None,
+        [_variant(root, Row(device, model, cell, variant), view["runs"], level) for variant in variants])
+
+
+def _variant(root: str, row: Row, runs: List[dict], level: int) -> Html:
+    """Everything about one digest."""
+    variant = row.variant
+    listed = {one["run_id"] for one in variant["by_run"]}
+    body = [_facts(variant), _headline(row, level), _charts(variant, level),
+            _runs(root, variant, [run for run in runs if run["run_id"] in listed], level),
+            layout.section("Phase by phase", phase_tables.of_cell(variant, level + 1), level=level, class_="phases")]
+    if level == 2:
+        return tag("div", body)
+    return layout.section(["Digest ", tag("code", row.mark)], *body, id_=row.mark, class_="variant")
+
+
+def _facts(variant: dict) -> Html:
+    memory, offload = variant["memory_bytes"], variant["offload_share"]
+    dates = " to ".join(dict.fromkeys((variant["oldest"][:10], variant["newest"][:10])))
+    return layout.facts((
+        ("Size on disk", number_format.gigabytes(variant["size_bytes"])),
+        ("Quantization", variant["quantization"] and lists.name(variant["quantization"])),
+        ("Parameters", variant["parameter_size"] and lists.name(variant["parameter_size"])),
+        ("Format", variant["format"] and lists.name(variant["format"])),
+        ("Trained context", f"{variant['context_length']:,} tokens" if variant["context_length"] else None),
+        ("In memory", number_format.gigabytes(memory["median"]) if memory else None),
+        ("On the accelerator", number_format.percent(offload["median"]) if offload else None),
+        ("Digest", tag("code", figure_text.short(variant["digest"]))),
+        ("Measured", f"{dates}, by {number_format.counted(variant['handles'], 'person', 'people')}"),
+        ("Server", [part for version in variant["server_versions"] for part in (tag("code", version), " ")]),
+        ("Grades", figure_text.counts(variant["grades"])), ("Verdicts", figure_text.counts(variant["verdicts"])),
+        ("Warnings", figure_text.counts(variant["warnings"]))))
+
+
+def _headline(row: Row, level: int) -> Html:
+    tiles = [_tile(column, column.find(row)) for column in COLUMNS]
+    return layout.section("At a glance", tag("div", tiles, class_="tiles"), _bound(row.variant["bound"]),
+                          lists.meaning(COLUMNS), level=level)
+
+
+def _tile(column: Column, found: Optional[Interval]) -> Optional[Html]:
+    what = tag("span", column.title, class_="what", title=column.says)
+    return found and tag("div", what, figure_text.shown(found, column.show), class_="tile")
+
+
+def _bound(bound: Optional[dict]) -> Optional[Html]:
+    """Decode against what memory allows, with the arithmetic."""
+    if bound is None:
+        return None
+    bandwidth, size = number_format.figure(bound["bandwidth_gb_s"]), bound["size_bytes"]
+    beyond = ": more than memory allows, so something else is at work (a cache, or not all weights are read)"
+    return tag("p", "Each token reads all weights once. The memory of a ", tag("bdi", bound["bandwidth_of"]),
+               f" moves {bandwidth} GB/s, the weights are {number_format.gigabytes(size)}: at most {bandwidth} / "
+               f"{number_format.figure(size / 1e9)} = {number_format.figure(bound['bound_tok_s'])} tok/s. Measured: "
+               f"{number_format.figure(bound['decode_tok_s'])} tok/s, which is ", tag("b", number_format.percent(bound["share"])),
+               " of it", beyond if bound["share"] > 1 else "", ".", class_="bound")
+
+
+def _charts(variant: dict, level: int) -> Optional[Html]:
+    drawn = [curve_sections.drawn(curve, variant) for curve in curve_sections.ALL] + [curve_sections.at_once(variant)]
+    if not any(drawn):
+        return None
+    says = layout.note("Points are medians over runs; upright bars are the middle half.")
+    return layout.section("Curves", tag("div", drawn, class_="charts"), says, level=level)
+
+
+# ----- runs
+
+def _runs(root: str, variant: dict, runs: List[dict], level: int) -> Html:
+    """Every run of the digest, each by itself."""
+    drifts = {one["run_id"]: _drift(one) for one in variant["by_run"]}
+    speeds = [figure_text.of_calls(_own(run, variant)["decode_tok_s"]) for run in runs]
+    speed = strip.shared([one for one in speeds if one], is_log=False)
+    steady = strip.shared([one for one in drifts.values() if one] + [Interval(1, 0.9, 1.1)], is_log=False, show=_ratio)
+    heads = [Head("Run", first="down"), Head("By"), *tables.counts("Decode tok/s"), lists.drawn(speed),
+             Head("First token", "n"),
+             *tables.counts("Answers", "Code"), Head("End over start", "n"), lists.drawn(steady),
+             *tables.words("Grade", "Verdict"), *tables.counts("Calls", "Failed")]
+    lines = [_run(root, run, _own(run, variant), drifts.get(run["run_id"]), speed, steady) for run in runs]
+    withheld = f"{number_format.counted(variant['withheld'], 'run')} more not shown, and counted in the figures above."
+    lone = "One run alone: how much another one would differ is not known."
+    return layout.section("Every run", table("Runs, newest first, each with its own medians over calls", heads, lines,
+                                             "runs"),
+                          layout.note(lone) if variant["runs"] == 1 else None,
+                          layout.note(withheld) if variant["withheld"] else None, level=level)
+
+
+def _own(run: dict, variant: dict) -> dict:
+    """What a run says of this digest."""
+    return next(one for one in run["models"] if one["digest"] == variant["digest"])
+
+
+def _drift(one: dict) -> Optional[Interval]:
+    """Decode at the end over decode at the start of one run."""
+    ratios = [phase["drift"]["decode"] for phase in one["phases"] if phase["drift"]]
+    if not ratios or ratios[0] is None:
+        return None
+    found = ratios[0]
+    low, high = (found["ratio"] if found[end] is None else found[end] for end in ("low", "high"))
+    return Interval(found["ratio"], low, high, number_format.counted(found["n"], "pair"))
+
+
+def _run(root: str, run: dict, own: dict, drift: Optional[Interval], speed: Optional[Scale],
+         steady: Optional[Scale]) -> List[Cell]:
+    decode = figure_text.of_calls(own["decode_tok_s"])
+    return [lists.run_link(root, run, _superseded(root, run)), tables.text(lists.name(run["handle"]), run["handle"]),
+            interval(decode), lists.spark(speed, decode), interval(figure_text.of_calls(own["ttft_ms"]), number_format.milliseconds),
+            tables.share(own["answers"]), tables.share(own["code"]), interval(drift, _ratio),
+            lists.spark(steady, drift, 1.0),
+            *lists.standing_of(run), number(run["done"]), number(lists.failures(run))]
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _superseded(root: str, run: dict) -> Optional[Html]:
+    later = run["superseded_by"]
+    return later and tag("small", "superseded by ", tag("a", later[:8], href=root + page_inputs.page_of_run(later)))

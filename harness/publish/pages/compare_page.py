@@ -1,0 +1,102 @@
+"""Compare: cells side by side. For each device and each model a page, figure by figure; and one page of all, to pick from.
+
+Picking rows needs no script: the style sheet shows what is ticked.
+"""
+from __future__ import annotations
+
+from typing import Dict, Iterator, List, Optional
+
+from publish import number_format
+from publish.charts import strip
+from publish.escape import Html
+from publish.markup import tag
+from publish.pages import figure_text, layout, lists, tables
+from publish.pages.figure_columns import BY_ID, COLUMNS, Column, Row
+from publish.pages.tables import Cell, Head, interval, table
+
+PICKED = tuple(BY_ID[name] for name in ("decode", "ttft", "prefill", "answers", "code", "recall", "most", "cost", "bound",
+                                        "drift", "memory"))
+HEADS = [Head("Cell"), *(Head(column.title, "n", column.first, says=column.says) for column in PICKED), *lists.WORK,
+         Head("Grades", is_plain=True)]
+SPARK_WIDTH = 190
+SIDE_BY_SIDE = ("Best first. Where the bars of two lie over each other, the figures do not tell them apart. A figure of one "
+                "run alone is marked, and stands in no rank.")
+EVERY = ("Every cell of the catalogue is a row: one model on one device. Tick two or more, then show only those. Within one "
+         "device or one model there is a page for each, figure by figure, with the spread drawn.")
+
+
+def pages(catalogue: dict, rows: List[Row], by_tag: Dict[str, List[Row]], by_name: Dict[str, List[Row]]) -> Iterator[tuple]:
+    synthetic = catalogue["synthetic"]
+    yield _all(catalogue, rows)
+    for device in catalogue["devices"]:
+        tag_, found = device["device_tag"], by_tag.get(device["device_tag"], [])
+        yield _side_by_side(device["page"], tag_, device["label"] or tag_, found, "model", synthetic)
+    for model in catalogue["models"]:
+        yield _side_by_side(model["page"], model["model"], model["model"], by_name[model["model"]], "device", synthetic)
+
+
+# ----- one device or one model
+
+def _side_by_side(of: str, short: str, title: str, rows: List[Row], differ: str, synthetic: bool) -> tuple:
+    """`of` is the page of the device or model; `differ` is model or device, whichever the rows differ in."""
+    path = f"compare/{of}"
+    blocks = [_block(layout.root_of(path), column, rows, differ) for column in COLUMNS]
+    return layout.page(
+        path, f"Compare {differ}s: {short}", (("compare.html", "Compare"), (of, short)), synthetic,
+        tag("h1", f"{differ.capitalize()}s compared: ", lists.name(title)), tag("p", SIDE_BY_SIDE, class_="lead"),
+        tag("div", blocks, class_="blocks") if any(blocks) else layout.note("Nothing has been measured here yet."))
+
+
+def _block(root: str, column: Column, rows: List[Row], differ: str) -> Optional[Html]:
+    """One figure of all rows; those with more than one run are numbered."""
+    found = [(one, row) for row in rows for one in [column.find(row)] if one is not None]
+    if not found:
+        return None
+    sign = 1 if column.better == "low" else -1
+    found.sort(key=lambda pair: (sign * pair[0].value, pair[1].cell["cell_id"], pair[1].variant["digest"]))
+    is_log = column.is_log and all(one.low > 0 for one, _ in found)
+    scale = strip.shared([one for one, _ in found], is_log, SPARK_WIDTH, column.show)
+    lines, rank = [], 0
+    for one, row in found:
+        rank += not one.is_lone
+        place = tag("span", number_format.NONE if one.is_lone or not column.better else rank, class_="rank")
+        words = row.name_of_model if differ == "model" else row.name_of_device
+        lines.append([Cell([place, " ", lists.link(root, row.page, words)]),
+                      lists.spark(scale, one, 1.0 if column.id == "drift" else None), interval(one, column.show)])
+    heads = [Head(differ.capitalize()), lists.drawn(scale), Head(column.title, "n")]
+    return layout.section(column.title, layout.note(column.says),
+                          table(f"{column.title}, {differ} by {differ}", heads, lines, class_="ranked"), class_="block")
+
+
+# ----- all cells
+
+def _all(catalogue: dict, rows: List[Row]) -> tuple:
+    body = [layout.note("There is nothing to compare yet.")]
+    if rows:
+        only = [tag("input", type="checkbox", id="only"), " ",
+                tag("label", "Show only the rows that are ticked", for_="only")]
+        body = [tag("p", only, class_="only"), _table(rows), lists.meaning(PICKED)]
+    return layout.page("compare.html", "Compare", (), catalogue["synthetic"], tag("h1", "Compare"),
+                       tag("p", EVERY, class_="lead"), _ways("Models on one device", catalogue["devices"], "device_tag"),
+                       _ways("Devices with one model", catalogue["models"], "model"), tag("div", body, class_="pick"),
+                       wide=True)
+
+
+def _ways(title: str, found: List[dict], name: str) -> Html:
+    links = [tag("li", tag("a", lists.name(one[name]), href=f"compare/{one['page']}")) for one in found]
+    return layout.details(f"{title} ({len(found)})", tag("ul", links, class_="ways"))
+
+
+def _table(rows: List[Row]) -> Html:
+    ordered = sorted(rows, key=lambda row: (row.cell["device_tag"], row.cell["model"], row.variant["digest"]))
+    return table("All cells", HEADS, (_line(row) for row in ordered), "cells", "Find a device or a model")
+
+
+def _line(row: Row) -> List[Cell]:
+    words = f"{row.name_of_model} on {row.cell['device_tag']}"
+    tick = tag("input", type="checkbox", class_="tick", value=row.page.replace("cells/", "", 1),
+               aria_label=f"compare {words}")
+    below = tag("small", tag("bdi", row.cell["device_tag"]))
+    return [tables.text([tick, " ", lists.link("", row.page, row.name_of_model), below], words),
+            *(interval(column.find(row), column.show) for column in PICKED), *lists.work(row.variant),
+            Cell(figure_text.counts(row.variant["grades"]), None, "tight")]

@@ -1,0 +1,173 @@
+"""Curves of a cell or a run: first token by prompt length, decode by context fill, throughput by calls at once."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Iterable, Iterator, List, Optional
+
+from publish import number_format
+from publish.charts import curves
+from publish.charts.axes import Interval
+from publish.charts.curves import Axis, Series
+from publish.escape import Html
+from publish.markup import tag
+from publish.pages import figure_text, layout
+
+FILLED, ALONE = ("context-edge", "context-append"), "parallel-same"
+NAMES = {"frozen-prompts": "frozen prompts", "context-edge": "single prompts", "context-append": "a growing conversation"}
+PROMPT = Axis("prompt tokens", is_log=True)
+FIRST = Axis("time to first token", is_log=True, show=number_format.milliseconds)
+FILL = Axis("context filled", ticks=(0.0, 0.25, 0.5, 0.75, 1.0), show=number_format.percent)
+DECODE = Axis("decode, tok/s")
+AT_ONCE = "Throughput against calls at once"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is drawn against what. `points` finds (x, y) of one phase of a cell, `thin` the same of one run's."""
+    title: str
+    x: Axis
+    y: Axis
+    phases: tuple
+    points: Callable[[dict], list]
+    thin: Callable[[dict], list]
+
+
+def _groups(phase: dict) -> Iterable[dict]:
+    """Groups that are points of a curve: single items, of the first pass alone."""
+    return (group for group in phase["groups"] if group["item"] is not None and group["pass"] in (None, "first"))
+
+
+def _first_token(phase: dict) -> list:
+    return [(group["figures"]["prompt_tokens"]["over_runs"]["median"], figure_text.of_spread(group["figures"]["ttft_ms"]))
+            for group in _groups(phase) if group["figures"]["prompt_tokens"] and group["figures"]["ttft_ms"]]
+
+
+def _decode(phase: dict) -> list:
+    return [(group["fill"], figure_text.of_spread(group["figures"]["decode_tok_s"])) for group in _groups(phase)
+            if group["fill"] is not None and group["figures"]["decode_tok_s"]]
+
+
+def _thin_decode(phase: dict) -> list:
+    return [(group["fill"], group["metrics"]["decode_tok_s"]["median"]) for group in _groups(phase)
+            if group["fill"] is not None and group["metrics"]["decode_tok_s"]]
+
+
+def _waves(phase: dict) -> list:
+    return [(level["level"], figure_text.of_spread(level["tok_s"])) for level in phase["levels"] if level["tok_s"]]
+
+
+def _thin_waves(phase: dict) -> list:
+    return [(wave["level"], wave["tok_s"]["median"]) for wave in phase["waves"] if wave["tok_s"]]
+
+
+TTFT = Curve("Time to first token against prompt length", PROMPT, FIRST, ("frozen-prompts", "context-edge"), _first_token,
+             lambda phase: [])
+CONTEXT = Curve("Decode against context fill", FILL, DECODE, FILLED, _decode, _thin_decode)
+ALL = (TTFT, CONTEXT)
+
+
+def series(curve: Curve, variant: dict) -> List[Series]:
+    found = []
+    for kind, name in enumerate(curve.phases, 1):
+        for phase in _phases(variant, name):
+            points = tuple(sorted(curve.points(phase), key=lambda point: point[0]))
+            if points:
+                found.append(Series(_with_runs(NAMES[name], phase), points, kind))
+    return found
+
+
+def _with_runs(name: str, phase: dict) -> str:
+    return f"{name}, {number_format.counted(phase['runs'], 'run')}"
+
+
+def thin(curve: Curve, variant: dict) -> list:
+    """Lines of the single runs, of the first phase that is drawn."""
+    return [sorted(curve.thin(phase)) for run in variant["by_run"] for phase in _phases(run, curve.phases[0])]
+
+
+def drawn(curve: Curve, variant: dict) -> Optional[Html]:
+    """The chart of one variant; None where there is nothing to draw."""
+    found, lines = series(curve, variant), thin(curve, variant)
+    if not found:
+        return None
+    below = "Thin lines are single runs." if any(len(line) > 1 for line in lines) and variant["runs"] > 1 else None
+    return layout.figure(curves.chart(found, lines if variant["runs"] > 1 else [], curve.x, curve.y, curve.title),
+                         [curve.title, curves.legend(found)], layout.note(below) if below else None)
+
+
+# ----- throughput against concurrency
+
+def at_once(variant: dict) -> Optional[Html]:
+    """Answer tokens a second in all, by calls at once, with what full scaling would be."""
+    phase = next(_phases(variant, ALONE), None)
+    points = _waves(phase) if phase else []
+    if not points:
+        return None
+    found = [Series(_with_runs("measured", phase), tuple(points), 1), *_ideal(points)]
+    lines = [sorted(_thin_waves(one)) for run in variant["by_run"] for one in _phases(run, ALONE)]
+    serialised = any(level["serialised"] for level in phase["levels"])
+    levels = tuple(float(level) for level, _ in points)
+    chart = curves.chart(found, lines if variant["runs"] > 1 else [], _levels(levels), Axis("tok/s in all"), AT_ONCE)
+    says = layout.note("The server served them one after the other in some runs.") if serialised else None
+    return layout.figure(chart, [AT_ONCE, curves.legend(found)], says)
+
+
+def _phases(record: dict, name: str) -> Iterator[dict]:
+    """The phase of that name of a variant or a run; none or one."""
+    return (phase for phase in record["phases"] if phase["phase"] == name)
+
+
+def _levels(levels: tuple) -> Axis:
+    return Axis("calls at once", is_log=True, ticks=levels, show=lambda value: f"{value:g}")
+
+
+def _ideal(points: List[tuple]) -> List[Series]:
+    """As many times the rate of one call alone as there are calls, as far as it stays near what was measured."""
+    alone = next((found.value for level, found in points if level == 1), None)
+    if alone is None or len(points) < 2:
+        return []
+    most = 1.6 * max(found.high for _, found in points)
+    rates = ((float(level), level * alone) for level, _ in points)
+    line = tuple((level, Interval(rate, rate, rate)) for level, rate in rates if rate <= most)
+    return [Series("if each call ran as fast as one alone", line, 6)]
+
+
+# ----- small multiples
+
+SHARE = Axis("decode, of the emptiest", show=number_format.percent)
+GAIN = Axis("tok/s in all, of one alone", show=lambda value: f"{value:g}\u00d7")
+FULL = ("Decode by the share of the context that single prompts fill, against the emptiest of them. All charts have the same "
+        "axes.")
+TOGETHER = "Answer tokens a second of all calls together, against one call at a time. All charts have the same axes."
+
+
+def sections(named: List[tuple]) -> List[Optional[Html]]:
+    """Two parts of a page: small charts of each (name, variant) side by side, all on the same axes."""
+    fills = [(name, one.points) for name, variant in named for one in series(CONTEXT, variant)[:1]]
+    waves = [(name, _waves(phase)) for name, variant in named for phase in _phases(variant, ALONE)]
+    levels = tuple(sorted({float(level) for _, points in waves for level, _ in points}))
+    return [_multiples("What a full context costs", FULL, _many(fills, FILL, SHARE, CONTEXT.title), "context"),
+            _multiples("Several calls at once", TOGETHER, _many(waves, _levels(levels), GAIN, AT_ONCE), "at-once")]
+
+
+def _multiples(title: str, says: str, charts: List[Html], id_: str) -> Optional[Html]:
+    return layout.section(title, layout.note(says), tag("div", charts, class_="small-charts"), id_=id_) if charts else None
+
+
+def _many(named: List[tuple], x: Axis, y: Axis, title: str) -> List[Html]:
+    """A small chart for each (name, points) with two points or more, each against its own first."""
+    found = [(name, points, [Series("measured", _against(points), 1)]) for name, points in named if len(points) > 1]
+    ranges = curves.extent([one for _, _, lines in found for one in lines])
+    return [layout.figure(curves.chart(lines, (), x, y, title, True, ranges), name, _from_to(points))
+            for name, points, lines in found]
+
+
+def _from_to(points: List[tuple]) -> Html:
+    first, last = (number_format.figure(points[place][1].value) for place in (0, -1))
+    return layout.note(f"{first} \u2192 {last} tok/s, ", figure_text.runs(points[-1][1].runs))
+
+
+def _against(points: List[tuple]) -> tuple:
+    first = points[0][1].value
+    return tuple((place, Interval(one.value / first, one.low / first, one.high / first, one.n, one.runs))
+                 for place, one in points)

@@ -1,0 +1,51 @@
+"""The list of devices."""
+from __future__ import annotations
+
+from typing import Dict, List
+
+from publish import number_format
+from publish.markup import tag
+from publish.pages import figure_text, layout, lists, ranking, tables
+from publish.pages.figure_columns import BY_ID, Row
+from publish.pages.tables import Cell, Head, number, table, text
+
+HEADS = [Head("Device"), Head("Memory for models", first="down"),
+         Head("Bandwidth", "n", "down", says="of that memory, by the table of chips"), Head(ranking.QUICK, first="down"),
+         Head("Fastest decode", first="down"), *tables.counts("Models", "Runs"), Head("System"),
+         Head("Newest", first="down")]
+
+
+def page(catalogue: dict, by_tag: Dict[str, List[Row]]) -> tuple:
+    lines = [_line(device, by_tag.get(device["device_tag"], [])) for device in catalogue["devices"]]
+    body = layout.note("No device is shown here yet.")
+    if lines:
+        body = table("Devices, by their tags", HEADS, lines, "devices", "Find a device")
+    lead = tag("p", "Each machine that was measured, under the tag that its people gave it.", class_="lead")
+    return layout.page("devices.html", "Devices", (), catalogue["synthetic"], tag("h1", "Devices"), lead, body)
+
+
+def _line(device: dict, rows: List[Row]) -> list:
+    best, *_, fastest = ranking.choices(rows)
+    label = tag("small", lists.name(device["label"] or "not known"))
+    system, bandwidth = device["system"] or "", device["bandwidth_gb_s"]
+    return [text([lists.link("", device["page"], device["device_tag"]), label], device["device_tag"]),
+            Cell(ranking.class_name(device), device["memory_class_gb"]),
+            number(bandwidth, f"{number_format.figure(bandwidth)} GB/s" if bandwidth else number_format.NONE), _best(best),
+            _fastest(fastest), number(len({row.cell["model"] for row in rows})), number(device["runs"]),
+            text(lists.name(system or number_format.NONE), system), Cell(figure_text.day(device["newest"]), device["newest"])]
+
+
+def _best(choice: ranking.Choice) -> Cell:
+    found = BY_ID["answers"].find(choice.row) if choice.row else None
+    if found is None:
+        return tables.nothing("")
+    below = tag("small", f"{number_format.percent(found.value)} ({found.n})")
+    return Cell([lists.link("", choice.row.page, choice.row.name_of_model), below], found.low)
+
+
+def _fastest(choice: ranking.Choice) -> Cell:
+    found = BY_ID["decode"].find(choice.row) if choice.row else None
+    if found is None:
+        return tables.nothing("")
+    below = tag("small", f"{number_format.figure(found.value)} tok/s, ", figure_text.runs(found.runs))
+    return Cell([lists.link("", choice.row.page, choice.row.name_of_model), below], found.value)

@@ -1,0 +1,145 @@
+"""Columns: the figures by which models and machines are compared, each with its unit, its meaning and where it is found."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterable, List, Optional
+
+from publish import number_format
+from publish.charts.axes import Interval
+from publish.pages import figure_text
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model on one device, of one digest."""
+    device: dict
+    model: dict
+    cell: dict
+    variant: dict
+
+    @property
+    def mark(self) -> str:
+        """The beginning of the digest, where the cell has several."""
+        return self.variant["digest"][:8] if len(self.cell["variants"]) > 1 else ""
+
+    @property
+    def page(self) -> str:
+        return self.cell["page"] + (f"#{self.mark}" if self.mark else "")
+
+    @property
+    def name_of_model(self) -> str:
+        return self.cell["model"] + (f" ({self.mark})" if self.mark else "")
+
+    @property
+    def name_of_device(self) -> str:
+        return self.cell["device_tag"] + (f" ({self.mark})" if self.mark else "")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure. `better` is high, low or empty; `title` has the unit, unless `show` writes it."""
+    id: str
+    title: str
+    says: str
+    find: Callable[[Row], Optional[Interval]]
+    better: str = "high"
+    show: Callable[[Optional[float]], str] = number_format.figure
+    is_log: bool = True
+
+    @property
+    def first(self) -> str:
+        return "up" if self.better == "low" else "down"
+
+
+def rows_of(catalogue: dict) -> List[Row]:
+    """Every variant of every cell."""
+    by_tag = {device["device_tag"]: device for device in catalogue["devices"]}
+    by_name = {model["model"]: model for model in catalogue["models"]}
+    return [Row(by_tag[cell["device_tag"]], by_name[cell["model"]], cell, variant)
+            for cell in catalogue["cells"] for variant in cell["variants"]]
+
+
+def grouped(rows: Iterable[Row], key: Callable[[Row], str]) -> Dict[str, List[Row]]:
+    found: dict = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
+
+
+def _spread(name: str) -> Callable[[Row], Optional[Interval]]:
+    return lambda row: figure_text.of_spread(row.variant["headline"][name])
+
+
+def _share(name: str) -> Callable[[Row], Optional[Interval]]:
+    return lambda row: figure_text.of_share(row.variant["headline"][name])
+
+
+def _stat(name: str) -> Callable[[Row], Optional[Interval]]:
+    return lambda row: figure_text.of_runs(row.variant["headline"][name])
+
+
+def _most(row: Row) -> Optional[Interval]:
+    found, level = figure_text.of_spread(row.variant["headline"]["tok_s_most"]), row.variant["headline"]["most_level"]
+    return found and Interval(found.value, found.low, found.high, f"{level} at once, {number_format.counted(found.runs, 'run')}",
+                              found.runs)
+
+
+def _alone(value: Optional[float], runs: Optional[dict]) -> Optional[Interval]:
+    """A figure that is made of two medians: its own spread is not known."""
+    if value is None:
+        return None
+    n = runs["over_runs"]["n"] if runs else None
+    return Interval(value, value, value, number_format.counted(n, "run") if n else "", n)
+
+
+def _bound(row: Row) -> Optional[Interval]:
+    found = row.variant["bound"]
+    return _alone(found["share"] if found else None, row.variant["headline"]["decode_tok_s"])
+
+
+COLUMNS = (
+    Column("decode", "Decode tok/s",
+           "Answer tokens a second, one call at a time: the three frozen prompts, before all else.",
+           _spread("decode_tok_s")),
+    Column("ttft", "First token",
+           "Time from the request to the first text, for a prompt of about 300 tokens, on a model that is loaded.",
+           _spread("ttft_ms"), "low", number_format.milliseconds),
+    Column("prefill", "Prefill tok/s", "Prompt tokens read a second, for a prompt of about 1,200 tokens.",
+           _spread("prefill_tok_s")),
+    Column("answers", "Answers right",
+           "Right answers to short questions, with the 95 % interval; repeats of a question count.",
+           _share("answers"), show=number_format.percent, is_log=False),
+    Column("code", "Code right", "Python tasks whose hidden tests the model's program passed, with the 95 % interval.",
+           _share("code"), show=number_format.percent, is_log=False),
+    Column("recall", "Facts recalled", "Facts planted in a filled context that came back, with the 95 % interval.",
+           _share("recall"),
+           show=number_format.percent, is_log=False),
+    Column("pace", "Right a minute", "Right answers a minute in the five short questions: speed and quality in one figure.",
+           _stat("correct_per_minute")),
+    Column("most", "Most tok/s in all",
+           "Answer tokens a second of all calls together, at the number of calls at once that gave the most.",
+           _most),
+    Column("gain", "Gain at once", "Most tokens a second in all, over those of one call at a time.",
+           lambda row: _alone(row.variant["headline"]["concurrency_gain"], row.variant["headline"]["tok_s_most"]),
+           show=lambda value: number_format.figure(value) + ("" if value is None else "\u00d7"), is_log=False),
+    Column("cost", "Full context costs",
+           "How much slower decode is with a full context than with an emptier one (98 % against 25 %).",
+           lambda row: _alone(row.variant["headline"]["context_cost"], row.variant["headline"]["decode_full"]), "low",
+           number_format.percent, False),
+    Column("bound", "Of memory's bound",
+           "Decode as a share of what memory bandwidth allows: bandwidth over the size of the weights.",
+           _bound, show=number_format.percent, is_log=False),
+    Column("drift", "End over start",
+           "Decode after all else over decode before: 1 is steady, below 1 the machine slowed down.",
+           _stat("drift"), "", show=lambda value: number_format.NONE if value is None else f"{value:.2f}", is_log=False),
+    Column("energy", "Joules a token", "Energy by the machine's own counters for each answer token, prefill included.",
+           _spread("energy_j_per_tok"), "low"),
+    Column("load", "Cold load", "Until a model that was not loaded was there: from disk, or from the system's page cache.",
+           lambda row: figure_text.of_runs(row.variant["cold_load_ms"]), "low",
+           number_format.milliseconds),
+    Column("memory", "In memory", "What the server says the loaded model takes.",
+           lambda row: figure_text.of_runs(row.variant["memory_bytes"]), "low",
+           number_format.gigabytes),
+)
+BY_ID = {column.id: column for column in COLUMNS}
+MAIN = tuple(BY_ID[name] for name in ("decode", "ttft", "prefill", "answers", "code", "most", "cost", "bound"))

@@ -1,0 +1,95 @@
+"""The front page: what this is, which model to run on which machine, where a machine stands, and what is new."""
+from __future__ import annotations
+
+from typing import Dict, List
+
+from publish import number_format, page_inputs
+from publish.charts import strip
+from publish.escape import Html
+from publish.markup import tag
+from publish.pages import layout, lists, ranking, tables
+from publish.pages.figure_columns import Row, grouped
+from publish.pages.tables import Cell, number, table
+
+STRIPS = 6          # models for which it is shown where devices stand
+NEWEST = 12
+TAGS = 4            # devices of a class that are named
+COMMAND = "python harness/run_benchmark.py --phases frozen-prompts --repeats 1"
+
+
+def page(catalogue: dict, rows: List[Row]) -> tuple:
+    head = [tag("h1", "Which local model should this machine run?"), tag("p", _what(catalogue["totals"]), class_="lead")]
+    body = [layout.note("No run is shown here yet: there is nothing to compare.")]
+    if rows:
+        body = [layout.contents(("best", "Best model for each class of device"),
+                                ("stand", "Where does this machine stand?"),
+                                ("newest", "Newest runs")),
+                _classes(rows), _stand(grouped(rows, lambda row: row.model["model"])), _newest(catalogue)]
+    return layout.page("index.html", layout.NAME, (), catalogue["synthetic"], *head, *body)
+
+
+def _what(totals: dict) -> list:
+    counted = [number_format.counted(totals[name], noun, plural) for name, noun, plural in (
+        ("runs", "run", "runs"), ("handles", "person", "people"), ("devices", "device", "devices"),
+        ("models", "model", "models"), ("calls", "measured call", "measured calls"))]
+    return ["{} by {} on {}: {}, {}. ".format(*counted),
+            "Speed and quality of local language models under Ollama, measured by "
+            "one harness with the same prompts everywhere. Every figure leads to the calls it was made of; failures are "
+            "counted, and nothing is a best-of. ", tag("a", "How it is measured", href="methodology.html"), "."]
+
+
+# ----- best model for each class of device
+
+def _classes(rows: List[Row]) -> Html:
+    cards = [_card(name, found) for name, found in ranking.classes(rows).items()]
+    rule = ("Classes are by the memory that models live in. Quality is ranked by the lower end of its 95 % interval, so that "
+            "few answers count less than many; speed by the median over runs.")
+    return layout.section("Best model for each class of device", layout.note(rule), tag("div", cards, class_="cards"),
+                          id_="best")
+
+
+def _card(name: str, rows: List[Row]) -> Html:
+    tags = list(dict.fromkeys(row.device["device_tag"] for row in rows))
+    where = [part for one in tags[:TAGS] for part in (lists.link("", page_inputs.page_of_device(one), one), " ")]
+    more = f" and {len(tags) - TAGS} more" if len(tags) > TAGS else ""
+    picks = tag("dl", (lists.pick("", choice, len(tags) > 1) for choice in ranking.choices(rows)), class_="picks")
+    return tag("article", tag("h3", name), picks, tag("p", "Measured on ", where, more, class_="soft"))
+
+
+# ----- where a machine stands
+
+def _stand(by_model: Dict[str, List[Row]]) -> Html:
+    widest = sorted(by_model.values(), key=lambda rows: (-len(lists.standing(rows, None)), rows[0].model["model"]))
+    chosen = [rows for rows in widest[:STRIPS] if len(lists.standing(rows, None)) > 1]
+    strips = [lists.strip_of(rows, None, _link(rows), f"Decode of {rows[0].model['model']} on every device")
+              for rows in chosen]
+    how = tag("p", "Measure yours in a few minutes with ", tag("code", COMMAND),
+              ", and look for its decode rate on the line "
+              "of the same model. Each ring is a device; the shaded part holds the middle half of them.")
+    if not chosen:
+        return layout.section("Where does this machine stand?", layout.note("No model was measured on two devices yet."), id_="stand")
+    return layout.section("Where does this machine stand?", how,
+                          layout.note("Decode, in answer tokens a second, one call at a time."),
+                          tag("div", strips, class_="charts"), _percentiles(chosen), id_="stand")
+
+
+def _link(rows: List[Row]) -> Html:
+    return lists.link("", rows[0].model["page"], rows[0].model["model"])
+
+
+def _percentiles(chosen: List[List[Row]]) -> Html:
+    heads = tables.words("Model") + tables.counts("Devices", "Slowest", "A quarter below", "Half below",
+                                                  "Three quarters below", "Fastest")
+    lines = []
+    for rows in chosen:
+        values = [one.found.value for one in lists.standing(rows, None)]
+        marks = (min(values), *strip.quartiles(values), max(values))
+        lines.append([Cell(_link(rows)), number(len(values)), *map(number, marks)])
+    return layout.details("The same as numbers", table("Decode in tokens a second, over devices", heads, lines))
+
+
+# ----- what is new
+
+def _newest(catalogue: dict) -> Html:
+    found = lists.runs("", catalogue["runs"][:NEWEST], "Newest runs, by when they began")
+    return layout.section("Newest runs", found, id_="newest")

@@ -1,0 +1,65 @@
+"""Documents: JSON of any shape, shown as nested lists and tables; facts with how they were found, or why not."""
+from __future__ import annotations
+
+from publish import number_format
+from publish.escape import Html
+from publish.markup import tag
+
+DEEPEST = 8             # levels that are shown; the raw file has the rest
+MOST = 200              # members of one object or list that are shown
+LONGEST = 2000          # characters of one text
+
+
+def render(value: object, depth: int = 0) -> Html:
+    if isinstance(value, dict):
+        return _fact(value) if _is_fact(value) else _object(value, depth)
+    if isinstance(value, list):
+        return _list(value, depth)
+    return _plain(value)
+
+
+def _plain(value: object) -> Html:
+    if value is None:
+        return tag("span", "null", class_="none")
+    if isinstance(value, bool):
+        return tag("span", "true" if value else "false")
+    if isinstance(value, (int, float)):
+        return tag("span", f"{value:,}" if isinstance(value, int) else repr(value))
+    words = str(value)
+    return tag("bdi", words if len(words) <= LONGEST else f"{words[:LONGEST]}\u2026",
+               class_="name") if words else tag("span", "empty", class_="none")
+
+
+def _is_fact(value: dict) -> bool:
+    return "value" in value and set(value) <= {"value", "method", "why"}
+
+
+def _fact(value: dict) -> Html:
+    """A value with how it was found; null with why it is not known."""
+    how = value.get("method") if value["value"] is not None else value.get("why")
+    return tag("span", render(value["value"], DEEPEST - 2), tag("small", " ", _plain(how)) if how else None, class_="fact")
+
+
+def _object(value: dict, depth: int) -> Html:
+    if not value:
+        return tag("span", "none", class_="none")
+    if depth >= DEEPEST:
+        return tag("span", "\u2026", class_="none")
+    rows = [tag("div", tag("dt", tag("bdi", name)), tag("dd", render(child, depth + 1))) for name,
+            child in list(value.items())[:MOST]]
+    return tag("dl", rows, _rest(len(value)), class_="document")
+
+
+def _list(value: list, depth: int) -> Html:
+    if not value:
+        return tag("span", "none", class_="none")
+    if depth >= DEEPEST:
+        return tag("span", "\u2026", class_="none")
+    if not any(isinstance(child, (dict, list)) for child in value):
+        return tag("span", [part for child in value[:MOST] for part in (_plain(child), ", ")][:-1], _rest(len(value)))
+    return tag("ol", (tag("li", render(child, depth + 1)) for child in value[:MOST]), _rest(len(value)), class_="document")
+
+
+def _rest(count: int) -> Html | None:
+    return tag("span", f" and {number_format.counted(count - MOST, 'more', 'more')} in the raw file",
+               class_="soft") if count > MOST else None

@@ -1,0 +1,59 @@
+"""The list of models."""
+from __future__ import annotations
+
+from typing import Dict, List
+
+from publish import number_format
+from publish.charts import strip
+from publish.markup import tag
+from publish.pages import layout, lists, tables
+from publish.pages.figure_columns import Row
+from publish.pages.tables import Cell, Head, number, table, text
+
+HEADS = [Head("Model"), *tables.counts("Parameters"), Head("Quantization"),
+         *tables.counts("On disk", "Answers right", "Code right"),
+         Head("Decode tok/s", "n", "down", says="slowest to fastest device"), *tables.counts("Devices", "Runs")]
+LEAD = ("Each model with its tag, as the server lists it. Right answers are those of all devices together: what a model "
+        "answers hardly depends on the machine.")
+BILLIONS = {"T": 1000.0, "B": 1.0, "M": 1e-3, "K": 1e-6}
+
+
+def page(catalogue: dict, by_name: Dict[str, List[Row]]) -> tuple:
+    lines = [_line(model, by_name[model["model"]]) for model in catalogue["models"]]
+    body = table("Models, by their names", HEADS, lines, "models", "Find a model") if lines else layout.note(
+        "No model is shown here yet.")
+    return layout.page("models.html", "Models", (), catalogue["synthetic"], tag("h1", "Models"),
+                       tag("p", LEAD, class_="lead"),
+                       body)
+
+
+def _line(model: dict, rows: List[Row]) -> list:
+    family = tag("small", lists.name(model["family"])) if model["family"] else None
+    quantizations, size = ", ".join(model["quantizations"]), rows[0].variant["size_bytes"]
+    return [text([lists.link("", model["page"], model["model"]), family], model["model"]),
+            number(_size(model["parameter_size"]), model["parameter_size"] or number_format.NONE),
+            text(lists.name(quantizations or number_format.NONE), quantizations), number(size, number_format.gigabytes(size)),
+            _together(rows, "answers"), _together(rows, "code"), _range(rows),
+            number(len({row.cell["device_tag"] for row in rows})), number(model["runs"])]
+
+
+def _together(rows: List[Row], name: str) -> Cell:
+    """Right answers over all devices."""
+    found = [row.variant["headline"][name] for row in rows if row.variant["headline"][name]]
+    return tables.right(sum(one["passed"] for one in found), sum(one["n"] for one in found))
+
+
+def _range(rows: List[Row]) -> Cell:
+    """From the slowest device to the fastest, sorted by the one in the middle."""
+    speeds = [one.found.value for one in lists.standing(rows, None)]
+    if not speeds:
+        return tables.nothing()
+    return number(strip.quartiles(speeds)[1], number_format.between(min(speeds), max(speeds)))
+
+
+def _size(words: str | None) -> float | None:
+    """8B, 600M and the like, in billions, to sort by."""
+    try:
+        return float(words[:-1]) * BILLIONS[words[-1].upper()]
+    except (TypeError, IndexError, KeyError, ValueError):
+        return None

@@ -1,0 +1,129 @@
+"""Phases: what each suite came to, group by group, with its failures; for a cell's pooled figures and for one run's alone."""
+from __future__ import annotations
+
+from typing import Callable, Iterable, List, Optional
+
+from base.records import METRICS, SKIP_REASONS
+from publish import number_format
+from publish.escape import Html
+from publish.markup import tag
+from publish.pages import figure_text, layout, lists
+from publish.pages.tables import Cell, Head, interval, number, table
+
+TITLES = {"frozen-prompts": "Frozen prompts", "small-eval": "Small evaluation", "python-tasks": "Python tasks",
+          "parallel-same": "Parallel, one model", "context-append": "Context, appended to",
+          "context-edge": "Context, to its edge", "parallel-mixed": "Parallel, several models"}
+SHOWN = (("ttft_ms", "First token", number_format.milliseconds), ("prefill_tok_s", "Prefill tok/s", number_format.figure),
+         ("decode_tok_s", "Decode tok/s", number_format.figure), ("total_ms", "Whole call", number_format.milliseconds),
+         ("icl_p99_ms", "Gap, 99th", number_format.milliseconds), ("prompt_tokens", "Prompt tokens", number_format.figure),
+         ("energy_j_per_tok", "J a token", number_format.figure))
+WAVE_HEADS = [Head("At once"), Head("tok/s in all", "n"),
+              Head("Really at once", "n", says="calls that decode at the same time, at the mean"), Head("Full waves", "n"),
+              Head("Short", "n", says="waves of fewer calls than the level: left out"),
+              Head("Failed", "n", says="waves in which a call failed: left out"),
+              Head("One by one", says="served one after the other")]
+LEFT_OUT = (("censored", "cut by a limit, neither right nor wrong"), ("ungraded", "not graded: the code was not run"),
+            ("failed", "without an answer"))
+
+
+def of_cell(variant: dict, level: int) -> List[Html]:
+    """Every phase of a cell's variant."""
+    return [_phase(phase, "figures", figure_text.of_spread, _levels(phase["levels"], figure_text.of_spread), phase["runs"], level)
+            for phase in variant["phases"]]
+
+
+def of_run(aggregates: Iterable[dict], level: int) -> List[Html]:
+    """Every phase of one model in one run."""
+    return [_phase(row, "metrics", figure_text.of_calls, _levels(row["waves"], lambda stat: figure_text.of_calls(stat, "wave")),
+                   None, level) for row in aggregates]
+
+
+def _phase(phase: dict, part: str, read: Callable, levels: Optional[Html], runs: Optional[int], level: int) -> Html:
+    groups = [group for group in phase["groups"] if group["calls"]]
+    columns = [(name, title, show) for name, title, show in SHOWN if any(group[part].get(name) for group in groups)]
+    heads = [Head("What was asked"), *(Head(title, "n", says=METRICS[name]) for name, title, _ in columns),
+             Head("Calls", "n")]
+    lines = [[Cell(group_name(group)), *(interval(read(group[part].get(name)), show) for name, _, show in columns),
+              number(group["calls"])] for group in groups]
+    title = TITLES.get(phase["phase"], phase["phase"])
+    body = table(f"{title}: medians, quartiles and n", heads, lines) if lines else layout.note("No call of it has figures.")
+    return layout.section([title, " ", tag("code", phase["phase"])], _work(phase, runs), _quality(phase["quality"]), levels,
+                          body, _recall(phase["quality"]), level=level, class_="phase")
+
+
+def group_name(group: dict) -> str:
+    """Which calls share a median."""
+    parts = [group["item"] or "all items"]
+    parts += [{"first": "before all else", "last": "after all else"}[group["pass"]]] if group["pass"] else []
+    parts += [f"{group['level']} at once"] if group["level"] else []
+    parts += [f"{number_format.percent(group['fill'])} full"] if group["fill"] is not None else []
+    return ", ".join(parts)
+
+
+def _work(phase: dict, runs: Optional[int]) -> Html:
+    """Attempts and what became of them; nothing is left out for how it came out."""
+    skips = [tag("li", f"{number_format.counted(count, 'planned call')} not made, {reason}: {SKIP_REASONS.get(reason, '')}")
+             for reason, count in phase["skips"].items() if count]
+    parts = [f"{number_format.counted(phase['calls'], 'call')}" + (f" in {number_format.counted(runs, 'run')}" if runs else ""),
+             f"outcomes: {figure_text.counts(phase['outcomes'])}"]
+    parts += [f"{phase['void']:,} void: their prompt was cut"] if phase["void"] else []
+    parts += [f"{phase['reattempts']:,} made by a resumed session"] if phase["reattempts"] else []
+    bases = phase.get("prefill_bases") or [phase.get("prefill_basis")]
+    parts += [f"cached prompt tokens known by {', '.join(bases)}"] if any(bases) else []
+    failed = lists.failures(phase)
+    alarm = [" ", tag("span", f"{failed:,} failed", class_="badge failed")] if failed else None
+    return tag("div", tag("p", "; ".join(parts), ".", alarm), tag("ul", skips) if skips else None, class_="work")
+
+
+def _quality(found: Optional[dict]) -> Optional[Html]:
+    if found is None:
+        return None
+    share = f" ({number_format.percent(found['passed'] / found['n'])}{_interval(found)})" if found["n"] else ""
+    more = [f"; {found[name]:,} {says}" for name, says in LEFT_OUT if found[name]]
+    time = found["time_to_correct_ms"]
+    more += [f"; {number_format.milliseconds(time['median'])} to a right answer, at the median"] if time else []
+    return tag("p", tag("b", f"{found['passed']:,} of {found['n']:,}"), f" right{share}", more, ".")
+
+
+def _interval(found: dict) -> str:
+    """Runs have none of their own."""
+    if found.get("low") is None:
+        return ""
+    return f"; 95 % interval {number_format.between(found['low'], found['high'], number_format.percent)}"
+
+
+def _levels(levels: List[dict], read: Callable) -> Optional[Html]:
+    """Waves: calls that were sent together."""
+    if not levels:
+        return None
+    lines = [[Cell(_level_name(row)), interval(read(row["tok_s"])), interval(read(row["parallelism"])),
+              number(row["full"]), number(row["short"]), number(row["failed"]), Cell(_serialised(row))] for row in levels]
+    return table("Calls sent together", WAVE_HEADS, lines)
+
+
+def _level_name(row: dict) -> list:
+    others = [", ", lists.name(" + ".join(row["models"]))] if len(row["models"]) > 1 else []
+    return [f"{row['level']} at once", *others]
+
+
+def _serialised(row: dict) -> str:
+    if "runs" in row:       # of a cell: how many
+        return f"in {row['serialised']} of {number_format.counted(row['runs'], 'run')}" if row["serialised"] else "no"
+    return {True: "yes", False: "no", None: number_format.NONE}[row["serialised"]]
+
+
+def _recall(found: Optional[dict]) -> Optional[Html]:
+    """Planted facts that came back, by fill and place."""
+    if not found or not found["recall"]:
+        return None
+    places = [place for place in ("head", "middle", "tail") if any(row["place"] == place for row in found["recall"])]
+    fills = sorted({row["fill"] for row in found["recall"]})
+    by_key = {(row["fill"], row["place"]): row for row in found["recall"]}
+    lines = [[Cell(f"{number_format.percent(fill)} full"), *(_recalled(by_key.get((fill, place))) for place in places)]
+             for fill in fills]
+    return table("Planted facts that came back, by where they stood",
+                 [Head("Context"), *(Head(place, "n") for place in places)], lines)
+
+
+def _recalled(row: Optional[dict]) -> Cell:
+    return Cell(number_format.NONE if row is None else f"{row['found']:,} of {row['n']:,}", None, "n")

@@ -1,0 +1,267 @@
+"""Recovery: does what was planted in a rehearsal come out of its records again?
+
+Counts must be equal. Times are compared with what the stub really did, since a busy machine delays the stub as well;
+the tolerances are for the scheduler of such a machine, not for the arithmetic.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from base.intervals import busy
+from derive import call_metrics
+
+TTFT_MS = 5.0           # lateness of the first text above what delayed the stub itself, at the lower quartile: a busy
+                        # machine delays some calls, a wrong instrument all of them
+GAP_SHARE = 0.10        # of the decode rate by the client's clock, likewise
+COUNTER_SHARE = 0.005   # of rates from the server's own counters, which are exact but for rounding
+LOAD_MS = 60.0
+FILL_SHARE = 0.03
+PREFILL_SHARE = 0.02     # which tokens the cache held is known to a token or two
+PARALLEL_SHARE = 0.25
+DRIFT_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison: what was planted, what was recovered, and whether they agree."""
+    name: str
+    planted: str
+    recovered: str
+    passed: bool
+
+
+def faults(found: list) -> list:
+    """Lines for (name, expected, observed) of each fault."""
+    return [Line(f"fault: {name}", _words(expected), _words(seen), expected == seen) for name, expected, seen in found]
+
+
+def whole_run(records: list, log: list, models: tuple, slots: int, complete: bool) -> list:
+    """Lines for a whole run of every phase against the stub."""
+    calls = [record for record in records if record["type"] == "call"]
+    truth = _matched(calls, log)
+    planned = sum(1 for record in records if record["type"] == "skipped" or record.get("role") == "measured")
+    lines = [_same("run complete, every planned call recorded", planned, records[-1]["planned"]),
+             _same("run complete, by its footer", True, complete),
+             _same("calls that failed", 0, sum(1 for call in calls if _measured(call) and not call_metrics.counts(call))),
+             _same("planned calls that were skipped", 0, records[-1]["skipped"])]
+    for model in models:
+        mine = [call for call in calls if call["model"] == model["name"]]
+        lines += _model_lines(model, mine, slots)
+        for phase in dict.fromkeys(call["phase"] for call in mine if _measured(call)):
+            chosen = [call for call in mine if _measured(call) and call["phase"] == phase]
+            lines += _phase_lines(model, phase, chosen, truth, _finding(mine, "head_tokens"))
+    return lines + _wave_lines(calls, truth, slots)
+
+
+def books(metadata: dict, records: list, log: list, models: tuple) -> list:
+    """Lines for metadata.json: whether what was computed from the ledger is what the stub planted."""
+    calls = [record for record in records if record["type"] == "call"]
+    truth = _matched(calls, log)
+    lines = [_same("metadata.json: measured calls", sum(map(_measured, calls)), metadata["done"]),
+             _same("metadata.json: synthetic", True, metadata["synthetic"])]
+    for model in models:
+        cells = {row["phase"]: row for row in metadata["aggregates"] if row["model"] == model["name"]}
+        told = next(row for row in metadata["models"] if row["model"] == model["name"])
+        mine = [call for call in calls if call["model"] == model["name"] and call["phase"] == "frozen-prompts" and _measured(call)
+                and call["seq"] in truth]
+        lines += _book_lines(model, cells, told, mine, [truth[call["seq"]] for call in mine])
+    return lines
+
+
+def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -> list:
+    name = f"metadata.json, {model['name']}"
+    missing = {"frozen-prompts", "parallel-same"} - set(cells)
+    if missing:
+        return [_same(f"{name}: phases that are missing", "", ", ".join(sorted(missing)))]
+    frozen = cells["frozen-prompts"]
+    first = next(group["metrics"] for group in frozen["groups"] if (group["item"], group["pass"]) == (None, "first"))
+    planted = [row for call, row in zip(calls, rows) if call["pass"] == "first"]
+    together = [wave["serialised"] for wave in cells["parallel-same"]["waves"] if wave["level"] > 1]
+    drift = frozen["drift"]["decode"]
+    lines = [_ratio(f"{name}: decode, tok/s", _rates(planted, "eval_tokens", "eval_ns"), [first["decode_tok_s"]["median"]],
+                    COUNTER_SHARE),
+             _same(f"{name}: levels served one by one", 0, sum(map(bool, together))),
+             _near(f"{name}: cold load, ms", model["load_ms"], (told["cold_load_ms"] or {}).get("median"), LOAD_MS)]
+    if model.get("drift"):
+        lines.append(_near(f"{name}: drift of decode", _counter_drift(calls, rows), drift and drift["ratio"], DRIFT_SHARE))
+    return lines
+
+
+def _counter_drift(calls: list, rows: list) -> float:
+    """Decode of the last pass over the first, by the counters that the stub sent."""
+    first, last = ([row["eval_ns"] for call, row in zip(calls, rows) if call["pass"] == pass_] for pass_ in ("first", "last"))
+    return _median(first) / _median(last)
+
+
+def _measured(call: dict) -> bool:
+    return call["role"] == "measured"
+
+
+def _matched(calls: list, log: list) -> dict:
+    """seq: the stub's row of that call. The turns of a conversation share a nonce and come in order."""
+    rows: dict = {}
+    for row in log:
+        if row["eval_tokens"]:      # a request that the stub refused has nothing to compare with
+            rows.setdefault(row["nonce"], []).append(row)
+    return {call["seq"]: rows[call["nonce"]].pop(0) for call in calls if call["nonce"] and rows.get(call["nonce"])}
+
+
+def _finding(calls: list, name: str) -> object:
+    return next((call["finding"][name] for call in calls if call["finding"] and name in call["finding"]), None)
+
+
+def _model_lines(model: dict, calls: list, slots: int) -> list:
+    name = model["name"]
+    loads = [call["done_ns"] / 1e6 for call in calls if call["item"] == "LOAD" and call["done_ns"]]
+    points = _finding(calls, "context-edge_tokens_at")
+    return [
+        _same(f"{name}: template tokens before the nonce", model["head_tokens"], _finding(calls, "head_tokens")),
+        _same(f"{name}: slots", slots, _finding(calls, "slots_seen")),
+        _same(f"{name}: thinks by default", bool(model.get("thinking_tokens")), _finding(calls, "thinks_by_default")),
+        _same(f"{name}: over-long prompt", "refused", _finding(calls, "too_long")),
+        _same(f"{name}: decode time of a one-token answer, ns", 1000, _finding(calls, "one_token_eval_ns")),
+        _same(f"{name}: material was counted", True, bool(points)),
+        _near(f"{name}: cold load, ms", model["load_ms"], min(loads, default=None), LOAD_MS),
+    ]
+
+
+def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens: int | None) -> list:
+    name = f"{model['name']} {phase}"
+    rows = [truth.get(call["seq"]) for call in calls]
+    if not calls or None in rows:
+        return [Line(f"{name}: calls known to the stub", str(len(calls)), str(len(calls) - rows.count(None)), False)]
+    lines = [
+        _same(f"{name}: prompt tokens", sum(row["prompt_tokens"] for row in rows),
+              sum(call["prompt_tokens"] or 0 for call in calls)),
+        _same(f"{name}: answer tokens", sum(row["eval_tokens"] for row in rows),
+              sum(call["eval_tokens"] or 0 for call in calls)),
+        _ttft_line(name, calls, rows),
+        _ratio(f"{name}: decode by the server's counters, tok/s", _rates(rows, "eval_tokens", "eval_ns"),
+               [call_metrics.decode_tok_s(call) for call in calls], COUNTER_SHARE),
+        _clock_line(name, calls, rows),
+    ]
+    if phase == "context-append":
+        return lines + [_reuse_line(name, calls, rows)]
+    if phase == "context-edge":
+        lines += _fill_lines(name, calls)
+    lines.append(_ratio(f"{name}: prefill, tok/s", [model["prefill_tok_s"]],
+                        [call_metrics.prefill_tok_s(call, head_tokens) for call in calls], PREFILL_SHARE))
+    if model.get("drift") and phase == "frozen-prompts":
+        lines.append(_drift_line(name, calls, rows))
+    return lines
+
+
+def _disturbed_ns(row: dict) -> int:
+    """How late the stub was at its worst within an answer: what delays it delays us as well."""
+    return max(sent - planned for sent, planned in zip(row["sent_ns"], row["planned_ns"]))
+
+
+def _ttft_line(name: str, calls: list, rows: list) -> Line:
+    heard = [(call_metrics.ttft_ms(call) - row["sent_ns"][0] / 1e6, _disturbed_ns(row) / 1e6) for call, row in zip(calls, rows)
+             if call_metrics.ttft_ms(call) is not None]
+    late, planted = _median([late for late, _ in heard]), _median([row["sent_ns"][0] / 1e6 for row in rows])
+    return Line(f"{name}: TTFT, ms at the median", f"{planted:.2f}", f"{planted + late:.2f}",
+                late >= -0.05 and _least([late - disturbed for late, disturbed in heard]) <= TTFT_MS)
+
+
+def _clock_line(name: str, calls: list, rows: list) -> Line:
+    """Medians are shown; judged is how far each call is from what the stub really did for it."""
+    name = f"{name}: decode by the client's clock, tok/s"
+    planted, recovered = [_sent_rate(row) for row in rows], [call_metrics.client_decode_tok_s(call) for call in calls]
+    if all(value is None for value in planted + recovered):
+        return Line(name, "none", "none", True)
+    apart = [abs(ours / theirs - 1) - _disturbed_ns(row) / (row["sent_ns"][-2] - row["sent_ns"][0])
+             for theirs, ours, row in zip(planted, recovered, rows) if theirs and ours]
+    return Line(name, f"{_median(planted):.1f}", f"{_median(recovered):.1f}", _least(apart) <= GAP_SHARE)
+
+
+def _fill_lines(name: str, calls: list) -> list:
+    """Share of the fillable context that the prompt took, against what it was to take."""
+    rooms = [call["options"]["num_ctx"] - call["options"]["num_predict"] for call in calls]
+    fills = [call["prompt_tokens"] and call["prompt_tokens"] / room for call, room in zip(calls, rooms)]
+    return [_near(f"{name}: fill", call["fill"], fill, FILL_SHARE) for call, fill in zip(calls, fills)]
+
+
+def _reuse_line(name: str, calls: list, rows: list) -> Line:
+    """Turns whose prompt was taken over from the turn before, for a good part."""
+    reused = [call for call, row in zip(calls[1:], rows[1:])
+              if call["prompt_tokens"] and row["cached_tokens"] > call["prompt_tokens"] // 4]
+    return _same(f"{name}: turns that reuse the prefix", len(rows) - 1, len(reused))
+
+
+def _drift_line(name: str, calls: list, rows: list) -> Line:
+    """Decode of the last pass over the first by the server's counters, which no busy machine disturbs."""
+    def share(values: list) -> float:
+        first = [value for call, value in zip(calls, values) if call["pass"] == "first"]
+        last = [value for call, value in zip(calls, values) if call["pass"] == "last"]
+        return _median(last) / _median(first)
+    planted = share([(row["eval_tokens"] - 1) * 1e9 / row["eval_ns"] for row in rows])
+    return _near(f"{name}: drift of decode, last over first", planted, share([call_metrics.decode_tok_s(call) for call in calls]),
+                 DRIFT_SHARE)
+
+
+def _wave_lines(calls: list, truth: dict, slots: int) -> list:
+    """Effective parallelism of full waves, against the stub's own decode spans."""
+    waves: dict = {}
+    for call in calls:
+        if _measured(call) and call["wave"] is not None:
+            model = None if call["phase"] == "parallel-mixed" else call["model"]
+            waves.setdefault((call["phase"], call["level"], model, call["wave"]), []).append(call)
+    lines = []
+    for phase, level in dict.fromkeys(key[:2] for key in waves):
+        full = [wave for key, wave in waves.items() if key[:2] == (phase, level) and len(wave) == level
+                and all(call["seq"] in truth for call in wave)]
+        ours = [call_metrics.effective_parallelism(wave) for wave in full]
+        theirs = [_true_parallelism([truth[call["seq"]] for call in wave]) for wave in full]
+        planted, seen = _median(theirs), _median(ours)
+        lines.append(Line(f"{phase} at {level}: calls decoding at once", f"{planted:.2f}", f"{seen:.2f}",
+                          abs(seen - planted) <= PARALLEL_SHARE * planted))
+    return lines
+
+
+def _true_parallelism(rows: list) -> float:
+    spans = [(row["received_ns"] + row["sent_ns"][0], row["received_ns"] + row["sent_ns"][-2]) for row in rows
+             if len(row["sent_ns"]) > 2]
+    return sum(end - start for start, end in spans) / max(1, busy(spans))
+
+
+def _rates(rows: list, tokens: str, duration: str) -> list:
+    return [(row[tokens] - 1) * 1e9 / row[duration] for row in rows if row[tokens] >= call_metrics.MIN_DECODE_TOKENS]
+
+
+def _sent_rate(row: dict) -> float | None:
+    """Tokens after the first over first to last text, as the stub really sent them."""
+    texts = row["sent_ns"][:-1]
+    if row["eval_tokens"] < call_metrics.MIN_DECODE_TOKENS or len(texts) < 2:
+        return None
+    return (len(texts) - 1) * 1e9 / (texts[-1] - texts[0])
+
+
+def _median(values: list) -> float:
+    known = [value for value in values if value is not None]
+    return call_metrics.quartiles(known)[1] if known else float("nan")
+
+
+def _least(values: list) -> float:
+    return call_metrics.quartiles(values)[0] if values else float("nan")
+
+
+def _same(name: str, planted: object, recovered: object) -> Line:
+    return Line(name, str(planted), str(recovered), planted == recovered)
+
+
+def _near(name: str, planted: float, recovered: float | None, within: float) -> Line:
+    passed = recovered is not None and abs(recovered - planted) <= within
+    return Line(name, f"{planted:.3g}", "none" if recovered is None else f"{recovered:.3g}", passed)
+
+
+def _ratio(name: str, planted: list, recovered: list, within: float) -> Line:
+    """Medians that agree within a share; none planted and none recovered agree as well."""
+    if all(value is None for value in planted + recovered):
+        return Line(name, "none", "none", True)
+    before, after = _median(planted), _median(recovered)
+    return Line(name, f"{before:.1f}", f"{after:.1f}", abs(after - before) <= within * before)
+
+
+def _words(values: dict) -> str:
+    return ", ".join(f"{name} {value}" if name != "outcome" else str(value) for name, value in values.items())

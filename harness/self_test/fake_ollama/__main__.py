@@ -1,0 +1,63 @@
+"""Start the fake server; its manual is in __init__.py."""
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+
+if not __package__:                       # started by its path: make the package importable by its name
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+import fake_ollama  # noqa: E402
+from fake_ollama import http_wire, routes, script  # noqa: E402
+
+SWITCH_S = 0.0005                         # a thread that is due must not wait the usual 5 ms for one that computes
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        stub = routes.Stub(read_script(args.script))
+    except (OSError, ValueError) as problem:
+        print(f"error: {args.script}: {problem}", file=sys.stderr)
+        return 2
+    listener = socket.create_server(("127.0.0.1", args.port), backlog=256)
+    threading.Thread(target=accept, args=(listener, stub), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    sys.setswitchinterval(SWITCH_S)
+    gc.freeze()                           # what is there now stays; no collection need look at it again
+    print(json.dumps({"url": f"http://127.0.0.1:{listener.getsockname()[1]}", "pid": os.getpid()}), flush=True)
+    while sys.stdin.buffer.read(65536):
+        pass
+    return 0
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="fake_ollama", description=fake_ollama.__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0, help="to listen on; 0: any free one")
+    parser.add_argument("--script", help="a JSON file; without one there are no models")
+    return parser.parse_args(argv)
+
+
+def read_script(path: str | None) -> script.Script:
+    if path is None:
+        return script.Script()
+    with open(path, "rb") as file:
+        return script.read(json.load(file))
+
+
+def accept(listener: socket.socket, stub: routes.Stub) -> None:
+    while True:
+        sock, _ = listener.accept()
+        threading.Thread(target=stub.serve, args=(http_wire.Client(sock),), daemon=True).start()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

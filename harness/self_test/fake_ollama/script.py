@@ -1,0 +1,160 @@
+"""The script: what models there are, how fast they are, and which requests go wrong. Times are in milliseconds."""
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+from . import faults, versions
+
+
+class ScriptError(ValueError):
+    """The script has a field or value that the stub does not know; a misspelt one must not pass in silence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """One model. Its speed and its answer are planted; a measurement must find them again."""
+
+    name: str                             # ":latest" is added where there is no tag
+    size_bytes: int = 400_000_000         # of the file, as /api/tags tells
+    loaded_bytes: int | None = None       # in memory, as /api/ps tells; None: the size of the file
+    vram_bytes: int = 0                   # of these on an accelerator
+    digest: str | None = None             # 64 hex digits; None: made from the name
+    family: str = "llama"
+    parameter_size: str = "1.2B"
+    quantization_level: str = "Q4_K_M"
+    format: str = "gguf"                  # or "safetensors": served by another runner, which counts differently
+    context_length: int = 32768           # tokens the model was trained for; num_ctx is capped to it
+    capabilities: tuple = ("completion",)
+    template: str | None = None           # None: chat goes the native path; a text: the rendered path
+    remote_host: str | None = None        # a cloud model
+    remote_model: str | None = None
+    present: bool = True                  # False: unknown until /api/pull
+    head_tokens: int = 12                 # of the template before the user's text, the BOS included
+    tail_tokens: int = 5                  # of the template behind it
+    load_ms: float = 50.0                 # a cold load
+    load_error: str | None = None         # text of the failure of every load
+    overhead_ms: float = 1.0              # load_duration of a warm request
+    prefill_tok_s: float = 100_000.0      # tokens a second, cached ones excepted
+    decode_gap_ms: float = 1.0            # between two tokens
+    gap_pattern_ms: tuple | None = None   # gaps, used in turn over and over, in place of decode_gap_ms
+    answer_tokens: int = 40               # shown ones; then the end token. 0: the answer never ends
+    answer_text: str | None = None        # an answer in words, in place of numbers
+    thinking_tokens: int = 0              # before the answer, opening and closing tag included
+    tokens_per_chunk: int = 1
+    slowdown_per_busy_slot: float = 0.0   # share of a gap added by each further busy slot
+    drift: float = 0.0                    # share of a gap added by each request served before
+
+    @property
+    def is_safetensors(self) -> bool:
+        return self.format == "safetensors"
+
+    @property
+    def is_remote(self) -> bool:
+        return bool(self.remote_host or self.remote_model)
+
+    def gap_ns(self, index: int) -> float:
+        """The undisturbed gap before token index + 2."""
+        pattern = self.gap_pattern_ms or (self.decode_gap_ms,)
+        return pattern[index % len(pattern)] * 1e6
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """Which requests go wrong, and how. All conditions given must hold."""
+
+    ills: dict                            # fault -> its parameters, all filled in
+    path: str | None = None
+    method: str | None = None
+    model: str | None = None              # with or without its tag
+    contains: str | None = None           # anywhere in the joined messages or the prompt
+    nth: int | None = None                # only the nth of the requests for which the rest holds, from 1
+    times: int | None = None              # how often at most; None: always
+
+    def covers(self, method: str, path: str, model: str, text: str) -> bool:
+        return (self.path in (None, path) and self.method in (None, method)
+                and (self.model is None or full_name(self.model) == full_name(model))
+                and (self.contains is None or self.contains in text))
+
+    def is_due(self, met: int, applied: int) -> bool:
+        """Whether it acts, when so many requests were covered by it and it acted on so many of them."""
+        return self.nth in (None, met) and (self.times is None or applied < self.times)
+
+
+@dataclasses.dataclass(frozen=True)
+class Script:
+    """Everything that is planted."""
+
+    speak: str = "0.33.0-rc2"             # a key of dialect.DIALECTS
+    slots: int = 1                        # requests that one model decodes at once (OLLAMA_NUM_PARALLEL)
+    max_queue: int = 512                  # requests that may wait for a load (OLLAMA_MAX_QUEUE)
+    max_loaded: int = 3                   # models in memory at once (OLLAMA_MAX_LOADED_MODELS)
+    unload_lag_ms: float = 0.0            # how long /api/ps still shows a model that was unloaded
+    models: tuple = ()                    # newest first, as /api/tags lists them
+    rules: tuple = ()                     # the first that applies wins
+
+
+def read(data: object) -> Script:
+    """The script in a JSON value; raises ScriptError."""
+    fields = record(data, Script, "script")
+    fields["models"] = tuple(model(entry) for entry in fields.get("models", ()))
+    fields["rules"] = tuple(rule(entry) for entry in fields.get("rules", ()))
+    script = Script(**fields)
+    if script.speak not in versions.DIALECTS:
+        raise ScriptError(f"speak: {script.speak!r} is none of {', '.join(versions.DIALECTS)}")
+    return script
+
+
+def model(data: object) -> Model:
+    fields = record(data, Model, "model")
+    if not fields.get("name"):
+        raise ScriptError("model: a name is needed")
+    fields["name"] = full_name(fields["name"])
+    fields["capabilities"] = tuple(fields.get("capabilities", ("completion",)))
+    fields["gap_pattern_ms"] = tuple(fields.get("gap_pattern_ms") or ()) or None
+    fields.setdefault("digest", None)
+    fields["digest"] = fields["digest"] or hashlib.sha256(fields["name"].encode()).hexdigest()
+    return Model(**fields)
+
+
+def rule(data: object) -> Rule:
+    """{"when": {...}, "times": N, "do": {...} or [{...}, ...]} as a record."""
+    if not isinstance(data, dict) or set(data) - {"when", "times", "do"}:
+        raise ScriptError(f"rule: only when, times and do are known, not {data!r}")
+    when = data.get("when", {})
+    unknown = set(when) - {"path", "method", "model", "contains", "nth"}
+    if unknown:
+        raise ScriptError(f"when: unknown {', '.join(sorted(unknown))}")
+    todo = data.get("do", [])
+    ills = dict(ill(entry) for entry in (todo if isinstance(todo, list) else [todo]))
+    return Rule(ills=ills, times=data.get("times"), **when)
+
+
+def ill(data: dict) -> tuple[str, dict]:
+    """One fault and its parameters, those left out filled in."""
+    name = data.get("fault")
+    if name not in faults.FAULTS:
+        raise ScriptError(f"fault: {name!r} is none of {', '.join(faults.FAULTS)}")
+    given = {key: value for key, value in data.items() if key != "fault"}
+    known = faults.FAULTS[name].parameters
+    unknown = ", ".join(sorted(set(given) - set(known)))
+    if unknown:
+        raise ScriptError(f"fault {name}: takes {', '.join(known) or 'nothing'}, not {unknown}")
+    return name, {**known, **given}
+
+
+def record(data: object, kind: type, what: str) -> dict:
+    """The fields of a JSON object, each of them known to the record."""
+    if not isinstance(data, dict):
+        raise ScriptError(f"{what}: an object is needed, not {type(data).__name__}")
+    unknown = set(data) - {field.name for field in dataclasses.fields(kind)}
+    if unknown:
+        raise ScriptError(f"{what}: unknown {', '.join(sorted(unknown))}")
+    return dict(data)
+
+
+def full_name(name: str) -> str:
+    """A model's name with its tag and without the default registry."""
+    for default in ("registry.ollama.ai/", "library/"):
+        name = name[len(default):] if name.startswith(default) else name
+    return name if ":" in name.rpartition("/")[2] else name + ":latest"

@@ -1,0 +1,126 @@
+"""The world of one script, and the exchange: one request with the way that its answer takes back."""
+from __future__ import annotations
+
+import threading
+import time
+from typing import Iterator
+
+from . import faults, http_wire, versions
+from .engine import Engine
+from .script import Model, Script, full_name
+from .truth_log import Entry, Log
+
+JSON = "application/json; charset=utf-8"
+NDJSON = "application/x-ndjson"
+BUILT_NS = 1_767_323_045_678_901_234      # when the newest planted model was made; each next one a minute before
+
+
+class World:
+    """All that one script stands for. A new script makes a new world; the old one ends with its last request."""
+
+    def __init__(self, script: Script):
+        self.script, self.log = script, Log()
+        self.dialect = versions.DIALECTS[script.speak]
+        self.engine = Engine(script)
+        self.pulled: set[str] = set()
+        self.lock = threading.Lock()
+        self.met = [0] * len(script.rules)         # how many requests each rule's conditions held for
+        self.applied = [0] * len(script.rules)
+
+    def models(self) -> list[Model]:
+        return [model for model in self.script.models if model.present or model.name in self.pulled]
+
+    def find(self, name: str) -> Model | None:
+        wanted = full_name(name)
+        return next((model for model in self.models() if model.name == wanted), None)
+
+    def modified_at(self, model: Model) -> str:
+        return versions.timestamp(BUILT_NS - self.script.models.index(model) * 60 * 10**9)
+
+    def ills(self, method: str, path: str, model: str, text: str) -> dict:
+        """What the first rule that applies does to this request. Each rule counts what it covers, used or not."""
+        chosen = None
+        with self.lock:
+            for number, rule in enumerate(self.script.rules):
+                if not rule.covers(method, path, model, text):
+                    continue
+                self.met[number] += 1
+                if chosen is None and rule.is_due(self.met[number], self.applied[number]):
+                    self.applied[number] += 1
+                    chosen = rule.ills
+        return chosen or {}
+
+
+class Exchange:
+    """One request and its answer."""
+
+    def __init__(self, client: http_wire.Client, request: http_wire.Request, world: World, entry: Entry, ills: dict):
+        self.client, self.request, self.world = client, request, world
+        self.entry, self.ills = entry, ills
+        self.wall_offset_ns = time.time_ns() - time.perf_counter_ns()
+
+    def wall_time(self, due_ns: int) -> str:
+        return versions.timestamp(due_ns + self.wall_offset_ns)
+
+    def json(self, value: object, status: int = 200, due_ns: int | None = None) -> None:
+        self.whole(versions.go_json(value).encode(), JSON, status, due_ns=due_ns)
+
+    def refuse(self, refusal: versions.Refusal, streams: bool) -> None:
+        """An error; one of the runner's has the framing of the stream that it came instead of."""
+        data = versions.go_json({"error": refusal.message}).encode()
+        if refusal.by_runner and streams:
+            self.whole(data, "application/json", refusal.status, chunked=True)
+        else:
+            self.whole(data, JSON, refusal.status)
+
+    def whole(self, data: bytes, content_type: str | None, status: int = 200, *, due_ns: int | None = None,
+              chunked: bool = False, fields: tuple = ()) -> None:
+        """An answer in one piece, with its length where Go would give one."""
+        due_ns = time.perf_counter_ns() if due_ns is None else due_ns
+        chunked = chunked or len(data) > http_wire.CHUNKED_ABOVE_BYTES
+        named = [*fields, *([("Content-Type", content_type)] if content_type else [])]
+        head = http_wire.head(status, named, length=None if chunked else len(data), closes=self.request.closes)
+        body = http_wire.chunk(data) + http_wire.LAST_CHUNK if chunked else data
+        self.entry.status = status
+        self.client.wait_until(due_ns)
+        if "reset" in self.ills or "end_without_done" in self.ills:
+            self.client.send(head + body[:len(body) // 2])
+            raise http_wire.HangUp(reset="reset" in self.ills)
+        self._stamp(due_ns)
+        self.entry.ending = "whole"
+        self._send(head, b"" if self.request.method == "HEAD" else body)
+
+    def stream(self, pieces: Iterator[faults.Piece], content_type: str) -> None:
+        """Each piece when it is due. The head leaves with the first, so until then an error can have a status."""
+        unsent_head = http_wire.head(200, [("Content-Type", content_type)], length=None, closes=self.request.closes)
+        for piece in pieces:
+            self.client.wait_until(piece.due_ns)
+            first, *rest = cut(http_wire.chunk(piece.data), piece)
+            self.entry.status = 200
+            self._stamp(piece.due_ns)
+            self._send(unsent_head, first)
+            unsent_head = b""
+            for part in rest:
+                self.client.wait_until(time.perf_counter_ns() + faults.CUT_PAUSE_NS)
+                self.client.send(part)
+        self.entry.status, self.entry.ending = 200, "whole"
+        self._send(unsent_head, http_wire.LAST_CHUNK)
+
+    def _send(self, head: bytes, body: bytes) -> None:
+        slow = self.ills.get("slow_headers")
+        if slow and head:
+            status_line, _, head = head.partition(b"\r\n")
+            self.client.send(status_line + b"\r\n")
+            self.client.wait_until(time.perf_counter_ns() + round(slow["ms"] * 1e6))
+        self.client.send(head + body)
+
+    def _stamp(self, due_ns: int) -> None:
+        self.entry.planned_ns.append(due_ns - self.request.received_ns)
+        self.entry.sent_ns.append(time.perf_counter_ns() - self.request.received_ns)
+
+
+def cut(framed: bytes, piece: faults.Piece) -> list[bytes]:
+    """The HTTP chunk of a piece in the parts in which it is written."""
+    start = framed.index(b"\n") + 1
+    places = [0, *(start + place for place in piece.cuts), len(framed)]
+    return [framed[here:there] for here, there in zip(places, places[1:])]

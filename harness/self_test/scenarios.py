@@ -1,0 +1,121 @@
+"""A rehearsal: a whole run, and every way in which a call can go wrong, against the stub that knows the truth.
+
+Nothing here is real: the run is marked synthetic and its folder is temporary. Whether what was planted came out again
+is judged elsewhere.
+"""
+from __future__ import annotations
+
+import json
+import pathlib
+import threading
+
+from base import console, files, ledger, names, plan, schema, suites
+from self_test import timing_floor
+from measure import http_call, models, run_session, run_setup, session
+from measure.endpoint import Endpoint, Limits
+from measure.server_address import ServerAddress
+
+SLOTS = 4
+MODELS = (
+    {"name": "alpha:1b", "size_bytes": 700_000_000, "head_tokens": 14, "tail_tokens": 5, "load_ms": 260.0,
+     "prefill_tok_s": 80_000.0, "decode_gap_ms": 0.8, "answer_tokens": 24},
+    {"name": "beta:3b", "size_bytes": 2_000_000_000, "head_tokens": 9, "tail_tokens": 4, "load_ms": 320.0,
+     "prefill_tok_s": 60_000.0, "gap_pattern_ms": [0.6, 1.4], "answer_tokens": 20, "drift": 0.002,
+     "capabilities": ["completion", "thinking"], "thinking_tokens": 6,
+     "template": "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}user: {{ .Prompt }}\nassistant: {{ .Response }}"},
+)
+PATIENCE = Limits(2.0, 0.4, 0.4)    # for the calls that go wrong: silence is known to be silence sooner
+CALM = Limits(5.0, 60.0, 60.0)
+BREAK_OFF_AFTER_S = 0.3
+# (name, what is planted: faults of the stub, options of the request or a special case; what the record must show)
+FAULTS = (
+    ("nothing wrong", [], {"outcome": "ok", "tokens": 25}),
+    ("the limit on tokens", {"num_predict": 10}, {"outcome": "length", "tokens": 10}),
+    ("an answer without text", [{"fault": "answer", "text": ""}], {"outcome": "empty"}),
+    ("a body that ends without done", [{"fault": "end_without_done"}], {"outcome": "cut", "chunks": 3}),
+    ("a body cut in the middle", [{"fault": "end_without_done", "clean": False}], {"outcome": "cut", "chunks": 3}),
+    ("a reset connection", [{"fault": "reset"}], {"outcome": "cut"}),
+    ("an error line after text", [{"fault": "error_line"}], {"outcome": "error", "chunks": 3}),
+    ("status 404", [{"fault": "status", "code": 404}], {"outcome": "refused", "status": 404}),
+    ("status 499", [{"fault": "status", "code": 499}], {"outcome": "refused", "status": 499}),
+    ("status 500", [{"fault": "status", "code": 500}], {"outcome": "error", "status": 500}),
+    ("status 503", [{"fault": "status", "code": 503}], {"outcome": "error", "status": 503}),
+    ("JSON in a string in JSON", [{"fault": "nested_json_400"}], {"outcome": "refused", "error": "planted"}),
+    ("status 200 and no byte", [{"fault": "empty_200"}], {"outcome": "cut", "status": 200}),
+    ("no byte at all", [{"fault": "silence", "ms": 900}], {"outcome": "timeout"}),
+    ("silence between chunks", [{"fault": "stall", "ms": 900}], {"outcome": "stalled", "chunks": 3}),
+    ("bytes that are no HTTP", [{"fault": "body_not_http"}], {"outcome": "error"}),
+    ("a line that is no JSON", [{"fault": "not_json"}], {"outcome": "error", "chunks": 3}),
+    ("an answer from another machine", [{"fault": "remote_chunks"}], {"outcome": "error"}),
+    ("one object that is not done", [{"fault": "whole_without_done"}], {"outcome": "cut"}),
+    ("no counters", [{"fault": "metrics_absent"}], {"outcome": "ok", "tokens": None}),
+    ("four tokens in each chunk", [{"fault": "multi_token_chunks"}], {"outcome": "ok", "tokens": 25, "texts": 6}),
+    ("chunks without text", [{"fault": "empty_chunks"}], {"outcome": "ok", "tokens": 25, "without_text": True}),
+    ("three lines in each HTTP chunk", [{"fault": "several_lines_per_http_chunk"}], {"outcome": "ok", "texts": 24}),
+    ("each line in two HTTP chunks", [{"fault": "line_split_over_chunks"}], {"outcome": "ok", "texts": 24}),
+    ("characters cut in two", [{"fault": "utf8_split"}], {"outcome": "ok", "broken_text": False}),
+    ("a very long line", [{"fault": "huge_line"}], {"outcome": "ok", "broken_text": False}),
+    ("thinking in spite of think: false", [{"fault": "thinking_despite_off"}], {"outcome": "ok", "thinks": True}),
+    ("a wait of 200 ms in no counter", [{"fault": "queue_wait", "ms": 200}], {"outcome": "ok", "waited": True}),
+    ("a prompt cut to 16 tokens", [{"fault": "silent_truncation", "to": 16}], {"outcome": "ok", "prompt_tokens": 16}),
+    ("Ctrl-C in the middle", "break off", {"outcome": "interrupted", "chunks": 3}),
+    ("nobody there", "nobody", {"outcome": "error", "status": None}),
+)
+
+
+def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress) -> tuple:
+    """Every phase against the stub; (records, the stub's log, whether the run is complete)."""
+    endpoint.ask("/stub/script", {"slots": SLOTS, "models": list(MODELS)})
+    choice = models.choose(endpoint, None, None)
+    loaded = {phase: suites.load(phase) for phase in suites.PHASES}
+    facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": endpoint.target.public,
+             "server_version": endpoint.version(), "host_hostname_short": "stub", "floor": None, "time_limit_s": None}
+    manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(suites.PHASES), plan.Settings(), loaded, {})
+    manifest["synthetic"] = True
+    files.replace(folder / run_setup.MANIFEST, schema.pretty(manifest))
+    earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
+    _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress)
+    return list(ledger.read(folder / ledger.NAME)), timing_floor.log(endpoint), complete
+
+
+def every_fault(endpoint: Endpoint) -> list:
+    """(name, what was planted, what was recovered) for each row of FAULTS."""
+    ills = {name: planted for name, planted, _ in FAULTS if isinstance(planted, list)}
+    ills["Ctrl-C in the middle"] = [{"fault": "stall", "ms": 5000}]     # long enough to be broken off for certain
+    rules = [{"when": {"contains": f"<{name}>"}, "do": planted} for name, planted in ills.items()]
+    endpoint.ask("/stub/script", {"models": [MODELS[0]], "rules": rules})
+    _call(endpoint, "warm up", {}, CALM)
+    found = []
+    for name, planted, expected in FAULTS:
+        options = planted if isinstance(planted, dict) else {}
+        limits = PATIENCE if expected["outcome"] in ("timeout", "stalled") else CALM
+        fields = _call(endpoint, f"<{name}>", options, limits, planted)
+        seen = observed(fields)
+        found.append((name, expected, {key: seen[key] for key in expected}))
+    return found
+
+
+def observed(fields: dict) -> dict:
+    """What a folded call shows, in the words of FAULTS."""
+    spent = sum(fields[name] or 0 for name in ("load_ns", "prompt_eval_ns", "eval_ns"))
+    return {"outcome": fields["outcome"], "status": fields["http_status"], "error": fields["error"],
+            "chunks": fields["chunks"], "texts": fields["text_chunks"], "tokens": fields["eval_tokens"],
+            "prompt_tokens": fields["prompt_tokens"], "thinks": fields["thinking_chunks"] > 0,
+            "without_text": fields["chunks"] - fields["text_chunks"] > 1,      # the done line is one
+            "broken_text": "\ufffd" in fields["answer"] or not fields["answer"],
+            "waited": fields["total_ns"] is not None and fields["total_ns"] - spent > 150_000_000}
+
+
+def _call(endpoint: Endpoint, text: str, options: dict, limits: Limits, special: object = None) -> dict:
+    nobody = ServerAddress("http", "127.0.0.1", 9)     # the discard port, where nothing has listened for decades
+    here = Endpoint(nobody if special == "nobody" else endpoint.target, limits)
+    body = {"model": MODELS[0]["name"], "messages": [{"role": "user", "content": text}],
+            "options": {"num_ctx": 4096, **options}}
+    stop = http_call.Stop()
+    breaker = threading.Timer(BREAK_OFF_AFTER_S, stop.break_off)
+    if special == "break off":
+        breaker.start()
+    request = http_call.Request(session.CHAT, json.dumps(body).encode("ascii"))
+    fields = http_call.fold(http_call.run(here, [request], stop)[0])
+    breaker.cancel()
+    return fields

@@ -1,0 +1,98 @@
+"""From the wire to metadata.json: a stub's planted truth comes out of the files that one command leaves."""
+from __future__ import annotations
+
+import statistics
+
+import test_run_benchmark as driver
+
+from base import ledger, records, schema, suites
+from derive import call_metrics
+
+MODEL = {"name": "alpha:1b", "size_bytes": 1_000_000, "head_tokens": 11, "prefill_tok_s": 100_000.0, "decode_gap_ms": 1.0,
+         "answer_tokens": 24, "load_ms": 120.0}
+LATE_MS = 5.0           # what a busy machine may add at the median; the instrument's own share is far below
+
+
+class Planted(driver.Case):
+    def measured(self, phases: str, *more: str, model: dict | None = None, slots: int = 1, rules: list | None = None) -> dict:
+        """The metadata of a run with these phases."""
+        self.stub.script({"models": [{**MODEL, **(model or {})}], "slots": slots, "rules": rules or []})
+        code, _, told = self.main("--phases", phases, "--device-tag", "mac-m1-8gb", "--handle", "ana", "--quiet", *more)
+        self.assertEqual(code, 0, told)
+        return schema.loads((self.folder() / "metadata.json").read_bytes())
+
+    def aggregate(self, found: dict, phase: str) -> dict:
+        return next(row for row in found["aggregates"] if row["phase"] == phase)
+
+    def group(self, found: dict, phase: str, **key: object) -> dict:
+        return next(row["metrics"] for row in self.aggregate(found, phase)["groups"]
+                    if all(row[name] == value for name, value in key.items()))
+
+    def test_times_rates_counts_drift_and_loads(self):
+        """The gap grows by a thousandth with each request, so the second pass is slower by what lies between."""
+        found = self.measured("frozen-prompts,small-eval", model={"drift": 0.01, "load_ms": 300.0})
+        log = {row["nonce"]: row for row in self.stub.log() if row["nonce"]}
+        calls = driver.measured(driver.records(self.folder()))
+        for item in ("P-MEDIUM", "P-HARD"):
+            with self.subTest(item):
+                rows = [log[call["nonce"]] for call in calls if (call["item"], call["pass"]) == (item, "first")]
+                got = self.group(found, "frozen-prompts", item=item, **{"pass": "first"})
+                planted_ms = statistics.median(row["sent_ns"][0] / 1e6 for row in rows)
+                self.assertLessEqual(-0.05, got["ttft_ms"]["median"] - planted_ms)
+                self.assertLess(got["ttft_ms"]["median"] - planted_ms, LATE_MS)
+                self.assertAlmostEqual(got["prefill_tok_s"]["median"], 100_000, delta=2_000)
+                self.assertEqual(got["eval_tokens"]["median"], 25)
+                self.assertAlmostEqual(got["decode_tok_s"]["median"],
+                                       statistics.median(24e9 / row["eval_ns"] for row in rows), delta=1)
+        first, last = ([log[call["nonce"]]["eval_ns"] for call in calls if call["pass"] == pass_] for pass_ in ("first", "last"))
+        planted = statistics.median(before / after for before, after in zip(first, last))
+        drift = self.aggregate(found, "frozen-prompts")["drift"]["decode"]
+        self.assertAlmostEqual(drift["ratio"], planted, delta=0.005)
+        self.assertEqual(drift["n"], 9)
+        told = found["models"][0]
+        self.assertEqual((told["head_tokens"], told["slots_seen"]), (11, 1))
+        self.assertGreaterEqual(told["cold_load_ms"]["median"], 300)      # a busy machine loads later, never sooner
+        self.assertLess(told["cold_load_ms"]["median"], 1200)
+
+    def test_one_slot_is_found_to_be_serialised_and_four_are_not(self):
+        for slots, serialised in ((1, True), (4, False)):
+            with self.subTest(slots=slots):
+                found = self.measured("parallel-same", "--concurrency", "1,4", slots=slots)
+                waves = {row["level"]: row for row in self.aggregate(found, "parallel-same")["waves"]}
+                self.assertEqual((waves[4]["serialised"], waves[4]["full"], waves[1]["serialised"]), (serialised, 5, None))
+                codes = {row["code"] for row in found["warnings"]}
+                self.assertEqual("serialised" in codes, serialised)
+                self.assertAlmostEqual(waves[4]["parallelism"]["median"], 1 if serialised else 4, delta=0.5)
+            driver.shutil.rmtree(self.folder())
+
+    def test_a_cut_prompt_is_void_and_a_cut_answer_is_censored(self):
+        asked = suites.load("context-edge").items[3].prompt        # calibration asks the last one
+        found = self.measured("context-edge", "--num-predict", "8", rules=[
+            {"when": {"contains": asked}, "do": [{"fault": "silent_truncation", "to": 1500}]}])
+        edge = self.aggregate(found, "context-edge")
+        self.assertEqual((edge["void"], edge["outcomes"]), (1, {"length": 5}))
+        self.assertEqual((edge["quality"]["censored"], edge["quality"]["n"]), (5, 0))
+        self.assertIn("truncated", {row["code"] for row in found["warnings"]})
+        filled = [group["metrics"]["fill_reached"] for group in edge["groups"]]
+        self.assertEqual([stat is None for stat in filled].count(True), 1)
+
+    def test_all_five_files_are_there_and_the_table_agrees_with_the_metadata(self):
+        found = self.measured("small-eval")
+        folder = self.folder()
+        self.assertEqual({path.name for path in folder.iterdir()},
+                         {"manifest.json", "hardware.json", "run.jsonl", "metadata.json", "run.md"})
+        decode = [call_metrics.decode_tok_s(row) for row in driver.measured(list(ledger.read(folder / ledger.NAME)))]
+        self.assertAlmostEqual(self.group(found, "small-eval", item=None)["decode_tok_s"]["median"],
+                               statistics.median(decode), delta=0.1)
+
+    def test_an_unfinished_run_has_its_books_too_and_they_say_so(self):
+        self.stub.script({"models": [MODEL]})
+        code, _, _ = self.main("--phases", "small-eval,python-tasks", "--quiet", "--time-limit", "1s")
+        found = schema.loads((self.folder() / "metadata.json").read_bytes())
+        self.assertEqual(found["done"] + found["skipped"], found["planned"])
+        self.assertEqual(schema.problems(found, "metadata"), [])
+        self.assertEqual(set(found["aggregates"][0]["skips"]) - set(records.SKIP_REASONS), set())
+
+
+if __name__ == "__main__":
+    driver.unittest.main()

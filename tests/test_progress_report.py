@@ -1,0 +1,205 @@
+"""The watch: what is counted, what stays on the screen, and when the rest of the time can be told."""
+from __future__ import annotations
+
+import io
+import os
+import unittest
+from unittest import mock
+
+import support
+
+from base import console, plan
+from measure import progress_report
+from measure.eta import Eta
+from base.plan import Step
+from measure.session import Ask
+from support import record
+
+MS = 10 ** 6
+
+
+class Terminal(io.StringIO):
+    def __init__(self, live: bool):
+        super().__init__()
+        self._live = live
+
+    def isatty(self) -> bool:
+        return self._live
+
+
+def step(number: int, model: str = "alpha:1b") -> Step:
+    return Step("small-eval", model, f"5Q-Q0{number}")
+
+
+def ask(number: int, role: str = "measured") -> Ask:
+    return Ask(step(number), role, (("user", "?"),), {}, {})
+
+
+def place(number: int) -> dict:
+    return {"phase": "small-eval", "model": "alpha:1b", "item": f"5Q-Q0{number}", "repeat": 1, "level": 1}
+
+
+def call(number: int, **changes: object) -> dict:
+    return record("call", **{**place(number), "role": "measured", "outcome": "ok", "first_text_ns": 42 * MS,
+                             "eval_tokens": 25, **changes})
+
+
+def skipped(number: int) -> dict:
+    return record("skipped", **place(number), reason="time-limit")
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        patch = mock.patch.dict(os.environ, {"TERM": "xterm", "COLUMNS": "200"})
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.now_s = 0.0
+
+    def watch(self, live: bool = False, quiet: bool = False, total: int = 4) -> progress_report.Watch:
+        self.terminal = Terminal(live)
+        pace = Eta({("alpha:1b", step(number).key): 100.0 for number in range(1, total + 1)})
+        return progress_report.Watch(console.Progress(quiet, self.terminal), pace, total, lambda: self.now_s)
+
+    def said(self) -> str:
+        """What was written since this was asked for the last time."""
+        text = self.terminal.getvalue()
+        self.terminal.seek(0)
+        self.terminal.truncate()
+        return text
+
+
+class Plain(Case):
+    """Where there is no terminal: one line for each call, with its number."""
+
+    def test_numbers_count_planned_calls_up_to_all_of_them(self):
+        here = self.watch()
+        for records in ([call(1)], [call(2), call(3)], [skipped(4)]):
+            here.end(records)
+        self.assertEqual([line.split()[0] for line in self.said().splitlines()], ["[1/4]", "[2/4]", "[3/4]", "[4/4]"])
+
+    def test_warm_ups_and_calibration_are_shown_and_not_counted(self):
+        here = self.watch()
+        for role in ("warmup", "calibration"):
+            here.end([call(9, role=role)])
+        here.end([call(1)])
+        self.assertEqual([line.split()[0] for line in self.said().splitlines()], ["[0/4]", "[0/4]", "[1/4]"])
+
+    def test_a_resumed_run_goes_on_counting(self):
+        here = self.watch()
+        for earlier in (record("meta"), call(9, role="warmup"), call(1), skipped(2)):
+            here.already(earlier)
+        here.end([call(3)])
+        self.assertTrue(self.said().startswith("[3/4]"))
+
+    def test_calls_of_an_earlier_session_tell_how_long_the_rest_will_take(self):
+        here = self.watch(live=True)
+        together = [call(number, end_ns=20_000 * MS, level=2) for number in (1, 2)]
+        here.pace = Eta({("alpha:1b", plan.record_key(row)): 100.0 for row in together + [call(3)]})
+        for row in together:
+            here.already(row)
+        here.begin([ask(3)])
+        self.assertIn("about 10s left", self.said())
+
+    def test_a_line_says_what_became_of_the_call(self):
+        for changes, says in (
+                ({}, "alpha:1b small-eval 5Q-Q01: ok, first text 42 ms, 25 tokens"),
+                ({"outcome": "length"}, ": length, first text 42 ms, 25 tokens"),
+                ({"outcome": "cut", "eval_tokens": None, "error": "the stream ended without done"},
+                 ": cut, first text 42 ms, the stream ended without done"),
+                ({"outcome": "timeout", "eval_tokens": None, "first_text_ns": None, "error": "no answer"}, ": timeout, no answer"),
+                ({"outcome": "empty", "eval_tokens": 1, "first_text_ns": None}, ": empty, 1 tokens"),
+                ({"item": "LOAD", "role": "warmup", "done_ns": 1234 * MS, "outcome": "empty"}, "LOAD: loaded in 1234 ms"),
+                ({"item": "LOAD", "role": "warmup", "outcome": "error", "error": "no room", "first_text_ns": None,
+                  "eval_tokens": None}, "LOAD: error, no room")):
+            with self.subTest(says):
+                here = self.watch()
+                here.end([call(1, **changes)])
+                self.assertTrue(self.said().endswith(says + "\n"))
+
+    def test_the_first_of_skipped_calls_has_its_line_and_its_reason(self):
+        """A time limit once filled the screen with three hundred lines that said the same."""
+        here = self.watch()
+        for number in (2, 3):
+            here.end([skipped(number)])
+        self.assertEqual(self.said(), "[1/4] alpha:1b small-eval 5Q-Q02: skipped from here on, time-limit\n")
+        here.end([call(4)])
+        here.end([skipped(1)])
+        here.end([{**skipped(2), "model": "beta:3b"}])     # in the mixed phase models take turns
+        self.assertEqual(self.said().count("skipped from here on"), 1)
+
+    def test_nothing_is_drawn_and_nothing_said_when_quiet(self):
+        here = self.watch()
+        here.begin([ask(1)])
+        here.tick(7)
+        self.assertEqual(self.said(), "")
+        here = self.watch(live=True, quiet=True)
+        here.begin([ask(1)])
+        here.tick(7)
+        here.end([call(1, error="x")])
+        self.assertEqual(self.said(), "")
+
+
+class Live(Case):
+    """On a terminal: one line that is drawn over and over, and above it what should stay."""
+
+    def test_the_line_names_the_call_its_number_and_what_has_come(self):
+        here = self.watch(live=True)
+        here.begin([ask(1)])
+        self.assertIn("call 1 of 4  alpha:1b small-eval 5Q-Q01  ~0 ", self.said())
+        here.tick(17)
+        self.assertIn("  ~17 ", self.said())
+        here.end([call(1)])
+        here.begin([ask(2), ask(3)])
+        self.assertIn("call 2 of 4  alpha:1b small-eval 5Q-Q02 x2", self.said())
+
+    def test_the_number_never_exceeds_the_total(self):
+        here = self.watch(live=True, total=1)
+        here.end([call(1)])
+        here.begin([ask(9, "warmup")])
+        self.assertIn("call 1 of 1", self.said())
+
+    def test_troubled_calls_stay_and_good_ones_pass_by(self):
+        for changes, stays in (({"outcome": "ok"}, False), ({"outcome": "length"}, False), ({"outcome": "empty"}, True),
+                               ({"outcome": "cut"}, True), ({"outcome": "refused"}, True), ({"outcome": "interrupted"}, True),
+                               ({"outcome": "refused", "role": "calibration"}, False),
+                               ({"outcome": "error", "role": "warmup"}, False)):
+            with self.subTest(changes):
+                here = self.watch(live=True)
+                here.begin([ask(1)])
+                self.said()
+                here.end([call(1, **changes)])
+                self.assertEqual(self.said().endswith("tokens\n"), stays)
+
+    def test_time_left_is_told_once_a_measured_call_has_taken_some(self):
+        here = self.watch(live=True)
+        here.begin([ask(9, "warmup")])
+        self.now_s = 5.0
+        here.end([call(9, role="warmup")])
+        here.begin([ask(1)])
+        self.assertNotIn("left", self.said())
+        self.now_s = 15.0
+        here.end([call(1)])
+        here.begin([ask(2)])
+        self.assertTrue(self.said().endswith("  15s, about 30s left"))     # three of the same weight, ten seconds each
+
+    def test_what_is_skipped_is_no_longer_waited_for(self):
+        here = self.watch(live=True)
+        here.already(skipped(4))
+        here.begin([ask(1)])
+        self.now_s = 10.0
+        here.end([call(1)])
+        here.end([skipped(2)])
+        here.begin([ask(3)])
+        self.assertTrue(self.said().endswith("about 10s left"))
+
+    def test_the_calls_of_a_wave_share_its_time(self):
+        here = self.watch(live=True)
+        here.begin([ask(1), ask(2)])
+        self.now_s = 10.0
+        here.end([call(1), call(2)])
+        here.begin([ask(3)])
+        self.assertTrue(self.said().endswith("about 10s left"))
+
+
+if __name__ == "__main__":
+    unittest.main()
