@@ -15,7 +15,7 @@ import pathlib
 
 import support
 
-from measure.hardware.machine import Answer, Machine, Platform, shown
+from measure.hardware.machine import Answer, Machine, Platform, recorded_command
 
 FOLDER = pathlib.Path(__file__).parent / "machines"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.txt"))
@@ -65,7 +65,7 @@ def machine(found: Platform = Platform("linux"), files: dict | None = None, tool
     there |= {str(parent) for path in list(there) for parent in pathlib.PurePosixPath(path).parents}
 
     def run(words: list, limit_s: float) -> Answer:
-        command, told = " ".join(words), shown(words)
+        command, told = " ".join(words), recorded_command(words)
         for key, said in tools.items():
             bare = key.replace(" (failed)", "")
             if bare == command or bare.endswith("...") and command.startswith(bare[:-3]):

@@ -10,7 +10,7 @@ import fake_machine
 
 from base import facts, names, schema, sensitive
 from measure import hardware
-from measure.hardware import bandwidth, cards, cgroups, instructions, machine, ollama, pci, texts
+from measure.hardware import bandwidth, cgroups, gpu, instructions, machine, ollama, pci, text_parsing
 from measure.hardware.machine import Platform
 
 GIB = 2 ** 30
@@ -195,7 +195,7 @@ class Trouble(unittest.TestCase):
                     self.assertTrue(schema.pretty(record).isascii())
 
     def test_a_tool_that_hangs_fails_or_is_not_there_is_a_reason_and_no_error(self):
-        for said, word in (("(late)", "took longer than"), ("(failed)", "failed"), ("(too-much)", "said too much")):
+        for said, word in (("(late)", "took longer than"), ("(failed)", "failed"), ("(too-much)", "printed too much")):
             for system, where in (("linux", "memory.type"), ("darwin", "system.version"), ("windows", "cpu.model")):
                 with self.subTest(f"{said} {system}"):
                     record = probe(fake_machine.machine(Platform(system), {}, {"...": said}))
@@ -281,7 +281,7 @@ class Bandwidth(unittest.TestCase):
             raise MemoryError
         plenty = {"/proc/meminfo": "MemAvailable: 8388608 kB"}
         for files, copy, word in (({}, None, "too little"), ({"/proc/meminfo": "MemAvailable: 1000 kB"}, None, "too little"),
-                                  (plenty, refused, "did not give"), (plenty, lambda size_bytes: (0, 3), "too coarse")):
+                                  (plenty, refused, "refused the memory"), (plenty, lambda size_bytes: (0, 3), "too coarse")):
             with self.subTest(word):
                 found = bandwidth.read(fake_machine.machine(files=files, copy=copy))
                 self.assertIsNone(found["bytes_s"]["value"])
@@ -327,8 +327,8 @@ class Ollama(unittest.TestCase):
                 ("HOME=/home/ana", {}), ("PATH=1", {}), ("XOLLAMA_A=1", {}), ("OLLAMA_a=1", {}), ("OLLAMA_X", {}),
                 ("", {}), ("=1", {})):
             with self.subTest(entry):
-                self.assertEqual(ollama.telling(f"A=1\0{entry}\0"), told)
-        self.assertEqual(len(ollama.telling("\0".join(f"OLLAMA_X{n}=1" for n in range(999)))), ollama.MAX_VARIABLES)
+                self.assertEqual(ollama.recorded_variables(f"A=1\0{entry}\0"), told)
+        self.assertEqual(len(ollama.recorded_variables("\0".join(f"OLLAMA_X{n}=1" for n in range(999)))), ollama.MAX_VARIABLES)
 
     ROW = "  0: 0100007F:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  1000        0 {inode} 1 0\n"
 
@@ -363,23 +363,23 @@ class Ollama(unittest.TestCase):
 class Sources(unittest.TestCase):
     def test_texts(self):
         for read, cases in {
-            texts.line: ((" a  b\n", "a b"), ("", None), ("N/A", None), ("To Be Filled By O.E.M.", None), (5, None),
+            text_parsing.line: ((" a  b\n", "a b"), ("", None), ("N/A", None), ("To Be Filled By O.E.M.", None), (5, None),
                          ("\x00", None),
                          ("x" * 500, "x" * 120), ("a\x1b[2J", "a [2J")),
-            texts.whole: (("7", 7), (" 7\n", 7), ("-7", None), ("7.5", None), ("", None), ("9" * 19, None), (7, 7),
+            text_parsing.whole: (("7", 7), (" 7\n", 7), ("-7", None), ("7.5", None), ("", None), ("9" * 19, None), (7, 7),
                           (True, None), (2 ** 63, None),
                           (None, None), ("\u0667", None)),
-            texts.number: (("7.25", 7.25), ("450.00 W", 450.0), ("[N/A]", None), ("nan", None), ("1e999", None),
+            text_parsing.number: (("7.25", 7.25), ("450.00 W", 450.0), ("[N/A]", None), ("nan", None), ("1e999", None),
                            (3400, 3400.0), ("-1", None)),
-            texts.size_bytes: (("8 GB", 8 * GIB), ("1536 MB", 1536 << 20), ("32768K", 32 << 20), ("5 kB", 5120), ("7", 7),
+            text_parsing.size_bytes: (("8 GB", 8 * GIB), ("1536 MB", 1536 << 20), ("32768K", 32 << 20), ("5 kB", 5120), ("7", 7),
                                ("lots", None),
                                ("8 GiB", 8 * GIB), (None, None), ("-1 GB", None)),
-            texts.numbered: (("0-3,8", [0, 1, 2, 3, 8]), ("5", [5]), ("", []), ("a", []), ("3-1", []), (None, []),
+            text_parsing.numbered: (("0-3,8", [0, 1, 2, 3, 8]), ("5", [5]), ("", []), ("a", []), ("3-1", []), (None, []),
                              ("0-99999999", [])),
-            texts.json: (("{}", {}), ("warning\n[1]", [1]), ("x", None), ("{\"a\": NaN}", None), ("{", None), (None, None)),
+            text_parsing.json: (("{}", {}), ("warning\n[1]", [1]), ("x", None), ("{\"a\": NaN}", None), ("{", None), (None, None)),
             pci.product: (("AD102 [GeForce RTX 4090]", "GeForce RTX 4090"), ("Raphael", "Raphael"), ("", None), (None, None),
                           ("Navi 31 [RX 7900 XT/7900 XTX]", "Navi 31 [RX 7900 XT/7900 XTX]")),
-            cards.slot: (("00000000:01:00.0", "0000:01:00.0"), ("0000:2D:00.0", "0000:2d:00.0"), ("N/A", None),
+            gpu.slot: (("00000000:01:00.0", "0000:01:00.0"), ("0000:2D:00.0", "0000:2d:00.0"), ("N/A", None),
                          (None, None), ("01:00.0", None)),
         }.items():
             for text, found in cases:

@@ -77,13 +77,13 @@ class Tools(unittest.TestCase):
                     before = os.getcwd()
                     os.chdir(folder)
                     try:
-                        self.assertEqual(machine.find("no-such-tool-anywhere", path), found)
+                        self.assertEqual(machine.find_tool("no-such-tool-anywhere", path), found)
                     finally:
                         os.chdir(before)
         self.assertEqual(machine.run(["no-such-tool-anywhere"], 1).outcome, "missing")
 
     def test_a_script_is_not_recorded_word_by_word(self):
-        self.assertEqual(machine.shown(["powershell", "-Command", "x" * 500]), "powershell -Command ...")
+        self.assertEqual(machine.recorded_command(["powershell", "-Command", "x" * 500]), "powershell -Command ...")
 
     def test_every_tool_is_asked_once(self):
         asked = []

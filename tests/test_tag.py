@@ -8,7 +8,7 @@ import support
 
 from base import facts, names
 from measure import hardware
-from measure.hardware import cards, tag
+from measure.hardware import device_tag, gpu
 from measure.hardware.machine import Platform
 
 GIB = 2 ** 30
@@ -21,7 +21,7 @@ class Tags(unittest.TestCase):
             return {"value": value, "method": method}
         found = {"cpu": {"model": fact(chip)}, "system": {"product": fact(*product)}, "surroundings": {"termux": fact(termux)},
                  "memory": {"usable_bytes": fact(memory), "physical_bytes": fact(None)}, "accelerators": fact(list(accelerators))}
-        return tag.suggest(found, Platform(system, architecture=architecture))
+        return device_tag.suggest(found, Platform(system, architecture=architecture))
 
     def test_chips_of_every_maker_give_a_tag_that_a_person_would_choose(self):
         for chip, expected in (
@@ -53,7 +53,7 @@ class Tags(unittest.TestCase):
                 self.assertEqual(self.tag("Intel(R) N100", product=(name, method), termux=termux), expected)
 
     def card(self, name: str, gib: float, unified: bool | None = False, interface: str | None = "cuda") -> dict:
-        return cards.merged({"name": facts.known(name, "m"), "memory_bytes": facts.known(int(gib * GIB), "m"),
+        return gpu.merged({"name": facts.known(name, "m"), "memory_bytes": facts.known(int(gib * GIB), "m"),
                              "unified_memory": facts.told(unified, "m", "w"), "interface": facts.told(interface, "m", "w")})
 
     def test_a_card_that_computes_gives_the_machine_its_name(self):

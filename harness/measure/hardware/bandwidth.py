@@ -1,7 +1,7 @@
-"""Bandwidth: how fast one thread copies memory, in about a second, with nothing but the standard library.
+"""Bandwidth: how fast one thread copies memory, in about a second, with the standard library alone.
 
 A lower bound: one thread cannot fill the memory bus of most machines, and an accelerator has a bus of its own. Each byte
-that is copied counts twice, once read and once written; what the processor reads besides, in order to write, does not.
+that is copied counts twice, once read and once written; what the processor reads additionally in order to write does not.
 """
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from base import facts
 from measure.hardware import cpu, memory
 from measure.hardware.machine import Machine
 
-LEAST_BYTES, COMMON_BYTES, MOST_BYTES = 8 << 20, 128 << 20, 512 << 20
-SHARE = 8           # of the free memory, the part that one buffer may take; there are two
+MIN_BYTES, COMMON_BYTES, MAX_BYTES = 8 << 20, 128 << 20, 512 << 20
+SHARE = 8           # one buffer takes at most this part of the free memory; there are two
 
 
 def buffer_bytes(free_bytes: int | None, cache_bytes: int | None) -> int | None:
     """Four times the cache at best, twice at least: a smaller buffer would measure the cache. None: not enough memory."""
-    wanted = min(MOST_BYTES, max(COMMON_BYTES, 4 * (cache_bytes or 0)))
-    least = max(LEAST_BYTES, 2 * cache_bytes) if cache_bytes else COMMON_BYTES // 4
+    wanted = min(MAX_BYTES, max(COMMON_BYTES, 4 * (cache_bytes or 0)))
+    least = max(MIN_BYTES, 2 * cache_bytes) if cache_bytes else COMMON_BYTES // 4
     size = min(wanted, (free_bytes or 0) // SHARE)
     return size if size >= least else None
 
@@ -28,7 +28,7 @@ def read(machine: Machine) -> dict:
     try:
         fastest_ns, copies = machine.copy(size)
     except MemoryError:
-        return _reading(facts.unknown("the system did not give the memory for the buffers"), None, None)
+        return _reading(facts.unknown("the system refused the memory for the buffers"), None, None)
     rate = round(2 * size / fastest_ns * 1e9) if fastest_ns > 0 else None
     return _reading(facts.told(rate, "copies between two buffers by one thread, read plus written, the fastest of n",
                                "the clock is too coarse"), size, copies)

@@ -1,7 +1,7 @@
-"""Cgroups: the folders in which Linux keeps a container's limits, of either version, from the innermost outwards."""
+"""Cgroups: a container's limits on Linux, of either version, from the innermost group outwards."""
 from __future__ import annotations
 
-from measure.hardware import texts
+from measure.hardware import text_parsing
 from measure.hardware.machine import Machine
 
 ROOT = "/sys/fs/cgroup"
@@ -10,33 +10,33 @@ ROOT = "/sys/fs/cgroup"
 def memory_limit(machine: Machine) -> tuple:
     """(bytes, file) of the tightest limit, or (None, ""). Version 1 writes a huge number for none."""
     names = ("memory.max", "memory.limit_in_bytes")
-    found = [(limit, path) for path in _files(machine, "memory", names)
-             for limit in [texts.whole(machine.read(path))] if limit and limit < 1 << 60]
-    return min(found) if found else (None, "")
+    limits = [(limit, path) for path in _files(machine, "memory", names)
+             for limit in [text_parsing.whole(machine.read(path))] if limit and limit < 1 << 60]
+    return min(limits, default=(None, ""))
 
 
 def memory_used_bytes(machine: Machine, limit_path: str) -> int | None:
     """What is in use under the limit of this file."""
     folder, _, name = limit_path.rpartition("/")
-    return texts.whole(machine.read(f"{folder}/{'memory.current' if name == 'memory.max' else 'memory.usage_in_bytes'}"))
+    return text_parsing.whole(machine.read(f"{folder}/{'memory.current' if name == 'memory.max' else 'memory.usage_in_bytes'}"))
 
 
 def core_limit(machine: Machine) -> tuple:
     """(cores, file) of the tightest limit on processor time, or (None, "")."""
-    found = []
+    limits = []
     for path in _files(machine, "cpu", ("cpu.max", "cpu.cfs_quota_us")):
         text = machine.read(path) or ""
         if path.endswith("quota_us"):
             text = f"{text} {machine.read(path.replace('quota', 'period')) or ''}"
-        numbers = [texts.whole(word) for word in text.split()]      # `max` and -1 are no limits
+        numbers = [text_parsing.whole(word) for word in text.split()]      # `max` and -1 are no limits
         if len(numbers) == 2 and all(numbers):
-            found.append((round(numbers[0] / numbers[1], 2), path))
-    return min(found) if found else (None, "")
+            limits.append((round(numbers[0] / numbers[1], 2), path))
+    return min(limits, default=(None, ""))
 
 
 def _files(machine: Machine, controller: str, names: tuple) -> list:
-    """Own folder, its parents, the root: in a container that sees only itself, the limit stands at the root."""
-    found = []
+    """Own folder, its parents, the root: a container that sees only itself has its limit at the root."""
+    files = []
     for row in (machine.read("/proc/self/cgroup") or "0::/").splitlines():
         number, _, rest = row.partition(":")
         controllers, _, place = rest.partition(":")
@@ -44,5 +44,5 @@ def _files(machine: Machine, controller: str, names: tuple) -> list:
             continue
         parts = [part for part in place.strip().split("/") if part not in ("", "..")]
         for top in (f"{ROOT}/{controller}", ROOT) if number != "0" else (ROOT,):
-            found += ["/".join([top, *parts[:depth], name]) for depth in range(len(parts), -1, -1) for name in names]
-    return list(dict.fromkeys(found))
+            files += ["/".join([top, *parts[:depth], name]) for depth in range(len(parts), -1, -1) for name in names]
+    return list(dict.fromkeys(files))

@@ -1,47 +1,64 @@
-"""CIM: what Windows tells of itself, asked in one go, since each start of PowerShell costs half a second.
+"""CIM: what Windows reports of itself, in one call, since each start of PowerShell costs half a second.
 
 Only the properties named here are asked for: the same classes hold serial numbers, users and the computer's name.
 """
 from __future__ import annotations
 
+from typing import Any
+
 from base import facts
-from measure.hardware import texts
+from measure.hardware import text_parsing
 from measure.hardware.machine import SLOW_S, Answer, Machine
 
 CLASSES = {
     "system": "Win32_OperatingSystem Caption,Version,OSArchitecture",
-    "computer": "Win32_ComputerSystem Manufacturer,Model",
+    "computer": "Win32_ComputerSystem Manufacturer,Model,SystemFamily",
     "processor": "Win32_Processor Name,Manufacturer,NumberOfCores,NumberOfLogicalProcessors,MaxClockSpeed",
     "memory": "Win32_PhysicalMemory Capacity,SMBIOSMemoryType,Speed,ConfiguredClockSpeed",
     "video": "Win32_VideoController Name,AdapterCompatibility,AdapterRAM,DriverVersion",
     "battery": "Win32_Battery BatteryStatus",
 }
-# AdapterRAM has 32 bits; the true size of a large card stands in the registry beside the name of its driver.
-ADAPTERS = (r"HKLM:\SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}\0*",
-            "DriverDesc,'HardwareInformation.qwMemorySize'")
+# AdapterRAM has 32 bits; the true size of a large card is in the registry beside the name of its driver. A card that
+# moved leaves a key behind, so that several may have one name: `present` has the driver keys of the devices that are there.
+CLASS = "{4d36e968-e325-11ce-bfc1-08002be10318}"
+CONTROL = r"HKLM:\SYSTEM\CurrentControlSet"
+ADAPTER = "DriverDesc,DriverVersion,'HardwareInformation.qwMemorySize',PSChildName"
 SCRIPT = "".join([
-    "$ErrorActionPreference='SilentlyContinue';[Console]::OutputEncoding=[Text.Encoding]::UTF8;",
+    "$ErrorActionPreference='SilentlyContinue';[Console]::OutputEncoding=New-Object Text.UTF8Encoding $false;",
     "function q($c,[string[]]$p){Get-CimInstance -ClassName $c -Property $p|Select-Object -Property $p};",
     "@{",
-    *(f"{name}=@(q {asked});" for name, asked in CLASSES.items()),
-    f"adapters=@(Get-ItemProperty -Path '{ADAPTERS[0]}'|Select-Object -Property {ADAPTERS[1]})",
+    *(f"{name}=@(q {wanted});" for name, wanted in CLASSES.items()),
+    f"present=@(Get-CimInstance -ClassName Win32_VideoController|ForEach-Object{{(Get-ItemProperty -LiteralPath ('{CONTROL}\\Enum\\'+",
+    "$_.PNPDeviceID)).Driver});",
+    f"adapters=@(Get-ItemProperty -Path '{CONTROL}\\Control\\Class\\{CLASS}\\0*'|Select-Object -Property {ADAPTER})",
     "}|ConvertTo-Json -Depth 3 -Compress",
 ])
 
 
-def asked(machine: Machine) -> Answer:
+def ask(machine: Machine) -> Answer:
     return machine.run("powershell", "-NoProfile", "-NonInteractive", "-Command", SCRIPT, limit_s=SLOW_S)
 
 
+def document(machine: Machine) -> dict:
+    values = text_parsing.json(ask(machine).text)
+    return values if isinstance(values, dict) else {}
+
+
 def every(machine: Machine, name: str) -> list:
-    """The instances of one class, as objects; [] where nothing was told."""
-    found = texts.json(asked(machine).text)
-    return texts.rows(found.get(name)) if isinstance(found, dict) else []
+    """The instances of one class, as objects; [] where there are none."""
+    return text_parsing.rows(document(machine).get(name))
 
 
 def one(machine: Machine, name: str) -> dict:
     return next(iter(every(machine, name)), {})
 
 
-def fact(machine: Machine, value: object, method: str) -> dict:
-    return facts.told(value, f"CIM {method}", asked(machine).why)
+def adapters(machine: Machine) -> list:
+    """The registry's display adapters; those of devices that are there, where Windows says which these are."""
+    rows, present = every(machine, "adapters"), document(machine).get("present")
+    keys = {str(key).rpartition("\\")[2] for key in present if key} if isinstance(present, list) else set()
+    return [row for row in rows if row.get("PSChildName") in keys] or rows
+
+
+def fact(machine: Machine, value: Any, method: str) -> dict:
+    return facts.told(value, f"CIM {method}", ask(machine).why)

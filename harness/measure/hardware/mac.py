@@ -1,40 +1,58 @@
-"""A Mac: what sysctl and system_profiler tell of it; of the latter only the two reports that need no serial number."""
+"""A Mac: what sysctl, system_profiler and ioreg report; of system_profiler only the two reports without serial numbers."""
 from __future__ import annotations
 
 import re
+from typing import Any, Callable
 
 from base import facts
-from measure.hardware import texts
+from measure.hardware import text_parsing
 from measure.hardware.machine import SLOW_S, Answer, Machine
 
 
-def asked(machine: Machine) -> Answer:
+def ask(machine: Machine) -> Answer:
     return machine.run("sysctl", "hw", "machdep.cpu", "kern.osproductversion", "kern.hv_vmm_present")
 
 
 def sysctl(machine: Machine) -> dict:
-    """One question for all; a name that this macOS lacks makes sysctl fail and still say the others."""
-    return texts.pairs(asked(machine).text)
+    """All values from one call; a name that this macOS lacks makes sysctl fail and still print the others."""
+    return text_parsing.pairs(ask(machine).text)
 
 
-def fact(machine: Machine, *names: str, convert=texts.line) -> dict:
-    """The first of these names that sysctl tells."""
-    told = sysctl(machine)
-    return facts.first(*(facts.told(convert(told.get(name)), f"sysctl {name}", f"sysctl does not tell {name}"
-                                    if told else asked(machine).why) for name in names))
+def is_apple_silicon(machine: Machine) -> bool:
+    """Also where Python is translated by Rosetta, and sees a processor of Intel's kind."""
+    values = sysctl(machine)
+    return values.get("hw.optional.arm64") == "1" or re.match("(?:Virtual)?Apple", values.get("machdep.cpu.brand_string", "")) is not None
+
+
+def fact(machine: Machine, *names: str, convert: Callable[[Any], Any] = text_parsing.line) -> dict:
+    """The first of these names that sysctl has."""
+    values = sysctl(machine)
+    return facts.first(*(facts.told(convert(values.get(name)), f"sysctl {name}", f"sysctl has no {name}"
+                                    if values else ask(machine).why) for name in names))
+
+
+def chip(machine: Machine) -> dict:
+    """The name of Apple's chip, by its graphics."""
+    reports, answer = profile(machine)
+    listed, registered = registry(machine)
+    names = [(row.get("sppci_model"), "system_profiler SPDisplaysDataType", answer)
+             for row in text_parsing.rows(reports.get("SPDisplaysDataType"))]
+    names += [(row.get("model"), "ioreg -c AGXAccelerator", registered) for row in listed]
+    return facts.first(*[facts.told(name if str(name).startswith("Apple ") else None, method, source.why)
+                         for name, method, source in names] or [facts.unknown(f"{answer.why}; {registered.why}")])
 
 
 def profile(machine: Machine) -> tuple:
-    """(reports by name, the answer): SPDisplaysDataType and SPMemoryDataType."""
+    """(reports by name, answer): SPDisplaysDataType and SPMemoryDataType."""
     answer = machine.run("system_profiler", "-json", "SPDisplaysDataType", "SPMemoryDataType", limit_s=SLOW_S)
-    reports = texts.json(answer.text)
+    reports = text_parsing.json(answer.text)
     return reports if isinstance(reports, dict) else {}, answer
 
 
 def registry(machine: Machine) -> tuple:
-    """([{"model": ..., "gpu-core-count": ...}], the answer): the accelerators in ioreg, of Apple's own chips."""
+    """([{"model": ..., "gpu-core-count": ...}], answer): the accelerators of Apple's own chips in ioreg."""
     answer = machine.run("ioreg", "-r", "-d", "1", "-w", "0", "-c", "AGXAccelerator")
-    found = []
+    devices = []
     for part in re.split(r"^\+-o ", answer.text, flags=re.MULTILINE)[1:]:
-        found.append(dict(re.findall(r'"(model|gpu-core-count)" = "?([^"\n]*?)"?$', part, re.MULTILINE)))
-    return [row for row in found if row.get("model")], answer
+        devices.append(dict(re.findall(r'"(model|gpu-core-count)" = "?([^"\n]*?)"?$', part, re.MULTILINE)))
+    return [device for device in devices if device.get("model")], answer

@@ -1,7 +1,7 @@
-"""The machine: the one thing here that acts. It runs tools with a time limit, reads files, copies memory; it judges nothing.
+"""The machine under test: runs tools with a time limit, reads files and times memory copies. Everything else here is pure.
 
-A tool that is missing, fails, hangs or talks without end is an answer like any other. No shell is ever involved, and a
-tool is only taken from the folders of PATH, never from the present one.
+A tool that is missing, fails, hangs or prints without end is a normal answer. No shell is involved, and tools are only
+taken from the folders of PATH, never from the current folder.
 """
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Callable, Mapping
 
 LIMIT_S = 5.0
 SLOW_S = 20.0       # tools that wake a sleeping accelerator, or that start a runtime of their own
 MAX_BYTES = 4 << 20
 MAX_WORD = 100      # a longer word of a command is a script
-# Where tools live that are not on everybody's PATH.
-MORE_FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/opt/rocm/bin", "/usr/lib/wsl/lib", "/system/bin")
-# Of the numbers of IsProcessorFeaturePresent, those up to SME2; more are asked for than are understood.
+# Folders of tools that are not on everybody's PATH.
+EXTRA_FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/opt/rocm/bin", "/usr/lib/wsl/lib", "/system/bin")
+# Arguments of IsProcessorFeaturePresent up to SME2; more than `instructions` has names for.
 WINDOWS_FEATURES = range(72)
-TIMED_NS = 500_000_000      # of copying; with the first touch of the pages it makes about a second
-LEAST_COPIES = 3
+TIMED_NS = 500_000_000      # of copying; with the first touch of the pages it takes about a second
+MIN_COPIES = 3
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What the interpreter itself knows. `own_words` are the host's and the user's names: for comparison, never told."""
+    """What the interpreter itself knows. `own_words` are the host and user names: used to compare, never recorded."""
     system: str                     # linux, darwin, windows, or another in lower case
     architecture: str = ""
     kernel: str = ""
@@ -44,7 +45,7 @@ class Platform:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a tool said on stdout, and what became of it (records.hardware.SOURCE_OUTCOMES)."""
+    """A tool's stdout, and how the call ended (records.hardware.SOURCE_OUTCOMES)."""
     command: str
     outcome: str
     text: str = ""
@@ -56,18 +57,18 @@ class Answer:
 
     @property
     def why(self) -> str:
-        """Why it does not tell what is looked for."""
+        """Why this tool gives no value."""
         return {"missing": f"no {self.tool} here", "failed": f"{self.tool} failed",
-                "late": f"{self.tool} took longer than {self.limit_s:g} s", "too-much": f"{self.tool} said too much"}.get(
-                    self.outcome, f"{self.tool} does not tell")
+                "late": f"{self.tool} took longer than {self.limit_s:g} s",
+                "too-much": f"{self.tool} printed too much"}.get(self.outcome, f"{self.tool} does not report it")
 
 
 class Machine:
-    """Answers, each tool asked once. Tests hand in a platform and functions that know a machine by heart."""
+    """Runs each tool once and remembers its answer. Tests pass in a platform and functions that play a machine."""
 
-    def __init__(self, found: Platform, run: Callable[[list, float], Answer], read: Callable[[str], "str | None"],
+    def __init__(self, platform: Platform, run: Callable[[list, float], Answer], read: Callable[[str], "str | None"],
                  paths: Callable[[str], list], link: Callable[[str], "str | None"], copy: Callable[[int], tuple]):
-        self.platform, self.read, self.paths, self.link, self.copy = found, read, paths, link, copy
+        self.platform, self.read, self.paths, self.link, self.copy = platform, read, paths, link, copy
         self._run, self._answers = run, {}
 
     def run(self, *words: str, limit_s: float = LIMIT_S) -> Answer:
@@ -82,56 +83,56 @@ class Machine:
 
 
 def here() -> Machine:
-    """The machine that this runs on."""
+    """The machine that this process runs on."""
     return Machine(_platform(), run, read, lambda pattern: sorted(glob.glob(pattern)), link, copy)
 
 
 def run(words: list, limit_s: float, variables: Mapping[str, str] = os.environ) -> Answer:
-    command = shown(words)
-    tool = find(words[0], variables.get("PATH", ""))
+    command = recorded_command(words)
+    tool = find_tool(words[0], variables.get("PATH", ""))
     if tool is None:
         return Answer(command, "missing", limit_s=limit_s)
     environment = {**variables, "LC_ALL": "C", "LANG": "C"}
-    apart = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {"start_new_session": True}
+    options = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {"start_new_session": True}
     try:
         process = subprocess.Popen([tool, *words[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL, env=environment, **apart)
+                                   stderr=subprocess.DEVNULL, env=environment, **options)
     except OSError:
         return Answer(command, "missing", limit_s=limit_s)
-    data, outcome = _listen(process, limit_s)
+    data, outcome = _read_output(process, limit_s)
     return Answer(command, outcome, data.decode("utf-8", "replace"), limit_s)
 
 
-def shown(words: list) -> str:
-    """A command as it is recorded."""
+def recorded_command(words: list) -> str:
+    """A command as hardware.json records it."""
     return " ".join(word if len(word) <= MAX_WORD else "..." for word in words)
 
 
-def _listen(process: subprocess.Popen, limit_s: float) -> tuple:
-    """(what it said, outcome). The reader is a thread: a pipe cannot be waited for with a limit on every system."""
-    said = bytearray()
+def _read_output(process: subprocess.Popen, limit_s: float) -> tuple:
+    """(stdout, outcome). A thread reads: on Windows a pipe cannot be waited for with a time limit."""
+    output = bytearray()
 
-    def hear() -> None:
+    def read_pipe() -> None:
         with contextlib.suppress(OSError, ValueError):      # the pipe was closed under the reader
-            while len(said) <= MAX_BYTES:
-                piece = process.stdout.read1(65536)
-                if not piece:
+            while len(output) <= MAX_BYTES:
+                data = process.stdout.read1(65536)
+                if not data:
                     return
-                said.extend(piece)
-    reader = threading.Thread(target=hear, daemon=True)
-    ends = time.monotonic() + limit_s
+                output.extend(data)
+    reader = threading.Thread(target=read_pipe, daemon=True)
+    deadline = time.monotonic() + limit_s
     reader.start()
     try:
         reader.join(limit_s)
         if reader.is_alive():
             return b"", "late"
-        if len(said) > MAX_BYTES:
+        if len(output) > MAX_BYTES:
             return b"", "too-much"
-        return bytes(said), "failed" if process.wait(max(0.1, ends - time.monotonic())) else "answered"
+        return bytes(output), "failed" if process.wait(max(0.1, deadline - time.monotonic())) else "answered"
     except subprocess.TimeoutExpired:
         return b"", "late"
     finally:
-        if process.returncode is None:      # also after Ctrl-C, which the tool's own session does not hear
+        if process.returncode is None:      # also after Ctrl-C, which a tool in its own session does not receive
             _kill(process)
             reader.join(1)
         if not reader.is_alive():           # closing a pipe that is still being read would wait for the reader
@@ -139,7 +140,7 @@ def _listen(process: subprocess.Popen, limit_s: float) -> tuple:
 
 
 def _kill(process: subprocess.Popen) -> None:
-    """The tool and what it started; a grandchild that lives on would hold the pipe open."""
+    """Kill the tool and its children; a surviving grandchild would hold the pipe open."""
     with contextlib.suppress(OSError):
         if os.name == "nt":
             process.kill()
@@ -149,9 +150,9 @@ def _kill(process: subprocess.Popen) -> None:
         process.wait(1)
 
 
-def find(tool: str, path: str) -> str | None:
-    """The tool's file. shutil.which would look in the present folder first on Windows, and that may be a stranger's."""
-    folders = path.split(os.pathsep) + (list(MORE_FOLDERS) if os.name != "nt" else [])
+def find_tool(tool: str, path: str) -> str | None:
+    """The tool's file. shutil.which would search the current folder first on Windows, which may hold anything."""
+    folders = path.split(os.pathsep) + (list(EXTRA_FOLDERS) if os.name != "nt" else [])
     for folder in filter(os.path.isabs, folders):
         file = os.path.join(folder, tool + (".exe" if os.name == "nt" else ""))
         if os.path.isfile(file) and os.access(file, os.X_OK):
@@ -160,7 +161,7 @@ def find(tool: str, path: str) -> str | None:
 
 
 def read(path: str) -> str | None:
-    """A file's text, whatever its bytes; None where it cannot be read."""
+    """A file's text, undecodable bytes replaced; None where it cannot be read."""
     try:
         with open(path, "rb") as source:
             return source.read(MAX_BYTES).decode("utf-8", "replace")
@@ -176,18 +177,18 @@ def link(path: str) -> str | None:
 
 
 def copy(size_bytes: int, clock: Callable[[], int] = time.perf_counter_ns) -> tuple:
-    """(nanoseconds of the fastest copy, copies that were timed). The first one, which gets the pages, is not."""
+    """(nanoseconds of the fastest copy, number of timed copies). The first copy, which touches the pages, is not timed."""
     source, target = bytearray(b"\x55") * size_bytes, bytearray(size_bytes)
-    with memoryview(source) as read, memoryview(target) as written:
-        written[:] = read
-        began, taken = clock(), []
-        while len(taken) < LEAST_COPIES or clock() - began < TIMED_NS:
+    with memoryview(source) as source_view, memoryview(target) as target_view:
+        target_view[:] = source_view
+        started, times_ns = clock(), []
+        while len(times_ns) < MIN_COPIES or clock() - started < TIMED_NS:
             before = clock()
-            written[:] = read
-            taken.append(clock() - before)
-            if len(taken) < LEAST_COPIES and clock() - began > 4 * TIMED_NS:
+            target_view[:] = source_view
+            times_ns.append(clock() - before)
+            if len(times_ns) < MIN_COPIES and clock() - started > 4 * TIMED_NS:
                 break       # a machine that swaps
-    return min(taken), len(taken)
+    return min(times_ns), len(times_ns)
 
 
 # ----- what the interpreter knows
@@ -210,11 +211,13 @@ def _posix_memory_bytes() -> int | None:
         page, pages = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return None
-    return page * pages if page > 0 and pages > 0 else None     # -1: the system does not say
+    return page * pages if page > 0 and pages > 0 else None     # -1: not known to the system
 
 
 def _windows_memory_bytes() -> int | None:
-    import ctypes
+    ctypes = _ctypes()
+    if ctypes is None:
+        return None
 
     class Status(ctypes.Structure):
         _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
@@ -226,7 +229,15 @@ def _windows_memory_bytes() -> int | None:
 
 
 def _windows_features() -> frozenset:
-    if os.name != "nt":
+    ctypes = _ctypes() if os.name == "nt" else None
+    if ctypes is None:
         return frozenset()
-    import ctypes
     return frozenset(number for number in WINDOWS_FEATURES if ctypes.windll.kernel32.IsProcessorFeaturePresent(number))
+
+
+def _ctypes() -> ModuleType | None:
+    try:
+        import ctypes
+    except ImportError:     # a Python built without libffi
+        return None
+    return ctypes

@@ -1,21 +1,21 @@
-"""Ollama's process: which one really listens, and those of its variables that change how it computes.
+"""Ollama's process: the one that listens, and those of its variables that change how it computes.
 
-Read from /proc, and only where the system lets us: a server that runs as a user of its own keeps its environment.
+Read from /proc, where permissions allow it: the environment of a server that runs as another user cannot be read.
 """
 from __future__ import annotations
 
 import re
 
 from base import facts
-from measure.hardware import texts
+from measure.hardware import text_parsing
 from measure.hardware.machine import Machine
 
 LISTENS = "0A"
 MAX_VARIABLES = 64
-TELLING = re.compile(r"(?:OLLAMA|GGML|LLAMA|ROCBLAS|HIPBLASLT)_[A-Z0-9_]{1,60}\Z|(?:CUDA|ROCR|HIP)_VISIBLE_DEVICES\Z|"
+RECORDED = re.compile(r"(?:OLLAMA|GGML|LLAMA|ROCBLAS|HIPBLASLT)_[A-Z0-9_]{1,60}\Z|(?:CUDA|ROCR|HIP)_VISIBLE_DEVICES\Z|"
                      r"HSA_(?:OVERRIDE_GFX_VERSION(?:_[0-9]+)?|ENABLE_SDMA|XNACK)\Z|GPU_DEVICE_ORDINAL\Z|"
                      r"CUDA_(?:DEVICE_ORDER|LAUNCH_BLOCKING)\Z|OMP_NUM_THREADS\Z|GOMAXPROCS\Z|GODEBUG\Z")
-# Values that tell nothing but a setting; everything else may be a path, a host, a key or a name, and becomes `set`.
+# Values that can only be a setting; everything else may be a path, a host, a key or a name, and becomes `set`.
 PLAIN = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6}){0,2}(?:ns|us|ms|s|m|h|[KMGT]i?B?)?(?:,[0-9]{1,3})*\Z|"
                    r"(?i:true|false|on|off|yes|no|auto|default|none|all|info|debug|warn|error|"
                    r"f16|f32|bf16|i?q[2-8]_(?:[01]|k|nl)|pci_bus_id|fastest_first|"
@@ -24,13 +24,13 @@ PLAIN = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6}){0,2}(?:ns|us|ms|s|m|h|[KMGT]i
 
 def read(machine: Machine, version: str | None, port: int) -> dict:
     process, environment = _process(machine, port)
-    return {"version": facts.told(texts.line(version), "GET /api/version", "no Ollama server answered"),
+    return {"version": facts.told(text_parsing.line(version), "GET /api/version", "no Ollama server answered"),
             "process": process, "environment": environment}
 
 
 def _process(machine: Machine, port: int) -> tuple:
     if machine.platform.system != "linux":
-        why = facts.unknown("this system tells who listens, and another process's environment, only with extra rights")
+        why = facts.unknown("on this system the listening process and its environment need extra rights")
         return why, why
     tables = [machine.read(f"/proc/net/{name}") for name in ("tcp", "tcp6")]
     sockets = {inode for table in tables for inode in listeners(table, port)}
@@ -39,19 +39,19 @@ def _process(machine: Machine, port: int) -> tuple:
         why = facts.unknown("the process that listens belongs to another user" if sockets else
                             "no process of this system listens there" if any(tables) else "/proc/net/tcp cannot be read")
         return why, why
-    name = texts.line(machine.read(f"/proc/{owner}/comm"))
-    process = facts.told(name, "/proc/net/tcp, /proc/*/fd and comm", "the process that listens does not tell its name")
+    name = text_parsing.line(machine.read(f"/proc/{owner}/comm"))
+    process = facts.told(name, "/proc/net/tcp, /proc/*/fd and comm", "the name of the process that listens cannot be read")
     if name != "ollama":
         return process, facts.unknown("the process that listens is not ollama itself")
     environment = machine.read(f"/proc/{owner}/environ")
     return process, (facts.unknown("its environment cannot be read") if environment is None
-                     else facts.known(telling(environment), "/proc/<pid>/environ"))
+                     else facts.known(recorded_variables(environment), "/proc/<pid>/environ"))
 
 
 def _owner(machine: Machine, sockets: set) -> str | None:
     """The number of the process that holds one of these sockets; those that are called ollama are looked at first."""
     numbers = [path.split("/")[2] for path in machine.paths("/proc/[0-9]*/comm")]
-    numbers.sort(key=lambda number: texts.line(machine.read(f"/proc/{number}/comm")) != "ollama")
+    numbers.sort(key=lambda number: text_parsing.line(machine.read(f"/proc/{number}/comm")) != "ollama")
     return next((number for number in numbers for path in machine.paths(f"/proc/{number}/fd/*")
                  if _inode(machine.link(path)) in sockets), None)
 
@@ -63,15 +63,15 @@ def listeners(table: str | None, port: int) -> list:
 
 
 def _inode(link: str | None) -> str | None:
-    found = re.fullmatch(r"socket:\[([0-9]+)\]", link or "")
-    return found.group(1) if found else None
+    match = re.fullmatch(r"socket:\[([0-9]+)\]", link or "")
+    return match.group(1) if match else None
 
 
-def telling(environment: str) -> dict:
-    """The variables that are worth telling, by name; their values only where they can be nothing but a setting."""
-    found = {}
+def recorded_variables(environment: str) -> dict:
+    """The variables that matter, by name; their values only where they can only be a setting."""
+    variables = {}
     for entry in environment.split("\0"):
         name, mark, value = entry.partition("=")
-        if mark and TELLING.match(name):
-            found[name] = value if PLAIN.match(value) else "set"
-    return dict(sorted(found.items())[:MAX_VARIABLES])
+        if mark and RECORDED.match(name):
+            variables[name] = value if PLAIN.match(value) else "set"
+    return dict(sorted(variables.items())[:MAX_VARIABLES])

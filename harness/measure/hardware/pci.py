@@ -1,55 +1,110 @@
-"""PCI: every graphics and compute device that Linux sees on the bus; lspci gives them their names."""
+"""PCI: every graphics and compute device that Linux sees on the bus; lspci or libdrm's table name them."""
 from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import dataclass
 
 from base import facts
-from measure.hardware import cards, texts
+from measure.hardware import gpu, integrated, products, text_parsing
 from measure.hardware.machine import Machine
 
 DEVICES = "/sys/bus/pci/devices"
-DISPLAY, COMPUTE = 0x03, 0x12       # classes of the bus
-# A server's own screen and a virtual machine's: nothing can be computed on them.
-SCREENS = frozenset([0x1A03, 0x1234, 0x1AF4, 0x15AD, 0x80EE, 0x1013, 0x102B, 0x1B36, 0x1414])
-NOT_DRIVERS = ("", "vfio-pci", "pci-stub")
+UEVENT = f"{DEVICES}/*/uevent"
+DISPLAY, COMPUTE = 0x03, 0x12       # PCI classes
+# The display of a server's management controller, or of a virtual machine: they compute nothing.
+DISPLAY_ONLY = frozenset([0x1A03, 0x1234, 0x1AF4, 0x15AD, 0x80EE, 0x1013, 0x102B, 0x1B36, 0x1414, 0x1AB8, 0x1D0F, 0x5853, 0x18CA])
+DISPLAY_IDS = frozenset([(0x19E5, 0x1711)])     # Huawei's management controller; Huawei also makes accelerators
+NO_DRIVER = ("", "vfio-pci", "pci-stub")
+AMD_NAMES = "/usr/share/libdrm/amdgpu.ids"
+IO_MEMORY, PREFETCHABLE = 0x200, 0x2000         # flags in a device's resource file
+SMALL_WINDOW = 512 << 20                        # without resizable BAR the window shows a part of the memory only
+
+
+@dataclass(frozen=True)
+class PciDevice:
+    place: str
+    driver: str
+    ids: tuple          # (vendor, device)
+
+    @property
+    def folder(self) -> str:
+        return f"{DEVICES}/{self.place}"
+
+
+@dataclass(frozen=True)
+class LspciName:
+    vendor: str | None = None
+    product: str | None = None      # the text as lspci prints it
+    board: str | None = None        # the subsystem: often the product's name as its maker sells it
 
 
 def devices(machine: Machine) -> dict:
-    """{slot: uevent with class, id and driver} of all that may be an accelerator."""
+    """{place: PciDevice} of everything that may be an accelerator."""
     found = {}
-    for path in machine.paths(f"{DEVICES}/*/uevent"):
-        told = texts.pairs(machine.read(path), "=")
-        numbers = re.fullmatch("([0-9A-Fa-f]{1,4}):([0-9A-Fa-f]{1,4})", told.get("PCI_ID", ""))
-        if numbers and re.fullmatch("[0-9A-Fa-f]{5,6}", told.get("PCI_CLASS", "")):
+    for path in machine.paths(UEVENT):
+        values = text_parsing.pairs(machine.read(path), "=")
+        numbers = re.fullmatch("([0-9A-Fa-f]{1,4}):([0-9A-Fa-f]{1,4})", values.get("PCI_ID", ""))
+        if numbers and re.fullmatch("[0-9A-Fa-f]{5,6}", values.get("PCI_CLASS", "")):
             ids = tuple(int(number, 16) for number in numbers.groups())
-            if int(told["PCI_CLASS"], 16) >> 16 in (DISPLAY, COMPUTE) and ids[0] not in SCREENS:
-                found[path.split("/")[-2].lower()] = {"driver": told.get("DRIVER", ""), "ids": ids}
+            computes = int(values["PCI_CLASS"], 16) >> 16 in (DISPLAY, COMPUTE)
+            if computes and ids[0] not in DISPLAY_ONLY and ids not in DISPLAY_IDS:
+                place = path.split("/")[-2].lower()
+                found[place] = PciDevice(place, values.get("DRIVER", ""), ids)
     return found
 
 
-def card(machine: Machine, place: str, device: dict, names: dict, why: str) -> dict:
-    """What the kernel and lspci tell of one device."""
-    folder = f"{DEVICES}/{place}"
-    maker, name = names.get(place, (None, None))
-    watts = next((value for path in machine.paths(f"{folder}/hwmon/hwmon*/power1_cap")
-                  for value in [texts.whole(machine.read(path))] if value), None)
-    own = texts.whole(machine.read(f"{folder}/mem_info_vram_total"))
-    driver, file = device["driver"], f"{DEVICES}/*/uevent"
-    found = {
-        "vendor": facts.told(cards.VENDORS.get(device["ids"][0], maker), file, why),
-        "name": facts.told(name, "lspci", why),
-        "memory_bytes": facts.told(own, f"{DEVICES}/*/mem_info_vram_total", "its driver does not tell it"),
-        "driver": facts.told(driver, file, "no driver is bound to it"),
-        "power_limit_w": facts.told(watts and watts / 1e6, f"{DEVICES}/*/hwmon/*/power1_cap", "its driver does not tell it"),
+def card(machine: Machine, device: PciDevice, names: dict, why: str) -> dict:
+    """What the kernel, lspci and libdrm's table report of one device."""
+    listed = names.get(device.place, LspciName())
+    watts = next((value for path in machine.paths(f"{device.folder}/hwmon/hwmon*/power1_cap")
+                  for value in [text_parsing.whole(machine.read(path))] if value), None)
+    own = text_parsing.whole(machine.read(f"{device.folder}/mem_info_vram_total"))
+    fields = {
+        "vendor": facts.told(gpu.VENDORS.get(device.ids[0], listed.vendor), UEVENT, why),
+        "name": _name(machine, device, listed, own, why),
+        "memory_bytes": facts.told(own, f"{DEVICES}/*/mem_info_vram_total", "its driver does not report it"),
+        "driver": facts.told(device.driver, UEVENT, "no driver is bound to it"),
+        "power_limit_w": facts.told(watts and watts / 1e6, f"{DEVICES}/*/hwmon/*/power1_cap", "its driver does not report it"),
     }
-    if driver in NOT_DRIVERS:
-        found["interface"] = facts.known("none", f"{file}: {driver or 'no driver'} is bound to it")
-    return found
+    if device.driver in NO_DRIVER:
+        fields["interface"] = facts.known("none", f"{UEVENT}: {device.driver or 'no driver'} is bound to it")
+    return fields
+
+
+def _name(machine: Machine, device: PciDevice, listed: LspciName, own_bytes: int | None, why: str) -> dict:
+    exact = _amd_name(machine, device) if device.ids[0] == integrated.AMD else None
+    return facts.first(facts.told(exact, AMD_NAMES, why),
+                       facts.told(_one_of(listed, own_bytes) or product(listed.product), "lspci", why))
+
+
+def _amd_name(machine: Machine, device: PciDevice) -> str | None:
+    """The product by device id and revision: several products share one id."""
+    revision = text_parsing.hexadecimal(machine.read(f"{device.folder}/revision"))
+    for row in (machine.read(AMD_NAMES) or "").splitlines():
+        cells = [cell.strip() for cell in row.split(",", 2)]
+        if len(cells) == 3 and [text_parsing.hexadecimal(cell) for cell in cells[:2]] == [device.ids[1], revision]:
+            return text_parsing.line(cells[2])
+    return None
+
+
+def _one_of(listed: LspciName, own_bytes: int | None) -> str | None:
+    """The product among those that lspci lists for one id: by the board's name, else by the memory size."""
+    inside = re.search(r"\[([^\[\]]*/[^\[\]]*)\]\s*\Z", listed.product or "")
+    choices = [text_parsing.line(choice) or "" for choice in inside.group(1).split("/")] if inside else []
+    if not choices or not all(choices):
+        return None
+    head = re.match(r"(.*?)[0-9]", choices[0])
+    prefix = head.group(1) if head else ""
+    full = [choice if choice.startswith(prefix) else prefix + choice for choice in choices]
+    in_board = [name for name in full if re.search(rf"\b{re.escape(name[len(prefix):].lower())}\b(?! (?:xtx?|gre|super|ti)\b)",
+                                                    (listed.board or "").lower())]
+    in_size = [name for name in full if own_bytes and products.card_bytes(name) == products.card_gb(own_bytes) * products.GIB]
+    return next((names[0] for names in (in_board, in_size) if len(names) == 1), None)
 
 
 def names(machine: Machine) -> tuple:
-    """({slot: (maker, product)}, why not) from lspci, whose -mm quotes like a shell."""
+    """({place: LspciName}, why not) from lspci, whose -mm quotes like a shell."""
     answer = machine.run("lspci", "-D", "-mm")
     found = {}
     for row in answer.text.splitlines():
@@ -58,26 +113,36 @@ def names(machine: Machine) -> tuple:
         except ValueError:
             continue
         if len(words) > 3:
-            found[words[0].lower()] = (texts.line(words[2]), product(words[3]))
+            plain = [word for word in words[4:] if not re.match("-[rp][0-9a-f]{2}", word)]
+            board = text_parsing.line(plain[1]) if len(plain) > 1 else None
+            found[words[0].lower()] = LspciName(text_parsing.line(words[2]), text_parsing.line(words[3]), board)
     return found, answer.why
 
 
 def product(text: str | None) -> str | None:
-    """`AD102 [GeForce RTX 4090]` is a chip and a product; a list of products stays as it is, for it names none of them."""
+    """`AD102 [GeForce RTX 4090]` is a chip and a product; a list of several products stays as it is."""
     inside = re.search(r"\[([^\[\]]+)\]\s*\Z", text or "")
-    return texts.line(inside.group(1) if inside and "/" not in inside.group(1) else text)
+    return text_parsing.line(inside.group(1) if inside and "/" not in inside.group(1) else text)
 
 
-def on_the_chip(machine: Machine) -> list:
-    """Graphics that hang on no bus but are a part of the chip, as on boards and phones: the device tree names them."""
-    found, file = {}, "/sys/class/drm/renderD*/device/uevent"
-    for path in machine.paths(file):
-        told = texts.pairs(machine.read(path), "=")
-        name = texts.line(told.get("OF_COMPATIBLE_0"))
-        if name and "PCI_SLOT_NAME" not in told:
-            found[name] = {"vendor": facts.told(texts.line(name.partition(",")[0]), file, "the device tree does not tell it"),
-                           "name": facts.known(name, file),
-                           "driver": facts.told(texts.line(told.get("DRIVER")), file, "it has no driver"),
-                           "unified_memory": facts.known(True, f"{file}: a part of the chip"),
-                           "memory_bytes": facts.unknown("it works in main memory")}
-    return list(found.values())
+def memory(machine: Machine, device: PciDevice, name: str | None) -> dict:
+    """The memory of a card whose driver does not report it: by its name, else by its memory window on the bus."""
+    stated = text_parsing.whole(machine.read(f"{device.folder}/tile0/physical_vram_size_bytes"))
+    window = _window_bytes(machine, device)
+    among = products.largest_within(name, window) if window else None
+    resource = f"{DEVICES}/*/resource"
+    return facts.first(
+        facts.told(stated, f"{DEVICES}/*/tile0/physical_vram_size_bytes", "its driver does not report it"),
+        facts.told(among, f"the sizes in which this product is sold, and its memory window in {resource}", "no size for this name"),
+        facts.told(products.card_bytes(name), "the size in which this product is sold, by its name", "no size for this name"),
+        facts.told(window, f"the memory window in {resource}: an upper bound", "no large memory window"))
+
+
+def _window_bytes(machine: Machine, device: PciDevice) -> int | None:
+    """The largest prefetchable window; with resizable BAR it shows all memory, rounded up to a power of two."""
+    sizes = []
+    for row in (machine.read(f"{device.folder}/resource") or "").splitlines():
+        numbers = [text_parsing.hexadecimal(word) for word in row.split()]
+        if len(numbers) == 3 and None not in numbers and numbers[2] & IO_MEMORY and numbers[2] & PREFETCHABLE:
+            sizes.append(numbers[1] - numbers[0] + 1)
+    return max((size for size in sizes if size > SMALL_WINDOW), default=None)

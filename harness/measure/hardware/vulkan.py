@@ -1,44 +1,76 @@
-"""Vulkan: the devices that vulkaninfo lists, which tells the exact product and whether it is a part of the processor."""
+"""Vulkan: the devices that vulkaninfo lists, with the product's name and whether it is a part of the processor."""
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from base import facts
-from measure.hardware import cards, texts
+from measure.hardware import gpu, text_parsing
 from measure.hardware.machine import Answer, Machine
 
 METHOD = "vulkaninfo --summary"
 KINDS = {"PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU": True, "PHYSICAL_DEVICE_TYPE_DISCRETE_GPU": False}
+MESA = 0x10005      # the vendor id of Mesa's drivers for devices that have none of their own
+
+
+@dataclass(frozen=True)
+class VulkanDevice:
+    ids: tuple                  # (PCI vendor, PCI device)
+    integrated: bool | None     # None: virtual, or not reported
+    card: dict                  # the fields that vulkaninfo reports
+
+    @property
+    def name(self) -> str | None:
+        return self.card["name"]["value"]
 
 
 def read(machine: Machine) -> tuple:
-    """([{"ids": ..., "integrated": ..., "card": ...}], the answer); a processor that draws is no accelerator."""
+    """(devices, answer), without the drivers that draw on the processor."""
     answer = machine.run("vulkaninfo", "--summary")
-    found = []
+    devices = []
     for part in re.split(r"^GPU[0-9]+:\s*$", answer.text, flags=re.MULTILINE)[1:]:
-        told = texts.pairs(part, "=")
-        if told.get("deviceType") != "PHYSICAL_DEVICE_TYPE_CPU" and told.get("deviceName"):
-            found.append(_device(told))
-    return found, answer
+        values = text_parsing.pairs(part, "=")
+        if values.get("deviceType") != "PHYSICAL_DEVICE_TYPE_CPU" and values.get("deviceName"):
+            devices.append(_device(values))
+    return devices, answer
 
 
-def _device(told: dict) -> dict:
-    ids = tuple(int(told[name], 16) if re.fullmatch("0x[0-9A-Fa-f]{1,8}", told.get(name, "")) else None
-                for name in ("vendorID", "deviceID"))
-    integrated = KINDS.get(told.get("deviceType"))
-    # `AMD Radeon RX 7900 XTX (RADV NAVI31)`: the driver's own name for the chip is no part of the product's.
-    name = texts.line(re.sub(r" \([^()]*\)\s*\Z", "", told["deviceName"]))
-    driver = " ".join(filter(None, (texts.line(told.get("driverName")), texts.line(told.get("driverInfo")))))
-    return {"ids": ids, "integrated": integrated, "card": {
-        "vendor": facts.told(cards.VENDORS.get(ids[0]), METHOD, "vulkaninfo names no vendor that is known here"),
-        "name": facts.told(name, METHOD, "vulkaninfo does not tell it"),
-        "driver": facts.told(driver, METHOD, "vulkaninfo does not tell it"),
+def take(devices: list, wanted) -> VulkanDevice | None:
+    """The first wanted device, removed from the list: two cards of one kind are two devices."""
+    for number, device in enumerate(devices):
+        if wanted(device):
+            return devices.pop(number)
+    return None
+
+
+def product(text: str) -> str | None:
+    """The product's name without the driver's name of the chip: `AMD Radeon RX 7900 XTX (RADV NAVI31)`.
+
+    Microsoft's driver in WSL puts the product in the brackets: `Microsoft Direct3D12 (AMD Radeon RX 7900 XTX)`.
+    """
+    inside = re.fullmatch(r"\s*Microsoft Direct3D12 \((.*)\)\s*", text)
+    name = inside.group(1) if inside else text
+    while re.search(r" \((?!TM\)|R\))[^()]*\)\s*\Z", name, re.IGNORECASE):
+        name = re.sub(r" \([^()]*\)\s*\Z", "", name)
+    return text_parsing.line(name)
+
+
+def _device(values: dict) -> VulkanDevice:
+    ids = tuple(text_parsing.hexadecimal(values.get(name, "").strip()) for name in ("vendorID", "deviceID"))
+    integrated = KINDS.get(values.get("deviceType"))
+    name, silent = product(values["deviceName"]), "vulkaninfo does not report it"
+    driver = " ".join(filter(None, (text_parsing.line(values.get("driverName")), text_parsing.version(values.get("driverInfo")))))
+    vendor = gpu.VENDORS.get(ids[0]) or gpu.vendor_of(name)
+    return VulkanDevice(ids, integrated, {
+        "vendor": facts.told(vendor, METHOD, "vulkaninfo reports a vendor that is not known here"),
+        "name": facts.told(name, METHOD, silent),
+        "driver": facts.told(driver, METHOD, silent),
         "interface": facts.known("vulkan", METHOD),
-        "unified_memory": facts.told(integrated, f"{METHOD} deviceType", "vulkaninfo does not tell it"),
-    }}
+        "unified_memory": facts.told(integrated, f"{METHOD} deviceType", silent),
+    })
 
 
 def absent(answer: Answer) -> dict:
-    """What it means that a device is not in the list: nothing to compute with, if there was a list at all."""
-    return {"interface": facts.known("none", f"neither a maker's own tool nor {METHOD} lists it")
-            if answer.outcome == "answered" else facts.unknown(f"{answer.why}, nor a tool of its maker")}
+    """The interface of a device that vulkaninfo does not list: none, if there was a list at all."""
+    return {"interface": facts.known("none", f"neither the vendor's own tool nor {METHOD} lists it")
+            if answer.outcome == "answered" else facts.unknown(f"{answer.why}, nor a tool of its vendor")}

@@ -1,0 +1,83 @@
+"""Accelerators on Windows: the display adapters, with their memory from the registry and more from vendors' tools."""
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from base import facts
+from measure.hardware import cim, cpu, gpu, integrated, memory, nvidia, products, text_parsing, vulkan
+from measure.hardware.machine import Answer, Machine
+
+# Adapters without a device that computes: remote desktops, virtual screens, management controllers, missing drivers.
+NO_ACCELERATOR = re.compile(
+    r"microsoft|^\(|\bvirtual|remote|rustdesk|parsec|displaylink|citrix|vmware|mirror|mirage|idd|spacedesk|sunshine|superdisplay|duet|"
+    r"splashtop|teamviewer|anydesk|todesk|oray|sunlogin|gameviewer|usb mobile monitor|usb display|easy ?canvas|extended display|"
+    r"\bqxl|red hat|virtio|virtualbox|parallels|aspeed|matrox|hyper-v|dameware|radmin|amyuni|indirect display|"
+    r"display only|basic display|standard vga", re.IGNORECASE)
+SATURATED = (1 << 31) - (1 << 21)   # AdapterRAM ends at 2 or 4 GiB, less a little: such a card has as much or more
+METHOD, SILENT = "CIM Win32_VideoController", "Windows does not report it"
+REGISTRY = "registry HardwareInformation.qwMemorySize"
+
+
+def read(machine: Machine) -> dict:
+    """Each adapter once, matched by name with nvidia-smi and vulkaninfo, which spell names differently."""
+    tools = [card for _, card in nvidia.read(machine)]
+    drawing, answer = vulkan.read(machine)
+    adapters, cards = cim.adapters(machine), []
+    for row in cim.every(machine, "video"):
+        name = text_parsing.line(row.get("Name"))
+        if name and not any(NO_ACCELERATOR.search(str(row.get(field) or "")) for field in ("Name", "AdapterCompatibility")):
+            cards.append(_card(machine, row, name, adapters, tools, drawing, answer))
+    cards += [gpu.merged(card) for card in tools]
+    return facts.told(cards if cards or cim.every(machine, "system") else None,
+                      f"{METHOD}, nvidia-smi, vulkaninfo", cim.ask(machine).why)
+
+
+def _card(machine: Machine, row: dict, name: str, adapters: list, tools: list, drawing: list, answer: Answer) -> dict:
+    key = gpu.name_key(name)
+    tool = next((tools.pop(number) for number, card in enumerate(tools) if gpu.name_key(card["name"]["value"]) == key), {})
+    seen = vulkan.take(drawing, lambda device: gpu.name_key(device.name) == key)
+    card = gpu.merged(tool, _of_windows(row, name, adapters), seen.card if seen else vulkan.absent(answer))
+    card["name"] = facts.known(name, METHOD)        # nvidia-smi leaves out NVIDIA before drivers of 2021
+    card["unified_memory"] = integrated.unified_memory(card, machine.platform.memory_bytes, memory.module_bytes(machine))
+    if card["unified_memory"]["value"] is True:
+        return {**card, "name": integrated.name(card, cpu.model(machine)["value"])}
+    by_name = facts.told(products.card_bytes(name), "the size in which this product is sold, by its name", "no size for this name")
+    return {**card, "memory_bytes": facts.first(card["memory_bytes"], by_name)}
+
+
+def _of_windows(row: dict, name: str, adapters: list) -> dict:
+    stated, exact = text_parsing.whole(row.get("AdapterRAM")), _registry_bytes(row, adapters)
+    vendor = text_parsing.line(row.get("AdapterCompatibility"))
+    driver = text_parsing.version(row.get("DriverVersion"))
+    return {
+        "vendor": facts.told(gpu.vendor_of(vendor) or gpu.vendor_of(name) or vendor, METHOD, SILENT), "name": facts.known(name, METHOD),
+        "memory_bytes": facts.first(facts.told(exact, REGISTRY, SILENT),
+                                    facts.told(_unsaturated(stated), f"{METHOD} AdapterRAM", SILENT)),
+        "driver": facts.told(driver, METHOD, SILENT)}
+
+
+def _registry_bytes(row: dict, adapters: list) -> int | None:
+    """The largest size under this name, of the same driver version if there is one; its key is then used up."""
+    keys = [adapter for adapter in adapters if adapter.get("DriverDesc") == row.get("Name")]
+    same = [adapter for adapter in keys if adapter.get("DriverVersion") == row.get("DriverVersion")]
+    sized = [(size, adapter) for adapter in same or keys for size in [_size(adapter.get("HardwareInformation.qwMemorySize"))] if size]
+    if not sized:
+        return None
+    size, used = max(sized, key=lambda pair: pair[0])
+    adapters.remove(used)
+    return size
+
+
+def _size(value: Any) -> int | None:
+    """A number, or its eight bytes where a driver wrote it as binary."""
+    if isinstance(value, list) and len(value) == 8 and all(text_parsing.whole(byte) is not None and byte < 256 for byte in value):
+        value = int.from_bytes(bytes(value), "little")
+    return text_parsing.whole(value) or None
+
+
+def _unsaturated(size_bytes: int | None) -> int | None:
+    """AdapterRAM, unless it is the largest number that its 32 bits, or 31, can hold."""
+    if not size_bytes or size_bytes >= 2 * SATURATED or SATURATED <= size_bytes < 1 << 31:
+        return None
+    return size_bytes
