@@ -111,7 +111,7 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
             raise UserError(problem(value), f"{name} {value}")
     loaded = {phase: suites.load(phase) for phase in phases}
     wanted = None if args.models is None else options.listed(args.models, "--models")
-    memory = hardware.memory_bytes() if endpoint.target.is_loopback else None
+    memory = hardware.model_memory_bytes() if endpoint.target.is_loopback else None
     choice = models.choose(endpoint, wanted, memory)
     if choice.missing and not args.pull:
         raise UserError("the server does not have this model", f"--models {choice.missing[0]}",
@@ -125,7 +125,7 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
 
 def show_models(args: argparse.Namespace, endpoint: object, version: str) -> int:
     from measure import hardware, models, plan_text
-    choice = models.choose(endpoint, None, hardware.memory_bytes() if endpoint.target.is_loopback else None)
+    choice = models.choose(endpoint, None, hardware.model_memory_bytes() if endpoint.target.is_loopback else None)
     console.say(f"Ollama {version} at {endpoint.target.url}\n\n{plan_text.format_models(choice)}\n\n{plan_text.format_phases()}")
     console.lead_on(command(args, list=None, dry_run=True) if choice.models else PULL)
     return FINE
@@ -168,7 +168,7 @@ def server_state(args: argparse.Namespace) -> tuple:
     from measure import hardware, models
     try:
         endpoint, version = connect(args)
-        choice = models.choose(endpoint, None, hardware.memory_bytes() if endpoint.target.is_loopback else None)
+        choice = models.choose(endpoint, None, hardware.model_memory_bytes() if endpoint.target.is_loopback else None)
     except UserError as problem:
         return str(problem), "ollama serve"
     told = f"Ollama {version} at {endpoint.target.url}, {len(choice.models)} models to measure"
@@ -263,11 +263,12 @@ def facts_of(args: argparse.Namespace, endpoint: object, version: str, handle: s
 def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
     """Go on with an unfinished run: the same plan, models, suites and knobs, or a refusal."""
     from measure import options, run_setup
+    from measure.server_address import find_target
     from self_test import timing_floor
     earlier = run_setup.reopen(run_setup.find(out, args.resume))
     manifest = earlier.manifest
     options.check_same_plan(args, manifest)
-    if args.target_url is None and "://" in manifest["target"]:
+    if args.target_url is None and "://" in manifest["target"] and manifest["target"] != find_target(None, os.environ).public:
         args.target_url = manifest["target"]
     endpoint, version = connect(args)
     run_setup.check_same_models(endpoint, manifest)

@@ -252,6 +252,14 @@ class Memory(unittest.TestCase):
     def test_without_a_total_the_limit_alone_tells_nothing(self):
         self.assertIsNone(self.usable(None, {"/sys/fs/cgroup/memory.max": str(2 * GIB)})["value"])
 
+    def test_a_model_may_be_spread_over_main_memory_and_the_cards_that_compute(self):
+        for name, graphics in (("linux-nvidia", (24564 << 20) + (512 << 20)), ("mac-m1", 0), ("container-v2", 0),
+                               ("two-gpus", 2 * (81559 << 20))):
+            with self.subTest(name):
+                there = fake_machine.load(name)
+                self.assertEqual(hardware.model_memory_bytes(there), hardware.memory_bytes(there) + graphics)
+        self.assertIsNone(hardware.model_memory_bytes(fake_machine.machine()))
+
     def test_this_machine_has_some(self):
         self.assertGreater(hardware.memory_bytes(), GIB // 8)
         self.assertIsNone(names.device_tag_problem(hardware.suggest_device_tag()))

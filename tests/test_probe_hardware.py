@@ -72,7 +72,7 @@ class Verb(unittest.TestCase):
                 for words, word in ((["--out", str(taken)], "would be lost"),
                                     (["--out", f"{folder}/none/hardware.json"], "neither a folder"),
                                     (["--out", f"{folder}/run.jsonl"], "neither a folder"),
-                                    (["--target-url", "ftp://x"], "not spoken")):
+                                    (["--target-url", "ftp://x"], "not supported")):
                     with self.subTest(f"{words} {text}"):
                         code, out, err = call(*words)
                         self.assertEqual((code, out, len(err.splitlines())), (USAGE, "", 1))

@@ -1,11 +1,14 @@
 """The target: where the server is, by Ollama's own rules, and that no password is ever shown."""
 from __future__ import annotations
 
+import socket
 import unittest
+from unittest import mock
 
 import support
 
 from base.errors import USAGE, UserError
+from measure import own_address
 from measure.server_address import find_target, parse_host
 
 
@@ -38,12 +41,12 @@ class Address(unittest.TestCase):
                 self.assertEqual(find_target(text, {}).url, url)
 
     def test_what_cannot_be_spoken_to_is_refused_before_anything_is_sent(self):
-        for text, word in (("ftp://1.2.3.4", "ftp:// is not spoken"), ("HTTP://1.2.3.4", "HTTP://"), ("://1.2.3.4", "://"),
-                           ("unix:///run/x", "unix://"), ("my host", "no address"), ("a..b", "no address"),
-                           ("x" * 64 + ".com", "no address"), ("1:2:3", "no address"), ("http://a]", "no address"),
-                           ("http://1.2.3.4/a b", "no address"), ("http://1.2.3.4/\u00e9", "no address"),
-                           ("http://1.2.3.4/?a", "no address"), ("http://1.2.3.4/#a", "no address"), ("a%b", "no address"),
-                           ("::1%", "no address"), ("1.2.3.4/\r\nX: y", "no address"), ("ollama.com", "cloud"),
+        for text, word in (("ftp://1.2.3.4", "ftp:// is not supported"), ("HTTP://1.2.3.4", "HTTP://"), ("://1.2.3.4", "://"),
+                           ("unix:///run/x", "unix://"), ("my host", "not a server"), ("a..b", "not a server"),
+                           ("x" * 64 + ".com", "not a server"), ("1:2:3", "not a server"), ("http://a]", "not a server"),
+                           ("http://1.2.3.4/a b", "not a server"), ("http://1.2.3.4/\u00e9", "not a server"),
+                           ("http://1.2.3.4/?a", "not a server"), ("http://1.2.3.4/#a", "not a server"), ("a%b", "not a server"),
+                           ("::1%", "not a server"), ("1.2.3.4/\r\nX: y", "not a server"), ("ollama.com", "cloud"),
                            ("https://ollama.com", "cloud"), ("https://api.Ollama.com:443", "cloud")):
             for name, found in (("OLLAMA_HOST", lambda: find_target(None, {"OLLAMA_HOST": text})),
                                 ("--target-url", lambda: find_target(text, {}))):
@@ -85,6 +88,32 @@ class Address(unittest.TestCase):
                 target = find_target(text, {})
                 self.assertEqual(target.public, public)
                 self.assertEqual(target.is_loopback, public.startswith("http"))
+
+    def test_this_machine_under_its_own_address_or_name_is_this_machine_and_its_address_stays_private(self):
+        own = next(filter(own_address.can_bind, own_addresses()), None)
+        name = socket.gethostname().lower()
+        for host in filter(None, (own, name, name.upper(), f"{name.split('.')[0]}.local")):
+            with self.subTest("own"):
+                target = find_target(None, {"OLLAMA_HOST": f"http://[{host}]:1234/x" if ":" in host else f"{host}:1234/x"})
+                self.assertTrue(target.is_loopback)
+                self.assertIn(target.public, (target.url, "http://localhost:1234/x"))
+                if host == own:
+                    self.assertNotIn(own, target.public)
+
+    def test_where_every_address_can_be_bound_none_is_known_to_be_this_machine_s(self):
+        with mock.patch.object(own_address, "can_bind", lambda host: True):
+            own_address.is_own.cache_clear()
+            self.assertFalse(own_address.is_own("192.168.1.5"))
+        own_address.is_own.cache_clear()
+
+
+def own_addresses() -> list:
+    """Addresses under which this machine's name is known, if it is known at all."""
+    try:
+        return [place[0] for _, _, _, _, place in socket.getaddrinfo(socket.gethostname(), 0, type=socket.SOCK_DGRAM)
+                if not place[0].startswith("127.") and place[0] != "::1"]
+    except OSError:
+        return []
 
 
 if __name__ == "__main__":

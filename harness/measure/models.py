@@ -24,6 +24,7 @@ class Choice:
 def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) -> Choice:
     """The models named in `wanted`, or every local chat model that fits in memory; smallest first either way.
 
+    `memory_bytes` is main memory and graphics memory together, since the server spreads a model over both; None: unknown.
     Raises UserError for a wanted model that is not local or cannot chat: measuring something else instead would lie.
     """
     if wanted is not None:
@@ -59,7 +60,7 @@ def _size(row: dict) -> int:
 
 
 def _listed_reason(row: dict, digests: dict) -> str | None:
-    """Why a model is not measured, as far as /api/tags tells, or None."""
+    """Why a model is not measured, by its row of /api/tags, or None."""
     name = str(row.get("name", ""))
     if not name.isprintable() or not name:
         return "its name cannot be printed"
@@ -71,7 +72,7 @@ def _listed_reason(row: dict, digests: dict) -> str | None:
 
 
 def _shown_reason(row: dict, shown: dict, memory_bytes: int | None) -> str | None:
-    """Why a model is not measured, as /api/show and this machine's memory tell, or None."""
+    """Why a model is not measured, by /api/show and this machine's memory, or None."""
     if shown.get("remote_host") or shown.get("remote_model"):
         return "runs on another machine (cloud)"
     capabilities = _capabilities(row, shown)
@@ -83,12 +84,12 @@ def _shown_reason(row: dict, shown: dict, memory_bytes: int | None) -> str | Non
 
 
 def _capabilities(row: dict, shown: dict) -> list:
-    """What a model can do; older servers tell it in /api/show alone."""
+    """What a model can do; older servers report it in /api/show only."""
     return [value for value in shown.get("capabilities") or row.get("capabilities") or [] if isinstance(value, str)]
 
 
 def described(row: dict, shown: dict) -> dict:
-    """The manifest's row of a model. /api/show also tells paths of the server's disk; none of those is taken."""
+    """The manifest's row of a model. /api/show also has paths of the server's disk; none of those is recorded."""
     details = row.get("details") or shown.get("details") or {}
     information = shown.get("model_info") or {}
     trained = next((value for key, value in information.items() if key.endswith(".context_length")), None)

@@ -1,4 +1,4 @@
-"""The target: where the server is, read by Ollama's own rules, and how much of that may be told."""
+"""The server's address: read by Ollama's own rules, whether it is this machine, and how much of it may be published."""
 from __future__ import annotations
 
 import ipaddress
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Mapping
 
 from base.errors import UserError
+from measure.own_address import LOCAL_DOMAINS, is_own
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 11434
 
@@ -31,23 +32,30 @@ class ServerAddress:
 
     @property
     def is_loopback(self) -> bool:
-        if self.name == "localhost" or self.name.endswith(".localhost"):
-            return True
+        """Whether the server runs on this machine: on loopback, or under one of this machine's own addresses or names."""
+        return self._is_loopback_name or is_own(self.name)
+
+    @property
+    def _is_loopback_name(self) -> bool:
         address = _address(self.host)
-        return address is not None and address.is_loopback
+        if address is None:
+            return self.name == "localhost" or self.name.endswith(".localhost")
+        return address.is_loopback
 
     @property
     def public(self) -> str:
-        """What a manifest may say: the URL on loopback; elsewhere only how far away the server is."""
-        if self.is_loopback:
+        """What a manifest may contain: a loopback URL for this machine; else only how far away the server is."""
+        if self._is_loopback_name:
             return self.url
+        if is_own(self.name):       # its address in the local network is private
+            return ServerAddress(self.scheme, "localhost", self.port, self.prefix).url
         address = _address(self.host)
-        near = address.is_private or address.is_link_local if address else "." not in self.name or self.name.endswith(
-            (".local", ".lan", ".home", ".internal", ".home.arpa"))
-        return "lan" if near else "remote"
+        is_near = address.is_private or address.is_link_local if address else \
+            "." not in self.name or self.name.endswith(LOCAL_DOMAINS)
+        return "lan" if is_near else "remote"
 
 
-def _address(host: str):
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host.split("%")[0])
     except ValueError:
@@ -60,21 +68,21 @@ def find_target(target_url: str | None, environment: Mapping[str, str]) -> Serve
     name = "OLLAMA_HOST" if target_url is None else "--target-url"
     target = parse_host(text)
     if target.scheme not in ("http", "https"):
-        raise UserError(f"{target.scheme}:// is not spoken here", name, "use http:// or https://")
-    if not _is_address(target):     # not shown: what is no address may hold a password
-        raise UserError("this is no address of a server", name, "write it like 127.0.0.1:11434 or http://host:11434")
+        raise UserError(f"{target.scheme}:// is not supported", name, "use http:// or https://")
+    if not _is_address(target):     # not shown: a text that is not an address may hold a password
+        raise UserError("this is not a server's address", name, "write it like 127.0.0.1:11434 or http://host:11434")
     if target.name == "ollama.com" or target.name.endswith(".ollama.com"):
-        raise UserError("this is a cloud, not a machine that can be measured", target.url, "name a server of your own")
+        raise UserError("this is a cloud service, not a machine that can be measured", target.url, "name a server of your own")
     return target
 
 
 def _is_address(target: ServerAddress) -> bool:
-    """Whether a connection to it can be tried; http.client raises this and that where it cannot."""
+    """Whether a connection can be tried; http.client raises several kinds of errors where it cannot."""
     if not target.prefix.isascii() or re.search(r"[\s\x00-\x1f\x7f?#@]", target.prefix):
         return False
     if ":" in target.host:
-        right = re.fullmatch(r"[0-9A-Fa-f.:]+(?:%[\w.-]+)?", target.host)
-        return right is not None and _address(target.host) is not None
+        match = re.fullmatch(r"[0-9A-Fa-f.:]+(?:%[\w.-]+)?", target.host)
+        return match is not None and _address(target.host) is not None
     try:
         target.host.encode("idna")
     except UnicodeError:
@@ -83,7 +91,7 @@ def _is_address(target: ServerAddress) -> bool:
 
 
 def parse_host(text: str) -> ServerAddress:
-    """Ollama's reading of OLLAMA_HOST, and an unspecified address made one that can be connected to."""
+    """OLLAMA_HOST as Ollama reads it; an unspecified address becomes one that can be connected to."""
     text = text.strip().strip("\"'").strip()
     scheme, mark, rest = text.partition("://")
     if not mark:
@@ -99,7 +107,7 @@ def parse_host(text: str) -> ServerAddress:
 
 
 def _split_port(place: str, default: int) -> tuple:
-    """(host, port) of `host`, `host:port`, `[v6]:port`, `v6`; a port that is none gives the default."""
+    """(host, port) of `host`, `host:port`, `[v6]:port`, `v6`; an invalid port gives the default."""
     if place.startswith("["):
         host, _, after = place[1:].partition("]")
         number = after[1:] if after.startswith(":") else ""
