@@ -7,24 +7,19 @@ with the same models and knobs tell its noise floor; a difference below that is 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import pathlib
-from typing import Iterator
 
 from base import console, names
 from base.errors import FINE, FOUND, UserError
 
-HARDWARE = "hardware.json"
-
 
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
+    from base import run_folder
     from derive import comparison_text, paired_comparison
-    from measure import run_setup
-    out = pathlib.Path(args.out) if args.out else run_setup.SUBMISSIONS
-    folders = [run_setup.find(out, text) for text in (args.a, args.b)]
-    with found_wrong():
-        manifests = [run_setup.read_manifest(folder) for folder in folders]
+    out = pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS
+    folders = [run_folder.find(out, text) for text in (args.a, args.b)]
+    manifests = [run_folder.read_manifest(folder) for folder in folders]
     graders, witness = shared_graders(manifests), paired_comparison.Remembered(wanted_model(args.model, manifests))
     a = side(folders[0], manifests[0], graders, witness)
     pairs = paired_comparison.Pairs(witness)
@@ -43,16 +38,6 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="the whole comparison as JSON")
     parser.add_argument("--out", metavar="FOLDER", help="where runs are (default: submissions/ of this clone)")
     return parser.parse_args(argv)
-
-
-@contextlib.contextmanager
-def found_wrong() -> Iterator[None]:
-    """What is wrong with a run's files is a finding, not wrong usage."""
-    try:
-        yield
-    except UserError as problem:
-        problem.exit_code = FOUND
-        raise
 
 
 def wanted_model(name: str | None, manifests: list) -> str | None:
@@ -79,21 +64,13 @@ def shared_graders(manifests: list) -> dict:
 def side(folder: pathlib.Path, manifest: dict, graders: dict, witness: object) -> object:
     """One run, read in one pass, of which the witness is told."""
     from derive import derived_files, run_diff
-    with found_wrong():
-        return run_diff.Side(manifest, derived_files.metadata(folder, manifest, graders, witness), hardware_of(folder))
+    return run_diff.Side(manifest, derived_files.metadata(folder, manifest, graders, witness), hardware_of(folder))
 
 
 def hardware_of(folder: pathlib.Path) -> dict | None:
-    from base import files, schema
-    path = folder / HARDWARE
-    if not path.exists():
-        return None
-    with files.mendable(path):
-        data = path.read_bytes()
-    try:
-        return schema.loads(data)
-    except ValueError as problem:
-        raise UserError(f"not JSON ({problem})", str(path), "put the run's own file back, or move it away") from None
+    from base import run_folder
+    path = folder / run_folder.HARDWARE
+    return run_folder.read_json(path) if path.exists() else None
 
 
 def text_of(found: dict) -> str:

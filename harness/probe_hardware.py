@@ -53,10 +53,9 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 def target_of(out: str) -> pathlib.Path:
     """The file to write. It may replace an earlier hardware record, and never anything else."""
-    from base import schema
-    from measure import hardware
+    from base import run_folder, schema
     path = pathlib.Path(out)
-    path = path / hardware.NAME if path.is_dir() else path
+    path = path / run_folder.HARDWARE if path.is_dir() else path
     if path.suffix != ".json" or not path.parent.is_dir():
         raise UserError("neither a folder that exists nor a .json file in one", f"--out {out}", "name one of them")
     if path.exists():

@@ -15,7 +15,7 @@ import signal
 from typing import Iterator
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import console, errors, ledger, names
+from base import console, errors, ledger, names, run_folder
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
@@ -29,7 +29,7 @@ def main(argv: list | None = None) -> int:
     if args.version:
         console.say(f"run_benchmark.py {run_setup.VERSION}")
         return FINE
-    out = pathlib.Path(args.out) if args.out else run_setup.SUBMISSIONS
+    out = pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS
     if args.status:
         return status(args, out)
     if args.resume:
@@ -102,7 +102,7 @@ def connect(args: argparse.Namespace) -> tuple:
 def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
     """Everything that can be decided before anything is measured. Raises UserError for whatever cannot be done."""
     from base import plan, suites
-    from measure import hardware, models, options, run_setup
+    from measure import hardware, models, options
     phases, settings = options.phases(args.phases), options.settings(args)
     options.seconds(args.time_limit, "--time-limit")
     for name, value, problem in (("--handle", args.handle, names.handle_problem),
@@ -147,13 +147,13 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
     import platform
     from submit import run_status
     from measure import run_setup
-    seen = [run_status.look(folder, run_setup.ROOT) for folder in run_status.own_runs(out, run_setup.ROOT)]
+    seen = [run_status.look(folder, run_folder.ROOT) for folder in run_status.own_runs(out, run_folder.ROOT)]
     server, missing = server_state(args)
     commit, modified = run_setup.git_state()
     rows = [["Python", platform.python_version()], ["server", server],
             ["harness", f"{run_setup.VERSION}, " + (f"commit {commit[:12]}" if commit else "no clone with git")
              + (", modified" if modified else "")],
-            ["runs of yours", f"{len(seen)} under {run_status.named(out, run_setup.ROOT)}"]]
+            ["runs of yours", f"{len(seen)} under {run_status.named(out, run_folder.ROOT)}"]]
     rows += [[one.folder, run_status.told(one)] for one in seen]
     console.say(console.format_table(["what", "state"], rows))
     unfinished = [one for one in seen if not one.complete]
@@ -203,8 +203,8 @@ def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.
     if wrong:
         raise ValueError(f"what the schema refuses: {wrong[:3]}")
     files.make_folder(folder)
-    files.replace(folder / hardware.NAME, schema.pretty(probed))
-    files.replace(folder / run_setup.MANIFEST, schema.pretty(manifest))
+    files.replace(folder / run_folder.HARDWARE, schema.pretty(probed))
+    files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
     if not args.quiet:
         console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C once ends after the present call")
     return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), found["suites"])
@@ -265,14 +265,14 @@ def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
     from measure import options, run_setup
     from measure.server_address import find_target
     from self_test import timing_floor
-    earlier = run_setup.reopen(run_setup.find(out, args.resume))
+    earlier = run_setup.reopen(run_folder.find(out, args.resume))
     manifest = earlier.manifest
     options.check_same_plan(args, manifest)
     if args.target_url is None and "://" in manifest["target"] and manifest["target"] != find_target(None, os.environ).public:
         args.target_url = manifest["target"]
     endpoint, version = connect(args)
     run_setup.check_same_models(endpoint, manifest)
-    loaded = run_setup.load_suites(manifest)
+    loaded = run_folder.suites_of(manifest)
     if version != manifest["server_version"]:
         console.note(f"the server is now {version}, the run began with {manifest['server_version']}; both are recorded")
     return measure(args, endpoint, earlier, loaded, timing_floor.floor() if earlier.sessions else None)
@@ -283,7 +283,7 @@ def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded:
     from derive import derived_files
     from measure import http_call, options, run_session
     stop, limit_s = http_call.Stop(), options.seconds(args.time_limit, "--time-limit")
-    graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
+    graders = run_folder.graders_of(loaded)
     grade = (lambda: grade_code(earlier.folder, graders)) if args.grade_code else None
     with interruptible(stop):
         try:
@@ -300,7 +300,7 @@ def grade_code(folder: pathlib.Path, graders: dict) -> dict:
     """Verdicts on the Python answers, by seq; the code runs in a fenced process of its own."""
     from derive import code_grading
     console.note("grading the Python answers, each in a fenced process of its own")
-    return code_grading.grade_records(ledger.read(folder / ledger.NAME), graders, console.note)
+    return code_grading.grade_records(ledger.read(folder / run_folder.LEDGER), graders, console.note)
 
 
 @contextlib.contextmanager
@@ -326,17 +326,16 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import headline
     from submit import run_status
-    from measure import run_setup
     folder = earlier.folder
     formats = {model["name"]: model["format"] for model in earlier.manifest["models"]}
-    rows = headline.rows(ledger.read(folder / ledger.NAME), formats)
+    rows = headline.rows(ledger.read(folder / run_folder.LEDGER), formats)
     console.say(console.format_table(headline.TITLES, rows))
     console.say("medians of calls that ran alone, of the frozen prompts' first pass; the context phases stand in run.md, by fill")
     console.say(f"\n{folder}")
     for row in found["warnings"]:
         place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])
         console.note(f"warning: {row['code']} ({', '.join(place) or 'run'})")
-    here = run_status.Seen(run_status.named(folder, run_setup.ROOT), *folder.parts[-3:-1], complete=found["complete"], open_points=1)
+    here = run_status.Seen(run_status.named(folder, run_folder.ROOT), *folder.parts[-3:-1], complete=found["complete"], open_points=1)
     if found["complete"]:
         succeeded = any(row[2] > row[3] for row in rows)
         console.note(f"complete: {found['done']} calls made, {found['skipped']} skipped"
@@ -357,11 +356,10 @@ def self_test(args: argparse.Namespace) -> int:
     from derive import derived_files
     from self_test import checks
     from self_test import scenarios, timing_floor
-    from measure import run_setup
     console.note("synthetic: every phase and every fault against a stub server; nothing of this machine is measured")
     with tempfile.TemporaryDirectory() as folder, timing_floor.stub() as endpoint:
         records, log, complete = scenarios.whole_run(endpoint, pathlib.Path(folder), console.Progress(quiet=True))
-        found = derived_files.close(pathlib.Path(folder), run_setup.read_manifest(pathlib.Path(folder)), {})
+        found = derived_files.close(pathlib.Path(folder), run_folder.read_manifest(pathlib.Path(folder)), {})
         lines = checks.whole_run(records, log, scenarios.MODELS, scenarios.SLOTS, complete)
         lines += checks.books(found, records, log, scenarios.MODELS)
         lines += checks.faults(scenarios.every_fault(endpoint))

@@ -16,10 +16,10 @@ from base.errors import FINE, FOUND
 
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
-    from measure import run_setup
-    folder = run_setup.find(pathlib.Path(args.out) if args.out else run_setup.SUBMISSIONS, args.run)
-    manifest = run_setup.read_manifest(folder)
-    graders = run_setup.graders_of(manifest)
+    from base import run_folder
+    folder = run_folder.find(pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS, args.run)
+    manifest = run_folder.read_manifest(folder)
+    graders = run_folder.graders_of(run_folder.suites_of(manifest))
     return check(folder, manifest, graders) if args.check else write(folder, manifest, graders)
 
 
@@ -34,14 +34,14 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 
 def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
-    from derive import derived_files, run_md, summary
+    from base import run_folder
+    from derive import derived_files
     from submit import run_status
-    from measure import run_setup
     found = derived_files.close(folder, manifest, graders)
-    console.say(f"{folder / summary.NAME}\n{folder / run_md.NAME}")
+    console.say(f"{folder / run_folder.METADATA}\n{folder / run_folder.RUN_MD}")
     console.note(f"{found['done']} calls, {found['skipped']} skipped; verdict: {found['verdict']['verdict'] or 'none'}; "
                  f"{len(found['warnings'])} warnings")
-    console.lead_on(run_status.next_step(run_status.look(folder, run_setup.ROOT)))
+    console.lead_on(run_status.next_step(run_status.look(folder, run_folder.ROOT)))
     return FINE
 
 

@@ -12,7 +12,7 @@ import ledgers
 from ledgers import call, footer, meta
 from test_paired_comparison import OTHER_ID, manifest as test_manifest
 
-from base import console, ledger, schema, suites
+from base import console, ledger, run_folder, schema, suites
 import compare_runs
 
 PHASES = ("small-eval", "frozen-prompts")
@@ -47,7 +47,7 @@ class Folders(unittest.TestCase):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").write_bytes(schema.pretty(manifest(run_id, synthetic=synthetic, **changes)))
         ending = [] if complete is None else [footer(len(made), complete=complete)]
-        (folder / ledger.NAME).write_bytes(ledgers.data([meta(run_id=run_id, synthetic=synthetic), *made, *ending]))
+        (folder / run_folder.LEDGER).write_bytes(ledgers.data([meta(run_id=run_id, synthetic=synthetic), *made, *ending]))
         return folder
 
     def compare(self, *words: object) -> tuple:
@@ -86,7 +86,7 @@ class Compared(Folders):
         code, said, _ = self.compare(self.a, self.b, "--json")
         found = schema.loads(said.encode("ascii"))
         self.assertEqual((code, schema.problems(found, "comparison"), found["synthetic"]), (0, [], False))
-        self.assertEqual(found["a"]["ledger_sha256"], ledger.sha256((self.a / ledger.NAME).read_bytes()))
+        self.assertEqual(found["a"]["ledger_sha256"], ledger.sha256((self.a / run_folder.LEDGER).read_bytes()))
         self.assertEqual(self.compare(self.a, self.b, "--json")[1], said)
 
     def test_runs_are_found_by_their_ids(self):
@@ -138,11 +138,11 @@ class Refused(Folders):
         self.assertRegex(told, r"\Aerror: A and B: no call of one run may be held against .*; compare runs of the same models")
 
     def test_a_ledger_that_is_not_whole_is_named_with_its_line(self):
-        path = self.b / ledger.NAME
+        path = self.b / run_folder.LEDGER
         whole = path.read_bytes()
         for what, data, says in (("torn", whole[:-9], "the line ends early"), ("binary", b"\0\xff\n", ":1: "),
                                  ("edited", whole.replace(b'"B"', b'"C"', 1), ":3: "), ("empty", b"", "empty"),
-                                 ("missing", None, ledger.NAME)):
+                                 ("missing", None, run_folder.LEDGER)):
             path.unlink() if data is None else path.write_bytes(data)
             with self.subTest(what):
                 code, said, told = self.compare()
@@ -159,7 +159,7 @@ class Refused(Folders):
                 self.assertIn(name, told)
 
     def test_a_ledger_of_another_run_than_its_manifest_is_refused(self):
-        (self.b / ledger.NAME).write_bytes((self.a / ledger.NAME).read_bytes())
+        (self.b / run_folder.LEDGER).write_bytes((self.a / run_folder.LEDGER).read_bytes())
         code, _, told = self.compare()
         self.assertEqual(code, 1)
         self.assertIn("of another run", told)

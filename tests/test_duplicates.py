@@ -9,7 +9,7 @@ import ledgers
 import support  # noqa: F401  (puts the harness on the path)
 from ledgers import call, footer, meta
 
-from base import ledger
+from base import run_folder
 from judge.duplicates import Twins
 
 OWN = [15_000 + 37 * place for place in range(40)]
@@ -22,7 +22,7 @@ class Marks(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             said = []
             for number, calls in enumerate(calls_of_each):
-                path = pathlib.Path(folder) / f"run-{number}" / ledger.NAME
+                path = pathlib.Path(folder) / f"run-{number}" / run_folder.LEDGER
                 path.parent.mkdir()
                 path.write_bytes(ledgers.data([meta(), *calls, footer(len(calls))]))
                 said.append([one.rule for one in twins.see(f"submissions/ana/a-pc/run-{number}", path)])

@@ -5,7 +5,7 @@ import unittest
 
 import support
 
-from base import schema
+from base import run_folder, schema
 from judge import tree_layout
 from mutants import example
 
@@ -21,16 +21,16 @@ class Example(unittest.TestCase):
                 self.assertEqual((HERE / name).read_bytes(), data, "run: cd tests && python -m mutants.example")
 
     def test_it_has_the_five_files_and_five_lines(self):
-        self.assertEqual({path.name for path in HERE.iterdir()}, set(tree_layout.FIVE))
-        kinds = [schema.loads(line)["type"] for line in (HERE / tree_layout.LEDGER).read_bytes().splitlines()]
+        self.assertEqual({path.name for path in HERE.iterdir()}, set(run_folder.FILES))
+        kinds = [schema.loads(line)["type"] for line in (HERE / run_folder.LEDGER).read_bytes().splitlines()]
         self.assertEqual(kinds, ["meta", "call", "call", "call", "footer"])
 
     def test_every_file_says_that_it_is_synthetic(self):
-        for name in (tree_layout.MANIFEST, tree_layout.HARDWARE, tree_layout.METADATA):
+        for name in (run_folder.MANIFEST, run_folder.HARDWARE, run_folder.METADATA):
             with self.subTest(file=name):
                 self.assertIs(schema.loads((HERE / name).read_bytes())["synthetic"], True)
-        self.assertIs(schema.loads((HERE / tree_layout.LEDGER).read_bytes().splitlines()[0])["synthetic"], True)
-        self.assertIn("synthetic", (HERE / tree_layout.STORY).read_text(encoding="utf-8").split("\n")[0])
+        self.assertIs(schema.loads((HERE / run_folder.LEDGER).read_bytes().splitlines()[0])["synthetic"], True)
+        self.assertIn("synthetic", (HERE / run_folder.RUN_MD).read_text(encoding="utf-8").split("\n")[0])
 
 
 if __name__ == "__main__":

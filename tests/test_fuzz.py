@@ -16,16 +16,16 @@ import unittest
 
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import ledger, schema
-from judge import tree, tree_layout
+from base import ledger, run_folder, schema
+from judge import tree
 from judge.findings import FindingList
 from judge.session_checks import seconds_of
 from mutants import valid
 
 COUNT = 120             # within the suite: a few seconds
 NOW_S = seconds_of("2026-11-25T12:00:00Z")
-BOUND = (tree_layout.LEDGER, tree_layout.METADATA)        # not a bit of these may be another
-JSON_FILES = (tree_layout.MANIFEST, tree_layout.LEDGER, tree_layout.HARDWARE, tree_layout.METADATA)
+BOUND = (run_folder.LEDGER, run_folder.METADATA)        # not a bit of these may be another
+JSON_FILES = (run_folder.MANIFEST, run_folder.LEDGER, run_folder.HARDWARE, run_folder.METADATA)
 VALUES = (None, True, False, 0, 1, -1, 2 ** 62, 2 ** 63, -2 ** 70, 0.5, 1e308, -0.0, "", "x", "x" * 5000, "\u202e", "/home/ana/x", [], {},
           [[]], [0], {"": 0}, "2026-13-45T99:99:99Z", "0" * 64, {"value": None}, "ok", "length", 10 ** 18)
 
@@ -101,7 +101,7 @@ def of_bytes(chance: random.Random, files: dict) -> None:
 
 def of_values(chance: random.Random, files: dict) -> None:
     name = chance.choice(JSON_FILES)
-    if name != tree_layout.LEDGER:
+    if name != run_folder.LEDGER:
         files[name] = schema.pretty(with_other_value(chance, json.loads(files[name])))
         return
     lines = files[name].splitlines()
@@ -111,7 +111,7 @@ def of_values(chance: random.Random, files: dict) -> None:
 
 
 def of_structure(chance: random.Random, files: dict) -> None:
-    lines = files[tree_layout.LEDGER].splitlines()
+    lines = files[run_folder.LEDGER].splitlines()
     one, other = chance.randrange(len(lines)), chance.randrange(len(lines))
     deed = chance.randrange(6)
     if deed == 0:
@@ -128,7 +128,7 @@ def of_structure(chance: random.Random, files: dict) -> None:
         first, second = chance.sample(sorted(files), 2)
         files[first] = files[second]
     if deed < 4:
-        files[tree_layout.LEDGER] = chained(lines) if chance.random() < 0.8 else b"".join(line + b"\n" for line in lines)
+        files[run_folder.LEDGER] = chained(lines) if chance.random() < 0.8 else b"".join(line + b"\n" for line in lines)
 
 
 KINDS = (of_bytes, of_values, of_structure)

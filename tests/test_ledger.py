@@ -11,7 +11,7 @@ from unittest import mock
 
 import support
 
-from base import files, ledger, schema
+from base import files, ledger, run_folder, schema
 from base.errors import UserError
 from support import record
 
@@ -31,7 +31,7 @@ class InFolder(unittest.TestCase):
         made = tempfile.TemporaryDirectory()
         self.addCleanup(made.cleanup)
         self.folder = pathlib.Path(made.name)
-        self.path = self.folder / ledger.NAME
+        self.path = self.folder / run_folder.LEDGER
 
     def write(self, *kinds: str) -> list:
         """A ledger of plainest records; its lines."""
@@ -196,7 +196,7 @@ class Resume(InFolder):
                                  ("reordered", meta + footer + call, 2), ("foreign", b"hello\n", 1)):
             with self.subTest(why):
                 self.path.write_bytes(data)
-                with self.assertRaisesRegex(UserError, f"{ledger.NAME}:{place}: "):
+                with self.assertRaisesRegex(UserError, f"{run_folder.LEDGER}:{place}: "):
                     ledger.tail(self.path)
 
     def test_following_cuts_only_when_the_next_record_is_written(self):

@@ -10,7 +10,7 @@ from unittest import mock
 
 import support
 
-from base import console, ledger, names, plan, records, schema, suites
+from base import console, ledger, names, plan, records, run_folder, schema, suites
 from measure import http_call, models, phases, run_session, run_setup, session, telemetry
 from self_test import scenarios
 from measure.endpoint import Endpoint, Limits
@@ -50,20 +50,20 @@ class Case(unittest.TestCase):
         earlier = run_setup.Earlier(self.out, manifest, ledger.Tail(), b"", [])
         self.manifest = manifest
         run_session.carry_out(endpoint, earlier, loaded, limit_s, http_call.Stop(), console.Progress(True, io.StringIO()))
-        rows = list(ledger.read(self.out / ledger.NAME))
+        rows = list(ledger.read(self.out / run_folder.LEDGER))
         self.assertTrue(rows[-1]["complete"])
         self.assertEqual(rows[-1]["planned"], rows[-1]["done"] + rows[-1]["skipped"])
         return rows
 
     def resume(self, rows: list, keep: int, script: dict) -> list:
         """Cut the ledger to its first `keep` lines and carry on."""
-        path = self.out / ledger.NAME
+        path = self.out / run_folder.LEDGER
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:keep]))
         self.stub.script(script)
         endpoint = Endpoint(parse_host(self.stub.url), Limits(2.0, 2.0, 1.0))
-        (self.out / run_setup.MANIFEST).write_bytes(schema.pretty({**self.manifest, "floor": None}))
+        (self.out / run_folder.MANIFEST).write_bytes(schema.pretty({**self.manifest, "floor": None}))
         earlier = run_setup.reopen(self.out)
-        run_session.carry_out(endpoint, earlier, run_setup.load_suites(self.manifest), None, http_call.Stop(),
+        run_session.carry_out(endpoint, earlier, run_folder.suites_of(self.manifest), None, http_call.Stop(),
                               console.Progress(True, io.StringIO()))
         return list(ledger.read(path))
 
@@ -178,7 +178,7 @@ class Calibration(Case):
         thinker = {**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 6, "template": "{{ .Prompt }}"}
         found = self.findings({"models": [thinker]}, ["small-eval"])
         self.assertTrue(found["thinks_by_default"])
-        rows = list(ledger.read(self.out / ledger.NAME))
+        rows = list(ledger.read(self.out / run_folder.LEDGER))
         self.assertEqual({row["thinking_chunks"] for row in calls(rows, role="measured")}, {0})
 
     def test_the_head_of_the_template_is_counted(self):

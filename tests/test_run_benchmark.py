@@ -5,7 +5,6 @@ import contextlib
 import functools
 import hashlib
 import io
-import json
 import os
 import pathlib
 import random
@@ -25,7 +24,7 @@ from unittest import mock
 import support
 
 import run_benchmark
-from base import console, ledger, plan, suites
+from base import console, ledger, plan, run_folder, suites
 from self_test import timing_floor
 from measure import phases, run_setup
 
@@ -50,7 +49,7 @@ def call_main(*arguments: str, environment: dict | None = None) -> tuple:
 
 
 def records(folder: pathlib.Path) -> list:
-    return list(ledger.read(folder / ledger.NAME))
+    return list(ledger.read(folder / run_folder.LEDGER))
 
 
 def measured(rows: list) -> list:
@@ -110,7 +109,7 @@ class Runs(Case):
         self.assertEqual(code, 0, err)
         folder = self.folder()
         self.assertEqual(folder.parts[-3:-1], ("ana", "mac-m1-8gb"))
-        manifest = run_setup.read_manifest(folder)
+        manifest = run_folder.read_manifest(folder)
         self.assertEqual((manifest["handle"], manifest["host_hostname_short"], manifest["planned_calls"]),
                          ("ana", "box", 5))
         self.assertFalse(manifest["synthetic"])
@@ -126,7 +125,7 @@ class Runs(Case):
 
     def test_every_figure_can_be_traced_to_what_was_sent(self):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
-        manifest, rows = run_setup.read_manifest(self.folder()), records(self.folder())
+        manifest, rows = run_folder.read_manifest(self.folder()), records(self.folder())
         suite = suites.load("small-eval")
         for row, item in zip(measured(rows), suite.items):
             with self.subTest(item=item.id):
@@ -159,7 +158,7 @@ class Runs(Case):
         code, _, err = self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
         self.assertEqual(code, 0)
         self.assertEqual(self.folder().parts[-3], "unnamed")
-        self.assertIsNone(run_setup.read_manifest(self.folder())["handle"])
+        self.assertIsNone(run_folder.read_manifest(self.folder())["handle"])
         self.assertIn("--handle", err.replace("handle: none given", "--handle"))
 
     def test_one_plain_line_for_each_call_where_there_is_no_terminal(self):
@@ -178,7 +177,7 @@ class Runs(Case):
     def test_overrides_are_recorded_as_deviations(self):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--num-ctx", "2048", "--num-predict", "20",
                   "--option", "num_thread=2", "--option", "keep_alive=10m", "--quiet")
-        manifest = run_setup.read_manifest(self.folder())
+        manifest = run_folder.read_manifest(self.folder())
         self.assertEqual(manifest["overrides"], {"num_ctx": 2048, "context_num_ctx": 2048, "num_predict": 20,
                                                  "num_thread": 2, "keep_alive": "10m"})
         row = measured(records(self.folder()))[0]
@@ -249,7 +248,7 @@ class Shows(Case):
         self.assertRegex(out, r"beta:1b +to be pulled")
         code, _, err = self.main("--models", "beta:1b", "--pull", "--phases", "small-eval", "--quiet")
         self.assertEqual(code, 0, err)
-        self.assertEqual(run_setup.read_manifest(self.folder())["models"][0]["name"], "beta:1b")
+        self.assertEqual(run_folder.read_manifest(self.folder())["models"][0]["name"], "beta:1b")
 
 
     def test_a_pull_shows_how_far_it_is_and_clears_its_line_whether_or_not_it_works(self):
@@ -389,9 +388,9 @@ class Resumes(Case):
         return records(self.folder())
 
     def check_whole(self, rows: list) -> None:
-        manifest = run_setup.read_manifest(self.folder())
+        manifest = run_folder.read_manifest(self.folder())
         planned = plan.blocks([model["name"] for model in manifest["models"]], [row["phase"] for row in manifest["suites"]],
-                              run_setup.load_suites(manifest), plan.settings_of(manifest))
+                              run_folder.suites_of(manifest), plan.settings_of(manifest))
         wanted = [step.key for block in planned for step in block.steps]
         found = [plan.record_key(row) for row in rows
                  if row["type"] == "skipped" or (row["type"] == "call" and row["role"] == "measured")]
@@ -432,7 +431,7 @@ class Resumes(Case):
         self.assertFalse(rows[-1]["complete"])
         self.assertEqual(rows[-1]["sessions"][-1]["ended"], "interrupted")
         self.assertIn(f"--resume {self.folder().name}", err)
-        footer = len((self.folder() / ledger.NAME).read_bytes().splitlines()[-1]) + 1
+        footer = len((self.folder() / run_folder.LEDGER).read_bytes().splitlines()[-1]) + 1
         rows = self.finish()
         self.check_whole(rows)
         self.assertEqual([row["cut"]["size_bytes"] for row in rows if row.get("cut")], [footer])
@@ -494,13 +493,13 @@ class Resumes(Case):
             code, _, err = self.main("--phases", "small-eval,python-tasks", "--models", "alpha:1b", "--quiet")
         self.assertEqual(code, 1)
         self.assertIn("--resume", err)
-        self.assertTrue((self.folder() / ledger.NAME).read_bytes().endswith(b"\n"))
+        self.assertTrue((self.folder() / run_folder.LEDGER).read_bytes().endswith(b"\n"))
         self.check_whole(self.finish())
 
     def test_what_does_not_match_is_refused(self):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
         self.refuse_resume("this run is complete")
-        path = self.folder() / ledger.NAME
+        path = self.folder() / run_folder.LEDGER
         whole = path.read_bytes()
         lines = whole.splitlines(keepends=True)
         path.write_bytes(b"".join(lines[:-3]))
@@ -515,26 +514,26 @@ class Resumes(Case):
         path.write_bytes(b"".join(lines[:3] + lines[4:-3]))
         self.refuse_resume("run.jsonl:4: ")
         path.write_bytes(b"".join(lines[:-3]))
-        manifest = self.folder() / run_setup.MANIFEST
+        manifest = self.folder() / run_folder.MANIFEST
         manifest.write_text(manifest.read_text().replace(suites.PINNED[suites.FILES["small-eval"]], "0" * 64))
         self.refuse_resume("suite")
 
     def refuse_resume(self, says: str, *arguments: str) -> None:
-        before = (self.folder() / ledger.NAME).read_bytes()
+        before = (self.folder() / run_folder.LEDGER).read_bytes()
         code, _, err = self.main("--resume", self.folder().name, "--quiet", *arguments)
         self.assertEqual(code, 2, err)
         self.assertIn(says, err)
-        self.assertEqual((self.folder() / ledger.NAME).read_bytes(), before)
+        self.assertEqual((self.folder() / run_folder.LEDGER).read_bytes(), before)
 
     def test_flags_that_say_the_same_may_be_repeated(self):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet", "--num-ctx", "2048")
-        path = self.folder() / ledger.NAME
+        path = self.folder() / run_folder.LEDGER
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
         self.check_whole(self.finish("--phases", "small-eval", "--models", "alpha:1b", "--num-ctx", "2048"))
 
     def test_a_file_without_a_whole_line_is_begun_anew(self):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
-        path = self.folder() / ledger.NAME
+        path = self.folder() / run_folder.LEDGER
         path.write_bytes(path.read_bytes()[:40])
         rows = self.finish()
         self.check_whole(rows)
@@ -602,7 +601,7 @@ class Status(Case):
         out, last = self.status()
         self.assertRegex(out, rf"{self.folder()} +complete; run.md has 7 open points\n")
         self.assertEqual(last, f"next: fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
-        path = self.folder() / ledger.NAME
+        path = self.folder() / run_folder.LEDGER
         path.write_bytes(b"".join(path.read_bytes().splitlines(True)[:-1]))
         out, last = self.status()
         self.assertRegex(out, rf"{self.folder()} +not finished\n")

@@ -13,7 +13,7 @@ from unittest import mock
 
 import support
 
-from base import console, ledger, plan, schema, suites
+from base import console, ledger, plan, run_folder, schema, suites
 from base.errors import UserError
 from measure import http_call, models, phases, run_session, run_setup, session
 
@@ -69,7 +69,7 @@ class Case(unittest.TestCase):
         facts = {"handle": None, "device_tag": None, "started_at": "2026-01-02T03:04:05Z", "target": "remote", "floor": None,
                  "server_version": "0.32.0", "host_hostname_short": "box", "time_limit_s": None}
         self.manifest = run_setup.manifest(RUN_ID, facts, choice, list(PHASES), plan.Settings(), self.loaded, {})
-        (self.folder / run_setup.MANIFEST).write_bytes(schema.pretty(self.manifest))
+        (self.folder / run_folder.MANIFEST).write_bytes(schema.pretty(self.manifest))
         self.server = Server()
 
     def carry_out(self, walk: object, grade: object = None) -> tuple:
@@ -79,7 +79,7 @@ class Case(unittest.TestCase):
                                   console.Progress(True, io.StringIO()), grade)
 
     def rows(self) -> list:
-        return list(ledger.read(self.folder / ledger.NAME))
+        return list(ledger.read(self.folder / run_folder.LEDGER))
 
     def short(self) -> list:
         return [row["type"] for row in self.rows()]
@@ -123,7 +123,7 @@ class Grades(Case):
     def test_no_verdicts_and_none_are_two_things(self):
         for grades, there in (({}, True), (None, False)):
             with self.subTest(grades):
-                (self.folder / ledger.NAME).unlink(missing_ok=True)
+                (self.folder / run_folder.LEDGER).unlink(missing_ok=True)
                 self.carry_out(skip_all, lambda: grades)
                 self.assertIs("code_grades" in self.rows()[-1], there)
 
@@ -176,7 +176,7 @@ class Failures(Case):
     def test_a_full_disk_is_told_in_one_line_and_what_was_whole_stays_whole(self):
         for takes, kinds in ((3, ["meta", "skipped", "skipped"]), (6, ["meta"] + ["skipped"] * 5), (1, ["meta"])):
             with self.subTest(takes=takes):
-                (self.folder / ledger.NAME).unlink() if (self.folder / ledger.NAME).exists() else None
+                (self.folder / run_folder.LEDGER).unlink() if (self.folder / run_folder.LEDGER).exists() else None
                 with self.disk(takes), self.assertRaises(UserError) as caught:
                     self.carry_out(skip_all)
                 self.assertIn(os.strerror(errno.ENOSPC), str(caught.exception))
@@ -188,7 +188,7 @@ class Failures(Case):
     def test_a_disk_that_is_full_from_the_start_leaves_no_line(self):
         with self.disk(0), self.assertRaises(UserError):
             self.carry_out(skip_all)
-        self.assertEqual((self.folder / ledger.NAME).read_bytes(), b"")
+        self.assertEqual((self.folder / run_folder.LEDGER).read_bytes(), b"")
         self.assertEqual(self.carry_out(skip_all), ("complete", True))
 
     def test_a_bug_is_not_hidden_behind_a_disk_that_takes_no_footer(self):
@@ -205,7 +205,7 @@ class Failures(Case):
         with mock.patch.object(self.server, "version", mock.Mock(side_effect=UserError("nothing listens there"))), \
                 self.assertRaises(UserError):
             self.carry_out(skip_all)
-        self.assertEqual((self.folder / ledger.NAME).read_bytes(), b"")
+        self.assertEqual((self.folder / run_folder.LEDGER).read_bytes(), b"")
         self.assertEqual(self.carry_out(skip_all), ("complete", True))
 
 

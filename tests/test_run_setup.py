@@ -12,7 +12,7 @@ from unittest import mock
 
 import support
 
-from base import files, ledger, names, plan, records, request_settings, schema, suites
+from base import files, ledger, names, plan, records, request_settings, run_folder, schema, suites
 from base.errors import USAGE, UserError
 from measure import models, run_setup
 from support import record
@@ -105,10 +105,10 @@ class Manifest(unittest.TestCase):
 
     def test_the_suites_it_names_can_be_loaded_again_and_no_others(self):
         found = manifest(phases=("frozen-prompts", "small-eval"))
-        self.assertEqual(run_setup.load_suites(found), {phase: suites.load(phase) for phase in ("frozen-prompts", "small-eval")})
+        self.assertEqual(run_folder.suites_of(found), {phase: suites.load(phase) for phase in ("frozen-prompts", "small-eval")})
         found["suites"][1]["sha256"] = "0" * 64
         with self.assertRaisesRegex(UserError, "no small-eval suite"):
-            run_setup.load_suites(found)
+            run_folder.suites_of(found)
 
     def test_whether_the_harness_was_changed_is_known_only_in_a_clone_of_its_own(self):
         for what, answers, found in (
@@ -130,7 +130,7 @@ class SourceHash(InFolder):
         self.copy = self.out / "harness"
         ignored = shutil.ignore_patterns("__pycache__", "fake_ollama")
         shutil.copytree(support.HARNESS, self.copy, ignore=ignored)
-        patch = mock.patch.object(run_setup, "HARNESS", self.copy)
+        patch = mock.patch.object(run_folder, "HARNESS", self.copy)
         patch.start()
         self.addCleanup(patch.stop)
         self.before = run_setup.source_sha256()
@@ -233,21 +233,21 @@ class Find(InFolder):
         super().setUp()
         self.folder = self.out / "ana" / "mac-m1-8gb" / f"run-{RUN_ID}"
         self.folder.mkdir(parents=True)
-        (self.folder / run_setup.MANIFEST).write_bytes(b"{}")
+        (self.folder / run_folder.MANIFEST).write_bytes(b"{}")
 
     def test_a_run_is_found_by_its_id_its_folder_s_name_or_its_path(self):
         for text in (RUN_ID, f"run-{RUN_ID}", str(self.folder), str(self.folder) + os.sep, f"elsewhere/run-{RUN_ID}"):
             with self.subTest(text):
-                self.assertEqual(run_setup.find(self.out, text), self.folder)
+                self.assertEqual(run_folder.find(self.out, text), self.folder)
 
     def test_a_path_is_taken_wherever_it_leads_and_whatever_it_is_called(self):
         copy = self.out / "copy"
         shutil.copytree(self.folder, copy)
-        self.assertEqual(run_setup.find(self.out / "nothing", str(copy)), copy)
+        self.assertEqual(run_folder.find(self.out / "nothing", str(copy)), copy)
         before = os.getcwd()
         os.chdir(self.folder)
         self.addCleanup(os.chdir, before)
-        self.assertEqual(run_setup.find(self.out / "nothing", "."), self.folder)
+        self.assertEqual(run_folder.find(self.out / "nothing", "."), self.folder)
 
     def test_what_is_no_run_is_refused_with_the_reason(self):
         for text, says in ((OTHER_ID, "no such run here"), (f"run-{OTHER_ID}", "no such run here"),
@@ -255,20 +255,20 @@ class Find(InFolder):
                            ("*", "is a UUID"), (str(self.folder.parent), "is a UUID"), (names.NIL_RUN_ID, "version 4"),
                            (f"run-{RUN_ID}*", "is a UUID"), ("a\0b", "is a UUID")):
             with self.subTest(text), self.assertRaisesRegex(UserError, says) as caught:
-                run_setup.find(self.out, text)
+                run_folder.find(self.out, text)
             self.assertEqual(caught.exception.exit_code, USAGE)
 
 
 class Reopen(InFolder):
     def begin(self, *records: dict, torn: bytes = b"", found: dict | None = None) -> bytes:
         """A run's folder with these records and a torn end; the ledger's bytes."""
-        (self.out / run_setup.MANIFEST).write_bytes(schema.pretty(found or manifest()))
+        (self.out / run_folder.MANIFEST).write_bytes(schema.pretty(found or manifest()))
         with ledger.Writer(self.out) as writer:
             for one in records:
                 writer.append(one)
-        with open(self.out / ledger.NAME, "ab") as out:
+        with open(self.out / run_folder.LEDGER, "ab") as out:
             out.write(torn)
-        return (self.out / ledger.NAME).read_bytes()
+        return (self.out / run_folder.LEDGER).read_bytes()
 
     def test_an_unfinished_run_is_taken_up_with_all_its_records_and_the_file_stays_as_it_is(self):
         data = self.begin(meta(), plain("call", role="measured"), plain("skipped"))
@@ -276,7 +276,7 @@ class Reopen(InFolder):
         self.assertEqual([one["type"] for one in found.tail.records], ["meta", "call", "skipped"])
         self.assertEqual((found.removed, found.sessions, found.folder), (b"", [DIED], self.out))
         self.assertEqual(found.manifest, manifest())
-        self.assertEqual((self.out / ledger.NAME).read_bytes(), data)
+        self.assertEqual((self.out / run_folder.LEDGER).read_bytes(), data)
 
     def test_a_complete_run_is_refused(self):
         self.begin(meta(), plain("footer", complete=True, sessions=[STOPPED]))
@@ -288,7 +288,7 @@ class Reopen(InFolder):
         lines = data.splitlines(keepends=True)
         for torn in (b"", b'{"type":"ca'):
             with self.subTest(torn=torn):
-                with open(self.out / ledger.NAME, "ab") as out:
+                with open(self.out / run_folder.LEDGER, "ab") as out:
                     out.write(torn)
                 found = run_setup.reopen(self.out)
                 self.assertEqual((found.sessions, found.removed), ([STOPPED], lines[2] + torn))
@@ -304,7 +304,7 @@ class Reopen(InFolder):
     def test_a_file_without_a_whole_line_or_no_file_begins_anew(self):
         self.begin(torn=b'{"type":"me')
         self.assertEqual((run_setup.reopen(self.out).removed, run_setup.reopen(self.out).sessions), (b'{"type":"me', []))
-        (self.out / ledger.NAME).unlink()
+        (self.out / run_folder.LEDGER).unlink()
         self.assertEqual((run_setup.reopen(self.out).removed, run_setup.reopen(self.out).tail.records), (b"", []))
 
     def test_a_session_that_died_stands_behind_those_before_it(self):
@@ -318,7 +318,7 @@ class Reopen(InFolder):
         with self.assertRaisesRegex(UserError, "of different runs"):
             run_setup.reopen(self.out)
         lines = data.splitlines(keepends=True)
-        (self.out / ledger.NAME).write_bytes(lines[0] + lines[2])
+        (self.out / run_folder.LEDGER).write_bytes(lines[0] + lines[2])
         with self.assertRaisesRegex(UserError, r"run\.jsonl:2: "):
             run_setup.reopen(self.out)
 
@@ -329,11 +329,11 @@ class Reopen(InFolder):
                            (whole.replace(b'"repeats": 3', b'"repeats": -3'), "repeats: not a count"),
                            (whole.replace(b'"repeats": 3', b'"repeats": NaN'), "not JSON")):
             with self.subTest(says):
-                (self.out / run_setup.MANIFEST).write_bytes(data)
+                (self.out / run_folder.MANIFEST).write_bytes(data)
                 with self.assertRaisesRegex(UserError, says) as caught:
                     run_setup.reopen(self.out)
                 self.assertIn("manifest.json", str(caught.exception))
-        (self.out / run_setup.MANIFEST).unlink()
+        (self.out / run_folder.MANIFEST).unlink()
         with self.assertRaisesRegex(UserError, "manifest.json"):
             run_setup.reopen(self.out)
 

@@ -12,7 +12,7 @@ from unittest import mock
 
 import support
 
-from base import ledger, records, schema
+from base import ledger, records, run_folder, schema
 from base.errors import UserError
 from measure import http_call, session
 from base.plan import Step
@@ -216,7 +216,7 @@ class Records(unittest.TestCase):
                                self.machine)
 
     def written(self) -> list:
-        return list(ledger.read(self.folder / ledger.NAME))
+        return list(ledger.read(self.folder / run_folder.LEDGER))
 
     def test_each_call_of_a_wave_has_a_record_in_slot_order_and_all_are_written_when_make_returns(self):
         asks = [ask(Step("parallel-same", "alpha:1b", f"20Q-Q0{n}", level=3, wave=0, slot=n)) for n in range(3)]

@@ -16,7 +16,7 @@ import ledgers
 import support
 from ledgers import call, footer, meta
 
-from base import console, ledger, records, schema
+from base import console, ledger, records, run_folder, schema
 from derive import run_md
 from mutants import valid
 import summarize_run
@@ -36,7 +36,7 @@ class Folder(unittest.TestCase):
         self.write([meta(), *CALLS, footer(5, outcomes={"ok": 5})])
 
     def write(self, lines: list) -> None:
-        (self.folder / ledger.NAME).write_bytes(ledgers.data(lines))
+        (self.folder / run_folder.LEDGER).write_bytes(ledgers.data(lines))
 
     def run_it(self, *words: str) -> tuple:
         """(exit code, stdout, stderr)."""
@@ -92,7 +92,7 @@ class Writing(Folder):
 
     def test_the_owner_s_words_stay_and_the_block_is_made_anew(self):
         self.run_it(str(self.folder))
-        path = self.folder / run_md.NAME
+        path = self.folder / run_folder.RUN_MD
         text = path.read_text(encoding="utf-8")
         mine = text.replace(f"{run_md.PROMPT} what stands", "A fan as loud as a kettle. Was: what stands", 1).replace(
             "### Verdict", "### Hand-made verdict")
@@ -103,7 +103,7 @@ class Writing(Folder):
         self.assertNotIn("Hand-made", after)
 
     def test_a_run_md_without_its_marks_is_left_alone_and_so_is_the_metadata(self):
-        (self.folder / run_md.NAME).write_bytes(b"only my words\n")
+        (self.folder / run_folder.RUN_MD).write_bytes(b"only my words\n")
         code, _, told = self.run_it(str(self.folder))
         self.assertEqual(code, 1)
         self.assertIn("marks", told)
@@ -143,7 +143,7 @@ class BadLedgers(Folder):
 
     def test_each_is_one_line_with_file_and_line_number_and_nothing_is_written(self):
         for name, (data, word, line) in self.spoilt().items():
-            (self.folder / ledger.NAME).write_bytes(data)
+            (self.folder / run_folder.LEDGER).write_bytes(data)
             with self.subTest(name):
                 code, said, told = self.run_it(str(self.folder))
                 self.assertEqual((code, said), (1, ""))
@@ -160,7 +160,7 @@ class BadLedgers(Folder):
 
     def test_a_line_without_end_is_not_read_into_memory(self):
         with mock.patch.object(ledger, "MAX_LINE_BYTES", 1000):
-            (self.folder / ledger.NAME).write_bytes(b"[" * 5000)
+            (self.folder / run_folder.LEDGER).write_bytes(b"[" * 5000)
             code, _, told = self.run_it(str(self.folder))
         self.assertEqual(code, 1)
         self.assertIn("more than 1000 bytes", told)
@@ -173,14 +173,14 @@ class BadLedgers(Folder):
 
 class LastLine(Folder):
     def test_the_last_record_is_found_from_the_end_whatever_its_length(self):
-        path = self.folder / ledger.NAME
+        path = self.folder / run_folder.LEDGER
         for length in (0, 10, ledger.BLOCK_BYTES - 400, ledger.BLOCK_BYTES, 3 * ledger.BLOCK_BYTES):
             with self.subTest(length):
                 self.write([meta(), footer(0, code_grades={"1": {"passed": True, "reason": "x" * length}})])
                 self.assertEqual(len(ledger.last(path)["code_grades"]["1"]["reason"]), length)
 
     def test_what_is_torn_or_no_object_is_none(self):
-        path = self.folder / ledger.NAME
+        path = self.folder / run_folder.LEDGER
         for data in (b"", b"{}", b"\n", b"[1]\n", b"x\n", b'{"a":1}\n{"b"'):
             with self.subTest(data):
                 path.write_bytes(data)

@@ -8,6 +8,7 @@ import unittest
 
 import support  # noqa: F401  (puts the harness on the path)
 
+from base import run_folder
 from judge import tree_layout
 from judge.tree_layout import Entry
 
@@ -20,7 +21,7 @@ def rules(entry: Entry) -> list:
 
 class Names(unittest.TestCase):
     def test_the_five_files_and_the_readme_may_be_there(self):
-        for path in [f"{RUN}/{name}" for name in tree_layout.FIVE] + ["submissions/README.md"]:
+        for path in [f"{RUN}/{name}" for name in run_folder.FILES] + ["submissions/README.md"]:
             self.assertEqual(rules(Entry(path)), [], path)
 
     def test_each_other_path_has_one_thing_wrong_with_it(self):

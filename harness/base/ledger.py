@@ -11,10 +11,9 @@ import pathlib
 from dataclasses import dataclass, field
 from typing import Iterator
 
-from base import files, records, schema
+from base import files, records, run_folder, schema
 from base.errors import UserError
 
-NAME = "run.jsonl"
 BLOCK_BYTES = 65536
 MAX_LINE_BYTES = 64 * 1024 * 1024   # a longer line is no record of ours; reading it would fill the memory
 
@@ -43,7 +42,7 @@ class Writer:
     """Appends records in order: fills in seq and prev, and flushes each to disk before it returns."""
 
     def __init__(self, folder: os.PathLike):
-        self.path = pathlib.Path(folder) / NAME
+        self.path = pathlib.Path(folder) / run_folder.LEDGER
         self._appender = files.Appender(self.path)
         self._seq, self._prev, self._cut_at, self._cut = 0, None, None, None
 

@@ -5,18 +5,19 @@ import functools
 import json
 import re
 import threading
-from typing import Callable, Collection
+from typing import Callable, Collection, Dict, List, Union
 
 from base import names
 from base.records import CHOICES, RECORDS, Field
 
+Json = Union[None, bool, int, float, str, List, Dict]      # a value of a JSON text; what its parts are is not told
 MAX_INTEGER = 2 ** 63 - 1
 MAX_DEPTH = 40
 MAX_ORDERS = 64     # of one record's fields; the harness writes one or two
 WIDTH, LEAF_WIDTH = 120, 240      # of a line in a whole file: one with parts, one of plain values
 
 
-def dumps(value: object) -> str:
+def dumps(value: Json) -> str:
     """One line of ASCII; raises ValueError for NaN and Infinity."""
     return _COMPACT.encode(value)       # json.dumps would make such an encoder for each call
 
@@ -24,7 +25,7 @@ def dumps(value: object) -> str:
 _COMPACT = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
-def pretty(value: object) -> bytes:
+def pretty(value: Json) -> bytes:
     """A whole file for people and diffs: ASCII, indented; what is short, or holds nothing further, is one line."""
     return (_laid_out(_line(value), 0) + "\n").encode("ascii")
 
@@ -68,7 +69,7 @@ _text = json.encoder.encode_basestring_ascii
 _LEAVES = {str: _text, int: repr, float: _finite, bool: lambda value: "true" if value else "false", type(None): lambda value: "null"}
 
 
-def loads(data: bytes) -> object:
+def loads(data: bytes) -> Json:
     """JSON that every reader understands alike; raises ValueError that says what is wrong.
 
     Python's own reader takes duplicate keys (the last wins), NaN, 1e999 (as infinity) and numbers of any length,
@@ -242,7 +243,7 @@ def _or_null(field: Field) -> Callable[[object], bool]:
     return (lambda value: value is None or test(value)) if field.null else test
 
 
-def problems(record: object, kind: str, where: str = "") -> list:
+def problems(record: Json, kind: str, where: str = "") -> list:
     """Everything wrong with one record of RECORDS, each as a sentence with its place; [] when it is right."""
     if tester(kind)(record):
         return []

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import pathlib
 
-from base import files, ledger, records, schema
+from base import files, ledger, records, run_folder, schema
 from base.errors import FOUND, UserError
 from derive import run_md, run_report, summary
 
@@ -17,7 +17,7 @@ def metadata(folder: pathlib.Path, manifest: dict, graders: dict, witness: objec
 
     For `witness` see summary.summarize.
     """
-    path, whole = folder / ledger.NAME, hashlib.sha256()
+    path, whole = folder / run_folder.LEDGER, hashlib.sha256()
     try:
         last = ledger.last(path)
         found = summary.summarize(manifest, ledger.read(path, whole), graders, (last or {}).get("code_grades"), witness)
@@ -37,21 +37,21 @@ def close(folder: pathlib.Path, manifest: dict, graders: dict) -> dict:
     if wrong:
         raise ValueError(f"metadata that the schema refuses: {wrong[:3]}")
     told = story(folder, manifest, found)
-    files.replace(folder / summary.NAME, schema.pretty(found))
-    files.replace(folder / run_md.NAME, told.encode("utf-8"))
+    files.replace(folder / run_folder.METADATA, schema.pretty(found))
+    files.replace(folder / run_folder.RUN_MD, told.encode("utf-8"))
     return found
 
 
 def stale(folder: pathlib.Path, manifest: dict, graders: dict) -> list:
     """Names of the files that are missing or differ from what the ledger gives."""
     found = metadata(folder, manifest, graders)
-    wanted = {summary.NAME: schema.pretty(found), run_md.NAME: story(folder, manifest, found).encode("utf-8")}
+    wanted = {run_folder.METADATA: schema.pretty(found), run_folder.RUN_MD: story(folder, manifest, found).encode("utf-8")}
     return [name for name, data in wanted.items() if not (folder / name).is_file() or (folder / name).read_bytes() != data]
 
 
 def story(folder: pathlib.Path, manifest: dict, found: dict) -> str:
     """The text of run.md: a new one with its questions open, or the one there with its block made anew."""
-    path, block = folder / run_md.NAME, run_report.render(manifest, found)
+    path, block = folder / run_folder.RUN_MD, run_report.render(manifest, found)
     if not path.exists():
         return run_md.new(f"{manifest['device_tag'] or 'A machine'}, {manifest['started_at'][:10]}", block)
     with files.mendable(path):

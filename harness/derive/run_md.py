@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from base.errors import FOUND, UserError
 
-NAME = "run.md"
 # Link reference definitions: they show nothing on a page, and need no raw HTML.
 BEGIN = '[//]: # "generated: begin. summarize_run.py writes this block; what is changed in it is lost"'
 END = '[//]: # "generated: end"'

@@ -13,7 +13,6 @@ from derive import grading, stability, warning_rules
 from derive.aggregate import Cell
 from derive.distribution import METHOD, Sample
 
-NAME = "metadata.json"
 MAX_REMEMBERED = 4096       # answers whose verdict is known: at temperature 0 the repeats say the same
 FOUND = ("head_tokens", "head_method", "slots_seen", "thinks_by_default", "tells_cached_tokens", "too_long",
          "one_token_eval_ns")

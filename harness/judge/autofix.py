@@ -4,7 +4,7 @@ from __future__ import annotations
 import pathlib
 from typing import Iterator
 
-from base import files, schema, sensitive
+from base import files, run_folder, schema, sensitive
 from base.errors import UserError
 from derive import derived_files
 from judge import privacy, protocol, tree_layout
@@ -23,9 +23,9 @@ def part(where: Part, hostname: str | None) -> Iterator[str]:
 
 
 def run(folder: pathlib.Path, hostname: str | None) -> Iterator[str]:
-    manifest_path = folder / tree_layout.MANIFEST
+    manifest_path = folder / run_folder.MANIFEST
     try:
-        manifest = _manifest(manifest_path)
+        manifest = run_folder.read_manifest(folder)
         name = hostname if hostname is not None else host_name_for(manifest["host_hostname_short"])
         if name != manifest["host_hostname_short"]:
             manifest["host_hostname_short"] = name
@@ -35,7 +35,7 @@ def run(folder: pathlib.Path, hostname: str | None) -> Iterator[str]:
         if wrong:
             yield f"{folder}: nothing was recomputed, since its suites are not known here"
             return
-        graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
+        graders = run_folder.graders_of(loaded)
         stale = derived_files.stale(folder, manifest, graders)
         if stale:
             derived_files.close(folder, manifest, graders)
@@ -43,19 +43,6 @@ def run(folder: pathlib.Path, hostname: str | None) -> Iterator[str]:
             yield f"{folder / file}: made anew from the ledger"
     except UserError as problem:
         yield f"not mended: {problem}"
-
-
-def _manifest(path: pathlib.Path) -> dict:
-    with files.mendable(path):
-        data = path.read_bytes()
-    try:
-        found = schema.loads(data)
-    except ValueError as problem:
-        raise UserError(f"not JSON ({problem})", str(path)) from None
-    wrong = schema.problems(found, "manifest")
-    if wrong:
-        raise UserError(wrong[0], str(path))
-    return found
 
 
 def host_name_for(name: str) -> str:

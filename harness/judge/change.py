@@ -11,11 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import Iterator
 
-from base import files, sensitive
+from base import files, run_folder, sensitive
 from judge import json_documents, privacy, run_check, thresholds, tree_layout
 from judge.git_objects import Clone, Commit
 from judge.findings import FindingList, Finding, redacted
-from judge.tree_layout import TREE
 from judge.duplicates import Twins
 
 CHECKER = "harness/"
@@ -37,7 +36,7 @@ class Scope:
 def scope_of(changes: list) -> Scope:
     runs, example, others = [], [], []
     for one in changes:
-        inside = one.path.startswith(TREE + "/") and one.path not in tree_layout.BESIDE
+        inside = one.path.startswith(run_folder.TREE + "/") and one.path not in tree_layout.BESIDE
         example_path = one.path.startswith(tree_layout.EXAMPLE.rpartition("/mac")[0] + "/")
         (example if example_path else runs if inside else others).append(one)
     return Scope(tuple(runs), tuple(example), tuple(others))
@@ -47,14 +46,14 @@ def scope_problems(scope: Scope) -> Iterator[Finding]:
     """What must not be in one change, and what none may do."""
     most = thresholds.value("change_files")
     if len(scope.runs) > most:
-        yield Finding("scope-size", f"{len(scope.runs)} files under {TREE}/", f"at most {most}", path=TREE)
+        yield Finding("scope-size", f"{len(scope.runs)} files under {run_folder.TREE}/", f"at most {most}", path=run_folder.TREE)
     for one in scope.runs:
         if one.status != "A":
             yield Finding("scope-adds-only", {"D": "removed", "T": "made another kind of file"}.get(one.status, "changed"),
                           "added files only", path=one.path)
     handles = sorted({one.path.split("/")[1] for one in scope.runs if one.status == "A" and one.path.count("/") > 1})
     if len(handles) > 1:
-        yield Finding("scope-one-handle", ", ".join(handles[:5]), "one handle", path=f"{TREE}/{handles[1]}")
+        yield Finding("scope-one-handle", ", ".join(handles[:5]), "one handle", path=f"{run_folder.TREE}/{handles[1]}")
     if scope.runs and scope.others:
         yield Finding("scope-mixed", f"{len(scope.others)} files outside of the run", "a change of their own",
                       path=scope.others[0].path)
@@ -63,8 +62,8 @@ def scope_problems(scope: Scope) -> Iterator[Finding]:
         yield Finding("scope-example-alone", f"the EXAMPLE and {other.path}", "the EXAMPLE alone",
                       path=scope.example[0].path)
     for one in scope.others:
-        if one.path.split("/")[0].casefold() == TREE and one.path.split("/")[0] != TREE:
-            yield Finding("name-collision", one.path.split("/")[0], TREE, path=one.path)
+        if one.path.split("/")[0].casefold() == run_folder.TREE and one.path.split("/")[0] != run_folder.TREE:
+            yield Finding("name-collision", one.path.split("/")[0], run_folder.TREE, path=one.path)
 
 
 def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: FindingList, now_s: float) -> list:
@@ -75,7 +74,7 @@ def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: Findin
     docket.add(scope_problems(scope))
     if len(scope.runs) > thresholds.value("change_files"):
         return []       # nobody looks through it, and the checker need not
-    listed = clone.entries(head, TREE)
+    listed = clone.entries(head, run_folder.TREE)
     changed = {one.path for one in scope.runs + scope.example if one.status != "D"}
     judged = {entry.path for entry, _ in listed} if scope.touches_checker else changed
     judged_folders = {"/".join(path.split("/")[:depth]) for path in judged for depth in range(1, path.count("/") + 2)}
@@ -92,14 +91,14 @@ def check(clone: Clone, base: str, head: str, tree: pathlib.Path, docket: Findin
 
 def _there(tree: pathlib.Path) -> list:
     """The runs that are in the tree already, also those that came after the change had branched off."""
-    return sorted(f"{TREE}/{path.relative_to(tree).as_posix()}" for path in tree.glob("*/*/run-*") if path.is_dir())
+    return [f"{run_folder.TREE}/{path.relative_to(tree).as_posix()}" for path in run_folder.all_in(tree)]
 
 
 def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: FindingList, now_s: float) -> list:
     """Each run's files, as far as they are of a bearable size, are laid out in a folder of their own and judged there."""
     twins, sheets = Twins(), []
     for path in _there(tree) if sizes else ():
-        ledger = tree.joinpath(*path.split("/")[1:], tree_layout.LEDGER)
+        ledger = tree.joinpath(*path.split("/")[1:], run_folder.LEDGER)
         if path not in sizes and path != tree_layout.EXAMPLE and ledger.is_file():
             list(twins.see(path, ledger))
     for path, files_of in sizes.items():
@@ -109,8 +108,8 @@ def _runs(clone: Clone, sizes: dict, by_path: dict, tree: pathlib.Path, docket: 
         with files.temporary_folder() as folder:
             for name, blob in bearable.items():
                 files.put(folder / name, contents[blob])
-            if path != tree_layout.EXAMPLE and (folder / tree_layout.LEDGER).is_file():
-                docket.add(twins.see(path, folder / tree_layout.LEDGER))
+            if path != tree_layout.EXAMPLE and (folder / run_folder.LEDGER).is_file():
+                docket.add(twins.see(path, folder / run_folder.LEDGER))
             sheets.append(run_check.check(folder, tree_layout.place_of(path), files_of, docket, now_s))
     return sheets
 
@@ -119,12 +118,12 @@ def _history(clone: Clone, start: str, head: str, seen: set) -> Iterator[Finding
     """Private things in commits, and in files that one of them held and that the head no longer shows."""
     count, most = clone.count(start, head), thresholds.value("change_commits")
     if count > most:
-        yield Finding("scope-size", f"{count} commits", f"at most {most}", path=TREE)
+        yield Finding("scope-size", f"{count} commits", f"at most {most}", path=run_folder.TREE)
         return
     for commit in clone.commits(start, head):
         yield from commit_problems(commit)
     for blob, size, path in clone.objects(start, head):
-        if blob in seen or not path.startswith(TREE + "/"):
+        if blob in seen or not path.startswith(run_folder.TREE + "/"):
             continue
         if size > thresholds.value("change_object_bytes"):
             yield Finding("bytes-size", f"{size} bytes in the history", f"at most {thresholds.value('change_object_bytes')}",

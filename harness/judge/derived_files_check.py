@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from base import ledger, records, schema
+from base import ledger, records, run_folder, schema
 from base.errors import UserError
 from derive import run_md, run_report, summary
 from judge.findings import FindingList, Finding
@@ -60,7 +60,7 @@ def story_problems(text: str, manifest: dict, found: dict) -> Iterator[Finding]:
     """The generated block of run.md."""
     wanted = run_report.render(manifest, found).strip("\n").split("\n")
     try:
-        there = run_md.block_of(text, run_md.NAME).split("\n")
+        there = run_md.block_of(text, run_folder.RUN_MD).split("\n")
     except UserError:
         return      # another rule tells of the marks
     if there == wanted:
@@ -74,6 +74,6 @@ def story_problems(text: str, manifest: dict, found: dict) -> Iterator[Finding]:
 def check(document: dict | None, text: str | None, manifest: dict, found: dict, docket: FindingList, folder: str) -> None:
     """Both files, as far as they are there, against what the ledger gives."""
     if document is not None:
-        docket.add(metadata_problems(document, found), f"{folder}/{summary.NAME}")
+        docket.add(metadata_problems(document, found), f"{folder}/{run_folder.METADATA}")
     if text is not None:
-        docket.add(story_problems(text, manifest, found), f"{folder}/{run_md.NAME}")
+        docket.add(story_problems(text, manifest, found), f"{folder}/{run_folder.RUN_MD}")

@@ -6,7 +6,8 @@ import pathlib
 import re
 from typing import Iterator
 
-from judge import thresholds, tree_layout
+from base import run_folder
+from judge import thresholds
 from judge.findings import Finding
 
 HEAD_BYTES = 262144     # holds the first measured calls, behind those of warm-up and calibration
@@ -44,7 +45,7 @@ class Twins:
             other = max(set(others), key=others.count)
             yield Finding("physics-duplicate", f"{others.count(other)} of the {len(mine)} nonces and timings that were looked at "
                           f"are those of {other}", "its own",
-                          path=f"{run}/{tree_layout.LEDGER}")
+                          path=f"{run}/{run_folder.LEDGER}")
         for mark in mine:
             self._runs.setdefault(mark, run)
 

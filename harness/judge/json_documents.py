@@ -6,13 +6,12 @@ import pathlib
 import re
 from typing import Iterator
 
-from base import facts, records, schema
-from judge import text_encoding, thresholds, tree_layout
+from base import facts, records, run_folder, schema
+from judge import text_encoding, thresholds
 from judge.findings import Finding
 
-KINDS = {tree_layout.MANIFEST: "manifest", tree_layout.HARDWARE: "hardware", tree_layout.METADATA: "metadata"}
-LIMITS = {tree_layout.MANIFEST: "manifest_bytes", tree_layout.HARDWARE: "hardware_bytes", tree_layout.METADATA: "metadata_bytes",
-          tree_layout.STORY: "run_md_bytes", tree_layout.LEDGER: "ledger_bytes"}
+LIMITS = {run_folder.MANIFEST: "manifest_bytes", run_folder.HARDWARE: "hardware_bytes", run_folder.METADATA: "metadata_bytes",
+          run_folder.RUN_MD: "run_md_bytes", run_folder.LEDGER: "ledger_bytes"}
 OWN_TEXT = ("answer", "thinking")       # what a model wrote may hold any character
 _PLACE = re.compile(r"[^.\[\]]+")
 
@@ -34,7 +33,7 @@ def read(path: pathlib.Path, docket: object, shown: str, wanted: dict | None = N
     found = list(text_encoding.json_problems(data))
     document = None
     if not any(one.rule in text_encoding.UNREADABLE for one in found):
-        document, more = _document(data, KINDS[path.name])
+        document, more = _document(data, run_folder.RECORD_OF[path.name])
         found += more
     docket.add(found, shown)
     return document

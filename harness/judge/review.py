@@ -5,7 +5,7 @@ import pathlib
 from dataclasses import dataclass
 from typing import Iterator
 
-from base import console, names, schema
+from base import console, names, run_folder, schema
 from judge import tree_layout
 from judge.findings import FindingList, shown
 from judge.rules import RULES
@@ -83,8 +83,8 @@ def _metrics(row: dict, item: str | None) -> dict:
 
 def existing(tree: pathlib.Path, leave_out: set) -> Iterator[Figures]:
     """The figures of the runs that are in the tree already, from their own metadata; what cannot be read has none."""
-    for path in sorted(tree.glob(f"*/*/run-*/{tree_layout.METADATA}")):
-        run = f"{tree_layout.TREE}/{path.parent.relative_to(tree).as_posix()}"
+    for path in sorted(tree.glob(f"*/*/run-*/{run_folder.METADATA}")):
+        run = f"{run_folder.TREE}/{path.parent.relative_to(tree).as_posix()}"
         try:
             found = schema.loads(path.read_bytes())
         except (OSError, ValueError):

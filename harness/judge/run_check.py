@@ -5,11 +5,13 @@ import pathlib
 from dataclasses import dataclass, field
 from typing import Iterator, Optional
 
+from base import run_folder
+from base.run_folder import HARDWARE, LEDGER, MANIFEST, METADATA, RUN_MD
 from judge import call_checks, derived_files_check, json_documents, privacy, protocol, review, run_md_rules, thresholds, tree_layout
 from judge.calibration_checks import Calibration
 from judge.findings import FindingList, Finding
 from judge.plausibility import Physics
-from judge.tree_layout import FIVE, HARDWARE, LEDGER, MANIFEST, METADATA, Place, STORY
+from judge.tree_layout import Place
 from judge.ledger_pass import Reading, LedgerVisitor
 from judge.session_checks import Counts, Sessions, seconds_of
 from judge.timeline import Timeline
@@ -55,7 +57,7 @@ def check(folder: pathlib.Path, place: Place, sizes: dict, docket: FindingList, 
 
 def look(folder: pathlib.Path, place: Place, sizes: dict, docket: FindingList, now_s: float, onlookers: tuple = ()) -> Inside:
     """The same, for what was read. `onlookers` are witnesses of the caller's own."""
-    shown = {name: f"{place.path}/{name}" for name in FIVE}
+    shown = {name: f"{place.path}/{name}" for name in run_folder.FILES}
     docket.add(tree_layout.folder_problems(place))
     docket.add(tree_layout.missing(place, sizes))
     for name in sizes:
@@ -65,10 +67,10 @@ def look(folder: pathlib.Path, place: Place, sizes: dict, docket: FindingList, n
              for name in (MANIFEST, HARDWARE)}
     if found[MANIFEST] is not None:
         docket.add(_manifest_problems(found[MANIFEST], place, now_s), shown[MANIFEST])
-    text = run_md_rules.read(folder / STORY, docket, shown[STORY]) if STORY in usable else None
+    text = run_md_rules.read(folder / RUN_MD, docket, shown[RUN_MD]) if RUN_MD in usable else None
     if text is not None:
-        docket.add(privacy.in_file(text, frozenset([place.run_id])), shown[STORY])
-        docket.add(run_md_rules.problems(text), shown[STORY])
+        docket.add(privacy.in_file(text, frozenset([place.run_id])), shown[RUN_MD])
+        docket.add(run_md_rules.problems(text), shown[RUN_MD])
     inside = Inside(found[MANIFEST], found[HARDWARE], text)
     if LEDGER in usable:
         inside.metadata = _ledger(folder / LEDGER, place, found, docket, inside.cells, onlookers)
@@ -78,7 +80,7 @@ def look(folder: pathlib.Path, place: Place, sizes: dict, docket: FindingList, n
         derived_files_check.check(found.get(METADATA), text, found[MANIFEST], inside.metadata, docket, place.path)
     for name, document in found.items():
         if document is not None:
-            docket.add(privacy.in_document(document, json_documents.KINDS[name], frozenset([place.run_id])), shown[name])
+            docket.add(privacy.in_document(document, run_folder.RECORD_OF[name], frozenset([place.run_id])), shown[name])
             docket.add(synthetic_problems(document, place), shown[name])
     return inside
 
@@ -98,8 +100,7 @@ def _ledger(path: pathlib.Path, place: Place, found: dict, docket: FindingList, 
         for _ in reading:
             pass
         return None
-    graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
-    return derived_files_check.recomputed(manifest, graders, reading, cells)
+    return derived_files_check.recomputed(manifest, run_folder.graders_of(loaded), reading, cells)
 
 
 def _planned(manifest: dict, place: Place, docket: FindingList) -> tuple:

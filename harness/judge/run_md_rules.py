@@ -5,6 +5,7 @@ import pathlib
 import re
 from typing import Iterator
 
+from base import run_folder
 from base.errors import UserError
 from derive import run_md
 from judge import privacy, text_encoding
@@ -32,7 +33,7 @@ def read(path: pathlib.Path, docket: FindingList, shown: str) -> str | None:
 def problems(text: str) -> Iterator[Finding]:
     """Everything but characters and private things, which are looked for in every file."""
     try:
-        run_md.block_of(text, run_md.NAME)
+        run_md.block_of(text, run_folder.RUN_MD)
     except UserError as problem:
         yield Finding("runmd-block", problem.what, "one line that begins the block, and one that ends it")
         return

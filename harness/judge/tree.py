@@ -6,6 +6,7 @@ import pathlib
 from dataclasses import dataclass
 from typing import Iterator
 
+from base import run_folder
 from base.errors import UserError
 from judge import run_check, tree_layout
 from judge.findings import FindingList
@@ -33,14 +34,14 @@ def part_of(path: pathlib.Path) -> Part:
         depth = 3
     elif any(folder.glob("run-*")):
         depth = 2
-    elif folder.parent.name == tree_layout.TREE or (folder.name != tree_layout.TREE and any(folder.glob("*/run-*"))):
+    elif folder.parent.name == run_folder.TREE or (folder.name != run_folder.TREE and any(folder.glob("*/run-*"))):
         depth = 1
-    elif folder.name == tree_layout.TREE or any(folder.glob("*/*/run-*")):
+    elif folder.name == run_folder.TREE or any(folder.glob("*/*/run-*")):
         depth = 0
     else:
         raise UserError("no runs in this folder", str(path), "name a run's folder, a handle's, or submissions/")
     below = folder.parts[1:]        # without the root
-    return Part(folder, "/".join((tree_layout.TREE,) + below[len(below) - depth:]))
+    return Part(folder, "/".join((run_folder.TREE,) + below[len(below) - depth:]))
 
 
 def check(part: Part, docket: FindingList, now_s: float) -> list:
@@ -53,7 +54,7 @@ def check(part: Part, docket: FindingList, now_s: float) -> list:
     known, twins = _known(part), Twins()
     docket.add(one for one in tree_layout.twice(known) if one.path in sizes)
     for path in known:
-        ledger = part.top.joinpath(*path.split("/")[1:], tree_layout.LEDGER)
+        ledger = part.top.joinpath(*path.split("/")[1:], run_folder.LEDGER)
         if path != tree_layout.EXAMPLE and ledger.is_file() and not ledger.is_symlink():
             found = list(twins.see(path, ledger))
             docket.add(found if path in sizes else ())
@@ -73,6 +74,6 @@ def _settled(entries: list) -> Iterator[tree_layout.Entry]:
 
 def _known(part: Part) -> list:
     """Every run of the whole tree, those that are not judged first, so that a copy is found where it is new."""
-    found = [f"{tree_layout.TREE}/{path.relative_to(part.top).as_posix()}" for path in part.top.glob("*/*/run-*") if path.is_dir()]
+    found = [f"{run_folder.TREE}/{path.relative_to(part.top).as_posix()}" for path in run_folder.all_in(part.top)]
     inside = part.shown + "/"
     return sorted(found, key=lambda path: (path.startswith(inside) or path == part.shown, path))

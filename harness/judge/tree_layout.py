@@ -10,14 +10,11 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Iterable, Iterator
 
-from base import ledger, names
+from base import names, run_folder
 from judge.findings import Finding
 
-TREE = "submissions"
-MANIFEST, LEDGER, HARDWARE, METADATA, STORY = "manifest.json", ledger.NAME, "hardware.json", "metadata.json", "run.md"
-FIVE = (MANIFEST, LEDGER, HARDWARE, METADATA, STORY)
-EXAMPLE = f"{TREE}/EXAMPLE/mac-m1-8gb/run-{names.NIL_RUN_ID}"
-BESIDE = (f"{TREE}/README.md",)
+EXAMPLE = f"{run_folder.TREE}/EXAMPLE/mac-m1-8gb/run-{names.NIL_RUN_ID}"
+BESIDE = (f"{run_folder.TREE}/README.md",)
 LEFT_BY_SYSTEMS = (".DS_Store",)        # written into any folder that is looked at; .gitignore keeps them out of commits
 GIT_FILES = re.compile(r"\.git.*|\.gitea|\.lfsconfig|\.mailmap|codeowners\Z|.*\.gitmodules", re.IGNORECASE)
 AGENT_FILES = re.compile(
@@ -102,7 +99,7 @@ def runs_in(entries: Iterable[Entry]) -> dict:
         place = place_of(entry.path)
         if place is not None and place.name.startswith("run-"):
             sizes = found.setdefault(place.path, {})
-            if entry.kind == "file" and len(entry.parts) == 5 and entry.parts[4] in FIVE:
+            if entry.kind == "file" and len(entry.parts) == 5 and entry.parts[4] in run_folder.FILES:
                 sizes[entry.parts[4]] = entry.size_bytes
     return found
 
@@ -125,8 +122,8 @@ def problems(entry: Entry) -> Iterator[Finding]:
         return iter(())
     if len(entry.parts) < 5 or not entry.parts[3].startswith("run-"):
         return breach("name-layout", "a file outside of a run", "<handle>/<device-tag>/run-<uuid>/<file>")
-    if len(entry.parts) > 5 or entry.parts[4] not in FIVE:
-        return breach("name-file-extra", "/".join(entry.parts[4:]), ", ".join(FIVE))
+    if len(entry.parts) > 5 or entry.parts[4] not in run_folder.FILES:
+        return breach("name-file-extra", "/".join(entry.parts[4:]), ", ".join(run_folder.FILES))
     return breach("scope-mode", "executable (100755)", "100644") if entry.executable else iter(())
 
 
@@ -155,7 +152,7 @@ def folder_problems(place: Place) -> Iterator[Finding]:
 
 def missing(place: Place, present: Iterable[str]) -> Iterator[Finding]:
     """The files of a run that are not there."""
-    for name in FIVE:
+    for name in run_folder.FILES:
         if name not in present:
             yield Finding("name-file-missing", "not there", name, path=f"{place.path}/{name}")
 

@@ -8,13 +8,9 @@ import platform
 import shutil
 from dataclasses import dataclass
 
-from base import files, git, ledger, names, plan, records, schema, suites
+from base import files, git, ledger, names, plan, records, run_folder
 from base.errors import UserError
 
-HARNESS = pathlib.Path(__file__).resolve().parent.parent
-ROOT = HARNESS.parent
-SUBMISSIONS = ROOT / "submissions"
-MANIFEST = "manifest.json"
 VERSION = "1.0.0"
 NEEDED_BYTES = 64 * 1024 * 1024         # a long run's ledger is a few MB; a disk this full will not do
 SOURCE_ENDINGS = (".py", ".json")
@@ -67,18 +63,18 @@ def manifest(run_id: str, facts: dict, choice: object, phases: list, settings: p
 def source_sha256() -> str:
     """One hash over the harness's own sources and suites: SHA-256 of lines `<sha256>  <path>` in order of path."""
     rows = []
-    for path in sorted(HARNESS.rglob("*")):
+    for path in sorted(run_folder.HARNESS.rglob("*")):
         if path.suffix in SOURCE_ENDINGS and path.is_file() and "__pycache__" not in path.parts:
-            rows.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(HARNESS).as_posix()}\n")
+            rows.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(run_folder.HARNESS).as_posix()}\n")
     return hashlib.sha256("".join(rows).encode("utf-8")).hexdigest()
 
 
 def git_state() -> tuple:
     """(commit, whether the harness was changed since); (None, None) where there is no git or no clone."""
-    commit = git.line(ROOT, "rev-parse", "HEAD")
-    if commit is None or git.line(ROOT, "rev-parse", "--show-prefix") != "":
+    commit = git.line(run_folder.ROOT, "rev-parse", "HEAD")
+    if commit is None or git.line(run_folder.ROOT, "rev-parse", "--show-prefix") != "":
         return None, None
-    status = git.line(ROOT, "status", "--porcelain", "--untracked-files=all", "--", "harness")
+    status = git.line(run_folder.ROOT, "status", "--porcelain", "--untracked-files=all", "--", "harness")
     return commit, None if status is None else bool(status)
 
 
@@ -107,25 +103,10 @@ class Earlier:
         return found
 
 
-def find(out: pathlib.Path, text: str) -> pathlib.Path:
-    """The folder of `run-<uuid>`, `<uuid>` or a path to it; raises UserError if there is none."""
-    named = pathlib.Path(text)
-    if named.is_dir() and (named / MANIFEST).is_file():
-        return named.resolve()
-    run_id = named.name[4:] if named.name.startswith("run-") else named.name
-    problem = names.run_id_problem(run_id)
-    if problem:
-        raise UserError(problem, text, "take the id from the folder's name")
-    found = sorted(out.resolve().glob(f"*/*/run-{run_id}"))
-    if not found:
-        raise UserError("no such run here", text, f"runs are looked for under {out}; name another with --out")
-    return found[0]
-
-
 def reopen(folder: pathlib.Path) -> Earlier:
     """Read an unfinished run; raises UserError if it is finished, damaged, or was planned with other suites."""
-    found = read_manifest(folder)
-    path = folder / ledger.NAME
+    found = run_folder.read_manifest(folder)
+    path = folder / run_folder.LEDGER
     tail = ledger.tail(path) if path.is_file() else ledger.Tail()
     removed = tail.torn
     sessions: list = []
@@ -138,20 +119,6 @@ def reopen(folder: pathlib.Path) -> Earlier:
     if tail.records and tail.records[0]["run_id"] != found["run_id"]:
         raise UserError("manifest and ledger are of different runs", str(folder), "put the run's own files back")
     return Earlier(folder, found, tail, removed, sessions or _sessions_seen(tail.records))
-
-
-def read_manifest(folder: pathlib.Path) -> dict:
-    path = folder / MANIFEST
-    with files.mendable(path):
-        data = path.read_bytes()
-    try:
-        found = schema.loads(data)
-    except ValueError as problem:
-        raise UserError(f"not JSON ({problem})", str(path), "put the run's own manifest back") from None
-    wrong = schema.problems(found, "manifest")
-    if wrong:
-        raise UserError("; ".join(wrong[:3]), str(path), "put the run's own manifest back, or update the clone")
-    return found
 
 
 def _sessions_seen(records: list) -> list:
@@ -174,13 +141,3 @@ def check_same_models(endpoint: object, found: dict) -> None:
         if digest.replace("sha256:", "") != model["digest"]:
             raise UserError("the server now has another version of this model", model["name"],
                             "a run is of one version; start a new run")
-
-
-def load_suites(found: dict) -> dict:
-    """phase: the very suites that a manifest was planned with."""
-    return {row["phase"]: suites.load_by_sha256(row["phase"], row["sha256"]) for row in found["suites"]}
-
-
-def graders_of(found: dict) -> dict:
-    """item: its grader (or None), in the suites that a manifest was planned with."""
-    return {item.id: item.grader for suite in load_suites(found).values() for item in suite.items}

@@ -12,7 +12,7 @@ import pathlib
 from dataclasses import dataclass, field
 from typing import Callable, Iterable, Iterator
 
-from base import files, schema
+from base import files, run_folder, schema
 from base.errors import UserError
 from judge import tree_layout
 from judge.findings import Finding
@@ -119,8 +119,8 @@ def _is_site(folder: pathlib.Path) -> bool:
 
 def _runs(order: Order, kept: build_cache.BuildCache, work: Callable, report: Report) -> None:
     """See to it that the shelf has the note of each run that is not refused: of the build before, or made by all cores."""
-    found = {"/".join((tree_layout.TREE, *path.parts[-3:])): path
-             for path in sorted(order.submissions.glob("*/*/run-*")) if path.is_dir()}
+    found = {"/".join((run_folder.TREE, *path.parts[-3:])): path
+             for path in run_folder.all_in(order.submissions)}
     found.pop(tree_layout.EXAMPLE, None)
     moderation.check(order.entries, {_run_id(shown) for shown in found})
     for one in [*tree_layout.twice(sorted(found)), *_linked(found)]:

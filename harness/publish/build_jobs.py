@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 
-from base import files, schema
+from base import files, run_folder, schema
 from judge import tree_layout
 from publish import pages, pooling, process_run
 from publish.build_cache import RunNote, digest, put_file, run_path
@@ -72,7 +72,7 @@ def contents(folder: pathlib.Path) -> str:
     found = []
     for name, mode, *_ in _states(folder):
         path = folder / name
-        is_one = name in tree_layout.FIVE and path.is_file() and not path.is_symlink()
+        is_one = name in run_folder.FILES and path.is_file() and not path.is_symlink()
         found.append([name, mode, _sha256(path) if is_one else None])
     return digest(found)
 

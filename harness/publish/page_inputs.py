@@ -30,9 +30,8 @@ from __future__ import annotations
 import collections
 import hashlib
 
-from base import names
+from base import names, run_folder
 from derive import call_metrics
-from judge.tree_layout import FIVE
 
 MAX_NAME = 200          # of a file; systems take 255 bytes, and an ending is to come
 
@@ -102,7 +101,7 @@ def raw_of_run(run_id: str) -> dict:
 
     They share one folder: ten thousand folders take longer to make and to remove than all that is in them.
     """
-    return {name: f"raw/{run_id}.{name}.txt" for name in FIVE}
+    return {name: f"raw/{run_id}.{name}.txt" for name in run_folder.FILES}
 
 
 def _short(name: str) -> str:

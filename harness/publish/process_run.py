@@ -9,6 +9,7 @@ import pathlib
 from dataclasses import dataclass
 from typing import Iterator, Optional
 
+from base import run_folder
 from judge import run_check, tree_layout
 from judge.findings import FindingList, Finding, row
 from judge.ledger_pass import LedgerVisitor
@@ -52,7 +53,7 @@ def take(folder: pathlib.Path, shown: str, entry: dict, synthetic: bool, now_s: 
     line = _row(place, inside, {**docket.counts, "error": 0}, entry, given)
     view = {"run": line, "manifest": manifest, "metadata": metadata, "hardware": inside.hardware, "story": inside.story,
             "findings": found, "calls": page_inputs.with_rates(calls.rows, manifest), "sizes": sizes, "synthetic": synthetic}
-    raw = [(line["raw"][name], (folder / name).read_bytes()) for name in tree_layout.FIVE]
+    raw = [(line["raw"][name], (folder / name).read_bytes()) for name in run_folder.FILES]
     return dataclasses.replace(taken, row=line, machine=device_summary.facts(inside.hardware), files=(*pages.run(view), *raw))
 
 

@@ -9,7 +9,7 @@ import json
 import pathlib
 import threading
 
-from base import console, files, ledger, names, plan, schema, suites
+from base import console, files, ledger, names, plan, run_folder, schema, suites
 from self_test import timing_floor
 from measure import http_call, models, run_session, run_setup, session
 from measure.endpoint import Endpoint, Limits
@@ -72,10 +72,10 @@ def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progre
              "server_version": endpoint.version(), "host_hostname_short": "stub", "floor": None, "time_limit_s": None}
     manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(suites.PHASES), plan.Settings(), loaded, {})
     manifest["synthetic"] = True
-    files.replace(folder / run_setup.MANIFEST, schema.pretty(manifest))
+    files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
     earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
     _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress)
-    return list(ledger.read(folder / ledger.NAME)), timing_floor.log(endpoint), complete
+    return list(ledger.read(folder / run_folder.LEDGER)), timing_floor.log(endpoint), complete
 
 
 def every_fault(endpoint: Endpoint) -> list:

@@ -7,7 +7,7 @@ import shlex
 import time
 from dataclasses import dataclass
 
-from base import git, ledger, names, schema
+from base import git, ledger, names, run_folder, schema
 from base.errors import UserError
 from judge import run_check, tree, tree_layout
 from judge.findings import FindingList
@@ -50,7 +50,7 @@ def next_command(seen: Seen) -> str:
     if seen.synthetic:
         return "python harness/run_benchmark.py --list"     # it is an example, and no run of a machine
     if seen.handle == names.UNNAMED:
-        there = f"{tree_layout.TREE}/YOUR-HANDLE/{seen.device_tag}"
+        there = f"{run_folder.TREE}/YOUR-HANDLE/{seen.device_tag}"
         return f"mkdir -p {there} && mv {seen.folder} {there}/"
     if seen.errors or seen.open_points:
         return f"python harness/check_submission.py {seen.folder}"
@@ -60,7 +60,7 @@ def next_command(seen: Seen) -> str:
 def next_step(seen: Seen) -> str:
     """The same for a person: what is to be done by hand first stands before the command."""
     if seen.complete and seen.open_points and not seen.errors and seen.handle != names.UNNAMED:
-        return f"fill in what {tree_layout.STORY} asks, then {next_command(seen)}"
+        return f"fill in what {run_folder.RUN_MD} asks, then {next_command(seen)}"
     return next_command(seen)
 
 
@@ -68,7 +68,7 @@ def look(folder: pathlib.Path, root: pathlib.Path) -> Seen:
     """One run as it is on disk, judged alone: a whole tree would have to be read to find its twins."""
     shown, (handle, device_tag) = named(folder, root), folder.parts[-3:-1]
     try:
-        last = ledger.last(folder / tree_layout.LEDGER) or {}
+        last = ledger.last(folder / run_folder.LEDGER) or {}
     except UserError:
         last = {}
     footer = last if last.get("type") == "footer" and not schema.problems(last, "footer") else None
@@ -92,8 +92,8 @@ def _judged(folder: pathlib.Path) -> list:
 
 def own_runs(out: pathlib.Path, root: pathlib.Path) -> list:
     """Folders of runs under `out` that are in no commit that is checked out: what others submitted is left alone."""
-    folders = sorted(path for path in out.resolve().glob("*/*/run-*") if path.is_dir())
-    tracked = git.line(root, "ls-files", "-z", "--", tree_layout.TREE) or ""
+    folders = run_folder.all_in(out.resolve())
+    tracked = git.line(root, "ls-files", "-z", "--", run_folder.TREE) or ""
     known = {str(pathlib.PurePosixPath(path).parent) for path in tracked.split("\0")}
     own = [folder for folder in folders if named(folder, root) not in known]
     return sorted(own, key=lambda folder: folder.stat().st_mtime)

@@ -10,7 +10,7 @@ import shlex
 import stat
 from dataclasses import dataclass
 
-from base import console, files, ledger, names, schema, sensitive
+from base import console, files, names, run_folder, sensitive
 from base.errors import FOUND, UserError, printable
 
 # Each file with what makes it, should it be missing.
@@ -84,9 +84,11 @@ def read(folder: pathlib.Path) -> dict:
 
 def manifest_of(contents: dict, folder: pathlib.Path) -> dict:
     """The manifest of a run that can be submitted at all; raises UserError for a synthetic or unfinished one."""
-    found = _record(contents["manifest.json"], folder / "manifest.json", "manifest")
-    last = contents["run.jsonl"].rstrip(b"\n").rpartition(b"\n")[2]
-    footer = _record(last, folder / ledger.NAME, None)
+    found = run_folder.parse_record(contents[run_folder.MANIFEST], folder / run_folder.MANIFEST, "manifest")
+    last = contents[run_folder.LEDGER].rstrip(b"\n").rpartition(b"\n")[2]
+    footer = run_folder.parse_json(last, folder / run_folder.LEDGER)
+    if not isinstance(footer, dict):
+        raise UserError("the last line is not an object", str(folder / run_folder.LEDGER), "put the run's own file back", FOUND)
     if found["synthetic"]:
         raise UserError("synthetic: no machine was measured", str(folder), "measure one with run_benchmark.py", FOUND)
     if footer.get("type") != "footer" or footer.get("complete") is not True:
@@ -96,17 +98,6 @@ def manifest_of(contents: dict, folder: pathlib.Path) -> dict:
     if problem or folder.name != f"run-{found['run_id']}":
         raise UserError(problem or f"the manifest is of run-{found['run_id']}, the folder is not", str(folder),
                         "give the folder its own name back", FOUND)
-    return found
-
-
-def _record(data: bytes, path: pathlib.Path, kind: str | None) -> dict:
-    try:
-        found = schema.loads(data)
-    except ValueError as problem:
-        raise UserError(f"not JSON ({problem})", str(path), "put the run's own file back", FOUND) from None
-    wrong = schema.problems(found, kind) if kind else [] if isinstance(found, dict) else ["not an object"]
-    if wrong:
-        raise UserError("; ".join(wrong[:3]), str(path), "put the run's own file back, or update the clone", FOUND)
     return found
 
 

@@ -9,7 +9,6 @@ from measure.hardware import accelerators, bandwidth, cpu, device_tag, memory, o
 from measure.hardware.device_tag import slug
 from measure.hardware.machine import Machine, here
 
-NAME = "hardware.json"
 PARTS = {"system": system.read, "cpu": cpu.read, "memory": memory.read, "accelerators": accelerators.read,
          "power": power.read, "surroundings": virtualization.read}
 NOT_LOCAL = "the server is not on this machine, and its machine cannot be probed from here"

@@ -1,0 +1,84 @@
+"""A run's folder: the names of its five files, where runs are found, and how one of its JSON files is read."""
+from __future__ import annotations
+
+import pathlib
+from typing import Dict, Optional
+
+from base import files, names, schema, suites
+from base.errors import FOUND, UserError
+
+MANIFEST, LEDGER, HARDWARE, METADATA, RUN_MD = "manifest.json", "run.jsonl", "hardware.json", "metadata.json", "run.md"
+FILES = (MANIFEST, LEDGER, HARDWARE, METADATA, RUN_MD)
+RECORD_OF = {MANIFEST: "manifest", HARDWARE: "hardware", METADATA: "metadata"}     # file: the record that it holds
+PREFIX = "run-"                         # of a run's folder, before its id
+TREE = "submissions"
+HARNESS = pathlib.Path(__file__).resolve().parent.parent
+ROOT = HARNESS.parent
+SUBMISSIONS = ROOT / TREE
+
+
+def read_json(path: pathlib.Path) -> schema.Json:
+    """The value of a JSON file. Raises UserError, exit code 1, where the file cannot be read or is not JSON."""
+    with files.mendable(path):
+        data = path.read_bytes()
+    return parse_json(data, path)
+
+
+def parse_json(data: bytes, path: pathlib.Path) -> schema.Json:
+    """The same of bytes that were read from `path`."""
+    try:
+        return schema.loads(data)
+    except ValueError as problem:
+        raise UserError(f"not JSON ({problem})", str(path), "put the run's own file back", FOUND) from None
+
+
+def read_record(path: pathlib.Path, kind: str) -> dict:
+    """The record of a JSON file, its fields checked. Raises UserError, exit code 1, where it is none."""
+    return checked(read_json(path), kind, path)
+
+
+def parse_record(data: bytes, path: pathlib.Path, kind: str) -> dict:
+    """The same of bytes that were read from `path`."""
+    return checked(parse_json(data, path), kind, path)
+
+
+def checked(value: schema.Json, kind: str, path: pathlib.Path) -> dict:
+    """The value itself, if it is a record of this kind. Raises UserError, exit code 1, where it is none."""
+    wrong = schema.problems(value, kind)
+    if wrong or not isinstance(value, dict):
+        raise UserError("; ".join(wrong[:3]), str(path), "put the run's own file back, or update the clone", FOUND)
+    return value
+
+
+def read_manifest(folder: pathlib.Path) -> dict:
+    return read_record(folder / MANIFEST, "manifest")
+
+
+def find(out: pathlib.Path, text: str) -> pathlib.Path:
+    """The folder of `run-<uuid>`, `<uuid>` or a path to it; raises UserError if there is none."""
+    named = pathlib.Path(text)
+    if named.is_dir() and (named / MANIFEST).is_file():
+        return named.resolve()
+    run_id = named.name[len(PREFIX):] if named.name.startswith(PREFIX) else named.name
+    problem = names.run_id_problem(run_id)
+    if problem:
+        raise UserError(problem, text, "take the id from the folder's name")
+    folders = sorted(out.resolve().glob(f"*/*/{PREFIX}{run_id}"))
+    if not folders:
+        raise UserError("no such run here", text, f"runs are looked for under {out}; name another with --out")
+    return folders[0]
+
+
+def all_in(tree: pathlib.Path) -> list:
+    """The folders of all runs in a tree, <handle>/<device-tag>/run-*, in order."""
+    return sorted(path for path in tree.glob(f"*/*/{PREFIX}*") if path.is_dir())
+
+
+def suites_of(manifest: dict) -> Dict[str, suites.Suite]:
+    """phase: its suite, in the version that the manifest was planned with."""
+    return {row["phase"]: suites.load_by_sha256(row["phase"], row["sha256"]) for row in manifest["suites"]}
+
+
+def graders_of(loaded: Dict[str, suites.Suite]) -> Dict[str, Optional[dict]]:
+    """item: its grader; None for an item that is not graded."""
+    return {item.id: item.grader for suite in loaded.values() for item in suite.items}
