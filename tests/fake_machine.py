@@ -37,7 +37,8 @@ def parse(text: str) -> Machine:
         elif kind == "each":
             files.update({what.replace("#", str(number)): line for number, line in enumerate(body.splitlines())})
         else:
-            {"file": files, "link": links, "run": tools}[kind][what] = body.strip() if kind == "link" else body.replace("\\0", "\0")
+            text = {"file": body.replace("\\0", "\0"), "link": body.strip(), "run": body}[kind]
+            {"file": files, "link": links, "run": tools}[kind][what] = text
     return machine(found, files, tools, links)
 
 

@@ -71,7 +71,7 @@ def _model_name(text: str | None) -> str | None:
 def _firmware_model(listed: lscpu.Lscpu) -> str | None:
     """`BIOS Model name`, which ends with a part number and the nominal clock; some firmware writes the name twice."""
     for text in listed.every("BIOS Model name"):
-        words = re.sub(r"(?:\s+[0-9]{1,4})?\s*CPU @ .*\Z", "", text)
+        words = re.sub(r"(?:\s+(?:[0-9]{1,4}|None|N/A|Not Specified|NotSet|Unknown))?\s*CPU @ .*\Z", "", text, flags=re.IGNORECASE)
         name = _model_name(re.sub(r"^(.{4,}?)\s+\1$", r"\1", words))
         if name and re.search("[0-9]", name):
             return name
@@ -99,11 +99,13 @@ def _physical_cores(machine: Machine, listed: lscpu.Lscpu) -> dict:
 
 
 def _android_chip(machine: Machine) -> dict:
-    """On a phone the kernel lists designs of cores; Android knows the name of the chip."""
+    """On a phone the kernel lists designs of cores; Android knows the name of the chip, before version 12 in /proc/cpuinfo."""
     maker, model = (machine.run("getprop", f"ro.soc.{name}") for name in ("manufacturer", "model"))
     name = text_parsing.line(model.text)
-    return facts.told(name and f"{text_parsing.line(maker.text) or ''} {name}".strip(),
-                      "getprop ro.soc.manufacturer and ro.soc.model", model.why)
+    hardware = text_parsing.line(text_parsing.pairs(machine.read(CPUINFO)).get("Hardware"))
+    return facts.first(facts.told(name and f"{text_parsing.line(maker.text) or ''} {name}".strip(),
+                                  "getprop ro.soc.manufacturer and ro.soc.model", model.why),
+                       facts.told(hardware, f"{CPUINFO} Hardware", f"{CPUINFO} has no Hardware"))
 
 
 def _highest_mhz(machine: Machine, listed: lscpu.Lscpu) -> dict:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 from base import names
-from measure.hardware import products
+from measure.hardware import nvidia, products
 from measure.hardware.machine import Platform
 
 NOISE = re.compile(r"\((?:r|tm|c)\)|[\u00ae\u2122]|\(nvgpu\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bdesign\b|"
@@ -44,9 +44,10 @@ def _strongest(cards: list) -> Parts | None:
     if not able:
         return None
     gb, name = max(able, key=lambda pair: (pair[0] or 0, pair[1]))
-    count = [other for _, other in able].count(name)
-    suffix = "" if gb else "mig" if re.search(r"\bMIG\b", name) else "pc"
-    return Parts(re.sub(r"\bMIG\s*$", "", name) if not gb else name, gb, f"{count}x-" if count > 1 else "", suffix)
+    is_slice = nvidia.is_slice(name)
+    count = 1 if is_slice else [other for _, other in able].count(name)     # CUDA uses one slice
+    suffix = "" if gb else "mig" if is_slice else "pc"
+    return Parts(name if gb else re.sub(r"\bMIG\s*\Z", "", name), gb, f"{count}x-" if count > 1 else "", suffix)
 
 
 def _computes(card: dict) -> bool:

@@ -41,7 +41,7 @@ def unified_memory(card: dict, usable_bytes: int | None, module_bytes: int | Non
     """The field of that name: by the device's id, a tool's answer, its name, else by the size of main memory."""
     missing = by_memory(card["memory_bytes"]["value"], usable_bytes, module_bytes)
     return facts.first(
-        facts.told(by_id, "its PCI id: a part of the processor", "its PCI id does not show it"), card["unified_memory"],
+        facts.told(by_id, "its PCI id", "its PCI id does not show it"), card["unified_memory"],
         facts.told(by_name(card["name"]["value"]), "the product's name", "nor does its name"),
         facts.told(missing, "its memory is missing from main memory", "nor does the size of main memory"))
 

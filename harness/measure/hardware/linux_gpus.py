@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from base import facts
-from measure.hardware import amd, cpu, device_tree, gpu, integrated, memory, nvidia, pci, vulkan
+from measure.hardware import amd, cpu, device_tree, gpu, integrated, memory, nvidia, pci, products, vulkan
 from measure.hardware.machine import Answer, Machine
 
 SOURCES = "/sys/bus/pci/devices, /sys/class/drm, nvidia-smi, amd-smi, rocm-smi, vulkaninfo"
@@ -72,6 +72,7 @@ def _completed(machine: Machine, card: dict, device: pci.PciDevice | None = None
     card = {**card, "unified_memory": integrated.unified_memory(card, machine.platform.memory_bytes, memory.module_bytes(machine), by_id)}
     if card["unified_memory"]["value"] is True:
         return {**card, "name": integrated.name(card, cpu.model(machine)["value"])}
-    if device is None or nvidia.is_slice(card["name"]["value"]) or card["memory_bytes"]["value"] is not None:
+    if nvidia.is_slice(card["name"]["value"]) or card["memory_bytes"]["value"] is not None:
         return card
-    return {**card, "memory_bytes": facts.first(pci.memory(machine, device, card["name"]["value"]), card["memory_bytes"])}
+    by_product = pci.memory(machine, device, card["name"]["value"]) if device else products.memory(card["name"]["value"])
+    return {**card, "memory_bytes": facts.first(by_product, card["memory_bytes"])}

@@ -126,7 +126,7 @@ def _blocks(machine: Machine, set_aside: int) -> dict:
         return facts.unknown(f"{BLOCKS} describes another memory than {MEMINFO}" if blocks else f"no {BLOCKS} here")
     method = f"{BLOCKS}/block_size_bytes times the number of blocks"
     sold = products.main_gb(total) * products.GIB
-    if size >= COARSE_BLOCK and sold <= blocks + set_aside:
+    if (size >= COARSE_BLOCK or set_aside) and sold <= blocks + set_aside:
         return facts.known(sold, f"{method} is at most {blocks >> 30} GiB, {MEMINFO} MemTotal less: the size sold between them")
     return facts.known(blocks + set_aside, method)
 

@@ -134,7 +134,7 @@ def memory(machine: Machine, device: PciDevice, name: str | None) -> dict:
     return facts.first(
         facts.told(stated, f"{DEVICES}/*/tile0/physical_vram_size_bytes", "its driver does not report it"),
         facts.told(among, f"the sizes in which this product is sold, and its memory window in {resource}", "no size for this name"),
-        facts.told(products.card_bytes(name), "the size in which this product is sold, by its name", "no size for this name"),
+        products.memory(name),
         facts.told(window, f"the memory window in {resource}: an upper bound", "no large memory window"))
 
 

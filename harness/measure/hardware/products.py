@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import re
 
+from base import facts
+
 GIB = 2 ** 30
 # Sizes in which memory is sold. What a system shows is less: drivers, firmware and error correction keep a part.
 MAIN_GB = (1, 2, 3, 4, 6, 8, 10, 11, 12, 16, 18, 20, 24, 32, 36, 40, 48, 64, 80, 96, 128, 144, 160, 192, 256, 288, 384, 512, 768,
@@ -83,6 +85,10 @@ def card_bytes(name: str | None) -> int | None:
         return int(in_name.group(1)) * GIB
     gb = next((gb for pattern, gb in SIZES if pattern.search(lowered)), None)
     return gb * GIB if gb else None
+
+
+def memory(name: str | None) -> dict:
+    return facts.told(card_bytes(name), "the size in which this product is sold, by its name", "no size for this name")
 
 
 def largest_within(name: str | None, window_bytes: int) -> int | None:

@@ -46,9 +46,9 @@ def take(devices: list, wanted) -> VulkanDevice | None:
 def product(text: str) -> str | None:
     """The product's name without the driver's name of the chip: `AMD Radeon RX 7900 XTX (RADV NAVI31)`.
 
-    Microsoft's driver in WSL puts the product in the brackets: `Microsoft Direct3D12 (AMD Radeon RX 7900 XTX)`.
+    The drivers of WSL and of virtual machines put the product in the brackets: `Microsoft Direct3D12 (AMD Radeon RX 7900 XTX)`.
     """
-    inside = re.fullmatch(r"\s*Microsoft Direct3D12 \((.*)\)\s*", text)
+    inside = re.fullmatch(r"\s*(?:Microsoft Direct3D12|Virtio-GPU Venus) \((.*)\)\s*", text)
     name = inside.group(1) if inside else text
     while re.search(r" \((?!TM\)|R\))[^()]*\)\s*\Z", name, re.IGNORECASE):
         name = re.sub(r" \([^()]*\)\s*\Z", "", name)

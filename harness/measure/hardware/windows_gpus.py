@@ -13,7 +13,7 @@ NO_ACCELERATOR = re.compile(
     r"microsoft|^\(|\bvirtual|remote|rustdesk|parsec|displaylink|citrix|vmware|mirror|mirage|idd|spacedesk|sunshine|superdisplay|duet|"
     r"splashtop|teamviewer|anydesk|todesk|oray|sunlogin|gameviewer|usb mobile monitor|usb display|easy ?canvas|extended display|"
     r"\bqxl|red hat|virtio|virtualbox|parallels|aspeed|matrox|hyper-v|dameware|radmin|amyuni|indirect display|"
-    r"display only|basic display|standard vga", re.IGNORECASE)
+    r"display only|basic display|standard vga|external graphics family", re.IGNORECASE)
 SATURATED = (1 << 31) - (1 << 21)   # AdapterRAM ends at 2 or 4 GiB, less a little: such a card has as much or more
 METHOD, SILENT = "CIM Win32_VideoController", "Windows does not report it"
 REGISTRY = "registry HardwareInformation.qwMemorySize"
@@ -42,8 +42,7 @@ def _card(machine: Machine, row: dict, name: str, adapters: list, tools: list, d
     card["unified_memory"] = integrated.unified_memory(card, machine.platform.memory_bytes, memory.module_bytes(machine))
     if card["unified_memory"]["value"] is True:
         return {**card, "name": integrated.name(card, cpu.model(machine)["value"])}
-    by_name = facts.told(products.card_bytes(name), "the size in which this product is sold, by its name", "no size for this name")
-    return {**card, "memory_bytes": facts.first(card["memory_bytes"], by_name)}
+    return {**card, "memory_bytes": facts.first(card["memory_bytes"], products.memory(name))}
 
 
 def _of_windows(row: dict, name: str, adapters: list) -> dict:
