@@ -1,6 +1,7 @@
 """Parsing of what tools and files print. Whatever they contain, parsing raises nothing."""
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -58,8 +59,9 @@ def hexadecimal(text: Any) -> int | None:
     return int(match.group(1), 16) if match else None
 
 
+@functools.lru_cache(maxsize=8)
 def pairs(text: str | None, mark: str = ":") -> dict:
-    """Lines of name, mark and value. The first value of a name counts; quotes around a value are removed."""
+    """Lines of name, mark and value. The first value of a name counts; quotes around a value are removed. Not to be changed."""
     values: dict = {}
     for row in (text or "").splitlines():
         name, sign, value = row.partition(mark)
@@ -79,8 +81,9 @@ def numbered(text: str | None) -> list:
     return numbers
 
 
+@functools.lru_cache(maxsize=8)
 def json(text: str | None) -> Any:
-    """Strict JSON, also after a byte-order mark or a line of warning; None for everything else."""
+    """Strict JSON, also after a byte-order mark or a line of warning; None for everything else. Not to be changed."""
     text = (text or "").lstrip("\ufeff")
     start = re.search(r"^[ \t]*[\[{]", text, re.MULTILINE)
     try:
