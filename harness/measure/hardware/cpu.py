@@ -13,6 +13,9 @@ FIELDS = ("model", "vendor", "physical_cores", "logical_cores", "usable_cores", 
           "core_kinds", "max_mhz", "instruction_sets")
 # The kernel's name for the architecture, firmware of virtual machines, and Apple's translator are no processor's name.
 NO_MODEL = re.compile(r"(?:AArch64|ARMv[0-9]+\w*(?:-compatible)?) Processor\b|virt-|pc-|qemu|kvm|VirtualApple|@|CPU\b", re.IGNORECASE)
+# What lscpu adds to the firmware's name: a part number, or its placeholder, and the nominal clock.
+FIRMWARE_TAIL = re.compile(r"(?:(?<=CPU)\s+[0-9]+|\s*\b(?:To Be Filled By O\.?E\.?M\.?|None|N/A|Not Specified|NotSet|Unknown|Unset))?"
+                           r"\s*\bCPU @ .*\Z", re.IGNORECASE)
 # RISC-V has numbers for vendors (mvendorid).
 RISCV_VENDORS = {"0x710": "SpacemiT", "0x489": "SiFive", "0x5b7": "T-Head", "0x31e": "Andes"}
 
@@ -71,8 +74,7 @@ def _model_name(text: str | None) -> str | None:
 def _firmware_model(listed: lscpu.Lscpu) -> str | None:
     """`BIOS Model name`, which ends with a part number and the nominal clock; some firmware writes the name twice."""
     for text in listed.every("BIOS Model name"):
-        words = re.sub(r"(?:\s+(?:[0-9]{1,4}|None|N/A|Not Specified|NotSet|Unknown))?\s*CPU @ .*\Z", "", text, flags=re.IGNORECASE)
-        name = _model_name(re.sub(r"^(.{4,}?)\s+\1$", r"\1", words))
+        name = _model_name(re.sub(r"^(.{4,}?)\s+\1\Z", r"\1", FIRMWARE_TAIL.sub("", text)))
         if name and re.search("[0-9]", name):
             return name
     return None

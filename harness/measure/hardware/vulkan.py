@@ -10,7 +10,7 @@ from measure.hardware.machine import Answer, Machine
 
 METHOD = "vulkaninfo --summary"
 KINDS = {"PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU": True, "PHYSICAL_DEVICE_TYPE_DISCRETE_GPU": False}
-MESA = 0x10005      # the vendor id of Mesa's drivers for devices that have none of their own
+ON_PROCESSOR = re.compile(r"WARP\b|Microsoft Basic Render|llvmpipe|SwiftShader", re.IGNORECASE)      # they draw on the processor
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,9 @@ def read(machine: Machine) -> tuple:
     devices = []
     for part in re.split(r"^GPU[0-9]+:\s*$", answer.text, flags=re.MULTILINE)[1:]:
         values = text_parsing.pairs(part, "=")
-        if values.get("deviceType") != "PHYSICAL_DEVICE_TYPE_CPU" and values.get("deviceName"):
-            devices.append(_device(values))
+        name = product(values.get("deviceName", ""))
+        if name and values.get("deviceType") != "PHYSICAL_DEVICE_TYPE_CPU" and not ON_PROCESSOR.match(name):
+            devices.append(_device(name, values))
     return devices, answer
 
 
@@ -55,15 +56,15 @@ def product(text: str) -> str | None:
     return text_parsing.line(name)
 
 
-def _device(values: dict) -> VulkanDevice:
+def _device(name: str, values: dict) -> VulkanDevice:
     ids = tuple(text_parsing.hexadecimal(values.get(name, "").strip()) for name in ("vendorID", "deviceID"))
     integrated = KINDS.get(values.get("deviceType"))
-    name, silent = product(values["deviceName"]), "vulkaninfo does not report it"
+    silent = "vulkaninfo does not report it"
     driver = " ".join(filter(None, (text_parsing.line(values.get("driverName")), text_parsing.version(values.get("driverInfo")))))
     vendor = gpu.VENDORS.get(ids[0]) or gpu.vendor_of(name)
     return VulkanDevice(ids, integrated, {
         "vendor": facts.told(vendor, METHOD, "vulkaninfo reports a vendor that is not known here"),
-        "name": facts.told(name, METHOD, silent),
+        "name": facts.known(name, METHOD),
         "driver": facts.told(driver, METHOD, silent),
         "interface": facts.known("vulkan", METHOD),
         "unified_memory": facts.told(integrated, f"{METHOD} deviceType", silent),
