@@ -56,7 +56,7 @@ def _linux_model(machine: Machine) -> dict:
     """The product's name where firmware has one (Arm servers, GB10, Snapdragon X), else the names of the designs."""
     listed, info = lscpu.read(machine), text_parsing.pairs(machine.read(CPUINFO))
     command, why = listed.answer.command, listed.answer.why
-    stated = next(filter(None, (text_parsing.line(info.get(name)) for name in ("model name", "Model Name", "cpu model", "cpu"))), None)
+    stated = next(filter(None, (text_parsing.line(info.get(name)) for name in ("model name", "Model Name", "cpu model", "cpu", "uarch"))), None)
     return facts.first(
         *[_android_chip(machine)] * system.is_android(machine),
         facts.told(_model_name(stated), CPUINFO, f"{CPUINFO} has no model name"),

@@ -44,10 +44,11 @@ def _strongest(cards: list) -> Parts | None:
     if not able:
         return None
     gb, name = max(able, key=lambda pair: (pair[0] or 0, pair[1]))
-    is_slice = nvidia.is_slice(name)
-    count = 1 if is_slice else [other for _, other in able].count(name)     # CUDA uses one slice
-    suffix = "" if gb else "mig" if is_slice else "pc"
-    return Parts(name if gb else re.sub(r"\bMIG\s*\Z", "", name), gb, f"{count}x-" if count > 1 else "", suffix)
+    count = [other for _, other in able].count(name)
+    if nvidia.is_slice(name):       # CUDA uses one slice, however many there are
+        return Parts(name if gb else re.sub(r"\bMIG\s*\Z", "", name), gb, suffix="" if gb else "mig")
+    # Of `Navi 48 [Radeon RX 9070/9070 XT]` only the chip is certain.
+    return Parts(re.sub(r"(.) \[.*/.*\]\Z", r"\1", name), gb, f"{count}x-" if count > 1 else "", "" if gb else "pc")
 
 
 def _computes(card: dict) -> bool:

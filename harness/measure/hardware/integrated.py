@@ -37,13 +37,20 @@ NAMED_BY_CPU = re.compile(r"\bw(?:ith|/)\s*(?:AMD )?(Radeon.*?)(?: Graphics)?\s*
 MIN_SHARE = 0.8     # of the memory set aside, what must be missing from main memory
 
 
-def unified_memory(card: dict, usable_bytes: int | None, module_bytes: int | None, by_id: bool | None = None) -> dict:
-    """The field of that name: by the device's id, a tool's answer, its name, else by the size of main memory."""
+def unified_memory(card: dict, usable_bytes: int | None, module_bytes: int | None, by_id: bool | None = None,
+                   cpu_model: str | None = None) -> dict:
+    """The field of that name: by the device's id, a tool's answer, its name, the size of main memory, else by the processor.
+
+    `cpu_model` is passed for the only AMD device of a machine: a processor with Radeon graphics then means this one.
+    """
+    product = card["name"]["value"]
     missing = by_memory(card["memory_bytes"]["value"], usable_bytes, module_bytes)
+    by_cpu = True if "radeon" in (cpu_model or "").lower() and is_vague(product) else None
     return facts.first(
         facts.told(by_id, "its PCI id", "its PCI id does not show it"), card["unified_memory"],
-        facts.told(by_name(card["name"]["value"]), "the product's name", "nor does its name"),
-        facts.told(missing, "its memory is missing from main memory", "nor does the size of main memory"))
+        facts.told(by_name(product), "the product's name", "nor does its name"),
+        facts.told(missing, "its memory is missing from main memory", "nor does the size of main memory"),
+        facts.told(by_cpu, "the processor's name", "nor does the processor's name"))
 
 
 def name(card: dict, cpu_model: str | None) -> dict:

@@ -15,7 +15,8 @@ def read(machine: Machine) -> dict:
     drawing, answer = vulkan.read(machine)
     found = [_on_bus(machine, devices[place], tools.get(place, {}), drawing, answer) for place in sorted(devices)]
     found += [_beside_bus(machine, card, drawing) for place, card in tools.items() if place not in devices]
-    found += _on_chip(machine, without_place, drawing, answer)
+    has_nvidia_chip = any(card["vendor"]["value"] == "NVIDIA" and card["unified_memory"]["value"] for card in found)
+    found += _on_chip(machine, without_place, drawing, answer, has_nvidia_chip)
     makers = {card["vendor"]["value"] for card in found}
     others = {device.ids: device.card for device in drawing if device.card["vendor"]["value"] not in makers}
     found += [_completed(machine, gpu.merged(card)) for card in others.values()]      # two drivers for one device list it twice
@@ -55,10 +56,12 @@ def _beside_bus(machine: Machine, tool: dict, drawing: list) -> dict:
     return _completed(machine, gpu.merged(tool, seen.card if seen else {}))
 
 
-def _on_chip(machine: Machine, tools: list, drawing: list, answer: Answer) -> list:
+def _on_chip(machine: Machine, tools: list, drawing: list, answer: Answer, has_nvidia_chip: bool) -> list:
     """Graphics that the device tree names, with what its vendor's tool reports; and tools' cards that nothing else shows."""
     cards = []
     for card in device_tree.cards(machine):
+        if has_nvidia_chip and card["vendor"]["value"] == "NVIDIA":
+            continue        # a Jetson Thor has a bus address too
         tool = next((tools.pop(number) for number, other in enumerate(tools)
                      if other["vendor"]["value"] == card["vendor"]["value"]), {})
         seen = vulkan.take(drawing, lambda other: other.integrated)
@@ -69,7 +72,10 @@ def _on_chip(machine: Machine, tools: list, drawing: list, answer: Answer) -> li
 def _completed(machine: Machine, card: dict, device: pci.PciDevice | None = None) -> dict:
     """With what follows from the device's id, its name and the size of main memory: whose memory it uses, and how much."""
     by_id = integrated.by_device(device.ids, device.place) if device else None
-    card = {**card, "unified_memory": integrated.unified_memory(card, machine.platform.memory_bytes, memory.module_bytes(machine), by_id)}
+    is_only = device and sum(other.ids[0] == integrated.AMD for other in pci.devices(machine).values()) == 1
+    model = cpu.model(machine)["value"] if is_only and device.ids[0] == integrated.AMD else None
+    card = {**card, "unified_memory": integrated.unified_memory(
+        card, machine.platform.memory_bytes, memory.module_bytes(machine), by_id, model)}
     if card["unified_memory"]["value"] is True:
         return {**card, "name": integrated.name(card, cpu.model(machine)["value"])}
     if nvidia.is_slice(card["name"]["value"]) or card["memory_bytes"]["value"] is not None:

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from base import facts
-from measure.hardware import gpu, integrated, products, text_parsing
+from measure.hardware import gpu, integrated, pci_names, products, text_parsing
 from measure.hardware.machine import Machine
 
 DEVICES = "/sys/bus/pci/devices"
@@ -73,9 +73,14 @@ def card(machine: Machine, device: PciDevice, names: dict, why: str) -> dict:
 
 
 def _name(machine: Machine, device: PciDevice, listed: LspciName, own_bytes: int | None, why: str) -> dict:
+    """lspci prints `Device 2b85` for an id that is newer than its database."""
     exact = _amd_name(machine, device) if device.ids[0] == integrated.AMD else None
+    named = None if (listed.product or "Device").startswith("Device") else listed
+    by_id = None if named else LspciName(product=pci_names.product(machine, device.ids))
     return facts.first(facts.told(exact, AMD_NAMES, why),
-                       facts.told(_one_of(listed, own_bytes) or product(listed.product), "lspci", why))
+                       facts.told(named and (_one_of(named, own_bytes) or product(named.product)), "lspci", why),
+                       facts.told(by_id and (_one_of(by_id, own_bytes) or product(by_id.product)), "its PCI id", "no name for its PCI id"),
+                       facts.told(listed.product, "lspci", why))
 
 
 def _amd_name(machine: Machine, device: PciDevice) -> str | None:
