@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Build the catalogue: submissions/ becomes catalogue.json, .csv and .sqlite, a feed and a static site.
+"""Build the catalogue from submissions/: catalogue.json, .csv and .sqlite, a feed and a static site.
 
-Each run is judged as check_submission.py judges it, and every figure is computed anew from its ledger. A run that is
-refused is left out and said. What has not changed since the build before is kept (in <out>.cache, which may be
-deleted); the old site stays until the new one is whole.
+Each run is checked as check_submission.py checks it, and every figure is recomputed from its ledger. Rejected runs are
+skipped and listed. What has not changed since the last build is reused from <out>.cache, which may be deleted. The old
+site is replaced only when the new one is complete.
 
-Exit codes: 0 the site is there, whatever was left out; 1 with --strict, a run was refused; 2 wrong usage, or the site
-could not be written; 3 the builder itself failed.
+Exit codes: 0 the site was built, even if runs were rejected; 1 with --strict, a run was rejected; 2 wrong usage, or the
+site could not be written; 3 a bug in the builder.
 """
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ import contextlib
 import pathlib
 import shlex
 import time
+from typing import TYPE_CHECKING
 
 from base import console
 from base.errors import FINE, FOUND, UserError
 
+if TYPE_CHECKING:
+    from publish import build
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DEFAULTS = {"submissions": ROOT / "submissions", "out": ROOT / "site"}
-SHOWN = 20          # refused runs that are named one by one
+MAX_LISTED = 20     # rejected runs that are listed
 
 
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
     from publish import build
-    report = build.build(order_of(args))
-    tell(report, args.out)
+    report = build.build(build_options(args))
+    print_report(report, args.out)
     if args.serve is not None:
         serve(args.out, args.serve)
     console.lead_on(next_step(args, report))
-    return FOUND if args.strict and report.refused else FINE
+    return FOUND if args.strict and report.rejected else FINE
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
@@ -42,44 +46,44 @@ def parse_args(argv: list | None) -> argparse.Namespace:
                         help="the tree of runs (default: submissions/ of this clone)")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER", default=DEFAULTS["out"],
                         help="the site (default: site/ of this clone)")
-    parser.add_argument("--overlay", type=pathlib.Path, metavar="FILE", help="what the maintainer says about runs, as JSON")
-    parser.add_argument("--strict", action="store_true", help="exit 1 if a run was refused")
-    parser.add_argument("--afresh", action="store_true", help="keep nothing of the build before")
-    parser.add_argument("--jobs", type=int, metavar="N", help="processes (default: one for each processor)")
+    parser.add_argument("--overlay", type=pathlib.Path, metavar="FILE", help="the maintainer's remarks on runs, as JSON")
+    parser.add_argument("--strict", action="store_true", help="exit 1 if a run was rejected")
+    parser.add_argument("--afresh", action="store_true", help="ignore the cache of earlier builds")
+    parser.add_argument("--jobs", type=int, metavar="N", help="number of processes (default: one for each processor)")
     parser.add_argument("--serve", type=int, metavar="PORT", nargs="?", const=8000,
-                        help="then show the site at http://127.0.0.1:PORT (default: 8000) until Ctrl-C")
+                        help="then serve the site at http://127.0.0.1:PORT (default: 8000) until Ctrl-C")
     parser.add_argument("--include-synthetic", action="store_true",
-                        help="for tests: let in runs of no machine; every page and file says that it is synthetic")
+                        help="for tests: accept synthetic runs; every page and file says that it is synthetic")
     return parser.parse_args(argv)
 
 
-def order_of(args: argparse.Namespace) -> object:
+def build_options(args: argparse.Namespace) -> build.BuildOptions:
     from measure import run_setup
     from publish import build, moderation, process_pool
     if not args.submissions.is_dir():
         raise UserError("no such folder", str(args.submissions), "name the tree of runs with --submissions")
-    said = moderation.read(args.overlay) if args.overlay else None
+    overlay = moderation.read(args.overlay) if args.overlay else None
     jobs = args.jobs if args.jobs is not None else process_pool.cores()
-    return build.Order(args.submissions.resolve(), args.out.absolute(), build.version(run_setup.source_sha256()), said,
+    return build.BuildOptions(args.submissions.resolve(), args.out.absolute(), build.version(run_setup.source_sha256()), overlay,
                        args.include_synthetic, time.time(), jobs, args.afresh)
 
 
-def tell(report: object, out: pathlib.Path) -> None:
+def print_report(report: build.BuildReport, out: pathlib.Path) -> None:
     console.say(str(out))
-    for folder, errors in list(report.refused.items())[:SHOWN]:
-        console.note(f"refused: {folder}: {', '.join(dict.fromkeys(error['rule'] for error in errors))}")
-    if len(report.refused) > SHOWN:
-        console.note(f"and {len(report.refused) - SHOWN} more")
-    shown = f"{report.shown} run{'' if report.shown == 1 else 's'} shown"
-    console.note(f"{shown}, {report.withheld} withheld, {len(report.refused)} refused; {report.cells} cells, "
-                 f"{report.files} files; {report.runs_made} runs and {report.cells_made} cells were worked on, others kept")
+    for folder, errors in list(report.rejected.items())[:MAX_LISTED]:
+        console.note(f"rejected: {folder}: {', '.join(dict.fromkeys(error['rule'] for error in errors))}")
+    if len(report.rejected) > MAX_LISTED:
+        console.note(f"and {len(report.rejected) - MAX_LISTED} more")
+    runs_shown = f"{report.shown} run{'' if report.shown == 1 else 's'} shown"
+    console.note(f"{runs_shown}, {report.withheld} withheld, {len(report.rejected)} rejected; {report.cells} cells, "
+                 f"{report.files} files; {report.runs_made} runs and {report.cells_made} cells rebuilt, the rest reused from cache")
 
 
-def next_step(args: argparse.Namespace, report: object) -> str:
-    if report.refused:
-        return f"python harness/check_submission.py {shlex.quote(next(iter(report.refused)))}"
+def next_step(args: argparse.Namespace, report: build.BuildReport) -> str:
+    if report.rejected:
+        return f"python harness/check_submission.py {shlex.quote(next(iter(report.rejected)))}"
     if args.serve is not None:
-        return f"publish {args.out} as it is, and nothing beside it"
+        return f"publish {args.out} as it is, without the cache beside it"
     words = ["python", "harness/build_catalogue.py"]
     for name, value in vars(args).items():
         if name not in ("serve", "afresh") and value not in (None, False, DEFAULTS.get(name)):
@@ -88,14 +92,14 @@ def next_step(args: argparse.Namespace, report: object) -> str:
 
 
 def serve(out: pathlib.Path, port: int) -> None:
-    from publish import serve as loopback
+    from publish import serve as preview
     try:
-        server = loopback.server(out, port)
+        server = preview.server(out, port)
     except (OSError, OverflowError) as problem:
-        raise UserError(f"cannot listen there ({getattr(problem, 'strerror', None) or problem})", f"127.0.0.1:{port}",
+        raise UserError(f"cannot listen ({getattr(problem, 'strerror', None) or problem})", f"127.0.0.1:{port}",
                         "choose another port with --serve PORT") from None
     with server, contextlib.suppress(KeyboardInterrupt):
-        console.note(f"http://127.0.0.1:{server.server_address[1]}/  Ctrl-C ends it")
+        console.note(f"http://127.0.0.1:{server.server_address[1]}/  Ctrl-C stops it")
         server.serve_forever()
 
 

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 from typing import Iterator
 
+import support      # noqa: F401  (puts the harness on the path)
+
+from publish.page_inputs import CellPageInput, RunPageInput
+
 RUN = "window.broken=1"
 FAR = "https://far.example/x"
 
@@ -83,15 +87,15 @@ def site(document: dict, cells: list, runs: list, start: int = 0) -> tuple:
     """(catalogue, cell views, run views) of the same shape, hostile in every text."""
     draw = texts(start)
     names = {model["model"]: f"{next(draw)} {place}" for place, model in enumerate(document["models"])}
-    return (poisoned(document, names, draw), [poisoned(view, names, draw) for view in cells],
-            [_run(view, names, draw, start) for view in runs])
+    return (poisoned(document, names, draw), [CellPageInput(**poisoned(vars(inputs), names, draw)) for inputs in cells],
+            [_run(inputs, names, draw, start) for inputs in runs])
 
 
-def _run(view: dict, names: dict, draw: Iterator[str], start: int) -> dict:
+def _run(inputs: RunPageInput, names: dict, draw: Iterator[str], start: int) -> RunPageInput:
     finding = {name: "x" for name in ("rule", "path", "pointer", "observed", "expected", "says", "fix")}
-    found = poisoned({**view, "run": {**view["run"], "notes": ["x", "y"]},
-                      "findings": [{**finding, "severity": "warning", "line": 1}] * 3}, names, draw)
-    found["run"]["blurb_md"] = "\n\n".join(TEXTS[start:start + 25])
-    found["story"] = "\n\n".join(TEXTS)
-    found["manifest"]["overrides"] = {words: words for words in TEXTS[start:start + 25]}
-    return found
+    fields = poisoned({**vars(inputs), "run": {**inputs.run, "notes": ["x", "y"]},
+                       "findings": [{**finding, "severity": "warning", "line": 1}] * 3}, names, draw)
+    fields["run"]["blurb_md"] = "\n\n".join(TEXTS[start:start + 25])
+    fields["run_md"] = "\n\n".join(TEXTS)
+    fields["manifest"]["overrides"] = {words: words for words in TEXTS[start:start + 25]}
+    return RunPageInput(**fields)

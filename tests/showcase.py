@@ -17,11 +17,11 @@ def taken(number: int) -> tuple:
     sizes = {name: len(data) for name, data in made.files().items()}
     given = run_contribution.contributions(one.device.tag, made.manifest, made.metadata, made.cells)
     counts = {"error": 0, "hold": 0, "warning": 0, "info": 0}
-    grade, unmet = grades.graded(grades.Facts(made.manifest, made.metadata, made.hardware, made.story, 0))
-    row = run_contribution.row(tree_layout.place_of(one.folder), made.manifest, made.metadata, counts, grade, unmet, {}, given)
+    grade, unmet = grades.grade_of(grades.GradeInput(made.manifest, made.metadata, made.hardware, made.story, 0))
+    row = run_contribution.run_row(tree_layout.place_of(one.folder), made.manifest, made.metadata, counts, grade, unmet, {}, given)
     calls = [page_inputs.call_row(record) for record in made.lines if record["type"] in ("call", "skipped")]
-    view = {"run": row, "manifest": made.manifest, "metadata": made.metadata, "hardware": made.hardware, "story": made.story,
-            "findings": [], "calls": page_inputs.with_rates(calls, made.manifest), "sizes": sizes, "synthetic": True}
+    view = page_inputs.RunPageInput(row, made.manifest, made.metadata, made.hardware, made.story, [],
+                                    page_inputs.with_rates(calls, made.manifest), sizes, True)
     return view, given, device_summary.facts(made.hardware)
 
 
@@ -30,22 +30,24 @@ def whole(count: int = 26, hidden: frozenset = frozenset()) -> tuple:
     """(catalogue, cell views, run views) of the first runs of the corpus, but for the hidden numbers, which are withheld."""
     found = [taken(number) for number in range(count)]
     shown = [number for number in range(count) if number not in hidden]
-    machines = {found[number][0]["run"]["device_tag"]: found[number][2] for number in shown}
-    census, by_cell = catalogue.Census(), {}
-    for number, (view, given, machine) in sorted(enumerate(found), key=lambda pair: pair[1][0]["run"]["started_at"], reverse=True):
-        run = view["run"]
-        census.add(run["started_at"], run["device_tag"], run["handle"], run["done"], None if number in hidden else machine)
+    machines = {found[number][0].run["device_tag"]: found[number][2] for number in shown}
+    totals, by_cell = catalogue.RunTotals(), {}
+    for number, (view, given, machine) in sorted(enumerate(found), key=lambda pair: pair[1][0].run["started_at"], reverse=True):
+        run = view.run
+        totals.add(run["started_at"], run["device_tag"], run["handle"], run["done"], None if number in hidden else machine)
     for number, (view, given, _) in enumerate(found):
-        run = view["run"]
+        run = view.run
         for one in given:
             by_cell.setdefault(one["cell_id"], []).append(
-                pooling.Given(run["run_id"], run["started_at"], None if number in hidden else run, one))
+                pooling.CellRun(run["run_id"], run["started_at"], None if number in hidden else run, one))
     pooled = [cell for cell in (pooling.cell(given, machines.get(given[0].contribution["cell_id"].partition(".")[0], {}))
                                 for given in by_cell.values() if any(one.is_shown for one in given)) if cell]
     bare = [{**cell, "variants": [{name: value for name, value in variant.items() if name != "by_run"} for variant in cell["variants"]]}
             for cell in pooled]
-    rows = sorted((found[number][0]["run"] for number in shown), key=lambda run: (run["started_at"], run["run_id"]), reverse=True)
-    document = catalogue.document(rows, bare, census, True)
-    cell_views = [page_inputs.cell_view(cell, document, [run for run in document["runs"] if any(
-        one["cell_id"] == cell["cell_id"] for one in run["models"])]) for cell in sorted(pooled, key=lambda cell: cell["cell_id"])]
+    rows = sorted((found[number][0].run for number in shown), key=lambda run: (run["started_at"], run["run_id"]), reverse=True)
+    document = catalogue.document(rows, bare, totals, True)
+    devices, models = ({record[name]: record for record in document[part]} for part, name in (("devices", "device_tag"), ("models", "model")))
+    cell_views = [page_inputs.cell_page_input(cell, devices[cell["device_tag"]], models[cell["model"]], [
+        run for run in document["runs"] if any(one["cell_id"] == cell["cell_id"] for one in run["models"])], True)
+        for cell in sorted(pooled, key=lambda cell: cell["cell_id"])]
     return document, cell_views, [found[number][0] for number in shown]

@@ -57,9 +57,9 @@ def tearDownModule() -> None:
     TOP.cleanup()
 
 
-def built(submissions: pathlib.Path, out: pathlib.Path, **changes: object) -> build.Report:
+def built(submissions: pathlib.Path, out: pathlib.Path, **changes: object) -> build.BuildReport:
     settings = {"version": "test", "synthetic": True, "now_s": 1.8e9, "jobs": 1, **changes}
-    return build.build(build.Order(submissions, out, **settings))
+    return build.build(build.BuildOptions(submissions, out, **settings))
 
 
 class Here(unittest.TestCase):
@@ -72,7 +72,7 @@ class Here(unittest.TestCase):
         self.out = self.own / "site"
         shutil.copytree(self.top / "first" / "site.cache", self.own / "site.cache")
 
-    def build(self, submissions: pathlib.Path | None = None, out: pathlib.Path | None = None, **changes: object) -> build.Report:
+    def build(self, submissions: pathlib.Path | None = None, out: pathlib.Path | None = None, **changes: object) -> build.BuildReport:
         return built(submissions or self.submissions, out or self.out, **changes)
 
     def copied(self) -> pathlib.Path:
@@ -85,7 +85,7 @@ class Here(unittest.TestCase):
 class Building(Here):
     def test_a_site_has_every_file_and_each_run_its_five_as_text(self):
         report = self.build()
-        self.assertEqual((report.shown, report.withheld, report.refused), (RUNS, 0, {}))
+        self.assertEqual((report.shown, report.withheld, report.rejected), (RUNS, 0, {}))
         found = tree(self.out)
         self.assertLessEqual(EVERY, set(found))
         document = json.loads(found["catalogue.json"])
@@ -110,12 +110,12 @@ class Building(Here):
         self.assertEqual(tree(self.out), first)
         self.assertEqual(self.build(afresh=True).runs_made, RUNS)
         self.assertEqual(tree(self.out), first)
-        with unittest.mock.patch("publish.process_pool.FEW", 1):
+        with unittest.mock.patch("publish.process_pool.MIN_TASKS", 1):
             self.build(out=self.out.with_name("other"), jobs=2)
         self.assertEqual(tree(self.out.with_name("other")), first)
 
     def test_a_platform_without_processes_builds_alone(self):
-        with unittest.mock.patch("publish.process_pool.FEW", 1), unittest.mock.patch("multiprocessing.get_context", side_effect=OSError("none")):
+        with unittest.mock.patch("publish.process_pool.MIN_TASKS", 1), unittest.mock.patch("multiprocessing.get_context", side_effect=OSError("none")):
             self.assertEqual(self.build(afresh=True, jobs=2).runs_made, RUNS)
         self.assertEqual(tree(self.out), tree(self.top / "first" / "site"))
 
@@ -196,8 +196,8 @@ class Building(Here):
 class Refusing(Here):
     def test_synthetic_runs_are_let_in_only_where_a_test_asks(self):
         report = self.build(synthetic=False)
-        self.assertEqual((report.shown, len(report.refused)), (0, RUNS))
-        self.assertEqual({row["rule"] for rows in report.refused.values() for row in rows}, {"name-synthetic"})
+        self.assertEqual((report.shown, len(report.rejected)), (0, RUNS))
+        self.assertEqual({row["rule"] for rows in report.rejected.values() for row in rows}, {"name-synthetic"})
         self.assertEqual(json.loads((self.out / "catalogue.json").read_bytes())["runs"], [])
         self.build()
         for path, data in tree(self.out).items():
@@ -212,7 +212,7 @@ class Refusing(Here):
             self.skipTest("the example is not here")
         shutil.copytree(example, submissions / "EXAMPLE")
         report = self.build(submissions)
-        self.assertEqual((report.shown, report.refused), (RUNS, {}))
+        self.assertEqual((report.shown, report.rejected), (RUNS, {}))
         self.assertNotIn(b"00000000-0000-0000-0000-000000000000", b"".join(tree(self.out).values()))
 
     def test_a_run_that_the_checker_refuses_is_left_out_with_its_errors(self):
@@ -221,8 +221,8 @@ class Refusing(Here):
         path = submissions.parent / bad.folder / "run.jsonl"
         path.write_bytes(path.read_bytes().replace(b'"eval_tokens":33', b'"eval_tokens":34', 1))
         report = self.build(submissions)
-        self.assertEqual(list(report.refused), [bad.folder])
-        self.assertIn("ledger-chain", {row["rule"] for row in report.refused[bad.folder]})
+        self.assertEqual(list(report.rejected), [bad.folder])
+        self.assertIn("ledger-chain", {row["rule"] for row in report.rejected[bad.folder]})
         self.assertEqual(report.shown, RUNS - 1)
         self.assertNotIn(bad.run_id.encode(), b"".join(tree(self.out).values()))
 
@@ -230,14 +230,14 @@ class Refusing(Here):
         submissions = self.copied()
         path = submissions.parent / corpus.spec(1).folder / "metadata.json"
         path.write_bytes(path.read_bytes().replace(b'"median": ', b'"median": 9', 1))
-        self.assertIn("sum-metadata", {row["rule"] for rows in self.build(submissions).refused.values() for row in rows})
+        self.assertIn("sum-metadata", {row["rule"] for rows in self.build(submissions).rejected.values() for row in rows})
 
     def test_a_run_in_two_places_is_shown_once(self):
         submissions = self.copied()
         one = corpus.spec(1)
         shutil.copytree(submissions.parent / one.folder, submissions / "zoe" / one.device.tag / f"run-{one.run_id}")
         report = self.build(submissions)
-        self.assertTrue(report.refused)
+        self.assertTrue(report.rejected)
         self.assertLess(len(json.loads((self.out / "catalogue.json").read_bytes())["runs"]), RUNS + 1)
 
     def test_a_run_behind_a_link_is_no_submission(self):
@@ -251,8 +251,8 @@ class Refusing(Here):
             except OSError:
                 self.skipTest("no links here")
         report = self.build(submissions)
-        self.assertEqual({row["rule"] for rows in report.refused.values() for row in rows}, {"scope-symlink"})
-        self.assertEqual(set(report.refused), {corpus.spec(number).folder for number in (0, 1)})
+        self.assertEqual({row["rule"] for rows in report.rejected.values() for row in rows}, {"scope-symlink"})
+        self.assertEqual(set(report.rejected), {corpus.spec(number).folder for number in (0, 1)})
 
     def test_a_folder_that_is_no_site_of_ours_is_never_replaced(self):
         self.out.mkdir()
@@ -290,7 +290,7 @@ class InOneStep(Here):
         first = tree(self.out)
         for name, afresh in (("base.files.share", False), ("base.files.put_in_place", False), ("publish.database.pieces", True),
                              ("publish.pages.site", True), ("publish.pooling.cell", True), ("publish.build_jobs.put_file", True),
-                             ("publish.process_run.take", True)):
+                             ("publish.process_run.process", True)):
             with self.subTest(name):
                 self.failing(name, afresh=afresh)
                 self.assertEqual(tree(self.out), first)
@@ -382,7 +382,7 @@ class Redacting(Here):
         path = submissions.parent / teller.folder / "run.md"
         path.write_bytes(path.read_bytes().replace(b"nothing stands", f"better than {hidden.run_id}, nothing stands".encode(), 1))
         report = self.build(submissions, overlay={hidden.run_id: {"visibility": "redacted"}})
-        self.assertEqual((list(report.refused), report.withheld), ([teller.folder], 1))
+        self.assertEqual((list(report.rejected), report.withheld), ([teller.folder], 1))
         self.assertNotIn(hidden.run_id.encode(), b"".join(tree(self.out).values()))
 
     def test_what_the_maintainer_says_stands_with_the_run(self):
@@ -402,8 +402,8 @@ class Verb(Here):
         overlay = self.own / "overlay.json"
         overlay.write_text('{"schema": "overlay-1.0", "runs": {"x": {}}}', encoding="utf-8")
         base = ("--submissions", self.submissions, "--out", self.out, "--jobs", 1)
-        for words, code, told in ((("--include-synthetic",), 0, f"{RUNS} runs shown"), ((), 0, "refused: submissions/"), (("--strict",), 1, "name-synthetic"),
-                                  (("--strict", "--include-synthetic"), 0, "0 refused"), (("--overlay", overlay), 2, "UUID"),
+        for words, code, told in ((("--include-synthetic",), 0, f"{RUNS} runs shown"), ((), 0, "rejected: submissions/"), (("--strict",), 1, "name-synthetic"),
+                                  (("--strict", "--include-synthetic"), 0, "0 rejected"), (("--overlay", overlay), 2, "UUID"),
                                   (("--overlay", overlay.with_name("none")), 2, "none")):
             with self.subTest(words):
                 found, out, err = said(*base, *words)
@@ -418,7 +418,7 @@ class Verb(Here):
                                                f"--overlay {overlay} --jobs 1 --include-synthetic --serve")
         code, _, err = said(*base, "--serve", 99_999)
         self.assertEqual(code, 2)
-        self.assertIn("cannot listen there", err)
+        self.assertIn("cannot listen", err)
         with self.assertRaises(SystemExit) as caught:
             said("--nonsense")
         self.assertEqual(caught.exception.code, 2)

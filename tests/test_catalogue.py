@@ -8,7 +8,7 @@ import showcase
 import support      # noqa: F401  (puts the harness on the path)
 
 from base import names, schema
-from publish import catalogue, device_summary, page_inputs, pooling, run_contribution
+from publish import catalogue, device_summary, page_inputs, headline_figures, pooling, run_contribution
 
 MACHINE = {"bandwidth_gb_s": 100, "bandwidth_of": "m1", "model_memory_kind": "unified"}
 
@@ -20,13 +20,13 @@ def phase(name: str = "frozen-prompts", values: dict | None = None, **changes: o
             "quality": None, "drift": None, "groups": [group], "waves": [], **changes}
 
 
-def given(number: int, *phases: dict, shown: bool = True, **changes: object) -> pooling.Given:
+def given(number: int, *phases: dict, shown: bool = True, **changes: object) -> pooling.CellRun:
     """A run's part in a cell; the higher its number, the newer."""
     contribution = {"cell_id": "mac-m1-8gb.m_3a1b", "model": "m:1b", "digest": "a" * 64, "size_bytes": 2_000_000_000, "family": "planted",
                     "parameter_size": "1B", "quantization": "Q4_K_M", "format": "gguf", "context_length": 4096, "memory_bytes": 2_100_000_000,
                     "offload_share": 1, "cold_load_ms": 900, "warnings": [], "verdict": "clean", "phases": list(phases), **changes}
     row = {"handle": "ana", "device_tag": "mac-m1-8gb", "server_versions": ["0.33.0"], "site_grade": "standard"} if shown else None
-    return pooling.Given(f"run-{number}", f"2026-12-{number:02d}T00:00:00Z", row, contribution)
+    return pooling.CellRun(f"run-{number}", f"2026-12-{number:02d}T00:00:00Z", row, contribution)
 
 
 def decode(*values: float) -> dict:
@@ -144,7 +144,7 @@ class Headline(unittest.TestCase):
     def test_of_a_few_right_answers_the_interval_says_how_few_they_are(self):
         for passed, n, low, high in ((5, 5, 0.565518, 1), (0, 10, 0, 0.277533), (50, 100, 0.403832, 0.596168)):
             with self.subTest(passed=passed, n=n):
-                self.assertEqual(run_contribution.wilson(passed, n), (low, high))
+                self.assertEqual(headline_figures.wilson(passed, n), (low, high))
 
 
 class Document(unittest.TestCase):
@@ -155,7 +155,7 @@ class Document(unittest.TestCase):
     def test_it_is_what_the_schema_says(self):
         self.assertEqual(schema.problems(self.document, "catalogue"), [])
         for view in self.cell_views:
-            self.assertEqual(schema.problems(view["cell"], "cell"), [])
+            self.assertEqual(schema.problems(view.cell, "cell"), [])
 
     def test_all_that_is_named_is_there(self):
         found = self.document
@@ -166,7 +166,7 @@ class Document(unittest.TestCase):
             self.assertLessEqual({(model["cell_id"], model["digest"]) for model in run["models"]}, variants)
         for group in (found["devices"], found["models"]):
             self.assertEqual(sorted(cell_id for one in group for cell_id in one["cells"]), [cell["cell_id"] for cell in found["cells"]])
-        self.assertEqual({one["run_id"] for view in self.cell_views for variant in view["cell"]["variants"] for one in variant["by_run"]}, runs)
+        self.assertEqual({one["run_id"] for view in self.cell_views for variant in view.cell["variants"] for one in variant["by_run"]}, runs)
 
     def test_a_manifest_without_a_device_tag_is_placed_by_its_folder(self):
         one = showcase.corpus.spec(2)
@@ -185,10 +185,10 @@ class Document(unittest.TestCase):
     def test_medians_over_runs_are_medians_of_what_each_run_says_of_itself(self):
         by_cell: dict = {}
         for view in self.run_views:
-            for row in view["metadata"]["aggregates"]:
+            for row in view.metadata["aggregates"]:
                 for group in row["groups"] if row["phase"] == "frozen-prompts" else ():
                     if (group["item"], group["pass"]) == ("P-MEDIUM", "first") and group["metrics"]["ttft_ms"]:
-                        digest = next(model["digest"] for model in view["manifest"]["models"] if model["name"] == row["model"])
+                        digest = next(model["digest"] for model in view.manifest["models"] if model["name"] == row["model"])
                         by_cell.setdefault((row["cell_id"], digest), []).append(group["metrics"]["ttft_ms"])
         self.assertGreater(max(map(len, by_cell.values())), 1)
         for cell in self.document["cells"]:
@@ -205,7 +205,7 @@ class Document(unittest.TestCase):
     def test_hidden_runs_leave_no_name_and_still_count(self):
         hidden = frozenset([0, 13])
         told, cell_views, _ = showcase.whole(26, hidden)
-        whole = schema.dumps([told, cell_views])
+        whole = schema.dumps([told, [vars(view) for view in cell_views]])
         for number in hidden:
             self.assertNotIn(showcase.corpus.spec(number).run_id, whole)
         before = {cell["cell_id"]: cell["runs"] for cell in self.document["cells"]}
@@ -215,7 +215,7 @@ class Document(unittest.TestCase):
             self.assertGreater(cell["runs"], cell["withheld"])
 
     def test_an_empty_catalogue_is_one_too(self):
-        found = catalogue.document([], [], catalogue.Census(), False)
+        found = catalogue.document([], [], catalogue.RunTotals(), False)
         self.assertEqual(schema.problems(found, "catalogue"), [])
         self.assertEqual(set(found["totals"].values()), {0})
 

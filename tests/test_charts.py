@@ -47,7 +47,7 @@ class Scales(unittest.TestCase):
 
     def test_words_on_an_axis_do_not_touch(self):
         made = scale.logarithmic([20, 9000], 46, 386)
-        places = [(axes._held(made, value), len(made.show(value)) * axes.CHARACTER / 2) for value in axes.apart(made)]
+        places = [(axes._held(made, value), len(made.show(value)) * axes.CHARACTER / 2) for value in axes.labelled_ticks(made)]
         for (one, half), (other, other_half) in zip(places, places[1:]):
             self.assertGreater(other - other_half, one + half)
 
@@ -123,14 +123,14 @@ class Curves(unittest.TestCase):
 
 
 class Strips(unittest.TestCase):
-    ALL = [strip.Standing(f"device-{n}", Interval(10.0 * n, 9.0 * n, 11.0 * n, "2 runs", 2), n == 3)
+    ALL = [strip.DevicePoint(f"device-{n}", Interval(10.0 * n, 9.0 * n, 11.0 * n, "2 runs", 2), n == 3)
            for n in (1, 2, 3, 4, 5)]
 
     def test_it_counts_the_others_that_are_slower(self):
         self.assertEqual(strip.slower(self.ALL), 2)
 
     def test_the_shaded_part_lies_between_the_quartiles(self):
-        self.assertEqual(strip.quartiles([one.found.value for one in self.ALL]), (20, 30, 40))
+        self.assertEqual(strip.quartiles([one.interval.value for one in self.ALL]), (20, 30, 40))
         self.assertEqual(strip.quartiles([7]), (7, 7, 7))
 
     def test_ours_is_pointed_out_by_shape_and_value_and_all_are_named_in_words(self):
@@ -140,10 +140,10 @@ class Strips(unittest.TestCase):
         self.assertEqual(tree(found)[1].text.count("device-"), 5)
 
     def test_sparks_of_a_column_share_its_scale(self):
-        x = strip.shared([one.found for one in self.ALL])
+        x = strip.shared([one.interval for one in self.ALL])
         self.assertLess(x.at(10), x.at(50))
         self.assertIsNone(strip.shared([]))
-        self.assertIn("aria-hidden", strip.spark(x, self.ALL[0].found))
+        self.assertIn("aria-hidden", strip.spark(x, self.ALL[0].interval))
 
 
 class Hostility(unittest.TestCase):
@@ -153,7 +153,7 @@ class Hostility(unittest.TestCase):
                 point = pareto.Point(words, Interval(5, 4, 6, words), Interval(0.5, 0.4, 0.6, words))
                 other = pareto.Point("b", Interval(7, 7, 7), Interval(0.4, 0.4, 0.4))
                 drawings = (pareto.chart([point, other], words, words, words),
-                            strip.chart([strip.Standing(words, point.speed, True), strip.Standing(words, other.speed)],
+                            strip.chart([strip.DevicePoint(words, point.speed, True), strip.DevicePoint(words, other.speed)],
                                         words, words),
                             curves.chart([Series(words, ((1, point.speed), (2, point.speed)))], (), Axis(words),
                                          Axis(words), words))

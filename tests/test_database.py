@@ -96,10 +96,10 @@ class Database(unittest.TestCase):
         self.assertEqual(self.one("SELECT synthetic FROM catalogue"), 1)
 
     def test_an_empty_catalogue_makes_a_database_too(self):
-        with opened(b"".join(database.pieces(catalogue.document([], [], catalogue.Census(), False)))) as empty:
+        with opened(b"".join(database.pieces(catalogue.document([], [], catalogue.RunTotals(), False)))) as empty:
             self.assertEqual(empty.execute("SELECT count(*) FROM run").fetchone()[0], 0)
-            for question in sample_queries.QUESTIONS:
-                self.assertEqual(empty.execute(question.sql, question.values).fetchall(), [])
+            for question in sample_queries.QUERIES:
+                self.assertEqual(empty.execute(question.sql, question.parameters).fetchall(), [])
 
     def test_a_strangers_text_is_a_value_and_no_query(self):
         text = "'); DROP TABLE run; --\x00\ud800"
@@ -110,24 +110,24 @@ class Database(unittest.TestCase):
 
 class Questions(Database):
     def test_each_question_is_answered_as_the_planted_truth_wants(self):
-        self.assertEqual({question.title for question in sample_queries.QUESTIONS}, set(EXPECTED))
+        self.assertEqual({question.title for question in sample_queries.QUERIES}, set(EXPECTED))
         self.assertGreaterEqual(len(EXPECTED), 10)
-        for question in sample_queries.QUESTIONS:
+        for question in sample_queries.QUERIES:
             with self.subTest(question.title):
-                rows = self.db.execute(question.sql, question.values).fetchall()
+                rows = self.db.execute(question.sql, question.parameters).fetchall()
                 self.assertTrue(rows)
                 self.assertTrue(EXPECTED[question.title](rows), [tuple(row) for row in rows[:5]])
 
     def test_no_answer_has_a_rate_without_its_runs_or_answers(self):
-        for question in sample_queries.QUESTIONS:
-            columns = {column[0] for column in self.db.execute(question.sql, question.values).description}
+        for question in sample_queries.QUERIES:
+            columns = {column[0] for column in self.db.execute(question.sql, question.parameters).description}
             if any(name.endswith(("tok_s", "_ms", "_j_per_tok")) for name in columns):
                 with self.subTest(question.title):
                     self.assertTrue(any(name == "runs" or name.endswith("_runs") for name in columns))
 
     def test_the_questions_are_in_the_database_itself(self):
         found = self.db.execute("SELECT title, sql FROM question ORDER BY number").fetchall()
-        self.assertEqual([tuple(row) for row in found], [(question.title, question.sql) for question in sample_queries.QUESTIONS])
+        self.assertEqual([tuple(row) for row in found], [(question.title, question.sql) for question in sample_queries.QUERIES])
 
 
 if __name__ == "__main__":

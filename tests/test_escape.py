@@ -35,8 +35,8 @@ class Texts(unittest.TestCase):
                 found = Seen(f'<p title="{escape.attribute(words)}">{escape.text(words)}</p>')
                 self.assertEqual([name for name, _ in found.tags], ["p"])
                 self.assertEqual(list(found.tags[0][1]), ["title"])
-                self.assertEqual("".join(found.text), escape.seen(words))
-                self.assertEqual(found.tags[0][1]["title"], escape.seen(words))
+                self.assertEqual("".join(found.text), escape.reveal_hidden(words))
+                self.assertEqual(found.tags[0][1]["title"], escape.reveal_hidden(words))
 
     def test_what_cannot_be_seen_is_shown_by_its_number(self):
         for hidden in ("\x00", "\x1b", "\x7f", "\u202e", "\u2066", "\u200b", "\ufeff", "\u2028", "\ud800", "\U000e0041"):

@@ -10,7 +10,7 @@ import support
 from publish import grades
 
 
-def aggregate(facts: grades.Facts, phase: str) -> dict:
+def aggregate(facts: grades.GradeInput, phase: str) -> dict:
     return next(row for row in facts.metadata["aggregates"] if row["phase"] == phase)
 
 
@@ -40,33 +40,33 @@ class Grades(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         made = corpus.made(corpus.spec(0))      # all phases, two models, nothing unusual
-        cls.best = grades.Facts(made.manifest, made.metadata, made.hardware, made.story, 0)
+        cls.best = grades.GradeInput(made.manifest, made.metadata, made.hardware, made.story, 0)
 
-    def with_breach(self, name: str) -> grades.Facts:
+    def with_breach(self, name: str) -> grades.GradeInput:
         facts = copy.deepcopy(self.best)
         BREACHES[name][0](facts)
         return facts
 
     def test_a_run_that_meets_all_conditions_is_flagship_and_lacks_nothing(self):
-        self.assertEqual(grades.graded(self.best), ("flagship", None))
+        self.assertEqual(grades.grade_of(self.best), ("flagship", None))
 
     def test_each_condition_alone_keeps_a_run_from_its_grade_and_says_what_was_seen(self):
         below = {"standard": "archive-only", "flagship": "standard"}
         for condition in grades.CONDITIONS:
             if condition.id in BREACHES:
                 with self.subTest(condition.id):
-                    reached, unmet = grades.graded(self.with_breach(condition.id))
+                    reached, unmet = grades.grade_of(self.with_breach(condition.id))
                     self.assertEqual((reached, unmet["condition"], unmet["grade"]), (below[condition.grade], condition.id, condition.grade))
                     self.assertIn(BREACHES[condition.id][1], unmet["observed"])
-                    self.assertEqual(unmet["says"], condition.says)
+                    self.assertEqual(unmet["says"], condition.requirement)
 
     def test_what_the_checker_holds_and_a_bare_story_count(self):
-        held = grades.Facts(self.best.manifest, self.best.metadata, self.best.hardware, self.best.story, 2)
-        self.assertEqual(grades.graded(held)[1]["condition"], "unheld")
-        for story in ("", self.best.story.replace("Synthetic: nothing stands on a desk here (machine and cooling", "None. (")
+        held = grades.GradeInput(self.best.manifest, self.best.metadata, self.best.hardware, self.best.run_md, 2)
+        self.assertEqual(grades.grade_of(held)[1]["condition"], "unheld")
+        for story in ("", self.best.run_md.replace("Synthetic: nothing stands on a desk here (machine and cooling", "None. (")
                       .split("## What else")[0] + "## What else was running\n\nNothing.\n"):
-            bare = grades.Facts(self.best.manifest, self.best.metadata, self.best.hardware, story, 0)
-            self.assertEqual(grades.graded(bare)[1]["condition"], "told")
+            bare = grades.GradeInput(self.best.manifest, self.best.metadata, self.best.hardware, story, 0)
+            self.assertEqual(grades.grade_of(bare)[1]["condition"], "told")
 
     def test_every_condition_is_broken_here_once(self):
         self.assertEqual({condition.id for condition in grades.CONDITIONS}, set(BREACHES) | {"unheld", "told"})
@@ -74,17 +74,17 @@ class Grades(unittest.TestCase):
     def test_the_first_condition_not_met_is_named_and_no_later_one(self):
         facts = self.with_breach("steady")
         BREACHES["canonical"][0](facts)
-        self.assertEqual(grades.graded(facts)[1]["condition"], "canonical")
+        self.assertEqual(grades.grade_of(facts)[1]["condition"], "canonical")
 
     def test_a_model_that_was_not_trained_for_the_context_does_not_lower_the_grade(self):
         facts = copy.deepcopy(self.best)
         aggregate(facts, "context-edge")["skips"] = {"context-too-small": 5}
-        self.assertEqual(grades.graded(facts)[0], "flagship")
+        self.assertEqual(grades.grade_of(facts)[0], "flagship")
 
     def test_the_written_criteria_are_the_table(self):
         text = grades.as_markdown()
         for condition in grades.CONDITIONS:
-            self.assertIn(f"| `{condition.grade}` | `{condition.id}` | {condition.says} |", text)
+            self.assertIn(f"| `{condition.grade}` | `{condition.id}` | {condition.requirement} |", text)
         self.assertEqual(len({condition.id for condition in grades.CONDITIONS}), len(grades.CONDITIONS))
         for grade in grades.ORDER:
             self.assertIn(f"`{grade}`", text)

@@ -62,7 +62,7 @@ class Reading(unittest.TestCase):
 class Against(unittest.TestCase):
     def refused(self, entries: dict, known: set) -> str:
         with self.assertRaises(UserError) as caught:
-            moderation.check(entries, known)
+            moderation.check_overlay(entries, known)
         return str(caught.exception)
 
     def test_a_run_that_is_not_there_cannot_be_spoken_of(self):
@@ -74,7 +74,7 @@ class Against(unittest.TestCase):
         for said in ({"notes": [f"better than {OTHER}"]}, {"janie_blurb_md": OTHER}, {"superseded_by": OTHER}):
             with self.subTest(said):
                 self.assertIn("redacted", self.refused({ONE: said, **hidden}, {ONE, OTHER}))
-        moderation.check({ONE: {"notes": ["fine"]}, OTHER: {"visibility": "redacted", "superseded_by": ONE}}, {ONE, OTHER})
+        moderation.check_overlay({ONE: {"notes": ["fine"]}, OTHER: {"visibility": "redacted", "superseded_by": ONE}}, {ONE, OTHER})
 
 
 if __name__ == "__main__":

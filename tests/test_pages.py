@@ -66,8 +66,8 @@ def made(document: dict, cells: list, runs: list) -> dict:
         for path, data in source:
             assert path not in found, path
             found[path] = data
-    for path in (*DATA, *(view["cell"]["data"] for view in cells),
-                 *(raw for view in runs for raw in view["run"]["raw"].values())):
+    for path in (*DATA, *(view.cell["data"] for view in cells),
+                 *(raw for view in runs for raw in view.run["raw"].values())):
         found[path] = b""
     return found
 
@@ -75,7 +75,7 @@ def made(document: dict, cells: list, runs: list) -> dict:
 @functools.lru_cache(maxsize=None)
 def parsed() -> dict:
     """Of pages of runs only some: they are large."""
-    some = {view["run"]["page"] for view in shown_runs()}
+    some = {view.run["page"] for view in shown_runs()}
     return {path: Page(data) for path, data in built().items() if path.endswith(".html")
             and (path in some or not path.startswith("runs/"))}
 
@@ -246,8 +246,8 @@ class Honesty(unittest.TestCase):
     def test_every_cell_page_says_how_many_calls_failed_and_what_was_skipped(self):
         document, cells, _ = showcase.whole(RUNS)
         for view in cells:
-            page = parsed()[view["cell"]["page"]]
-            for variant in view["cell"]["variants"]:
+            page = parsed()[view.cell["page"]]
+            for variant in view.cell["variants"]:
                 for phase in variant["phases"]:
                     for reason, count in phase["skips"].items():
                         if count:
@@ -258,7 +258,7 @@ class Honesty(unittest.TestCase):
 
     def test_every_run_says_its_grade_and_the_first_condition_not_met(self):
         for view in shown_runs():
-            page, run = parsed()[view["run"]["page"]], view["run"]
+            page, run = parsed()[view.run["page"]], view.run
             self.assertIn(f"Grade: {run['site_grade']}", page.text)
             if run["unmet"]:
                 self.assertIn(run["unmet"]["condition"], page.text)
@@ -266,17 +266,17 @@ class Honesty(unittest.TestCase):
 
     def test_all_five_files_are_linked_raw_and_every_call_to_its_line(self):
         for view in shown_runs():
-            page = parsed()[view["run"]["page"]]
+            page = parsed()[view.run["page"]]
             links = {attributes["href"] for attributes in page.all("a")}
-            for raw in view["run"]["raw"].values():
+            for raw in view.run["raw"].values():
                 self.assertIn(f"../{raw}", links)
-            self.assertEqual(sum("#:~:text=%22seq%22" in link for link in links), len(view["calls"]))
+            self.assertEqual(sum("#:~:text=%22seq%22" in link for link in links), len(view.calls))
 
     def test_the_arithmetic_of_the_bound_is_shown(self):
-        shown = [view for view in showcase.whole(RUNS)[1] if view["cell"]["variants"][0]["bound"]]
+        shown = [view for view in showcase.whole(RUNS)[1] if view.cell["variants"][0]["bound"]]
         self.assertTrue(shown)
         for view in shown:
-            self.assertIn("Each token reads all weights once.", parsed()[view["cell"]["page"]].text)
+            self.assertIn("Each token reads all weights once.", parsed()[view.cell["page"]].text)
 
     def test_a_synthetic_catalogue_says_so_on_every_page(self):
         for path, page in parsed().items():
@@ -284,7 +284,7 @@ class Honesty(unittest.TestCase):
                 self.assertIn("No machine was measured", page.text)
 
     def test_of_a_withheld_run_nothing_is_told_but_the_count(self):
-        gone = showcase.whole(RUNS)[2][3]["run"]
+        gone = showcase.whole(RUNS)[2][3].run
         number = next(number for number in range(RUNS) if showcase.corpus.spec(number).run_id == gone["run_id"])
         found = built(frozenset([number]))
         self.assertNotIn(gone["page"], found)
@@ -293,9 +293,9 @@ class Honesty(unittest.TestCase):
 
     def test_what_the_maintainer_says_is_shown_and_what_is_superseded_leads_on(self):
         view = copy.deepcopy(showcase.whole(RUNS)[2][0])
-        other = showcase.whole(RUNS)[2][1]["run"]["run_id"]
-        view["run"].update(blurb_md="A *calm* machine.", notes=["Looked at by hand."], superseded_by=other)
-        page = Page(dict(pages.run(view))[view["run"]["page"]])
+        other = showcase.whole(RUNS)[2][1].run["run_id"]
+        view.run.update(blurb_md="A *calm* machine.", notes=["Looked at by hand."], superseded_by=other)
+        page = Page(dict(pages.run(view))[view.run["page"]])
         self.assertIn("A calm machine.", page.text)
         self.assertIn("Looked at by hand.", page.text)
         self.assertIn(f"../{page_inputs.page_of_run(other)}", {attributes["href"] for attributes in page.all("a")})

@@ -5,6 +5,7 @@ The same runs, overlay and harness give the same bytes. The old site stays until
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import hashlib
 import json
@@ -24,7 +25,7 @@ MARK = b'"schema":"catalogue-'      # the first lines of a catalogue.json; a fol
 
 
 @dataclass(frozen=True)
-class Order:
+class BuildOptions:
     """What is to be built."""
     submissions: pathlib.Path
     out: pathlib.Path
@@ -41,7 +42,7 @@ class Order:
 
 
 @dataclass
-class Report:
+class BuildReport:
     """How it went."""
     shown: int = 0
     withheld: int = 0
@@ -49,34 +50,34 @@ class Report:
     files: int = 0
     runs_made: int = 0              # that were not kept from the build before
     cells_made: int = 0
-    refused: dict = field(default_factory=dict)     # folder: its errors, as rows
+    rejected: dict = field(default_factory=dict)     # folder: its errors, as rows
 
 
-def build(order: Order) -> Report:
+def build(options: BuildOptions) -> BuildReport:
     """Make the site anew; raises UserError, and changes nothing, where that cannot be done."""
-    cache, report = order.out.with_name(f"{order.out.name}.cache"), Report()
-    check_out(order.out, cache)
+    cache, report = options.out.with_name(f"{options.out.name}.cache"), BuildReport()
+    check_out(options.out, cache)
     files.make_folder(cache)
-    with files.alone(cache / LOCK), process_pool.crew(order.jobs) as work, _without_collector():
-        files.mend_place(order.out, cache / "old")
-        _check_overlay(order, cache / WITHHELD)
-        with build_cache.opened(cache, order.version, order.afresh) as kept:
-            _runs(order, kept, work, report)
-            _keep_whole(kept, _document(order, kept, work, report))
+    with files.alone(cache / LOCK), process_pool.worker_pool(options.jobs) as work, _without_collector():
+        files.mend_place(options.out, cache / "old")
+        _check_overlay(options, cache / WITHHELD)
+        with build_cache.opened(cache, options.version, options.afresh) as kept:
+            _runs(options, kept, work, report)
+            _keep_whole(kept, _document(options, kept, work, report))
             files.remove_folder(cache / "new")
             report.files = kept.give(cache / "new")
             kept.close()
         files.replace(cache / WITHHELD, str(report.withheld).encode("ascii"))
-        files.put_in_place(cache / "new", order.out, cache / "old")
+        files.put_in_place(cache / "new", options.out, cache / "old")
     return report
 
 
-def _check_overlay(order: Order, withheld: pathlib.Path) -> None:
+def _check_overlay(options: BuildOptions, withheld: pathlib.Path) -> None:
     """A build that forgets the overlay must not show again what the one before had hidden."""
     hidden = withheld.read_text(encoding="ascii") if withheld.is_file() else "0"
-    if order.overlay is None and hidden != "0":
+    if options.overlay is None and hidden != "0":
         raise UserError(f"the site there withholds {hidden} of the runs, and no overlay is named: all would be shown again",
-                        str(order.out), "name it with --overlay; to show a run again, take it out of that file")
+                        str(options.out), "name it with --overlay; to show a run again, take it out of that file")
 
 
 @contextlib.contextmanager
@@ -117,22 +118,21 @@ def _is_site(folder: pathlib.Path) -> bool:
 
 # ----- runs
 
-def _runs(order: Order, kept: build_cache.BuildCache, work: Callable, report: Report) -> None:
+def _runs(options: BuildOptions, kept: build_cache.BuildCache, work: Callable, report: BuildReport) -> None:
     """See to it that the shelf has the note of each run that is not refused: of the build before, or made by all cores."""
-    found = {"/".join((run_folder.TREE, *path.parts[-3:])): path
-             for path in run_folder.all_in(order.submissions)}
+    found = {"/".join((run_folder.TREE, *path.parts[-3:])): path for path in run_folder.all_in(options.submissions)}
     found.pop(tree_layout.EXAMPLE, None)
-    moderation.check(order.entries, {_run_id(shown) for shown in found})
+    moderation.check_overlay(options.entries, {_run_id(shown) for shown in found})
     for one in [*tree_layout.twice(sorted(found)), *_linked(found)]:
-        report.refused.setdefault(one.path, []).append({"rule": one.rule, "path": one.path, "observed": one.observed})
-    kept.keep_runs(set(found) - set(report.refused))
-    for shown, note, refused in work(build_jobs.run, _run_tasks(order, kept, found, set(report.refused))):
+        report.rejected.setdefault(one.path, []).append({"rule": one.rule, "path": one.path, "observed": one.observed})
+    kept.keep_runs(set(found) - set(report.rejected))
+    for shown, note, refused in work(build_jobs.run, _run_tasks(options, kept, found, set(report.rejected))):
         report.runs_made += 1
         if refused:
-            report.refused[shown] = refused
+            report.rejected[shown] = refused
         else:
             kept.put_run(shown, note)
-    kept.keep_runs(set(found) - set(report.refused))        # but for those that were refused only now
+    kept.keep_runs(set(found) - set(report.rejected))        # but for those that were refused only now
     report.shown = len(kept.rows)
 
 
@@ -144,26 +144,26 @@ def _linked(found: dict) -> Iterator[Finding]:
             yield Finding("scope-symlink", "a symbolic link", "a folder", path=shown)
 
 
-def _run_tasks(order: Order, kept: build_cache.BuildCache, found: dict, refused: set) -> Iterator[build_jobs.RunTask]:
+def _run_tasks(options: BuildOptions, kept: build_cache.BuildCache, found: dict, refused: set) -> Iterator[build_jobs.RunTask]:
     """What is to be done for the runs that are not as they were."""
     for shown, folder in found.items():
-        task = None if shown in refused else _task(order, kept, shown, folder)
+        task = None if shown in refused else _task(options, kept, shown, folder)
         if task is not None:
             yield task
 
 
-def _task(order: Order, kept: build_cache.BuildCache, shown: str, folder: pathlib.Path) -> build_jobs.RunTask | None:
+def _task(options: BuildOptions, kept: build_cache.BuildCache, shown: str, folder: pathlib.Path) -> build_jobs.RunTask | None:
     """What is to be done for a run; None where the note of the build before is as good."""
     before, states = kept.run(shown), build_jobs.states(folder)
     is_untouched = before is not None and before.states == states
     contents = before.contents if is_untouched else build_jobs.contents(folder)
-    entry = order.entries.get(_run_id(shown), {})
-    key = build_cache.digest(shown, contents, entry, order.synthetic)
+    entry = options.entries.get(_run_id(shown), {})
+    key = build_cache.digest(shown, contents, entry, options.synthetic)
     if before is not None and before.key == key and build_cache.run_path(kept.folder, key).exists() and kept.are_there(before.files):
         if not is_untouched:
             kept.touch(shown, states)
         return None
-    return build_jobs.RunTask(str(folder), shown, entry, order.synthetic, order.now_s, str(kept.folder), key, contents, states)
+    return build_jobs.RunTask(str(folder), shown, entry, options.synthetic, options.now_s, str(kept.folder), key, contents, states)
 
 
 def _run_id(shown: str) -> str:
@@ -172,26 +172,26 @@ def _run_id(shown: str) -> str:
 
 # ----- cells
 
-def _document(order: Order, kept: build_cache.BuildCache, work: Callable, report: Report) -> dict:
+def _document(options: BuildOptions, kept: build_cache.BuildCache, work: Callable, report: BuildReport) -> dict:
     """The catalogue; each cell's data and pages are made on the way, where they are not as before."""
-    census = catalogue.Census()
+    totals = catalogue.RunTotals()
     for started_at, device_tag, handle, done, machine, is_shown in kept.about_runs():
-        census.add(started_at, device_tag, handle, done, json.loads(machine) if is_shown else None)
-    report.withheld = census.withheld
-    cells = _cells(kept, work, census, report)
-    document = catalogue.document(kept.rows, cells, census, order.synthetic)
+        totals.add(started_at, device_tag, handle, done, json.loads(machine) if is_shown else None)
+    report.withheld = totals.withheld
+    cells = _cells(kept, work, totals, report)
+    document = catalogue.document(kept.rows, cells, totals, options.synthetic)
     _cell_pages(kept, work, document)
     report.cells = len(cells)
     return document
 
 
-def _cells(kept: build_cache.BuildCache, work: Callable, census: catalogue.Census, report: Report) -> list:
+def _cells(kept: build_cache.BuildCache, work: Callable, totals: catalogue.RunTotals, report: BuildReport) -> list:
     """Cells in order of their ids, without by_run; those that hold only runs that are withheld are left out."""
     found, to_do = {}, []
     for cell_id, runs in kept.parts():
         tags = [device_tag for _, device_tag, is_shown in runs if is_shown]
         if tags:
-            machine = census.devices[tags[0]]["machine"]
+            machine = totals.devices[tags[0]]["machine"]
             key = build_cache.digest([key for key, _, _ in runs], machine)
             before = kept.cell(cell_id)
             if before is not None and before["key"] == key and kept.are_there(before["files"]):
@@ -211,12 +211,14 @@ def _cells(kept: build_cache.BuildCache, work: Callable, census: catalogue.Censu
 def _cell_pages(kept: build_cache.BuildCache, work: Callable, document: dict) -> None:
     """The pages of each cell whose view is not that of the build before."""
     to_do = []
+    devices, models = ({record[name]: record for record in document[part]} for part, name in (("devices", "device_tag"), ("models", "model")))
     for cell in document["cells"]:
-        note, view = kept.cell(cell["cell_id"]), page_inputs.cell_view(cell, document, [])
-        key = build_cache.digest(note["key"], {name: value for name, value in view.items() if name not in ("cell", "runs")})
+        note = kept.cell(cell["cell_id"])
+        view = page_inputs.cell_page_input(cell, devices[cell["device_tag"]], models[cell["model"]], [], document["synthetic"])
+        key = build_cache.digest(note["key"], view.device, view.model, view.synthetic)
         if note["view"] != key or not kept.are_there(note["pages"]):
             to_do.append((cell["cell_id"], view, key))
-    given = (build_jobs.PageTask(cell_id, {**view, "runs": _shown(kept, cell_id)}, str(kept.folder), key)
+    given = (build_jobs.PageTask(cell_id, dataclasses.replace(view, runs=_shown(kept, cell_id)), str(kept.folder), key)
              for cell_id, view, key in to_do)
     for cell_id, key, made in work(build_jobs.cell_pages, given):
         kept.put_pages(cell_id, key, made)

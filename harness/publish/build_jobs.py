@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import hashlib
 import json
 import os
@@ -20,9 +21,9 @@ BLOCK_BYTES = 1 << 20
 
 def run(task: RunTask) -> tuple:
     """(shown, RunNote for the index or None, the errors for which it is refused). Files and contributions are written."""
-    taken = process_run.take(pathlib.Path(task.folder), task.shown, task.entry, task.synthetic, task.now_s)
-    if taken.refused:
-        return task.shown, None, taken.refused
+    taken = process_run.process(pathlib.Path(task.folder), task.shown, task.entry, task.synthetic, task.now_s)
+    if taken.errors:
+        return task.shown, None, taken.errors
     cache = pathlib.Path(task.cache)
     files.write(run_path(cache, task.key), schema.dumps(taken.contributions).encode("ascii"))
     made = [put_file(cache, path, data) for path, data in taken.files]
@@ -38,7 +39,7 @@ def cell(task: CellTask) -> tuple:
     cache, given = pathlib.Path(task.cache), []
     for run_id, started_at, row, key in task.given:
         contributions = json.loads(run_path(cache, key).read_bytes())
-        given += [pooling.Given(run_id, started_at, row, one) for one in contributions if one["cell_id"] == task.cell_id]
+        given += [pooling.CellRun(run_id, started_at, row, one) for one in contributions if one["cell_id"] == task.cell_id]
     found = pooling.cell(given, task.machine)
     made = put_file(cache, found["data"], schema.dumps(found).encode("ascii") + b"\n")
     for variant in found["variants"]:
@@ -49,8 +50,8 @@ def cell(task: CellTask) -> tuple:
 def cell_pages(task: PageTask) -> tuple:
     """(cell id, key of the view, the states of its files). The cell with by_run is read from its data file."""
     cache = pathlib.Path(task.cache)
-    whole = json.loads((cache / "files" / task.view["cell"]["data"]).read_bytes())
-    return task.cell_id, task.key, [put_file(cache, path, data) for path, data in pages.cell({**task.view, "cell": whole})]
+    whole = json.loads((cache / "files" / task.view.cell["data"]).read_bytes())
+    return task.cell_id, task.key, [put_file(cache, path, data) for path, data in pages.cell(dataclasses.replace(task.view, cell=whole))]
 
 
 def states(folder: pathlib.Path) -> str:

@@ -1,7 +1,7 @@
-"""The table: catalogue.csv, one row for each device, model and digest, for a spreadsheet.
+"""catalogue.csv: one row for each device, model and digest, for spreadsheets.
 
-A spreadsheet takes a text for a formula where it begins like one, and a formula can send data anywhere. Such a text gets
-an apostrophe in front; numbers are written as numbers and need none.
+Spreadsheets evaluate text that begins like a formula, and a formula can send data anywhere. Such text gets an apostrophe
+in front; numbers are written as numbers.
 """
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import io
 
 from publish import table_columns
 
-# Signs that begin a formula in one spreadsheet or another, their wide forms, and what may stand in front of them.
+# First characters of a formula in any spreadsheet, their full-width forms, and white space before them.
 FORMULA = tuple("=+-@|%'\"\t\r\n \u00a0\u3000\uff1d\uff0b\uff0d\uff20")
 CELL = ("cell_id", "device_tag", "model")
 DEVICE = ("label", "model_memory_bytes", "model_memory_kind", "memory_class_gb", "bandwidth_gb_s")
@@ -36,12 +36,12 @@ def titles() -> list:
 
 
 def answered(variant: dict) -> int:
-    """Calls that support speed figures."""
+    """Calls that have speed figures."""
     return sum(variant["outcomes"].get(name, 0) for name in ("ok", "length"))
 
 
 def safe(value: object) -> object:
-    """A value that no spreadsheet takes for a formula; an unknown one is an empty cell."""
+    """The value in a form that no spreadsheet evaluates; None is an empty cell."""
     if value is None:
         return ""
     if isinstance(value, str):

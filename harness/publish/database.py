@@ -1,7 +1,7 @@
-"""The database: catalogue.sqlite, every figure of the catalogue in tables and views that say what they hold.
+"""catalogue.sqlite: every figure of the catalogue in tables and views.
 
-It is written in one order with fixed settings, so that the same catalogue gives the same bytes. The table `field` tells
-what each column means, the table `question` holds queries that a visitor may begin with.
+Rows are written in a fixed order with fixed settings, so that the same catalogue gives the same bytes. The table `field`
+describes each column; the table `question` has sample queries.
 """
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from publish import sample_queries, table_columns
 from publish.sql_schema import INDICES, TABLES, VIEWS
 
 PRAGMAS = ("page_size = 4096", "encoding = 'UTF-8'", "journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF")
-# Places in the file's header in which SQLite notes how often it wrote and which release did: of no use to a reader.
 PIECE_BYTES = 1 << 20
-RUNS_AT_ONCE = 200
-WRITTEN, VALID_FOR, RELEASE = slice(24, 28), slice(92, 96), slice(96, 100)
+RUNS_PER_BATCH = 200
+# Header fields that differ between SQLite releases: change counter, version-valid-for and library version.
+CHANGE_COUNTER, VALID_FOR, LIBRARY_VERSION = slice(24, 28), slice(92, 96), slice(96, 100)
 
 
 def pieces(document: dict) -> Iterator[bytes]:
@@ -29,8 +29,8 @@ def pieces(document: dict) -> Iterator[bytes]:
             _write(connection, document)
         with open(path, "rb") as source:
             head = bytearray(source.read(PIECE_BYTES))
-            head[WRITTEN] = head[VALID_FOR] = (1).to_bytes(4, "big")
-            head[RELEASE] = (3_008_000).to_bytes(4, "big")
+            head[CHANGE_COUNTER] = head[VALID_FOR] = (1).to_bytes(4, "big")
+            head[LIBRARY_VERSION] = (3_008_000).to_bytes(4, "big")
             yield bytes(head)
             yield from iter(lambda: source.read(PIECE_BYTES), b"")
 
@@ -54,18 +54,18 @@ def _write(connection: sqlite3.Connection, document: dict) -> None:
 
 
 def _storable(value: object) -> object:
-    """Half a character, which JSON can hold and UTF-8 cannot, becomes a question mark."""
+    """Lone surrogates, which JSON can contain and UTF-8 cannot, become question marks."""
     if type(value) is not str or value.isascii():
         return value
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _rows(document: dict) -> Iterator[tuple]:
-    """(name of a table, rows), in the order in which they are written; of runs, of which there are many, some at a time."""
+    """(name of a table, rows) in writing order; runs come in batches, since there may be many."""
     yield "catalogue", [(*table_columns.values("catalogue", document), *table_columns.values("catalogue_totals", document["totals"]))]
-    yield "field", sorted(_meanings())
-    yield "question", [(number, one.title, one.sql, one.says, schema.dumps(one.values))
-                       for number, one in enumerate(sample_queries.QUESTIONS, 1)]
+    yield "field", sorted(_descriptions())
+    yield "question", [(number, query.title, query.sql, query.description, schema.dumps(query.parameters))
+                       for number, query in enumerate(sample_queries.QUERIES, 1)]
     yield "device", [table_columns.values("device", device) for device in document["devices"]]
     yield "model", [table_columns.values("catalogue_model", model) for model in document["models"]]
     yield "cell", [table_columns.values("cell", cell) for cell in document["cells"]]
@@ -76,30 +76,30 @@ def _rows(document: dict) -> Iterator[tuple]:
     yield "outcome", _phases(document, lambda phase: sorted(phase["outcomes"].items()))
     yield "skip", _phases(document, lambda phase: sorted(phase["skips"].items()))
     numbers = {(cell["cell_id"], variant["digest"]): number for number, cell, variant in _variants(document)}
-    coming = iter(document["runs"])
-    for runs in iter(lambda: list(itertools.islice(coming, RUNS_AT_ONCE)), []):
+    remaining = iter(document["runs"])
+    for runs in iter(lambda: list(itertools.islice(remaining, RUNS_PER_BATCH)), []):
         yield "run", [(*table_columns.values("catalogue_run", run), *((run["unmet"] or {}).get(name) for name in ("condition", "observed")))
                       for run in runs]
         yield "run_model", [(run["run_id"], numbers[model["cell_id"], model["digest"]], *table_columns.values("run_model", model))
                             for run in runs for model in run["models"]]
-        yield "run_warning", [(run["run_id"], *one) for run in runs for one in sorted(run["warnings"].items())]
+        yield "run_warning", [(run["run_id"], *count) for run in runs for count in sorted(run["warnings"].items())]
 
 
-def _meanings() -> Iterator[tuple]:
+def _descriptions() -> Iterator[tuple]:
     for name, table in TABLES.items():
-        yield name, "", table.says
-        yield from ((name, column, says) for column, _, says in table.columns)
-    yield from ((name, "", says) for name, (says, _) in VIEWS.items())
+        yield name, "", table.description
+        yield from ((name, column, meaning) for column, _, meaning in table.columns)
+    yield from ((name, "", description) for name, (description, _) in VIEWS.items())
 
 
 def _variants(document: dict) -> Iterator[tuple]:
     """(number, cell, variant), numbered from 1."""
-    found = ((cell, variant) for cell in document["cells"] for variant in cell["variants"])
-    return ((number, *one) for number, one in enumerate(found, 1))
+    variants = ((cell, variant) for cell in document["cells"] for variant in cell["variants"])
+    return ((number, *pair) for number, pair in enumerate(variants, 1))
 
 
 def _phases(document: dict, rows_of: Callable) -> Iterator[tuple]:
-    """Rows of every phase of every variant, each begun with the two it belongs to."""
+    """Rows of every phase of every variant, each with variant_id and phase in front."""
     for number, _, variant in _variants(document):
         for phase in variant["phases"]:
             for row in rows_of(phase):

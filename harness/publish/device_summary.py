@@ -1,6 +1,6 @@
-"""Devices: what a machine is, as far as its newest hardware.json tells: which memory models live in, and how fast it is.
+"""Device summary: the facts of a device from its newest hardware.json: memory for models, its bandwidth, chip and system.
 
-A hardware.json is read as what it is, a stranger's document: whatever is not there, or is of another kind, is unknown.
+hardware.json is untrusted: a value that is missing or of another type is unknown.
 """
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from judge import plausibility
 GIB = 2 ** 30
 SOLD_GB = (1, 2, 3, 4, 6, 8, 10, 11, 12, 16, 18, 20, 24, 32, 36, 40, 48, 64, 80, 96, 128, 144, 160, 192, 256, 384, 512, 768,
            1024, 1536, 2048)
-WORKING = ("metal", "cuda", "rocm")     # interfaces by which the server computes; others it leaves to the processor
+USED_INTERFACES = ("metal", "cuda", "rocm")     # that the server computes with; with others it uses the CPU
 
 
 def facts(hardware: dict | None) -> dict:
     """The fields of a `device` record that come from hardware.json."""
     cards = [card for card in _value(hardware, "accelerators", list) or [] if isinstance(card, dict)]
-    working = [card for card in cards if _value(card, "interface", str) in WORKING]
-    own = [card for card in working if not _value(card, "unified_memory", bool) and _value(card, "memory_bytes", int)]
+    used = [card for card in cards if _value(card, "interface", str) in USED_INTERFACES]
+    dedicated = [card for card in used if not _value(card, "unified_memory", bool) and _value(card, "memory_bytes", int)]
     main = _value(hardware, "memory", int, "physical_bytes") or _value(hardware, "memory", int, "usable_bytes")
     cpu, names = _value(hardware, "cpu", str, "model"), [_value(card, "name", str) for card in cards]
-    if own:
-        kind, size, label = "accelerator", sum(_value(card, "memory_bytes", int) for card in own), _value(own[0], "name", str)
-        label = f"{len(own)} x {label}" if label and len(own) > 1 else label
-    elif working:
-        kind, size, label = "unified", main, _value(working[0], "name", str) or cpu
+    if dedicated:
+        kind, size, label = "accelerator", sum(_value(card, "memory_bytes", int) for card in dedicated), _value(dedicated[0], "name", str)
+        label = f"{len(dedicated)} x {label}" if label and len(dedicated) > 1 else label
+    elif used:
+        kind, size, label = "unified", main, _value(used[0], "name", str) or cpu
     else:
         kind, size, label = "main", main, cpu
     system = [_value(hardware, "system", str, part) for part in ("name", "version")]
     return {"label": label, "system": " ".join(filter(None, system)) or None, "cpu": cpu,
             "accelerators": [name for name in names if name], "memory_bytes": main,
             "model_memory_bytes": size, "model_memory_kind": kind if size else None, "memory_class_gb": memory_class_gb(size),
-            **bandwidth([_value(card, "name", str) for card in own] if own else [label])}
+            **bandwidth([_value(card, "name", str) for card in dedicated] if dedicated else [label])}
 
 
 def bandwidth(names: list) -> dict:
-    """What the memory of these chips can move together, by the checker's table; None where one is not in it."""
+    """The summed memory bandwidth of these chips, by the checker's table; None if one of them is not in it."""
     known = [plausibility.known_gb_s(name or "") for name in names]
     if not known or None in known:
         return {"bandwidth_gb_s": None, "bandwidth_of": None}
@@ -44,16 +44,16 @@ def bandwidth(names: list) -> dict:
 
 
 def memory_class_gb(size_bytes: int | None) -> Optional[int]:
-    """The size under which such a memory is sold: systems keep a part of it for themselves."""
+    """The size under which such a memory is sold; systems reserve a part of it."""
     if not size_bytes:
         return None
     return next((sold for sold in SOLD_GB if sold * GIB >= size_bytes), SOLD_GB[-1])
 
 
 def _value(record: object, name: str, kind: type, inner: str | None = None) -> object:
-    """The value of a fact, or None where it is not known or is no `kind`."""
-    found = record.get(name) if isinstance(record, dict) else None
+    """The value of a fact, or None if it is unknown or not of this type."""
+    fact = record.get(name) if isinstance(record, dict) else None
     if inner is not None:
-        return _value(found, inner, kind)
-    value = found.get("value") if isinstance(found, dict) else None
+        return _value(fact, inner, kind)
+    value = fact.get("value") if isinstance(fact, dict) else None
     return value if type(value) is kind else None

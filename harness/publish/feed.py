@@ -1,4 +1,4 @@
-"""The feed: feed.xml, the newest runs as Atom. It names no day but those of the runs, so the same runs give the same bytes."""
+"""feed.xml: the newest runs as an Atom feed. All dates are those of runs, so that the same runs give the same bytes."""
 from __future__ import annotations
 
 import uuid
@@ -13,7 +13,7 @@ NOTHING_YET = "2026-11-24T00:00:00Z"
 
 
 def data(document: dict) -> bytes:
-    """The file; document is a `catalogue` record. Links lead from the feed's own place."""
+    """The file; document is a `catalogue` record. Links are relative to the feed."""
     rows = document["runs"][:NEWEST]
     title = TITLE + (" (SYNTHETIC: no machine was measured)" if document["synthetic"] else "")
     parts = ['<?xml version="1.0" encoding="utf-8"?>', '<feed xmlns="http://www.w3.org/2005/Atom">', f"<id>{FEED_ID}</id>",
@@ -45,5 +45,5 @@ def _summary(row: dict) -> str:
 
 
 def _text(value: str) -> str:
-    """A stranger's text for an element or an attribute: no mark of XML, and no character that XML or a reader's eye obeys."""
+    """Untrusted text for an XML element or attribute, without control and direction characters."""
     return escape(printable(value).replace("\ufffe", " ").replace("\uffff", " "), quote=True)

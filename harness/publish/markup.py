@@ -1,6 +1,6 @@
-"""Markup: elements of HTML and SVG, made so that a text can come into a page only as text.
+"""Markup: HTML and SVG elements. Children and attribute values that are not Html are escaped.
 
-Children and values that are not Html are escaped. There is no way to write a script, a style or a handler.
+Scripts with content, style attributes and event handlers cannot be written.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EMPTY = Html("")
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Html:
-    """One element. None and False leave an attribute out, True gives it bare; `class_` is class, `data_n` is data-n."""
+    """One element. None and False omit an attribute, True writes it without a value; `class_` is class, `data_n` is data-n."""
     head = f"<{name}{_attributes(attributes)}>" if attributes else f"<{name}>"
     if name in VOID:
         return Html(head)
@@ -23,13 +23,13 @@ def tag(name: str, /, *children: object, **attributes: object) -> Html:
 
 
 def joined(children: Iterable) -> Html:
-    """Children one after the other; lists and generators are walked, None is nothing."""
+    """Children concatenated; lists and generators are flattened, None is skipped."""
     parts: list = []
-    _gather(children, parts)
+    _flatten(children, parts)
     return Html("".join(parts))
 
 
-def _gather(children: Iterable, parts: list) -> None:
+def _flatten(children: Iterable, parts: list) -> None:
     for child in children:
         kind = type(child)
         if kind is Html:
@@ -41,24 +41,24 @@ def _gather(children: Iterable, parts: list) -> None:
         elif kind is int or kind is float:
             parts.append(str(child))
         else:
-            _gather(child, parts)
+            _flatten(child, parts)
 
 
-def _attributes(given: dict) -> str:
-    found = []
-    for name, value in given.items():
+def _attributes(attributes: dict) -> str:
+    parts = []
+    for name, value in attributes.items():
         if value is None or value is False:
             continue
-        found.append(_attribute(name, None if value is True else str(value)))
-    return "".join(found)
+        parts.append(_attribute(name, None if value is True else str(value)))
+    return "".join(parts)
 
 
-@functools.lru_cache(maxsize=1 << 12)       # a page says the same few thousand times
+@functools.lru_cache(maxsize=1 << 12)       # pages repeat the same few thousand attributes
 def _attribute(name: str, value: str | None) -> str:
-    """One attribute with the space before it; None is a bare one."""
-    shown = name.rstrip("_").replace("_", "-")
-    if shown == "style" or shown.startswith("on") or not shown.replace("-", "").isalnum():
-        raise ValueError(f"{shown} is no attribute of our pages")
-    if shown in ADDRESSES and not is_address(value or ""):
-        raise ValueError(f"no page of ours leads to {value!r:.80}")
-    return f" {shown}" if value is None else f' {shown}="{attribute(value)}"'
+    """One attribute with a leading space; None: without a value."""
+    html_name = name.rstrip("_").replace("_", "-")
+    if html_name == "style" or html_name.startswith("on") or not html_name.replace("-", "").isalnum():
+        raise ValueError(f"{html_name} is not an allowed attribute")
+    if html_name in ADDRESSES and not is_address(value or ""):
+        raise ValueError(f"not an allowed link target: {value!r:.80}")
+    return f" {html_name}" if value is None else f' {html_name}="{attribute(value)}"'

@@ -1,14 +1,14 @@
-"""Numbers: how figures are written for people: three digits that count, thousands apart, the unit never far."""
+"""Number formatting for people: three significant digits, thousands separated, with the unit."""
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
-NONE = "\u2013"         # where there is no figure
-THIN = "\u202f"         # a narrow space that does not break, between a number and its unit
+NONE = "\u2013"         # shown where there is no figure
+THIN = "\u202f"         # narrow no-break space, between a number and its unit
 
 
 def figure(value: Optional[float]) -> str:
-    """Three significant digits or more, thousands apart by commas, never an exponent."""
+    """At least three significant digits, commas between thousands, no exponent for usual sizes."""
     if value is None:
         return NONE
     size = abs(value)
@@ -19,7 +19,7 @@ def figure(value: Optional[float]) -> str:
 
 
 def milliseconds(value: Optional[float]) -> str:
-    """With its unit: milliseconds below a second, then seconds, then minutes."""
+    """In ms below a second, then in s, then in min."""
     if value is None:
         return NONE
     if value < 999.5:
@@ -30,7 +30,7 @@ def milliseconds(value: Optional[float]) -> str:
 
 
 def gigabytes(value: Optional[float]) -> str:
-    """Bytes in units of 10^9 or smaller, as models are told."""
+    """Bytes in GB (10^9) or smaller units, as model sizes are usually given."""
     if value is None:
         return NONE
     for least, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
@@ -48,11 +48,11 @@ def counted(number: int, noun: str, plural: Optional[str] = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def between(low: Optional[float], high: Optional[float], shown: object = figure) -> str:
-    """An interval; one number where both ends look alike. A unit that both have is said once."""
+def between(low: Optional[float], high: Optional[float], show: Callable[[float], str] = figure) -> str:
+    """An interval; one number if both ends look the same. A common unit is written once."""
     if low is None or high is None:
         return NONE
-    first, last = shown(low), shown(high)
+    first, last = show(low), show(high)
     if first == last:
         return last
     head, space, unit = first.partition(THIN)

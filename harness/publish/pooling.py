@@ -1,10 +1,11 @@
-"""Cells: what several runs of one model on one device come to. Each run counts once, and each call counts once: both are told.
+"""Pooling: several runs of one model on one device become one cell. Medians over runs and over calls are both given.
 
-Variants, which are digests, are never pooled. Runs that are withheld count; what only they have is not told.
+Variants (digests) are never pooled with each other. Withheld runs count in the figures; what only they have is not shown.
 """
 from __future__ import annotations
 
-from typing import Iterable
+import collections
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from base import suites
 from base.records import FIGURES
@@ -12,18 +13,16 @@ from derive import call_metrics
 from derive.aggregate import FROZEN
 from derive.distribution import Sample, rounded
 from judge import plausibility, thresholds
-from publish import page_inputs, run_contribution
+from publish import headline_figures, page_inputs, run_contribution
+from publish.headline_figures import ALONE, ANSWERS, CODE, RECALL
 
-RECALL = "context-edge"
-ALONE = "parallel-same"
-MODEL = ("digest", "size_bytes", "family", "parameter_size", "quantization", "format", "context_length")
-WHOLE = 0.99            # of a model: what servers tell of its place differs by less from load to load
+FULLY_OFFLOADED = 0.99  # of the model on the accelerator; what servers report differs by less from load to load
 
 
-class Given:
-    """One run's contribution to a cell, with what is needed to place it. `row` is None for a withheld run."""
+class CellRun:
+    """One run's contribution to a cell. `row` is the `catalogue_run` record; None for a withheld run."""
 
-    def __init__(self, run_id: str, started_at: str, row: dict | None, contribution: dict):
+    def __init__(self, run_id: str, started_at: str, row: Optional[dict], contribution: dict):
         self.run_id, self.started_at, self.row, self.contribution = run_id, started_at, row, contribution
         self.phases = {phase["phase"]: phase for phase in contribution["phases"]}
 
@@ -32,208 +31,182 @@ class Given:
         return self.row is not None
 
 
-def cell(given: list, machine: dict) -> dict | None:
-    """The `cell` record with by_run; None where no run is shown. `machine` are the facts of publish/device_summary.py."""
-    by_digest: dict = {}
-    for one in sorted(given, key=lambda one: (one.started_at, one.run_id), reverse=True):
-        by_digest.setdefault(one.contribution["digest"], []).append(one)
-    variants = [variant(runs, machine) for runs in by_digest.values() if any(one.is_shown for one in runs)]
+def cell(runs: List[CellRun], machine: dict) -> Optional[dict]:
+    """The `cell` record with by_run; None where no run is shown. `machine` comes from publish/device_summary.py."""
+    by_digest: Dict[str, List[CellRun]] = {}
+    for run in sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True):
+        by_digest.setdefault(run.contribution["digest"], []).append(run)
+    variants = [variant(same, machine) for same in by_digest.values() if any(run.is_shown for run in same)]
     if not variants:
         return None
-    variants.sort(key=lambda found: (found["newest"], found["digest"]), reverse=True)
-    first = next(one for one in given if one.is_shown)
+    variants.sort(key=lambda record: (record["newest"], record["digest"]), reverse=True)
+    first = next(run for run in runs if run.is_shown)
     cell_id, model = first.contribution["cell_id"], first.contribution["model"]
-    return {"runs": sum(found["runs"] for found in variants), "withheld": sum(found["withheld"] for found in variants),
+    return {"runs": sum(record["runs"] for record in variants), "withheld": sum(record["withheld"] for record in variants),
             "cell_id": cell_id, "page": page_inputs.page_of_cell(cell_id), "data": page_inputs.data_of_cell(cell_id),
             "device_tag": first.row["device_tag"], "model": model, "model_id": page_inputs.model_id(model), "variants": variants}
 
 
-def variant(given: list, machine: dict) -> dict:
+def variant(runs: List[CellRun], machine: dict) -> dict:
     """The `variant` record of runs with one digest, newest first."""
-    shown = [one for one in given if one.is_shown]
+    shown = [run for run in runs if run.is_shown]
     newest = shown[0].contribution
-    rows = [row for one in given for row in one.phases.values()]
-    phases = [phase(name, [one for one in given if name in one.phases]) for name in _order(shown)]
-    headline = headline_of({found["phase"]: found for found in phases})
-    offload = _stat(one.contribution["offload_share"] for one in given)
-    verdicts = [one.contribution["verdict"] or "none" for one in given]
+    phases = [phase(name, [run for run in runs if name in run.phases]) for name in suites.PHASES
+              if any(name in run.phases for run in shown)]
+    headline = headline_of({record["phase"]: record for record in phases})
+    over_runs = {name: _stat(run.contribution[name] for run in runs) for name in ("memory_bytes", "offload_share", "cold_load_ms")}
     return {
-        "runs": len(given), "withheld": len(given) - len(shown), **_work(rows), **{name: newest[name] for name in MODEL},
-        "handles": len({one.row["handle"] for one in shown}), "oldest": shown[-1].started_at, "newest": shown[0].started_at,
-        "server_versions": list(dict.fromkeys(version for one in reversed(shown) for version in one.row["server_versions"])),
-        "verdicts": _tally(verdicts), "warnings": _tally(code for one in given for code in one.contribution["warnings"]),
-        "grades": _tally(one.row["site_grade"] for one in shown),
-        "memory_bytes": _stat(one.contribution["memory_bytes"] for one in given), "offload_share": offload,
-        "cold_load_ms": _stat(one.contribution["cold_load_ms"] for one in given), "headline": headline,
-        "bound": bound(newest, headline["decode_tok_s"], machine, offload), "phases": phases,
-        "by_run": [{"run_id": one.run_id, "phases": [run_contribution.without_values(one.phases[name]) for name in suites.PHASES
-                                                     if name in one.phases]} for one in shown],
+        "runs": len(runs), "withheld": len(runs) - len(shown), **_call_counts([row for run in runs for row in run.phases.values()]),
+        **{name: newest[name] for name in run_contribution.MODEL_FIELDS},
+        "handles": len({run.row["handle"] for run in shown}), "oldest": shown[-1].started_at, "newest": shown[0].started_at,
+        "server_versions": list(dict.fromkeys(version for run in reversed(shown) for version in run.row["server_versions"])),
+        "verdicts": _tally(run.contribution["verdict"] or "none" for run in runs),
+        "warnings": _tally(code for run in runs for code in run.contribution["warnings"]),
+        "grades": _tally(run.row["site_grade"] for run in shown), **over_runs, "headline": headline,
+        "bound": bound(newest, headline["decode_tok_s"], machine, over_runs["offload_share"]), "phases": phases,
+        "by_run": [{"run_id": run.run_id, "phases": [run_contribution.without_values(run.phases[name]) for name in suites.PHASES
+                                                     if name in run.phases]} for run in shown],
     }
 
 
-def _order(shown: list) -> list:
-    return [name for name in suites.PHASES if any(name in one.phases for one in shown)]
+# In the following, each pair is (is_shown, a part of that run's record).
 
-
-def phase(name: str, given: list) -> dict:
+def phase(name: str, runs: List[CellRun]) -> dict:
     """The `cell_phase` record."""
-    rows = [(one.is_shown, one.phases[name]) for one in given]
-    quality = [(is_shown, row["quality"]) for is_shown, row in rows if row["quality"]]
+    rows = [(run.is_shown, run.phases[name]) for run in runs]
+    qualities = [(is_shown, row["quality"]) for is_shown, row in rows if row["quality"]]
     drifts = [(is_shown, row["drift"]) for is_shown, row in rows if row["drift"]]
     return {
-        **_work([row for _, row in rows]), "phase": name, "runs": len(rows),
+        **_call_counts([row for _, row in rows]), "phase": name, "runs": len(rows),
         "prefill_bases": sorted({row["prefill_basis"] for _, row in rows if row["prefill_basis"]}),
-        "quality": _quality(quality) if any(is_shown for is_shown, _ in quality) else None,
-        "groups": [_group(key, found) for key, found in _keyed(rows, "groups", ("item", "pass", "level", "fill"))],
-        "levels": [_level(key, found) for key, found in _keyed(rows, "waves", ("level", "models"))],
-        "drift": _drift(drifts) if any(is_shown for is_shown, _ in drifts) else None,
+        "quality": _quality(qualities) if _any_shown(qualities) else None,
+        "groups": [_group(key, pairs) for key, pairs in _by_key(rows, "groups", run_contribution.GROUP_KEY)],
+        "levels": [_level(key, pairs) for key, pairs in _by_key(rows, "waves", ("level", "models"))],
+        "drift": _drift(drifts) if _any_shown(drifts) else None,
     }
 
 
-def _keyed(rows: list, part: str, names: tuple) -> list:
-    """(key, [(is shown, group)]) for each key that a run which is shown has, in order."""
-    found: dict = {}
+def _any_shown(pairs: Iterable[tuple]) -> bool:
+    return any(is_shown for is_shown, _ in pairs)
+
+
+def _by_key(rows: List[tuple], part: str, names: Tuple[str, ...]) -> List[tuple]:
+    """(key, pairs of groups or waves) for each key of a shown run, sorted."""
+    by_key: dict = {}
     for is_shown, row in rows:
         for group in row[part]:
             key = tuple(tuple(group[name]) if name == "models" else group[name] for name in names)
-            found.setdefault(key, []).append((is_shown, group))
-    return sorted(((key, groups) for key, groups in found.items() if any(is_shown for is_shown, _ in groups)),
-                  key=lambda pair: tuple((value is not None, value if value is not None else 0) for value in pair[0][::-1]))
+            by_key.setdefault(key, []).append((is_shown, group))
+    return sorted(((key, pairs) for key, pairs in by_key.items() if _any_shown(pairs)),
+                  key=lambda item: tuple((value is not None, value if value is not None else 0) for value in item[0][::-1]))
 
 
-def _group(key: tuple, groups: list) -> dict:
-    return {**dict(zip(("item", "pass", "level", "fill"), key)), "runs": len(groups),
-            "calls": sum(group["calls"] for _, group in groups),
+def _group(key: tuple, groups: List[tuple]) -> dict:
+    return {**dict(zip(run_contribution.GROUP_KEY, key)), "runs": len(groups), "calls": sum(group["calls"] for _, group in groups),
             "figures": {name: _spread(groups, name) for name in FIGURES}}
 
 
-def _level(key: tuple, waves: list) -> dict:
+def _level(key: tuple, waves: List[tuple]) -> dict:
     return {"level": key[0], "models": list(key[1]), "runs": len(waves),
             **{name: sum(wave[name] for _, wave in waves) for name in ("full", "short", "failed")},
             "serialised": sum(bool(wave["serialised"]) for _, wave in waves),
             **{name: _spread(waves, name) for name in ("tok_s", "parallelism")}}
 
 
-def _spread(groups: list, name: str) -> dict | None:
-    """The `spread` record of a figure; None where no run that is shown has it."""
+def _spread(groups: List[tuple], name: str) -> Optional[dict]:
+    """The `spread` record of a figure; None where no shown run has it."""
     having = [(is_shown, group["values"][name]) for is_shown, group in groups if group["values"].get(name)]
-    if not any(is_shown for is_shown, _ in having):
+    if not _any_shown(having):
         return None
     return {"over_runs": _stat(rounded(call_metrics.quartiles(values)[1]) for _, values in having),
             "over_calls": _stat(value for _, values in having for value in values)}
 
 
-def _quality(found: list) -> dict:
-    every = [one for _, one in found]
-    seen = {(row["fill"], row["place"]) for is_shown, one in found if is_shown for row in one["recall"]}
+def _quality(pairs: List[tuple]) -> dict:
+    qualities = [quality for _, quality in pairs]
+    shown = {(row["fill"], row["place"]) for is_shown, quality in pairs if is_shown for row in quality["recall"]}
     recall: dict = {}
-    for row in (row for one in every for row in one["recall"] if (row["fill"], row["place"]) in seen):
+    for row in (row for quality in qualities for row in quality["recall"] if (row["fill"], row["place"]) in shown):
         counts = recall.setdefault((row["fill"], row["place"]), [0, 0])
         counts[0] += row["n"]
         counts[1] += row["found"]
-    return {**run_contribution.of_counts(every), "over_runs": _stat(one["passed"] / one["n"] for one in every if one["n"]),
-            "correct_per_minute": _stat(one["correct_per_minute"] for one in every),
-            "time_to_correct_ms": _stat((one["time_to_correct_ms"] or {}).get("median") for one in every),
-            "recall": [{"fill": fill, "place": place, "n": n, "found": good}
-                       for (fill, place), (n, good) in sorted(recall.items())]}
+    return {**headline_figures.share_of(qualities),
+            "over_runs": _stat(quality["passed"] / quality["n"] for quality in qualities if quality["n"]),
+            "correct_per_minute": _stat(quality["correct_per_minute"] for quality in qualities),
+            "time_to_correct_ms": _stat((quality["time_to_correct_ms"] or {}).get("median") for quality in qualities),
+            "recall": [{"fill": fill, "place": place, "n": n, "found": recalled}
+                       for (fill, place), (n, recalled) in sorted(recall.items())]}
 
 
-def _drift(found: list) -> dict:
-    every = [one for _, one in found]
-    return {**{name: _stat((one[name] or {}).get("ratio") for one in every) for name in ("decode", "prefill", "ttft")},
-            "not_judged": sum(one["why"] is not None for one in every)}
+def _drift(pairs: List[tuple]) -> dict:
+    drifts = [drift for _, drift in pairs]
+    return {**{name: _stat((drift[name] or {}).get("ratio") for drift in drifts) for name in ("decode", "prefill", "ttft")},
+            "not_judged": sum(drift["why"] is not None for drift in drifts)}
 
 
-def headline_of(phases: dict) -> dict:
+# ----- headline
+
+def headline_of(phases: Dict[str, dict]) -> dict:
     """The `headline` record; `phases` maps names to `cell_phase` records."""
     levels = [level for level in phases.get(ALONE, {"levels": []})["levels"] if level["tok_s"]]
     alone = next((level["tok_s"] for level in levels if level["level"] == 1), None)
-    most = max(levels, key=lambda level: (_middle(level["tok_s"]), -level["level"]), default=None)
-    filled = _filled(phases)
-    emptiest, fullest = (filled[0], filled[-1]) if filled else ((None, None), (None, None))
+    most = headline_figures.best_level(levels, _median)
+    by_fill = _decode_by_fill(phases)
+    emptiest, fullest = (by_fill[0], by_fill[-1]) if by_fill else ((None, None), (None, None))
     quality = phases.get("small-eval", {}).get("quality")
     drift = phases.get(FROZEN, {}).get("drift")
     return {
-        "decode_tok_s": _frozen(phases, None, "decode_tok_s"), "ttft_ms": _frozen(phases, "P-MEDIUM", "ttft_ms"),
-        "prefill_tok_s": _frozen(phases, "P-HARD", "prefill_tok_s"),
-        "energy_j_per_tok": _frozen(phases, None, "energy_j_per_tok"),
-        "answers": _share(phases, run_contribution.ANSWERS), "code": _share(phases, run_contribution.CODE), "recall": _recall(phases),
-        "correct_per_minute": quality["correct_per_minute"] if quality else None,
+        **{name: headline_figures.frozen(phases, name) for name in headline_figures.FROZEN_FIGURES},
+        "answers": headline_figures.share(phases, ANSWERS), "code": headline_figures.share(phases, CODE),
+        "recall": headline_figures.recall(phases), "correct_per_minute": quality["correct_per_minute"] if quality else None,
         "tok_s_alone": alone, "tok_s_most": most["tok_s"] if most else None, "most_level": most["level"] if most else None,
-        "concurrency_gain": rounded(_middle(most["tok_s"]) / _middle(alone)) if most and alone else None,
+        "concurrency_gain": rounded(_median(most["tok_s"]) / _median(alone)) if most and alone else None,
         "decode_full": fullest[1], "full_fill": fullest[0],
-        "context_cost": rounded(1 - _middle(fullest[1]) / _middle(emptiest[1])) if len(filled) > 1 else None,
+        "context_cost": rounded(1 - _median(fullest[1]) / _median(emptiest[1])) if len(by_fill) > 1 else None,
         "drift": drift["decode"] if drift else None,
     }
 
 
-def _filled(phases: dict) -> list:
+def _decode_by_fill(phases: Dict[str, dict]) -> List[tuple]:
     """(fill, spread of decode) of the context-edge prompts that were answered, the emptiest first."""
     groups = [group for group in phases.get(RECALL, {"groups": []})["groups"] if group["item"] is not None]
     return sorted(((group["fill"], group["figures"]["decode_tok_s"]) for group in groups if group["figures"]["decode_tok_s"]),
-                  key=lambda one: one[0])
+                  key=lambda pair: pair[0])
 
 
-def _frozen(phases: dict, item: str | None, name: str) -> dict | None:
-    for group in phases.get(FROZEN, {"groups": []})["groups"]:
-        if (group["item"], group["pass"]) == (item, "first"):
-            return group["figures"][name]
-    return None
-
-
-def _share(phases: dict, wanted: tuple) -> dict | None:
-    asked = [name for name in wanted if phases.get(name, {}).get("quality")]
-    if not asked:
-        return None
-    return {**run_contribution.of_counts([phases[name]["quality"] for name in asked]),
-            "runs": max(phases[name]["runs"] for name in asked), "phases": asked}
-
-
-def _recall(phases: dict) -> dict | None:
-    """Facts that came back, as a share: each answer holds several."""
-    quality = phases.get(RECALL, {}).get("quality")
-    if not quality or not quality["recall"]:
-        return None
-    counts = {**dict.fromkeys(run_contribution.COUNTS, 0), "n": sum(row["n"] for row in quality["recall"]),
-              "passed": sum(row["found"] for row in quality["recall"])}
-    return {**run_contribution.of_counts([counts]), "runs": phases[RECALL]["runs"], "phases": [RECALL]}
-
-
-def bound(model: dict, decode: dict | None, machine: dict, offload: dict | None) -> dict | None:
+def bound(model: dict, decode: Optional[dict], machine: dict, offload: Optional[dict]) -> Optional[dict]:
     """The `bound` record; None where not all weights are read for each token, or not from the memory that is known."""
     gb_s = machine["bandwidth_gb_s"]
-    is_elsewhere = machine["model_memory_kind"] == "accelerator" and (offload is None or offload["median"] < WHOLE)
+    is_split = machine["model_memory_kind"] == "accelerator" and (offload is None or offload["median"] < FULLY_OFFLOADED)
     is_cached = model["size_bytes"] < thresholds.value("small_model_bytes")
-    if decode is None or gb_s is None or is_elsewhere or is_cached or plausibility.has_experts({**model, "name": model["model"]}):
+    if decode is None or gb_s is None or is_split or is_cached or plausibility.has_experts({**model, "name": model["model"]}):
         return None
-    most = gb_s * 1e9 / model["size_bytes"]
+    bound_tok_s = gb_s * 1e9 / model["size_bytes"]
     return {"bandwidth_gb_s": gb_s, "bandwidth_of": machine["bandwidth_of"], "size_bytes": model["size_bytes"],
-            "bound_tok_s": rounded(most), "decode_tok_s": _middle(decode), "share": rounded(_middle(decode) / most)}
+            "bound_tok_s": rounded(bound_tok_s), "decode_tok_s": _median(decode), "share": rounded(_median(decode) / bound_tok_s)}
 
 
-def _middle(spread: dict) -> float:
+def _median(spread: dict) -> float:
     return spread["over_runs"]["median"]
 
 
-def _work(phases: Iterable[dict]) -> dict:
-    rows = list(phases)
-    return {**{name: sum(row[name] for row in rows) for name in ("calls", "void", "reattempts")},
-            **{name: _sum(row[name] for row in rows) for name in ("outcomes", "skips")}}
+def _call_counts(phases: List[dict]) -> dict:
+    return {**{name: sum(row[name] for row in phases) for name in ("calls", "void", "reattempts")},
+            **{name: _sum(row[name] for row in phases) for name in ("outcomes", "skips")}}
 
 
 def _sum(counts: Iterable[dict]) -> dict:
-    found: dict = {}
-    for one in counts:
-        for name, count in one.items():
-            found[name] = found.get(name, 0) + count
-    return dict(sorted(found.items()))
+    total: collections.Counter = collections.Counter()
+    for by_name in counts:
+        total.update(by_name)
+    return dict(sorted(total.items()))
 
 
 def _tally(values: Iterable[str]) -> dict:
-    return _sum({value: 1} for value in values)
+    return dict(sorted(collections.Counter(values).items()))
 
 
-def _stat(values: Iterable) -> dict | None:
+def _stat(values: Iterable) -> Optional[dict]:
     sample = Sample()
     sample.extend(values)
     return sample.stat()

@@ -1,4 +1,4 @@
-"""Workers: as many processes as there are cores, where the platform has them; else this one alone. Results come in order."""
+"""Process pool: one worker for each core where the platform supports it, else this process alone; results come in order."""
 from __future__ import annotations
 
 import collections
@@ -10,8 +10,8 @@ import os
 import signal
 from typing import Callable, Iterable, Iterator
 
-AHEAD = 8           # tasks for each process that wait while it works
-FEW = 8             # tasks that are not worth the start of processes
+QUEUED_PER_WORKER = 8
+MIN_TASKS = 8       # fewer are not worth the start of processes
 
 
 def cores() -> int:
@@ -23,27 +23,27 @@ def cores() -> int:
 
 
 @contextlib.contextmanager
-def crew(jobs: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
-    """`work(function, tasks)` gives a result for each task; processes are started when there is first work for them."""
+def worker_pool(jobs: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
+    """Yields `run_all(function, tasks)`, which gives a result for each task. Workers are started when first needed."""
     started: list = []
 
-    def work(function: Callable, tasks: Iterable) -> Iterator:
-        coming = iter(tasks)
-        first = list(itertools.islice(coming, FEW))
-        if jobs > 1 and len(first) == FEW and not started:
+    def run_all(function: Callable, tasks: Iterable) -> Iterator:
+        remaining = iter(tasks)
+        first = list(itertools.islice(remaining, MIN_TASKS))
+        if jobs > 1 and len(first) == MIN_TASKS and not started:
             started.append(_pool(jobs))
-        if jobs < 2 or len(first) < FEW or started[0] is None:
-            return map(function, itertools.chain(first, coming))
-        return _in_order(started[0], function, itertools.chain(first, coming), AHEAD * jobs)
+        if jobs < 2 or len(first) < MIN_TASKS or started[0] is None:
+            return map(function, itertools.chain(first, remaining))
+        return _in_order(started[0], function, itertools.chain(first, remaining), QUEUED_PER_WORKER * jobs)
     try:
-        yield work
+        yield run_all
     finally:
         if started and started[0] is not None:
             started[0].shutdown(cancel_futures=True)
 
 
 def _in_order(pool: concurrent.futures.ProcessPoolExecutor, function: Callable, tasks: Iterable, ahead: int) -> Iterator:
-    """Results in the order of the tasks, of which only so many are under way: their number must not fill the memory."""
+    """Results in the order of the tasks; at most `ahead` tasks are submitted at a time, to bound memory."""
     waiting: collections.deque = collections.deque()
     for task in tasks:
         waiting.append(pool.submit(function, task))
@@ -54,14 +54,14 @@ def _in_order(pool: concurrent.futures.ProcessPoolExecutor, function: Callable, 
 
 
 def _pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor | None:
-    """None where there are no semaphores to share, or too few, as on Android. Spawned on every system, so that all are alike."""
+    """None where there are no shared semaphores, as on Android. The start method is spawn on every system."""
     try:
         from multiprocessing import synchronize     # noqa: F401  (raises where there are none)
         return concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
     except (ImportError, OSError, RuntimeError):
-        return None     # nothing is started before the first task, so this is the platform's word and no failure of ours
+        return None     # no worker has started yet, so this comes from the platform
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; the first one ends the others."""
+    """Ctrl-C reaches every process of the terminal; the main process stops the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,6 @@
-"""Questions: what a visitor asks, each as a query over catalogue.sqlite that answers it; none ranks a figure without its n.
+"""Sample queries over catalogue.sqlite; none ranks a figure without its n.
 
-`:name` in a query is for the visitor to fill in, as Datasette does; `values` are such as to show what comes.
+`:name` in a query is a parameter, as in Datasette; `parameters` are example values.
 """
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Question:
+class SampleQuery:
     title: str
-    says: str           # how to read the answer
+    description: str    # how to read the answer
     sql: str
-    values: dict = field(default_factory=dict)
+    parameters: dict = field(default_factory=dict)
 
 
-QUESTIONS = (
-    Question(
+QUERIES = (
+    SampleQuery(
         "Which model is best for 8 GB?",
         "Models that were measured on machines with so much memory, by the lower end of the interval of right answers, so that few "
         "answers count less than many; the slow ones are left out.",
@@ -25,7 +25,7 @@ SELECT model, device_tag, answers, answers_low, answers_n, decode_tok_s, decode_
 FROM headline
 WHERE memory_class_gb = :memory_gb AND decode_tok_s >= :least_tok_s AND answers IS NOT NULL
 ORDER BY answers_low DESC, decode_tok_s DESC, cell_id, digest""", {"memory_gb": 8, "least_tok_s": 5}),
-    Question(
+    SampleQuery(
         "Which models have no better and faster one beside them on this machine?",
         "The front of quality against speed: no other model on the device has both more right answers and a faster decode.",
         """\
@@ -37,7 +37,7 @@ WHERE a.device_tag = :device AND a.answers IS NOT NULL AND a.decode_tok_s IS NOT
     WHERE b.device_tag = a.device_tag AND b.answers >= a.answers AND b.decode_tok_s >= a.decode_tok_s
       AND (b.answers > a.answers OR b.decode_tok_s > a.decode_tok_s))
 ORDER BY a.decode_tok_s DESC, a.cell_id, a.digest""", {"device": "mac-m1-8gb"}),
-    Question(
+    SampleQuery(
         "What does a full context cost?",
         "Decode by the share of the context that the prompt fills; context_cost is what the fullest prompt loses against the emptiest.",
         """\
@@ -45,7 +45,7 @@ SELECT k.device_tag, k.model, k.fill, k.decode_tok_s, k.q1, k.q3, k.runs, k.call
 FROM context_curve k JOIN headline h USING (variant_id)
 WHERE k.phase = 'context-edge' AND k.device_tag = :device
 ORDER BY k.model, k.variant_id, k.fill""", {"device": "mac-m1-8gb"}),
-    Question(
+    SampleQuery(
         "Which quantization is faster here?",
         "Models of one family and size on one device that differ in their quantization, the faster first.",
         """\
@@ -56,7 +56,7 @@ WHERE device_tag = :device AND 1 < (
   SELECT count(DISTINCT o.quantization) FROM headline o
   WHERE o.device_tag = h.device_tag AND o.family = h.family AND o.parameter_size = h.parameter_size)
 ORDER BY family, parameter_size, decode_tok_s DESC, digest""", {"device": "mac-m1-8gb"}),
-    Question(
+    SampleQuery(
         "How much do several calls at once bring?",
         "Answer tokens a second of all calls together, by how many were sent at once; `serialised` counts runs in which the server "
         "made them wait for each other.",
@@ -65,7 +65,7 @@ SELECT device_tag, model, level, tok_s, tok_s_q1, tok_s_q3, tok_s_runs, tok_s_ca
 FROM concurrency_curve
 WHERE phase = 'parallel-same' AND device_tag = :device
 ORDER BY model, variant_id, level""", {"device": "mac-m1-8gb"}),
-    Question(
+    SampleQuery(
         "Which machine runs this model fastest?",
         "Every device on which it was measured, by decode; look at the runs before you look at the rank.",
         """\
@@ -74,7 +74,7 @@ SELECT device_tag, device_label, decode_tok_s, decode_tok_s_q1, decode_tok_s_q3,
 FROM headline
 WHERE model = :model AND decode_tok_s IS NOT NULL
 ORDER BY decode_tok_s DESC, variant_id""", {"model": "pebble:0.6b"}),
-    Question(
+    SampleQuery(
         "How long until the first word of a long prompt?",
         "Time to first text by prompt length, on a server that has the model loaded.",
         """\
@@ -82,7 +82,7 @@ SELECT device_tag, model, phase, item, prompt_tokens, ttft_ms, q1, q3, runs, cal
 FROM prompt_curve
 WHERE device_tag = :device
 ORDER BY model, variant_id, prompt_tokens""", {"device": "raspberry-pi-5-8gb"}),
-    Question(
+    SampleQuery(
         "How close does it come to what the memory allows?",
         "Decode over memory bandwidth divided by the size of the weights: how much of the hardware the server uses.",
         """\
@@ -91,7 +91,7 @@ SELECT device_tag, model, quantization, bound_bandwidth_gb_s, bound_size_bytes, 
 FROM headline
 WHERE bound_share IS NOT NULL
 ORDER BY bound_share DESC, variant_id"""),
-    Question(
+    SampleQuery(
         "Does the machine slow down while it works?",
         "The frozen prompts after all else over the same before; 1 is steady. The runs' own verdicts stand beside it.",
         """\
@@ -100,7 +100,7 @@ SELECT r.device_tag, r.verdict, count(DISTINCT r.run_id) AS runs, round(avg(v.dr
 FROM run r JOIN run_model m USING (run_id) JOIN variant v USING (variant_id)
 GROUP BY r.device_tag, r.verdict
 ORDER BY r.device_tag, r.verdict"""),
-    Question(
+    SampleQuery(
         "What went wrong, and how often?",
         "Calls that did not come to an end, and calls that were not made, with their reasons; every attempt counts.",
         """\
@@ -111,7 +111,7 @@ UNION ALL
 SELECT c.device_tag, c.model, s.phase, 'skipped: ' || s.reason, s.n, v.calls
 FROM skip s JOIN variant v USING (variant_id) JOIN cell c USING (cell_id)
 ORDER BY 5 DESC, 1, 2, 3, 4"""),
-    Question(
+    SampleQuery(
         "What is known from one run alone?",
         "Cells that a second run would help most; their figures have no spread over runs.",
         """\
@@ -119,7 +119,7 @@ SELECT cell_id, runs, calls, handles, newest, page
 FROM headline
 WHERE runs = 1
 ORDER BY newest DESC, cell_id, digest"""),
-    Question(
+    SampleQuery(
         "What does an answer cost in energy?",
         "Joules of the machine's own counters for each answer token, prefill included; only where a counter could be read.",
         """\

@@ -1,4 +1,4 @@
-"""Serve: the finished site on this machine's loopback, for who wants to look at it before it goes anywhere."""
+"""A preview server for the finished site, on loopback only."""
 from __future__ import annotations
 
 import functools
@@ -8,7 +8,7 @@ import sys
 
 from publish.pages import layout
 
-# What the pages say in their heads holds here for every file; that nobody may frame them can be said here alone.
+# The pages' own policy, for every file; frame-ancestors works only as a header.
 POLICY = f"{layout.POLICY}; frame-ancestors 'none'"
 TYPES = {"": "application/octet-stream", ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",
          ".js": "text/javascript; charset=utf-8", ".json": "application/json", ".csv": "text/csv; charset=utf-8",
@@ -17,7 +17,7 @@ TYPES = {"": "application/octet-stream", ".html": "text/html; charset=utf-8", ".
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Files of one folder; no list of what is in it, and no word on the terminal for each request."""
+    """Serves the files of one folder, without directory listings and without logging requests."""
     extensions_map = TYPES
 
     def end_headers(self) -> None:
@@ -26,20 +26,20 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Referrer-Policy", "no-referrer")
         super().end_headers()
 
-    def list_directory(self, path: object) -> None:
+    def list_directory(self, path: str) -> None:
         self.send_error(404)
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, *_: str) -> None:
         pass
 
 
 class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that leaves in the middle of a file is no news."""
+        """A browser that closes the connection early is not an error."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 
 def server(folder: pathlib.Path, port: int) -> Server:
-    """A server that listens on loopback alone; port 0 takes any that is free. The caller lets it run and closes it."""
+    """A server on 127.0.0.1; port 0 takes any free one. The caller runs and closes it."""
     return Server(("127.0.0.1", port), functools.partial(Handler, directory=str(folder)))

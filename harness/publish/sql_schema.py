@@ -1,4 +1,4 @@
-"""Relations: the tables and views of catalogue.sqlite, each column with its meaning. Most are made from the schema's fields."""
+"""The tables and views of catalogue.sqlite, each column with its meaning; most are generated from base/records."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from publish.table_columns import INTEGER, REAL, TEXT, columns
 @dataclass(frozen=True)
 class Table:
     """`columns` are (name, type, meaning)."""
-    says: str           # what a row is
+    description: str    # what a row is
     columns: tuple
     constraints: tuple = ()
 

@@ -1,10 +1,10 @@
-"""Flat: records of the catalogue as rows of columns, for tables and databases, made from the fields of the schema.
+"""Table columns: catalogue records as flat rows, for CSV and SQLite, generated from the fields in base/records.
 
     stat        its median, then _q1 _q3 _low _high _n
     spread      its median over runs, then _q1 _q3 _low _high of the same, _runs, _calls and _call_median
     share       the share, then _low _high _n
-    a record    its own columns; those of `bound` begin so
-    lists and counts are left out; they have tables of their own
+    a record    its own columns; those of `bound` get that prefix
+    lists and counts are omitted; they have tables of their own
 """
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ TYPES = {"text": TEXT, "utc": TEXT, "sha256": TEXT, "run_id": TEXT, "choice": TE
 STAT = ("median", "q1", "q3", "low", "high")
 STAT_ENDINGS = (("", "median"), ("_q1", "lower quartile"), ("_q3", "upper quartile"), ("_low", "lower end of the median's 95 % interval"),
                 ("_high", "upper end of it"))
-WITHIN = ("headline", "bound")
-# Fields of `bound` that mean something else beside those of the variant.
+NESTED = ("headline", "bound")
+# Fields of `bound` whose names a variant already uses.
 PREFIXED = {("bound", name): f"bound_{name}" for name in ("bandwidth_gb_s", "bandwidth_of", "size_bytes", "decode_tok_s", "share")}
 
 
 def columns(kind: str) -> Iterator[tuple]:
     """(name, type, meaning) of each column of a record."""
     for field in RECORDS[kind]:
-        head, says = field.kind.partition(":")[0], field.says
+        head, meaning = field.kind.partition(":")[0], field.says
         if head in TYPES:
-            yield PREFIXED.get((kind, field.name), field.name), TYPES[head], says
+            yield PREFIXED.get((kind, field.name), field.name), TYPES[head], meaning
         elif head == "stat":
-            yield from ((field.name + ending, REAL, f"{what} over runs: {says}") for ending, what in STAT_ENDINGS)
+            yield from ((field.name + ending, REAL, f"{what} over runs: {meaning}") for ending, what in STAT_ENDINGS)
             yield field.name + "_n", INTEGER, "runs behind it"
         elif head == "spread":
-            yield from ((field.name + ending, REAL, f"{what} over runs: {says}") for ending, what in STAT_ENDINGS)
+            yield from ((field.name + ending, REAL, f"{what} over runs: {meaning}") for ending, what in STAT_ENDINGS)
             yield field.name + "_runs", INTEGER, "runs behind it"
             yield field.name + "_calls", INTEGER, "calls (or waves) behind it"
-            yield field.name + "_call_median", REAL, f"median over all calls: {says}"
+            yield field.name + "_call_median", REAL, f"median over all calls: {meaning}"
         elif head == "share":
-            yield from ((field.name, REAL, says), (field.name + "_low", REAL, "lower end of its 95 % interval"),
+            yield from ((field.name, REAL, meaning), (field.name + "_low", REAL, "lower end of its 95 % interval"),
                         (field.name + "_high", REAL, "upper end of it"), (field.name + "_n", INTEGER, "answers behind it"))
-        elif head in WITHIN:
+        elif head in NESTED:
             yield from columns(head)
 
 
 def values(kind: str, record: dict | None) -> tuple:
-    """The values in the order of `columns`; all None for a record that is not there."""
+    """The values in the order of `columns`; all None if there is no record."""
     return tuple(_values(kind, record))
 
 
@@ -61,7 +61,7 @@ def _values(kind: str, record: dict | None) -> Iterator[object]:
             yield from (*_of(runs, STAT + ("n",)), *_of(calls, ("n", "median")))
         elif head == "share":
             yield from _of(value, ("share", "low", "high", "n"))
-        elif head in WITHIN:
+        elif head in NESTED:
             yield from _values(head, value)
 
 

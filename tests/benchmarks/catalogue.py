@@ -44,7 +44,7 @@ def build(top: str) -> dict:
     """One build in this process and its workers."""
     from publish import build as builder
     began = time.perf_counter()
-    order = builder.Order(pathlib.Path(top) / "submissions", pathlib.Path(top) / "site", "benchmark", {}, True, time.time(), process_pool.cores())
+    order = builder.BuildOptions(pathlib.Path(top) / "submissions", pathlib.Path(top) / "site", "benchmark", {}, True, time.time(), process_pool.cores())
     report = builder.build(order)
     seconds, own, others = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return {"seconds": seconds, "cpu_s": own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime, "own_mib": own.ru_maxrss / 1024,

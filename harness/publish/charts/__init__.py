@@ -1,1 +1,1 @@
-"""Charts: figures become drawings of SVG, made when the site is built; each says in words what it shows."""
+"""Charts: SVG drawings of figures, rendered at build time; each has a text description."""

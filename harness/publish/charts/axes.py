@@ -1,8 +1,8 @@
-"""Axes: the frame of a chart: lines of the grid, round values with their units, and the words for who cannot see it."""
+"""Axes: the frame of a chart with grid, ticks and labels, marks and intervals, and text descriptions."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, Optional
+from typing import Callable, Iterable, Optional
 
 from publish.charts.scale import Scale
 from publish.escape import Html
@@ -10,13 +10,13 @@ from publish.markup import tag
 
 WIDTH, HEIGHT = 400, 260
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 24, 38
-CHARACTER = 6.1         # width of one, about, in the size in which labels are set
+CHARACTER = 6.1         # approximate width of one at the size of labels
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with what it is uncertain by; `n` in words, such as `3 runs`; `runs` is how many stand behind it, if told."""
+    """A figure with its spread; `n` in words, such as `3 runs`; `runs` is their number, if known."""
     value: float
     low: float
     high: float
@@ -29,7 +29,7 @@ class Interval:
 
 
 def svg(width: float, height: float, title: str, words: str, *children: object, class_: str = "chart") -> Html:
-    """A drawing with its title and its description; nothing in it can be followed or typed into."""
+    """A drawing with its title and description; it has no links or inputs."""
     return tag("svg", tag("title", title), tag("desc", words), *children, class_=class_,
                viewBox=f"0 0 {width:g} {height:g}",
                width=f"{width:g}", height=f"{height:g}", role="img")
@@ -44,34 +44,34 @@ def label(x: float, y: float, words: str, class_: str = "tick", anchor: str | No
 
 
 def frame(x: Scale, y: Scale, x_title: str, y_title: str) -> Html:
-    """Grid, values along both axes and what they are of. The title of the upright axis lies above it, to be read level."""
+    """Grid, ticks and titles of both axes. The title of the y axis is above it, horizontal."""
     left, right, bottom, top = x.start, x.end, y.start, y.end
     parts = [line(left, y.at(value), right, y.at(value), "grid") for value in y.ticks]
     parts += [label(left - 6, y.at(value) + 4, y.show(value), "tick", "end") for value in y.ticks]
     parts += [line(x.at(value), bottom, x.at(value), bottom + 4, "axis") for value in x.ticks]
-    parts += [label(_held(x, value), bottom + 16, x.show(value), "tick", "middle") for value in apart(x)]
+    parts += [label(_label_x(x, value), bottom + 16, x.show(value), "tick", "middle") for value in labelled_ticks(x)]
     parts += [line(left, bottom, right, bottom, "axis"), label(2, top - 11, y_title),
               label(right, bottom + 32, x_title, "tick", "end")]
     return tag("g", parts)
 
 
-def _held(x: Scale, value: float) -> float:
-    """The middle of an axis' words, moved so that the last ones are not cut off."""
+def _label_x(x: Scale, value: float) -> float:
+    """The middle of a tick label, moved so that the last one is not cut off."""
     return min(x.at(value), x.end + RIGHT - 1 - len(x.show(value)) * CHARACTER / 2)
 
 
-def apart(x: Scale) -> Iterable[float]:
-    """Values whose words do not touch."""
+def labelled_ticks(x: Scale) -> Iterable[float]:
+    """Ticks whose labels do not overlap."""
     taken = -1e9
     for value in x.ticks:
-        middle, half = _held(x, value), len(x.show(value)) * CHARACTER / 2
+        middle, half = _label_x(x, value), len(x.show(value)) * CHARACTER / 2
         if middle - half > taken + 4:
             taken = middle + half
             yield value
 
 
 def mark(shape: str, x: float, y: float, class_: str, size: float = 4.2, title: str = "") -> Html:
-    """A point; shapes tell apart what colours alone would not. All have about the same area."""
+    """A point; shapes distinguish series without colour. All have about the same area."""
     words = tag("title", title) if title else None
     if shape in ("circle", "ring"):
         return tag("circle", words, cx=f"{x:g}", cy=f"{y:g}", r=f"{size:g}", class_=f"{class_} {shape}")
@@ -94,16 +94,16 @@ def _corners(shape: str, x: float, y: float, reach: float) -> list:
     return [(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)]
 
 
-def whisker(x: Scale, y: float, found: Interval, class_: str) -> Html:
-    """An interval lying level."""
-    return line(x.at(found.low), y, x.at(found.high), y, f"whisker {class_}")
+def whisker(x: Scale, y: float, interval: Interval, class_: str) -> Html:
+    """A horizontal interval."""
+    return line(x.at(interval.low), y, x.at(interval.high), y, f"whisker {class_}")
 
 
-def upright(x: float, y: Scale, found: Interval, class_: str) -> Html:
-    return line(x, y.at(found.low), x, y.at(found.high), f"whisker {class_}")
+def vertical_whisker(x: float, y: Scale, interval: Interval, class_: str) -> Html:
+    return line(x, y.at(interval.low), x, y.at(interval.high), f"whisker {class_}")
 
 
-def told(found: Interval, show: object) -> str:
-    """An interval in words, for descriptions."""
-    spread = "" if show(found.low) == show(found.high) else f" ({show(found.low)} to {show(found.high)})"
-    return f"{show(found.value)}{spread}" + (f", {found.n}" if found.n else "")
+def describe(interval: Interval, show: Callable[[float], str]) -> str:
+    """An interval in words."""
+    spread = "" if show(interval.low) == show(interval.high) else f" ({show(interval.low)} to {show(interval.high)})"
+    return f"{show(interval.value)}{spread}" + (f", {interval.n}" if interval.n else "")

@@ -1,4 +1,4 @@
-"""Pareto: quality against speed. Who is on the line is beaten by nobody in both at once."""
+"""Pareto chart: quality against speed. No point is both faster and better than one on the frontier."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ class Point:
 
 
 def frontier(points: List[Point]) -> List[Point]:
-    """Those that no other beats in speed and quality at once, fastest first."""
-    best, found = -1.0, []
+    """Points that no other beats in both speed and quality, fastest first."""
+    best, result = -1.0, []
     for point in sorted(points, key=lambda point: (-point.speed.value, -point.quality.value, point.name)):
         if point.quality.value > best:
             best = point.quality.value
-            found.append(point)
-    return found
+            result.append(point)
+    return result
 
 
 def chart(points: List[Point], title: str, speed_title: str, quality_title: str) -> Html:
-    """Speed to the right on a logarithmic axis, quality upwards; the line joins the frontier."""
+    """Speed on a logarithmic x axis, quality on y; a stepped line joins the frontier."""
     x = scale.logarithmic([end for point in points for end in (point.speed.low, point.speed.high)],
                           axes.LEFT, axes.WIDTH - axes.RIGHT)
     y = scale.linear([0.0, 1.0], HEIGHT - axes.BOTTOM, axes.TOP, 6, show=number_format.percent)
@@ -42,24 +42,24 @@ def chart(points: List[Point], title: str, speed_title: str, quality_title: str)
     names = {id(point) for point in ahead}
     labels = _Labels(x, y, points, ahead)
     drawn = [_point(x, y, point, id(point) in names) for point in sorted(points, key=lambda point: id(point) in names)]
-    words = "; ".join(_told(point) + (", on the line" if id(point) in names else "") for point in points)
+    words = "; ".join(_describe(point) + (", on the line" if id(point) in names else "") for point in points)
     return axes.svg(axes.WIDTH, HEIGHT, title, words, axes.frame(x, y, speed_title, quality_title), _stairs(x, y, ahead),
                     drawn, labels.drawn())
 
 
-def _told(point: Point) -> str:
-    return f"{point.name}: {axes.told(point.speed, number_format.figure)}, {axes.told(point.quality, number_format.percent)}"
+def _describe(point: Point) -> str:
+    return f"{point.name}: {axes.describe(point.speed, number_format.figure)}, {axes.describe(point.quality, number_format.percent)}"
 
 
 def _point(x: scale.Scale, y: scale.Scale, point: Point, is_ahead: bool) -> Html:
     at_x, at_y, kind = x.at(point.speed.value), y.at(point.quality.value), "ahead" if is_ahead else "behind"
     look = f"{kind} lone" if point.speed.is_lone else kind
-    return tag("g", axes.whisker(x, at_y, point.speed, kind), axes.upright(at_x, y, point.quality, kind),
-               axes.mark("circle" if is_ahead else "diamond", at_x, at_y, look, 4.6, _told(point)))
+    return tag("g", axes.whisker(x, at_y, point.speed, kind), axes.vertical_whisker(at_x, y, point.quality, kind),
+               axes.mark("circle" if is_ahead else "diamond", at_x, at_y, look, 4.6, _describe(point)))
 
 
 def _stairs(x: scale.Scale, y: scale.Scale, ahead: List[Point]) -> Html | None:
-    """From the fastest down to the best: at each place the best quality that can be had at that speed."""
+    """A stepped line: at each speed the best quality available."""
     if not ahead:
         return None
     first = ahead[0]
@@ -72,7 +72,7 @@ def _stairs(x: scale.Scale, y: scale.Scale, ahead: List[Point]) -> Html | None:
 
 
 class _Labels:
-    """Names beside their points, each at the first place where it covers nothing; who finds none goes without."""
+    """Labels beside their points, each at the first free position; a point without one has no label."""
 
     def __init__(self, x: scale.Scale, y: scale.Scale, points: List[Point], ahead: List[Point]):
         self.x, self.y, self.ahead = x, y, {id(point) for point in ahead}
@@ -84,7 +84,7 @@ class _Labels:
         return left, bottom - height, left + width, bottom
 
     def drawn(self) -> List[Html]:
-        return [found for point in self.wanted[:MOST_LABELS] for found in [self._place(point)] if found is not None]
+        return [label for point in self.wanted[:MOST_LABELS] for label in [self._place(point)] if label is not None]
 
     def _place(self, point: Point) -> Html | None:
         at_x, at_y = self.x.at(point.speed.value), self.y.at(point.quality.value)
@@ -104,5 +104,5 @@ class _Labels:
         left, top, right, bottom = box
         is_inside = (left >= self.x.start and right <= self.x.end + axes.RIGHT - 2 and top >= self.y.end - 8
                      and bottom <= self.y.start)
-        return is_inside and all(box[0] >= one[2] or box[2] <= one[0] or box[1] >= one[3] or box[3] <= one[1]
-                                 for one in self.taken)
+        return is_inside and all(box[0] >= other[2] or box[2] <= other[0] or box[1] >= other[3] or box[3] <= other[1]
+                                 for other in self.taken)

@@ -1,9 +1,10 @@
-"""Pages: the catalogue as a site of plain HTML. The same records give the same bytes; publish/page_inputs.py says what is told."""
+"""Pages: the catalogue as a site of plain HTML. The same records (see publish/page_inputs.py) give the same bytes."""
 from __future__ import annotations
 
 import pathlib
 from typing import Iterator, Tuple
 
+from publish import page_inputs
 from publish.pages import cell_page
 from publish.pages import compare_page, device_list, device_page, front_page, methodology_page, model_list, model_page
 from publish.pages import run_page
@@ -20,22 +21,20 @@ def site(catalogue: dict) -> Iterator[Tuple[str, bytes]]:
     yield front_page.page(catalogue, rows)
     yield device_list.page(catalogue, by_tag)
     yield model_list.page(catalogue, by_name)
-    for one in catalogue["devices"]:
-        yield device_page.page(one, by_tag.get(one["device_tag"], []), by_name, runs.get(one["device_tag"], []),
-                          catalogue["synthetic"])
-    for one in catalogue["models"]:
-        yield model_page.page(one, by_name[one["model"]], catalogue["synthetic"])
+    for device in catalogue["devices"]:
+        tag = device["device_tag"]
+        yield device_page.page(device, by_tag.get(tag, []), by_name, runs.get(tag, []), catalogue["synthetic"])
+    for model in catalogue["models"]:
+        yield model_page.page(model, by_name[model["model"]], catalogue["synthetic"])
     yield from compare_page.pages(catalogue, rows, by_tag, by_name)
     yield methodology_page.page(catalogue, methodology_page.source())
     for path in sorted(ASSETS.iterdir()):
         yield path.name, path.read_bytes()
 
 
-def cell(view: dict) -> Iterator[Tuple[str, bytes]]:
-    """All pages of one cell."""
-    yield cell_page.page(view)
+def cell(inputs: page_inputs.CellPageInput) -> Iterator[Tuple[str, bytes]]:
+    yield cell_page.page(inputs)
 
 
-def run(view: dict) -> Iterator[Tuple[str, bytes]]:
-    """All pages of one run."""
-    yield run_page.page(view)
+def run(inputs: page_inputs.RunPageInput) -> Iterator[Tuple[str, bytes]]:
+    yield run_page.page(inputs)

@@ -1,4 +1,4 @@
-"""Calls: every line of a run's ledger, as a table for each model and phase, with the answer and the way to the raw line."""
+"""The calls of a run: every line of its ledger, in a table for each model and phase, linked to the raw line."""
 from __future__ import annotations
 
 from typing import Iterator, List
@@ -9,18 +9,18 @@ from publish.escape import Html, text
 from publish.markup import EMPTY, tag
 from publish.pages import layout, lists
 
-ANSWER = 1500           # characters that are shown; the raw file has all of them
+ANSWER = 1500           # characters shown; the raw file has all of them
 NUMBERS = ("line", "first token", "whole call", "decode tok/s", "prompt", "answer tokens")
 HEADS = ("line", "asked", "role", "outcome", *NUMBERS[1:], "answer")
 FAILED = frozenset(OUTCOMES) - {"ok", "length"}
 
 
 def render(calls: List[dict], raw: str) -> List[Html]:
-    """One part for each model and phase, in the order of the ledger; `raw` is the address of the ledger."""
+    """One part for each model and phase, in the order of the ledger; `raw` is the path of the raw ledger."""
     parts: dict = {}
     for call in calls:
         parts.setdefault((call["model"], call["phase"]), []).append(call)
-    return [_part(model, phase, found, raw) for (model, phase), found in parts.items()]
+    return [_part(model, phase, calls_of_phase, raw) for (model, phase), calls_of_phase in parts.items()]
 
 
 def _part(model: str, phase: str, calls: List[dict], raw: str) -> Html:
@@ -32,25 +32,25 @@ def _part(model: str, phase: str, calls: List[dict], raw: str) -> Html:
     made = tag("table", tag("caption", f"Every call of {phase}, in the order of the ledger"), tag("thead", head),
                tag("tbody", rows), class_="calls")
     region = tag("div", made, class_="scroll", tabindex="0", role="region", aria_label=f"{phase} of {model}")
-    return layout.details([lists.name(model), ", ", phase, lists.soft(f" {words}")], region)
+    return layout.details([lists.name(model), ", ", phase, lists.muted(f" {words}")], region)
 
 
 def _row(call: dict, raw: str) -> str:
-    """Written out by hand: a run has hundreds of them. Each field that holds a text goes through `text`."""
+    """Formatted without `tag` for speed: a run has hundreds of rows. Every text goes through `text`."""
     seq, outcome = call["seq"], call["outcome"]
     what = call["reason"] if call["type"] == "skipped" else outcome
     kind = ' class="bad"' if _is_failed(call) else ' class="soft"' if call["type"] == "skipped" else ""
-    cells = "".join(f'<td class="n">{found}</td>' for found in (
+    cells = "".join(f'<td class="n">{number}</td>' for number in (
         number_format.milliseconds(call["ttft_ms"]), number_format.milliseconds(call["total_ms"]), number_format.figure(call["decode_tok_s"]),
         number_format.figure(call["prompt_tokens"]), number_format.figure(call["eval_tokens"])))
-    says = text(OUTCOMES.get(what) or SKIP_REASONS.get(what) or "")
+    meaning = text(OUTCOMES.get(what) or SKIP_REASONS.get(what) or "")
     line = f'<a href="{text(raw)}#:~:text=%22seq%22%3A{seq:d}%2C">{seq + 1}</a>'
     return (f'<tr{kind}><td class="n">{line}</td><td>{text(", ".join(_place(call)))}</td><td>{text(call["role"])}</td>'
-            f'<td><span title="{says}">{text(what)}</span>{_error(call)}</td>{cells}<td>{_answer(call)}</td></tr>')
+            f'<td><span title="{meaning}">{text(what)}</span>{_error(call)}</td>{cells}<td>{_answer(call)}</td></tr>')
 
 
 def _is_failed(call: dict) -> bool:
-    """A load has no text by its nature; what is not measured supports no figure that could suffer."""
+    """Only measured calls count as failed: a load has no text, and other roles have no figures."""
     return call["outcome"] in FAILED and call["role"] == "measured"
 
 

@@ -1,4 +1,4 @@
-"""A cell: one model on one device: headline, curves, every run, every phase; each digest by itself."""
+"""A cell page: one model on one device: headline, curves, every run, every phase; each digest separately."""
 from __future__ import annotations
 
 from typing import List, Optional
@@ -14,14 +14,14 @@ from publish.pages.figure_columns import COLUMNS, Column, Row
 from publish.pages.tables import Cell, Head, interval, number, table
 
 
-APART = "The model was published more than once under this name: each digest stands by itself, and they are never pooled."
+APART = "The model was published more than once under this name. Each digest is shown separately; they are never pooled."
 
 
-def page(view: dict) -> tuple:
-    cell, device, model = view["cell"], view["device"], view["model"]
+def page(inputs: page_inputs.CellPageInput) -> tuple:
+    cell, device, model = inputs.cell, inputs.device, inputs.model
     path, root, variants = cell["page"], layout.root_of(cell["page"]), cell["variants"]
     trail = ((device["page"], cell["device_tag"]), (model["page"], cell["model"]))
-    title = [lists.name(cell["model"]), lists.soft(" on "), lists.name(device["label"] or cell["device_tag"])]
+    title = [lists.name(cell["model"]), lists.muted(" on "), lists.name(device["label"] or cell["device_tag"])]
     withheld = f", {cell['withheld']:,} of them not shown but counted" if cell["withheld"] else ""
     lead = [number_format.counted(cell["runs"], "run"), withheld, ". ", tag("a", "This page as JSON", href=root + cell["data"]),
             ", ",
@@ -29,15 +29,15 @@ def page(view: dict) -> tuple:
             tag("a", "other devices with this model", href=f"{root}compare/{model['page']}"), "."]
     level = 3 if len(variants) > 1 else 2
     return layout.page(
-        path, f"{cell['model']} on {cell['device_tag']}", trail, view["synthetic"], tag("h1", title),
+        path, f"{cell['model']} on {cell['device_tag']}", trail, inputs.synthetic, tag("h1", title),
         tag("p", lead, class_="lead"), layout.note(APART) if level == 3 else None,
-        [_variant(root, Row(device, model, cell, variant), view["runs"], level) for variant in variants])
+        [_variant(root, Row(device, model, cell, variant), inputs.runs, level) for variant in variants])
 
 
 def _variant(root: str, row: Row, runs: List[dict], level: int) -> Html:
-    """Everything about one digest."""
+    """The part of one digest."""
     variant = row.variant
-    listed = {one["run_id"] for one in variant["by_run"]}
+    listed = {run["run_id"] for run in variant["by_run"]}
     body = [_facts(variant), _headline(row, level), _charts(variant, level),
             _runs(root, variant, [run for run in runs if run["run_id"] in listed], level),
             layout.section("Phase by phase", phase_tables.of_cell(variant, level + 1), level=level, class_="phases")]
@@ -67,20 +67,20 @@ def _facts(variant: dict) -> Html:
 def _headline(row: Row, level: int) -> Html:
     tiles = [_tile(column, column.find(row)) for column in COLUMNS]
     return layout.section("At a glance", tag("div", tiles, class_="tiles"), _bound(row.variant["bound"]),
-                          lists.meaning(COLUMNS), level=level)
+                          lists.column_meanings(COLUMNS), level=level)
 
 
-def _tile(column: Column, found: Optional[Interval]) -> Optional[Html]:
-    what = tag("span", column.title, class_="what", title=column.says)
-    return found and tag("div", what, figure_text.shown(found, column.show), class_="tile")
+def _tile(column: Column, interval: Optional[Interval]) -> Optional[Html]:
+    what = tag("span", column.title, class_="what", title=column.description)
+    return interval and tag("div", what, figure_text.render(interval, column.show), class_="tile")
 
 
 def _bound(bound: Optional[dict]) -> Optional[Html]:
-    """Decode against what memory allows, with the arithmetic."""
+    """Decode against the limit of memory bandwidth, with the arithmetic."""
     if bound is None:
         return None
     bandwidth, size = number_format.figure(bound["bandwidth_gb_s"]), bound["size_bytes"]
-    beyond = ": more than memory allows, so something else is at work (a cache, or not all weights are read)"
+    beyond = ": more than memory bandwidth allows, so a cache helps or not all weights are read"
     return tag("p", "Each token reads all weights once. The memory of a ", tag("bdi", bound["bandwidth_of"]),
                f" moves {bandwidth} GB/s, the weights are {number_format.gigabytes(size)}: at most {bandwidth} / "
                f"{number_format.figure(size / 1e9)} = {number_format.figure(bound['bound_tok_s'])} tok/s. Measured: "
@@ -89,28 +89,28 @@ def _bound(bound: Optional[dict]) -> Optional[Html]:
 
 
 def _charts(variant: dict, level: int) -> Optional[Html]:
-    drawn = [curve_sections.drawn(curve, variant) for curve in curve_sections.ALL] + [curve_sections.at_once(variant)]
+    drawn = [curve_sections.chart_of(curve, variant) for curve in curve_sections.ALL] + [curve_sections.concurrency_chart(variant)]
     if not any(drawn):
         return None
-    says = layout.note("Points are medians over runs; upright bars are the middle half.")
+    says = layout.note("Points are medians over runs; vertical bars are the quartiles.")
     return layout.section("Curves", tag("div", drawn, class_="charts"), says, level=level)
 
 
 # ----- runs
 
 def _runs(root: str, variant: dict, runs: List[dict], level: int) -> Html:
-    """Every run of the digest, each by itself."""
-    drifts = {one["run_id"]: _drift(one) for one in variant["by_run"]}
+    """A table of the digest's runs."""
+    drifts = {run["run_id"]: _drift(run) for run in variant["by_run"]}
     speeds = [figure_text.of_calls(_own(run, variant)["decode_tok_s"]) for run in runs]
-    speed = strip.shared([one for one in speeds if one], is_log=False)
-    steady = strip.shared([one for one in drifts.values() if one] + [Interval(1, 0.9, 1.1)], is_log=False, show=_ratio)
+    speed = strip.shared([interval for interval in speeds if interval], is_log=False)
+    steady = strip.shared([drift for drift in drifts.values() if drift] + [Interval(1, 0.9, 1.1)], is_log=False, show=_ratio)
     heads = [Head("Run", first="down"), Head("By"), *tables.counts("Decode tok/s"), lists.drawn(speed),
              Head("First token", "n"),
              *tables.counts("Answers", "Code"), Head("End over start", "n"), lists.drawn(steady),
              *tables.words("Grade", "Verdict"), *tables.counts("Calls", "Failed")]
     lines = [_run(root, run, _own(run, variant), drifts.get(run["run_id"]), speed, steady) for run in runs]
-    withheld = f"{number_format.counted(variant['withheld'], 'run')} more not shown, and counted in the figures above."
-    lone = "One run alone: how much another one would differ is not known."
+    withheld = f"{number_format.counted(variant['withheld'], 'run')} more not shown but counted in the figures above."
+    lone = "A single run: its spread over runs is unknown."
     return layout.section("Every run", table("Runs, newest first, each with its own medians over calls", heads, lines,
                                              "runs"),
                           layout.note(lone) if variant["runs"] == 1 else None,
@@ -118,18 +118,18 @@ def _runs(root: str, variant: dict, runs: List[dict], level: int) -> Html:
 
 
 def _own(run: dict, variant: dict) -> dict:
-    """What a run says of this digest."""
-    return next(one for one in run["models"] if one["digest"] == variant["digest"])
+    """The run's record of this digest."""
+    return next(model for model in run["models"] if model["digest"] == variant["digest"])
 
 
-def _drift(one: dict) -> Optional[Interval]:
-    """Decode at the end over decode at the start of one run."""
-    ratios = [phase["drift"]["decode"] for phase in one["phases"] if phase["drift"]]
+def _drift(run: dict) -> Optional[Interval]:
+    """Decode in the last pass over decode in the first, of one run."""
+    ratios = [phase["drift"]["decode"] for phase in run["phases"] if phase["drift"]]
     if not ratios or ratios[0] is None:
         return None
-    found = ratios[0]
-    low, high = (found["ratio"] if found[end] is None else found[end] for end in ("low", "high"))
-    return Interval(found["ratio"], low, high, number_format.counted(found["n"], "pair"))
+    decode = ratios[0]
+    low, high = (decode["ratio"] if decode[end] is None else decode[end] for end in ("low", "high"))
+    return Interval(decode["ratio"], low, high, number_format.counted(decode["n"], "pair"))
 
 
 def _run(root: str, run: dict, own: dict, drift: Optional[Interval], speed: Optional[Scale],
@@ -139,7 +139,7 @@ def _run(root: str, run: dict, own: dict, drift: Optional[Interval], speed: Opti
             interval(decode), lists.spark(speed, decode), interval(figure_text.of_calls(own["ttft_ms"]), number_format.milliseconds),
             tables.share(own["answers"]), tables.share(own["code"]), interval(drift, _ratio),
             lists.spark(steady, drift, 1.0),
-            *lists.standing_of(run), number(run["done"]), number(lists.failures(run))]
+            *lists.grade_and_verdict(run), number(run["done"]), number(lists.failures(run))]
 
 
 def _ratio(value: float) -> str:

@@ -1,6 +1,6 @@
-"""Compare: cells side by side. For each device and each model a page, figure by figure; and one page of all, to pick from.
+"""Compare pages: one for each device and each model, figure by figure; and one of all cells, to pick from.
 
-Picking rows needs no script: the style sheet shows what is ticked.
+Picking rows needs no script: the style sheet hides rows that are not ticked.
 """
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from publish.pages.tables import Cell, Head, interval, table
 
 PICKED = tuple(BY_ID[name] for name in ("decode", "ttft", "prefill", "answers", "code", "recall", "most", "cost", "bound",
                                         "drift", "memory"))
-HEADS = [Head("Cell"), *(Head(column.title, "n", column.first, says=column.says) for column in PICKED), *lists.WORK,
+HEADS = [Head("Cell"), *(Head(column.title, "n", column.first, tooltip=column.description) for column in PICKED), *lists.WORK_HEADS,
          Head("Grades", is_plain=True)]
 SPARK_WIDTH = 190
-SIDE_BY_SIDE = ("Best first. Where the bars of two lie over each other, the figures do not tell them apart. A figure of one "
-                "run alone is marked, and stands in no rank.")
-EVERY = ("Every cell of the catalogue is a row: one model on one device. Tick two or more, then show only those. Within one "
-         "device or one model there is a page for each, figure by figure, with the spread drawn.")
+SIDE_BY_SIDE = ("Best first. Where two bars overlap, the figures do not show which is better. A figure of a single run is marked "
+                "and not ranked.")
+EVERY = ("Every cell of the catalogue is a row: one model on one device. Tick two or more, then show only those. Each device "
+         "and each model also has a page that compares its cells figure by figure, with the spread drawn.")
 
 
 def pages(catalogue: dict, rows: List[Row], by_tag: Dict[str, List[Row]], by_name: Dict[str, List[Row]]) -> Iterator[tuple]:
     synthetic = catalogue["synthetic"]
     yield _all(catalogue, rows)
     for device in catalogue["devices"]:
-        tag_, found = device["device_tag"], by_tag.get(device["device_tag"], [])
-        yield _side_by_side(device["page"], tag_, device["label"] or tag_, found, "model", synthetic)
+        tag_, device_rows = device["device_tag"], by_tag.get(device["device_tag"], [])
+        yield _side_by_side(device["page"], tag_, device["label"] or tag_, device_rows, "model", synthetic)
     for model in catalogue["models"]:
         yield _side_by_side(model["page"], model["model"], model["model"], by_name[model["model"]], "device", synthetic)
 
@@ -44,27 +44,27 @@ def _side_by_side(of: str, short: str, title: str, rows: List[Row], differ: str,
     return layout.page(
         path, f"Compare {differ}s: {short}", (("compare.html", "Compare"), (of, short)), synthetic,
         tag("h1", f"{differ.capitalize()}s compared: ", lists.name(title)), tag("p", SIDE_BY_SIDE, class_="lead"),
-        tag("div", blocks, class_="blocks") if any(blocks) else layout.note("Nothing has been measured here yet."))
+        tag("div", blocks, class_="blocks") if any(blocks) else layout.note("Nothing has been measured yet."))
 
 
 def _block(root: str, column: Column, rows: List[Row], differ: str) -> Optional[Html]:
-    """One figure of all rows; those with more than one run are numbered."""
-    found = [(one, row) for row in rows for one in [column.find(row)] if one is not None]
-    if not found:
+    """One figure of all rows; those with more than one run are ranked."""
+    measured = [(figure, row) for row in rows for figure in [column.find(row)] if figure is not None]
+    if not measured:
         return None
     sign = 1 if column.better == "low" else -1
-    found.sort(key=lambda pair: (sign * pair[0].value, pair[1].cell["cell_id"], pair[1].variant["digest"]))
-    is_log = column.is_log and all(one.low > 0 for one, _ in found)
-    scale = strip.shared([one for one, _ in found], is_log, SPARK_WIDTH, column.show)
+    measured.sort(key=lambda pair: (sign * pair[0].value, pair[1].cell["cell_id"], pair[1].variant["digest"]))
+    is_log = column.is_log and all(figure.low > 0 for figure, _ in measured)
+    scale = strip.shared([figure for figure, _ in measured], is_log, SPARK_WIDTH, column.show)
     lines, rank = [], 0
-    for one, row in found:
-        rank += not one.is_lone
-        place = tag("span", number_format.NONE if one.is_lone or not column.better else rank, class_="rank")
+    for figure, row in measured:
+        rank += not figure.is_lone
+        place = tag("span", number_format.NONE if figure.is_lone or not column.better else rank, class_="rank")
         words = row.name_of_model if differ == "model" else row.name_of_device
         lines.append([Cell([place, " ", lists.link(root, row.page, words)]),
-                      lists.spark(scale, one, 1.0 if column.id == "drift" else None), interval(one, column.show)])
+                      lists.spark(scale, figure, 1.0 if column.id == "drift" else None), interval(figure, column.show)])
     heads = [Head(differ.capitalize()), lists.drawn(scale), Head(column.title, "n")]
-    return layout.section(column.title, layout.note(column.says),
+    return layout.section(column.title, layout.note(column.description),
                           table(f"{column.title}, {differ} by {differ}", heads, lines, class_="ranked"), class_="block")
 
 
@@ -75,16 +75,16 @@ def _all(catalogue: dict, rows: List[Row]) -> tuple:
     if rows:
         only = [tag("input", type="checkbox", id="only"), " ",
                 tag("label", "Show only the rows that are ticked", for_="only")]
-        body = [tag("p", only, class_="only"), _table(rows), lists.meaning(PICKED)]
+        body = [tag("p", only, class_="only"), _table(rows), lists.column_meanings(PICKED)]
     return layout.page("compare.html", "Compare", (), catalogue["synthetic"], tag("h1", "Compare"),
-                       tag("p", EVERY, class_="lead"), _ways("Models on one device", catalogue["devices"], "device_tag"),
-                       _ways("Devices with one model", catalogue["models"], "model"), tag("div", body, class_="pick"),
+                       tag("p", EVERY, class_="lead"), _links("Models on one device", catalogue["devices"], "device_tag"),
+                       _links("Devices with one model", catalogue["models"], "model"), tag("div", body, class_="pick"),
                        wide=True)
 
 
-def _ways(title: str, found: List[dict], name: str) -> Html:
-    links = [tag("li", tag("a", lists.name(one[name]), href=f"compare/{one['page']}")) for one in found]
-    return layout.details(f"{title} ({len(found)})", tag("ul", links, class_="ways"))
+def _links(title: str, records: List[dict], name: str) -> Html:
+    links = [tag("li", tag("a", lists.name(record[name]), href=f"compare/{record['page']}")) for record in records]
+    return layout.details(f"{title} ({len(records)})", tag("ul", links, class_="ways"))
 
 
 def _table(rows: List[Row]) -> Html:
@@ -98,5 +98,5 @@ def _line(row: Row) -> List[Cell]:
                aria_label=f"compare {words}")
     below = tag("small", tag("bdi", row.cell["device_tag"]))
     return [tables.text([tick, " ", lists.link("", row.page, row.name_of_model), below], words),
-            *(interval(column.find(row), column.show) for column in PICKED), *lists.work(row.variant),
+            *(interval(column.find(row), column.show) for column in PICKED), *lists.work_cells(row.variant),
             Cell(figure_text.counts(row.variant["grades"]), None, "tight")]

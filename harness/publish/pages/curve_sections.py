@@ -1,4 +1,4 @@
-"""Curves of a cell or a run: first token by prompt length, decode by context fill, throughput by calls at once."""
+"""Curves of a cell: first token by prompt length, decode by context fill, throughput by concurrency."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ AT_ONCE = "Throughput against calls at once"
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn against what. `points` finds (x, y) of one phase of a cell, `thin` the same of one run's."""
+    """A chart. `points` reads (x, y) from one phase of a cell, `run_points` from one phase of a run."""
     title: str
     x: Axis
     y: Axis
     phases: tuple
     points: Callable[[dict], list]
-    thin: Callable[[dict], list]
+    run_points: Callable[[dict], list]
 
 
 def _groups(phase: dict) -> Iterable[dict]:
-    """Groups that are points of a curve: single items, of the first pass alone."""
+    """Groups that are points of a curve: single items of the first pass."""
     return (group for group in phase["groups"] if group["item"] is not None and group["pass"] in (None, "first"))
 
 
@@ -47,7 +47,7 @@ def _decode(phase: dict) -> list:
             if group["fill"] is not None and group["figures"]["decode_tok_s"]]
 
 
-def _thin_decode(phase: dict) -> list:
+def _run_decode(phase: dict) -> list:
     return [(group["fill"], group["metrics"]["decode_tok_s"]["median"]) for group in _groups(phase)
             if group["fill"] is not None and group["metrics"]["decode_tok_s"]]
 
@@ -56,64 +56,64 @@ def _waves(phase: dict) -> list:
     return [(level["level"], figure_text.of_spread(level["tok_s"])) for level in phase["levels"] if level["tok_s"]]
 
 
-def _thin_waves(phase: dict) -> list:
+def _run_waves(phase: dict) -> list:
     return [(wave["level"], wave["tok_s"]["median"]) for wave in phase["waves"] if wave["tok_s"]]
 
 
 TTFT = Curve("Time to first token against prompt length", PROMPT, FIRST, ("frozen-prompts", "context-edge"), _first_token,
              lambda phase: [])
-CONTEXT = Curve("Decode against context fill", FILL, DECODE, FILLED, _decode, _thin_decode)
+CONTEXT = Curve("Decode against context fill", FILL, DECODE, FILLED, _decode, _run_decode)
 ALL = (TTFT, CONTEXT)
 
 
 def series(curve: Curve, variant: dict) -> List[Series]:
-    found = []
+    result = []
     for kind, name in enumerate(curve.phases, 1):
         for phase in _phases(variant, name):
             points = tuple(sorted(curve.points(phase), key=lambda point: point[0]))
             if points:
-                found.append(Series(_with_runs(NAMES[name], phase), points, kind))
-    return found
+                result.append(Series(_with_runs(NAMES[name], phase), points, kind))
+    return result
 
 
 def _with_runs(name: str, phase: dict) -> str:
     return f"{name}, {number_format.counted(phase['runs'], 'run')}"
 
 
-def thin(curve: Curve, variant: dict) -> list:
-    """Lines of the single runs, of the first phase that is drawn."""
-    return [sorted(curve.thin(phase)) for run in variant["by_run"] for phase in _phases(run, curve.phases[0])]
+def run_lines(curve: Curve, variant: dict) -> list:
+    """One line for each run, of the first phase that is drawn."""
+    return [sorted(curve.run_points(phase)) for run in variant["by_run"] for phase in _phases(run, curve.phases[0])]
 
 
-def drawn(curve: Curve, variant: dict) -> Optional[Html]:
-    """The chart of one variant; None where there is nothing to draw."""
-    found, lines = series(curve, variant), thin(curve, variant)
-    if not found:
+def chart_of(curve: Curve, variant: dict) -> Optional[Html]:
+    """The chart of one variant; None if there is nothing to draw."""
+    series_list, lines = series(curve, variant), run_lines(curve, variant)
+    if not series_list:
         return None
     below = "Thin lines are single runs." if any(len(line) > 1 for line in lines) and variant["runs"] > 1 else None
-    return layout.figure(curves.chart(found, lines if variant["runs"] > 1 else [], curve.x, curve.y, curve.title),
-                         [curve.title, curves.legend(found)], layout.note(below) if below else None)
+    return layout.figure(curves.chart(series_list, lines if variant["runs"] > 1 else [], curve.x, curve.y, curve.title),
+                         [curve.title, curves.legend(series_list)], layout.note(below) if below else None)
 
 
 # ----- throughput against concurrency
 
-def at_once(variant: dict) -> Optional[Html]:
-    """Answer tokens a second in all, by calls at once, with what full scaling would be."""
+def concurrency_chart(variant: dict) -> Optional[Html]:
+    """Total answer tokens per second by concurrency, with ideal scaling."""
     phase = next(_phases(variant, ALONE), None)
     points = _waves(phase) if phase else []
     if not points:
         return None
-    found = [Series(_with_runs("measured", phase), tuple(points), 1), *_ideal(points)]
-    lines = [sorted(_thin_waves(one)) for run in variant["by_run"] for one in _phases(run, ALONE)]
+    series_list = [Series(_with_runs("measured", phase), tuple(points), 1), *_ideal(points)]
+    lines = [sorted(_run_waves(run_phase)) for run in variant["by_run"] for run_phase in _phases(run, ALONE)]
     serialised = any(level["serialised"] for level in phase["levels"])
     levels = tuple(float(level) for level, _ in points)
-    chart = curves.chart(found, lines if variant["runs"] > 1 else [], _levels(levels), Axis("tok/s in all"), AT_ONCE)
-    says = layout.note("The server served them one after the other in some runs.") if serialised else None
-    return layout.figure(chart, [AT_ONCE, curves.legend(found)], says)
+    chart = curves.chart(series_list, lines if variant["runs"] > 1 else [], _levels(levels), Axis("tok/s in all"), AT_ONCE)
+    note = layout.note("In some runs the server processed the calls one after the other.") if serialised else None
+    return layout.figure(chart, [AT_ONCE, curves.legend(series_list)], note)
 
 
 def _phases(record: dict, name: str) -> Iterator[dict]:
-    """The phase of that name of a variant or a run; none or one."""
+    """The phase of that name of a variant or a run, if there is one."""
     return (phase for phase in record["phases"] if phase["phase"] == name)
 
 
@@ -122,11 +122,11 @@ def _levels(levels: tuple) -> Axis:
 
 
 def _ideal(points: List[tuple]) -> List[Series]:
-    """As many times the rate of one call alone as there are calls, as far as it stays near what was measured."""
-    alone = next((found.value for level, found in points if level == 1), None)
+    """The rate of one call times the number of calls, as far as it is near the measured range."""
+    alone = next((interval.value for level, interval in points if level == 1), None)
     if alone is None or len(points) < 2:
         return []
-    most = 1.6 * max(found.high for _, found in points)
+    most = 1.6 * max(interval.high for _, interval in points)
     rates = ((float(level), level * alone) for level, _ in points)
     line = tuple((level, Interval(rate, rate, rate)) for level, rate in rates if rate <= most)
     return [Series("if each call ran as fast as one alone", line, 6)]
@@ -136,38 +136,38 @@ def _ideal(points: List[tuple]) -> List[Series]:
 
 SHARE = Axis("decode, of the emptiest", show=number_format.percent)
 GAIN = Axis("tok/s in all, of one alone", show=lambda value: f"{value:g}\u00d7")
-FULL = ("Decode by the share of the context that single prompts fill, against the emptiest of them. All charts have the same "
+FULL = ("Decode by the share of the context that a single prompt fills, against the emptiest one. All charts have the same "
         "axes.")
-TOGETHER = "Answer tokens a second of all calls together, against one call at a time. All charts have the same axes."
+TOGETHER = "Total answer tokens per second, against one call at a time. All charts have the same axes."
 
 
 def sections(named: List[tuple]) -> List[Optional[Html]]:
-    """Two parts of a page: small charts of each (name, variant) side by side, all on the same axes."""
-    fills = [(name, one.points) for name, variant in named for one in series(CONTEXT, variant)[:1]]
+    """Two sections of small charts, one chart for each (name, variant), all on the same axes."""
+    fills = [(name, line.points) for name, variant in named for line in series(CONTEXT, variant)[:1]]
     waves = [(name, _waves(phase)) for name, variant in named for phase in _phases(variant, ALONE)]
     levels = tuple(sorted({float(level) for _, points in waves for level, _ in points}))
     return [_multiples("What a full context costs", FULL, _many(fills, FILL, SHARE, CONTEXT.title), "context"),
             _multiples("Several calls at once", TOGETHER, _many(waves, _levels(levels), GAIN, AT_ONCE), "at-once")]
 
 
-def _multiples(title: str, says: str, charts: List[Html], id_: str) -> Optional[Html]:
-    return layout.section(title, layout.note(says), tag("div", charts, class_="small-charts"), id_=id_) if charts else None
+def _multiples(title: str, description: str, charts: List[Html], id_: str) -> Optional[Html]:
+    return layout.section(title, layout.note(description), tag("div", charts, class_="small-charts"), id_=id_) if charts else None
 
 
 def _many(named: List[tuple], x: Axis, y: Axis, title: str) -> List[Html]:
-    """A small chart for each (name, points) with two points or more, each against its own first."""
-    found = [(name, points, [Series("measured", _against(points), 1)]) for name, points in named if len(points) > 1]
-    ranges = curves.extent([one for _, _, lines in found for one in lines])
+    """A small chart for each (name, points) with at least two points, relative to the first."""
+    charts = [(name, points, [Series("measured", _against(points), 1)]) for name, points in named if len(points) > 1]
+    ranges = curves.extent([line for _, _, lines in charts for line in lines])
     return [layout.figure(curves.chart(lines, (), x, y, title, True, ranges), name, _from_to(points))
-            for name, points, lines in found]
+            for name, points, lines in charts]
 
 
 def _from_to(points: List[tuple]) -> Html:
     first, last = (number_format.figure(points[place][1].value) for place in (0, -1))
-    return layout.note(f"{first} \u2192 {last} tok/s, ", figure_text.runs(points[-1][1].runs))
+    return layout.note(f"{first} \u2192 {last} tok/s, ", figure_text.run_count(points[-1][1].runs))
 
 
 def _against(points: List[tuple]) -> tuple:
     first = points[0][1].value
-    return tuple((place, Interval(one.value / first, one.low / first, one.high / first, one.n, one.runs))
-                 for place, one in points)
+    return tuple((place, Interval(interval.value / first, interval.low / first, interval.high / first, interval.n, interval.runs))
+                 for place, interval in points)

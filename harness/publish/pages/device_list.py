@@ -10,7 +10,7 @@ from publish.pages.figure_columns import BY_ID, Row
 from publish.pages.tables import Cell, Head, number, table, text
 
 HEADS = [Head("Device"), Head("Memory for models", first="down"),
-         Head("Bandwidth", "n", "down", says="of that memory, by the table of chips"), Head(ranking.QUICK, first="down"),
+         Head("Bandwidth", "n", "down", tooltip="of that memory, by the chip table"), Head(ranking.QUICK, first="down"),
          Head("Fastest decode", first="down"), *tables.counts("Models", "Runs"), Head("System"),
          Head("Newest", first="down")]
 
@@ -20,7 +20,7 @@ def page(catalogue: dict, by_tag: Dict[str, List[Row]]) -> tuple:
     body = layout.note("No device is shown here yet.")
     if lines:
         body = table("Devices, by their tags", HEADS, lines, "devices", "Find a device")
-    lead = tag("p", "Each machine that was measured, under the tag that its people gave it.", class_="lead")
+    lead = tag("p", "Every measured device, by the tag that its contributors gave it.", class_="lead")
     return layout.page("devices.html", "Devices", (), catalogue["synthetic"], tag("h1", "Devices"), lead, body)
 
 
@@ -36,16 +36,16 @@ def _line(device: dict, rows: List[Row]) -> list:
 
 
 def _best(choice: ranking.Choice) -> Cell:
-    found = BY_ID["answers"].find(choice.row) if choice.row else None
-    if found is None:
-        return tables.nothing("")
-    below = tag("small", f"{number_format.percent(found.value)} ({found.n})")
-    return Cell([lists.link("", choice.row.page, choice.row.name_of_model), below], found.low)
+    answers = BY_ID["answers"].find(choice.row) if choice.row else None
+    if answers is None:
+        return tables.empty("")
+    below = tag("small", f"{number_format.percent(answers.value)} ({answers.n})")
+    return Cell([lists.link("", choice.row.page, choice.row.name_of_model), below], answers.low)
 
 
 def _fastest(choice: ranking.Choice) -> Cell:
-    found = BY_ID["decode"].find(choice.row) if choice.row else None
-    if found is None:
-        return tables.nothing("")
-    below = tag("small", f"{number_format.figure(found.value)} tok/s, ", figure_text.runs(found.runs))
-    return Cell([lists.link("", choice.row.page, choice.row.name_of_model), below], found.value)
+    decode = BY_ID["decode"].find(choice.row) if choice.row else None
+    if decode is None:
+        return tables.empty("")
+    below = tag("small", f"{number_format.figure(decode.value)} tok/s, ", figure_text.run_count(decode.runs))
+    return Cell([lists.link("", choice.row.page, choice.row.name_of_model), below], decode.value)

@@ -1,4 +1,4 @@
-"""A device: what it is, quality against speed of its models, how they compare, and where it stands among others."""
+"""A device page: its facts, quality against speed of its models, a table of them, and the device among others."""
 from __future__ import annotations
 
 from typing import Dict, Iterable, List
@@ -13,21 +13,21 @@ from publish.pages.figure_columns import BY_ID, MAIN, Row
 NEWEST = 10
 KINDS = {"accelerator": "the accelerators' own", "unified": "unified with main memory",
          "main": "main memory: no accelerator with memory of its own"}
-LEGEND = ("Up and to the right is better. Models on the line (circles) are beaten by none in both at once; diamonds are. "
-          "Bars are the middle half of the speeds and the 95 % interval of the right answers; a dotted outline means one run "
-          "alone.")
-STRIPS = ("Decode in tokens a second of the same model on every device; the diamond is this one, the shaded part holds the "
+LEGEND = ("Up and to the right is better. No model is both faster and better than those on the line (circles); diamonds are "
+          "below it. Bars are the quartiles of the speed and the 95 % interval of the right answers; a dotted outline means a "
+          "single run.")
+STRIPS = ("Decode in tokens per second of the same model on every device; the diamond is this device, the shaded part is the "
           "middle half.")
 
 
 def newest(runs: Iterable[dict]) -> Dict[str, List[dict]]:
-    """Of each device's runs, which come newest first, those that its page shows and one more, which says that there are more."""
-    found: dict = {}
+    """The newest runs of each device: those that its page shows, and one more if there are more."""
+    by_device: dict = {}
     for run in runs:
-        here = found.setdefault(run["device_tag"], [])
-        if len(here) <= NEWEST:
-            here.append(run)
-    return found
+        newest_runs = by_device.setdefault(run["device_tag"], [])
+        if len(newest_runs) <= NEWEST:
+            newest_runs.append(run)
+    return by_device
 
 
 def page(device: dict, rows: List[Row], by_model: Dict[str, List[Row]], runs: List[dict], synthetic: bool) -> tuple:
@@ -38,25 +38,25 @@ def page(device: dict, rows: List[Row], by_model: Dict[str, List[Row]], runs: Li
     return layout.page(
         path, device["device_tag"], (("devices.html", "Devices"),), synthetic,
         tag("h1", lists.name(device["label"] or device["device_tag"])), tag("p", lead, class_="lead"), _facts(device),
-        _front_line(root, rows), _models(root, device, rows), curve_sections.sections(named), _stands(root, rows, by_model),
+        _recommendations(root, rows), _models(root, device, rows), curve_sections.sections(named), _among_devices(root, rows, by_model),
         _newest(root, runs))
 
 
 def _facts(device: dict) -> Html:
     bandwidth, kind = device["bandwidth_gb_s"], device["model_memory_kind"]
-    found = [f"{number_format.figure(bandwidth)} GB/s, by the table of chips: ", tag("code", device["bandwidth_of"])]
+    bandwidth_text = [f"{number_format.figure(bandwidth)} GB/s, by the chip table: ", tag("code", device["bandwidth_of"])]
     withheld = f"{number_format.counted(device['withheld'], 'run')} not shown, counted in the figures"
     return layout.facts((
         ("Processor", device["cpu"] and lists.name(device["cpu"])),
-        ("Accelerators", [part for one in device["accelerators"] for part in (lists.name(one), tag("br"))] or None),
+        ("Accelerators", [part for accelerator in device["accelerators"] for part in (lists.name(accelerator), tag("br"))] or None),
         ("Main memory", device["memory_bytes"] and number_format.gigabytes(device["memory_bytes"])),
-        ("Models live in", kind and f"{number_format.gigabytes(device['model_memory_bytes'])}, {KINDS[kind]}"),
-        ("Bandwidth of it", found if bandwidth else "not known: the chip is in no table"),
+        ("Memory for models", kind and f"{number_format.gigabytes(device['model_memory_bytes'])}, {KINDS[kind]}"),
+        ("Its bandwidth", bandwidth_text if bandwidth else "unknown: the chip is not in the table"),
         ("System", device["system"] and lists.name(device["system"])),
         ("Withheld", withheld if device["withheld"] else None)))
 
 
-def _front_line(root: str, rows: List[Row]) -> Html | None:
+def _recommendations(root: str, rows: List[Row]) -> Html | None:
     points = [pareto.Point(row.name_of_model, BY_ID["decode"].find(row), BY_ID["answers"].find(row)) for row in rows
               if BY_ID["decode"].find(row) and BY_ID["answers"].find(row)]
     if not points:
@@ -68,12 +68,12 @@ def _front_line(root: str, rows: List[Row]) -> Html | None:
 
 
 def _models(root: str, device: dict, rows: List[Row]) -> Html:
-    found = lists.cells(root, rows, MAIN, "model", "Models on this device, fastest first", "models")
+    cells_table = lists.cells(root, rows, MAIN, "model", "Models on this device, fastest first", "models")
     more = tag("p", tag("a", "Compare them figure by figure", href=f"{root}compare/{device['page']}"))
-    return layout.section("Every model that was measured here", found, lists.meaning(MAIN), more, id_="models")
+    return layout.section("Every model measured on this device", cells_table, lists.column_meanings(MAIN), more, id_="models")
 
 
-def _stands(root: str, rows: List[Row], by_model: Dict[str, List[Row]]) -> Html | None:
+def _among_devices(root: str, rows: List[Row], by_model: Dict[str, List[Row]]) -> Html | None:
     strips = [lists.strip_of(by_model[row.model["model"]], row, lists.link(root, row.page, row.name_of_model),
                              f"Decode of {row.model['model']} on every device, this one pointed out")
               for row in lists.fastest_first(rows)]
@@ -84,6 +84,6 @@ def _stands(root: str, rows: List[Row], by_model: Dict[str, List[Row]]) -> Html 
 
 
 def _newest(root: str, runs: List[dict]) -> Html:
-    more = layout.note("All runs stand with their cells.") if len(runs) > NEWEST else None
-    found = lists.runs(root, runs[:NEWEST], "Newest runs on this device", with_device=False)
-    return layout.section("Newest runs", found, more, id_="runs")
+    more = layout.note("All runs are listed on the pages of their cells.") if len(runs) > NEWEST else None
+    runs_table = lists.runs(root, runs[:NEWEST], "Newest runs on this device", with_device=False)
+    return layout.section("Newest runs", runs_table, more, id_="runs")

@@ -1,4 +1,4 @@
-"""Columns: the figures by which models and machines are compared, each with its unit, its meaning and where it is found."""
+"""The figures by which models and devices are compared: title with unit, meaning, and how each is read from a row."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from publish.pages import figure_text
 
 @dataclass(frozen=True)
 class Row:
-    """One model on one device, of one digest."""
+    """One digest of one model on one device."""
     device: dict
     model: dict
     cell: dict
@@ -19,7 +19,7 @@ class Row:
 
     @property
     def mark(self) -> str:
-        """The beginning of the digest, where the cell has several."""
+        """The beginning of the digest if the cell has several."""
         return self.variant["digest"][:8] if len(self.cell["variants"]) > 1 else ""
 
     @property
@@ -40,7 +40,7 @@ class Column:
     """A figure. `better` is high, low or empty; `title` has the unit, unless `show` writes it."""
     id: str
     title: str
-    says: str
+    description: str
     find: Callable[[Row], Optional[Interval]]
     better: str = "high"
     show: Callable[[Optional[float]], str] = number_format.figure
@@ -60,10 +60,10 @@ def rows_of(catalogue: dict) -> List[Row]:
 
 
 def grouped(rows: Iterable[Row], key: Callable[[Row], str]) -> Dict[str, List[Row]]:
-    found: dict = {}
+    groups: dict = {}
     for row in rows:
-        found.setdefault(key(row), []).append(row)
-    return found
+        groups.setdefault(key(row), []).append(row)
+    return groups
 
 
 def _spread(name: str) -> Callable[[Row], Optional[Interval]]:
@@ -79,13 +79,13 @@ def _stat(name: str) -> Callable[[Row], Optional[Interval]]:
 
 
 def _most(row: Row) -> Optional[Interval]:
-    found, level = figure_text.of_spread(row.variant["headline"]["tok_s_most"]), row.variant["headline"]["most_level"]
-    return found and Interval(found.value, found.low, found.high, f"{level} at once, {number_format.counted(found.runs, 'run')}",
-                              found.runs)
+    interval, level = figure_text.of_spread(row.variant["headline"]["tok_s_most"]), row.variant["headline"]["most_level"]
+    return interval and Interval(interval.value, interval.low, interval.high, f"{level} at once, {number_format.counted(interval.runs, 'run')}",
+                              interval.runs)
 
 
 def _alone(value: Optional[float], runs: Optional[dict]) -> Optional[Interval]:
-    """A figure that is made of two medians: its own spread is not known."""
+    """A figure computed from two medians, whose spread is unknown."""
     if value is None:
         return None
     n = runs["over_runs"]["n"] if runs else None
@@ -93,33 +93,33 @@ def _alone(value: Optional[float], runs: Optional[dict]) -> Optional[Interval]:
 
 
 def _bound(row: Row) -> Optional[Interval]:
-    found = row.variant["bound"]
-    return _alone(found["share"] if found else None, row.variant["headline"]["decode_tok_s"])
+    bound = row.variant["bound"]
+    return _alone(bound["share"] if bound else None, row.variant["headline"]["decode_tok_s"])
 
 
 COLUMNS = (
     Column("decode", "Decode tok/s",
-           "Answer tokens a second, one call at a time: the three frozen prompts, before all else.",
+           "Answer tokens per second, one call at a time: the three frozen prompts, first pass.",
            _spread("decode_tok_s")),
     Column("ttft", "First token",
-           "Time from the request to the first text, for a prompt of about 300 tokens, on a model that is loaded.",
+           "Time from the request to the first text, for a prompt of about 300 tokens and a loaded model.",
            _spread("ttft_ms"), "low", number_format.milliseconds),
-    Column("prefill", "Prefill tok/s", "Prompt tokens read a second, for a prompt of about 1,200 tokens.",
+    Column("prefill", "Prefill tok/s", "Prompt tokens read per second, for a prompt of about 1,200 tokens.",
            _spread("prefill_tok_s")),
     Column("answers", "Answers right",
            "Right answers to short questions, with the 95 % interval; repeats of a question count.",
            _share("answers"), show=number_format.percent, is_log=False),
     Column("code", "Code right", "Python tasks whose hidden tests the model's program passed, with the 95 % interval.",
            _share("code"), show=number_format.percent, is_log=False),
-    Column("recall", "Facts recalled", "Facts planted in a filled context that came back, with the 95 % interval.",
+    Column("recall", "Facts recalled", "Facts planted in a filled context that the answer recalled, with the 95 % interval.",
            _share("recall"),
            show=number_format.percent, is_log=False),
-    Column("pace", "Right a minute", "Right answers a minute in the five short questions: speed and quality in one figure.",
+    Column("pace", "Right a minute", "Right answers per minute in the five short questions: speed and quality in one figure.",
            _stat("correct_per_minute")),
     Column("most", "Most tok/s in all",
-           "Answer tokens a second of all calls together, at the number of calls at once that gave the most.",
+           "Answer tokens per second of all calls together, at the concurrency level that gave the most.",
            _most),
-    Column("gain", "Gain at once", "Most tokens a second in all, over those of one call at a time.",
+    Column("gain", "Gain at once", "Highest total tokens per second, over those of one call at a time.",
            lambda row: _alone(row.variant["headline"]["concurrency_gain"], row.variant["headline"]["tok_s_most"]),
            show=lambda value: number_format.figure(value) + ("" if value is None else "\u00d7"), is_log=False),
     Column("cost", "Full context costs",
@@ -130,14 +130,14 @@ COLUMNS = (
            "Decode as a share of what memory bandwidth allows: bandwidth over the size of the weights.",
            _bound, show=number_format.percent, is_log=False),
     Column("drift", "End over start",
-           "Decode after all else over decode before: 1 is steady, below 1 the machine slowed down.",
+           "Decode in the last pass over decode in the first: 1 is steady, below 1 the machine slowed down.",
            _stat("drift"), "", show=lambda value: number_format.NONE if value is None else f"{value:.2f}", is_log=False),
-    Column("energy", "Joules a token", "Energy by the machine's own counters for each answer token, prefill included.",
+    Column("energy", "Joules a token", "Energy by the machine's own counters per answer token, prefill included.",
            _spread("energy_j_per_tok"), "low"),
-    Column("load", "Cold load", "Until a model that was not loaded was there: from disk, or from the system's page cache.",
+    Column("load", "Cold load", "Time to load a model that was not loaded: from disk, or from the system's page cache.",
            lambda row: figure_text.of_runs(row.variant["cold_load_ms"]), "low",
            number_format.milliseconds),
-    Column("memory", "In memory", "What the server says the loaded model takes.",
+    Column("memory", "In memory", "The size of the loaded model, as the server reports it.",
            lambda row: figure_text.of_runs(row.variant["memory_bytes"]), "low",
            number_format.gigabytes),
 )

@@ -1,4 +1,4 @@
-"""Figures: how a statistic of the catalogue becomes an interval, a cell of a table, or a few words."""
+"""Statistics of the catalogue as intervals, table cells and short texts."""
 from __future__ import annotations
 
 from typing import Callable, Optional
@@ -9,11 +9,11 @@ from publish.charts.axes import Interval
 from publish.escape import Html
 from publish.markup import tag
 
-ENOUGH_RUNS = 3     # below that, quartiles over runs are no more than the runs themselves
+ENOUGH_RUNS = 3     # with fewer, quartiles over runs are just the runs
 
 
 def of_spread(spread: Optional[dict]) -> Optional[Interval]:
-    """The median over runs with the middle half: of the runs where there are three or more, else of their calls."""
+    """The median over runs with quartiles: over runs if there are three or more, else over their calls."""
     if spread is None:
         return None
     runs, calls = spread["over_runs"], spread["over_calls"]
@@ -43,18 +43,18 @@ def of_share(share: Optional[dict]) -> Optional[Interval]:
     return Interval(share["share"], share["low"], share["high"], f"{share['passed']:,} of {share['n']:,}", share["runs"])
 
 
-def shown(found: Optional[Interval], show: Callable = number_format.figure) -> Html:
-    """The figure, and below it what it is uncertain by and its n."""
-    if found is None:
+def render(interval: Optional[Interval], show: Callable = number_format.figure) -> Html:
+    """The figure, with its spread and n below it."""
+    if interval is None:
         return tag("span", number_format.NONE, class_="none")
-    spread = number_format.between(found.low, found.high, show) if show(found.low) != show(found.high) else ""
+    spread = number_format.between(interval.low, interval.high, show) if show(interval.low) != show(interval.high) else ""
     parts = [tag("span", spread), " "] if spread else []
-    n = tag("span", found.n, class_="lone" if found.is_lone else None)
-    return tag("span", tag("b", show(found.value)), tag("small", parts, n), class_="figure")
+    n = tag("span", interval.n, class_="lone" if interval.is_lone else None)
+    return tag("span", tag("b", show(interval.value)), tag("small", parts, n), class_="figure")
 
 
-def runs(number: int) -> Html:
-    """3 runs; one alone is marked."""
+def run_count(number: int) -> Html:
+    """Such as `3 runs`; a single one is marked."""
     return tag("span", number_format.counted(number, "run"), class_="lone" if number == 1 else None)
 
 
@@ -67,7 +67,7 @@ def verdict(word: Optional[str]) -> Html:
 
 
 def day(utc: str) -> Html:
-    """The day alone; the moment is in the attribute."""
+    """The day; the full time is in the attribute."""
     return tag("time", utc[:10], datetime=utc)
 
 
@@ -75,9 +75,9 @@ def moment(utc: Optional[str]) -> Optional[Html]:
     return tag("time", f"{utc[:10]} {utc[11:16]} UTC", datetime=utc) if utc else None
 
 
-def counts(found: dict) -> str:
-    """ok 40, length 2; none where there is nothing."""
-    return ", ".join(f"{name} {number:,}" for name, number in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+def counts(by_name: dict) -> str:
+    """Such as `ok 40, length 2`; `none` if there is nothing."""
+    return ", ".join(f"{name} {number:,}" for name, number in sorted(by_name.items(), key=lambda pair: (-pair[1], pair[0]))
                      if number) or "none"
 
 

@@ -1,4 +1,4 @@
-"""The front page: what this is, which model to run on which machine, where a machine stands, and what is new."""
+"""The front page: what this is, which model to run on which device, how devices compare, and the newest runs."""
 from __future__ import annotations
 
 from typing import Dict, List
@@ -11,9 +11,9 @@ from publish.pages import layout, lists, ranking, tables
 from publish.pages.figure_columns import Row, grouped
 from publish.pages.tables import Cell, number, table
 
-STRIPS = 6          # models for which it is shown where devices stand
+STRIPS = 6          # models with a strip chart of all devices
 NEWEST = 12
-TAGS = 4            # devices of a class that are named
+TAGS = 4            # devices named per class
 COMMAND = "python harness/run_benchmark.py --phases frozen-prompts --repeats 1"
 
 
@@ -24,7 +24,7 @@ def page(catalogue: dict, rows: List[Row]) -> tuple:
         body = [layout.contents(("best", "Best model for each class of device"),
                                 ("stand", "Where does this machine stand?"),
                                 ("newest", "Newest runs")),
-                _classes(rows), _stand(grouped(rows, lambda row: row.model["model"])), _newest(catalogue)]
+                _classes(rows), _devices_compared(grouped(rows, lambda row: row.model["model"])), _newest(catalogue)]
     return layout.page("index.html", layout.NAME, (), catalogue["synthetic"], *head, *body)
 
 
@@ -34,15 +34,15 @@ def _what(totals: dict) -> list:
         ("models", "model", "models"), ("calls", "measured call", "measured calls"))]
     return ["{} by {} on {}: {}, {}. ".format(*counted),
             "Speed and quality of local language models under Ollama, measured by "
-            "one harness with the same prompts everywhere. Every figure leads to the calls it was made of; failures are "
-            "counted, and nothing is a best-of. ", tag("a", "How it is measured", href="methodology.html"), "."]
+            "one harness with the same prompts everywhere. Every figure links to the calls it was computed from; failures are "
+            "counted, and no figure is a best-of. ", tag("a", "How it is measured", href="methodology.html"), "."]
 
 
 # ----- best model for each class of device
 
 def _classes(rows: List[Row]) -> Html:
-    cards = [_card(name, found) for name, found in ranking.classes(rows).items()]
-    rule = ("Classes are by the memory that models live in. Quality is ranked by the lower end of its 95 % interval, so that "
+    cards = [_card(name, class_rows) for name, class_rows in ranking.classes(rows).items()]
+    rule = ("Classes are by the memory available to models. Quality is ranked by the lower end of its 95 % interval, so that "
             "few answers count less than many; speed by the median over runs.")
     return layout.section("Best model for each class of device", layout.note(rule), tag("div", cards, class_="cards"),
                           id_="best")
@@ -50,24 +50,24 @@ def _classes(rows: List[Row]) -> Html:
 
 def _card(name: str, rows: List[Row]) -> Html:
     tags = list(dict.fromkeys(row.device["device_tag"] for row in rows))
-    where = [part for one in tags[:TAGS] for part in (lists.link("", page_inputs.page_of_device(one), one), " ")]
+    where = [part for device_tag in tags[:TAGS] for part in (lists.link("", page_inputs.page_of_device(device_tag), device_tag), " ")]
     more = f" and {len(tags) - TAGS} more" if len(tags) > TAGS else ""
     picks = tag("dl", (lists.pick("", choice, len(tags) > 1) for choice in ranking.choices(rows)), class_="picks")
     return tag("article", tag("h3", name), picks, tag("p", "Measured on ", where, more, class_="soft"))
 
 
-# ----- where a machine stands
+# ----- devices compared
 
-def _stand(by_model: Dict[str, List[Row]]) -> Html:
-    widest = sorted(by_model.values(), key=lambda rows: (-len(lists.standing(rows, None)), rows[0].model["model"]))
-    chosen = [rows for rows in widest[:STRIPS] if len(lists.standing(rows, None)) > 1]
+def _devices_compared(by_model: Dict[str, List[Row]]) -> Html:
+    widest = sorted(by_model.values(), key=lambda rows: (-len(lists.device_points(rows, None)), rows[0].model["model"]))
+    chosen = [rows for rows in widest[:STRIPS] if len(lists.device_points(rows, None)) > 1]
     strips = [lists.strip_of(rows, None, _link(rows), f"Decode of {rows[0].model['model']} on every device")
               for rows in chosen]
     how = tag("p", "Measure yours in a few minutes with ", tag("code", COMMAND),
               ", and look for its decode rate on the line "
               "of the same model. Each ring is a device; the shaded part holds the middle half of them.")
     if not chosen:
-        return layout.section("Where does this machine stand?", layout.note("No model was measured on two devices yet."), id_="stand")
+        return layout.section("Where does this machine stand?", layout.note("No model has been measured on two devices yet."), id_="stand")
     return layout.section("Where does this machine stand?", how,
                           layout.note("Decode, in answer tokens a second, one call at a time."),
                           tag("div", strips, class_="charts"), _percentiles(chosen), id_="stand")
@@ -82,7 +82,7 @@ def _percentiles(chosen: List[List[Row]]) -> Html:
                                                   "Three quarters below", "Fastest")
     lines = []
     for rows in chosen:
-        values = [one.found.value for one in lists.standing(rows, None)]
+        values = [point.interval.value for point in lists.device_points(rows, None)]
         marks = (min(values), *strip.quartiles(values), max(values))
         lines.append([Cell(_link(rows)), number(len(values)), *map(number, marks)])
     return layout.details("The same as numbers", table("Decode in tokens a second, over devices", heads, lines))
@@ -91,5 +91,5 @@ def _percentiles(chosen: List[List[Row]]) -> Html:
 # ----- what is new
 
 def _newest(catalogue: dict) -> Html:
-    found = lists.runs("", catalogue["runs"][:NEWEST], "Newest runs, by when they began")
-    return layout.section("Newest runs", found, id_="newest")
+    runs_table = lists.runs("", catalogue["runs"][:NEWEST], "Newest runs, by when they began")
+    return layout.section("Newest runs", runs_table, id_="newest")

@@ -1,12 +1,12 @@
-"""Documents: JSON of any shape, shown as nested lists and tables; facts with how they were found, or why not."""
+"""JSON of any shape as nested lists; facts with their method, or why they are unknown."""
 from __future__ import annotations
 
 from publish import number_format
 from publish.escape import Html
 from publish.markup import tag
 
-DEEPEST = 8             # levels that are shown; the raw file has the rest
-MOST = 200              # members of one object or list that are shown
+DEEPEST = 8             # levels shown; the raw file has the rest
+MOST = 200              # members shown of one object or list
 LONGEST = 2000          # characters of one text
 
 
@@ -35,7 +35,7 @@ def _is_fact(value: dict) -> bool:
 
 
 def _fact(value: dict) -> Html:
-    """A value with how it was found; null with why it is not known."""
+    """A value with its method; null with the reason."""
     how = value.get("method") if value["value"] is not None else value.get("why")
     return tag("span", render(value["value"], DEEPEST - 2), tag("small", " ", _plain(how)) if how else None, class_="fact")
 

@@ -1,4 +1,4 @@
-"""The methodology: the text that stands beside the harness, and the conditions of the grades from the table in the code."""
+"""The methodology page: methodology.md, and the conditions of the grades from the table in the code."""
 from __future__ import annotations
 
 import pathlib
@@ -8,7 +8,7 @@ from publish.markup import tag
 from publish.pages import layout
 
 FILE = pathlib.Path(__file__).resolve().parent.parent.parent / "methodology.md"
-MISSING = "# Methodology\n\nThe text is not there yet. How a run is made and judged stands in the harness itself."
+MISSING = "# Methodology\n\nmethodology.md is missing; the harness itself documents how a run is made and judged."
 
 
 def page(catalogue: dict, source: str) -> tuple:

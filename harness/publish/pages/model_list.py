@@ -12,9 +12,9 @@ from publish.pages.tables import Cell, Head, number, table, text
 
 HEADS = [Head("Model"), *tables.counts("Parameters"), Head("Quantization"),
          *tables.counts("On disk", "Answers right", "Code right"),
-         Head("Decode tok/s", "n", "down", says="slowest to fastest device"), *tables.counts("Devices", "Runs")]
-LEAD = ("Each model with its tag, as the server lists it. Right answers are those of all devices together: what a model "
-        "answers hardly depends on the machine.")
+         Head("Decode tok/s", "n", "down", tooltip="slowest to fastest device"), *tables.counts("Devices", "Runs")]
+LEAD = ("Each model with its tag, as the server lists it. Right answers are counted over all devices, since a model's "
+        "answers hardly depend on the device.")
 BILLIONS = {"T": 1000.0, "B": 1.0, "M": 1e-3, "K": 1e-6}
 
 
@@ -39,20 +39,20 @@ def _line(model: dict, rows: List[Row]) -> list:
 
 def _together(rows: List[Row], name: str) -> Cell:
     """Right answers over all devices."""
-    found = [row.variant["headline"][name] for row in rows if row.variant["headline"][name]]
-    return tables.right(sum(one["passed"] for one in found), sum(one["n"] for one in found))
+    shares = [row.variant["headline"][name] for row in rows if row.variant["headline"][name]]
+    return tables.passed_of(sum(share["passed"] for share in shares), sum(share["n"] for share in shares))
 
 
 def _range(rows: List[Row]) -> Cell:
-    """From the slowest device to the fastest, sorted by the one in the middle."""
-    speeds = [one.found.value for one in lists.standing(rows, None)]
+    """From the slowest to the fastest device, sorted by the median."""
+    speeds = [point.interval.value for point in lists.device_points(rows, None)]
     if not speeds:
-        return tables.nothing()
+        return tables.empty()
     return number(strip.quartiles(speeds)[1], number_format.between(min(speeds), max(speeds)))
 
 
 def _size(words: str | None) -> float | None:
-    """8B, 600M and the like, in billions, to sort by."""
+    """8B, 600M and the like in billions, as a sort key."""
     try:
         return float(words[:-1]) * BILLIONS[words[-1].upper()]
     except (TypeError, IndexError, KeyError, ValueError):

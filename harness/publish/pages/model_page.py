@@ -1,4 +1,4 @@
-"""A model: on which machines it was measured, and what it comes to there."""
+"""A model page: its facts, and its figures on every device."""
 from __future__ import annotations
 
 from typing import List
@@ -43,6 +43,6 @@ def _digests(digests: List[str]) -> list:
 
 
 def _devices(root: str, model: dict, rows: List[Row]) -> Html:
-    found = lists.cells(root, rows, MAIN, "device", "This model on every device, fastest first", "devices", "Find a device")
+    cells_table = lists.cells(root, rows, MAIN, "device", "This model on every device, fastest first", "devices", "Find a device")
     more = tag("p", tag("a", "Compare them figure by figure", href=f"{root}compare/{model['page']}"))
-    return layout.section("Every device that ran it", found, lists.meaning(MAIN), more, id_="devices")
+    return layout.section("Every device that ran it", cells_table, lists.column_meanings(MAIN), more, id_="devices")

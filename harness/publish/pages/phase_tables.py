@@ -1,4 +1,4 @@
-"""Phases: what each suite came to, group by group, with its failures; for a cell's pooled figures and for one run's alone."""
+"""Phase tables: the figures of each phase, group by group, with failures; of a cell or of one run."""
 from __future__ import annotations
 
 from typing import Callable, Iterable, List, Optional
@@ -18,10 +18,10 @@ SHOWN = (("ttft_ms", "First token", number_format.milliseconds), ("prefill_tok_s
          ("icl_p99_ms", "Gap, 99th", number_format.milliseconds), ("prompt_tokens", "Prompt tokens", number_format.figure),
          ("energy_j_per_tok", "J a token", number_format.figure))
 WAVE_HEADS = [Head("At once"), Head("tok/s in all", "n"),
-              Head("Really at once", "n", says="calls that decode at the same time, at the mean"), Head("Full waves", "n"),
-              Head("Short", "n", says="waves of fewer calls than the level: left out"),
-              Head("Failed", "n", says="waves in which a call failed: left out"),
-              Head("One by one", says="served one after the other")]
+              Head("Parallel", "n", tooltip="calls that decode at the same time, on average"), Head("Full waves", "n"),
+              Head("Short", "n", tooltip="waves of fewer calls than the level: left out"),
+              Head("Failed", "n", tooltip="waves in which a call failed: left out"),
+              Head("Serialised", tooltip="processed one after the other")]
 LEFT_OUT = (("censored", "cut by a limit, neither right nor wrong"), ("ungraded", "not graded: the code was not run"),
             ("failed", "without an answer"))
 
@@ -41,27 +41,27 @@ def of_run(aggregates: Iterable[dict], level: int) -> List[Html]:
 def _phase(phase: dict, part: str, read: Callable, levels: Optional[Html], runs: Optional[int], level: int) -> Html:
     groups = [group for group in phase["groups"] if group["calls"]]
     columns = [(name, title, show) for name, title, show in SHOWN if any(group[part].get(name) for group in groups)]
-    heads = [Head("What was asked"), *(Head(title, "n", says=METRICS[name]) for name, title, _ in columns),
+    heads = [Head("What was asked"), *(Head(title, "n", tooltip=METRICS[name]) for name, title, _ in columns),
              Head("Calls", "n")]
     lines = [[Cell(group_name(group)), *(interval(read(group[part].get(name)), show) for name, _, show in columns),
               number(group["calls"])] for group in groups]
     title = TITLES.get(phase["phase"], phase["phase"])
-    body = table(f"{title}: medians, quartiles and n", heads, lines) if lines else layout.note("No call of it has figures.")
+    body = table(f"{title}: medians, quartiles and n", heads, lines) if lines else layout.note("No call of this phase has figures.")
     return layout.section([title, " ", tag("code", phase["phase"])], _work(phase, runs), _quality(phase["quality"]), levels,
                           body, _recall(phase["quality"]), level=level, class_="phase")
 
 
 def group_name(group: dict) -> str:
-    """Which calls share a median."""
+    """A name for the calls that share a median."""
     parts = [group["item"] or "all items"]
-    parts += [{"first": "before all else", "last": "after all else"}[group["pass"]]] if group["pass"] else []
+    parts += [{"first": "first pass", "last": "last pass"}[group["pass"]]] if group["pass"] else []
     parts += [f"{group['level']} at once"] if group["level"] else []
     parts += [f"{number_format.percent(group['fill'])} full"] if group["fill"] is not None else []
     return ", ".join(parts)
 
 
 def _work(phase: dict, runs: Optional[int]) -> Html:
-    """Attempts and what became of them; nothing is left out for how it came out."""
+    """Calls by outcome, and planned calls that were not made; failures are included."""
     skips = [tag("li", f"{number_format.counted(count, 'planned call')} not made, {reason}: {SKIP_REASONS.get(reason, '')}")
              for reason, count in phase["skips"].items() if count]
     parts = [f"{number_format.counted(phase['calls'], 'call')}" + (f" in {number_format.counted(runs, 'run')}" if runs else ""),
@@ -75,25 +75,25 @@ def _work(phase: dict, runs: Optional[int]) -> Html:
     return tag("div", tag("p", "; ".join(parts), ".", alarm), tag("ul", skips) if skips else None, class_="work")
 
 
-def _quality(found: Optional[dict]) -> Optional[Html]:
-    if found is None:
+def _quality(quality: Optional[dict]) -> Optional[Html]:
+    if quality is None:
         return None
-    share = f" ({number_format.percent(found['passed'] / found['n'])}{_interval(found)})" if found["n"] else ""
-    more = [f"; {found[name]:,} {says}" for name, says in LEFT_OUT if found[name]]
-    time = found["time_to_correct_ms"]
-    more += [f"; {number_format.milliseconds(time['median'])} to a right answer, at the median"] if time else []
-    return tag("p", tag("b", f"{found['passed']:,} of {found['n']:,}"), f" right{share}", more, ".")
+    share = f" ({number_format.percent(quality['passed'] / quality['n'])}{_interval(quality)})" if quality["n"] else ""
+    more = [f"; {quality[name]:,} {meaning}" for name, meaning in LEFT_OUT if quality[name]]
+    time = quality["time_to_correct_ms"]
+    more += [f"; {number_format.milliseconds(time['median'])} to a right answer (median)"] if time else []
+    return tag("p", tag("b", f"{quality['passed']:,} of {quality['n']:,}"), f" right{share}", more, ".")
 
 
-def _interval(found: dict) -> str:
-    """Runs have none of their own."""
-    if found.get("low") is None:
+def _interval(quality: dict) -> str:
+    """Only cells have one."""
+    if quality.get("low") is None:
         return ""
-    return f"; 95 % interval {number_format.between(found['low'], found['high'], number_format.percent)}"
+    return f"; 95 % interval {number_format.between(quality['low'], quality['high'], number_format.percent)}"
 
 
 def _levels(levels: List[dict], read: Callable) -> Optional[Html]:
-    """Waves: calls that were sent together."""
+    """A table of waves, by level."""
     if not levels:
         return None
     lines = [[Cell(_level_name(row)), interval(read(row["tok_s"])), interval(read(row["parallelism"])),
@@ -107,21 +107,21 @@ def _level_name(row: dict) -> list:
 
 
 def _serialised(row: dict) -> str:
-    if "runs" in row:       # of a cell: how many
+    if "runs" in row:       # of a cell
         return f"in {row['serialised']} of {number_format.counted(row['runs'], 'run')}" if row["serialised"] else "no"
     return {True: "yes", False: "no", None: number_format.NONE}[row["serialised"]]
 
 
-def _recall(found: Optional[dict]) -> Optional[Html]:
-    """Planted facts that came back, by fill and place."""
-    if not found or not found["recall"]:
+def _recall(quality: Optional[dict]) -> Optional[Html]:
+    """Recalled facts by fill and place."""
+    if not quality or not quality["recall"]:
         return None
-    places = [place for place in ("head", "middle", "tail") if any(row["place"] == place for row in found["recall"])]
-    fills = sorted({row["fill"] for row in found["recall"]})
-    by_key = {(row["fill"], row["place"]): row for row in found["recall"]}
+    places = [place for place in ("head", "middle", "tail") if any(row["place"] == place for row in quality["recall"])]
+    fills = sorted({row["fill"] for row in quality["recall"]})
+    by_key = {(row["fill"], row["place"]): row for row in quality["recall"]}
     lines = [[Cell(f"{number_format.percent(fill)} full"), *(_recalled(by_key.get((fill, place))) for place in places)]
              for fill in fills]
-    return table("Planted facts that came back, by where they stood",
+    return table("Recalled facts, by their place in the context",
                  [Head("Context"), *(Head(place, "n") for place in places)], lines)
 
 

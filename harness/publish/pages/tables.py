@@ -1,4 +1,4 @@
-"""Tables: rows of cells with their headings. site.js sorts those that are `live` by what each cell holds as its key."""
+"""Tables: rows of cells with headings. site.js sorts those that are `live` by the keys of their cells."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,80 +10,82 @@ from publish.escape import Html
 from publish.markup import tag
 from publish.pages import figure_text
 
+Content = Union[Html, str, int, list, None]     # what markup.tag takes as a child
+
 
 @dataclass(frozen=True)
 class Cell:
-    """What is shown, by what it is sorted (None: last), and how it is set."""
-    shown: object
+    """Content, sort key (None sorts last) and CSS class."""
+    content: Content
     key: Union[str, float, None] = None
     class_: Optional[str] = None
 
 
 @dataclass(frozen=True)
 class Head:
-    """A column's title; `first` is the direction in which it is sorted first; a `plain` column cannot be sorted."""
+    """A column's title; `first` is the direction of the first sort; a plain column cannot be sorted."""
     title: Union[str, Html]
     class_: str = ""
     first: str = "up"
     is_plain: bool = False
-    says: str = ""
+    tooltip: str = ""
 
 
 def words(*titles: str) -> List[Head]:
-    """Columns of words."""
+    """Text columns."""
     return [Head(title) for title in titles]
 
 
 def counts(*titles: str) -> List[Head]:
-    """Columns of numbers, the largest of which is wanted first."""
+    """Number columns that are sorted with the largest first."""
     return [Head(title, "n", "down") for title in titles]
 
 
-def nothing(class_: str = "n") -> Cell:
+def empty(class_: str = "n") -> Cell:
     return Cell(tag("span", number_format.NONE, class_="none"), None, class_)
 
 
-def number(value: Optional[float], shown: object = None) -> Cell:
-    """A plain number."""
-    return Cell(number_format.figure(value) if shown is None else shown, value, "n")
+def number(value: Optional[float], text: Content = None) -> Cell:
+    """A number without an interval."""
+    return Cell(number_format.figure(value) if text is None else text, value, "n")
 
 
-def interval(found: Optional[Interval], show: Callable = number_format.figure) -> Cell:
-    return nothing() if found is None else Cell(figure_text.shown(found, show), found.value, "n")
+def interval(value: Optional[Interval], show: Callable = number_format.figure) -> Cell:
+    return empty() if value is None else Cell(figure_text.render(value, show), value.value, "n")
 
 
-def right(passed: int, n: int) -> Cell:
-    """Right answers as a share and as what they are."""
+def passed_of(passed: int, n: int) -> Cell:
+    """Right answers as a share and as counts."""
     if not n:
-        return nothing()
-    shown = tag("span", tag("b", number_format.percent(passed / n)), tag("small", f"{passed:,} of {n:,}"), class_="figure")
-    return Cell(shown, passed / n, "n")
+        return empty()
+    figure = tag("span", tag("b", number_format.percent(passed / n)), tag("small", f"{passed:,} of {n:,}"), class_="figure")
+    return Cell(figure, passed / n, "n")
 
 
-def share(found: Optional[dict]) -> Cell:
-    """The same of a `share` record."""
-    return nothing() if found is None else right(found["passed"], found["n"])
+def share(record: Optional[dict]) -> Cell:
+    """Right answers of a `share` record."""
+    return empty() if record is None else passed_of(record["passed"], record["n"])
 
 
-def text(shown: object, key: str) -> Cell:
-    return Cell(shown, key)
+def text(content: Content, key: str) -> Cell:
+    return Cell(content, key)
 
 
 def table(caption: str, heads: List[Head], rows: Iterable[List[Cell]], live: str = "", find: str = "",
           class_: str = "cells") -> Html:
-    """The first cell of a row names it. `live` is the name under which the address keeps how it is sorted and filtered."""
-    head = tag("tr", (tag("th", one.title, scope="col", class_=one.class_ or None, title=one.says or None,
-                          data_first=one.first if live and not one.is_plain else None) for one in heads))
-    body = [tag("tr", tag("th", row[0].shown, scope="row", data_key=_key(row[0], live)),
-                (tag("td", cell.shown, class_=cell.class_, data_key=_key(cell, live)) for cell in row[1:]))
+    """The first cell of a row is its heading. `live` names the table in the URL, which keeps its sorting and filter."""
+    head = tag("tr", (tag("th", column.title, scope="col", class_=column.class_ or None, title=column.tooltip or None,
+                          data_first=column.first if live and not column.is_plain else None) for column in heads))
+    body = [tag("tr", tag("th", row[0].content, scope="row", data_key=_key(row[0], live)),
+                (tag("td", cell.content, class_=cell.class_, data_key=_key(cell, live)) for cell in row[1:]))
             for row in rows]
-    made = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body),
+    html = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body),
                class_=f"live {class_}" if live else class_, data_name=live or None, data_find=find or None)
-    return tag("div", made, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    return tag("div", html, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
 def _key(cell: Cell, live: str) -> str | None:
-    """Numbers as such, texts in lower case; what a table does not sort by is left out."""
+    """Numbers as they are, text in lower case; None where the table is not sorted."""
     if not live or cell.key is None:
         return None
     return f"{cell.key:.8g}" if isinstance(cell.key, (int, float)) else cell.key.lower()[:80]
