@@ -47,7 +47,7 @@ class Scales(unittest.TestCase):
 
     def test_words_on_an_axis_do_not_touch(self):
         made = scale.logarithmic([20, 9000], 46, 386)
-        places = [(axes._held(made, value), len(made.show(value)) * axes.CHARACTER / 2) for value in axes.labelled_ticks(made)]
+        places = [(axes._label_x(made, value), len(made.show(value)) * axes.CHARACTER / 2) for value in axes.labelled_ticks(made)]
         for (one, half), (other, other_half) in zip(places, places[1:]):
             self.assertGreater(other - other_half, one + half)
 
