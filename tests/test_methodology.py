@@ -62,12 +62,12 @@ class Tables(unittest.TestCase):
     def test_the_numbers_within_the_text_are_those_of_the_table(self):
         told = {row[0].strip("`| ").rpartition(".")[2]: row[1] for row in rows(section("Thresholds"))}
         for title, words in (
-                ("Metrics", "null below {MIN_PREFILL_TOKENS} tokens that remain"),
+                ("Metrics", "null below {MIN_PREFILL_TOKENS} remaining tokens"),
                 ("Metrics", "null below {MIN_DECODE_TOKENS} tokens"), ("Metrics", "null below {MIN_TAIL_GAPS} gaps"),
                 ("Statistics", "seed {SEED}"), ("Statistics", "Beyond {MAX_RESAMPLED} values"),
                 ("Statistics", "Up to {MAX_EXACT} values"),
                 ("Concurrency", "median is below {SERIALISED_BELOW} of that is `serialised`"), ("Contexts", "below {MIN_PREFILL_TOKENS} added"),
-                ("Contexts", "at least {TRUNCATED_SHARE} of the turn before"), ("Contexts", "below {TRUNCATED_SHARE} of what"),
+                ("Contexts", "at least {TRUNCATED_SHARE} of the turn before"), ("Contexts", "fewer than {TRUNCATED_SHARE} of the tokens"),
                 ("Drift and the verdict", "further from 1 than {DRIFT_LIMIT}"),
                 ("Drift and the verdict", "during the first | {CLOCK_LIMIT} |"),
                 ("Drift and the verdict", "running slower | {THROTTLED_LIMIT} |"),
@@ -78,7 +78,7 @@ class Tables(unittest.TestCase):
                 ("Warnings", "below {COLLAPSE_LIMIT} of the tokens"), ("Warnings", "from the fill than {FILL_LIMIT}"),
                 ("Warnings", "{COLD_FACTOR} times this phase's median and {COLD_MS} ms"),
                 ("Warnings", "more than {PLACEMENT_SHARE} of the model"),
-                ("The instrument", "{FLOOR_CALLS} streams of {FLOOR_CHUNKS} chunks"),
+                ("Timing error", "{FLOOR_CALLS} streams of {FLOOR_CHUNKS} chunks"),
                 ("Comparing two runs", "needs {MIN_PAIRS} pairs")):
             with self.subTest(words):
                 self.assertIn(words.format(**told), " ".join(section(title).split()))
