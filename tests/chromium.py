@@ -19,7 +19,10 @@ from typing import Iterator
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe")
+         "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe",
+         # Processor time: one renderer for all pages, and none kept in reserve.
+         "--disable-extensions", "--renderer-process-limit=1", "--num-raster-threads=1", "--disable-back-forward-cache",
+         "--disable-features=IsolateOrigins,site-per-process,SpareRendererForSitePerProcess,BackForwardCache,Translate,MediaRouter")
 WAIT_S = 30
 SIZES = ((1280, 900), (390, 844))
 
@@ -34,6 +37,9 @@ class Page:
     def __init__(self, to: int, source: int):
         self._to, self._source, self._number, self._session = to, source, 0, None
         self._read = bytearray()
+        self.url = "about:blank"
+        self._size: tuple[int, int] | None = None
+        self._dark: bool | None = None
         self.events: list = []
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -68,18 +74,27 @@ class Page:
             self.events.append(message)
         return message
 
-    def open(self, url: str, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True) -> None:
-        """Load a page as it looks on such a screen; what earlier pages said is forgotten."""
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.ask("Emulation.setEmulatedMedia", features=[scheme])
+    def resize(self, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+        """Set the size of the screen and the preferred colours; the page that is open adapts."""
+        if (width, height) != self._size:
+            self._size = width, height
+            self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        if dark != self._dark:
+            self._dark = dark
+            scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+            self.ask("Emulation.setEmulatedMedia", features=[scheme])
+
+    def open(self, url: str, script: bool = True, **screen: object) -> None:
+        """Load a page on such a screen; events of earlier pages are forgotten."""
+        self.resize(**screen)
         self.ask("Emulation.setScriptExecutionDisabled", value=not script)
-        # From one place of a page to another nothing would be loaded.
-        for address in ("about:blank", url):
+        # To another fragment of the page that is open, the browser would scroll and load nothing.
+        for address in ("about:blank", url) if url.partition("#")[0] == self.url.partition("#")[0] else (url,):
             self.events.clear()
             self.ask("Page.navigate", url=address)
             while not any(event["method"] == "Page.loadEventFired" for event in self.events):
                 self._next()
+        self.url = url
 
     def value(self, expression: str) -> object:
         """What an expression comes to in the page; works where the page's own scripts may not run."""
@@ -152,7 +167,7 @@ def main(site: str, out: str, *paths: str) -> None:
             for width, height in SIZES:
                 for dark in (False, True):
                     tab.open((pathlib.Path(site).resolve() / one.partition("#")[0]).as_uri()
-                             + one[len(one.partition("#")[0]):], width, height, dark)
+                             + one[len(one.partition("#")[0]):], width=width, height=height, dark=dark)
                     name = f"{one.replace('/', '-').partition('.html')[0]}-{width}-{'dark' if dark else 'light'}.png"
                     tab.picture(pathlib.Path(out) / name)
                     print(name, "overflow", tab.overflow(), tab.complaints())

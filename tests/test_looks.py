@@ -1,10 +1,11 @@
-"""The site in a browser: nothing overflows, complains, runs or comes from elsewhere, and the script does what it says.
+"""The site in a browser: no page overflows, logs errors, runs foreign code or loads from elsewhere, and the script works.
 
-Skipped where there is no Chromium, and with LOOK=0.
+Skipped where there is no Chromium, and with LOOK=0. Alone: `python -m unittest discover -s tests -p test_looks.py`.
 """
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pathlib
 import tempfile
@@ -16,10 +17,11 @@ import hostile
 import showcase
 from test_pages import made
 
-HERE = os.environ.get("LOOK", "") != "0" and chromium.path() is not None
+HAS_BROWSER = os.environ.get("LOOK", "") != "0" and chromium.path() is not None
 STRANGE_LINKS = "[...document.links].filter((one) => !['file:', 'https:'].includes(one.protocol)).length"
 OPEN_ALL = ("document.querySelectorAll('details').forEach((one) => { one.open = true; }); "
-            "document.querySelectorAll('*').forEach((one) => one.focus?.())")
+            "document.querySelectorAll('a, button, input, summary, [tabindex], [contenteditable]').forEach((one) => one.focus())")
+HANDLERS = "[...document.querySelectorAll('*')].filter((one) => one.getAttributeNames().some((name) => name.startsWith('on'))).length"
 FIND = "document.querySelector('input[type=search]')"
 
 
@@ -30,22 +32,33 @@ def written(folder: pathlib.Path, document: dict, cells: list, runs: list) -> No
         target.write_bytes(data)
 
 
-@unittest.skipUnless(HERE, "no Chromium here")
+@functools.lru_cache(maxsize=1)
+def tab() -> chromium.Page:
+    """One tab of one browser for all tests of this file."""
+    stack = contextlib.ExitStack()
+    unittest.addModuleCleanup(stack.close)
+    return stack.enter_context(chromium.page())
+
+
+@unittest.skipUnless(HAS_BROWSER, "no Chromium here")
 class Browser(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stack = contextlib.ExitStack()
         cls.folder = pathlib.Path(cls.stack.enter_context(tempfile.TemporaryDirectory())).resolve()
         cls.write()
-        cls.tab = cls.stack.enter_context(chromium.page())
+        cls.tab = tab()
 
     @classmethod
     def tearDownClass(cls):
         cls.stack.close()
 
-    def look(self, path: str, **how: object) -> None:
-        """Open a page and see that it is in order."""
-        self.tab.open((self.folder / path.partition("#")[0]).as_uri() + path[len(path.partition("#")[0]):], **how)
+    def look(self, path: str, **screen: object) -> None:
+        """Open a page and check that it is in order."""
+        self.tab.open((self.folder / path.partition("#")[0]).as_uri() + path[len(path.partition("#")[0]):], **screen)
+        self.check(path)
+
+    def check(self, path: str) -> None:
         self.assertEqual(self.tab.overflow(), 0, path)
         self.assertEqual(self.tab.complaints(), [], path)
         self.assertEqual([url for url in self.tab.requests() if not url.startswith(self.folder.as_uri())], [], path)
@@ -63,18 +76,21 @@ class Looks(Browser):
         for path in ("index.html", "devices.html", "models.html", "compare.html", "methodology.html", device, model,
                      several, self.cells[0]["cell"]["page"],
                      self.runs[0]["run"]["page"], f"compare/{device}", f"compare/{model}"):
-            for width in (1280, 390):
-                for dark in (False, True):
-                    for script in (True, False):
+            for script, widths in ((True, (1280, 390)), (False, (390, 1280))):
+                self.look(path, width=widths[0], script=script)
+                for width in widths:
+                    for dark in (False, True) if width == widths[0] else (True, False):     # one change at a time
                         with self.subTest(path=path, width=width, dark=dark, script=script):
-                            self.look(path, width=width, dark=dark, script=script)
+                            self.tab.resize(width=width, dark=dark)
+                            self.check(path)
 
     def test_colours_follow_what_the_system_prefers(self):
-        grounds = []
+        self.look("index.html")
+        backgrounds = []
         for dark in (False, True):
-            self.look("index.html", dark=dark)
-            grounds.append(self.tab.value("getComputedStyle(document.body).backgroundColor"))
-        self.assertEqual(grounds, ["rgb(252, 252, 250)", "rgb(20, 23, 27)"])
+            self.tab.resize(dark=dark)
+            backgrounds.append(self.tab.value("getComputedStyle(document.body).backgroundColor"))
+        self.assertEqual(backgrounds, ["rgb(252, 252, 250)", "rgb(20, 23, 27)"])
 
     def test_a_table_is_sorted_by_keyboard_and_says_so_to_all_and_in_the_address(self):
         self.look("devices.html")
@@ -167,6 +183,7 @@ class Hostility(Browser):
                     self.assertIsNone(self.tab.value("window.broken"))
                     self.assertEqual(self.tab.value("document.querySelectorAll('script').length"), 1)
                     self.assertEqual(self.tab.value(STRANGE_LINKS), 0)
+                    self.assertEqual(self.tab.value(HANDLERS), 0)
                     self.tab.value(OPEN_ALL)
                     self.assertIsNone(self.tab.value("window.broken"))
                     self.assertEqual((self.tab.overflow(), self.tab.complaints()), (0, []))
