@@ -70,7 +70,8 @@ def target_of(out: str) -> pathlib.Path:
 
 def version_of(target: object) -> str | None:
     """What the server tells; None where none answers, which is no error here."""
-    from measure.endpoint import Endpoint, Limits
+    from measure.connection import Limits
+    from measure.endpoint import Endpoint
     try:
         endpoint = Endpoint(target, api_key=os.environ.get("OLLAMA_API_KEY"))
         status, answer, _ = endpoint.ask("/api/version", limits=Limits(QUICK_S, QUICK_S, QUICK_S))

@@ -85,7 +85,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 def connect(args: argparse.Namespace) -> tuple:
     """(endpoint, server version); raises UserError where no Ollama answers."""
-    from measure.endpoint import Endpoint, Limits
+    from measure.connection import Limits
+    from measure.endpoint import Endpoint
     from measure.server_address import find_target
     from measure.options import seconds
     standard = Limits()

@@ -134,7 +134,7 @@ class SideEffects(unittest.TestCase):
 
     def test_one_file_opens_connections_to_measure_and_one_to_publish(self):
         self.assertEqual(self.files_importing("socket", "http.client", "urllib.request", "ssl", "asyncio"),
-                         {"measure/endpoint.py", "measure/own_address.py", "submit/gitea_api.py"})
+                         {"measure/connection.py", "measure/own_address.py", "submit/gitea_api.py"})
         self.assertNotRegex((support.HARNESS / "measure/own_address.py").read_text(encoding="utf-8"), r"connect|send|listen")
 
     def test_one_file_serves_two_open_databases_and_one_has_workers(self):

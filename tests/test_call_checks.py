@@ -27,7 +27,7 @@ def as_call(request: dict, response: dict) -> dict:
     """The record that the exchange would have left."""
     pieces = [(at_us * 1000, text.encode("utf-8")) for at_us, text in response["pieces"]]
     headers_ns = response["head_us"] * 1000 if "head_us" in response else None
-    came = http_call.Arrivals(pieces, "end", None, response["status"], 1000, 0, 100, headers_ns, response["end_us"] * 1000)
+    came = http_call.StreamResult(pieces, "end", None, response["status"], 1000, 0, 100, headers_ns, response["end_us"] * 1000)
     options = request["body"].get("options") if isinstance(request["body"], dict) else None
     return support.record("call", role="measured", item="x", options={"num_ctx": 4096, "num_predict": 4096, **(options or {})},
                           **http_call.fold(came))

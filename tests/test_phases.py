@@ -13,7 +13,8 @@ import support
 from base import console, ledger, names, plan, records, run_folder, schema, suites
 from measure import http_call, models, phases, run_session, run_setup, session, telemetry
 from self_test import scenarios
-from measure.endpoint import Endpoint, Limits
+from measure.connection import Limits
+from measure.endpoint import Endpoint
 from measure.eta import Eta, weights
 from measure.server_address import parse_host
 

@@ -15,7 +15,8 @@ import support
 from base import schema
 from derive import call_metrics
 from measure import http_call
-from measure.endpoint import Endpoint, Limits
+from measure.connection import Limits
+from measure.endpoint import Endpoint
 from measure.server_address import ServerAddress
 from measure.http_call import Request, Stop
 
@@ -139,7 +140,7 @@ class Replay(unittest.TestCase):
                     self.check(exchange, came, found)
                     yield version, exchange, found
 
-    def check(self, exchange: Exchange, came: http_call.Arrivals, found: dict) -> None:
+    def check(self, exchange: Exchange, came: http_call.StreamResult, found: dict) -> None:
         """What holds for every exchange: texts, counts, stamps, gaps."""
         self.assertEqual(found["http_status"], exchange.recorded["status"])
         texts = exchange.texts
@@ -153,7 +154,7 @@ class Replay(unittest.TestCase):
         self.assertEqual(schema.problems(support.record("call", **found), "call"), [])
         self.check_stamps(exchange, came, found)
 
-    def check_stamps(self, exchange: Exchange, came: http_call.Arrivals, found: dict) -> None:
+    def check_stamps(self, exchange: Exchange, came: http_call.StreamResult, found: dict) -> None:
         sent = [(now, line) for now, data in exchange.sent for line in data.split(b"\n") if line]
         heard = http_call.lines(came.pieces)
         self.assertEqual([line for _, line in heard], [line for _, line in sent])

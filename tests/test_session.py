@@ -192,8 +192,8 @@ class Records(unittest.TestCase):
         self.sent.append([json.loads(request.body) for request in requests])
         if self.answer is None:
             stop.break_off()
-            return [http_call.Arrivals(ending="aborted", started_ns=7000, ended_ns=9000) for _ in requests]
-        return [http_call.Arrivals([(8000, self.answer)], status=200, started_ns=7000 + n, ended_ns=9000)
+            return [http_call.StreamResult(ending="aborted", started_ns=7000, ended_ns=9000) for _ in requests]
+        return [http_call.StreamResult([(8000, self.answer)], status=200, started_ns=7000 + n, ended_ns=9000)
                 for n, _ in enumerate(requests)]
 
     def open(self, number: int = 0, server: Server | None = None, earlier: list | None = None) -> session.Session:

@@ -16,9 +16,9 @@ from measure import http_call
 US = 1000
 
 
-def heard(*stamps_us: float) -> http_call.Arrivals:
+def heard(*stamps_us: float) -> http_call.StreamResult:
     """A stream whose lines came at these moments."""
-    return http_call.Arrivals([(int(now * US), b'{"x":1}\n') for now in stamps_us])
+    return http_call.StreamResult([(int(now * US), b'{"x":1}\n') for now in stamps_us])
 
 
 def sent(received_us: float, *offsets_us: float) -> dict:
@@ -89,7 +89,7 @@ class Compare(unittest.TestCase):
         self.assertGreater(swapped["ttft_error_us_max"], 400)
 
     def test_lines_that_come_in_one_piece_share_its_moment(self):
-        came = http_call.Arrivals([(110 * US, b'{"x":1}\n{"x"'), (330 * US, b':2}\n{"x":3}\n')])
+        came = http_call.StreamResult([(110 * US, b'{"x":1}\n{"x"'), (330 * US, b':2}\n{"x":3}\n')])
         found = self.compare([came], truth(sent(100, 10, 110, 210)))
         self.assertEqual((found["chunks"], found["gap_error_us_max"], found["gap_error_us_p50"]), (3, 120, 100))
 

@@ -118,7 +118,7 @@ class Session:
             raise Stopped
         return records
 
-    def _fold(self, came: http_call.Arrivals) -> dict:
+    def _fold(self, came: http_call.StreamResult) -> dict:
         said = http_call.fold(came)
         if said["error"] is not None:
             said["error"] = self.endpoint.without_key(said["error"])

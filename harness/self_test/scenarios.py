@@ -12,7 +12,8 @@ import threading
 from base import console, files, ledger, names, plan, run_folder, schema, suites
 from self_test import timing_floor
 from measure import http_call, models, run_session, run_setup, session
-from measure.endpoint import Endpoint, Limits
+from measure.connection import Limits
+from measure.endpoint import Endpoint
 from measure.server_address import ServerAddress
 
 SLOTS = 4

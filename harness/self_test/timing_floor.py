@@ -12,7 +12,8 @@ from typing import Iterator
 
 from base.errors import BROKEN, UserError
 from measure import http_call
-from measure.endpoint import Endpoint, Limits
+from measure.connection import Limits
+from measure.endpoint import Endpoint
 from measure.server_address import parse_host
 
 STUB = pathlib.Path(__file__).resolve().parent / "fake_ollama"

@@ -58,7 +58,7 @@ class Server:
         return 200, {"_debug_info": {"rendered_template": text}}, ""
 
     def answer(self, asks: list) -> list:
-        """Arrivals for calls that start at one moment: as many at once as there are slots, the others wait."""
+        """StreamResult for calls that start at one moment: as many at once as there are slots, the others wait."""
         self.now_ns += 3 * MS
         free = [self.now_ns] * self.slots
         came = []
@@ -71,7 +71,7 @@ class Server:
         self.now_ns = max(one.ended_ns for one in came) + MS
         return came
 
-    def _one(self, ask: session.Ask, started_ns: int, begins_ns: int) -> http_call.Arrivals:
+    def _one(self, ask: session.Ask, started_ns: int, begins_ns: int) -> http_call.StreamResult:
         model, body = self.models[ask.step.model], session.body_of(ask)
         load_ns = self._load(ask.step.model, ask.options["num_ctx"], model)
         contents = [body["prompt"]] if "prompt" in body else [message["content"] for message in body["messages"]]
@@ -107,9 +107,9 @@ class Server:
             "prompt_eval_duration": prefill_ns, "eval_count": tokens, "eval_duration": max(1000, last_ns - first_ns)}))
         return said
 
-    def _said(self, started_ns: int, lines: list, status: int = 200) -> http_call.Arrivals:
+    def _said(self, started_ns: int, lines: list, status: int = 200) -> http_call.StreamResult:
         pieces = [(stamp + 150_000, json.dumps({"done": False, **line}).encode("ascii") + b"\n") for stamp, line in lines]
-        return http_call.Arrivals(pieces, "end", None, status, 90_000, started_ns, started_ns + 30_000, pieces[0][0],
+        return http_call.StreamResult(pieces, "end", None, status, 90_000, started_ns, started_ns + 30_000, pieces[0][0],
                               pieces[-1][0] + 200_000)
 
 
