@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Look at this machine and say what it is, each value with how it was found and each unknown with why.
+"""Probe this machine: print what it is, each value with its method and each unknown value with the reason.
 
 Nothing is installed, nothing needs root, and nothing leaves this machine. No serial number, UUID, MAC address, user
-name or host name is ever kept. --out writes hardware.json; without it the result is only shown.
+name or host name is ever recorded. --out writes hardware.json; without it the result is only printed.
 """
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ import argparse
 import os
 import pathlib
 import shlex
+from typing import TYPE_CHECKING
 
 # The rooms are imported where they are used: --help must not pay for the client.
 from base import console, facts, files
 from base.errors import FINE, USAGE, UserError
 
-QUICK_S = 2.0       # a version costs a server nothing
+if TYPE_CHECKING:
+    from measure.hardware.machine import Machine
+    from measure.server_address import ServerAddress
+
+QUICK_S = 2.0       # a server answers a version request at once
 
 
-def main(argv: list | None = None, machine: object = None) -> int:
+def main(argv: list | None = None, machine: Machine | None = None) -> int:
     args = parse_args(argv)
-    out = None if args.out is None else target_of(args.out)
+    out = None if args.out is None else output_path(args.out)
     from measure import hardware
     from measure.server_address import find_target
     target = find_target(args.target_url, os.environ)
     machine = machine or hardware.here()
     if args.tag:
-        console.say(suggested(hardware, machine, target))
+        console.say(suggested_tag(machine, target))
         return FINE
-    record = hardware.probe(machine, version_of(target) if target.is_loopback else None, target.is_loopback, target.port)
+    record = hardware.probe(machine, server_version(target) if target.is_loopback else None, target.is_loopback, target.port)
     if out is not None:
         write(out, record)
     show(record, args.json)
     if out is not None:
         console.note(f"{out} written")
-    console.lead_on(next_command(args, suggested(hardware, machine, target) if target.is_loopback else None))
+    console.lead_on(next_command(args, suggested_tag(machine, target) if target.is_loopback else None))
     return FINE
 
 
@@ -47,12 +52,12 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     how.add_argument("--json", action="store_true", help="print the record itself instead of a table")
     how.add_argument("--tag", action="store_true", help="print only the suggested device tag")
     parser.add_argument("--target-url", metavar="URL", help="the server (default: OLLAMA_HOST, else http://127.0.0.1:11434); "
-                                                            "one on another machine means that this one is not looked at")
+                                                            "with a server on another machine, nothing is probed")
     return parser.parse_args(argv)
 
 
-def target_of(out: str) -> pathlib.Path:
-    """The file to write. It may replace an earlier hardware record, and never anything else."""
+def output_path(out: str) -> pathlib.Path:
+    """The file to write. It may replace an earlier hardware record, nothing else."""
     from base import run_folder, schema
     path = pathlib.Path(out)
     path = path / run_folder.HARDWARE if path.is_dir() else path
@@ -60,16 +65,16 @@ def target_of(out: str) -> pathlib.Path:
         raise UserError("neither a folder that exists nor a .json file in one", f"--out {out}", "name one of them")
     if path.exists():
         try:
-            before = schema.loads(path.read_bytes())
+            existing = schema.loads(path.read_bytes())
         except (OSError, ValueError):
-            before = None
-        if not isinstance(before, dict) or not str(before.get("schema")).startswith("hardware-"):
-            raise UserError("this file is no hardware record and would be lost", f"--out {out}", "choose another name")
+            existing = None
+        if not isinstance(existing, dict) or not str(existing.get("schema")).startswith("hardware-"):
+            raise UserError("this file is not a hardware record and would be lost", f"--out {out}", "choose another name")
     return path
 
 
-def version_of(target: object) -> str | None:
-    """What the server tells; None where none answers, which is no error here."""
+def server_version(target: ServerAddress) -> str | None:
+    """The server's version; None where no server answers, which is not an error here."""
     from measure.connection import Limits
     from measure.endpoint import Endpoint
     try:
@@ -81,21 +86,22 @@ def version_of(target: object) -> str | None:
     return version if isinstance(version, str) else None
 
 
-def suggested(hardware: object, machine: object, target: object) -> str:
+def suggested_tag(machine: Machine, target: ServerAddress) -> str:
+    from measure import hardware
     if not target.is_loopback:
-        raise UserError("the server is on another machine, which cannot be named from here", "--tag",
+        raise UserError("the server is on another machine, which cannot be probed from here", "--tag",
                         "choose a device tag yourself", USAGE)
     return hardware.suggest_device_tag(machine)
 
 
 def write(path: pathlib.Path, record: dict) -> None:
-    """Refuses what the checker would refuse; `facts` leaves nothing of that kind, so that this is a bug if it speaks."""
+    """Refuse to write what the checker rejects. `facts` never lets such a value through, so an error here is a bug."""
     from base import schema, sensitive
     data = schema.pretty(record)
-    wrong = schema.problems(record, "hardware") + facts.problems(record)
-    wrong += [kind.says for kind, _ in sensitive.find(data.decode("ascii"))]
-    if wrong:
-        raise ValueError(f"a hardware record that the checker refuses: {wrong[:3]}")
+    problems = schema.problems(record, "hardware") + facts.problems(record)
+    problems += [kind.says for kind, _ in sensitive.find(data.decode("ascii"))]
+    if problems:
+        raise ValueError(f"a hardware record that the checker refuses: {problems[:3]}")
     files.replace(path, data)
 
 
@@ -109,7 +115,7 @@ def show(record: dict, as_json: bool) -> None:
         return
     rows = [[where, f"{format_value(where, fact['value'])}  ({fact.get('method') or fact.get('why')})"]
             for where, fact in facts.walk(record)]
-    console.say(console.format_table(["what", "value (how it was found, or why not)"], rows))
+    console.say(console.format_table(["field", "value (method, or reason)"], rows))
 
 
 def format_value(where: str, value: object) -> str:
