@@ -6,10 +6,12 @@ import json
 import unittest
 
 import support
+import fake_machine
 
 from base import schema
 from base.errors import USAGE, UserError
-from measure import models
+from measure import hardware, models
+from measure.hardware.machine import Platform
 
 VERSIONS = ("0.24.0", "0.30.1", "0.32.15", "0.33.0-rc2")
 GB = 10 ** 9
@@ -125,6 +127,15 @@ class LeftOut(unittest.TestCase):
         self.assertEqual(chosen(server, None, 16 * GB), [])
         self.assertEqual(chosen(server, ["big:70b"], 16 * GB), ["big:70b"])
         self.assertEqual(chosen(server, None, None), ["big:70b"], "an unknown memory forbids nothing")
+
+    def test_a_model_that_fits_on_the_card_is_measured_in_a_machine_with_less_main_memory(self):
+        """A model of 20 GB was too big for a machine of 16 GB, whatever card was in it."""
+        query = "nvidia-smi --query-gpu=..."
+        for line, measured in (("00000000:01:00.0, NVIDIA GeForce RTX 4090, 24564, 560.35.03, 450.00", ["a:32b"]), ("", []),
+                              ("00000000:01:00.0, [GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost]", [])):
+            with self.subTest(line):
+                there = fake_machine.machine(Platform("linux", memory_bytes=16_700_000_000), tools={query: line})
+                self.assertEqual(chosen(Server(row("a:32b", 20 * GB)), None, hardware.model_memory_bytes(there)), measured)
 
     def test_a_model_must_fit_with_its_context_and_not_just_its_file(self):
         for size, fits in ((10 * GB, True), (13 * GB, True), (14 * GB, False), (16 * GB, False)):

@@ -92,12 +92,13 @@ def _linux_vendor(machine: Machine, listed: lscpu.Lscpu) -> dict:
 
 def _physical_cores(machine: Machine, listed: lscpu.Lscpu) -> dict:
     """Distinct sibling lists. In a container they may be the host's: then they name more processors than there are here."""
-    groups = core_kinds.siblings(machine)
-    named = {number for group in groups for number in text_parsing.numbered(group)}
-    if machine.platform.logical_cores and len(named) > machine.platform.logical_cores:
-        return facts.unknown(f"{SIBLINGS} describes the host, of which this container has a part")
+    groups, listed_cores = core_kinds.siblings(machine), lscpu.total_cores(listed)
+    processors = {number for group in groups for number in text_parsing.numbered(group)}
+    most = machine.platform.logical_cores
+    if most and (len(processors) > most or not groups and (listed_cores or 0) > most):
+        return facts.unknown(f"{SIBLINGS} and lscpu describe the host, of which this container has a part")
     return facts.first(facts.told(len(groups) or None, SIBLINGS, f"no {SIBLINGS} here"),
-                       facts.told(lscpu.total_cores(listed), listed.answer.command, listed.answer.why))
+                       facts.told(listed_cores, listed.answer.command, listed.answer.why))
 
 
 def _android_chip(machine: Machine) -> dict:

@@ -9,8 +9,10 @@ from measure.hardware.machine import Machine
 
 UEVENT = "/sys/class/drm/renderD*/device/uevent"
 COMPATIBLE = "/proc/device-tree/compatible"
+# Qualcomm's graphics have no render node of their own: the display's node is theirs too.
+QUALCOMM_DISPLAY = re.compile(r"qcom,.*(?:mdss|dpu)")
 # Nodes that show pictures or decode video beside the graphics.
-NOT_GRAPHICS = re.compile(r"display|host1x|[-,](?:vic|nvdec|nvenc|dc|dpu|hdmi)\b|mdss|vop")
+NOT_GRAPHICS = re.compile(r"display|host1x|[-,](?:vic|nvdec|nvenc|dc|dpu|hdmi)\b|vop")
 # NVIDIA's chips for boards, by the word in the device tree, and memory sizes in GB of its modules by part number.
 TEGRA = {"tegra210": "Tegra X1", "tegra186": "Tegra X2", "tegra194": "Xavier", "tegra234": "Orin", "tegra264": "Thor"}
 MODULE_GB = {"p3448-0003": 2, "p3448": 4, "p3310": 8, "p3489-0888": 4, "p3489": 8, "p3636": 4, "p2888-0001": 16, "p2888-0005": 64,
@@ -24,6 +26,7 @@ def cards(machine: Machine) -> list:
     for path in machine.paths(UEVENT):
         values = text_parsing.pairs(machine.read(path), "=")
         name = text_parsing.line(values.get("OF_COMPATIBLE_0"))
+        name = "Qualcomm Adreno" if QUALCOMM_DISPLAY.match(name or "") else name
         if name and "PCI_SLOT_NAME" not in values and not NOT_GRAPHICS.search(name):
             found[name] = {"vendor": facts.told(gpu.vendor_of(name) or name.partition(",")[0], UEVENT, "no vendor in the device tree"),
                            "name": facts.known(name, UEVENT),

@@ -18,7 +18,8 @@ VENDOR_WORDS = (("nvidia", "NVIDIA"), ("geforce", "NVIDIA"), ("quadro", "NVIDIA"
                 ("broadcom", "Broadcom"), ("brcm", "Broadcom"), ("v3d", "Broadcom"), ("videocore", "Broadcom"),
                 ("mali", "ARM"), ("immortalis", "ARM"), ("arm", "ARM"), ("powervr", "Imagination"), ("img", "Imagination"),
                 ("imagination", "Imagination"), ("xclipse", "Samsung"), ("samsung", "Samsung"), ("vivante", "VeriSilicon"),
-                ("moore threads", "Moore Threads"), ("maleoon", "Huawei"))
+                ("moore threads", "Moore Threads"), ("maleoon", "Huawei"), ("rockchip", "Rockchip"), ("mediatek", "MediaTek"),
+                ("amlogic", "Amlogic"), ("allwinner", "Allwinner"))
 TRADE_MARKS = re.compile(r"\((?:r|tm|c)\)|[\u00ae\u2122]", re.IGNORECASE)
 UNNEEDED = re.compile(r"\b(?:nvidia|amd|ati|intel|corporation|inc|graphics|gpu|series|generation)\b")
 

@@ -64,11 +64,11 @@ def _linux(machine: Machine) -> tuple:
     kind, speed = _kind_and_speed(modules, method, why)
     if shows_a_part(machine):
         return facts.told(mem_total(machine), f"{MEMINFO} MemTotal: the container's part", f"no {MEMINFO} here"), kind, speed
-    set_aside = _set_aside_bytes(machine)
-    total = mem_total(machine)
+    set_aside, total, board = _set_aside_bytes(machine), mem_total(machine), device_tree.module_bytes(machine)
+    board = board if board and (total or 0) <= board <= 1.4 * (total or board) else None
     return facts.first(
         facts.told(module_bytes(machine), method, why),
-        facts.told(device_tree.module_bytes(machine), f"the module in {device_tree.COMPATIBLE}", "not one of NVIDIA's modules"),
+        facts.told(board, f"the module in {device_tree.COMPATIBLE}", "not one of NVIDIA's modules"),
         _blocks(machine, set_aside),
         facts.told(total and total + set_aside, f"{MEMINFO} MemTotal, without what the kernel keeps for itself"
                    + (", and what is set aside for graphics" if set_aside else ""), f"{MEMINFO} does not report it")), kind, speed
