@@ -29,7 +29,7 @@ class Server:
     """What a session needs of an endpoint whose calls nobody makes."""
 
     def __init__(self, *loaded: str):
-        self.target = types.SimpleNamespace(is_loopback=False)
+        self.target = types.SimpleNamespace(is_loopback=False, port=11434)
         self._ticks, self._loaded, self.unloaded = itertools.count(0, 1000), loaded, []
 
     def clock(self) -> int:

@@ -304,8 +304,35 @@ class Nvidia(unittest.TestCase):
         found = reader({}, nvml.started(Driver(self.CARD))).read()
         self.assertEqual(found["accelerators"], [
             {"index": 0, "busy_share": 0.98, "memory_used_bytes": 20_000, "power_w": 312.5, "temperature_c": 71,
-             "clock_mhz": 1905, "throttled": ["power cap", "software thermal"]}])
+             "clock_mhz": 1905, "throttled": ["power cap", "software thermal"], "others_memory_bytes": None,
+             "others_busy_share": None}])
         self.assertEqual(schema.problems(found, "conditions"), [])
+
+    def test_what_others_use_of_a_card_is_told_apart_where_the_driver_names_our_processes(self):
+        whole = 2 ** 64 - 1
+        for name, own, others, memory_bytes, share in (
+                ("the server alone", {7}, {}, 0, 0.0), ("a game beside it", {7}, {9: (3000, 60)}, 3000, 0.6),
+                ("a game whose memory is hidden", {7}, {9: (whole, 60)}, None, 0.6),
+                ("processes with other numbers", {8}, {9: (3000, 60)}, None, None), ("no server seen", set(), {}, None, None)):
+            driver = Driver(self.CARD)
+            users = {7: (20_000, 38), **others}
+
+            def running(device: object, count: object, rows: object) -> int:
+                count._obj.value = len(users)
+                for row, (number, (used, _)) in zip(rows, users.items()):
+                    row.number, row.used = number, used
+                return 0
+
+            def utilization(device: object, rows: object, count: object, since: object) -> int:
+                count._obj.value = len(users) + 1
+                samples = [(7, 1, 99)] + [(number, 2, busy) for number, (_, busy) in users.items()]
+                for row, (number, time_us, busy) in zip(rows, samples):
+                    row.number, row.time_us, row.processors = number, time_us, busy
+                return 0
+            driver.__dict__.update(nvmlDeviceGetComputeRunningProcesses_v3=running, nvmlDeviceGetProcessUtilization=utilization)
+            with self.subTest(name):
+                state = nvml.started(driver).states(own)[0]
+                self.assertEqual((state["others_memory_bytes"], state["others_busy_share"]), (memory_bytes, share))
 
     def test_what_a_card_or_a_driver_does_not_support_is_null(self):
         for card in ({**dict.fromkeys(self.CARD), "nvmlDeviceGetTemperature": 30}, {"nvmlDeviceGetTemperature": 30}):

@@ -46,11 +46,12 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dic
 def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer, stop: http_call.Stop,
           shown: progress_report.Watch, floor: dict) -> session.Session:
     """The session, introduced by the ledger's meta line or, in a resumed run, by its first record."""
-    number, machine = len(earlier.sessions), telemetry.reader(endpoint.target.is_loopback)
+    number, machine = len(earlier.sessions), telemetry.reader(endpoint.target.is_loopback, endpoint.target.port)
     start = {"started_at": session.utc_now(), "server_version": endpoint.version(),
              "floor": floor,
              "earlier_sessions": earlier.sessions,
-             "energy_counter": machine.energy_counter, "energy_unknown": machine.energy_unknown}
+             "energy_counter": machine.energy_counter, "energy_unknown": machine.energy_unknown,
+             "others_counter": machine.others_counter, "others_unknown": machine.others_unknown}
     writer.follow(earlier.tail, earlier.removed)
     tally = session.Tally()
     for record in earlier.tail.records:

@@ -135,6 +135,10 @@ RECORDS = {
         ("earlier_sessions", "list:session", "how the sessions before this one went"),
         ("energy_counter", "text?", "which counter energy_j comes from"),
         ("energy_unknown", "text?", "why there is none"),
+        ("others_counter", "text?~", "how others_cpu_share is computed"),
+        ("others_unknown", "text?~", "why it cannot be"),
+        ("others_counter", "text?~", "how others_cpu_share is computed"),
+        ("others_unknown", "text?~", "why it cannot be"),
     ),
     "session": fields(
         ("session", "count", "its number"),
@@ -176,6 +180,12 @@ RECORDS = {
         ("energy_j", "number?", "what the machine's counters say was spent from just before the call or wave to its end, "
                                 "the same in each record of a wave; null: no counter that can be read, or the call was "
                                 "so long that one may have gone round unseen"),
+        ("others_cpu_share", "number?~", "share of all CPU time that programs other than the server and the harness used, from "
+                                         "just before the call or wave to its end (of a short call: over the last 0.25 s or "
+                                         "more); null: cannot be told apart"),
+        ("cpu_pressure", "number?~", "share of that time in which some program waited for a CPU (Linux)"),
+        ("memory_pressure", "number?~", "share of that time in which some program waited for memory (Linux)"),
+        ("suspended_s", "number?~", "seconds that the machine slept during the call or wave"),
     ),
     "accelerator_state": fields(
         ("index", "count", "NVIDIA's in the order of their driver, then the others in the system's"),
@@ -185,5 +195,7 @@ RECORDS = {
         ("temperature_c", "number?", "as the driver tells"),
         ("clock_mhz", "number?", "of its processors"),
         ("throttled", "list:text?", "reasons that the driver gives; [] none, null cannot be told"),
+        ("others_memory_bytes", "count?~", "by processes other than the server's and the harness's; null: cannot be told apart"),
+        ("others_busy_share", "number?~", "the share of busy_share that these have"),
     ),
 }

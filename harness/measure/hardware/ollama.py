@@ -34,7 +34,7 @@ def _process(machine: Machine, port: int) -> tuple:
         return why, why
     tables = [machine.read(f"/proc/net/{name}") for name in ("tcp", "tcp6")]
     sockets = {inode for table in tables for inode in listeners(table, port)}
-    owner = _owner(machine, sockets) if sockets else None
+    owner = listening_process(machine, port)
     if owner is None:
         why = facts.unknown("the process that listens belongs to another user" if sockets else
                             "no process of this system listens there" if any(tables) else "/proc/net/tcp cannot be read")
@@ -48,8 +48,11 @@ def _process(machine: Machine, port: int) -> tuple:
                      else facts.known(recorded_variables(environment), "/proc/<pid>/environ"))
 
 
-def _owner(machine: Machine, sockets: set) -> str | None:
-    """The number of the process that holds one of these sockets; those that are called ollama are looked at first."""
+def listening_process(machine: Machine, port: int) -> str | None:
+    """The number of the process that listens at this port; None if there is none, or it belongs to another user."""
+    sockets = {inode for name in ("tcp", "tcp6") for inode in listeners(machine.read(f"/proc/net/{name}"), port)}
+    if not sockets:
+        return None
     numbers = [path.split("/")[2] for path in machine.paths("/proc/[0-9]*/comm")]
     numbers.sort(key=lambda number: text_parsing.line(machine.read(f"/proc/{number}/comm")) != "ollama")
     return next((number for number in numbers for path in machine.paths(f"/proc/{number}/fd/*")

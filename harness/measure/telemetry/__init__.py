@@ -12,7 +12,8 @@ import sys
 import time
 from typing import Callable
 
-from measure.telemetry import energy, linux, macos, nvml, windows
+from measure.telemetry import energy, linux, macos, nvml, processes, windows
+from measure.telemetry.contention import Contention, Listener, Processes, System
 
 
 class Reader:
@@ -21,8 +22,11 @@ class Reader:
     `system` is a linux.Linux, macos.Mac or windows.Windows, `nvidia` an nvml.Nvml or None.
     """
 
-    def __init__(self, system: object, nvidia: object = None, clock: Callable[[], float] = time.monotonic):
-        self._system, self._nvidia = system, nvidia
+    def __init__(self, system: System, nvidia: nvml.Nvml | None = None, clock: Callable[[], float] = time.monotonic,
+                 contention: Contention | None = None):
+        self._system, self._nvidia, self._contention = system, nvidia, contention
+        self.others_counter = contention.method if contention else None
+        self.others_unknown = contention.unknown if contention else "this machine's processes are not looked at"
         self._meter = energy.Meter(system.energy() + ([nvidia.energy()] if nvidia else []), clock)
         self.energy_counter, self.energy_unknown = self._meter.counter, self._meter.unknown
         self._swapped, self._background_share = system.swapped_bytes(), None
@@ -34,13 +38,17 @@ class Reader:
         self._background_share = busy_share(before, self._system.processor_ticks())
 
     def begin(self) -> None:
-        """Just before the requests leave: what the energy of the next reading counts from."""
+        """Just before the requests are sent: what the counters of the next reading start from."""
+        if self._contention:
+            self._contention.begin()
         self._meter.begin()
 
     def read(self) -> dict:
         """Right after the last byte: first what changes fastest, as energy goes on being spent and accelerators fall idle."""
         energy_j = self._meter.spent_j()
-        accelerators = (self._nvidia.states() if self._nvidia else []) + self._system.accelerators()
+        contention = self._contention.end() if self._contention else {}
+        own = self._contention.own_numbers if self._contention else set()
+        accelerators = (self._nvidia.states(own) if self._nvidia else []) + self._system.accelerators()
         state = self._system.state()
         share, self._background_share = self._background_share, None
         swapped_in, swapped_out = self._swapped_since()
@@ -51,7 +59,7 @@ class Reader:
             "temperature_c": state.get("temperature_c"), "clock_mhz": state.get("clock_mhz"),
             "throttled": state.get("throttled"),
             "accelerators": [{"index": n, **one} for n, one in enumerate(accelerators)] or None,
-            "energy_j": energy_j,
+            "energy_j": energy_j, **contention,
         }
 
     def _swapped_since(self) -> tuple:
@@ -64,6 +72,7 @@ class Reader:
 class Elsewhere:
     """The server, and so the machine that is measured, is another one: nothing here would be about it."""
     energy_counter, energy_unknown = None, "the server runs on another machine"
+    others_counter, others_unknown = energy_counter, energy_unknown
 
     def look_around(self, sleep: Callable[[float], None], seconds: float) -> None:
         pass
@@ -75,13 +84,20 @@ class Elsewhere:
         return None
 
 
-def reader(is_here: bool) -> Reader | Elsewhere:
-    """What reads the machine that is measured."""
+def reader(is_here: bool, port: int | None = None) -> Reader | Elsewhere:
+    """What reads the machine that is measured; the server listens at this port."""
     if not is_here:
         return Elsewhere()
+    system, others, nvidia = _this_machine()
+    return Reader(system, nvidia, contention=Contention(system, others, Listener(port)))
+
+
+def _this_machine() -> tuple[System, Processes, nvml.Nvml | None]:
     if os.name == "nt":
-        return Reader(windows.Windows(), nvml.load())
-    return Reader(macos.Mac(), None) if sys.platform == "darwin" else Reader(linux.Linux(), nvml.load())
+        return windows.Windows(), processes.WindowsProcesses(), nvml.load()
+    if sys.platform == "darwin":
+        return macos.Mac(), processes.MacProcesses(), None
+    return linux.Linux(), processes.LinuxProcesses(), nvml.load()
 
 
 def busy_share(before: tuple | None, after: tuple | None) -> float | None:

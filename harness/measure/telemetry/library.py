@@ -1,6 +1,8 @@
 """Library: functions of the system's own C libraries, asked without any of them having to be there."""
 from __future__ import annotations
 
+import contextlib
+
 
 def opened(*names: str | None) -> object | None:
     """The first of these that this system has; None as a name is what the interpreter itself is linked with."""
@@ -22,3 +24,9 @@ def ask(library: object | None, function: str, *arguments: object) -> object:
         return getattr(library, function)(*arguments)
     except (AttributeError, OSError):
         return None
+
+
+def set_result(library: object | None, function: str, kind: type) -> None:
+    """Say what the function returns, where there is one; without this ctypes takes it for an int."""
+    with contextlib.suppress(AttributeError):
+        getattr(library, function).restype = kind

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 from measure.telemetry import amdgpu, energy
 from measure.telemetry.sysfs import Files, numbers
@@ -14,6 +15,7 @@ BOARD_FLAGS = "/sys/devices/platform/soc/soc:firmware/get_throttled"        # of
 BOARD_REASONS = {1: "under-voltage", 2: "clock capped", 4: "throttled", 8: "soft temperature limit"}
 MEMORY = re.compile(r"^(MemAvailable|SwapTotal|SwapFree):[ \t]+([0-9]{1,15}) kB", re.MULTILINE)
 SWAPPED = re.compile(r"^(pswpin|pswpout) ([0-9]{1,15})\b", re.MULTILINE)       # in pages
+WAITED = re.compile(r"^some .*\btotal=([0-9]{1,18})", re.MULTILINE)        # microseconds, in /proc/pressure/*
 IDLE = (3, 4)       # columns of /proc/stat: idle, and idle while a disk is waited for
 COUNTED = 8         # columns that add up; the two after them are guests, and stand in the first two already
 
@@ -66,6 +68,18 @@ class Linux:
             return None
         ticks = [int(word) for word in words[1:COUNTED + 1]]
         return sum(ticks) - sum(ticks[column] for column in IDLE), sum(ticks)
+
+    def waited_s(self) -> dict:
+        """How long any program has waited for a CPU, or for memory, since the system started; {} without such counters."""
+        texts = {name: self._files.text(f"/proc/pressure/{name}") or "" for name in ("cpu", "memory")}
+        totals = {name: WAITED.search(text) for name, text in texts.items()}
+        return {name: int(total.group(1)) / 1e6 for name, total in totals.items() if total}
+
+    def suspended_s(self) -> float | None:
+        """How long the system has slept since it started."""
+        if not hasattr(time, "CLOCK_BOOTTIME"):
+            return None
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
     def _counts(self, path: str, lines: re.Pattern) -> dict:
         """What the lines tell that are looked for; {} where there is no such file."""

@@ -44,8 +44,7 @@ class Mac:
         import ctypes
         self._types, self._ioreg, self._clock, self._looked = ctypes, ioreg, clock, None
         self._system, self._power = system or library.opened(None), power or library.opened(IOKIT)
-        if hasattr(self._power, "IOPSGetTimeRemainingEstimate"):
-            self._power.IOPSGetTimeRemainingEstimate.restype = ctypes.c_double
+        library.set_result(self._power, "IOPSGetTimeRemainingEstimate", ctypes.c_double)
         self._host = library.ask(self._system, "mach_host_self")        # each call would leave a port behind
         self._pressure = self._pressure_token()
 
@@ -72,6 +71,15 @@ class Mac:
     def processor_ticks(self) -> tuple | None:
         found = self._statistics("host_statistics", HOST_CPU_LOAD_INFO, CPU_TICKS)
         return None if found is None else (found[0] + found[1] + found[3], sum(found))
+
+    def waited_s(self) -> dict:
+        return {}
+
+    def suspended_s(self) -> float | None:
+        """How long the system has slept since it started; CLOCK_UPTIME_RAW stands still meanwhile."""
+        if not hasattr(time, "CLOCK_UPTIME_RAW"):
+            return None
+        return time.clock_gettime(time.CLOCK_MONOTONIC) - time.clock_gettime(time.CLOCK_UPTIME_RAW)
 
     def _free_bytes(self) -> int | None:
         """What is free, holds a file's content, or may be thrown away; pages read ahead count as free and as a file's."""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from measure.telemetry import library
 from measure.telemetry.energy import Counter, Source
@@ -11,6 +12,9 @@ REASONS = {     # bits of nvmlDeviceGetCurrentClocksThrottleReasons; 0x1 is idle
     0x2: "application clocks", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost", 0x20: "software thermal",
     0x40: "hardware thermal", 0x80: "power brake", 0x100: "display clocks"}
 IDLE = 0x1
+MOST_PROCESSES = 256
+NOT_AVAILABLE = 2 ** 64 - 1
+SAMPLED_US = 1_000_000          # the driver's samples are at most a second old
 
 
 def load() -> Nvml | None:
@@ -35,8 +39,9 @@ class Nvml:
         count = self._asked("nvmlDeviceGetCount_v2", ctypes.c_uint) or 0
         self.devices = [device for device in map(self._device, range(count)) if device is not None]
 
-    def states(self) -> list:
-        return [self._state(device) for device in self.devices]
+    def states(self, own: set = frozenset()) -> list:
+        """One for each accelerator. `own` are the processes of the server and the harness; {}: not known."""
+        return [{**self._state(device), **self._others(device, own)} for device in self.devices]
 
     def energy(self) -> Source:
         """The counter counts millijoules since the driver was loaded."""
@@ -58,6 +63,44 @@ class Nvml:
             "clock_mhz": self._asked("nvmlDeviceGetClockInfo", c.c_uint, device, CLOCK_SM),
             "throttled": reasons(self._asked("nvmlDeviceGetCurrentClocksThrottleReasons", c.c_ulonglong, device)),
         }
+
+    def _others(self, device: object, own: set) -> dict:
+        """Memory and utilisation of processes that are not ours.
+
+        Null where none of the driver's processes is ours: in a container it may name them by other numbers.
+        """
+        memory = {number: used for kind in ("Compute", "Graphics") for number, used in self._memory_users(device, kind)}
+        if not own & memory.keys():
+            return {"others_memory_bytes": None, "others_busy_share": None}
+        others = [used for number, used in memory.items() if number not in own]
+        shares = [share for number, share in self._busy_shares(device) if number not in own]
+        return {"others_memory_bytes": None if None in others else sum(others),
+                "others_busy_share": min(1.0, sum(shares) / 100)}
+
+    def _memory_users(self, device: object, kind: str) -> list:
+        """(process, bytes or None) of those that compute, or draw."""
+        c = self._types
+
+        class Info(c.Structure):        # nvmlProcessInfo_t
+            _fields_ = [("number", c.c_uint), ("used", c.c_ulonglong), ("instance", c.c_uint), ("part", c.c_uint)]
+        rows, count = (Info * MOST_PROCESSES)(), c.c_uint(MOST_PROCESSES)
+        if library.ask(self._library, f"nvmlDeviceGet{kind}RunningProcesses_v3", device, c.byref(count), rows) != 0:
+            return []
+        return [(row.number, None if row.used == NOT_AVAILABLE else row.used) for row in rows[:count.value]]
+
+    def _busy_shares(self, device: object) -> list:
+        """(process, per cent of the processors in its last sample)."""
+        c = self._types
+
+        class Sample(c.Structure):      # nvmlProcessUtilizationSample_t
+            _fields_ = [("number", c.c_uint), ("time_us", c.c_ulonglong), ("processors", c.c_uint), ("memory", c.c_uint),
+                        ("encoder", c.c_uint), ("decoder", c.c_uint)]
+        rows, count = (Sample * MOST_PROCESSES)(), c.c_uint(MOST_PROCESSES)
+        since_us = c.c_ulonglong(int(time.time() * 1e6) - SAMPLED_US)
+        if library.ask(self._library, "nvmlDeviceGetProcessUtilization", device, rows, c.byref(count), since_us) != 0:
+            return []
+        newest = {row.number: row.processors for row in sorted(rows[:count.value], key=lambda row: row.time_us)}
+        return [(number, share) for number, share in newest.items() if share <= 100]
 
     def _energy_uj(self, device: object) -> int | None:
         millijoules = self._asked("nvmlDeviceGetTotalEnergyConsumption", self._types.c_ulonglong, device)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 
 INTEGER = re.compile("-?[0-9]{1,18}")
@@ -12,6 +13,13 @@ class Files:
 
     def find(self, pattern: str) -> list:
         return sorted(glob.glob(pattern))
+
+    def names(self, folder: str) -> list:
+        """What lies in a folder; [] if it cannot be read."""
+        try:
+            return os.listdir(folder)
+        except OSError:
+            return []
 
     def text(self, path: str) -> str | None:
         """None: not there, or not for us."""

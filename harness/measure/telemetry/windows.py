@@ -24,6 +24,7 @@ class Windows:
         import ctypes
         self._types = ctypes
         self._kernel, self._power = kernel or library.opened("kernel32"), power or library.opened("powrprof")
+        library.set_result(self._kernel, "GetTickCount64", ctypes.c_ulonglong)
 
     def state(self) -> dict:
         processors = self._processors()
@@ -46,6 +47,17 @@ class Windows:
             return None
         whole = kernel.value + user.value
         return whole - idle.value, whole
+
+    def waited_s(self) -> dict:
+        return {}
+
+    def suspended_s(self) -> float | None:
+        """How long the system has slept since it started: time since then less the time awake."""
+        awake = self._types.c_ulonglong()
+        ticks_ms = library.ask(self._kernel, "GetTickCount64")
+        if not ticks_ms or not library.ask(self._kernel, "QueryUnbiasedInterruptTime", self._types.byref(awake)):
+            return None
+        return ticks_ms / 1e3 - awake.value / 1e7
 
     def _free_bytes(self) -> int | None:
         place = self._types.create_string_buffer(struct.pack("=I", MEMORY_STATUS.size), MEMORY_STATUS.size)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What does it cost to read the state of the machine between two calls, and what would reading during them cost?
 
-    python tests/benchmarks/conditions.py [--readings 500] [--rounds 3] [--rate 10]
+    python tests/benchmarks/telemetry.py [--readings 500] [--rounds 3] [--rate 10]
 
 First one reading, beside an empty loop and beside the usual way, a process for each reading: wall time, processor time
 with that of children, and the share of a call of two seconds. Then the streams of the timing floor, with and without a
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -37,7 +38,8 @@ def main(argv: list | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=float, default=10.0)
     args = parser.parse_args(argv)
-    reader = telemetry.reader(True)
+    listener = socket.create_server(("127.0.0.1", 0))      # so that this process is taken for the server
+    reader = telemetry.reader(True, listener.getsockname()[1])
     compare_costs(reader, args.readings)
     compare_streams(reader, args.rounds, args.rate)
     return 0
