@@ -16,10 +16,10 @@ GIB = 2 ** 30
 
 class Tags(unittest.TestCase):
     def tag(self, chip: str = "", memory: int | None = 8 * GIB, system: str = "linux", architecture: str = "x86_64",
-            accelerators: list = (), product: tuple = (None, ""), termux: str = "none") -> str:
+            accelerators: list = (), product: tuple = (None, ""), termux: str = "none", vendor: str | None = None) -> str:
         def fact(value: object, method: str = "m") -> dict:
             return {"value": value, "method": method}
-        found = {"cpu": {"model": fact(chip)}, "system": {"product": fact(*product)}, "surroundings": {"termux": fact(termux)},
+        found = {"cpu": {"model": fact(chip), "vendor": fact(vendor)}, "system": {"product": fact(*product)}, "surroundings": {"termux": fact(termux)},
                  "memory": {"usable_bytes": fact(memory), "physical_bytes": fact(None)}, "accelerators": fact(list(accelerators))}
         return device_tag.suggest(found, Platform(system, architecture=architecture))
 
@@ -64,9 +64,43 @@ class Tags(unittest.TestCase):
                 ("NVIDIA RTX 6000 Ada Generation", 47.99, "rtx-6000-ada-48gb"), ("NVIDIA A10G", 22.49, "a10g-24gb"),
                 ("Radeon RX 7900 XTX", 23.98, "radeon-rx-7900-xtx-24gb"),
                 ("Intel(R) Arc(TM) A770 Graphics", 16, "arc-a770-16gb"),
-                ("NVIDIA TITAN Xp", 11.9, "titan-xp-12gb")):
+                ("NVIDIA TITAN Xp", 11.9, "titan-xp-12gb"), ("NVIDIA GeForce GTX 1060 3GB", 2.948, "gtx-1060-3gb"),
+                ("NVIDIA GeForce RTX 2070 with Max-Q Design", 8, "rtx-2070-max-q-8gb"),
+                ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", 95.6, "rtx-pro-6000-blackwell-max-q-workstation-96gb"),
+                ("NVIDIA H100 80GB HBM3 MIG 3g.40gb", 40, "h100-mig-3g-40gb"), ("NVIDIA A10-24Q", 23.94, "a10-24q-24gb"),
+                ("Navi 48 [Radeon RX 9070/9070 XT/9070 GRE]", 15.92, "navi-48-16gb")):
             with self.subTest(name):
                 self.assertEqual(self.tag("Intel(R) N100", accelerators=[self.card(name, gib)]), expected)
+
+    def test_a_card_whose_memory_is_unknown_still_gives_the_machine_its_name(self):
+        for name, expected in (("Intel(R) Arc(TM) A770 Graphics", "arc-a770-pc"), ("NVIDIA A100-SXM4-80GB MIG", "a100-sxm4-mig")):
+            card = {**self.card(name, 1), "memory_bytes": facts.unknown("w")}
+            self.assertEqual(self.tag("Intel(R) N100", accelerators=[card]), expected)
+
+    def test_two_slices_of_one_kind_are_not_two_cards_since_cuda_uses_one(self):
+        slices = [self.card("NVIDIA H100 80GB HBM3 MIG 3g.40gb", 40)] * 2
+        self.assertEqual(self.tag("Intel(R) N100", accelerators=slices), "h100-mig-3g-40gb")
+
+    def test_nvidia_s_chips_that_share_main_memory_are_known_by_their_board_or_their_name(self):
+        board, firmware = "/proc/device-tree/model", "/sys/class/dmi/id/product_name"
+        for name, product, memory, expected in (
+                ("NVIDIA GB10", ("NVIDIA_DGX_Spark", firmware), 119.6, "gb10-128gb"),
+                ("Orin (nvgpu)", ("NVIDIA Orin Nano Developer Kit", board), 6.3, "jetson-orin-nano-8gb"),
+                ("Orin (nvgpu)", ("NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super", board), 7.4, "jetson-orin-nano-super-8gb"),
+                ("Orin (nvgpu)", ("NVIDIA Jetson AGX Orin Developer Kit", board), 29.8, "jetson-agx-orin-32gb"),
+                ("Orin (nvgpu)", (None, ""), 61.4, "jetson-orin-64gb"),
+                ("NVIDIA Thor", ("NVIDIA Jetson AGX Thor Developer Kit", board), 122.8, "jetson-agx-thor-128gb")):
+            with self.subTest(f"{name} {product[0]}"):
+                card = {**self.card(name, 1, True), "memory_bytes": facts.unknown("w"), "vendor": facts.known("NVIDIA", "m")}
+                self.assertEqual(self.tag("Cortex-A78AE", int(memory * GIB), product=product, accelerators=[card]), expected)
+
+    def test_a_steam_deck_is_called_by_its_name(self):
+        for product, expected in (("Valve Jupiter", "steam-deck-8gb"), ("Valve Galileo", "steam-deck-oled-8gb")):
+            self.assertEqual(self.tag("AMD Custom APU 0405", product=(product, "/sys/class/dmi/id/product_name")), expected)
+
+    def test_without_a_model_the_vendor_and_the_architecture_name_the_machine(self):
+        for vendor, expected in (("Apple", "apple-aarch64-8gb"), (None, "aarch64-8gb"), ("ARM", "arm-aarch64-8gb")):
+            self.assertEqual(self.tag("", architecture="aarch64", vendor=vendor), expected)
 
     def test_a_card_that_does_not_compute_gives_none(self):
         for what, card in (("shares main memory", self.card("AMD Radeon 8060S", 16, True)),

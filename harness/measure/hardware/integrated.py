@@ -29,7 +29,7 @@ INTEGRATED_NAMES = re.compile(
     re.IGNORECASE)
 CARD_NAMES = re.compile(
     r"radeon rx(?! vega [0-9]{1,2} graphics)|radeon pro|radeon ai pro|radeon vii|firepro|instinct(?!.*mi300a)|"
-    r"\barc (?:graphics )?(?:a[0-9]{3}|b[5-9][0-9]{2})|\barc pro (?:a[0-9]0|b[5-9]0)|iris xe max|data center gpu|geforce|quadro|tesla|"
+    r"\barc (?:graphics )?(?:a[0-9]{3}|b[5-9][0-9]{2})|\barc pro (?:a[0-9]0|b[5-9][05])|iris xe max|data center gpu|geforce|quadro|tesla|"
     r"titan|\brtx\b", re.IGNORECASE)
 INTEL_CARD_IDS = (range(0x4905, 0x490A), range(0x5690, 0x56C3), range(0x0BD0, 0x0BF0), range(0xE200, 0xE230))
 ROOT_BUS = re.compile(r"[0-9a-f]{4}:00:")

@@ -4,14 +4,15 @@ from __future__ import annotations
 import re
 
 from base import facts
-from measure.hardware import gpu, integrated, text_parsing
+from measure.hardware import gpu, integrated, products, text_parsing
 from measure.hardware.machine import SLOW_S, Answer, Machine
 
 QUERY = ("pci.bus_id", "name", "memory.total", "driver_version", "power.limit")      # never uuid or serial
 QUERY_METHOD = "nvidia-smi --query-gpu"
 DRIVER = "/proc/driver/nvidia"
 SILENT = "nvidia-smi does not report it"
-HIDDEN = "[insufficient permissions]"       # what a container that sees only a MIG slice gets for the memory
+NO_NUMBER = ("n/a", "[n/a]", "[not supported]")
+HIDDEN = "[insufficient permissions]"       # what a container that sees only a MIG slice gets for the memory; or [N/A]
 LOST = re.compile(r"\[gpu is lost\]|err!|\[gpu requires reset\]", re.IGNORECASE)
 # Products that can be split into MIG slices; others are not asked for it.
 SPLITTABLE = re.compile(r"\b(?:A30|[AH][18]00|H20|H200|GH200|G?B[23]00|RTX PRO [56]000)\b", re.IGNORECASE)
@@ -35,7 +36,7 @@ def _is_without_bus(row: list) -> bool:
 def _card(row: list) -> dict:
     name, memory_mib = text_parsing.line(row[1]), text_parsing.whole(row[2])
     lost = next((cell for cell in row[1:] if LOST.search(cell)), None)
-    shared = row[2].lower() in ("n/a", "[n/a]", "[not supported]") and not lost and integrated.by_name(name) is not False
+    shared = not lost and _is_shared(row)
     return {
         "vendor": facts.known("NVIDIA", QUERY_METHOD),
         "name": facts.told(name, QUERY_METHOD, SILENT),
@@ -43,18 +44,27 @@ def _card(row: list) -> dict:
         facts.told(memory_mib and memory_mib << 20, QUERY_METHOD, f"nvidia-smi prints {row[2] or 'nothing'}"),
         "driver": facts.told(text_parsing.version(row[3]), QUERY_METHOD, SILENT),
         "interface": facts.known("none", f"nvidia-smi prints {lost}") if lost else facts.known("cuda", QUERY_METHOD),
-        # nvidia-smi has no number for the memory of a chip that shares main memory: Jetson, DGX Spark.
         "unified_memory": facts.known(True, f"{QUERY_METHOD}: it reports no memory of its own") if shared else
-        facts.told(False if memory_mib or row[2].lower() == HIDDEN else None, f"{QUERY_METHOD}: it has memory of its own", SILENT),
+        facts.told(False if memory_mib or _is_hidden(row) else None, f"{QUERY_METHOD}: it has memory of its own", SILENT),
         "power_limit_w": facts.told(text_parsing.number(row[4]), QUERY_METHOD, f"nvidia-smi prints {row[4] or 'nothing'}"),
     }
+
+
+def _is_hidden(row: list) -> bool:
+    return row[2].lower() == HIDDEN or row[2].lower() in NO_NUMBER and SPLITTABLE.search(row[1]) is not None
+
+
+def _is_shared(row: list) -> bool:
+    """nvidia-smi has no number for the memory of a chip that shares main memory: Jetson, DGX Spark. Nor for a split card."""
+    is_card = integrated.by_name(row[1]) is False or SPLITTABLE.search(row[1]) or products.card_bytes(row[1])
+    return row[2].lower() in NO_NUMBER and not is_card
 
 
 # ----- MIG: a card that is split into slices, of which a program gets one
 
 def _slices(machine: Machine, rows: list) -> dict:
     """{number of a card in MIG mode: (True, profile of the slice that CUDA uses, such as 3g.40gb, or None)}."""
-    hidden = {number for number, row in enumerate(rows) if row[2].lower() == HIDDEN}
+    hidden = {number for number, row in enumerate(rows) if _is_hidden(row)}
     if not hidden and not any(SPLITTABLE.search(row[1]) for row in rows):
         return {}
     modes = machine.run("nvidia-smi", "--query-gpu=pci.bus_id,mig.mode.current", "--format=csv,noheader,nounits", limit_s=SLOW_S)

@@ -132,15 +132,24 @@ def product(text: str | None) -> str | None:
 
 def memory(machine: Machine, device: PciDevice, name: str | None) -> dict:
     """The memory of a card whose driver does not report it: by its name, else by its memory window on the bus."""
-    stated = text_parsing.whole(machine.read(f"{device.folder}/tile0/physical_vram_size_bytes"))
+    stated, file = _stated_bytes(machine, device)
     window = _window_bytes(machine, device)
     among = products.largest_within(name, window) if window else None
     resource = f"{DEVICES}/*/resource"
     return facts.first(
-        facts.told(stated, f"{DEVICES}/*/tile0/physical_vram_size_bytes", "its driver does not report it"),
+        facts.told(stated, file, "its driver does not report it"),
         facts.told(among, f"the sizes in which this product is sold, and its memory window in {resource}", "no size for this name"),
         products.memory(name),
         facts.told(window, f"the memory window in {resource}: an upper bound", "no large memory window"))
+
+
+def _stated_bytes(machine: Machine, device: PciDevice) -> tuple:
+    """(bytes, file): Intel's drivers report it in files of their own, xe one for each tile."""
+    for file in ("tile*/physical_vram_size_bytes", "drm/card*/lmem_total_bytes"):
+        sizes = [text_parsing.whole(machine.read(path)) for path in machine.paths(f"{device.folder}/{file}")]
+        if any(sizes):
+            return sum(filter(None, sizes)), f"{DEVICES}/*/{file}"
+    return None, ""
 
 
 def _window_bytes(machine: Machine, device: PciDevice) -> int | None:

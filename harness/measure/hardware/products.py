@@ -44,7 +44,7 @@ SIZES = tuple((re.compile(pattern), gb) for pattern, gb in (
     # Intel
     (r"arc(?: graphics)? b580", 12), (r"arc(?: graphics)? b570", 10), (r"arc(?: graphics)? a750", 8), (r"arc(?: graphics)? a580", 8),
     (r"arc(?: graphics)? a380", 6), (r"arc(?: graphics)? a310", 4), (r"arc(?: graphics)? a770m", 16), (r"arc(?: graphics)? a730m", 12),
-    (r"arc pro b60", 24), (r"arc pro b50", 16), (r"arc pro a60", 12), (r"flex 170", 16), (r"flex 140", 6), (r"max 1550", 128),
+    (r"arc pro b[67]5|arc pro b70", 32), (r"arc pro b60", 24), (r"arc pro b50", 16), (r"arc pro a60", 12), (r"flex 170", 16), (r"flex 140", 6), (r"max 1550", 128),
     (r"max 1100", 48)))
 SEVERAL_SIZES = {"arc a770": (8, 16), "rtx 3060": (8, 12), "rtx 3080": (10, 12), "rtx 5060 ti": (8, 16), "rtx 4060 ti": (8, 16),
                  "rx 9060 xt": (8, 16), "gtx 1060": (3, 6)}

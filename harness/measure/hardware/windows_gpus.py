@@ -23,48 +23,58 @@ def read(machine: Machine) -> dict:
     """Each adapter once, matched by name with nvidia-smi and vulkaninfo, which spell names differently."""
     tools = [card for _, card in nvidia.read(machine)]
     drawing, answer = vulkan.read(machine)
-    adapters, cards = cim.adapters(machine), []
-    for row in cim.every(machine, "video"):
-        name = text_parsing.line(row.get("Name"))
-        if name and not any(NO_ACCELERATOR.search(str(row.get(field) or "")) for field in ("Name", "AdapterCompatibility")):
-            cards.append(_card(machine, row, name, adapters, tools, drawing, answer))
+    registry, cards = cim.adapters(machine), []
+    rows = [row for row in cim.every(machine, "video") if _is_accelerator(row)]
+    for row in rows:
+        key, vendor = gpu.name_key(row["Name"]), _vendor(row)
+        tool = next((tools.pop(number) for number, card in enumerate(tools) if gpu.name_key(card["name"]["value"]) == key), {})
+        seen = vulkan.take(drawing, lambda device: gpu.name_key(device.name) == key)
+        if seen is None and [_vendor(other) for other in rows].count(vendor) == 1:
+            seen = vulkan.take(drawing, lambda device: device.card["vendor"]["value"] == vendor)
+        windows = _of_windows(row, registry)
+        cards.append(_completed(machine, gpu.merged(
+            {"name": windows["name"]}, tool, windows, seen.card if seen else vulkan.absent(answer))))
     cards += [gpu.merged(card) for card in tools]
     return facts.told(cards if cards or cim.every(machine, "system") else None,
                       f"{METHOD}, nvidia-smi, vulkaninfo", cim.ask(machine).why)
 
 
-def _card(machine: Machine, row: dict, name: str, adapters: list, tools: list, drawing: list, answer: Answer) -> dict:
-    key = gpu.name_key(name)
-    tool = next((tools.pop(number) for number, card in enumerate(tools) if gpu.name_key(card["name"]["value"]) == key), {})
-    seen = vulkan.take(drawing, lambda device: gpu.name_key(device.name) == key)
-    card = gpu.merged(tool, _of_windows(row, name, adapters), seen.card if seen else vulkan.absent(answer))
-    card["name"] = facts.known(name, METHOD)        # nvidia-smi leaves out NVIDIA before drivers of 2021
-    card["unified_memory"] = integrated.unified_memory(card, machine.platform.memory_bytes, memory.module_bytes(machine))
+def _is_accelerator(row: dict) -> bool:
+    return text_parsing.line(row.get("Name")) is not None and not any(
+        NO_ACCELERATOR.search(str(row.get(field) or "")) for field in ("Name", "AdapterCompatibility"))
+
+
+def _vendor(row: dict) -> str | None:
+    company = text_parsing.line(row.get("AdapterCompatibility"))
+    return gpu.vendor_of(company) or gpu.vendor_of(row["Name"]) or company
+
+
+def _completed(machine: Machine, card: dict) -> dict:
+    card = {**card, "unified_memory": integrated.unified_memory(card, machine.platform.memory_bytes, memory.module_bytes(machine))}
     if card["unified_memory"]["value"] is True:
         return {**card, "name": integrated.name(card, cpu.model(machine)["value"])}
-    return {**card, "memory_bytes": facts.first(card["memory_bytes"], products.memory(name))}
+    return {**card, "memory_bytes": facts.first(card["memory_bytes"], products.memory(card["name"]["value"]))}
 
 
-def _of_windows(row: dict, name: str, adapters: list) -> dict:
-    stated, exact = text_parsing.whole(row.get("AdapterRAM")), _registry_bytes(row, adapters)
-    vendor = text_parsing.line(row.get("AdapterCompatibility"))
-    driver = text_parsing.version(row.get("DriverVersion"))
+def _of_windows(row: dict, registry: list) -> dict:
+    stated, exact = text_parsing.whole(row.get("AdapterRAM")), _registry_bytes(row, registry)
     return {
-        "vendor": facts.told(gpu.vendor_of(vendor) or gpu.vendor_of(name) or vendor, METHOD, SILENT), "name": facts.known(name, METHOD),
+        "vendor": facts.told(_vendor(row), METHOD, SILENT),
+        "name": facts.known(text_parsing.line(row["Name"]), METHOD),
         "memory_bytes": facts.first(facts.told(exact, REGISTRY, SILENT),
                                     facts.told(_unsaturated(stated), f"{METHOD} AdapterRAM", SILENT)),
-        "driver": facts.told(driver, METHOD, SILENT)}
+        "driver": facts.told(text_parsing.version(row.get("DriverVersion")), METHOD, SILENT)}
 
 
-def _registry_bytes(row: dict, adapters: list) -> int | None:
+def _registry_bytes(row: dict, registry: list) -> int | None:
     """The largest size under this name, of the same driver version if there is one; its key is then used up."""
-    keys = [adapter for adapter in adapters if adapter.get("DriverDesc") == row.get("Name")]
+    keys = [adapter for adapter in registry if adapter.get("DriverDesc") == row.get("Name")]
     same = [adapter for adapter in keys if adapter.get("DriverVersion") == row.get("DriverVersion")]
     sized = [(size, adapter) for adapter in same or keys for size in [_size(adapter.get("HardwareInformation.qwMemorySize"))] if size]
     if not sized:
         return None
     size, used = max(sized, key=lambda pair: pair[0])
-    adapters.remove(used)
+    registry.remove(used)
     return size
 
 
