@@ -83,8 +83,6 @@ def close(a: object, b: object, found: dict) -> int:
     for name, here in (("A", a), ("B", b)):
         if not here.metadata["complete"]:
             console.note(f"{name} is not finished: what it has is compared")
-    if found["unremembered"]:
-        console.note(f"{found['unremembered']} calls of A were too many to remember and are not compared")
     if found["same_run"]:
         console.note("A and B are the same run: this tells nothing but that it equals itself")
     if not found["comparable"]:

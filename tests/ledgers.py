@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 import hashlib
+import pathlib
 from typing import Iterable, Iterator
 
 import support
 
-from base import schema
+from base import ledger, ledger_records, schema
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 STARTED = "2026-01-02T03:04:05Z"
@@ -64,6 +65,17 @@ def numbered(records: Iterable[dict]) -> Iterator[dict]:
         chained = {**record, "seq": seq, "prev": prev}
         prev = hashlib.sha256(schema.dumps(chained).encode("ascii")).hexdigest()
         yield chained
+
+
+def typed(records: Iterable[dict]) -> list:
+    """The same records numbered, as a reader of the ledger gets them."""
+    return [ledger_records.typed(record) for record in numbered(records)]
+
+
+def lines(path: pathlib.Path) -> list:
+    """The lines of a ledger as plain objects, after the reader has found nothing wrong with them."""
+    list(ledger.read(path))
+    return [schema.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def data(records: Iterable[dict]) -> bytes:

@@ -5,19 +5,20 @@ import unittest
 
 import support
 
+from base.ledger_records import CallRecord, typed
 from derive import call_metrics
 from support import record
 
 MS = 10 ** 6
 
 
-def call(**changes: object) -> dict:
+def call(**changes: object) -> CallRecord:
     """A measured call of 101 tokens: prompt of 200 in 0.1 s, 100 steps in 2 s; all by the server's clock but the stamps."""
-    return record("call", **{
+    return typed(record("call", **{
         "role": "measured", "outcome": "ok", "done_reason": "stop", "start_ns": 1000 * MS, "first_text_ns": 150 * MS,
         "first_answer_ns": 250 * MS, "last_text_ns": 2130 * MS, "done_ns": 2160 * MS, "end_ns": 2161 * MS,
         "total_ns": 2150 * MS, "load_ns": 5 * MS, "prompt_tokens": 200, "prompt_eval_ns": 100 * MS, "eval_tokens": 101,
-        "eval_ns": 2000 * MS, **changes})
+        "eval_ns": 2000 * MS, **changes}))
 
 
 def spans(*times: tuple) -> list:
@@ -56,12 +57,7 @@ class Counted(unittest.TestCase):
                               ({"outcome": "interrupted"}, False), ({"role": "warmup"}, False),
                               ({"role": "calibration"}, False)):
             with self.subTest(changes):
-                self.assertIs(call_metrics.counts(call(**changes)), used)
-
-    def test_what_is_no_call_counts_nowhere(self):
-        for kind in ("skipped", "meta", "footer"):
-            with self.subTest(kind):
-                self.assertIs(call_metrics.counts(record(kind)), False)
+                self.assertIs(call(**changes).has_speed, used)
 
 
 class Waiting(unittest.TestCase):
@@ -164,7 +160,7 @@ class Waves(unittest.TestCase):
 
     def test_spans_stand_on_the_session_s_clock(self):
         one, other = spans((0, 100), (0, 100))
-        other["start_ns"] = 100 * MS
+        other = other._replace(start_ns=100 * MS)
         self.assertEqual(call_metrics.effective_parallelism([one, other]), 1.0)
         self.assertEqual(call_metrics.decode_span(other), (100 * MS, 200 * MS))
 
@@ -185,15 +181,6 @@ class Waves(unittest.TestCase):
                 found = call_metrics.overlap(spans(*times))
                 self.assertAlmostEqual(-1 if found is None else found, -1 if share is None else share)
                 self.assertIs(call_metrics.is_serialised(found), serialised)
-
-
-class Quartiles(unittest.TestCase):
-    def test_by_linear_interpolation(self):
-        for values, found in (([], None), ([7], (7, 7, 7)), ([1, 2], (1.25, 1.5, 1.75)), ([3, 1, 2], (1.5, 2, 2.5)),
-                              ([4, 1, 3, 2], (1.75, 2.5, 3.25)), ([5, 4, 3, 2, 1], (2, 3, 4)), ([2, 2, 2, 2], (2, 2, 2)),
-                              (list(range(101)), (25, 50, 75))):
-            with self.subTest(len(values)):
-                self.assertEqual(call_metrics.quartiles(values), found)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from unittest import mock
 import support
 
 from base import files, schema
+from base.ledger_records import typed
 from derive import code_grading
 from derive.code_runner import isolation, rpc, seccomp
 from base import suites
@@ -622,7 +623,7 @@ class Records(Tidy):
 
     def graded(self, *records: dict) -> tuple:
         told: list = []
-        return code_grading.grade_records(records, self.GRADERS, told.append), told
+        return code_grading.grade_records(map(typed, records), self.GRADERS, told.append), told
 
     def call(self, seq: int, answer: str = RIGHT, **changes: object) -> dict:
         return support.record("call", **{"seq": seq, "role": "measured", "phase": "python-tasks", "model": "m:1b",

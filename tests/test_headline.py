@@ -6,6 +6,7 @@ import unittest
 import support
 
 from base import console
+from base.ledger_records import typed
 from derive import headline
 from support import record
 
@@ -27,7 +28,7 @@ def head(tokens: int | None, model: str = "alpha:1b") -> dict:
 
 def row(*records: dict) -> dict:
     """The one row of these records, by title."""
-    rows = headline.rows(records, FORMATS)
+    rows = headline.rows(map(typed, records), FORMATS)
     assert len(rows) == 1, rows
     return dict(zip(headline.TITLES, rows[0]))
 
@@ -37,7 +38,7 @@ class Rows(unittest.TestCase):
         records = [record("meta"), call("beta:3b", "frozen-prompts"), call("alpha:1b", "small-eval"),
                    record("skipped", model="alpha:1b", phase="context-edge"), call("beta:3b", "small-eval"),
                    call("beta:3b", "frozen-prompts"), record("footer")]
-        self.assertEqual([tuple(found[:3]) for found in headline.rows(records, FORMATS)], [
+        self.assertEqual([tuple(found[:3]) for found in headline.rows(map(typed, records), FORMATS)], [
             ("beta:3b", "frozen-prompts", 2), ("alpha:1b", "small-eval", 1), ("alpha:1b", "context-edge", 0),
             ("beta:3b", "small-eval", 1)])
 
@@ -51,7 +52,7 @@ class Rows(unittest.TestCase):
 
     def test_records_are_read_in_one_pass(self):
         records = iter((record("meta"), call(), call(phase="python-tasks")))
-        self.assertEqual(len(headline.rows(records, FORMATS)), 2)
+        self.assertEqual(len(headline.rows(map(typed, records), FORMATS)), 2)
 
 
 class Figures(unittest.TestCase):
@@ -88,7 +89,7 @@ class Figures(unittest.TestCase):
                 ("no counters", [head(14), call(eval_ns=None, prompt_eval_ns=None)], ["100.0 (n=1)", None, None]),
                 ("an unknown head", [call()], ["100.0 (n=1)", None, "50.0 (n=1)"])):
             with self.subTest(what):
-                rows = headline.rows(records, FORMATS)
+                rows = headline.rows(map(typed, records), FORMATS)
                 self.assertEqual(rows[0][5:], figures)
                 line = console.format_table(headline.TITLES, rows).splitlines()[1]
                 self.assertEqual(line.split().count("-"), figures.count(None))
@@ -103,7 +104,7 @@ class Figures(unittest.TestCase):
 class Prefill(unittest.TestCase):
     def test_a_model_s_own_head_is_taken_off_from_where_it_was_found(self):
         records = [call(), head(14), call(), head(214, "beta:3b"), head(None), call(), call("beta:3b")]
-        self.assertEqual([found[6] for found in headline.rows(records, FORMATS)], ["4000.0 (n=2)", "2000.0 (n=1)"])
+        self.assertEqual([found[6] for found in headline.rows(map(typed, records), FORMATS)], ["4000.0 (n=2)", "2000.0 (n=1)"])
 
     def test_a_cached_count_that_the_server_tells_goes_first(self):
         self.assertEqual(row(head(14), call(cached_tokens=214))["prefill tok/s"], "2000.0 (n=1)")

@@ -9,10 +9,12 @@ import tracemalloc
 import unittest
 from unittest import mock
 
+import ledgers
 import support
 
 from base import files, ledger, run_folder, schema
 from base.errors import UserError
+from base.ledger_records import CallRecord, MetaRecord
 from support import record
 
 
@@ -62,7 +64,7 @@ class Write(InFolder):
         with ledger.Writer(self.folder) as writer:
             written = [writer.append(plain("meta")), writer.append(plain("call", answer="\u00e9\u2028\n\U0001f600")),
                        writer.append(plain("footer"))]
-        self.assertEqual(list(ledger.read(self.path)), written)
+        self.assertEqual(ledgers.lines(self.path), written)
 
     def test_a_record_that_the_schema_refuses_is_never_written(self):
         with ledger.Writer(self.folder) as writer:
@@ -74,7 +76,7 @@ class Write(InFolder):
             with self.assertRaises(ValueError):
                 writer.append(plain("call", options={"temperature": float("nan")}))
             writer.append(plain("call"))
-        self.assertEqual([found["seq"] for found in ledger.read(self.path)], [0, 1])
+        self.assertEqual([record.seq for record in ledger.read(self.path)], [0, 1])
 
     def test_after_a_full_disk_the_chain_goes_on_where_it_was(self):
         with ledger.Writer(self.folder) as writer:
@@ -137,13 +139,13 @@ class Read(InFolder):
         self.path.write_bytes(b"".join(lines)[:-5])
         seen = []
         with self.assertRaises(UserError):
-            for found in ledger.read(self.path):
-                seen.append(found["type"])
-        self.assertEqual(seen, ["meta", "call"])
+            for record_ in ledger.read(self.path):
+                seen.append(type(record_))
+        self.assertEqual(seen, [MetaRecord, CallRecord])
 
     def test_a_hand_made_chain_is_taken(self):
         self.path.write_bytes(chained([record("meta"), record("call"), record("call"), record("footer")]))
-        self.assertEqual([found["type"] for found in ledger.read(self.path)], ["meta", "call", "call", "footer"])
+        self.assertEqual([record["type"] for record in ledgers.lines(self.path)], ["meta", "call", "call", "footer"])
 
     def test_a_file_that_is_not_there_is_explained(self):
         with self.assertRaisesRegex(UserError, "No such file|cannot find"):
@@ -214,7 +216,7 @@ class Resume(InFolder):
             second = writer.append(plain("footer"))
         self.assertEqual(first["cut"], {"size_bytes": len(torn), "sha256": hashlib.sha256(torn).hexdigest()})
         self.assertIsNone(second["cut"])
-        self.assertEqual([one["seq"] for one in ledger.read(self.path)], [0, 1, 2, 3])
+        self.assertEqual([record.seq for record in ledger.read(self.path)], [0, 1, 2, 3])
         self.assertTrue(self.path.read_bytes().startswith(b"".join(lines)))
 
     def test_a_footer_and_a_torn_end_go_together(self):
@@ -227,7 +229,7 @@ class Resume(InFolder):
             writer.follow(found, removed)
             written = writer.append(plain("skipped"))
         self.assertEqual(written["cut"], {"size_bytes": len(removed), "sha256": hashlib.sha256(removed).hexdigest()})
-        self.assertEqual([one["type"] for one in ledger.read(self.path)], ["meta", "call", "skipped"])
+        self.assertEqual([record["type"] for record in ledgers.lines(self.path)], ["meta", "call", "skipped"])
         self.assertTrue(self.path.read_bytes().startswith(meta + call))
 
     def test_following_a_whole_end_cuts_nothing(self):
@@ -245,7 +247,7 @@ class Resume(InFolder):
             writer.follow(found, found.torn)
             writer.append(plain("meta"))
         first, = ledger.read(self.path)
-        self.assertEqual(first["cut"]["size_bytes"], 14)
+        self.assertEqual(first.cut["size_bytes"], 14)
 
     def test_a_cut_that_could_not_be_followed_by_its_record_is_told_by_the_next(self):
         self.write("meta")

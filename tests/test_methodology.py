@@ -8,7 +8,7 @@ import unittest
 import support
 
 from base import names, plan, records, request_settings, suites
-from derive import distribution, paired_comparison, run_diff
+from derive import distribution, run_diff
 from measure import run_setup
 
 TEXT = (support.HARNESS / "methodology.md").read_text(encoding="utf-8")
@@ -65,7 +65,6 @@ class Tables(unittest.TestCase):
                 ("Metrics", "null below {MIN_PREFILL_TOKENS} remaining tokens"),
                 ("Metrics", "null below {MIN_DECODE_TOKENS} tokens"), ("Metrics", "null below {MIN_TAIL_GAPS} gaps"),
                 ("Statistics", "seed {SEED}"), ("Statistics", "Beyond {MAX_RESAMPLED} values"),
-                ("Statistics", "Up to {MAX_EXACT} values"),
                 ("Concurrency", "median is below {SERIALISED_BELOW} of that is `serialised`"), ("Contexts", "below {MIN_PREFILL_TOKENS} added"),
                 ("Contexts", "at least {TRUNCATED_SHARE} of the turn before"), ("Contexts", "fewer than {TRUNCATED_SHARE} of the tokens"),
                 ("Drift and the verdict", "further from 1 than {DRIFT_LIMIT}"),
@@ -83,7 +82,6 @@ class Tables(unittest.TestCase):
             with self.subTest(words):
                 self.assertIn(words.format(**told), " ".join(section(title).split()))
         for title, number in (("Statistics", f"{distribution.RESAMPLES:,} resamples"),
-                              ("Comparing two runs", f"{paired_comparison.MAX_CALLS:,} calls"),
                               ("Warnings", "5,000 microseconds"), ("Drift and the verdict", "1,000,000")):
             self.assertIn(number, " ".join(section(title).split()))
 

@@ -11,7 +11,7 @@ from ledgers import call, footer, meta
 
 from base import records, schema
 from derive import comparison_text, paired_comparison, run_diff, summary
-from derive.distribution import Sample
+from derive.distribution import Stat
 
 OTHER_ID = "1b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 ITEMS = [f"5Q-Q{n:02d}" for n in range(1, 13)]
@@ -45,7 +45,7 @@ def side(manifest_: dict, made: list, witness: object, graders: dict, hardware: 
          grades: dict | None = None) -> run_diff.Side:
     head = call(role="calibration", phase="calibration", item="CAL", finding={"head_tokens": 20})
     lines = [meta(run_id=manifest_["run_id"]), head, *made, footer(len(made), complete=complete)]
-    found = summary.summarize(manifest_, ledgers.numbered(lines), graders, grades, witness)
+    found = summary.summarize(manifest_, ledgers.typed(lines), graders, grades, witness)
     return run_diff.Side(manifest_, {**found, "ledger_sha256": "0" * 64}, hardware)
 
 
@@ -97,7 +97,7 @@ class Ratios(unittest.TestCase):
                 ("prefill_tok_s", (1.4, 0.99, 1.8), ("none-shown", "no difference shown")),
                 ("prefill_tok_s", (1.4, 1, 1.8), ("none-shown", "no difference shown"))):
             with self.subTest(name=name, stat=stat):
-                self.assertEqual(paired_comparison.judged(name, dict(zip(("median", "low", "high"), stat), n=20)), expected)
+                self.assertEqual(paired_comparison.verdict_on(name, Stat(20, stat[0], 0, 0, 0, 0, *stat[1:])), expected)
 
     def test_below_six_pairs_no_difference_is_shown_however_large(self):
         for n, verdict in ((5, "none-shown"), (6, "faster")):
@@ -109,12 +109,6 @@ class Ratios(unittest.TestCase):
     def test_six_is_where_an_interval_can_hold_the_median_in_95_of_100_cases(self):
         self.assertLess(1 - 2 / 2 ** (paired_comparison.MIN_PAIRS - 1), 0.95)
         self.assertGreaterEqual(1 - 2 / 2 ** paired_comparison.MIN_PAIRS, 0.95)
-
-    def test_a_sample_kept_coarsely_shows_no_difference_that_is_its_own(self):
-        sample = Sample()
-        sample.extend([1.0] * 600)
-        self.assertNotEqual(sample.stat()["low"], 1)
-        self.assertEqual(paired_comparison.judged("decode_tok_s", sample.stat())[0], "none-shown")
 
     def test_answers_of_different_length_share_no_total(self):
         longer = [call(item=item, ttft_ms=20 + n, tokens=41 if n < 6 else 21, prompt=200 + n) for n, item in enumerate(ITEMS)]
@@ -191,14 +185,6 @@ class Pairs(unittest.TestCase):
         self.assertEqual({(*row["models"], row["phase"]) for row in found["cells"]},
                          {("n:3b", "small-eval"), ("n:3b", "parallel-same")})
         self.assertEqual(figure(found, "wave_tok_s", "parallel-same", 2, ("n:3b",))["n"], 1)
-
-    def test_what_is_remembered_of_a_is_bounded_and_the_rest_is_counted(self):
-        most, paired_comparison.MAX_CALLS = paired_comparison.MAX_CALLS, 5
-        self.addCleanup(setattr, paired_comparison, "MAX_CALLS", most)
-        found = compared(calls(), calls())
-        self.assertEqual((found["unremembered"], cell(found)["pairs"]), (7, 5))
-        waves = [one for number in range(8) for one in wave(1, number)]
-        self.assertEqual(figure(compared(waves, waves), "wave_tok_s", "parallel-same", 1)["n"], 5)
 
     def test_a_doubled_call_is_paired_once(self):
         found = cell(compared(calls() + calls(), calls() + calls()))

@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from unittest import mock
 
+import ledgers
 import support
 
 from base import console, ledger, names, plan, records, run_folder, schema, suites
@@ -51,7 +52,7 @@ class Case(unittest.TestCase):
         earlier = run_setup.Earlier(self.out, manifest, ledger.Tail(), b"", [])
         self.manifest = manifest
         run_session.carry_out(endpoint, earlier, loaded, limit_s, http_call.Stop(), console.Progress(True, io.StringIO()))
-        rows = list(ledger.read(self.out / run_folder.LEDGER))
+        rows = ledgers.lines(self.out / run_folder.LEDGER)
         self.assertTrue(rows[-1]["complete"])
         self.assertEqual(rows[-1]["planned"], rows[-1]["done"] + rows[-1]["skipped"])
         return rows
@@ -66,7 +67,7 @@ class Case(unittest.TestCase):
         earlier = run_setup.reopen(self.out)
         run_session.carry_out(endpoint, earlier, run_folder.suites_of(self.manifest), None, http_call.Stop(),
                               console.Progress(True, io.StringIO()))
-        return list(ledger.read(path))
+        return ledgers.lines(path)
 
 
 def short(rows: list) -> list:
@@ -179,7 +180,7 @@ class Calibration(Case):
         thinker = {**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 6, "template": "{{ .Prompt }}"}
         found = self.findings({"models": [thinker]}, ["small-eval"])
         self.assertTrue(found["thinks_by_default"])
-        rows = list(ledger.read(self.out / run_folder.LEDGER))
+        rows = ledgers.lines(self.out / run_folder.LEDGER)
         self.assertEqual({row["thinking_chunks"] for row in calls(rows, role="measured")}, {0})
 
     def test_the_head_of_the_template_is_counted(self):

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import statistics
 
+import ledgers
 import test_run_benchmark as driver
 
-from base import ledger, records, run_folder, schema, suites
+from base import records, run_folder, schema, suites
+from base.ledger_records import typed
 from derive import call_metrics
 
 MODEL = {"name": "alpha:1b", "size_bytes": 1_000_000, "head_tokens": 11, "prefill_tok_s": 100_000.0, "decode_gap_ms": 1.0,
@@ -81,7 +83,7 @@ class Planted(driver.Case):
         folder = self.folder()
         self.assertEqual({path.name for path in folder.iterdir()},
                          {"manifest.json", "hardware.json", "run.jsonl", "metadata.json", "run.md"})
-        decode = [call_metrics.decode_tok_s(row) for row in driver.measured(list(ledger.read(folder / run_folder.LEDGER)))]
+        decode = [call_metrics.decode_tok_s(typed(row)) for row in driver.measured(ledgers.lines(folder / run_folder.LEDGER))]
         self.assertAlmostEqual(self.group(found, "small-eval", item=None)["decode_tok_s"]["median"],
                                statistics.median(decode), delta=0.1)
 

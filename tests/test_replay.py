@@ -13,6 +13,7 @@ import unittest
 import support
 
 from base import schema
+from base.ledger_records import typed
 from derive import call_metrics
 from measure import http_call
 from measure.connection import Limits
@@ -219,7 +220,7 @@ class Replay(unittest.TestCase):
     def test_one_token_has_no_stretch_of_time(self):
         for version, exchange, found in self.play("chat-one-token"):
             self.assertEqual((found["eval_tokens"], found["eval_ns"]), (1, None if version == "0.24.0" else 1000))
-            self.assertIsNone(call_metrics.decode_tok_s(support.record("call", **found)))
+            self.assertIsNone(call_metrics.decode_tok_s(typed(support.record("call", **found))))
 
     def test_an_answer_in_one_piece_is_one_chunk(self):
         for version, exchange, found in self.play("chat-whole"):
@@ -232,7 +233,7 @@ class Replay(unittest.TestCase):
         waits: dict = {}
         for version, exchange, found in self.play("at-once-4"):
             self.assertEqual((found["eval_tokens"], found["text_chunks"]), (24, 24))
-            waits.setdefault(version, []).append(call_metrics.overhead_ms(support.record("call", **found)))
+            waits.setdefault(version, []).append(call_metrics.overhead_ms(typed(support.record("call", **found))))
         self.assertAlmostEqual(max(waits["0.33.0-rc2"]), 351.7, 1)      # the last one waited for three others
 
     def test_a_runner_that_dies_leaves_an_error_and_a_server_that_dies_an_end(self):

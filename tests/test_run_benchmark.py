@@ -21,10 +21,11 @@ import time
 import unittest
 from unittest import mock
 
+import ledgers
 import support
 
 import run_benchmark
-from base import console, ledger, plan, run_folder, suites
+from base import console, plan, run_folder, suites
 from self_test import timing_floor
 from measure import phases, run_setup
 
@@ -49,7 +50,7 @@ def call_main(*arguments: str, environment: dict | None = None) -> tuple:
 
 
 def records(folder: pathlib.Path) -> list:
-    return list(ledger.read(folder / run_folder.LEDGER))
+    return ledgers.lines(folder / run_folder.LEDGER)
 
 
 def measured(rows: list) -> list:

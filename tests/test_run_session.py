@@ -11,6 +11,7 @@ import types
 import unittest
 from unittest import mock
 
+import ledgers
 import support
 
 from base import console, ledger, plan, run_folder, schema, suites
@@ -79,7 +80,7 @@ class Case(unittest.TestCase):
                                   console.Progress(True, io.StringIO()), grade)
 
     def rows(self) -> list:
-        return list(ledger.read(self.folder / run_folder.LEDGER))
+        return ledgers.lines(self.folder / run_folder.LEDGER)
 
     def short(self) -> list:
         return [row["type"] for row in self.rows()]

@@ -6,6 +6,7 @@ import unittest
 import ledgers
 import support  # noqa: F401  (puts the harness on the path)
 
+from base import ledger_records
 from derive import summary
 from self_test import checks
 from support import record
@@ -68,8 +69,11 @@ class World:
     def row(self, call: dict) -> dict:
         return next(row for row in self.log if row["nonce"] == call["nonce"])
 
+    def typed(self) -> list:
+        return [ledger_records.typed(line) for line in self.records]
+
     def lines(self) -> list:
-        return checks.whole_run(self.records, self.log, (MODEL,), self.slots, self.complete)
+        return checks.whole_run(self.typed(), self.log, (MODEL,), self.slots, self.complete)
 
     def failing(self) -> set:
         return {line.name for line in self.lines() if not line.passed}
@@ -215,7 +219,7 @@ class WholeRun(unittest.TestCase):
 
     def test_a_model_that_drifts_by_nobody_s_plan_has_no_line_for_it(self):
         world = World()
-        lines = checks.whole_run(world.records, world.log, ({**MODEL, "drift": 0.0},), 2, True)
+        lines = checks.whole_run(world.typed(), world.log, ({**MODEL, "drift": 0.0},), 2, True)
         self.assertNotIn("drift", " ".join(line.name for line in lines))
 
     def test_a_call_that_broke_off_fails_lines_and_nothing_else(self):
@@ -294,10 +298,10 @@ class Books(unittest.TestCase):
         start = record("session_start", started_at="2026-01-02T03:04:05Z")
         lines = [{**self.world.records[0], "session_start": start}, *self.world.records[1:]]
         manifest = ledgers.manifest(models=[record("model", name=ALPHA, format="gguf")])
-        self.metadata = summary.summarize(manifest, lines, {}, None)
+        self.metadata = summary.summarize(manifest, map(ledger_records.typed, lines), {}, None)
 
     def failing(self) -> set:
-        found = checks.books(self.metadata, self.world.records, self.world.log, (MODEL,))
+        found = checks.books(self.metadata, self.world.typed(), self.world.log, (MODEL,))
         return {line.name.rpartition(": ")[2] for line in found if not line.passed}
 
     def cell(self, phase: str) -> dict:

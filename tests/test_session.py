@@ -10,6 +10,7 @@ import types
 import unittest
 from unittest import mock
 
+import ledgers
 import support
 
 from base import ledger, records, run_folder, schema
@@ -216,7 +217,7 @@ class Records(unittest.TestCase):
                                self.machine)
 
     def written(self) -> list:
-        return list(ledger.read(self.folder / run_folder.LEDGER))
+        return ledgers.lines(self.folder / run_folder.LEDGER)
 
     def test_each_call_of_a_wave_has_a_record_in_slot_order_and_all_are_written_when_make_returns(self):
         asks = [ask(Step("parallel-same", "alpha:1b", f"20Q-Q0{n}", level=3, wave=0, slot=n)) for n in range(3)]

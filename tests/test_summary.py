@@ -18,7 +18,7 @@ def summarised(*calls: dict, graders: dict | None = None, grades: dict | None = 
     counted = [one for one in calls if one["type"] == "skipped" or one["role"] == "measured"]
     skipped = sum(one["type"] == "skipped" for one in counted)
     lines = [meta(), *calls, footer(len(counted) - skipped, skipped)]
-    found = summary.summarize(manifest or ledgers.manifest(planned_calls=len(counted)), ledgers.numbered(lines),
+    found = summary.summarize(manifest or ledgers.manifest(planned_calls=len(counted)), ledgers.typed(lines),
                               graders or {}, grades)
     return {**found, "ledger_sha256": "0" * 64}
 
@@ -404,24 +404,13 @@ class Whole(unittest.TestCase):
         walk(self.everything(), "metadata")
 
     def test_a_ledger_without_a_footer_is_summarised_as_unfinished(self):
-        found = summary.summarize(ledgers.manifest(planned_calls=9), ledgers.numbered([meta(), call()]), {}, None)
+        found = summary.summarize(ledgers.manifest(planned_calls=9), ledgers.typed([meta(), call()]), {}, None)
         self.assertEqual((found["complete"], found["planned"], found["done"], found["ended_at"]), (False, 9, 1, None))
 
     def test_cells_are_named_after_device_and_model(self):
         self.assertEqual(summarised(call())["aggregates"][0]["cell_id"], "mac-m1-8gb.m_3a1b")
         nameless = summarised(call(), manifest=ledgers.manifest(device_tag=None, planned_calls=1))
         self.assertIsNone(nameless["aggregates"][0]["cell_id"])
-
-    def test_memory_follows_the_plan_and_not_the_length(self):
-        def held(calls: int) -> int:
-            run = summary._Run(ledgers.manifest(), {}, {})
-            run.add(meta())
-            for n in range(calls):
-                run.add(call(ttft_ms=20 + n % 97, repeat=n))
-            run.flush()
-            return sum(len(sample._values) + len(sample._buckets) for cell in run.cells.values()
-                       for one in cell._groups.values() for sample in one._samples)
-        self.assertLess(held(12_000), 1.5 * held(6_000))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Iterator
 
 from base import files, records, run_folder, schema
 from base.errors import UserError
+from base.ledger_records import TYPES, Record, typed
 
 BLOCK_BYTES = 65536
 MAX_LINE_BYTES = 64 * 1024 * 1024   # a longer line is no record of ours; reading it would fill the memory
@@ -90,7 +91,7 @@ def lines(path: os.PathLike) -> Iterator[bytes]:
             yield line
 
 
-def read(path: os.PathLike, whole: object = None) -> Iterator[dict]:
+def read(path: os.PathLike, whole: hashlib._Hash | None = None) -> Iterator[Record]:
     """Every record in order; raises UserError with file and line for a torn, edited, foreign or reordered ledger.
 
     `whole` is a hash that is fed every byte.
@@ -106,7 +107,7 @@ def read(path: os.PathLike, whole: object = None) -> Iterator[dict]:
             raise broken(path, number, "the chain is broken: prev is not the hash of the line before",
                          "a ledger is never edited; take the original file")
         prev = sha256(line[:-1])
-        yield record
+        yield typed(record)
     if number == 0:
         raise UserError("empty", str(path), "run again with --resume, or start a new run")
 
@@ -134,7 +135,7 @@ def parse(path: os.PathLike, number: int, line: bytes) -> dict:
     except ValueError as problem:
         raise broken(path, number, f"not JSON ({problem})", "a ledger is never edited; take the original file") from None
     kind = record.get("type") if isinstance(record, dict) else None
-    if kind not in ("meta", "call", "skipped", "footer"):
+    if kind not in TYPES:
         raise broken(path, number, "no record of a ledger", "see harness/README.md for the line types")
     if kind == "meta" and record.get("schema") != records.LEDGER_VERSION:
         raise broken(path, number, f"format {record.get('schema')!r}, this harness reads {records.LEDGER_VERSION}",

@@ -1,8 +1,9 @@
-"""Gather: what the records of one model and phase come to, in one pass and in memory that does not grow with it."""
+"""The aggregates of one model in one phase: groups of calls whose metrics may share a median, waves, and answers."""
 from __future__ import annotations
 
-import collections
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
+from base.ledger_records import CallRecord, SkippedRecord
 from base.records import METRICS
 from derive import call_metrics, grading
 from derive.distribution import Sample, rounded
@@ -13,247 +14,274 @@ CONTEXT = (APPEND, EDGE)
 SHARED = ("decode_tok_s", "client_decode_tok_s", "tpot_ms", "icl_p50_ms", "icl_p99_ms", "tokens_per_chunk", "overhead_ms",
           "energy_j_per_tok")
 PLACES = ("head", "middle", "tail")     # where context-edge plants its facts, in the order of its terms
-ROWS = 512                              # calls whose figures wait to be sorted into samples
-MAX_PAIRS = 10_000                      # prompts of a first pass that wait for their second
 
-Figures = collections.namedtuple("Figures", METRICS)
+
+class CallMetrics(NamedTuple):
+    """The metrics of one call, in the order of base.records.METRICS; None where the call does not support one."""
+    ttft_ms: Optional[float]
+    first_answer_ms: Optional[float]
+    total_ms: Optional[float]
+    prefill_tok_s: Optional[float]
+    decode_tok_s: Optional[float]
+    client_decode_tok_s: Optional[float]
+    tpot_ms: Optional[float]
+    icl_p50_ms: Optional[float]
+    icl_p99_ms: Optional[float]
+    tokens_per_chunk: Optional[float]
+    overhead_ms: Optional[float]
+    prompt_tokens: Optional[float]
+    eval_tokens: Optional[float]
+    fill_reached: Optional[float]
+    energy_j_per_tok: Optional[float]
+
+
+class GroupKey(NamedTuple):
+    """Which calls share a group; `item` None: all items of a pass or level."""
+    item: Optional[str]
+    pass_: Optional[str]
+    level: Optional[int]
+    fill: Optional[float]
 
 
 class Group:
-    """Calls that may share a median: their figures in the order of METRICS."""
+    """Calls whose metrics may share a median."""
 
     def __init__(self) -> None:
         self.calls = 0
-        self._samples = [Sample() for _ in METRICS]
-        self._rows: list = []
+        self._rows: List[CallMetrics] = []
 
-    def add(self, values: Figures | None) -> None:
-        """None: a call that supports no figure."""
+    def add(self, metrics: CallMetrics | None) -> None:
+        """None: a call that supports no metric."""
         self.calls += 1
-        if values:
-            self._rows.append(values)
-            if len(self._rows) > ROWS:
-                self._turn()
-
-    def _turn(self) -> None:
-        """Rows of figures become columns, which costs less than telling each sample of each value."""
-        for sample, column in zip(self._samples, zip(*self._rows)):
-            sample.extend(column)
-        self._rows = []
+        if metrics:
+            self._rows.append(metrics)
 
     def sample(self, name: str) -> Sample:
-        self._turn()
-        return self._samples[Figures._fields.index(name)]
+        place = CallMetrics._fields.index(name)
+        return Sample(row[place] for row in self._rows)
 
     def metrics(self) -> dict:
-        return {name: self.sample(name).stat() for name in METRICS}
+        return {name: self.sample(name).record() for name in METRICS}
 
 
-def pooled(groups: list) -> Group:
-    """One group of all their calls, with the figures alone that calls of different prompts may share."""
-    found = Group()
-    found.calls = sum(group.calls for group in groups)
-    for name in SHARED:
-        for group in groups:
-            found.sample(name).merge(group.sample(name))
-    return found
+class PooledGroup(Group):
+    """All calls of several groups, with only the metrics that calls of different prompts may share."""
+
+    def __init__(self, groups: List[Group]) -> None:
+        super().__init__()
+        self.calls = sum(group.calls for group in groups)
+        self._rows = [row for group in groups for row in group._rows]
+
+    def sample(self, name: str) -> Sample:
+        return super().sample(name) if name in SHARED else Sample()
 
 
 class Waves:
     """Calls that were sent together, at one level."""
 
-    def __init__(self, models: list):
+    def __init__(self, models: List[str]):
         self.models, self.full, self.short, self.failed = models, 0, 0, 0
         self.tok_s, self.parallelism, self.overlap, self.spread_ms = Sample(), Sample(), Sample(), Sample()
 
-    def add(self, wave: list, level: int) -> None:
+    def add(self, wave: List[CallRecord]) -> None:
         rate = call_metrics.wave_tok_s(wave)
-        if len(wave) < level:
+        if len(wave) < wave[0].level:
             self.short += 1
         elif rate is None:
             self.failed += 1
         else:
             self.full += 1
-            starts = [record["start_ns"] for record in wave]
+            starts = [call.start_ns for call in wave]
             self.tok_s.add(rate)
             self.parallelism.add(call_metrics.effective_parallelism(wave))
             self.overlap.add(call_metrics.overlap(wave))
             self.spread_ms.add((max(starts) - min(starts)) / 1e6)
 
+    @property
+    def is_serialised(self) -> bool | None:
+        return call_metrics.is_serialised(self.overlap.median())
+
     def record(self, level: int) -> dict:
         return {"level": level, "models": self.models, "full": self.full, "short": self.short, "failed": self.failed,
-                "tok_s": self.tok_s.stat(), "parallelism": self.parallelism.stat(),
-                "start_spread_ms": self.spread_ms.stat(),
-                "serialised": call_metrics.is_serialised(self.overlap.median())}
+                "tok_s": self.tok_s.record(), "parallelism": self.parallelism.record(),
+                "start_spread_ms": self.spread_ms.record(), "serialised": self.is_serialised}
 
 
-def mark(outcome: str, verdict: bool | None) -> str:
-    """How an answer fared: right, wrong, ungraded, censored or failed."""
+def answer_status(outcome: str, is_right: bool | None) -> str:
+    """right, wrong, ungraded, censored (cut by a limit) or failed (no answer). `is_right` is None without a verdict."""
     if outcome in ("ok", "empty"):
-        return "ungraded" if verdict is None else "right" if verdict else "wrong"
+        return "ungraded" if is_right is None else "right" if is_right else "wrong"
     return "censored" if outcome == "length" else "failed"
 
 
 class Quality:
-    """Answers and the verdicts on them: True, False or None for an answer that nobody judged."""
+    """How the answers to questions with a grader came out."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(("n", "passed", "censored", "ungraded", "failed"), 0)
         self.busy_ns = 0
-        self.has_levels = False
+        self.has_waves = False
         self.time_ms = Sample()
-        self.recall: dict = {}
+        self.recall: Dict[Tuple[Optional[float], str], List[int]] = {}     # (fill, place): [asked, recalled]
 
-    def add(self, record: dict, grader: dict, verdict: bool | None) -> str:
-        """The mark of the answer."""
-        self.busy_ns += record["end_ns"]
-        self.has_levels = self.has_levels or record["wave"] is not None
-        found = mark(record["outcome"], verdict)
-        is_judged = found in ("right", "wrong")
-        self.counts["n" if is_judged else found] += 1
-        if found == "right":
+    def add(self, call: CallRecord, grader: dict, is_right: bool | None) -> str:
+        """The status of the answer."""
+        self.busy_ns += call.end_ns
+        self.has_waves = self.has_waves or call.wave is not None
+        status = answer_status(call.outcome, is_right)
+        is_graded = status in ("right", "wrong")
+        self.counts["n" if is_graded else status] += 1
+        if status == "right":
             self.counts["passed"] += 1
-            self.time_ms.add(call_metrics.total_ms(record))
-        if is_judged and record["phase"] == EDGE:
-            self._recall(record, grader)
-        return found
+            self.time_ms.add(call_metrics.total_ms(call))
+        if is_graded and call.phase == EDGE:
+            self._recall(call, grader)
+        return status
 
-    def _recall(self, record: dict, grader: dict) -> None:
-        for place, found in zip(PLACES, grading.terms_found(grader, record["answer"])):
-            counts = self.recall.setdefault((record["fill"], place), [0, 0])
+    def _recall(self, call: CallRecord, grader: dict) -> None:
+        for place, is_recalled in zip(PLACES, grading.terms_found(grader, call.answer)):
+            counts = self.recall.setdefault((call.fill, place), [0, 0])
             counts[0] += 1
-            counts[1] += found
+            counts[1] += is_recalled
 
     def record(self) -> dict | None:
         if not any(self.counts.values()):
             return None
-        passed, judged = self.counts["passed"], self.counts["n"]
-        per_minute = passed * 60e9 / self.busy_ns if judged and self.busy_ns and not self.has_levels else None
-        return {**self.counts, "correct_per_minute": rounded(per_minute), "time_to_correct_ms": self.time_ms.stat(),
-                "recall": [{"fill": fill, "place": place, "n": n, "found": found}
-                           for (fill, place), (n, found) in self.recall.items()]}
+        passed, graded = self.counts["passed"], self.counts["n"]
+        per_minute = passed * 60e9 / self.busy_ns if graded and self.busy_ns and not self.has_waves else None
+        return {**self.counts, "correct_per_minute": rounded(per_minute), "time_to_correct_ms": self.time_ms.record(),
+                "recall": [{"fill": fill, "place": place, "n": asked, "found": recalled}
+                           for (fill, place), (asked, recalled) in self.recall.items()]}
+
+
+class Conversation(NamedTuple):
+    """The conversation under way: its last turn, and the prefill rate of its first."""
+    last_turn: CallRecord
+    first_turn_tok_s: Optional[float]
 
 
 class Cell:
-    """One model in one phase. Told of each record in the order of the ledger; of a wave's when it is whole."""
+    """One model in one phase. Records are added in the order of the ledger; those of a wave once it is complete."""
 
     def __init__(self, model: str, phase: str, model_format: str | None):
         self.model, self.phase, self.format = model, phase, model_format
         self.calls = self.void = self.reattempts = 0
-        self.outcomes: dict = {}
-        self.skips: dict = {}
-        self.bases: set = set()
-        self._groups: dict = {}
-        self.waves: dict = {}
+        self.outcomes: Dict[str, int] = {}
+        self.skips: Dict[str, int] = {}
+        self.bases: Set[str] = set()
+        self._groups: Dict[GroupKey, Group] = {}
+        self.waves: Dict[int, Waves] = {}
         self.quality = Quality()
         self.clock_ratio, self.load_ms = Sample(), Sample()
         self.thinking_spent = self.thinking_uncalled = self.context_reduced = self.partial = self.bunched = 0
-        self.pairs: dict = {}
         self.ratios = {name: Sample() for name in ("decode", "prefill", "ttft")}
-        self._turn: tuple | None = None     # (record, its nonce's first rate) of the conversation under way
+        self._first_pass: Dict[Tuple[str, int], CallMetrics] = {}       # (item, repeat), until its second pass
+        self._conversation: Conversation | None = None
 
     @property
-    def groups(self) -> dict:
-        """Groups by (item, pass, level, fill): those of each item, and after them one of all items of a pass.
+    def groups(self) -> Dict[GroupKey, Group]:
+        """The groups of each item, and after them one of all items of a pass.
 
         Where calls are sent together all items of a level are one group from the start, since each level asks the
         same ones; in the context phases, where the fill decides the speed, nothing is pooled.
         """
-        found = dict(self._groups)
-        for pass_ in dict.fromkeys(key[1] for key in found if key[0] is not None and self.phase not in CONTEXT):
-            found[None, pass_, None, None] = pooled([group for key, group in self._groups.items() if key[1] == pass_])
-        return found
+        groups = dict(self._groups)
+        passes = dict.fromkeys(key.pass_ for key in groups if key.item is not None and self.phase not in CONTEXT)
+        for pass_ in passes:
+            groups[GroupKey(None, pass_, None, None)] = PooledGroup(
+                [group for key, group in self._groups.items() if key.pass_ == pass_])
+        return groups
 
-    def skip(self, record: dict) -> None:
-        self.skips[record["reason"]] = self.skips.get(record["reason"], 0) + 1
+    def skip(self, skipped: SkippedRecord) -> None:
+        self.skips[skipped.reason] = self.skips.get(skipped.reason, 0) + 1
 
-    def add(self, record: dict, finding: dict, energy_j: float | None) -> Figures | None:
-        """A measured call; its figures. `energy_j` is its share of what its wave took."""
+    def add(self, call: CallRecord, finding: dict, energy_j: float | None) -> CallMetrics | None:
+        """A measured call; its metrics. `energy_j` is its share of what its wave took."""
         self.calls += 1
-        self.reattempts += record["reattempt"]
-        self.outcomes[record["outcome"]] = self.outcomes.get(record["outcome"], 0) + 1
-        values = self._values(record, finding, energy_j)
-        key = (None, None, record["level"], None) if record["wave"] is not None else (
-            record["item"], record["pass"], None, record["fill"])
+        self.reattempts += call.reattempt
+        self.outcomes[call.outcome] = self.outcomes.get(call.outcome, 0) + 1
+        metrics = self._metrics(call, finding, energy_j)
+        key = (GroupKey(None, None, call.level, None) if call.wave is not None else
+               GroupKey(call.item, call.pass_, None, call.fill))
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group()
-        group.add(values)
-        self._remark(record, values)
-        if self.phase == FROZEN and values:
-            self._pair(record, values)
-        return values
+        group.add(metrics)
+        self._count_for_warnings(call, metrics)
+        if self.phase == FROZEN and metrics:
+            self._pair(call, metrics)
+        return metrics
 
-    def _values(self, record: dict, finding: dict, energy_j: float | None) -> Figures | None:
-        """Every figure of METRICS; None for a call that supports none."""
-        if not call_metrics.counts(record):
-            self._turn = None
+    def _metrics(self, call: CallRecord, finding: dict, energy_j: float | None) -> CallMetrics | None:
+        """None for a call that supports no metric."""
+        if not call.has_speed:
+            self._conversation = None
             return None
-        if self._is_truncated(record, finding):
+        if self._is_truncated(call, finding):
             self.void += 1
-            self._turn = None
+            self._conversation = None
             return None
-        kind, tokens = self.format, record["eval_tokens"]
-        client = call_metrics.client_decode_tok_s(record, kind)
-        p50_ms, p99_ms = call_metrics.icl_ms(record)
-        return Figures(
-            call_metrics.ttft_ms(record), call_metrics.first_answer_ms(record), call_metrics.total_ms(record),
-            self._prefill(record, finding), call_metrics.decode_tok_s(record, kind), client, 1000 / client if client else None,
-            p50_ms, p99_ms, call_metrics.tokens_per_chunk(record, kind), call_metrics.overhead_ms(record),
-            record["prompt_tokens"], tokens, call_metrics.fill_reached(record),
+        kind, tokens = self.format, call.eval_tokens
+        client = call_metrics.client_decode_tok_s(call, kind)
+        p50_ms, p99_ms = call_metrics.icl_ms(call)
+        return CallMetrics(
+            call_metrics.ttft_ms(call), call_metrics.first_answer_ms(call), call_metrics.total_ms(call),
+            self._prefill(call, finding), call_metrics.decode_tok_s(call, kind), client, 1000 / client if client else None,
+            p50_ms, p99_ms, call_metrics.tokens_per_chunk(call, kind), call_metrics.overhead_ms(call),
+            call.prompt_tokens, tokens, call_metrics.fill_reached(call),
             energy_j / tokens if energy_j is not None and tokens else None)
 
-    def _is_truncated(self, record: dict, finding: dict) -> bool:
+    def _is_truncated(self, call: CallRecord, finding: dict) -> bool:
         if self.phase == APPEND:
-            return self._goes_on(record) and (record["prompt_tokens"] or 0) < (self._turn[0]["prompt_tokens"] or 0)
-        return call_metrics.is_truncated(record, finding.get(f"{self.phase}_tokens_at", []))
+            before = self._turn_before(call)
+            return before is not None and (call.prompt_tokens or 0) < (before.last_turn.prompt_tokens or 0)
+        return call_metrics.is_truncated(call, finding.get(f"{self.phase}_tokens_at", []))
 
-    def _goes_on(self, record: dict) -> bool:
-        """Whether a turn belongs to the conversation under way, whose turns share a nonce."""
-        return self._turn is not None and self._turn[0]["nonce"] == record["nonce"]
+    def _turn_before(self, call: CallRecord) -> Conversation | None:
+        """The conversation under way, if this turn belongs to it: its turns share a nonce."""
+        current = self._conversation
+        return current if current is not None and current.last_turn.nonce == call.nonce else None
 
-    def _prefill(self, record: dict, finding: dict) -> float | None:
+    def _prefill(self, call: CallRecord, finding: dict) -> float | None:
         head = finding.get("head_tokens")
         if self.phase != APPEND:
-            self.bases.add(call_metrics.prefill_basis(record))
-            return call_metrics.prefill_tok_s(record, head)
-        self.bases.add(call_metrics.prefill_basis(record, appended=True))
-        if not self._goes_on(record):
-            self._turn = record, call_metrics.prefill_tok_s(record, head)
+            self.bases.add(call_metrics.prefill_basis(call))
+            return call_metrics.prefill_tok_s(call, head)
+        self.bases.add(call_metrics.prefill_basis(call, appended=True))
+        before = self._turn_before(call)
+        if before is None:
+            self._conversation = Conversation(call, call_metrics.prefill_tok_s(call, head))
             return None         # the first turn has nothing before it, and its rate is of another kind
-        rate = call_metrics.appended_tok_s(record, *self._turn)
-        self._turn = record, self._turn[1]
-        return rate
+        self._conversation = Conversation(call, before.first_turn_tok_s)
+        return call_metrics.appended_tok_s(call, *before)
 
-    def _remark(self, record: dict, values: Figures | None) -> None:
-        """What warnings are made of."""
-        if record["load_ns"] is not None:
-            self.load_ms.add(record["load_ns"] / 1e6)
-        if values and values.decode_tok_s and values.client_decode_tok_s:
-            self.clock_ratio.add(values.client_decode_tok_s / values.decode_tok_s)
-        self.bunched += call_metrics.is_bunched(record)
-        self.thinking_spent += record["outcome"] == "length" and not record["answer"] and bool(record["thinking"])
-        self.thinking_uncalled += record["thinking_chunks"] > 0 and record["knobs"].get("think") is False
-        place = record["placement"] or {}
-        if place.get("context_length") is not None:
-            self.context_reduced += place["context_length"] < record["options"].get("num_ctx", 0)
-        if place.get("vram_bytes") and place["size_bytes"]:
-            self.partial += place["vram_bytes"] < place["size_bytes"]
+    def _count_for_warnings(self, call: CallRecord, metrics: CallMetrics | None) -> None:
+        if call.load_ns is not None:
+            self.load_ms.add(call.load_ns / 1e6)
+        if metrics and metrics.decode_tok_s and metrics.client_decode_tok_s:
+            self.clock_ratio.add(metrics.client_decode_tok_s / metrics.decode_tok_s)
+        self.bunched += call_metrics.is_bunched(call)
+        self.thinking_spent += call.outcome == "length" and not call.answer and bool(call.thinking)
+        self.thinking_uncalled += call.thinking_chunks > 0 and call.knobs.get("think") is False
+        placement = call.placement or {}
+        if placement.get("context_length") is not None:
+            self.context_reduced += placement["context_length"] < call.options.get("num_ctx", 0)
+        if placement.get("vram_bytes") and placement["size_bytes"]:
+            self.partial += placement["vram_bytes"] < placement["size_bytes"]
 
-    def _pair(self, record: dict, values: Figures) -> None:
-        """The second time a prompt is asked beside the first: same prompt, same repeat."""
-        key = record["item"], record["repeat"]
-        now = {"decode": values.decode_tok_s, "prefill": values.prefill_tok_s, "ttft": values.ttft_ms}
-        if record["pass"] == "first":
-            if len(self.pairs) < MAX_PAIRS:
-                self.pairs[key] = now
+    def _pair(self, call: CallRecord, metrics: CallMetrics) -> None:
+        """Ratios of the last pass over the first: same prompt, same repeat."""
+        key = call.item, call.repeat
+        if call.pass_ == "first":
+            self._first_pass[key] = metrics
             return
-        before = self.pairs.pop(key, {})
+        before = self._first_pass.pop(key, None)
         for name, ratios in self.ratios.items():
-            if before.get(name) and now[name]:
-                ratios.add(now[name] / before[name])
+            metric = "ttft_ms" if name == "ttft" else f"{name}_tok_s"
+            then, now = before and getattr(before, metric), getattr(metrics, metric)
+            if then and now:
+                ratios.add(now / then)
 
-    def wave(self, records: list, models: list) -> None:
+    def wave(self, wave: List[CallRecord], models: List[str]) -> None:
         """A wave in which this model took part."""
-        level = records[0]["level"]
-        self.waves.setdefault(level, Waves(models)).add(records, level)
+        self.waves.setdefault(wave[0].level, Waves(models)).add(wave)

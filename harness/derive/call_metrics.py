@@ -1,11 +1,13 @@
-"""Figures of one call: the formulas, each once. A figure that the record cannot support is None.
+"""Figures of one call: the formulas, each once. A figure that the call cannot support is None.
 
 A rate is only as good as what it divides by; where a formula needs a minimum, the reason stands beside it.
 """
 from __future__ import annotations
 
-from base.records import SPEED_OUTCOMES
+from typing import List
+
 from base.intervals import busy
+from base.ledger_records import CallRecord
 
 MIN_DECODE_TOKENS = 16      # the clock's grain and the first token's odd share vanish only over a stretch
 MIN_PREFILL_TOKENS = 64     # below this the fixed cost of a batch is most of the time
@@ -16,110 +18,108 @@ READ_TOGETHER = 0.05        # of the time between two texts: what came closer wa
 LATE_SHARE = 0.1            # of the time to first text
 
 
-def counts(record: dict) -> bool:
-    """Whether a record may be part of a speed figure."""
-    return record["type"] == "call" and record["role"] == "measured" and record["outcome"] in SPEED_OUTCOMES
-
-
-def ttft_ms(record: dict) -> float | None:
+def ttft_ms(call: CallRecord) -> float | None:
     """Request to first text, thinking included, by the client's clock."""
-    return None if record["first_text_ns"] is None else record["first_text_ns"] / 1e6
+    return None if call.first_text_ns is None else call.first_text_ns / 1e6
 
 
-def is_bunched(record: dict) -> bool:
+def is_bunched(call: CallRecord) -> bool:
     """Whether an answer's first text was heard late: this machine, or the server, held it back until others were there.
 
     Texts are made one after the other, so those that were read together with the first had taken their time, at the
     server's pace; where that is more than a small share of the time to first text, or all came together, it counts.
     """
-    tokens, chunks, duration = record["eval_tokens"] or 0, record["text_chunks"], record["eval_ns"]
+    tokens, chunks, duration = call.eval_tokens or 0, call.text_chunks, call.eval_ns
     if tokens < MIN_DECODE_TOKENS or chunks < 2:
         return False
-    if record["first_text_ns"] == record["last_text_ns"]:
+    if call.first_text_ns == call.last_text_ns:
         return True
     pace_us = (duration or 0) / chunks / 1000
-    together = next((n for n, gap_us in enumerate(record["gaps_us"]) if gap_us >= READ_TOGETHER * pace_us), chunks - 1)
-    return together * pace_us > LATE_SHARE * record["first_text_ns"] / 1000
+    together = next((n for n, gap_us in enumerate(call.gaps_us) if gap_us >= READ_TOGETHER * pace_us), chunks - 1)
+    return together * pace_us > LATE_SHARE * call.first_text_ns / 1000
 
 
-def first_answer_ms(record: dict) -> float | None:
+def first_answer_ms(call: CallRecord) -> float | None:
     """Request to first text of the answer, by the client's clock."""
-    return None if record["first_answer_ns"] is None else record["first_answer_ns"] / 1e6
+    return None if call.first_answer_ns is None else call.first_answer_ns / 1e6
 
 
-def total_ms(record: dict) -> float | None:
+def total_ms(call: CallRecord) -> float | None:
     """Request to the line that said done, by the client's clock."""
-    return None if record["done_ns"] is None else record["done_ns"] / 1e6
+    return None if call.done_ns is None else call.done_ns / 1e6
 
 
-def decode_tok_s(record: dict, model_format: str | None = "gguf") -> float | None:
+def decode_tok_s(call: CallRecord, model_format: str | None = "gguf") -> float | None:
+    return decode_rate(call.eval_tokens, call.eval_ns, model_format)
+
+
+def decode_rate(tokens: int | None, duration: int | None, model_format: str | None = "gguf") -> float | None:
     """Server's clock: (eval tokens - 1) / eval duration, since n tokens are n - 1 steps apart.
 
     Models in safetensors format are served by a runner that counts n steps.
     """
-    tokens, duration = record["eval_tokens"], record["eval_ns"]
     if not tokens or not duration or tokens < MIN_DECODE_TOKENS:
         return None
     steps = tokens if model_format == "safetensors" else tokens - 1
     return steps * 1e9 / duration
 
 
-def client_decode_tok_s(record: dict, model_format: str | None = "gguf") -> float | None:
+def client_decode_tok_s(call: CallRecord, model_format: str | None = "gguf") -> float | None:
     """Client's clock: tokens after the first, over first text to last text.
 
     An end token is counted and never shown; but the runner for safetensors does not count it.
     """
-    tokens, first, last = record["eval_tokens"], record["first_text_ns"], record["last_text_ns"]
+    tokens, first, last = call.eval_tokens, call.first_text_ns, call.last_text_ns
     if not tokens or first is None or last is None or tokens < MIN_DECODE_TOKENS or last <= first:
         return None
-    return (tokens - 1 - hidden_tokens(record, model_format)) * 1e9 / (last - first)
+    return (tokens - 1 - hidden_tokens(call, model_format)) * 1e9 / (last - first)
 
 
-def hidden_tokens(record: dict, model_format: str | None = "gguf") -> int:
+def hidden_tokens(call: CallRecord, model_format: str | None = "gguf") -> int:
     """Tokens that are counted and never shown: the end token, where the runner counts it."""
-    return 1 if record["done_reason"] == "stop" and model_format != "safetensors" else 0
+    return 1 if call.done_reason == "stop" and model_format != "safetensors" else 0
 
 
-def icl_ms(record: dict) -> tuple:
+def icl_ms(call: CallRecord) -> tuple:
     """(median, 99th percentile) of the gaps before each chunk with text, nearest rank; a chunk may hold several tokens."""
-    gaps = sorted(record["gaps_us"])
+    gaps = sorted(call.gaps_us)
     n = len(gaps)
     p50 = gaps[(n - 1) // 2] / 1000 if n else None
     return p50, gaps[-(-99 * n // 100) - 1] / 1000 if n >= MIN_TAIL_GAPS else None
 
 
-def tokens_per_chunk(record: dict, model_format: str | None = "gguf") -> float | None:
+def tokens_per_chunk(call: CallRecord, model_format: str | None = "gguf") -> float | None:
     """Shown tokens for each chunk with text."""
-    if not record["eval_tokens"] or not record["text_chunks"]:
+    if not call.eval_tokens or not call.text_chunks:
         return None
-    return (record["eval_tokens"] - hidden_tokens(record, model_format)) / record["text_chunks"]
+    return (call.eval_tokens - hidden_tokens(call, model_format)) / call.text_chunks
 
 
-def fill_reached(record: dict) -> float | None:
+def fill_reached(call: CallRecord) -> float | None:
     """Prompt tokens over the context that the answer leaves free."""
-    if record["fill"] is None or not record["prompt_tokens"]:
+    if call.fill is None or not call.prompt_tokens:
         return None
-    room = record["options"].get("num_ctx", 0) - record["options"].get("num_predict", 0)
-    return record["prompt_tokens"] / room if room > 0 else None
+    room = call.options.get("num_ctx", 0) - call.options.get("num_predict", 0)
+    return call.prompt_tokens / room if room > 0 else None
 
 
-def prefill_basis(record: dict, appended: bool = False) -> str:
+def prefill_basis(call: CallRecord, appended: bool = False) -> str:
     """How the cached tokens are known: told by the server, bounded by the nonce, or by what was appended."""
     if appended:
         return "append"
-    return "nonce" if record["cached_tokens"] is None else "server"
+    return "nonce" if call.cached_tokens is None else "server"
 
 
-def prefill_tok_s(record: dict, head_tokens: int | None) -> float | None:
+def prefill_tok_s(call: CallRecord, head_tokens: int | None) -> float | None:
     """(prompt tokens - cached tokens) / prompt eval duration; see prefill_basis for where the cached count comes from."""
-    cached = record["cached_tokens"] if record["cached_tokens"] is not None else head_tokens
-    tokens, duration = record["prompt_tokens"], record["prompt_eval_ns"]
+    cached = call.cached_tokens if call.cached_tokens is not None else head_tokens
+    tokens, duration = call.prompt_tokens, call.prompt_eval_ns
     if cached is None or not tokens or not duration or tokens - cached < MIN_PREFILL_TOKENS:
         return None
     return (tokens - cached) * 1e9 / duration
 
 
-def appended_tok_s(record: dict, before: dict, first_turn_tok_s: float | None) -> float | None:
+def appended_tok_s(call: CallRecord, before: CallRecord, first_turn_tok_s: float | None) -> float | None:
     """Prefill of what a turn appended to the turn before; None where that was not all taken over from the cache.
 
     Where the server tells the cached count, that decides. Else the rate tells: a turn that was computed anew runs at
@@ -127,25 +127,25 @@ def appended_tok_s(record: dict, before: dict, first_turn_tok_s: float | None) -
     two thirds of the way down from the second to the first, as ratios go, since depth slows a turn as well: a model of
     a few million parameters, most of whose work is attention, was seen to keep just above it at 90 % of 8,192 tokens.
     """
-    tokens, duration, earlier = record["prompt_tokens"], record["prompt_eval_ns"], before["prompt_tokens"]
+    tokens, duration, earlier = call.prompt_tokens, call.prompt_eval_ns, before.prompt_tokens
     if not tokens or not duration or not earlier or tokens - earlier < MIN_PREFILL_TOKENS:
         return None
     rate = (tokens - earlier) * 1e9 / duration
-    if record["cached_tokens"] is not None:
+    if call.cached_tokens is not None:
         # The model's own answer to the turn before is not the suite's, so the cache ends where that answer began.
-        return rate if record["cached_tokens"] >= TRUNCATED_SHARE * earlier else None
+        return rate if call.cached_tokens >= TRUNCATED_SHARE * earlier else None
     if first_turn_tok_s is None:
         return None
     kept, share = rate / first_turn_tok_s, (tokens - earlier) / tokens
     return rate if kept * kept * kept >= share * share else None
 
 
-def is_truncated(record: dict, points: list) -> bool:
+def is_truncated(call: CallRecord, points: list) -> bool:
     """Whether a prompt of generated material came to fewer tokens than its material was counted to take.
 
     `points` are (units, prompt tokens) of calibration, ascending; a line through the first and the last of them.
     """
-    units, tokens = record["material_units"], record["prompt_tokens"]
+    units, tokens = call.material_units, call.prompt_tokens
     if units is None or not tokens or len(points) < 2 or points[-1][0] <= points[0][0]:
         return False
     (few, fewer_tokens), (many, more_tokens) = points[0], points[-1]
@@ -153,36 +153,36 @@ def is_truncated(record: dict, points: list) -> bool:
     return tokens < TRUNCATED_SHARE * expected
 
 
-def overhead_ms(record: dict) -> float | None:
+def overhead_ms(call: CallRecord) -> float | None:
     """What the server spent on neither loading, prefill nor decode: queueing, above all."""
-    parts = [record[name] or 0 for name in ("load_ns", "prompt_eval_ns", "eval_ns")]
-    return None if record["total_ns"] is None else (record["total_ns"] - sum(parts)) / 1e6
+    parts = [call.load_ns or 0, call.prompt_eval_ns or 0, call.eval_ns or 0]
+    return None if call.total_ns is None else (call.total_ns - sum(parts)) / 1e6
 
 
-def decode_span(record: dict) -> tuple | None:
+def decode_span(call: CallRecord) -> tuple | None:
     """(first text, last text) on the session's clock, for overlaps within a wave."""
-    if record["first_text_ns"] is None:
+    if call.first_text_ns is None:
         return None
-    return record["start_ns"] + record["first_text_ns"], record["start_ns"] + record["last_text_ns"]
+    return call.start_ns + call.first_text_ns, call.start_ns + call.last_text_ns
 
 
-def wave_tok_s(wave: list) -> float | None:
+def wave_tok_s(wave: List[CallRecord]) -> float | None:
     """Aggregate rate of calls that started together: all eval tokens over first sent to last done."""
-    if not wave or any(record["outcome"] not in SPEED_OUTCOMES or not record["eval_tokens"] for record in wave):
+    if not wave or any(not call.has_speed or not call.eval_tokens for call in wave):
         return None
-    began = min(record["start_ns"] for record in wave)
-    ended = max(record["start_ns"] + record["done_ns"] for record in wave)
-    return sum(record["eval_tokens"] for record in wave) * 1e9 / (ended - began) if ended > began else None
+    began = min(call.start_ns for call in wave)
+    ended = max(call.start_ns + call.done_ns for call in wave)
+    return sum(call.eval_tokens for call in wave) * 1e9 / (ended - began) if ended > began else None
 
 
-def effective_parallelism(wave: list) -> float | None:
+def effective_parallelism(wave: List[CallRecord]) -> float | None:
     """Mean number of decode spans under way while any is; 1.0 means one at a time."""
     spans = [span for span in map(decode_span, wave) if span is not None]
     covered = busy(spans)
     return sum(end - start for start, end in spans) / covered if covered else None
 
 
-def overlap(wave: list) -> float | None:
+def overlap(wave: List[CallRecord]) -> float | None:
     """How much of the time that its decode spans could share they shared: 0 one by one, 1 all under the longest.
 
     A short answer beside a long one shares all it can, and yet hardly raises the mean number of spans at once.
@@ -196,17 +196,3 @@ def overlap(wave: list) -> float | None:
 def is_serialised(share: float | None) -> bool | None:
     """Whether calls sent together, whose decode spans overlap by this share, were served one after the other."""
     return None if share is None else share < SERIALISED_BELOW
-
-
-def quartiles(values: list) -> tuple | None:
-    """(lower quartile, median, upper quartile) by linear interpolation between order statistics (method 7)."""
-    if not values:
-        return None
-    ordered = sorted(values)
-
-    def at(share: float) -> float:
-        place = share * (len(ordered) - 1)
-        low = int(place)
-        high = min(low + 1, len(ordered) - 1)
-        return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
-    return at(0.25), at(0.5), at(0.75)

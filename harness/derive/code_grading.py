@@ -33,6 +33,7 @@ import threading
 from typing import Callable, Iterable, Optional
 
 from base import files
+from base.ledger_records import CallRecord, Record
 from derive import grading
 from derive.code_runner import isolation, test_process
 
@@ -87,7 +88,7 @@ def grade_code(grader: dict, answer: str, limits: Limits = Limits(), layers: tup
             "limits": dataclasses.asdict(limits), "folder": str(folder), "harness": str(HARNESS)}))
 
 
-def grade_records(records: Iterable[dict], graders: dict, tell: Callable[[str], None]) -> dict:
+def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str], None]) -> dict:
     """Verdicts for the ledger's footer, by seq as text: {"passed", "reason"}. `tell` hears of each answer.
 
     `graders` are those of all items, by id; the python ones count. Graded are measured calls that ended by themselves:
@@ -95,29 +96,27 @@ def grade_records(records: Iterable[dict], graders: dict, tell: Callable[[str], 
     """
     grades, known, noted, left_out = {}, {}, "", collections.Counter()
     for record in records:
-        grader = graders.get(record.get("item"))
-        if grader is None or grader["kind"] != "python" or not _is_measured(record):
+        if not isinstance(record, CallRecord) or not record.is_measured:
             continue
-        if record["outcome"] != "ok":
-            left_out[record["model"]] += 1
+        grader = graders.get(record.item)
+        if grader is None or grader["kind"] != "python":
             continue
-        asked = (record["item"], record["answer"])
+        if record.outcome != "ok":
+            left_out[record.model] += 1
+            continue
+        asked = (record.item, record.answer)
         if asked not in known:      # at temperature 0 the repeats say the same
-            known[asked] = grade_code(grader, record["answer"])
+            known[asked] = grade_code(grader, record.answer)
         verdict = known[asked]
         if verdict.notes != noted and verdict.notes:
             noted = verdict.notes
             tell(noted)
-        tell(f"{record['model']}, {record['item']} (seq {record['seq']}): {verdict.text}")
+        tell(f"{record.model}, {record.item} (seq {record.seq}): {verdict.text}")
         if verdict.reason != "not-run":
-            grades[str(record["seq"])] = {"passed": verdict.passed, "reason": verdict.text}
+            grades[str(record.seq)] = {"passed": verdict.passed, "reason": verdict.text}
     for model, count in left_out.items():
         tell(f"{model}: not graded, since cut by their limit or without an answer: {count}")
     return grades
-
-
-def _is_measured(record: dict) -> bool:
-    return record.get("type") == "call" and record.get("role") == "measured"
 
 
 def _examined(job: dict) -> dict:

@@ -12,15 +12,15 @@ from base.errors import FOUND, UserError
 from derive import run_md, run_report, summary
 
 
-def metadata(folder: pathlib.Path, manifest: dict, graders: dict, witness: object = None) -> dict:
+def metadata(folder: pathlib.Path, manifest: dict, graders: dict, observer: summary.CallObserver | None = None) -> dict:
     """The `metadata` record of a run. Raises UserError, exit code 1, where the ledger is not whole or not this run's.
 
-    For `witness` see summary.summarize.
+    For `observer` see summary.summarize.
     """
     path, whole = folder / run_folder.LEDGER, hashlib.sha256()
     try:
         last = ledger.last(path)
-        found = summary.summarize(manifest, ledger.read(path, whole), graders, (last or {}).get("code_grades"), witness)
+        found = summary.summarize(manifest, ledger.read(path, whole), graders, (last or {}).get("code_grades"), observer)
     except UserError as problem:
         problem.exit_code = FOUND
         raise

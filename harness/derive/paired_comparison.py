@@ -7,89 +7,80 @@ runs of one machine tell.
 from __future__ import annotations
 
 import collections
+from typing import Dict, List, Tuple
 
-from base import names, plan, records
+from base import names, records
+from base.ledger_records import CallRecord
 from base.records import COMPARED
 from derive import call_metrics, run_diff
-from derive.aggregate import FROZEN, Figures
+from derive.aggregate import FROZEN, CallMetrics
 from derive.run_diff import Side
-from derive.distribution import MAX_EXACT, METHOD, Sample
+from derive.distribution import METHOD, Sample, Stat
 
 RATIOS = run_diff.SPEED             # the last is a wave's, the others are of calls
 TIMES = ("ttft_ms", "total_ms")     # more of these is slower
 MIN_PAIRS = 6               # of fewer pairs even the whole range holds the median in less than 95 % of all cases
-MAX_CALLS = 100_000         # of A, remembered until B's come; the canonical plan has some 150 for each model
 MAX_CHANGES = 200           # answers of one cell that are named one by one
-COARSE = 0.001              # by how much a sample of more than MAX_EXACT values may be off
 CHANCE = 20                 # one in so many equal runs may show a difference of answers by chance
 
 
 class Call:
-    """What one call came to: its part of RATIOS (None: it supports no figure), and the mark of its answer."""
+    """What one call came to: its part of RATIOS (None: it supports no metric), and the status of its answer."""
 
-    __slots__ = ("prompt", "tokens", "in_wave", "values", "mark")   # there are many
+    __slots__ = ("prompt", "tokens", "in_wave", "values", "status")   # there are many
 
-    def __init__(self, record: dict, values: Figures | None, mark: str | None):
-        self.prompt, self.tokens, self.in_wave = record["prompt_sha256"], record["eval_tokens"], record["wave"] is not None
-        self.values = values and tuple(getattr(values, name) for name in RATIOS[:-1])
-        self.mark = mark
+    def __init__(self, call: CallRecord, metrics: CallMetrics | None, status: str | None):
+        self.prompt, self.tokens, self.in_wave = call.prompt_sha256, call.eval_tokens, call.wave is not None
+        self.values = metrics and tuple(getattr(metrics, name) for name in RATIOS[:-1])
+        self.status = status
 
 
 class Remembered:
-    """A witness of run A: what each call came to, until the same call of B is heard. `only` is a model, None for all."""
+    """Observes run A: what each call came to, until the same call of B comes. `only` is a model, None for all."""
 
     def __init__(self, only: str | None = None):
-        self.calls: dict = {}
-        self.waves: dict = {}
-        self.unremembered = 0
+        self.calls: Dict[tuple, Call] = {}
+        self.waves: Dict[tuple, float] = {}
         self._only = only
 
-    def call(self, record: dict, values: Figures | None, mark: str | None) -> None:
-        if not self.is_asked_for(record):
-            return
-        if len(self.calls) >= MAX_CALLS:
-            self.unremembered += 1
-        else:
-            self.calls.setdefault(call_key(record), Call(record, values, mark))
+    def call(self, call: CallRecord, metrics: CallMetrics | None, status: str | None) -> None:
+        if self.is_wanted(call):
+            self.calls.setdefault(call_key(call), Call(call, metrics, status))
 
-    def wave(self, wave: list) -> None:
+    def wave(self, wave: List[CallRecord]) -> None:
         """Short waves and those in which a call failed have no rate."""
         rate = wave_rate(wave)
-        if rate is not None and self.is_asked_for(*wave) and len(self.waves) < MAX_CALLS:
+        if rate is not None and self.is_wanted(*wave):
             self.waves.setdefault(wave_key(wave), rate)
 
-    def is_asked_for(self, *calls: dict) -> bool:
-        return self._only is None or any(names.model_key(call["model"]) == self._only for call in calls)
+    def is_wanted(self, *calls: CallRecord) -> bool:
+        return self._only is None or any(names.model_key(call.model) == self._only for call in calls)
 
 
 class Pairs:
-    """A witness of run B: holds each call against A's. What is left in A afterwards, B does not have."""
+    """Observes run B: pairs each call with A's. What is left in A afterwards, B does not have."""
 
     def __init__(self, remembered: Remembered):
-        self.cells: dict = {}
+        self.cells: Dict[tuple, Cell] = {}
         self._a = remembered
 
-    def call(self, record: dict, values: Figures | None, mark: str | None) -> None:
-        if self._a.is_asked_for(record):
-            key, here = call_key(record), Call(record, values, mark)
-            self._cell(cell_key(key, here)).add(record, self._a.calls.pop(key, None), here)
+    def call(self, call: CallRecord, metrics: CallMetrics | None, status: str | None) -> None:
+        if self._a.is_wanted(call):
+            key, b = call_key(call), Call(call, metrics, status)
+            self._cell(cell_key(key, b)).add(call, self._a.calls.pop(key, None), b)
 
-    def wave(self, wave: list) -> None:
+    def wave(self, wave: List[CallRecord]) -> None:
         rate, before = wave_rate(wave), self._a.waves.pop(wave_key(wave), None)
         if rate is not None and before is not None:
             models, phase, level, _ = wave_key(wave)
             self._cell((models, phase, level)).ratios["wave_tok_s"].add(rate / before)
 
-    def finish(self) -> dict:
+    def finish(self) -> Dict[tuple, "Cell"]:
         """(models, phase, level): its Cell, with what B does not have counted."""
         for key, call in self._a.calls.items():
             self._cell(cell_key(key, call)).only_a += 1
         self._a.calls.clear()
         return self.cells
-
-    @property
-    def unremembered(self) -> int:
-        return self._a.unremembered
 
     def _cell(self, key: tuple) -> "Cell":
         return self.cells.setdefault(key, Cell())
@@ -101,10 +92,10 @@ class Cell:
     def __init__(self) -> None:
         self.pairs = self.only_a = self.only_b = self.unlike = self.failed_a = self.failed_b = 0
         self.ratios = {name: Sample() for name in RATIOS}
-        self.marks: collections.Counter = collections.Counter()
+        self.statuses: collections.Counter = collections.Counter()
         self.changes: list = []
 
-    def add(self, record: dict, a: Call | None, b: Call) -> None:
+    def add(self, call: CallRecord, a: Call | None, b: Call) -> None:
         if a is None:
             self.only_b += 1
         elif a.prompt != b.prompt:
@@ -114,24 +105,24 @@ class Cell:
             self.failed_a += a.values is None
             self.failed_b += b.values is None
             self._ratios(a, b)
-            self._marks(record, a.mark, b.mark)
+            self._statuses(call, a.status, b.status)
 
     def _ratios(self, a: Call, b: Call) -> None:
         for name, before, now in zip(RATIOS, a.values or (), b.values or ()):
             if before and now and (name != "total_ms" or a.tokens == b.tokens):
                 self.ratios[name].add(now / before)
 
-    def _marks(self, record: dict, a: str | None, b: str | None) -> None:
+    def _statuses(self, call: CallRecord, a: str | None, b: str | None) -> None:
         if a is None or b is None:
             return
-        self.marks[a, b] += 1
+        self.statuses[a, b] += 1
         if a != b and len(self.changes) < MAX_CHANGES:
-            self.changes.append({**{name: record[name] for name in ("item", "pass", "repeat")}, "a": a, "b": b})
+            self.changes.append({"item": call.item, "pass": call.pass_, "repeat": call.repeat, "a": a, "b": b})
 
 
-def call_key(record: dict) -> tuple:
+def call_key(call: CallRecord) -> tuple:
     """What a call of one run and a call of the other have in common."""
-    phase, model, *rest = plan.record_key(record)
+    phase, model, *rest = call.key
     return (phase, names.model_key(model), *rest)
 
 
@@ -140,15 +131,15 @@ def cell_key(key: tuple, call: Call) -> tuple:
     return (model,), phase, level if call.in_wave else None
 
 
-def wave_key(wave: list) -> tuple:
+def wave_key(wave: List[CallRecord]) -> tuple:
     """(models, phase, level, number) of a wave."""
-    models = sorted({names.model_key(record["model"]) for record in wave})
-    return tuple(models), wave[0]["phase"], wave[0]["level"], wave[0]["wave"]
+    models = sorted({names.model_key(call.model) for call in wave})
+    return tuple(models), wave[0].phase, wave[0].level, wave[0].wave
 
 
-def wave_rate(wave: list) -> float | None:
+def wave_rate(wave: List[CallRecord]) -> float | None:
     """Tokens a second of a full wave."""
-    return call_metrics.wave_tok_s(wave) if len(wave) == wave[0]["level"] else None
+    return call_metrics.wave_tok_s(wave) if len(wave) == wave[0].level else None
 
 
 def document(a: Side, b: Side, pairs: Pairs) -> dict:
@@ -167,7 +158,7 @@ def document(a: Side, b: Side, pairs: Pairs) -> dict:
         "schema": records.COMPARISON_VERSION, "synthetic": a.metadata["synthetic"] or b.metadata["synthetic"],
         "statistics": METHOD, "a": _run_record(a), "b": _run_record(b), "same_run": same_run, "comparable": comparable,
         "noise_floor": comparable and not same_run and run_diff.is_alike(differences), "differences": differences,
-        "cells": cells, "unremembered": pairs.unremembered,
+        "cells": cells, "unremembered": 0,
     }
 
 
@@ -205,26 +196,25 @@ def _figure(name: str, ratios: Sample, keys: list | None) -> dict:
     if keys:
         return {"figure": name, "n": 0, "ratio": None, "low": None, "high": None, "verdict": "not-compared",
                 "says": _not_compared(keys)}
-    stat = ratios.stat() or {"n": 0, "median": None, "low": None, "high": None}
-    found, says = judged(name, stat)
-    return {"figure": name, "n": stat["n"], "ratio": stat["median"], "low": stat["low"], "high": stat["high"],
-            "verdict": found, "says": says}
+    stat = ratios.stat()
+    verdict, says = verdict_on(name, stat)
+    n, ratio, low, high = (0, None, None, None) if stat is None else (stat.n, stat.median, stat.low, stat.high)
+    return {"figure": name, "n": n, "ratio": ratio, "low": low, "high": high, "verdict": verdict, "says": says}
 
 
 def _not_compared(keys: list) -> str:
     return f"not compared: {', '.join(keys)} {'differs' if len(keys) == 1 else 'differ'}"
 
 
-def judged(name: str, stat: dict) -> tuple:
-    """(verdict, the same in words) of the ratios of one figure."""
-    if stat["n"] < MIN_PAIRS:
+def verdict_on(name: str, ratios: Stat | None) -> Tuple[str, str]:
+    """(verdict, the same in words) of the ratios of one metric."""
+    if ratios is None or ratios.n < MIN_PAIRS:
         return "none-shown", f"no difference shown: fewer than {MIN_PAIRS} pairs"
-    slack = COARSE if stat["n"] > MAX_EXACT else 0
-    if stat["low"] * (1 - slack) <= 1 <= stat["high"] * (1 + slack):
+    if ratios.low <= 1 <= ratios.high:
         return "none-shown", "no difference shown"
-    percent, is_more = _percent(abs(stat["median"] - 1)), stat["median"] > 1
-    found = "slower" if is_more == (name in TIMES) else "faster"
-    return found, f"B takes {percent} {'more' if is_more else 'less'} time" if name in TIMES else f"B is {percent} {found}"
+    percent, is_more = _percent(abs(ratios.median - 1)), ratios.median > 1
+    verdict = "slower" if is_more == (name in TIMES) else "faster"
+    return verdict, f"B takes {percent} {'more' if is_more else 'less'} time" if name in TIMES else f"B is {percent} {verdict}"
 
 
 def _percent(share: float) -> str:
@@ -233,13 +223,13 @@ def _percent(share: float) -> str:
 
 def _answers(cell: Cell, keys: list | None) -> dict | None:
     """The `compared_answers` record; None where nothing has a right answer."""
-    if not cell.marks:
+    if not cell.statuses:
         return None
-    marks = cell.marks
-    kept, gained, lost = marks["right", "right"], marks["wrong", "right"], marks["right", "wrong"]
-    counts = {"n": kept + gained + lost + marks["wrong", "wrong"], "right_a": kept + lost, "right_b": kept + gained,
+    statuses = cell.statuses
+    kept, gained, lost = statuses["right", "right"], statuses["wrong", "right"], statuses["right", "wrong"]
+    counts = {"n": kept + gained + lost + statuses["wrong", "wrong"], "right_a": kept + lost, "right_b": kept + gained,
               "gained": gained, "lost": lost}
-    changed = sum(count for (one, other), count in marks.items() if one != other)
+    changed = sum(count for (one, other), count in statuses.items() if one != other)
     if keys:
         return {**dict.fromkeys(counts, 0), "verdict": "not-compared", "says": _not_compared(keys),
                 "changed": 0, "changes": []}

@@ -1,8 +1,9 @@
 """The verdict: did the machine hold still while it was measured? From its own readings, and from the frozen prompts."""
 from __future__ import annotations
 
+from base.ledger_records import CallRecord
 from derive.aggregate import Cell, FROZEN
-from derive.distribution import Sample, rounded
+from derive.distribution import Sample, Stat, rounded
 
 DRIFT_LIMIT = 0.05              # smaller than what a person would notice or a server's update would change
 THROTTLED_LIMIT = 0.05          # of the readings; a single one is a spike at a load
@@ -25,12 +26,12 @@ class Circumstances:
         self.placed: dict = {}          # (model, context): the placement that was seen first
         self.moved: dict = {}           # model: how many calls saw another one
 
-    def add(self, record: dict) -> None:
+    def add(self, call: CallRecord) -> None:
         """A call. The records of a wave share one reading; it is counted once."""
-        if record["role"] == "measured":
-            self._place(record)
-        state = record["conditions"]
-        if state is None or record["slot"]:
+        if call.is_measured:
+            self._place(call)
+        state = call.conditions
+        if state is None or call.slot:
             return
         self.readings += 1
         self.on_battery += state["power_source"] == "battery"
@@ -42,18 +43,18 @@ class Circumstances:
             self.throttled += bool(state["throttled"] or any(one["throttled"] for one in state["accelerators"] or ()))
         if state["swapped_in_bytes"] is not None and state["swapped_out_bytes"] is not None:
             self.swap_bytes.add(state["swapped_in_bytes"] + state["swapped_out_bytes"])
-        if record["phase"] == FROZEN and record["role"] == "measured":
-            by_pass = self.clocks.setdefault(record["model"], {"first": Sample(), "last": Sample()})
-            by_pass[record["pass"]].add(state["clock_mhz"])
-            self.seen_before.setdefault(record["model"], {}).setdefault(record["pass"], self._seen_last)
+        if call.phase == FROZEN and call.is_measured:
+            by_pass = self.clocks.setdefault(call.model, {"first": Sample(), "last": Sample()})
+            by_pass[call.pass_].add(state["clock_mhz"])
+            self.seen_before.setdefault(call.model, {}).setdefault(call.pass_, self._seen_last)
 
-    def _place(self, record: dict) -> None:
-        place = record["placement"]
+    def _place(self, call: CallRecord) -> None:
+        place = call.placement
         if place is None or not place["size_bytes"]:
             return
-        before = self.placed.setdefault((record["model"], record["options"].get("num_ctx")), place)
+        before = self.placed.setdefault((call.model, call.options.get("num_ctx")), place)
         if before is not place and is_other_place(before, place):
-            self.moved[record["model"]] = self.moved.get(record["model"], 0) + 1
+            self.moved[call.model] = self.moved.get(call.model, 0) + 1
 
 
 def is_other_place(before: dict, after: dict) -> bool:
@@ -74,8 +75,8 @@ def drift(cell: Cell, circumstances: Circumstances) -> dict | None:
     return {**{name: None if why else _ratio(sample.stat()) for name, sample in cell.ratios.items()}, "why": why}
 
 
-def _ratio(stat: dict | None) -> dict | None:
-    return None if stat is None else {"n": stat["n"], "ratio": stat["median"], "low": stat["low"], "high": stat["high"]}
+def _ratio(stat: Stat | None) -> dict | None:
+    return None if stat is None else {"n": stat.n, "ratio": stat.median, "low": stat.low, "high": stat.high}
 
 
 def is_apart(ratio: dict | None) -> bool:

@@ -1,128 +1,133 @@
-"""The summary: metadata.json, computed from the ledger; manifest and suites only lend names, formats and graders.
+"""The summary: metadata.json, computed from the ledger; manifest and suites only give names, formats and graders.
 
-One pass over the records, in memory that grows with the plan's variety and not with its length. The same ledger gives
-the same bytes on every machine and every Python.
+The records are read in one pass. The same ledger gives the same bytes on every machine and every Python.
 """
 from __future__ import annotations
 
 import functools
-from typing import Iterable
+from typing import Dict, Iterable, List, Optional, Protocol, Tuple
 
-from base import names, records
+from base import ledger_records, names, records
+from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
 from derive import grading, stability, warning_rules
-from derive.aggregate import Cell
+from derive.aggregate import CallMetrics, Cell
 from derive.distribution import METHOD, Sample
 
 MAX_REMEMBERED = 4096       # answers whose verdict is known: at temperature 0 the repeats say the same
-FOUND = ("head_tokens", "head_method", "slots_seen", "thinks_by_default", "tells_cached_tokens", "too_long",
-         "one_token_eval_ns")
+CALIBRATED = ("head_tokens", "head_method", "slots_seen", "thinks_by_default", "tells_cached_tokens", "too_long",
+              "one_token_eval_ns")
+Cells = Dict[Tuple[str, str], Cell]     # by (model, phase)
 
 
-def summarize(manifest: dict, ledger: Iterable[dict], graders: dict, code_grades: dict | None,
-              witness: object = None, cells: dict | None = None) -> dict:
+class CallObserver(Protocol):
+    """Gets each measured call, its metrics and the status of its answer, and each wave once it is complete."""
+
+    def call(self, call: CallRecord, metrics: Optional[CallMetrics], status: Optional[str]) -> None: ...
+
+    def wave(self, wave: List[CallRecord]) -> None: ...
+
+
+def summarize(manifest: dict, ledger: Iterable[Record], graders: Dict[str, Optional[dict]], code_grades: dict | None,
+              observer: CallObserver | None = None, cells: Cells | None = None) -> dict:
     """The `metadata` record but for its ledger_sha256, which is known when the last record was read.
 
-    `graders` maps items to their graders (or None), `code_grades` is the final footer's. A `witness` is told of each
-    measured call with its figures and its mark, and of each wave. `cells`, where given, is filled with the Cell of each
-    (model, phase), for who pools the samples of several runs.
+    `graders` maps items to their graders (or None), `code_grades` is the final footer's. `cells`, where given, is filled
+    for whoever pools the samples of several runs.
     """
-    run = _Run(manifest, graders, code_grades or {}, witness)
+    run = _Run(manifest, graders, code_grades or {}, observer)
     for record in ledger:
         run.add(record)
-    run.flush()
+    run.close_wave()
     if cells is not None:
         cells.update(run.cells)
     return run.metadata()
 
 
 class _Run:
-    def __init__(self, manifest: dict, graders: dict, code_grades: dict, witness: object = None):
-        self.manifest, self.graders, self.code_grades, self.witness = manifest, graders, code_grades, witness
+    def __init__(self, manifest: dict, graders: Dict[str, Optional[dict]], code_grades: dict, observer: CallObserver | None):
+        self.manifest, self.graders, self.code_grades, self.observer = manifest, graders, code_grades, observer
         self.formats = {model["name"]: model["format"] for model in manifest["models"]}
-        self.meta: dict = {}
-        self.footer: dict | None = None
-        self.cells: dict = {}
-        self.findings: dict = {}
-        self.loads: dict = {}
-        self.first_placement: dict = {}
-        self.starts: list = []
-        self.outcomes: dict = {}
+        self.meta: MetaRecord | None = None
+        self.footer: FooterRecord | None = None
+        self.cells: Cells = {}
+        self.findings: Dict[str, dict] = {}
+        self.loads: Dict[str, Sample] = {}
+        self.first_placement: Dict[str, dict] = {}
+        self.starts: List[dict] = []
+        self.outcomes: Dict[str, int] = {}
         self.skipped = 0
         self.circumstances = stability.Circumstances()
-        self.wave: list = []
+        self.wave: List[CallRecord] = []
         self._grade = functools.lru_cache(MAX_REMEMBERED)(self._graded)
 
-    def add(self, record: dict) -> None:
-        kind = record["type"]
-        if record.get("session_start"):
-            self.starts.append(record["session_start"])
-        if kind == "call":
+    def add(self, record: Record) -> None:
+        if record.session_start:
+            self.starts.append(record.session_start)
+        if isinstance(record, CallRecord):
             self._call(record)
-        elif kind == "skipped":
+        elif isinstance(record, SkippedRecord):
             self.skipped += 1
             self._cell(record).skip(record)
-        elif kind == "meta":
+        elif isinstance(record, MetaRecord):
             self.meta = record
         else:
             self.footer = record
 
-    def _call(self, record: dict) -> None:
-        self.circumstances.add(record)
-        model = record["model"]
-        if record["finding"]:
-            self.findings.setdefault(model, {}).update(record["finding"])
-        if record["role"] == "measured":
-            self._measured(record)
-        elif record["item"] == "LOAD" and record["done_ns"] is not None:
-            self.loads.setdefault(model, Sample()).add(record["done_ns"] / 1e6)
+    def _call(self, call: CallRecord) -> None:
+        self.circumstances.add(call)
+        if call.finding:
+            self.findings.setdefault(call.model, {}).update(call.finding)
+        if call.is_measured:
+            self._measured(call)
+        elif call.item == "LOAD" and call.done_ns is not None:
+            self.loads.setdefault(call.model, Sample()).add(call.done_ns / 1e6)
 
-    def _measured(self, record: dict) -> None:
-        if self.wave and not _follows(record, self.wave[-1]):
-            self.flush()
-        self.wave.append(record)
-        if record["wave"] is None:
-            self.flush()
+    def _measured(self, call: CallRecord) -> None:
+        if self.wave and not ledger_records.continues_wave(call, self.wave[-1]):
+            self.close_wave()
+        self.wave.append(call)
+        if call.wave is None:
+            self.close_wave()
 
-    def flush(self) -> None:
-        """The wave (or the single call) is whole."""
+    def close_wave(self) -> None:
+        """The wave (or the single call) is complete."""
         wave, self.wave = self.wave, []
         if not wave:
             return
-        models = list(dict.fromkeys(record["model"] for record in wave))
-        for record, energy_j in zip(wave, _energy_shares(wave)):
-            self._count(record, energy_j)
-        if wave[0]["wave"] is not None:
+        models = list(dict.fromkeys(call.model for call in wave))
+        for call, energy_j in zip(wave, _energy_shares(wave)):
+            self._count(call, energy_j)
+        if wave[0].wave is not None:
             for model in models:
-                self.cells[model, wave[0]["phase"]].wave(wave, models)
-            if self.witness:
-                self.witness.wave(wave)
+                self.cells[model, wave[0].phase].wave(wave, models)
+            if self.observer:
+                self.observer.wave(wave)
 
-    def _count(self, record: dict, energy_j: float | None) -> None:
-        model, outcome = record["model"], record["outcome"]
-        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
-        if record["placement"]:
-            self.first_placement.setdefault(model, record["placement"])
-        cell = self._cell(record)
-        values, mark = cell.add(record, self.findings.get(model, {}), energy_j), None
-        grader = self.graders.get(record["item"])
+    def _count(self, call: CallRecord, energy_j: float | None) -> None:
+        self.outcomes[call.outcome] = self.outcomes.get(call.outcome, 0) + 1
+        if call.placement:
+            self.first_placement.setdefault(call.model, call.placement)
+        cell = self._cell(call)
+        metrics, status = cell.add(call, self.findings.get(call.model, {}), energy_j), None
+        grader = self.graders.get(call.item)
         if grader is not None:
-            mark = cell.quality.add(record, grader, self._verdict(record, grader))
-        if self.witness:
-            self.witness.call(record, values, mark)
+            status = cell.quality.add(call, grader, self._is_right(call, grader))
+        if self.observer:
+            self.observer.call(call, metrics, status)
 
-    def _verdict(self, record: dict, grader: dict) -> bool | None:
+    def _is_right(self, call: CallRecord, grader: dict) -> bool | None:
         if grader["kind"] != "python":
-            return self._grade(record["item"], record["answer"])
-        found = self.code_grades.get(str(record["seq"]))
-        return found["passed"] if found else None
+            return self._grade(call.item, call.answer)
+        verdict = self.code_grades.get(str(call.seq))
+        return verdict["passed"] if verdict else None
 
     def _graded(self, item: str, answer: str) -> bool:
         return grading.grade(self.graders[item], answer)
 
-    def _cell(self, record: dict) -> Cell:
-        key = record["model"], record["phase"]
+    def _cell(self, record: CallRecord | SkippedRecord) -> Cell:
+        key = record.model, record.phase
         if key not in self.cells:
-            self.cells[key] = Cell(*key, self.formats.get(record["model"]))
+            self.cells[key] = Cell(*key, self.formats.get(record.model))
         return self.cells[key]
 
     def metadata(self) -> dict:
@@ -132,11 +137,11 @@ class _Run:
         warnings = [row for key, cell in self.cells.items() for row in warning_rules.of_cell(cell, groups[key], drifts[key])]
         warnings += warning_rules.of_run(self.circumstances, self.manifest["target"],
                                    [start["floor"] for start in self.starts], versions)
-        sessions = self.footer["sessions"] if self.footer else []
+        sessions = self.footer.sessions if self.footer else []
         return {
-            "schema": records.METADATA_VERSION, "synthetic": self.meta["synthetic"], "run_id": self.meta["run_id"],
+            "schema": records.METADATA_VERSION, "synthetic": self.meta.synthetic, "run_id": self.meta.run_id,
             "device_tag": self.manifest["device_tag"], "statistics": METHOD,
-            "complete": bool(self.footer and self.footer["complete"]), "planned": self.manifest["planned_calls"],
+            "complete": bool(self.footer and self.footer.complete), "planned": self.manifest["planned_calls"],
             "done": sum(self.outcomes.values()), "skipped": self.skipped, "outcomes": self.outcomes,
             "sessions": len(self.starts), "started_at": self.starts[0]["started_at"] if self.starts else None,
             "ended_at": sessions[-1]["ended_at"] if sessions else None,
@@ -154,11 +159,11 @@ class _Run:
 
     def _calibrated(self, model: dict) -> dict:
         name = model["name"]
-        found = self.findings.get(name, {})
+        finding = self.findings.get(name, {})
         warm, cold = self._loads(name)
         return {"cell_id": self._cell_id(name), "model": name, "digest": model["digest"],
-                **{key: found.get(key) for key in FOUND}, "placement": self.first_placement.get(name),
-                "cold_load_ms": cold.stat(), "warm_load_ms": warm.stat()}
+                **{key: finding.get(key) for key in CALIBRATED}, "placement": self.first_placement.get(name),
+                "cold_load_ms": cold.record(), "warm_load_ms": warm.record()}
 
     def _loads(self, model: str) -> tuple:
         """(loads that found the model loaded, loads that read it in), told apart by what its calls take to find it."""
@@ -169,8 +174,8 @@ class _Run:
         return self.loads.get(model, Sample()).split(warning_rules.cold_ms(calls))
 
     def _aggregate(self, cell: Cell, groups: dict, drift: dict | None) -> dict:
-        rows = [{"item": item, "pass": pass_, "level": level, "fill": fill, "calls": group.calls,
-                 "metrics": group.metrics()} for (item, pass_, level, fill), group in groups.items()]
+        rows = [{"item": key.item, "pass": key.pass_, "level": key.level, "fill": key.fill, "calls": group.calls,
+                 "metrics": group.metrics()} for key, group in groups.items()]
         return {
             "cell_id": self._cell_id(cell.model), "model": cell.model, "phase": cell.phase, "calls": cell.calls,
             "outcomes": cell.outcomes, "void": cell.void, "reattempts": cell.reattempts, "skips": cell.skips,
@@ -179,16 +184,10 @@ class _Run:
         }
 
 
-def _follows(record: dict, before: dict) -> bool:
-    """Whether a call is of the same wave as the one before it; their slots ascend."""
-    same = all(record[name] == before[name] for name in ("phase", "level", "wave", "session"))
-    return same and record["slot"] > before["slot"]
-
-
-def _energy_shares(wave: list) -> list:
+def _energy_shares(wave: List[CallRecord]) -> List[Optional[float]]:
     """What each call of a wave took, by its share of the tokens; the counters know the wave alone."""
-    spent = wave[0]["conditions"]["energy_j"] if wave[0]["conditions"] else None
-    tokens = [record["eval_tokens"] or 0 for record in wave]
+    spent = wave[0].conditions["energy_j"] if wave[0].conditions else None
+    tokens = [call.eval_tokens or 0 for call in wave]
     if spent is None or not all(tokens):
         return [None] * len(wave)
     return [spent * count / sum(tokens) for count in tokens]

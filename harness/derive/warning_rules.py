@@ -1,10 +1,10 @@
 """Caution: what a reader should know before trusting a figure, as values that travel beside the figures."""
 from __future__ import annotations
 
-from typing import Callable, Iterator
+from typing import Callable, Dict, Iterator
 
 from derive import aggregate, stability
-from derive.aggregate import Cell
+from derive.aggregate import Cell, Group, GroupKey
 from derive.distribution import Sample, rounded
 
 FEW = 5                     # calls; below that the middle half is no half
@@ -22,7 +22,7 @@ def cold_ms(warm: Sample) -> float:
     return max(COLD_MS, COLD_FACTOR * (warm.median() or 0.0))
 
 
-def of_cell(cell: Cell, groups: dict, drift: dict | None) -> Iterator[dict]:
+def of_cell(cell: Cell, groups: Dict[GroupKey, Group], drift: dict | None) -> Iterator[dict]:
     """Every warning about one model in one phase; `groups` are the cell's."""
     def warn(code: str, observed: float | None, expected: float | None, n: int, level: int | None = None) -> dict:
         return {"code": code, "model": cell.model, "phase": cell.phase, "level": level, "observed": rounded(observed),
@@ -32,10 +32,10 @@ def of_cell(cell: Cell, groups: dict, drift: dict | None) -> Iterator[dict]:
         stat = group.sample("decode_tok_s").stat() if item is None and pass_ != "last" else None
         if stat is None:
             continue
-        if stat["n"] < FEW:
-            yield warn("few-samples", stat["n"], FEW, stat["n"], level)
-        elif level in (None, 1) and stat["q3"] - stat["q1"] > SPREAD_LIMIT * stat["median"]:
-            yield warn("wide-spread", (stat["q3"] - stat["q1"]) / stat["median"], SPREAD_LIMIT, stat["n"], level)
+        if stat.n < FEW:
+            yield warn("few-samples", stat.n, FEW, stat.n, level)
+        elif level in (None, 1) and stat.q3 - stat.q1 > SPREAD_LIMIT * stat.median:
+            yield warn("wide-spread", (stat.q3 - stat.q1) / stat.median, SPREAD_LIMIT, stat.n, level)
     clocks = cell.clock_ratio.median()
     if clocks is not None and abs(clocks - 1) > CLOCKS_LIMIT:
         yield warn("clocks-disagree", clocks, 1, cell.clock_ratio.n)
@@ -45,7 +45,7 @@ def of_cell(cell: Cell, groups: dict, drift: dict | None) -> Iterator[dict]:
     yield from _of_fills(cell, groups, warn)
     reloads = cell.load_ms.above(cold_ms(cell.load_ms))
     if reloads:
-        yield warn("reload", cell.load_ms.stat()["max"], cold_ms(cell.load_ms), reloads)
+        yield warn("reload", max(cell.load_ms.values()), cold_ms(cell.load_ms), reloads)
     for code, count in (("context-reduced", cell.context_reduced), ("thinking-spent", cell.thinking_spent),
                         ("thinking-uncalled", cell.thinking_uncalled), ("partial-offload", cell.partial), ("bunched", cell.bunched)):
         if count:
@@ -57,15 +57,14 @@ def of_cell(cell: Cell, groups: dict, drift: dict | None) -> Iterator[dict]:
 def _of_waves(cell: Cell, warn: Callable) -> Iterator[dict]:
     alone = cell.waves[1].tok_s.median() if 1 in cell.waves else None
     for level, waves in cell.waves.items():
-        found = waves.record(level)
-        if found["serialised"]:
-            yield warn("serialised", found["parallelism"]["median"], level, found["full"], level)
+        if waves.is_serialised:
+            yield warn("serialised", waves.parallelism.median(), level, waves.full, level)
         rate = waves.tok_s.median()
         if level > 1 and alone and rate is not None and rate < COLLAPSE_LIMIT * alone:
-            yield warn("collapse", rate, alone, found["full"], level)
+            yield warn("collapse", rate, alone, waves.full, level)
 
 
-def _of_fills(cell: Cell, groups: dict, warn: Callable) -> Iterator[dict]:
+def _of_fills(cell: Cell, groups: Dict[GroupKey, Group], warn: Callable) -> Iterator[dict]:
     for (_, _, _, fill), group in groups.items():
         reached = group.sample("fill_reached").median() if cell.phase in aggregate.CONTEXT else None
         if reached is not None and abs(reached - fill) > FILL_LIMIT:

@@ -12,6 +12,7 @@ import pathlib
 from typing import Iterator
 
 from base import schema
+from base.ledger_records import Record, typed
 from judge import json_documents, text_encoding, thresholds
 from judge.findings import FindingList, Finding
 
@@ -40,7 +41,7 @@ class Reading:
         self._prev: str | None = None
         self._last: str | None = None   # the type of the line before
 
-    def __iter__(self) -> Iterator[dict]:
+    def __iter__(self) -> Iterator[Record]:
         number = 0
         for number, line in enumerate(_lines(self.path), 1):
             self.sha256.update(line)
@@ -50,7 +51,7 @@ class Reading:
             self.is_whole = self.is_whole and record is not None
             if record is not None:
                 self._tell(record, number)
-                yield record
+                yield typed(record)
         if self._last not in ("footer", "unknown"):
             self.docket.add([Finding("ledger-unfinished", f"the last line is {self._last or 'not there'}", "a footer")],
                             self.shown, max(1, number))

@@ -6,6 +6,7 @@ import re
 from typing import Iterator
 
 from base import schema
+from base.ledger_records import CallRecord, typed
 from derive import call_metrics
 from judge import thresholds
 from judge.call_checks import is_for_speed
@@ -58,19 +59,19 @@ class Physics(LedgerVisitor):
             head = record["finding"].get("head_tokens")
             self.heads[model] = head if schema.is_count(head) else self.heads.get(model)
         if model in self.models and is_for_speed(record):
-            self._rates(record, model)
+            self._rates(typed(record), model)
             yield from self._gaps(record["gaps_us"])
 
-    def _rates(self, call: dict, model: str) -> None:
-        placement = call["placement"] or {}
+    def _rates(self, call: CallRecord, model: str) -> None:
+        placement = call.placement or {}
         video = placement.get("vram_bytes")
         self.placed[model] = max(self.placed.get(model, 0), video or 0)
         decode = call_metrics.decode_tok_s(call, self.models[model]["format"])
         if decode is not None:
             self.decode[model] = max(self.decode.get(model, (0.0, False)), (decode, bool(video)))
-            if call["phase"] == "frozen-prompts":
-                self.spreads.setdefault((model, call["item"]), Spread()).add(decode)
-        prefill = None if call["phase"] == "context-append" else call_metrics.prefill_tok_s(call, self.heads.get(model))
+            if call.phase == "frozen-prompts":
+                self.spreads.setdefault((model, call.item), Spread()).add(decode)
+        prefill = None if call.phase == "context-append" else call_metrics.prefill_tok_s(call, self.heads.get(model))
         if prefill is not None:
             self.prefill[model] = max(self.prefill.get(model, (0.0, False)), (prefill, bool(video)))
 

@@ -17,7 +17,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Dict, List, Optional
 
-from base import names, run_folder
+from base import ledger_records, names, run_folder
 from derive import call_metrics
 
 MAX_NAME = 200          # characters of a file name without its suffix; file systems allow 255 bytes
@@ -63,18 +63,18 @@ def _without_changing(record: dict) -> dict:
 
 def call_row(record: dict) -> dict:
     """The CallRow of a call or skipped record, without its rate; fields that its type does not have are None."""
-    is_call = record["type"] == "call"
+    call = ledger_records.typed(record) if record["type"] == "call" else None
     row = {name: record.get(name) for name in CallRow._fields}
     row["pass_"] = record["pass"]
-    row["ttft_ms"] = call_metrics.ttft_ms(record) if is_call else None
-    row["total_ms"] = call_metrics.total_ms(record) if is_call else None
+    row["ttft_ms"] = call_metrics.ttft_ms(call) if call else None
+    row["total_ms"] = call_metrics.total_ms(call) if call else None
     return row
 
 
 def with_rates(rows: list, manifest: dict) -> list:
     """The same rows with their decode rates, for which the model's format has to be known."""
     formats = {model["name"]: model["format"] for model in manifest["models"]}
-    return [{**row, "decode_tok_s": call_metrics.decode_tok_s(row, formats.get(row["model"]))} for row in rows]
+    return [{**row, "decode_tok_s": call_metrics.decode_rate(row["eval_tokens"], row["eval_ns"], formats.get(row["model"]))} for row in rows]
 
 
 def model_id(model: str) -> str:

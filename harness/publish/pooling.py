@@ -9,7 +9,6 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 from base import suites
 from base.records import FIGURES
-from derive import call_metrics
 from derive.aggregate import FROZEN
 from derive.distribution import Sample, rounded
 from judge import plausibility, thresholds
@@ -118,7 +117,7 @@ def _spread(groups: List[tuple], name: str) -> Optional[dict]:
     having = [(is_shown, group["values"][name]) for is_shown, group in groups if group["values"].get(name)]
     if not _any_shown(having):
         return None
-    return {"over_runs": _stat(rounded(call_metrics.quartiles(values)[1]) for _, values in having),
+    return {"over_runs": _stat(rounded(Sample(values).median()) for _, values in having),
             "over_calls": _stat(value for _, values in having for value in values)}
 
 
@@ -207,6 +206,4 @@ def _tally(values: Iterable[str]) -> dict:
 
 
 def _stat(values: Iterable) -> Optional[dict]:
-    sample = Sample()
-    sample.extend(values)
-    return sample.stat()
+    return Sample(values).record()

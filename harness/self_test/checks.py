@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from base import ledger_records
 from base.intervals import busy
+from base.ledger_records import CallRecord
 from derive import call_metrics
+from derive.distribution import quantile
 
 TTFT_MS = 5.0           # lateness of the first text above what delayed the stub itself, at the lower quartile: a busy
                         # machine delays some calls, a wrong instrument all of them
@@ -37,34 +40,34 @@ def faults(found: list) -> list:
 
 def whole_run(records: list, log: list, models: tuple, slots: int, complete: bool) -> list:
     """Lines for a whole run of every phase against the stub."""
-    calls = [record for record in records if record["type"] == "call"]
+    calls = [record for record in records if isinstance(record, CallRecord)]
     truth = _matched(calls, log)
-    planned = sum(1 for record in records if record["type"] == "skipped" or record.get("role") == "measured")
-    lines = [_same("run complete, every planned call recorded", planned, records[-1]["planned"]),
+    planned = sum(map(ledger_records.is_planned, records))
+    lines = [_same("run complete, every planned call recorded", planned, records[-1].planned),
              _same("run complete, by its footer", True, complete),
-             _same("calls that failed", 0, sum(1 for call in calls if _measured(call) and not call_metrics.counts(call))),
-             _same("planned calls that were skipped", 0, records[-1]["skipped"])]
+             _same("calls that failed", 0, sum(1 for call in calls if call.is_measured and not call.has_speed)),
+             _same("planned calls that were skipped", 0, records[-1].skipped)]
     for model in models:
-        mine = [call for call in calls if call["model"] == model["name"]]
+        mine = [call for call in calls if call.model == model["name"]]
         lines += _model_lines(model, mine, slots)
-        for phase in dict.fromkeys(call["phase"] for call in mine if _measured(call)):
-            chosen = [call for call in mine if _measured(call) and call["phase"] == phase]
+        for phase in dict.fromkeys(call.phase for call in mine if call.is_measured):
+            chosen = [call for call in mine if call.is_measured and call.phase == phase]
             lines += _phase_lines(model, phase, chosen, truth, _finding(mine, "head_tokens"))
     return lines + _wave_lines(calls, truth, slots)
 
 
 def books(metadata: dict, records: list, log: list, models: tuple) -> list:
     """Lines for metadata.json: whether what was computed from the ledger is what the stub planted."""
-    calls = [record for record in records if record["type"] == "call"]
+    calls = [record for record in records if isinstance(record, CallRecord)]
     truth = _matched(calls, log)
-    lines = [_same("metadata.json: measured calls", sum(map(_measured, calls)), metadata["done"]),
+    lines = [_same("metadata.json: measured calls", sum(call.is_measured for call in calls), metadata["done"]),
              _same("metadata.json: synthetic", True, metadata["synthetic"])]
     for model in models:
         cells = {row["phase"]: row for row in metadata["aggregates"] if row["model"] == model["name"]}
         told = next(row for row in metadata["models"] if row["model"] == model["name"])
-        mine = [call for call in calls if call["model"] == model["name"] and call["phase"] == "frozen-prompts" and _measured(call)
-                and call["seq"] in truth]
-        lines += _book_lines(model, cells, told, mine, [truth[call["seq"]] for call in mine])
+        mine = [call for call in calls if call.model == model["name"] and call.phase == "frozen-prompts" and call.is_measured
+                and call.seq in truth]
+        lines += _book_lines(model, cells, told, mine, [truth[call.seq] for call in mine])
     return lines
 
 
@@ -75,7 +78,7 @@ def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -
         return [_same(f"{name}: phases that are missing", "", ", ".join(sorted(missing)))]
     frozen = cells["frozen-prompts"]
     first = next(group["metrics"] for group in frozen["groups"] if (group["item"], group["pass"]) == (None, "first"))
-    planted = [row for call, row in zip(calls, rows) if call["pass"] == "first"]
+    planted = [row for call, row in zip(calls, rows) if call.pass_ == "first"]
     together = [wave["serialised"] for wave in cells["parallel-same"]["waves"] if wave["level"] > 1]
     drift = frozen["drift"]["decode"]
     lines = [_ratio(f"{name}: decode, tok/s", _rates(planted, "eval_tokens", "eval_ns"), [first["decode_tok_s"]["median"]],
@@ -89,12 +92,8 @@ def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -
 
 def _counter_drift(calls: list, rows: list) -> float:
     """Decode of the last pass over the first, by the counters that the stub sent."""
-    first, last = ([row["eval_ns"] for call, row in zip(calls, rows) if call["pass"] == pass_] for pass_ in ("first", "last"))
+    first, last = ([row["eval_ns"] for call, row in zip(calls, rows) if call.pass_ == pass_] for pass_ in ("first", "last"))
     return _median(first) / _median(last)
-
-
-def _measured(call: dict) -> bool:
-    return call["role"] == "measured"
 
 
 def _matched(calls: list, log: list) -> dict:
@@ -103,16 +102,16 @@ def _matched(calls: list, log: list) -> dict:
     for row in log:
         if row["eval_tokens"]:      # a request that the stub refused has nothing to compare with
             rows.setdefault(row["nonce"], []).append(row)
-    return {call["seq"]: rows[call["nonce"]].pop(0) for call in calls if call["nonce"] and rows.get(call["nonce"])}
+    return {call.seq: rows[call.nonce].pop(0) for call in calls if call.nonce and rows.get(call.nonce)}
 
 
 def _finding(calls: list, name: str) -> object:
-    return next((call["finding"][name] for call in calls if call["finding"] and name in call["finding"]), None)
+    return next((call.finding[name] for call in calls if call.finding and name in call.finding), None)
 
 
 def _model_lines(model: dict, calls: list, slots: int) -> list:
     name = model["name"]
-    loads = [call["done_ns"] / 1e6 for call in calls if call["item"] == "LOAD" and call["done_ns"]]
+    loads = [call.done_ns / 1e6 for call in calls if call.item == "LOAD" and call.done_ns]
     points = _finding(calls, "context-edge_tokens_at")
     return [
         _same(f"{name}: template tokens before the nonce", model["head_tokens"], _finding(calls, "head_tokens")),
@@ -127,14 +126,14 @@ def _model_lines(model: dict, calls: list, slots: int) -> list:
 
 def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens: int | None) -> list:
     name = f"{model['name']} {phase}"
-    rows = [truth.get(call["seq"]) for call in calls]
+    rows = [truth.get(call.seq) for call in calls]
     if not calls or None in rows:
         return [Line(f"{name}: calls known to the stub", str(len(calls)), str(len(calls) - rows.count(None)), False)]
     lines = [
         _same(f"{name}: prompt tokens", sum(row["prompt_tokens"] for row in rows),
-              sum(call["prompt_tokens"] or 0 for call in calls)),
+              sum(call.prompt_tokens or 0 for call in calls)),
         _same(f"{name}: answer tokens", sum(row["eval_tokens"] for row in rows),
-              sum(call["eval_tokens"] or 0 for call in calls)),
+              sum(call.eval_tokens or 0 for call in calls)),
         _ttft_line(name, calls, rows),
         _ratio(f"{name}: decode by the server's counters, tok/s", _rates(rows, "eval_tokens", "eval_ns"),
                [call_metrics.decode_tok_s(call) for call in calls], COUNTER_SHARE),
@@ -177,23 +176,23 @@ def _clock_line(name: str, calls: list, rows: list) -> Line:
 
 def _fill_lines(name: str, calls: list) -> list:
     """Share of the fillable context that the prompt took, against what it was to take."""
-    rooms = [call["options"]["num_ctx"] - call["options"]["num_predict"] for call in calls]
-    fills = [call["prompt_tokens"] and call["prompt_tokens"] / room for call, room in zip(calls, rooms)]
-    return [_near(f"{name}: fill", call["fill"], fill, FILL_SHARE) for call, fill in zip(calls, fills)]
+    rooms = [call.options["num_ctx"] - call.options["num_predict"] for call in calls]
+    fills = [call.prompt_tokens and call.prompt_tokens / room for call, room in zip(calls, rooms)]
+    return [_near(f"{name}: fill", call.fill, fill, FILL_SHARE) for call, fill in zip(calls, fills)]
 
 
 def _reuse_line(name: str, calls: list, rows: list) -> Line:
     """Turns whose prompt was taken over from the turn before, for a good part."""
     reused = [call for call, row in zip(calls[1:], rows[1:])
-              if call["prompt_tokens"] and row["cached_tokens"] > call["prompt_tokens"] // 4]
+              if call.prompt_tokens and row["cached_tokens"] > call.prompt_tokens // 4]
     return _same(f"{name}: turns that reuse the prefix", len(rows) - 1, len(reused))
 
 
 def _drift_line(name: str, calls: list, rows: list) -> Line:
     """Decode of the last pass over the first by the server's counters, which no busy machine disturbs."""
     def share(values: list) -> float:
-        first = [value for call, value in zip(calls, values) if call["pass"] == "first"]
-        last = [value for call, value in zip(calls, values) if call["pass"] == "last"]
+        first = [value for call, value in zip(calls, values) if call.pass_ == "first"]
+        last = [value for call, value in zip(calls, values) if call.pass_ == "last"]
         return _median(last) / _median(first)
     planted = share([(row["eval_tokens"] - 1) * 1e9 / row["eval_ns"] for row in rows])
     return _near(f"{name}: drift of decode, last over first", planted, share([call_metrics.decode_tok_s(call) for call in calls]),
@@ -203,16 +202,13 @@ def _drift_line(name: str, calls: list, rows: list) -> Line:
 def _wave_lines(calls: list, truth: dict, slots: int) -> list:
     """Effective parallelism of full waves, against the stub's own decode spans."""
     waves: dict = {}
-    for call in calls:
-        if _measured(call) and call["wave"] is not None:
-            model = None if call["phase"] == "parallel-mixed" else call["model"]
-            waves.setdefault((call["phase"], call["level"], model, call["wave"]), []).append(call)
+    for wave in ledger_records.waves(call for call in calls if call.is_measured and call.wave is not None):
+        waves.setdefault((wave[0].phase, wave[0].level), []).append(wave)
     lines = []
-    for phase, level in dict.fromkeys(key[:2] for key in waves):
-        full = [wave for key, wave in waves.items() if key[:2] == (phase, level) and len(wave) == level
-                and all(call["seq"] in truth for call in wave)]
+    for (phase, level), together in waves.items():
+        full = [wave for wave in together if len(wave) == level and all(call.seq in truth for call in wave)]
         ours = [call_metrics.effective_parallelism(wave) for wave in full]
-        theirs = [_true_parallelism([truth[call["seq"]] for call in wave]) for wave in full]
+        theirs = [_true_parallelism([truth[call.seq] for call in wave]) for wave in full]
         planted, seen = _median(theirs), _median(ours)
         lines.append(Line(f"{phase} at {level}: calls decoding at once", f"{planted:.2f}", f"{seen:.2f}",
                           abs(seen - planted) <= PARALLEL_SHARE * planted))
@@ -239,11 +235,11 @@ def _sent_rate(row: dict) -> float | None:
 
 def _median(values: list) -> float:
     known = [value for value in values if value is not None]
-    return call_metrics.quartiles(known)[1] if known else float("nan")
+    return quantile(sorted(known), 0.5) if known else float("nan")
 
 
 def _least(values: list) -> float:
-    return call_metrics.quartiles(values)[0] if values else float("nan")
+    return quantile(sorted(values), 0.25) if values else float("nan")
 
 
 def _same(name: str, planted: object, recovered: object) -> Line:

@@ -6,7 +6,7 @@ import json
 import pathlib
 
 import support
-from base import facts, ledger, plan, records, schema, suites
+from base import facts, ledger, ledger_records, plan, records, schema, suites
 from derive import run_md, run_report, summary
 from measure import models, run_setup
 from mutants import machine
@@ -104,7 +104,7 @@ class Run:
         ledger_data = b"".join(schema.dumps(record).encode("ascii") + b"\n" for record in self.records)
         loaded = {row["phase"]: suites.load_by_sha256(row["phase"], row["sha256"]) for row in self.manifest["suites"]}
         graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
-        found = summary.summarize(self.manifest, self.records, graders, self.records[-1].get("code_grades"))
+        found = summary.summarize(self.manifest, map(ledger_records.typed, self.records), graders, self.records[-1].get("code_grades"))
         found["ledger_sha256"] = ledger.sha256(ledger_data)
         metadata = {field.name: found[field.name] for field in records.RECORDS["metadata"]}
         story = filled_in(run_md.new(self.title, run_report.render(self.manifest, metadata)), self.story)

@@ -53,7 +53,7 @@ RECORDS = {
         ("noise_floor", "bool", "nothing that matters differs: what the figures differ by is this machine's own noise"),
         ("differences", "list:difference", "in what the runs differ, and what follows"),
         ("cells", "list:compared_cell", "for each model, phase and level; a wave of several models stands by itself"),
-        ("unremembered", "count", "calls of A beyond what is remembered at once; their pairs are not compared"),
+        ("unremembered", "count", "always 0: all calls of A are remembered"),
     ),
     "compared_run": fields(
         ("run_id", "run_id", "which"),
