@@ -160,7 +160,7 @@ EXPECTED.update({
         "accelerators[0].unified_memory": True, "power.source": "ac"}),
     "windows-strix-halo": ("ryzen-ai-max-395-128gb", 1, {"accelerators[0].unified_memory": True,
                                                          "accelerators[0].memory_bytes": 96 * GIB}),
-    "windows-two-drivers": ("radeon-rx-580-series-8gb", 2, {
+    "windows-two-drivers": ("radeon-rx-580-8gb", 2, {
         "accelerators[0].name": "NVIDIA GeForce GTX 1060 6GB", "accelerators[0].interface": "cuda",
         "accelerators[0].driver": "456.71", "accelerators[1].memory_bytes": 8 * GIB}),
     "windows-snapdragon": ("snapdragon-x-elite-x1e78100-qualcomm-oryon-16gb", 1, {

@@ -12,6 +12,11 @@ def read(machine: Machine) -> dict:
 
 
 def memory_bytes(machine: Machine) -> int:
-    """The memory of all accelerators that compute, also what firmware has taken from main memory for them."""
+    """The memory of all accelerators that compute, also what firmware has taken from main memory for them.
+
+    Not of the cards in a Mac: with an Intel processor the server does not use them, and Apple's chips share main memory.
+    """
+    if machine.platform.system == "darwin":
+        return 0
     sizes = [card["memory_bytes"]["value"] for card in read(machine)["value"] or [] if card["interface"]["value"] != "none"]
     return sum(filter(None, sizes))

@@ -24,7 +24,8 @@ def siblings(machine: Machine, cpus: list | None = None) -> set:
 def linux(machine: Machine) -> dict:
     """By Intel's names; else by the capacity, the clock or the design of Arm's cores."""
     is_arm = machine.platform.architecture.lower().startswith(("aarch", "arm"))
-    return _intel(machine) or _by_capacity(machine) or (is_arm and (_by_lscpu(machine) or _by_design(machine))) or _facts([], "", ONE_KIND)
+    of_arm = (_by_lscpu, _by_design) if is_arm else ()
+    return next(filter(None, (read(machine) for read in (_intel, _by_capacity, *of_arm))), _facts([], ""))
 
 
 def _facts(kinds: list, method: str, why: str = ONE_KIND) -> dict:

@@ -12,7 +12,8 @@ CPUINFO = "/proc/cpuinfo"
 FIELDS = ("model", "vendor", "physical_cores", "logical_cores", "usable_cores", "performance_cores", "efficiency_cores",
           "core_kinds", "max_mhz", "instruction_sets")
 # The kernel's name for the architecture, firmware of virtual machines, and Apple's translator are no processor's name.
-NO_MODEL = re.compile(r"(?:AArch64|ARMv[0-9]+\w*(?:-compatible)?) Processor\b|virt-|pc-|qemu|kvm|VirtualApple|@|CPU\b", re.IGNORECASE)
+NO_MODEL = re.compile(r"(?:AArch64|ARMv[0-9]+\w*(?:-compatible)?) Processor\b|virt-|pc-|qemu|kvm|VirtualApple|@|CPU\b",
+                      re.IGNORECASE)
 # What lscpu adds to the firmware's name: a part number, or its placeholder, and the nominal clock.
 FIRMWARE_TAIL = re.compile(r"(?:(?<=CPU)\s+[0-9]+|\s*\b(?:To Be Filled By O\.?E\.?M\.?|None|N/A|Not Specified|NotSet|Unknown|Unset))?"
                            r"\s*\bCPU @ .*\Z", re.IGNORECASE)
@@ -56,13 +57,14 @@ def _linux_model(machine: Machine) -> dict:
     """The product's name where firmware has one (Arm servers, GB10, Snapdragon X), else the names of the designs."""
     listed, info = lscpu.read(machine), text_parsing.pairs(machine.read(CPUINFO))
     command, why = listed.answer.command, listed.answer.why
-    stated = next(filter(None, (text_parsing.line(info.get(name)) for name in ("model name", "Model Name", "cpu model", "cpu", "uarch"))), None)
+    fields = ("model name", "Model Name", "cpu model", "cpu", "uarch")      # x86 and Arm, LoongArch, MIPS, POWER, RISC-V
+    stated = next(filter(None, (text_parsing.line(info.get(name)) for name in fields)), None)
     return facts.first(
         *[_android_chip(machine)] * system.is_android(machine),
         facts.told(_model_name(stated), CPUINFO, f"{CPUINFO} has no model name"),
         facts.told(_firmware_model(listed), f"{command}, BIOS Model name", why),
         facts.told(" + ".join(filter(None, map(_model_name, listed.every("Model name")))), command, why),
-        facts.told(" + ".join(dict.fromkeys(arm_parts.names(machine.read(CPUINFO)))), f"{CPUINFO} CPU part", "no CPU part that is known"),
+        facts.told(" + ".join(dict.fromkeys(arm_parts.names(machine.read(CPUINFO)))), f"{CPUINFO} CPU part", "no known CPU part"),
         facts.told(None if (stated or "").startswith("VirtualApple") else stated, CPUINFO, f"{CPUINFO} has no model name"))
 
 
@@ -87,7 +89,7 @@ def _linux_vendor(machine: Machine, listed: lscpu.Lscpu) -> dict:
     stated = "Apple" if (info.get("vendor_id") or "").startswith("VirtualApple") else text_parsing.line(info.get("vendor_id"))
     return facts.first(facts.told(stated, CPUINFO, f"{CPUINFO} has no vendor"),
                        facts.told(named, listed.answer.command, listed.answer.why),
-                       facts.told(arm_parts.vendor(machine.read(CPUINFO)), f"{CPUINFO} CPU implementer", "no CPU implementer that is known"))
+                       facts.told(arm_parts.vendor(machine.read(CPUINFO)), f"{CPUINFO} CPU implementer", "no known CPU implementer"))
 
 
 def _physical_cores(machine: Machine, listed: lscpu.Lscpu) -> dict:
@@ -127,7 +129,8 @@ def _mac(machine: Machine) -> dict:
     if clock["value"] is not None:
         clock["value"] /= 1e6
     apple = facts.known("Apple", "sysctl hw.optional.arm64 or machdep.cpu.brand_string")
-    return {"model": _mac_model(machine), "vendor": apple if mac.is_apple_silicon(machine) else mac.fact(machine, "machdep.cpu.vendor"),
+    return {"model": _mac_model(machine),
+            "vendor": apple if mac.is_apple_silicon(machine) else mac.fact(machine, "machdep.cpu.vendor"),
             "physical_cores": mac.fact(machine, "hw.physicalcpu", convert=text_parsing.whole), **core_kinds.macos(machine),
             "max_mhz": clock,
             "instruction_sets": instructions.from_sysctl(mac.sysctl(machine), mac.is_apple_silicon(machine), mac.ask(machine).why)}
@@ -167,7 +170,8 @@ def cache_bytes(machine: Machine) -> int | None:
     """The last-level cache that one core reaches, where the system reports it."""
     if machine.platform.system == "darwin":
         values = mac.sysctl(machine)
-        sizes = [text_parsing.whole(values.get(name)) for name in ("hw.l3cachesize", "hw.perflevel0.l2cachesize", "hw.l2cachesize")]
+        names = ("hw.l3cachesize", "hw.perflevel0.l2cachesize", "hw.l2cachesize")
+        sizes = [text_parsing.whole(values.get(name)) for name in names]
     else:
         sizes = [text_parsing.size_bytes(machine.read(f"{CPUS}/cpu0/cache/index{level}/size")) for level in range(4)]
     return max(filter(None, sizes), default=None)

@@ -10,7 +10,7 @@ from measure.hardware.machine import Platform
 
 NOISE = re.compile(r"\((?:r|tm|c)\)|[\u00ae\u2122]|\(nvgpu\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bdesign\b|"
                    r"\bw(?:ith\b|/)(?! max-q).*|\bwith\b|\bintel\b|\bamd\b|\bapple\b|\b\d+th gen\b|\bvirtual\b|\bnvidia\b|"
-                   r"\bgeforce\b|\bgoogle\b|\bgpu\b|\bgraphics\b|\bmodel [ab]\b|\brev \d[\d.]*|\b\d+ ?gb\b|\bhbm\w*\b|\bgeneration\b|"
+                   r"\bgeforce\b|\bgoogle\b|\bgpu\b|\bgraphics\b|\bmodel [ab]\b|\brev \d[\d.]*|\b\d+ ?gb\b|\bhbm\w*\b|\bgeneration\b|\bseries\b|"
                    r"\bcore\b|\bengineering reference\b|\bdev(?:eloper|elopment)?[ -]kit\b|, altivec.*", re.IGNORECASE)
 MIN_CARD_GB = 3         # a smaller one holds no model worth naming the machine after
 MAX_CHARACTERS = 48

@@ -51,8 +51,9 @@ def from_sysctl(values: dict, is_apple_silicon: bool, why: str) -> dict:
 
 
 def from_windows(platform: Platform) -> dict:
-    return _named(list(platform.windows_features) or None, WINDOWS,
-                  "IsProcessorFeaturePresent, which does not cover FMA, F16C, VNNI and AMX", "IsProcessorFeaturePresent reports none")
+    method = "IsProcessorFeaturePresent"
+    return _named(list(platform.windows_features) or None, WINDOWS, f"{method}, which does not cover FMA, F16C, VNNI and AMX",
+                  f"{method} reports none")
 
 
 def _named(flags: list | None, names: dict, method: str, why: str) -> dict:

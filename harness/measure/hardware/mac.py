@@ -21,7 +21,8 @@ def sysctl(machine: Machine) -> dict:
 def is_apple_silicon(machine: Machine) -> bool:
     """Also where Python is translated by Rosetta, and sees a processor of Intel's kind."""
     values = sysctl(machine)
-    return values.get("hw.optional.arm64") == "1" or re.match("(?:Virtual)?Apple", values.get("machdep.cpu.brand_string", "")) is not None
+    brand = values.get("machdep.cpu.brand_string", "")
+    return values.get("hw.optional.arm64") == "1" or brand.startswith(("Apple", "VirtualApple"))
 
 
 def fact(machine: Machine, *names: str, convert: Callable[[Any], Any] = text_parsing.line) -> dict:

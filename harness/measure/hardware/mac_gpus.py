@@ -19,7 +19,8 @@ def read(machine: Machine) -> dict:
         return facts.known(cards, PROFILE)
     rows, registry = mac.registry(machine)
     cards = [gpu.merged({
-        "vendor": facts.known("Apple", REGISTRY), "name": facts.told(text_parsing.line(row["model"]), REGISTRY, "ioreg reports none"),
+        "vendor": facts.known("Apple", REGISTRY),
+        "name": facts.told(text_parsing.line(row["model"]), REGISTRY, "ioreg reports none"),
         "cores": facts.told(text_parsing.whole(row.get("gpu-core-count")), REGISTRY, "ioreg reports none"),
         "interface": facts.known("metal", REGISTRY), **_shared(REGISTRY)}) for row in rows]
     return facts.told(cards or None, REGISTRY, f"{answer.why}; {registry.why}")
@@ -32,7 +33,7 @@ def _shared(method: str) -> dict:
 
 def _of_profile(row: dict) -> dict:
     vendor = gpu.vendor_of(re.sub(r".*_", "", str(row.get("spdisplays_vendor"))))
-    own, borrowed = text_parsing.size_bytes(row.get("spdisplays_vram")), text_parsing.size_bytes(row.get("spdisplays_vram_shared"))
+    own, borrowed = (text_parsing.size_bytes(row.get(f"spdisplays_{name}")) for name in ("vram", "vram_shared"))
     shared = _shared(PROFILE) if vendor == "Apple" or borrowed else {"unified_memory": facts.told(
         False if own else None, f"{PROFILE}: it has memory of its own", SILENT)}
     return gpu.merged({
@@ -42,7 +43,7 @@ def _of_profile(row: dict) -> dict:
         "cores": facts.told(text_parsing.whole(row.get("sppci_cores")), PROFILE, SILENT),
         "driver": facts.unknown("it is a part of macOS"),
         "interface": facts.first(facts.told(_metal(row), f"{PROFILE}, Metal support", SILENT),
-                                 facts.told("metal" if vendor == "Apple" else None, f"{PROFILE}: every Apple chip has Metal", SILENT)),
+                                 facts.told("metal" if vendor == "Apple" else None, f"{PROFILE}: Apple chips have Metal", SILENT)),
         "power_limit_w": facts.unknown("macOS does not report it"), **shared})
 
 

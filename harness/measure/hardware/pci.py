@@ -138,7 +138,7 @@ def memory(machine: Machine, device: PciDevice, name: str | None) -> dict:
     resource = f"{DEVICES}/*/resource"
     return facts.first(
         facts.told(stated, file, "its driver does not report it"),
-        facts.told(among, f"the sizes in which this product is sold, and its memory window in {resource}", "no size for this name"),
+        facts.told(among, f"the size in which this product is sold that fits the memory window in {resource}", "no size fits"),
         products.memory(name),
         facts.told(window, f"the memory window in {resource}: an upper bound", "no large memory window"))
 

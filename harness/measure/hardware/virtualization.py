@@ -8,7 +8,8 @@ from measure.hardware import lscpu, mac, system, text_parsing
 from measure.hardware.machine import Machine
 
 MARKER_FILES = (("/.dockerenv", "docker"), ("/run/.containerenv", "podman"))
-CGROUP_WORDS = (("kubepods", "kubernetes"), ("docker", "docker"), ("libpod", "podman"), ("lxc", "lxc"), ("containerd", "container"))
+CGROUP_WORDS = (("kubepods", "kubernetes"), ("docker", "docker"), ("libpod", "podman"), ("lxc", "lxc"),
+                ("containerd", "container"))
 VIRTUAL_PRODUCTS = re.compile(
     r"vmware|virtualbox|innotek|qemu|kvm|xen|parallels|bochs|openstack|hvm domu|amazon ec2|digitalocean|"
     r"google compute engine|hetzner|virtual machine|virtual platform|apple virtualization", re.IGNORECASE)

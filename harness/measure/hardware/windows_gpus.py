@@ -70,7 +70,8 @@ def _registry_bytes(row: dict, registry: list) -> int | None:
     """The largest size under this name, of the same driver version if there is one; its key is then used up."""
     keys = [adapter for adapter in registry if adapter.get("DriverDesc") == row.get("Name")]
     same = [adapter for adapter in keys if adapter.get("DriverVersion") == row.get("DriverVersion")]
-    sized = [(size, adapter) for adapter in same or keys for size in [_size(adapter.get("HardwareInformation.qwMemorySize"))] if size]
+    sized = [(_size(adapter.get("HardwareInformation.qwMemorySize")), adapter) for adapter in same or keys]
+    sized = [(size, adapter) for size, adapter in sized if size]
     if not sized:
         return None
     size, used = max(sized, key=lambda pair: pair[0])
