@@ -307,6 +307,11 @@ class Sources(unittest.TestCase):
                 with self.subTest(f"{read.__name__} {str(text)[:30]!r}"):
                     self.assertEqual(read(text), found)
 
+    def test_without_powershell_the_registry_names_the_processor(self):
+        for name, model in (("AMD Ryzen 7 5800X 8-Core Processor   ", "AMD Ryzen 7 5800X 8-Core Processor"), (None, None)):
+            record = probe(fake_machine.machine(Platform("windows", cpu_name=name)))
+            self.assertEqual(record["cpu"]["model"]["value"], model)
+
     def test_windows_numbers_and_risc_v_words_have_names(self):
         found = Platform("windows", windows_features=frozenset([3, 19, 43, 47]))
         self.assertEqual(instructions.from_windows(found)["value"], ["NEON", "dotprod", "SVE2"])

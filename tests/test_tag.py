@@ -73,7 +73,9 @@ class Tags(unittest.TestCase):
                 self.assertEqual(self.tag("Intel(R) N100", accelerators=[self.card(name, gib)]), expected)
 
     def test_a_card_whose_memory_is_unknown_still_gives_the_machine_its_name(self):
-        for name, expected in (("Intel(R) Arc(TM) A770 Graphics", "arc-a770-pc"), ("NVIDIA A100-SXM4-80GB MIG", "a100-sxm4-mig")):
+        for name, expected in (("Intel(R) Arc(TM) A770 Graphics", "arc-a770-pc"), ("NVIDIA A100-SXM4-80GB MIG", "a100-sxm4-mig"),
+                               ("GeForce RTX 3060", "rtx-3060-pc"), ("Radeon RX 580 Series", "radeon-rx-580-pc"),
+                               ("GeForce GT 710", "n100-8gb"), ("Radeon HD 5450", "n100-8gb"), ("NVIDIA GeForce 8400 GS", "n100-8gb")):
             card = {**self.card(name, 1), "memory_bytes": facts.unknown("w")}
             self.assertEqual(self.tag("Intel(R) N100", accelerators=[card]), expected)
 

@@ -137,16 +137,15 @@ def _mac(machine: Machine) -> dict:
 
 
 def _mac_model(machine: Machine) -> dict:
-    """Under Rosetta sysctl says VirtualApple; the graphics have the chip's name too."""
-    stated = mac.fact(machine, "machdep.cpu.brand_string", convert=_model_name)
-    if stated["value"] is not None or not mac.is_apple_silicon(machine):
-        return stated
-    return facts.first(mac.chip(machine), stated)
+    """Under Rosetta sysctl prints VirtualApple; the graphics have the chip's name too."""
+    return facts.first(mac.fact(machine, "machdep.cpu.brand_string", convert=_model_name), mac.chip(machine))
 
 
 def _windows_model(machine: Machine) -> dict:
     sockets = cim.every(machine, "processor")
-    return cim.fact(machine, text_parsing.line(sockets[0].get("Name")) if sockets else None, "Win32_Processor Name")
+    return facts.first(
+        cim.fact(machine, text_parsing.line(sockets[0].get("Name")) if sockets else None, "Win32_Processor Name"),
+        facts.told(text_parsing.line(machine.platform.cpu_name), "registry ProcessorNameString", "the registry has no name"))
 
 
 def _windows(machine: Machine) -> dict:

@@ -33,14 +33,14 @@ def suggest(record: dict, platform: Platform) -> str:
     main = _main_bytes(record["memory"])
     main_gb = products.main_gb(main) if main else None
     card = None if platform.system == "darwin" else _strongest(cards)
-    return _tag(card or _shared(cards, record, main, main_gb) or _board_or_chip(record, main_gb, platform), platform)
+    return _tag(card or _shared(cards, record, main, main_gb) or _board_or_chip(record, main, main_gb, platform), platform)
 
 
 def _strongest(cards: list) -> Parts | None:
     """The card with the most memory of its own that can compute, and how many there are of it."""
     able = [(_card_gb(card), card["name"]) for card in cards if card["name"] and _computes(card)
             and (card["unified_memory"] is False or card["unified_memory"] is None and re.search("[0-9]", card["name"]))]
-    able = [(gb, name) for gb, name in able if gb is None or gb >= MIN_CARD_GB]
+    able = [(gb, name) for gb, name in able if (gb >= MIN_CARD_GB if gb else products.holds_models(name))]
     if not able:
         return None
     gb, name = max(able, key=lambda pair: (pair[0] or 0, pair[1]))
@@ -52,8 +52,8 @@ def _strongest(cards: list) -> Parts | None:
 
 
 def _computes(card: dict) -> bool:
-    """Nouveau, without an interface that was seen, computes nothing that the server could use."""
-    return card["interface"] != "none" and not (card["interface"] is None and card["driver"] == "nouveau")
+    """A card with nouveau or the old radeon driver computes only if some interface for it is known."""
+    return card["interface"] != "none" and not (card["interface"] is None and card["driver"] in ("nouveau", "radeon"))
 
 
 def _card_gb(card: dict) -> int | None:
@@ -73,11 +73,13 @@ def _shared(cards: list, record: dict, main: int | None, main_gb: int | None) ->
     return Parts(name if "jetson" in name.lower() else f"Jetson {re.sub('(?i)nvidia', '', name)}", gb)
 
 
-def _board_or_chip(record: dict, main_gb: int | None, platform: Platform) -> Parts:
+def _board_or_chip(record: dict, main: int | None, main_gb: int | None, platform: Platform) -> Parts:
     product, chip = record["system"]["product"]["value"], record["cpu"]["model"]["value"]
     deck = next((name for word, name in STEAM_DECKS.items() if product and product.lower() == f"valve {word}"), None)
-    if deck or _is_board(record) or record["surroundings"]["termux"]["value"] not in (None, "none"):
-        return Parts(deck or product or "", main_gb)
+    if deck:
+        return Parts(deck, products.power_of_two_gb(main) if main else None)
+    if product and (_is_board(record) or record["surroundings"]["termux"]["value"] not in (None, "none")):
+        return Parts(product, main_gb)
     vendor = record["cpu"].get("vendor", {}).get("value") or ""
     return Parts(chip or f"{vendor}_{platform.architecture}", main_gb, "mac-" if platform.system == "darwin" else "")
 

@@ -38,6 +38,7 @@ class Platform:
     memory_bytes: int | None = None
     logical_cores: int | None = None
     allowed_cores: int | None = None
+    cpu_name: str | None = None     # on Windows, from the registry
     windows_features: frozenset = frozenset()
     environment: Mapping[str, str] = field(default_factory=dict)
     own_words: tuple = ()
@@ -202,7 +203,8 @@ def _platform() -> Platform:
     return Platform(
         system="linux" if system == "android" else system, architecture=platform.machine(), kernel=kernel,
         memory_bytes=_windows_memory_bytes() if os.name == "nt" else _posix_memory_bytes(),
-        logical_cores=os.cpu_count(), allowed_cores=allowed, windows_features=_windows_features(),
+        logical_cores=os.cpu_count(), allowed_cores=allowed, cpu_name=_windows_cpu_name(),
+        windows_features=_windows_features(),
         environment=dict(os.environ), own_words=tuple(filter(None, (platform.node().split(".")[0], user))))
 
 
@@ -226,6 +228,18 @@ def _windows_memory_bytes() -> int | None:
     status = Status()
     status.length = ctypes.sizeof(status)
     return status.total if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+
+
+def _windows_cpu_name() -> str | None:
+    """PowerShell may be missing or forbidden; the registry has the name too."""
+    if os.name != "nt":
+        return None
+    import winreg
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
+            return str(winreg.QueryValueEx(key, "ProcessorNameString")[0])
+    except OSError:
+        return None
 
 
 def _windows_features() -> frozenset:

@@ -49,6 +49,9 @@ SIZES = tuple((re.compile(pattern), gb) for pattern, gb in (
     (r"arc(?: graphics)? a770m", 16), (r"arc(?: graphics)? a730m", 12), (r"arc pro b[67]5|arc pro b70", 32),
     (r"arc pro b60", 24), (r"arc pro b50", 16), (r"arc pro a60", 12), (r"flex 170", 16), (r"flex 140", 6),
     (r"max 1550", 128), (r"max 1100", 48)))
+RECENT = re.compile(
+    r"\brtx\b|gtx (?:9[78]0|10[5-8]0|16[0-9]0)|\btitan\b|\btesla\b|quadro (?:rtx|[pg]v?[1-6]000?)|\b[abhlgv]{1,2}[0-9]{2,3}s?\b|"
+    r"radeon rx|radeon pro [wv]|radeon ai|instinct|\bmi[0-9]{2,3}x?\b|\barc (?:graphics )?(?:pro )?[ab][0-9]|data center gpu|\bmig\b")
 SEVERAL_SIZES = {"arc a770": (8, 16), "rtx 3060": (8, 12), "rtx 3080": (10, 12), "rtx 5060 ti": (8, 16), "rtx 4060 ti": (8, 16),
                  "rx 9060 xt": (8, 16), "gtx 1060": (3, 6)}
 
@@ -98,6 +101,11 @@ def largest_within(name: str | None, window_bytes: int) -> int | None:
     """Of the sizes that a card of this name was sold with, the largest that fits into its memory window."""
     sizes = next((sizes for words, sizes in SEVERAL_SIZES.items() if re.search(rf"\b{words}\b", _plain(name))), ())
     return max((gb * GIB for gb in sizes if gb * GIB <= window_bytes), default=None)
+
+
+def holds_models(name: str | None) -> bool:
+    """Whether a card of this name, whose memory is unknown, has enough for a model: most of its family have 4 GB or more."""
+    return RECENT.search(_plain(name)) is not None
 
 
 def _plain(name: str | None) -> str:
