@@ -50,6 +50,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     parser.add_argument("--strict", action="store_true", help="exit 1 if a run was rejected")
     parser.add_argument("--afresh", action="store_true", help="ignore the cache of earlier builds")
     parser.add_argument("--jobs", type=int, metavar="N", help="number of processes (default: one for each processor)")
+    parser.add_argument("--raw-base", metavar="URL", help="leave the raw files out of the site, and link to them below this https "
+                        "address of the clone's root on a forge")
     parser.add_argument("--serve", type=int, metavar="PORT", nargs="?", const=8000,
                         help="then serve the site at http://127.0.0.1:PORT (default: 8000) until Ctrl-C")
     parser.add_argument("--include-synthetic", action="store_true",
@@ -59,13 +61,15 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 def build_options(args: argparse.Namespace) -> build.BuildOptions:
     from measure import run_setup
-    from publish import build, moderation, process_pool
+    from publish import build, escape, moderation, process_pool
     if not args.submissions.is_dir():
         raise UserError("no such folder", str(args.submissions), "name the tree of runs with --submissions")
+    if args.raw_base is not None and not escape.HTTPS.match(args.raw_base):
+        raise UserError("not an https address", args.raw_base, "name the folder on the forge that has submissions/, with --raw-base")
     overlay = moderation.read(args.overlay) if args.overlay else None
     jobs = args.jobs if args.jobs is not None else process_pool.cores()
     return build.BuildOptions(args.submissions.resolve(), args.out.absolute(), build.version(run_setup.source_sha256()), overlay,
-                       args.include_synthetic, time.time(), jobs, args.afresh)
+                       args.include_synthetic, time.time(), jobs, args.afresh, args.raw_base)
 
 
 def print_report(report: build.BuildReport, out: pathlib.Path) -> None:

@@ -184,6 +184,23 @@ class Building(Here):
             self.assertEqual(self.build(submissions).runs_made, 1)
         self.assertEqual(self.build(submissions, afresh=True).runs_made, RUNS)
 
+    def test_raw_files_are_links_to_the_submissions_and_not_second_copies(self):
+        self.build()
+        row = json.loads((self.out / "catalogue.json").read_bytes())["runs"][0]
+        for name, path in row["raw"].items():
+            self.assertTrue(os.path.samefile(self.out / path, self.top / row["folder"] / name))
+
+    def test_with_a_base_address_raw_files_are_left_to_the_forge(self):
+        base = "https://forge.example/bench/raw/branch/main"
+        self.build(raw_base=base)
+        self.assertFalse(any(path.startswith("raw/") for path in tree(self.out)))
+        row = json.loads((self.out / "catalogue.json").read_bytes())["runs"][0]
+        self.assertEqual(row["raw"]["run.jsonl"], f"{base}/{row['folder']}/run.jsonl")
+        page = (self.out / row["page"]).read_text(encoding="utf-8")
+        self.assertIn(f'href="{base}/{row["folder"]}/run.jsonl#:~:text=', page)
+        self.build()
+        self.assertEqual(tree(self.out), tree(self.top / "first" / "site"))
+
     def test_a_broken_cache_costs_time_and_nothing_else(self):
         self.build()
         first, cache = tree(self.out), self.out.with_name("site.cache")
@@ -282,14 +299,14 @@ class Refusing(Here):
 class InOneStep(Here):
     def failing(self, name: str, **changes: object) -> None:
         """A build in which this function breaks."""
-        with unittest.mock.patch(name, side_effect=OSError("planted")), self.assertRaises(OSError):
+        with unittest.mock.patch(name, side_effect=OSError("planted")), self.assertRaises((OSError, UserError)):
             self.build(**changes)
 
     def test_whatever_breaks_the_old_site_stays_whole(self):
         self.build()
         first = tree(self.out)
-        for name, afresh in (("base.files.share", False), ("base.files.put_in_place", False), ("publish.database.pieces", True),
-                             ("publish.pages.site", True), ("publish.pooling.cell", True), ("publish.build_jobs.put_file", True),
+        for name, afresh in (("base.files.share", True), ("base.files.put_in_place", True), ("publish.database.pieces", True),
+                             ("publish.pages.site", True), ("publish.pooling.cell", True), ("publish.build_cache.put_file", True),
                              ("publish.process_run.process", True)):
             with self.subTest(name):
                 self.failing(name, afresh=afresh)
@@ -301,9 +318,14 @@ class InOneStep(Here):
     def test_a_crash_between_the_two_renamings_is_mended(self):
         self.build()
         first = tree(self.out)
-        os.rename(self.out, self.own / "site.cache" / "old")
-        self.failing("base.files.share")
+        cache = self.own / "site.cache"
+        os.rename(self.out, cache / "old")
+        self.failing("publish.run_changes.all_runs")
         self.assertEqual(tree(self.out), first)
+        os.rename(self.out, cache / "old")
+        os.rename(cache / "new", self.out)
+        self.failing("publish.run_changes.all_runs")
+        self.assertEqual((tree(self.out), tree(cache / "new"), (cache / "old").exists()), (first, first, False))
 
     def test_where_the_new_folder_cannot_take_its_place_the_old_one_comes_back(self):
         self.build()
@@ -321,6 +343,7 @@ class InOneStep(Here):
     def test_a_file_system_without_links_gets_copies(self):
         self.build()
         with unittest.mock.patch("os.link", side_effect=OSError("no links")):
+            self.build(out=self.out.with_name("copies"))
             self.build(out=self.out.with_name("copies"))
         self.assertEqual(tree(self.out.with_name("copies")), tree(self.out))
 

@@ -211,16 +211,29 @@ def remove_folder(path: os.PathLike) -> None:
             shutil.rmtree(path)
 
 
-def put_in_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> None:
-    """A finished folder takes the place of the target, which waits as `old` until then and goes only after.
+def flush(paths: Iterable[os.PathLike]) -> None:
+    """What these files hold survives a power cut."""
+    for path in paths:
+        with mendable(path):
+            number = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+            try:
+                os.fsync(number)
+            finally:
+                os.close(number)
 
-    A power cut between the two renamings leaves `old` and no target; `mend_place` mends that. All on one file system.
-    """
+
+def flush_all() -> None:
     if hasattr(os, "sync"):
-        os.sync()       # else a power cut could leave the new names without their contents
+        os.sync()
+
+
+def put_in_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> None:
+    """Two folders change places: `new`, which is complete and flushed, becomes the target, and the target becomes `new`.
+
+    A power cut between the renamings leaves `old`; `mend_place` mends that. All are on one file system.
+    """
     with mendable(target):
         if target.exists():
-            remove_folder(old)
             os.rename(target, old)
         try:
             os.rename(new, target)
@@ -228,14 +241,21 @@ def put_in_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> 
             if old.exists():
                 os.rename(old, target)
             raise
-    sync_folder(target.parent)
-    remove_folder(old)
+        sync_folder(target.parent)
+        if old.exists():
+            os.rename(old, new)
 
 
-def mend_place(target: pathlib.Path, old: pathlib.Path) -> None:
-    if old.exists() and not target.exists():
+def mend_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> None:
+    """Complete or undo a `put_in_place` that was interrupted."""
+    if old.exists():
         with mendable(target):
-            os.rename(old, target)
+            if not target.exists():
+                os.rename(old, target)
+            elif not new.exists():
+                os.rename(old, new)
+            else:
+                remove_folder(old)
 
 
 @contextlib.contextmanager

@@ -1,255 +1,284 @@
-"""Build: submissions become a site. All cores work on runs and cells, and what has not changed is kept.
+"""Build: submissions become a site. Only what has changed since the last build is made, by all cores.
 
-The same runs, overlay and harness give the same bytes. The old site stays until the new one is whole.
+The same runs, overlay and harness give the same bytes. The old site is replaced only when the new one is complete.
 """
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import gc
 import hashlib
 import json
 import pathlib
 from dataclasses import dataclass, field
-from typing import Callable, Iterable, Iterator
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set
 
-from base import files, run_folder, schema
+from base import files, schema
 from base.errors import UserError
 from judge import tree_layout
 from judge.findings import Finding
-from publish import build_cache, build_jobs, catalogue, csv_table, database, feed, moderation, page_inputs, pages, process_pool
+from publish import (build_cache, build_jobs, catalogue, csv_table, database, feed, moderation, page_inputs, pages, process_pool,
+                     run_changes, site_folder)
+from publish.run_changes import digest
 
 LOCK = "lock"
-WITHHELD = "withheld"               # how many runs the site there does not show; it outlives the index
-MARK = b'"schema":"catalogue-'      # the first lines of a catalogue.json; a folder without one is not ours to replace
+WITHHELD = "withheld"               # how many runs the site withholds; it outlives the index
+SITE_MARK = b'"schema":"catalogue-'     # at the beginning of catalogue.json; a folder without one is not a site of ours
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """What is to be built."""
     submissions: pathlib.Path
     out: pathlib.Path
-    version: str                    # see `version`; another one makes everything anew
-    overlay: dict | None = None     # run id: entry; None: no overlay is named
-    synthetic: bool = False         # let runs of no machine in
+    version: str                    # see `version`; with another one everything is made anew
+    overlay: Optional[dict] = None  # entries by run id; None: no overlay is named
+    synthetic: bool = False         # accept synthetic runs
     now_s: float = 0.0
     jobs: int = 1
     afresh: bool = False
+    raw_base: Optional[str] = None  # URL of the clone's root: raw files are linked there instead of being on the site
 
     @property
     def entries(self) -> dict:
         return self.overlay or {}
 
+    @property
+    def settings(self) -> str:
+        """A hash of what decides, beside the runs, what the site has."""
+        return digest(self.entries, self.synthetic, self.raw_base, str(self.submissions))
+
 
 @dataclass
 class BuildReport:
-    """How it went."""
     shown: int = 0
     withheld: int = 0
     cells: int = 0
     files: int = 0
-    runs_made: int = 0              # that were not kept from the build before
+    runs_made: int = 0              # the others were reused from cache
     cells_made: int = 0
-    rejected: dict = field(default_factory=dict)     # folder: its errors, as rows
+    rejected: Dict[str, List[dict]] = field(default_factory=dict)     # run folder: its errors
 
 
 def build(options: BuildOptions) -> BuildReport:
-    """Make the site anew; raises UserError, and changes nothing, where that cannot be done."""
-    cache, report = options.out.with_name(f"{options.out.name}.cache"), BuildReport()
+    """Build the site. Raises UserError, with the old site unchanged, where that is not possible."""
+    cache = options.out.with_name(f"{options.out.name}.cache")
     check_out(options.out, cache)
     files.make_folder(cache)
-    with files.alone(cache / LOCK), process_pool.worker_pool(options.jobs) as work, _without_collector():
-        files.mend_place(options.out, cache / "old")
+    with files.alone(cache / LOCK), _without_collector():
+        files.mend_place(cache / "new", options.out, cache / "old")
         _check_overlay(options, cache / WITHHELD)
         with build_cache.opened(cache, options.version, options.afresh) as kept:
-            _runs(options, kept, work, report)
-            _keep_whole(kept, _document(options, kept, work, report))
-            files.remove_folder(cache / "new")
-            report.files = kept.give(cache / "new")
-            kept.close()
-        files.replace(cache / WITHHELD, str(report.withheld).encode("ascii"))
-        files.put_in_place(cache / "new", options.out, cache / "old")
-    return report
+            return _Build(options, cache, kept).run()
 
 
 def _check_overlay(options: BuildOptions, withheld: pathlib.Path) -> None:
-    """A build that forgets the overlay must not show again what the one before had hidden."""
-    hidden = withheld.read_text(encoding="ascii") if withheld.is_file() else "0"
-    if options.overlay is None and hidden != "0":
-        raise UserError(f"the site there withholds {hidden} of the runs, and no overlay is named: all would be shown again",
-                        str(options.out), "name it with --overlay; to show a run again, take it out of that file")
+    """A build that forgets the overlay must not show again what the last one withheld."""
+    count = withheld.read_text(encoding="ascii") if withheld.is_file() else "0"
+    if options.overlay is None and count != "0":
+        raise UserError(f"the present site withholds {count} of the runs, and without an overlay all would be shown again",
+                        str(options.out), "name it with --overlay; to show a run again, remove it from that file")
 
 
 @contextlib.contextmanager
 def _without_collector() -> Iterator[None]:
-    """There are many small records here and no circles; looking for circles among them takes an eighth of the time."""
-    was_on = gc.isenabled()
+    """There are many small objects and no reference cycles; searching for cycles takes an eighth of the time."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_on:
+        if was_enabled:
             gc.enable()
 
 
 def version(source_sha256: str) -> str:
-    """A hash of whatever decides what is made of the same input: the harness's sources, and the texts that pages take over."""
+    """A hash of everything that decides what is made of the same input: the sources, and the files that pages include."""
     texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(pages.ASSETS.iterdir()) if path.is_file()]
-    return build_cache.digest(source_sha256, texts, pages.methodology_page.source())
+    return digest(source_sha256, texts, pages.methodology_page.source())
 
 
 def check_out(out: pathlib.Path, cache: pathlib.Path) -> None:
-    """Refuse to put a site in place of anything but a site, and a cache in place of anything but a cache."""
+    """Refuse to replace anything but a site, and to use anything but a cache."""
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise UserError("this is no folder", str(out), "name another with --out")
+        raise UserError("not a folder", str(out), "name another with --out")
     if out.is_dir() and any(out.iterdir()) and not _is_site(out):
-        raise UserError("this folder holds something else than a site of ours", str(out), "name a new or empty one with --out")
+        raise UserError("this folder contains something else than a site of ours", str(out), "name a new or empty one with --out")
     if cache.is_dir() and any(cache.iterdir()) and not (cache / LOCK).is_file():
-        raise UserError("this folder holds something else than our cache", str(cache), "move it away, or choose another --out")
+        raise UserError("this folder contains something else than our cache", str(cache), "move it away, or choose another --out")
 
 
 def _is_site(folder: pathlib.Path) -> bool:
     try:
         with open(folder / "catalogue.json", "rb") as source:
-            return MARK in source.read(200)
+            return SITE_MARK in source.read(200)
     except OSError:
         return False
 
 
-# ----- runs
+class _Build:
+    """One build, with the lock held and the cache open."""
 
-def _runs(options: BuildOptions, kept: build_cache.BuildCache, work: Callable, report: BuildReport) -> None:
-    """See to it that the shelf has the note of each run that is not refused: of the build before, or made by all cores."""
-    found = {"/".join((run_folder.TREE, *path.parts[-3:])): path for path in run_folder.all_in(options.submissions)}
-    found.pop(tree_layout.EXAMPLE, None)
-    moderation.check_overlay(options.entries, {_run_id(shown) for shown in found})
-    for one in [*tree_layout.twice(sorted(found)), *_linked(found)]:
-        report.rejected.setdefault(one.path, []).append({"rule": one.rule, "path": one.path, "observed": one.observed})
-    kept.keep_runs(set(found) - set(report.rejected))
-    for shown, note, refused in work(build_jobs.run, _run_tasks(options, kept, found, set(report.rejected))):
-        report.runs_made += 1
-        if refused:
-            report.rejected[shown] = refused
-        else:
-            kept.put_run(shown, note)
-    kept.keep_runs(set(found) - set(report.rejected))        # but for those that were refused only now
-    report.shown = len(kept.rows)
+    def __init__(self, options: BuildOptions, cache: pathlib.Path, kept: build_cache.BuildCache):
+        self.options, self.cache, self.kept = options, cache, kept
+        self.report = BuildReport()
 
+    def run(self) -> BuildReport:
+        runs, linked = run_changes.all_runs(self.options.submissions)
+        moderation.check_overlay(self.options.entries, set(map(_run_id, runs)))
+        git = run_changes.git_state(self.options.submissions)
+        self.kept.forget_damaged()
+        settings, git_before, report = self.kept.last_build()
+        known = self.kept.known_runs()
+        changed = self._changed(runs, known, git, git_before) if settings == self.options.settings else set(runs)
+        site = self.kept.site()
+        is_same = not changed and settings == self.options.settings and known.keys() == runs.keys()
+        if is_same and self.kept.is_intact() and _is_linked(self.options.out, site):
+            return BuildReport(**{**report, "runs_made": 0, "cells_made": 0})
+        with process_pool.worker_pool(self.options.jobs) as run_all:
+            self._runs(runs, linked, known, changed, run_all)
+            self._catalogue(run_all)
+        self._replace_site(None if git is None else schema.dumps(dataclasses.astuple(git)))
+        return self.report
 
-def _linked(found: dict) -> Iterator[Finding]:
-    """Folders that are reached through a link: what lies there is no part of the submissions."""
-    above = {part: part.is_symlink() for folder in found.values() for part in (folder.parent, folder.parent.parent)}
-    for shown, folder in found.items():
-        if folder.is_symlink() or above[folder.parent] or above[folder.parent.parent]:
-            yield Finding("scope-symlink", "a symbolic link", "a folder", path=shown)
+    def _changed(self, runs: Dict[str, str], known: dict, git: Optional[run_changes.GitState], git_before: Optional[str]) -> Set[str]:
+        """Runs that are not as the last build left them, as far as that shows without reading them."""
+        before = run_changes.GitState(*json.loads(git_before)) if git_before else None
+        by_git = run_changes.changed_since(self.options.submissions, before, git)
+        damaged = {path for path, (key, _, _) in known.items() if not key}
+        if by_git is not None:
+            return {path for path in runs if path not in known or path in by_git} | damaged
+        return {path for path, folder in runs.items()
+                if path not in known or known[path][2] != run_changes.states(folder)} | damaged
 
+    # ----- runs
 
-def _run_tasks(options: BuildOptions, kept: build_cache.BuildCache, found: dict, refused: set) -> Iterator[build_jobs.RunTask]:
-    """What is to be done for the runs that are not as they were."""
-    for shown, folder in found.items():
-        task = None if shown in refused else _task(options, kept, shown, folder)
-        if task is not None:
-            yield task
-
-
-def _task(options: BuildOptions, kept: build_cache.BuildCache, shown: str, folder: pathlib.Path) -> build_jobs.RunTask | None:
-    """What is to be done for a run; None where the note of the build before is as good."""
-    before, states = kept.run(shown), build_jobs.states(folder)
-    is_untouched = before is not None and before.states == states
-    contents = before.contents if is_untouched else build_jobs.contents(folder)
-    entry = options.entries.get(_run_id(shown), {})
-    key = build_cache.digest(shown, contents, entry, options.synthetic)
-    if before is not None and before.key == key and build_cache.run_path(kept.folder, key).exists() and kept.are_there(before.files):
-        if not is_untouched:
-            kept.touch(shown, states)
-        return None
-    return build_jobs.RunTask(str(folder), shown, entry, options.synthetic, options.now_s, str(kept.folder), key, contents, states)
-
-
-def _run_id(shown: str) -> str:
-    return shown.rpartition("/run-")[2]
-
-
-# ----- cells
-
-def _document(options: BuildOptions, kept: build_cache.BuildCache, work: Callable, report: BuildReport) -> dict:
-    """The catalogue; each cell's data and pages are made on the way, where they are not as before."""
-    totals = catalogue.RunTotals()
-    for started_at, device_tag, handle, done, machine, is_shown in kept.about_runs():
-        totals.add(started_at, device_tag, handle, done, json.loads(machine) if is_shown else None)
-    report.withheld = totals.withheld
-    cells = _cells(kept, work, totals, report)
-    document = catalogue.document(kept.rows, cells, totals, options.synthetic)
-    _cell_pages(kept, work, document)
-    report.cells = len(cells)
-    return document
-
-
-def _cells(kept: build_cache.BuildCache, work: Callable, totals: catalogue.RunTotals, report: BuildReport) -> list:
-    """Cells in order of their ids, without by_run; those that hold only runs that are withheld are left out."""
-    found, to_do = {}, []
-    for cell_id, runs in kept.parts():
-        tags = [device_tag for _, device_tag, is_shown in runs if is_shown]
-        if tags:
-            machine = totals.devices[tags[0]]["machine"]
-            key = build_cache.digest([key for key, _, _ in runs], machine)
-            before = kept.cell(cell_id)
-            if before is not None and before["key"] == key and kept.are_there(before["files"]):
-                found[cell_id] = before["cell"]
+    def _runs(self, runs: Dict[str, str], linked: Set[str], known: dict, changed: Set[str], run_all: Callable) -> None:
+        """Bring what the cache knows of runs up to date."""
+        for finding in [*tree_layout.twice(list(runs)), *_link_findings(linked)]:
+            self.report.rejected.setdefault(finding.path, []).append(
+                {"rule": finding.rule, "path": finding.path, "observed": finding.observed})
+        self.kept.remove_runs(known.keys() - (runs.keys() - self.report.rejected.keys()))
+        jobs = (job for path in sorted(changed & runs.keys() - self.report.rejected.keys())
+                for job in [self._job(path, runs[path], known.get(path))] if job is not None)
+        for path, note, errors in run_all(build_jobs.process, jobs):
+            self.report.runs_made += 1
+            if note is None:
+                self.report.rejected[path] = errors
+                self.kept.remove_runs([path])
             else:
-                found[cell_id] = None
-                to_do.append((cell_id, machine, key))
-    kept.keep_cells(set(found))
-    given = (build_jobs.CellTask(cell_id, kept.given(cell_id), machine, str(kept.folder), key) for cell_id, machine, key in to_do)
-    for cell_id, key, cell, made in work(build_jobs.cell, given):
-        kept.put_cell(cell_id, key, cell, [made])
-        found[cell_id] = cell
-    report.cells_made = len(to_do)
-    return list(found.values())
+                self.kept.put_run(path, note)
+        self.report.shown = len(self.kept.rows)
+
+    def _job(self, path: str, folder: str, known: Optional[tuple]) -> Optional[build_jobs.RunJob]:
+        """What is to be done for a run; None where its files turn out to have the same contents as before."""
+        options = self.options
+        states = run_changes.states(folder)
+        contents = known[1] if known is not None and known[2] == states else run_changes.contents(folder)
+        entry = options.entries.get(_run_id(path), {})
+        key = digest(path, contents, entry, options.synthetic, options.raw_base)
+        if known is not None and known[0] == key and build_cache.run_path(self.cache, key).exists():
+            self.kept.touch(path, states, build_jobs.raw_files(folder, _run_id(path)) if options.raw_base is None else [])
+            return None
+        return build_jobs.RunJob(path, folder, entry, options.synthetic, options.raw_base, options.now_s, str(self.cache), key,
+                                 contents, states)
+
+    # ----- cells and the whole
+
+    def _catalogue(self, run_all: Callable) -> None:
+        """Bring cells, their pages and the files of the whole catalogue up to date."""
+        totals, parse = catalogue.RunTotals(), functools.lru_cache(maxsize=None)(json.loads)
+        for started_at, device_tag, handle, done, machine, is_shown in self.kept.run_facts():
+            totals.add(started_at, device_tag, handle, done, parse(machine) if is_shown else None)
+        self.report.withheld = totals.withheld
+        cells, cell_keys = self._cells(totals, run_all)
+        document = catalogue.document(self.kept.rows, list(cells.values()), totals, self.options.synthetic)
+        self._cell_pages(document, cell_keys, run_all)
+        self.report.cells = len(cells)
+        key = digest(self.kept.run_keys(), sorted(cell_keys.items()), self.options.synthetic)
+        if self.kept.whole_key() != key:
+            self.kept.put_whole(key, [build_cache.put_file(self.cache, path, data) for path, data in _whole(document, self.kept.rows)])
+
+    def _cells(self, totals: catalogue.RunTotals, run_all: Callable) -> tuple:
+        """({cell id: record without by_run}, {cell id: key}) of the cells that have a shown run, by cell id."""
+        cells, keys, to_do = {}, {}, []
+        for cell_id, runs in self.kept.runs_by_cell():
+            tags = [device_tag for _, device_tag, is_shown in runs if is_shown]
+            if tags:
+                machine = totals.devices[tags[0]]["machine"]
+                keys[cell_id] = digest([key for key, _, _ in runs], machine)
+                cells[cell_id] = self.kept.cell(cell_id, keys[cell_id])
+                if cells[cell_id] is None:
+                    to_do.append((cell_id, machine))
+        self.kept.keep_cells(set(cells))
+        jobs = (build_jobs.CellJob(cell_id, self.kept.runs_of(cell_id), machine, str(self.cache), keys[cell_id])
+                for cell_id, machine in to_do)
+        for cell_id, key, cell, data in run_all(build_jobs.pool, jobs):
+            self.kept.put_cell(cell_id, key, cell, data)
+            cells[cell_id] = cell
+        self.report.cells_made = len(to_do)
+        return cells, keys
+
+    def _cell_pages(self, document: dict, cell_keys: Dict[str, str], run_all: Callable) -> None:
+        """The pages of each cell whose input has changed."""
+        devices = {device["device_tag"]: device for device in document["devices"]}
+        models = {model["model"]: model for model in document["models"]}
+        to_do = []
+        for cell in document["cells"]:
+            inputs = page_inputs.cell_page_input(cell, devices[cell["device_tag"]], models[cell["model"]], [], document["synthetic"])
+            key = digest(cell_keys[cell["cell_id"]], inputs.device, inputs.model, inputs.synthetic)
+            if self.kept.cell_keys(cell["cell_id"])[1] != key:
+                to_do.append((inputs, key))
+        jobs = (build_jobs.PageJob(inputs.cell["cell_id"], dataclasses.replace(inputs, runs=self._shown_runs(inputs.cell["cell_id"])),
+                                   str(self.cache), key) for inputs, key in to_do)
+        for cell_id, key, made in run_all(build_jobs.render_cell, jobs):
+            self.kept.put_cell_pages(cell_id, key, made)
+
+    def _shown_runs(self, cell_id: str) -> List[dict]:
+        return [row for _, _, row, _ in self.kept.runs_of(cell_id) if row]
+
+    # ----- the site
+
+    def _replace_site(self, git: Optional[str]) -> None:
+        """The new site takes the place of the old one in one step; then the second copy is brought up to date as well."""
+        site, new = self.kept.site(), self.cache / "new"
+        files.make_folder(new)
+        changed = site_folder.update(new, site)
+        self.kept.refresh_inodes(changed, site)
+        self.report.files = len(site)
+        self.kept.commit(self.options.settings, git, vars(self.report))
+        files.replace(self.cache / WITHHELD, str(self.report.withheld).encode("ascii"))
+        site_folder.put_in_place(new, self.options.out, self.cache / "old", changed)
+        files.make_folder(new)
+        site_folder.update(new, self.kept.site())
 
 
-def _cell_pages(kept: build_cache.BuildCache, work: Callable, document: dict) -> None:
-    """The pages of each cell whose view is not that of the build before."""
-    to_do = []
-    devices, models = ({record[name]: record for record in document[part]} for part, name in (("devices", "device_tag"), ("models", "model")))
-    for cell in document["cells"]:
-        note = kept.cell(cell["cell_id"])
-        view = page_inputs.cell_page_input(cell, devices[cell["device_tag"]], models[cell["model"]], [], document["synthetic"])
-        key = build_cache.digest(note["key"], view.device, view.model, view.synthetic)
-        if note["view"] != key or not kept.are_there(note["pages"]):
-            to_do.append((cell["cell_id"], view, key))
-    given = (build_jobs.PageTask(cell_id, dataclasses.replace(view, runs=_shown(kept, cell_id)), str(kept.folder), key)
-             for cell_id, view, key in to_do)
-    for cell_id, key, made in work(build_jobs.cell_pages, given):
-        kept.put_pages(cell_id, key, made)
+def _is_linked(out: pathlib.Path, site: Dict[str, tuple]) -> bool:
+    present = site_folder.inodes(out)
+    return present.keys() == site.keys() and all(present[path] == inode for path, (inode, _) in site.items())
 
 
-def _shown(kept: build_cache.BuildCache, cell_id: str) -> list:
-    return [row for _, _, row, _ in kept.given(cell_id) if row]
+def _link_findings(linked: Set[str]) -> Iterator[Finding]:
+    """Runs behind a symbolic link are not part of the submissions."""
+    return (Finding("scope-symlink", "a symbolic link", "a folder", path=path) for path in sorted(linked))
 
 
-# ----- the whole
-
-def _keep_whole(kept: build_cache.BuildCache, document: dict) -> None:
-    """What tells of all runs together; as before where the catalogue is."""
-    whole = hashlib.sha256()
-    for piece in _lines(document):
-        whole.update(piece)
-    key, made = kept.whole()
-    if key != whole.hexdigest() or not kept.are_there(made):
-        kept.put_whole(whole.hexdigest(), [build_cache.put_file(kept.folder, path, data) for path, data in _whole(document)])
+def _run_id(path: str) -> str:
+    return path.rpartition("/run-")[2]
 
 
-def _whole(document: dict) -> Iterator[tuple]:
+# ----- files of the whole catalogue
+
+def _whole(document: dict, rows: build_cache.Rows) -> Iterator[tuple]:
     yield "catalogue.json", _lines(document)
     yield "catalogue.csv", csv_table.data(document)
     yield "catalogue.sqlite", database.pieces(document)
     yield "feed.xml", feed.data(document)
-    yield from pages.site(document)
+    yield from pages.site(document, rows.newest_by_device(pages.RUNS_OF_DEVICE))
 
 
 def _lines(document: dict) -> Iterator[bytes]:
-    """JSON with a line for each field, and for each record of a list: small enough to send, and a diff shows what changed."""
+    """JSON with a line for each field and for each record of a list, so that it is compact and a diff is readable."""
     before = "{"
     for name, value in document.items():
         yield f"{before}{schema.dumps(name)}:".encode("ascii")

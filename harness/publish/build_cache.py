@@ -1,54 +1,77 @@
-"""The shelf: what earlier builds made, kept beside the site and never within it, so that a build makes only what is new.
+"""Build cache: what earlier builds made, beside the site, so that a build makes only what has changed.
 
-    <out>.cache/index.sqlite    notes of runs, cells and the whole, each with its files, as the build before left them
-    <out>.cache/runs/           what each run gives to its cells
-    <out>.cache/files/          every file of the site under its own path; the site's files are second names of these
-    <out>.cache/new/, old/      the site while it changes place
+    <out>.cache/index.sqlite    what is known of runs, cells and the whole catalogue, and the state of every file
+    <out>.cache/runs/           the contributions of each run
+    <out>.cache/files/          the files of the site but the raw ones; those of the site are hard links of these
+    <out>.cache/new/            a second copy of the site, also of hard links, in which the next site is prepared
 
-Everything here may be deleted at any time; the next build makes it anew. It may hold what is redacted on the site. The
-notes are in a database and not in memory, so that ten thousand runs take no more of it than a hundred.
+It may be deleted at any time. It may contain what is redacted on the site. The index is a database and not a folder of JSON
+notes, since opening ten thousand notes takes longer than a whole build without changes.
 """
 from __future__ import annotations
 
-import collections
 import contextlib
-import hashlib
 import itertools
 import json
-import os
 import pathlib
 import re
 import sqlite3
-from typing import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from base import files, schema
+from base.errors import UserError
+from publish import site_folder
 
 INDEX = "index.sqlite"
-SAFE = re.compile(r"[a-z0-9_][a-z0-9._-]*(?:/[a-z0-9_][a-z0-9._-]*)*\Z")
-# Files are lists of [path within the site, size, mtime_ns], as `put_file` gives them; they, machines, rows and cells are JSON.
+SAFE_PATH = re.compile(r"[a-z0-9_][a-z0-9._-]*(?:/[a-z0-9_][a-z0-9._-]*)*\Z")
 TABLES = """
-CREATE TABLE about (version TEXT);
+CREATE TABLE build (version TEXT, settings TEXT, git TEXT, report TEXT);
 CREATE TABLE run (folder TEXT PRIMARY KEY, key TEXT, contents TEXT, states TEXT, run_id TEXT, started_at TEXT, device_tag TEXT,
-                  handle TEXT, done INTEGER, machine TEXT, row TEXT, files TEXT);
+                  handle TEXT, done INTEGER, machine TEXT, row TEXT, tables TEXT);
 CREATE INDEX run_by_age ON run (started_at DESC, run_id DESC);
 CREATE TABLE part (cell_id TEXT, folder TEXT, PRIMARY KEY (cell_id, folder)) WITHOUT ROWID;
 CREATE INDEX part_by_run ON part (folder);
-CREATE TABLE cell (cell_id TEXT PRIMARY KEY, key TEXT, cell TEXT, files TEXT, view TEXT, pages TEXT);
-CREATE TABLE whole (key TEXT, files TEXT);
+CREATE TABLE cell (cell_id TEXT PRIMARY KEY, key TEXT, cell TEXT, pages_key TEXT);
+CREATE TABLE whole (key TEXT);
+CREATE TABLE file (path TEXT PRIMARY KEY, owner TEXT, size INTEGER, mtime_ns INTEGER, inode INTEGER, source TEXT);
+CREATE INDEX file_by_owner ON file (owner);
 """
 NEWEST_FIRST = "ORDER BY started_at DESC, run_id DESC"
-
-RunNote = collections.namedtuple("RunNote", "key contents states run_id started_at device_tag handle done machine row files cells")
-Kept = collections.namedtuple("Kept", "key contents states files")      # what tells whether a run has to be made again
+WHOLE = "whole"             # the owner of files that depend on all runs
 
 
-def digest(*parts: object) -> str:
-    """One hash over values of JSON."""
-    return hashlib.sha256(schema.dumps(list(parts)).encode("ascii")).hexdigest()
+@dataclass(frozen=True)
+class File:
+    """A file of the site. `source` is where a raw file is linked from; None: from files/ of the cache."""
+    path: str
+    size: int
+    mtime_ns: int
+    inode: int
+    source: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class RunNote:
+    """What is kept of a run. The last three are JSON, None for a withheld run: its device facts, its `catalogue_run` record
+    and its rows of the database."""
+    key: str
+    contents: str
+    states: str
+    run_id: str
+    started_at: str
+    device_tag: str
+    handle: str
+    done: Optional[int]
+    machine: Optional[str]
+    row: Optional[str]
+    tables: Optional[str]
+    files: List[File]
+    cells: List[str]
 
 
 class Rows:
-    """The `catalogue_run` records of the runs that are shown, newest first, read when they are asked for."""
+    """The `catalogue_run` records of the shown runs, newest first, read when they are needed."""
 
     def __init__(self, index: sqlite3.Connection):
         self._index = index
@@ -59,168 +82,228 @@ class Rows:
     def __iter__(self) -> Iterator[dict]:
         return map(json.loads, self.lines())
 
-    def __getitem__(self, some: slice) -> list:
+    def __getitem__(self, some: slice) -> List[dict]:
         return list(itertools.islice(self, some.start, some.stop, some.step))
 
     def lines(self) -> Iterator[str]:
-        """The same, as lines of JSON."""
-        return (row for row, in self._index.execute(f"SELECT row FROM run WHERE row IS NOT NULL {NEWEST_FIRST}"))
+        """The same as lines of JSON."""
+        return self._column("row")
+
+    def tables(self) -> Iterator[dict]:
+        """Their rows in the database, as publish/database.py made them."""
+        return map(json.loads, self._column("tables"))
+
+    def newest_by_device(self, count: int) -> Iterator[dict]:
+        """The newest `count` runs of each device."""
+        seen: Dict[str, int] = {}
+        for device_tag, row in self._index.execute(f"SELECT device_tag, row FROM run WHERE row IS NOT NULL {NEWEST_FIRST}"):
+            seen[device_tag] = seen.get(device_tag, 0) + 1
+            if seen[device_tag] <= count:
+                yield json.loads(row)
+
+    def _column(self, name: str) -> Iterator[str]:
+        return (value for value, in self._index.execute(f"SELECT {name} FROM run WHERE row IS NOT NULL {NEWEST_FIRST}"))
 
 
 class BuildCache:
-    """Use `opened`. Nothing is remembered before `close`; a build that fails leaves the notes of the one before."""
+    """Use `opened`. Nothing is kept before `commit`: a build that fails leaves the index of the last one."""
 
     def __init__(self, folder: pathlib.Path, index: sqlite3.Connection):
         self.folder, self._index = folder, index
         self.rows = Rows(index)
 
+    # ----- the last build
+
+    def last_build(self) -> Tuple[Optional[str], Optional[str], Optional[dict]]:
+        """(settings, state of git as JSON, report) of the last build."""
+        settings, git, report = self._index.execute("SELECT settings, git, report FROM build").fetchone()
+        return settings, git, report and json.loads(report)
+
+    def commit(self, settings: str, git: Optional[str], report: dict) -> None:
+        self._index.execute("UPDATE build SET settings = ?, git = ?, report = ?", (settings, git, schema.dumps(report)))
+        self._index.execute("COMMIT")
+
     # ----- runs
 
-    def run(self, shown: str) -> Kept | None:
-        """What is known of the run in this folder."""
-        found = self._index.execute("SELECT key, contents, states, files FROM run WHERE folder = ?", (shown,)).fetchone()
-        return found and Kept(*found[:3], json.loads(found[3]))
+    def known_runs(self) -> Dict[str, Tuple[str, str, str]]:
+        """(key, contents, states) by folder."""
+        return {row[0]: row[1:] for row in self._index.execute("SELECT folder, key, contents, states FROM run")}
 
-    def touch(self, shown: str, states: str) -> None:
-        """The run is as it was, whatever its files' times say."""
-        self._index.execute("UPDATE run SET states = ? WHERE folder = ?", (states, shown))
+    def touch(self, folder: str, states: str, raw: List[File]) -> None:
+        """The contents of the run are the same, whatever its files' times and inodes are."""
+        self._index.execute("UPDATE run SET states = ? WHERE folder = ?", (states, folder))
+        self._index.executemany("UPDATE file SET size = ?, mtime_ns = ?, inode = ?, source = ? WHERE path = ? AND owner = ?",
+                                [(file.size, file.mtime_ns, file.inode, file.source, file.path, folder) for file in raw])
 
-    def put_run(self, shown: str, note: RunNote) -> None:
-        """A run that was made; what it left before and does not leave now goes."""
-        self._drop_run(shown, {path for path, *_ in note.files}, note.key)
-        self._index.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                            (shown, *note[:-2], schema.dumps(note.files)))
-        self._index.executemany("INSERT OR IGNORE INTO part VALUES (?, ?)", [(cell_id, shown) for cell_id in note.cells])
+    def put_run(self, folder: str, note: RunNote) -> None:
+        before = self._key(folder)
+        self._forget_run(folder, keep_key=note.key)
+        self.put_files(folder, note.files, is_new=before is None)
+        self._index.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (
+            folder, note.key, note.contents, note.states, note.run_id, note.started_at, note.device_tag, note.handle, note.done,
+            note.machine, note.row, note.tables))
+        self._index.executemany("INSERT OR IGNORE INTO part VALUES (?, ?)", [(cell_id, folder) for cell_id in note.cells])
 
-    def keep_runs(self, found: set) -> None:
-        """Forget the runs in all other folders, with their files; done before others are made, which may be of the same name."""
-        gone = [shown for shown, in self._index.execute("SELECT folder FROM run") if shown not in found]
-        for shown in gone:
-            self._drop_run(shown, set(), None)
+    def remove_runs(self, folders: Iterable[str]) -> None:
+        """Forget runs with their files. Before other runs are added, which may have files of the same names."""
+        for folder in folders:
+            self._forget_run(folder, keep_key=None)
+            self.put_files(folder, [])
 
-    def _drop_run(self, shown: str, keep: set, key: str | None) -> None:
-        before = self.run(shown)
-        if before is not None:
-            self._discard(path for path, *_ in before.files if path not in keep)
-            if before.key != key:
-                files.discard(run_path(self.folder, before.key))
-            self._index.execute("DELETE FROM run WHERE folder = ?", (shown,))
-            self._index.execute("DELETE FROM part WHERE folder = ?", (shown,))
+    def _key(self, folder: str) -> Optional[str]:
+        row = self._index.execute("SELECT key FROM run WHERE folder = ?", (folder,)).fetchone()
+        return row and row[0]
 
-    def about_runs(self) -> Iterator[tuple]:
-        """(started_at, device tag, handle, done, machine as JSON, whether it is shown) of each run, newest first."""
+    def _forget_run(self, folder: str, keep_key: Optional[str]) -> None:
+        key = self._key(folder)
+        if key is not None:
+            if key != keep_key:
+                files.discard(run_path(self.folder, key))
+            self._index.execute("DELETE FROM run WHERE folder = ?", (folder,))
+            self._index.execute("DELETE FROM part WHERE folder = ?", (folder,))
+
+    def run_facts(self) -> Iterator[tuple]:
+        """(started_at, device tag, handle, done, machine as JSON, is_shown) of each run, newest first."""
         return self._index.execute(f"SELECT started_at, device_tag, handle, done, machine, row IS NOT NULL FROM run {NEWEST_FIRST}")
+
+    def run_keys(self) -> List[str]:
+        return [key for key, in self._index.execute(f"SELECT key FROM run {NEWEST_FIRST}")]
 
     # ----- cells
 
-    def parts(self) -> Iterator[tuple]:
-        """(cell id, [(key, device tag, whether it is shown) of each of its runs, newest first]), by cell id."""
-        found = self._index.execute("SELECT cell_id, key, device_tag, row IS NOT NULL FROM part JOIN run USING (folder) "
-                                    "ORDER BY cell_id, started_at DESC, run_id DESC")
-        for cell_id, rows in itertools.groupby(found, lambda row: row[0]):
-            yield cell_id, [row[1:] for row in rows]
+    def runs_by_cell(self) -> Iterator[Tuple[str, List[tuple]]]:
+        """(cell id, [(key, device tag, is_shown) of each of its runs, newest first]), by cell id."""
+        rows = self._index.execute("SELECT cell_id, key, device_tag, row IS NOT NULL FROM part JOIN run USING (folder) "
+                                   "ORDER BY cell_id, started_at DESC, run_id DESC")
+        for cell_id, group in itertools.groupby(rows, lambda row: row[0]):
+            yield cell_id, [row[1:] for row in group]
 
-    def given(self, cell_id: str) -> list:
+    def runs_of(self, cell_id: str) -> List[tuple]:
         """(run id, started_at, `catalogue_run` record or None, key) of each run of a cell, newest first."""
-        found = self._index.execute("SELECT run_id, started_at, row, key FROM part JOIN run USING (folder) "
-                                    f"WHERE cell_id = ? {NEWEST_FIRST}", (cell_id,))
-        return [(run_id, began, row and json.loads(row), key) for run_id, began, row, key in found.fetchall()]
+        rows = self._index.execute("SELECT run_id, started_at, row, key FROM part JOIN run USING (folder) "
+                                   f"WHERE cell_id = ? {NEWEST_FIRST}", (cell_id,))
+        return [(run_id, started_at, row and json.loads(row), key) for run_id, started_at, row, key in rows.fetchall()]
 
-    def cell(self, cell_id: str) -> dict | None:
-        """Its note: key and view by which it is known again, the `cell` record without by_run, files and pages."""
-        found = self._index.execute("SELECT key, cell, files, view, pages FROM cell WHERE cell_id = ?", (cell_id,)).fetchone()
-        if found is None:
-            return None
-        key, cell, made, view, pages = found
-        return {"key": key, "cell": json.loads(cell), "files": json.loads(made), "view": view, "pages": json.loads(pages)}
+    def cell(self, cell_id: str, key: str) -> Optional[dict]:
+        """The `cell` record without by_run, if it is known under this key."""
+        row = self._index.execute("SELECT cell FROM cell WHERE cell_id = ? AND key = ?", (cell_id, key)).fetchone()
+        return row and json.loads(row[0])
 
-    def put_cell(self, cell_id: str, key: str, cell: dict, made: list) -> None:
-        self._index.execute("INSERT OR REPLACE INTO cell VALUES (?, ?, ?, ?, NULL, coalesce((SELECT pages FROM cell WHERE cell_id = ?), '[]'))",
-                            (cell_id, key, schema.dumps(cell), schema.dumps(made), cell_id))
+    def cell_keys(self, cell_id: str) -> Tuple[str, Optional[str]]:
+        """(key, key of its pages)."""
+        return self._index.execute("SELECT key, pages_key FROM cell WHERE cell_id = ?", (cell_id,)).fetchone()
 
-    def put_pages(self, cell_id: str, view: str, made: list) -> None:
-        now = {path for path, *_ in made}
-        self._discard(path for path, *_ in self.cell(cell_id)["pages"] if path not in now)
-        self._index.execute("UPDATE cell SET view = ?, pages = ? WHERE cell_id = ?", (view, schema.dumps(made), cell_id))
+    def put_cell(self, cell_id: str, key: str, cell: dict, data: File) -> None:
+        self._index.execute("INSERT OR REPLACE INTO cell VALUES (?, ?, ?, NULL)", (cell_id, key, schema.dumps(cell)))
+        self.put_files(cell_id, [data])
 
-    def keep_cells(self, found: set) -> None:
+    def put_cell_pages(self, cell_id: str, pages_key: str, made: List[File]) -> None:
+        self.put_files(f"{cell_id} pages", made)
+        self._index.execute("UPDATE cell SET pages_key = ? WHERE cell_id = ?", (pages_key, cell_id))
+
+    def keep_cells(self, cell_ids: Set[str]) -> None:
         """Forget all others, with their files."""
-        gone = [row for row in self._index.execute("SELECT cell_id, files, pages FROM cell") if row[0] not in found]
-        for cell_id, *made in gone:
-            self._discard(path for text in made for path, *_ in json.loads(text))
-            self._index.execute("DELETE FROM cell WHERE cell_id = ?", (cell_id,))
+        for cell_id, in self._index.execute("SELECT cell_id FROM cell").fetchall():
+            if cell_id not in cell_ids:
+                self.put_files(cell_id, [])
+                self.put_files(f"{cell_id} pages", [])
+                self._index.execute("DELETE FROM cell WHERE cell_id = ?", (cell_id,))
 
     # ----- the whole
 
-    def whole(self) -> tuple:
-        """(key, files) of what tells of all runs together; (None, []) where there is nothing yet."""
-        found = self._index.execute("SELECT key, files FROM whole").fetchone()
-        return (found[0], json.loads(found[1])) if found else (None, [])
+    def whole_key(self) -> Optional[str]:
+        row = self._index.execute("SELECT key FROM whole").fetchone()
+        return row and row[0]
 
-    def put_whole(self, key: str, made: list) -> None:
-        now = {path for path, *_ in made}
-        self._discard(path for path, *_ in self.whole()[1] if path not in now)
+    def is_intact(self) -> bool:
+        """Whether nothing was forgotten as damaged."""
+        return self.whole_key() is not None and not self._index.execute(
+            "SELECT 1 FROM run WHERE key = '' UNION ALL SELECT 1 FROM cell WHERE key = '' OR coalesce(pages_key, '') = ''").fetchone()
+
+    def put_whole(self, key: str, made: List[File]) -> None:
+        self.put_files(WHOLE, made)
         self._index.execute("DELETE FROM whole")
-        self._index.execute("INSERT INTO whole VALUES (?, ?)", (key, schema.dumps(made)))
+        self._index.execute("INSERT INTO whole VALUES (?)", (key,))
 
     # ----- files
 
-    def are_there(self, made: Iterable[list]) -> bool:
-        """Whether nobody has touched these files since they were made."""
-        top = f"{self.folder}/files/"      # plain text, as there are many
-        return all(_state(top + path) == state for path, *state in made)
+    def put_files(self, owner: str, made: List[File], is_new: bool = False) -> None:
+        """The files of a run, a cell, its pages or the whole; those that it had before and has no longer are removed."""
+        if not is_new:
+            paths = {file.path for file in made}
+            for path, source in self._index.execute("SELECT path, source FROM file WHERE owner = ?", (owner,)).fetchall():
+                if path not in paths and source is None:
+                    files.discard(self.folder / "files" / path)
+            self._index.execute("DELETE FROM file WHERE owner = ?", (owner,))
+        try:
+            self._index.executemany("INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)", [
+                (file.path, owner, file.size, file.mtime_ns, file.inode, file.source) for file in made])
+        except sqlite3.IntegrityError:
+            raise ValueError(f"two files of the site have the same path, one of them of {owner}") from None
 
-    def give(self, new: pathlib.Path) -> int:
-        """All files under their paths in a new folder; how many there are."""
-        folders, count = set(), 0
-        for path in self._paths():
-            folder = os.path.dirname(path)
-            if folder not in folders:
-                files.make_folder(new / folder)
-                folders.add(folder)
-            files.share(f"{self.folder}/files/{path}", f"{new}/{path}")
-            count += 1
-        return count
+    def forget_damaged(self) -> None:
+        """Forget whatever has a file in files/ that is missing or was changed, so that it is made again."""
+        present, damaged, moved = site_folder.states(self.folder / "files"), set(), []
+        for path, owner, size, mtime_ns, inode in self._index.execute(
+                "SELECT path, owner, size, mtime_ns, inode FROM file WHERE source IS NULL"):
+            state = present.get(path)
+            if state is None or state[:2] != (size, mtime_ns):
+                damaged.add(owner)
+            elif state[2] != inode:         # the cache was copied
+                moved.append((state[2], path))
+        self._index.executemany("UPDATE file SET inode = ? WHERE path = ?", moved)
+        for owner in damaged:
+            self._index.execute("UPDATE run SET key = '', states = '' WHERE folder = ?", (owner,))
+            self._index.execute("UPDATE cell SET key = '' WHERE cell_id = ?", (owner,))
+            self._index.execute("UPDATE cell SET pages_key = '' WHERE cell_id || ' pages' = ?", (owner,))
+            if owner == WHOLE:
+                self._index.execute("DELETE FROM whole")
 
-    def _paths(self) -> Iterator[str]:
-        for made, in self._index.execute("SELECT files FROM run UNION ALL SELECT files FROM cell UNION ALL SELECT pages FROM cell "
-                                         "UNION ALL SELECT files FROM whole"):
-            for path, *_ in json.loads(made):
-                yield path
+    def refresh_inodes(self, paths: Iterable[str], sources: Dict[str, Tuple[int, str]]) -> None:
+        """Take over the inodes of raw files whose contents are the same and whose inodes are not, as in another clone."""
+        self._index.executemany("UPDATE file SET inode = ? WHERE path = ? AND source IS NOT NULL", [
+            (state[2], path) for path in paths for state in [site_folder.state_of(sources[path][1])] if state is not None])
 
-    def _discard(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            files.discard(self.folder / "files" / path)
-
-    def close(self) -> None:
-        """Remember all of it."""
-        self._index.execute("COMMIT")
+    def site(self) -> Dict[str, Tuple[int, str]]:
+        """(inode, path of the source) of every file of the site, by path."""
+        top = f"{self.folder}/files/"
+        return {path: (inode, top + path if source is None else source)
+                for path, inode, source in self._index.execute("SELECT path, inode, source FROM file")}
 
 
 @contextlib.contextmanager
 def opened(folder: pathlib.Path, version: str, afresh: bool = False) -> Iterator[BuildCache]:
-    """`version` is a hash of whatever decides what is made of the same input; another one makes all that is there void."""
-    index = None if afresh else _known(folder / INDEX, version)
-    if index is None:
-        for name in ("files", "runs"):
-            files.remove_folder(folder / name)
-        for name in (INDEX, f"{INDEX}-journal"):
-            files.discard(folder / name)
-        index = sqlite3.connect(folder / INDEX, isolation_level=None)
-        index.executescript(TABLES)
-        index.execute("INSERT INTO about VALUES (?)", (version,))
-    with contextlib.closing(index):
-        index.execute("BEGIN")
-        yield BuildCache(folder, index)
+    """The cache of a builder of this version; that of another version is discarded."""
+    try:
+        index = None if afresh else _open(folder / INDEX, version)
+        if index is None:
+            index = _create(folder, version)
+        with contextlib.closing(index):
+            index.execute("BEGIN")
+            yield BuildCache(folder, index)
+    except (sqlite3.OperationalError, sqlite3.DatabaseError) as problem:
+        raise UserError(f"the index of the cache cannot be written ({problem})", str(folder / INDEX),
+                        "free some space, then run this again; the old site is unchanged") from None
 
 
-def _known(path: pathlib.Path, version: str) -> sqlite3.Connection | None:
-    """The index of the build before, if it is whole and was written by the same harness."""
+def _create(folder: pathlib.Path, version: str) -> sqlite3.Connection:
+    for name in ("files", "runs"):
+        files.remove_folder(folder / name)
+    for name in (INDEX, f"{INDEX}-journal"):
+        files.discard(folder / name)
+    index = sqlite3.connect(folder / INDEX, isolation_level=None)
+    index.executescript(TABLES)
+    index.execute("INSERT INTO build (version) VALUES (?)", (version,))
+    return index
+
+
+def _open(path: pathlib.Path, version: str) -> Optional[sqlite3.Connection]:
+    """The index of the last build, if it is intact and was written by the same version of the harness."""
     if not path.is_file():
         return None
     index = sqlite3.connect(path, isolation_level=None)
     with contextlib.suppress(sqlite3.Error):
-        if index.execute("SELECT version FROM about").fetchall() == [(version,)] and index.execute(
+        if index.execute("SELECT version FROM build").fetchall() == [(version,)] and index.execute(
                 "PRAGMA quick_check(1)").fetchall() == [("ok",)]:
             return index
     index.close()
@@ -228,22 +311,14 @@ def _known(path: pathlib.Path, version: str) -> sqlite3.Connection | None:
 
 
 def run_path(folder: pathlib.Path, key: str) -> pathlib.Path:
-    """Where a run's contributions are."""
+    """Where the contributions of a run are."""
     return pathlib.Path(f"{folder}/runs/{key[:2]}/{key}.json")
 
 
-def put_file(folder: pathlib.Path, path: str, data: bytes | Iterable[bytes]) -> list:
-    """Write one file of the site; [its path, size, mtime_ns] for the index. Any process may."""
-    if not SAFE.match(path):
-        raise ValueError(f"{path!r} is no path within the site")
+def put_file(folder: pathlib.Path, path: str, data: bytes | Iterable[bytes]) -> File:
+    """Write one file of the site into files/. Any process may."""
+    if not SAFE_PATH.match(path):
+        raise ValueError(f"{path!r} is not a path within the site")
     target = folder / "files" / path
     files.write(target, data)
-    return [path, *_state(target)]
-
-
-def _state(path: os.PathLike) -> list | None:
-    try:
-        state = os.stat(path)
-    except OSError:
-        return None
-    return [state.st_size, state.st_mtime_ns]
+    return File(path, *site_folder.state_of(target))

@@ -1,86 +1,99 @@
-"""Tasks: what a process of the builder is given to do, told by values alone so that any process may do it."""
+"""Build jobs: what a worker process of the builder does for a run, a cell or the pages of a cell. Arguments are plain values."""
 from __future__ import annotations
 
-import collections
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
 
-from base import files, run_folder, schema
+from base import files, schema
 from judge import tree_layout
-from publish import pages, pooling, process_run
-from publish.build_cache import RunNote, digest, put_file, run_path
-
-RunTask = collections.namedtuple("RunTask", "folder shown entry synthetic now_s cache key contents states")
-CellTask = collections.namedtuple("CellTask", "cell_id given machine cache key")
-PageTask = collections.namedtuple("PageTask", "cell_id view cache key")
-BLOCK_BYTES = 1 << 20
+from publish import build_cache, database, page_inputs, pages, pooling, process_run
+from publish.build_cache import File, RunNote
 
 
-def run(task: RunTask) -> tuple:
-    """(shown, RunNote for the index or None, the errors for which it is refused). Files and contributions are written."""
-    taken = process_run.process(pathlib.Path(task.folder), task.shown, task.entry, task.synthetic, task.now_s)
-    if taken.errors:
-        return task.shown, None, taken.errors
-    cache = pathlib.Path(task.cache)
-    files.write(run_path(cache, task.key), schema.dumps(taken.contributions).encode("ascii"))
-    made = [put_file(cache, path, data) for path, data in taken.files]
-    place, row = tree_layout.place_of(task.shown), taken.row
-    note = RunNote(task.key, task.contents, task.states, taken.run_id, taken.started_at, place.device_tag, place.handle,
-                   row and row["done"], taken.machine and schema.dumps(taken.machine), row and schema.dumps(row), made,
-                   [one["cell_id"] for one in taken.contributions])
-    return task.shown, note, []
+@dataclass(frozen=True)
+class RunJob:
+    """`path` is the run's folder from the clone's root, `folder` the same on disk."""
+    path: str
+    folder: str
+    overlay_entry: dict
+    synthetic: bool
+    raw_base: Optional[str]
+    now_s: float
+    cache: str
+    key: str
+    contents: str
+    states: str
 
 
-def cell(task: CellTask) -> tuple:
-    """(cell id, key, the `cell` record without by_run, the state of its data file, which has all of it)."""
-    cache, given = pathlib.Path(task.cache), []
-    for run_id, started_at, row, key in task.given:
-        contributions = json.loads(run_path(cache, key).read_bytes())
-        given += [pooling.CellRun(run_id, started_at, row, one) for one in contributions if one["cell_id"] == task.cell_id]
-    found = pooling.cell(given, task.machine)
-    made = put_file(cache, found["data"], schema.dumps(found).encode("ascii") + b"\n")
-    for variant in found["variants"]:
+@dataclass(frozen=True)
+class CellJob:
+    """`runs` are (run id, started_at, `catalogue_run` record or None, key) of its runs, newest first."""
+    cell_id: str
+    runs: List[tuple]
+    machine: dict
+    cache: str
+    key: str
+
+
+@dataclass(frozen=True)
+class PageJob:
+    """`inputs.cell` is without by_run, which is read from the cell's data file."""
+    cell_id: str
+    inputs: page_inputs.CellPageInput
+    cache: str
+    key: str
+
+
+def process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
+    """(path, note or None, errors for which the run is rejected). Pages and contributions are written into the cache."""
+    with files.mendable(job.folder):
+        processed = process_run.process(pathlib.Path(job.folder), job.path, job.overlay_entry, job.synthetic, job.now_s, job.raw_base)
+    if processed.errors:
+        return job.path, None, processed.errors
+    cache, place, row = pathlib.Path(job.cache), tree_layout.place_of(job.path), processed.row
+    files.write(build_cache.run_path(cache, job.key), schema.dumps(processed.contributions).encode("ascii"))
+    made = [build_cache.put_file(cache, path, data) for path, data in processed.pages]
+    if row and job.raw_base is None:
+        made += raw_files(job.folder, row["run_id"])
+    machine, record, tables = (value and schema.dumps(value) for value in (processed.machine, row, row and database.run_tables(row)))
+    note = RunNote(job.key, job.contents, job.states, processed.run_id, processed.started_at, place.device_tag, place.handle,
+                   row and row["done"], machine, record, tables, made,
+                   [contribution["cell_id"] for contribution in processed.contributions])
+    return job.path, note, ()
+
+
+def raw_files(folder: str, run_id: str) -> List[File]:
+    """The five files of a run, which the site links where they are."""
+    result = []
+    for name, path in page_inputs.raw_of_run(run_id).items():
+        source = os.path.join(folder, name)
+        with files.mendable(source):
+            state = os.stat(source)
+        result.append(File(path, state.st_size, state.st_mtime_ns, state.st_ino, source))
+    return result
+
+
+def pool(job: CellJob) -> Tuple[str, str, dict, File]:
+    """(cell id, key, the `cell` record without by_run, its data file, which has it whole)."""
+    cache, runs = pathlib.Path(job.cache), []
+    for run_id, started_at, row, key in job.runs:
+        contributions = json.loads(build_cache.run_path(cache, key).read_bytes())
+        runs += [pooling.CellRun(run_id, started_at, row, contribution) for contribution in contributions
+                 if contribution["cell_id"] == job.cell_id]
+    cell = pooling.cell(runs, job.machine)
+    data = build_cache.put_file(cache, cell["data"], schema.dumps(cell).encode("ascii") + b"\n")
+    for variant in cell["variants"]:
         del variant["by_run"]
-    return task.cell_id, task.key, found, made
+    return job.cell_id, job.key, cell, data
 
 
-def cell_pages(task: PageTask) -> tuple:
-    """(cell id, key of the view, the states of its files). The cell with by_run is read from its data file."""
-    cache = pathlib.Path(task.cache)
-    whole = json.loads((cache / "files" / task.view.cell["data"]).read_bytes())
-    return task.cell_id, task.key, [put_file(cache, path, data) for path, data in pages.cell(dataclasses.replace(task.view, cell=whole))]
-
-
-def states(folder: pathlib.Path) -> str:
-    """What tells that nothing in a folder was touched, without reading it: a hash of names, modes, sizes and times."""
-    return digest(_states(folder))
-
-
-def _states(folder: pathlib.Path) -> list:
-    found = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            state = entry.stat(follow_symlinks=False)
-            found.append([entry.name, state.st_mode, state.st_size, state.st_mtime_ns, state.st_ctime_ns])
-    return sorted(found)
-
-
-def contents(folder: pathlib.Path) -> str:
-    """A hash of names, modes and bytes; of what is none of the five the name alone, since a run with more is refused."""
-    found = []
-    for name, mode, *_ in _states(folder):
-        path = folder / name
-        is_one = name in run_folder.FILES and path.is_file() and not path.is_symlink()
-        found.append([name, mode, _sha256(path) if is_one else None])
-    return digest(found)
-
-
-def _sha256(path: pathlib.Path) -> str:
-    whole = hashlib.sha256()
-    with files.mendable(path), open(path, "rb") as source:
-        for block in iter(lambda: source.read(BLOCK_BYTES), b""):
-            whole.update(block)
-    return whole.hexdigest()
+def render_cell(job: PageJob) -> Tuple[str, str, List[File]]:
+    """(cell id, key of its pages, its pages)."""
+    cache = pathlib.Path(job.cache)
+    cell = json.loads((cache / "files" / job.inputs.cell["data"]).read_bytes())
+    inputs = dataclasses.replace(job.inputs, cell=cell)
+    return job.cell_id, job.key, [build_cache.put_file(cache, path, data) for path, data in pages.cell(inputs)]

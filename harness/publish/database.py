@@ -11,7 +11,7 @@ import sqlite3
 from typing import Callable, Iterator
 
 from base import files, schema
-from publish import sample_queries, table_columns
+from publish import build_cache, sample_queries, table_columns
 from publish.sql_schema import INDICES, TABLES, VIEWS
 
 PRAGMAS = ("page_size = 4096", "encoding = 'UTF-8'", "journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF")
@@ -46,7 +46,9 @@ def _write(connection: sqlite3.Connection, document: dict) -> None:
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')
     for name, rows in _rows(document):
         marks = ", ".join("?" * len(TABLES[name].columns))
-        connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', (tuple(map(_storable, row)) for row in rows))
+        are_stored = name in ("run", "run_model", "run_warning")        # `run_tables` has made them storable
+        connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', rows if are_stored else (
+            tuple(map(_storable, row)) for row in rows))
     for table, columns in INDICES:
         connection.execute(f'CREATE INDEX "{table}_by_{columns.replace(", ", "_")}" ON "{table}" ({columns})')
     connection.execute("COMMIT")
@@ -76,13 +78,22 @@ def _rows(document: dict) -> Iterator[tuple]:
     yield "outcome", _phases(document, lambda phase: sorted(phase["outcomes"].items()))
     yield "skip", _phases(document, lambda phase: sorted(phase["skips"].items()))
     numbers = {(cell["cell_id"], variant["digest"]): number for number, cell, variant in _variants(document)}
-    remaining = iter(document["runs"])
-    for runs in iter(lambda: list(itertools.islice(remaining, RUNS_PER_BATCH)), []):
-        yield "run", [(*table_columns.values("catalogue_run", run), *((run["unmet"] or {}).get(name) for name in ("condition", "observed")))
-                      for run in runs]
-        yield "run_model", [(run["run_id"], numbers[model["cell_id"], model["digest"]], *table_columns.values("run_model", model))
-                            for run in runs for model in run["models"]]
-        yield "run_warning", [(run["run_id"], *count) for run in runs for count in sorted(run["warnings"].items())]
+    runs = document["runs"]
+    remaining = runs.tables() if isinstance(runs, build_cache.Rows) else map(run_tables, runs)
+    for batch in iter(lambda: list(itertools.islice(remaining, RUNS_PER_BATCH)), []):
+        yield "run", [tables["run"] for tables in batch]
+        yield "run_model", [(run_id, numbers[cell_id, digest], *values) for tables in batch
+                            for run_id, cell_id, digest, values in tables["run_model"]]
+        yield "run_warning", [row for tables in batch for row in tables["run_warning"]]
+
+
+def run_tables(run: dict) -> dict:
+    """The rows of one run; those of run_model as (run id, cell id, digest, the other columns). JSON can hold them."""
+    unmet = run["unmet"] or {}
+    return {"run": [*map(_storable, table_columns.values("catalogue_run", run)), *(_storable(unmet.get(name)) for name in ("condition", "observed"))],
+            "run_model": [[run["run_id"], model["cell_id"], model["digest"], [*map(_storable, table_columns.values("run_model", model))]]
+                          for model in run["models"]],
+            "run_warning": [[run["run_id"], *count] for count in sorted(run["warnings"].items())]}
 
 
 def _descriptions() -> Iterator[tuple]:

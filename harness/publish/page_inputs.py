@@ -102,7 +102,12 @@ def page_of_run(run_id: str) -> str:
     return f"runs/{run_id}.html"
 
 
-def raw_of_run(run_id: str) -> dict:
+def raw_urls(folder: str, raw_base: str) -> Dict[str, str]:
+    """The URL of each of the five files, where the site does not have them. `folder` is from the clone's root."""
+    return {name: f"{raw_base.rstrip('/')}/{folder}/{name}" for name in run_folder.FILES}
+
+
+def raw_of_run(run_id: str) -> Dict[str, str]:
     """The path of each of the five files; they end in .txt so that every web server serves them as text.
 
     All are in one folder, since creating and removing ten thousand folders takes longer than all their files.

@@ -9,7 +9,6 @@ import pathlib
 from dataclasses import dataclass
 from typing import Iterator, List, Optional
 
-from base import run_folder
 from judge import run_check, tree_layout
 from judge.findings import Finding, FindingList, row
 from judge.ledger_pass import LedgerVisitor
@@ -20,17 +19,18 @@ ALLOWED_SYNTHETIC = ("name-synthetic",)     # findings that are ignored where sy
 
 @dataclass(frozen=True)
 class ProcessedRun:
-    """A rejected run has errors only; a withheld one has no row, machine and files."""
+    """A rejected run has errors only; a withheld one has no row, machine and pages."""
     errors: tuple = ()                  # findings as rows
     run_id: str = ""
     started_at: str = ""
     contributions: tuple = ()
     row: Optional[dict] = None
     machine: Optional[dict] = None
-    files: tuple = ()                   # (path within the site, bytes)
+    pages: tuple = ()                   # (path within the site, bytes)
 
 
-def process(folder: pathlib.Path, path: str, overlay_entry: dict, synthetic: bool, now_s: float) -> ProcessedRun:
+def process(folder: pathlib.Path, path: str, overlay_entry: dict, synthetic: bool, now_s: float,
+            raw_base: Optional[str] = None) -> ProcessedRun:
     """`path` is the run's folder from the clone's root. `synthetic`: accept synthetic runs, which every page then says."""
     place, findings, calls = tree_layout.place_of(path), FindingList(), _CallRows()
     entries = list(tree_layout.on_disk(folder, path))
@@ -49,11 +49,10 @@ def process(folder: pathlib.Path, path: str, overlay_entry: dict, synthetic: boo
         return processed
     grade_input = grades.GradeInput(manifest, metadata, checked.hardware, checked.story, findings.counts["hold"])
     run = run_contribution.run_row(place, manifest, metadata, {**findings.counts, "error": 0}, *grades.grade_of(grade_input),
-                                   overlay_entry, of_models)
+                                   overlay_entry, of_models, raw_base)
     inputs = page_inputs.RunPageInput(run, manifest, metadata, checked.hardware, checked.story, rows,
                                       page_inputs.with_rates(calls.rows, manifest), sizes, synthetic)
-    raw = ((run["raw"][name], (folder / name).read_bytes()) for name in run_folder.FILES)
-    return dataclasses.replace(processed, row=run, machine=device_summary.facts(checked.hardware), files=(*pages.run(inputs), *raw))
+    return dataclasses.replace(processed, row=run, machine=device_summary.facts(checked.hardware), pages=tuple(pages.run(inputs)))
 
 
 class _CallRows(LedgerVisitor):

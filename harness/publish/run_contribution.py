@@ -71,11 +71,11 @@ def without_values(phase: dict) -> dict:
 
 
 def run_row(place: Place, manifest: dict, metadata: dict, findings: dict, grade: str, unmet: Optional[dict], overlay_entry: dict,
-            of_models: List[dict]) -> dict:
+            of_models: List[dict], raw_base: Optional[str] = None) -> dict:
     """The `catalogue_run` record. `findings` are counts by severity, `of_models` the run's contributions."""
     run_id = manifest["run_id"]
     return {
-        "run_id": run_id, "page": page_inputs.page_of_run(run_id), "raw": page_inputs.raw_of_run(run_id),
+        "run_id": run_id, "page": page_inputs.page_of_run(run_id), "raw": page_inputs.raw_urls(place.path, raw_base) if raw_base else page_inputs.raw_of_run(run_id),
         "folder": place.path, "handle": place.handle, "device_tag": place.device_tag, "synthetic": metadata["synthetic"],
         "visibility": "public", "started_at": manifest["started_at"], "ended_at": metadata["ended_at"],
         **{name: metadata[name] for name in ("complete", "planned", "done", "skipped", "outcomes", "sessions")},

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Iterator, Tuple
+from typing import Iterable, Iterator, Optional, Tuple
 
 from publish import page_inputs
 from publish.pages import cell_page
@@ -13,11 +13,17 @@ from publish.pages.figure_columns import grouped, rows_of
 ASSETS = pathlib.Path(__file__).resolve().parent.parent / "assets"
 
 
-def site(catalogue: dict) -> Iterator[Tuple[str, bytes]]:
-    """Front, devices, models, compare, methodology, style and script."""
+RUNS_OF_DEVICE = device_page.NEWEST + 1     # newest runs of each device that `site` needs
+
+
+def site(catalogue: dict, newest_runs: Optional[Iterable[dict]] = None) -> Iterator[Tuple[str, bytes]]:
+    """Front, devices, models, compare, methodology, style and script.
+
+    `newest_runs` has at least RUNS_OF_DEVICE runs of each device, newest first; None: all runs are looked through.
+    """
     rows = rows_of(catalogue)
     by_tag, by_name = grouped(rows, lambda row: row.cell["device_tag"]), grouped(rows, lambda row: row.cell["model"])
-    runs = device_page.newest(catalogue["runs"])
+    runs = device_page.newest(catalogue["runs"] if newest_runs is None else newest_runs)
     yield front_page.page(catalogue, rows)
     yield device_list.page(catalogue, by_tag)
     yield model_list.page(catalogue, by_name)

@@ -26,6 +26,11 @@ def link(root: str, where: str, words: str) -> Html:
     return tag("a", name(words), href=root + where)
 
 
+def raw_href(root: str, where: str) -> str:
+    """The address of a raw file, which is a path of the site or a URL."""
+    return where if where.startswith("https://") else root + where
+
+
 def muted(*words: object) -> Html:
     return tag("span", *words, class_="soft")
 

@@ -145,7 +145,7 @@ def _about(row: dict) -> list:
 # ----- the five files
 
 def _files(root: str, inputs: page_inputs.RunPageInput) -> Html:
-    lines = [[Cell(tag("a", name, href=root + where)),
+    lines = [[Cell(tag("a", name, href=lists.raw_href(root, where))),
               Cell([TITLES[name], ", ", tag("a", "shown below", href=SECTION_OF[name])]),
               number(inputs.sizes.get(name), number_format.gigabytes(inputs.sizes.get(name)))]
              for name, where in inputs.run["raw"].items()]
@@ -155,7 +155,7 @@ def _files(root: str, inputs: page_inputs.RunPageInput) -> Html:
 
 
 def _account(root: str, inputs: page_inputs.RunPageInput) -> Html:
-    raw = tag("a", "Raw", href=root + inputs.run["raw"]["run.md"])
+    raw = tag("a", "Raw", href=lists.raw_href(root, inputs.run["raw"]["run.md"]))
     note = layout.note("run.md as submitted: the harness generated the block of figures, the contributor wrote the rest. ",
                        raw)
     words = tag("div", markdown.render(inputs.run_md, 3), class_="prose account")
@@ -175,7 +175,7 @@ def _phases(inputs: page_inputs.RunPageInput) -> Html:
 
 
 def _calls(root: str, inputs: page_inputs.RunPageInput) -> Html:
-    raw = root + inputs.run["raw"]["run.jsonl"]
+    raw = lists.raw_href(root, inputs.run["raw"]["run.jsonl"])
     note = layout.note("The line numbers link to the ", tag("a", "raw ledger", href=raw),
                        ". Warm-up and calibration calls have no figures.")
     return layout.section("Every call", note, calls_page.render(inputs.calls, raw), id_="calls")
@@ -191,5 +191,5 @@ def _documents(root: str, inputs: page_inputs.RunPageInput) -> list:
 def _document(root: str, inputs: page_inputs.RunPageInput, name: str, title: str, value: Optional[dict]) -> Html:
     content = layout.note("Missing or not readable.") if value is None else layout.details(
         ["Show ", TITLES[name]], json_view.render(value))
-    raw = tag("p", tag("a", f"{name}, raw", href=root + inputs.run["raw"][name]))
+    raw = tag("p", tag("a", f"{name}, raw", href=lists.raw_href(root, inputs.run["raw"][name])))
     return layout.section(title, content, raw, id_=name.partition(".")[0])
