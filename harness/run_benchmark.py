@@ -15,7 +15,7 @@ import signal
 from typing import Iterator
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import console, errors, ledger, names, run_folder
+from base import console, errors, git, ledger, names, run_folder
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
@@ -150,9 +150,9 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
     from measure import run_setup
     seen = [run_status.look(folder, run_folder.ROOT) for folder in run_status.own_runs(out, run_folder.ROOT)]
     server, missing = server_state(args)
-    commit, modified = run_setup.git_state()
+    (commit, modified), refusal = run_setup.git_state(), git.refusal(run_folder.ROOT)
     rows = [["Python", platform.python_version()], ["server", server],
-            ["harness", f"{run_setup.VERSION}, " + (f"commit {commit[:12]}" if commit else "no clone with git")
+            ["harness", f"{run_setup.VERSION}, " + (f"commit {commit[:12]}" if commit else "not trusted by git: " + refusal if refusal else "no clone with git")
              + (", modified" if modified else "")],
             ["runs of yours", f"{len(seen)} under {run_status.named(out, run_folder.ROOT)}"]]
     rows += [[one.folder, run_status.told(one)] for one in seen]
@@ -191,6 +191,7 @@ def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.
     from base import facts, files, schema
     from measure import hardware, run_setup
     run_setup.check_writable(out)
+    check_git()
     if found["choice"].missing:
         pull(args, endpoint, found)
     machine = hardware.here()
@@ -209,6 +210,14 @@ def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.
     if not args.quiet:
         console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C once ends after the present call")
     return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), found["suites"])
+
+
+def check_git() -> None:
+    """Say before hours are spent that the run will not know its commit, and cannot be submitted from here."""
+    trust = git.refusal(run_folder.ROOT)
+    if trust:
+        console.note(f"warning: git does not trust this clone, because it belongs to another user; so the run will not "
+                     f"record its commit, and cannot be submitted from here. To change that: {trust}")
 
 
 def pull(args: argparse.Namespace, endpoint: object, found: dict) -> None:

@@ -52,6 +52,18 @@ def line(folder: os.PathLike, *words: str, limit_s: float = LOCAL_S) -> str | No
     return done.text if done.code == 0 else None
 
 
+def refusal(folder: os.PathLike) -> str | None:
+    """The command that makes git trust this folder, where it refuses to because the folder belongs to another user."""
+    try:
+        done = run(folder, "rev-parse", "HEAD")
+    except (UserError, OSError):
+        return None
+    if done.code == 0 or "dubious ownership" not in done.said:
+        return None
+    return next((text.strip() for text in done.said.splitlines() if "safe.directory" in text),
+                f"git config --global --add safe.directory {folder}")
+
+
 def environment(present: Mapping[str, str], more: Mapping[str, str]) -> dict:
     """English words, no other repository, no secrets, and no question where nobody can answer it."""
     kept = {name: value for name, value in present.items() if name not in OTHERS + SECRETS}

@@ -70,6 +70,7 @@ class Runner:
         self.fresh = True                       # a block begins: even its own models are to be loaded anew
         self.unsettled = False                  # the last call went wrong, so nothing is known to be warm
         self.conversing = False                 # the server holds the prefix of the conversation under way
+        self.staying: set = set()               # models of others that the server did not unload when asked
         self.load_ns = 0                        # what loading and warming took the last time
         self.reserve_ns = 0                     # what the last pass of the present block will take
 
@@ -273,11 +274,20 @@ class Runner:
         mine = {names.model_key(model) for model in models}
         for row in self.session.loaded() or []:
             name = str(row.get("name", ""))
-            if name and names.model_key(name) not in mine:
-                try:
-                    self.session.endpoint.unload(name, self.session.sleep)
-                except UserError:
-                    self._alive()
+            if name and names.model_key(name) not in mine | self.staying:
+                self._unload(name)
+
+    def _unload(self, name: str) -> None:
+        """What others keep loaded is waited for once."""
+        def sleep(seconds: float) -> None:
+            self.session.watch.wait(f"{name} to be unloaded")
+            self.session.sleep(seconds)
+        try:
+            if not self.session.endpoint.unload(name, sleep):
+                self.staying.add(names.model_key(name))
+                self.session.watch.remark(f"{name} is not unloaded: something else uses it; measuring beside it")
+        except UserError:
+            self._alive()
 
     def _loaded_together(self, stage: Stage) -> None:
         loaded = {names.model_key(str(row.get("name", ""))) for row in self.session.loaded() or []}
@@ -291,6 +301,7 @@ class Runner:
         self._pause()
 
     def _pause(self) -> None:
+        self.session.watch.wait("the server, after a call that went wrong")
         self.session.sleep(PAUSE_S)
 
     def _alive(self) -> None:
@@ -299,6 +310,7 @@ class Runner:
                 return
             if self.session.stop.soon:
                 break
+            self.session.watch.wait("the server to answer")
             self.session.sleep(1.0)
         raise ServerLost
 

@@ -34,6 +34,15 @@ class Watch:
         self._began = self._clock()
         self.progress.draw(self._line(0))
 
+    def wait(self, what: str) -> None:
+        """Nothing is sent, and this is why; asked for again while it lasts."""
+        elapsed = console.format_duration(self._clock() - self._started)
+        self.progress.draw(f"call {min(self.finished + 1, self.total)} of {self.total}  waiting for {what}  {elapsed}")
+
+    def remark(self, text: str) -> None:
+        """A line that stays."""
+        self.progress.stay(text)
+
     def tick(self, chunks: int) -> None:
         self.progress.draw(self._line(chunks))
 
