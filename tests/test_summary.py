@@ -302,6 +302,45 @@ class Verdicts(unittest.TestCase):
         rows = {row["code"]: row for row in self.judged(*looks(0.95, 0.0, 12.5, 10))[1]["verdict"]["evidence"]}
         self.assertEqual((rows["background-shift"]["observed"], rows["background-shift"]["n"], rows["background-load"]["observed"]), (-0.95, 2, 0))
 
+    def test_others_at_work_during_the_calls_make_it_contended_and_a_model_on_all_cores_does_not(self):
+        def during(share: float | None, calls: int, **more: object) -> list:
+            state, calm = conditions(others_cpu_share=share, **more), conditions(others_cpu_share=0.02)
+            return [{**one, "conditions": state if n < calls else calm} for n, one in enumerate(passes(10, 10))]
+        for name, calls, verdict_ in (("all the time", during(0.6, 18), "contended"), ("one call", during(0.6, 1), "clean"),
+                                      ("hardly", during(0.1, 18), "clean"), ("unknown", during(None, 18), "clean")):
+            with self.subTest(name):
+                self.assertEqual(self.judged(*calls)[0], verdict_)
+        found = self.judged(*during(0.6, 18))[1]
+        self.assertIn("during 18 of 18 calls", found["verdict"]["why"])
+        row = next(row for row in found["verdict"]["evidence"] if row["code"] == "contended-calls")
+        self.assertEqual((row["observed"], row["expected"], row["n"]), (1, stability.CONTENDED_LIMIT, 18))
+
+    def test_others_on_the_accelerator_and_sleep_count_too(self):
+        card = {**support.record("accelerator_state"), "others_busy_share": 0.7}
+        for name, state in (("a game", conditions(others_cpu_share=0.0, accelerators=[card])),
+                            ("sleep", conditions(others_cpu_share=0.0, suspended_s=30.0))):
+            with self.subTest(name):
+                self.assertEqual(self.judged(*[{**one, "conditions": state} for one in passes(10, 10)])[0], "contended")
+
+    def test_a_drift_says_whether_a_reason_could_have_been_seen(self):
+        for state, words in ((conditions(others_cpu_share=0.0), "no reason was seen"), (conditions(), "no reason was seen"),
+                             (conditions(others_cpu_share=None), "could not be seen")):
+            with self.subTest(words):
+                found = self.judged(*[{**one, "conditions": state} for one in passes(10, 12.5)])[1]
+                self.assertEqual(found["verdict"]["verdict"], "drifting")
+                self.assertIn(words, found["verdict"]["why"])
+
+    def test_figures_stand_with_and_without_contended_calls(self):
+        calls = [call(item=f"5Q-Q0{n}", gap_ms=gap, conditions=conditions(others_cpu_share=share))
+                 for n, (gap, share) in enumerate(((10, 0.0), (10, 0.0), (40, 0.5)), 1)]
+        found = summarised(*calls)
+        pooled = group(found, item=None)
+        self.assertEqual((pooled["calls"], pooled["metrics"]["decode_tok_s"]["n"]), (3, 3))
+        self.assertEqual((pooled["uncontended"]["calls"], pooled["uncontended"]["metrics"]["decode_tok_s"]["min"]), (2, 100))
+        self.assertNotIn("uncontended", group(found, item="5Q-Q01"))
+        self.assertNotIn("uncontended", group(found, item="5Q-Q03"), "no call is left")
+        self.assertEqual(schema.problems(found, "metadata"), [])
+
     def test_a_machine_that_swaps_is_contended(self):
         state = conditions(swapped_in_bytes=1 << 24, swapped_out_bytes=0)
         self.assertEqual(self.judged(*[{**one, "conditions": state} for one in passes(10, 10)])[0], "contended")
@@ -353,6 +392,12 @@ class Warnings(unittest.TestCase):
             "bunched": ([call(last_text_ns=20 * MS)], [call(), call(last_text_ns=20 * MS, eval_tokens=5)]),
             "thinking-spent": ([call(outcome="length", answer="", thinking="hm")], [call(outcome="length")]),
             "thinking-uncalled": ([call(thinking_chunks=3)], [call(thinking_chunks=3, knobs={"think": True})]),
+            "contended-calls": ([call(conditions=conditions(others_cpu_share=0.3))], [call(conditions=conditions(others_cpu_share=0.1))]),
+            "suspended": ([call(conditions=conditions(suspended_s=5.0))], [call(conditions=conditions(suspended_s=0.0))]),
+            "other-model-loaded": (
+                [call(placement=ledgers.placement(loaded=["m:1b", "other:8b"]), conditions=conditions(others_cpu_share=0.0))] * 2,
+                [call(placement=ledgers.placement(loaded=loaded), conditions=conditions(others_cpu_share=0.0))
+                 for loaded in (["m:1b", "other:8b"], ["m:1b"])]),
             "partial-offload": ([call(placement=ledgers.placement(vram_bytes=1000))],
                                 [call(placement=ledgers.placement(vram_bytes=0))]),
             "on-battery": ([call(conditions=conditions(power_source="battery"))], [call(conditions=conditions(power_source="ac"))]),

@@ -47,21 +47,35 @@ class Group:
     """Calls whose metrics may share a median."""
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.calls = self.calm_calls = 0
         self._rows: List[CallMetrics] = []
+        self._calm_rows: List[CallMetrics] = []     # of the calls that nothing disturbed, as far as is known
 
-    def add(self, metrics: CallMetrics | None) -> None:
+    def add(self, metrics: CallMetrics | None, is_contended: bool) -> None:
         """None: a call that supports no metric."""
         self.calls += 1
+        self.calm_calls += not is_contended
         if metrics:
             self._rows.append(metrics)
+            if not is_contended:
+                self._calm_rows.append(metrics)
 
     def sample(self, name: str) -> Sample:
+        return self._sample(name, self._rows)
+
+    def _sample(self, name: str, rows: List[CallMetrics]) -> Sample:
         place = CallMetrics._fields.index(name)
-        return Sample(row[place] for row in self._rows)
+        return Sample(row[place] for row in rows)
 
     def metrics(self) -> dict:
         return {name: self.sample(name).record() for name in METRICS}
+
+    def uncontended(self) -> dict:
+        """The same without contended calls, under its name; {} where that is no other group of calls."""
+        if not 0 < self.calm_calls < self.calls:
+            return {}
+        return {"uncontended": {"calls": self.calm_calls,
+                                "metrics": {name: self._sample(name, self._calm_rows).record() for name in METRICS}}}
 
 
 class PooledGroup(Group):
@@ -70,10 +84,12 @@ class PooledGroup(Group):
     def __init__(self, groups: List[Group]) -> None:
         super().__init__()
         self.calls = sum(group.calls for group in groups)
+        self.calm_calls = sum(group.calm_calls for group in groups)
         self._rows = [row for group in groups for row in group._rows]
+        self._calm_rows = [row for group in groups for row in group._calm_rows]
 
-    def sample(self, name: str) -> Sample:
-        return super().sample(name) if name in SHARED else Sample()
+    def _sample(self, name: str, rows: List[CallMetrics]) -> Sample:
+        return super()._sample(name, rows) if name in SHARED else Sample()
 
 
 class Waves:
@@ -174,6 +190,7 @@ class Cell:
         self.quality = Quality()
         self.clock_ratio, self.load_ms = Sample(), Sample()
         self.thinking_spent = self.thinking_uncalled = self.context_reduced = self.partial = self.bunched = 0
+        self.contended = 0
         self.ratios = {name: Sample() for name in ("decode", "prefill", "ttft")}
         self._first_pass: Dict[Tuple[str, int], CallMetrics] = {}       # (item, repeat), until its second pass
         self._conversation: Conversation | None = None
@@ -206,7 +223,9 @@ class Cell:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group()
-        group.add(metrics)
+        is_contended = bool(call_metrics.is_contended(call))
+        self.contended += is_contended
+        group.add(metrics, is_contended)
         self._count_for_warnings(call, metrics)
         if self.phase == FROZEN and metrics:
             self._pair(call, metrics)

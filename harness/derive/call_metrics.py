@@ -16,6 +16,8 @@ TRUNCATED_SHARE = 0.9       # of the tokens that the material was counted to tak
 SERIALISED_BELOW = 0.2      # of the time that decode spans of a wave could share
 READ_TOGETHER = 0.05        # of the time between two texts: what came closer was heard together, not made so
 LATE_SHARE = 0.1            # of the time to first text
+CONTENDED_SHARE = 0.1       # of all CPU time, or of an accelerator, used by others during the call
+SUSPENDED_S = 1.0           # a shorter sleep is the rounding of two clocks
 
 
 def ttft_ms(call: CallRecord) -> float | None:
@@ -196,3 +198,13 @@ def overlap(wave: List[CallRecord]) -> float | None:
 def is_serialised(share: float | None) -> bool | None:
     """Whether calls sent together, whose decode spans overlap by this share, were served one after the other."""
     return None if share is None else share < SERIALISED_BELOW
+
+
+def is_contended(call: CallRecord) -> bool | None:
+    """Whether other programs used more of this machine than CONTENDED_SHARE meanwhile, or it slept; None: not known."""
+    state = call.conditions or {}
+    if (state.get("suspended_s") or 0) >= SUSPENDED_S:
+        return True
+    shares = [state.get("others_cpu_share"), *(card.get("others_busy_share") for card in state.get("accelerators") or ())]
+    known = [share for share in shares if share is not None]
+    return max(known) > CONTENDED_SHARE if known else None

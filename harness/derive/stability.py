@@ -1,7 +1,11 @@
 """The verdict: did the machine hold still while it was measured? From its own readings, and from the frozen prompts."""
 from __future__ import annotations
 
+from typing import Set
+
+from base import names
 from base.ledger_records import CallRecord
+from derive import call_metrics
 from derive.aggregate import Cell, FROZEN
 from derive.distribution import Sample, Stat, rounded
 
@@ -10,13 +14,19 @@ THROTTLED_LIMIT = 0.05          # of the readings; a single one is a spike at a 
 CLOCK_LIMIT = 0.9               # of the clock at the start
 BACKGROUND_LIMIT = 0.10         # of all processors, at the median of the moments in which nothing ran
 SWAP_LIMIT_BYTES = 1_000_000    # for each reading, at the median: a machine that swaps moves far more
+CONTENDED_LIMIT = 0.10          # of the calls that others could have been seen in; single ones are a program that starts
 PLACEMENT_SHARE = 0.01          # of the model; a server's own figures differ by less from load to load
 
 
 class Circumstances:
-    """What the ledger's conditions and placements tell, over all models."""
+    """What the ledger's conditions and placements show, over all models. `models` are the names of the run's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: Set[str]) -> None:
+        self._models = {names.model_key(name) for name in models}
+        self.looked_for_others = False  # the harness read what others used during each call; since 2026-11-28
+        self.calls_seen = self.contended = self.suspended = 0     # calls in which others could be seen; of which contended
+        self.placed_calls = 0
+        self.others_loaded: Set[str] | None = None      # models of others that were loaded at every call
         self.readings = self.on_battery = 0
         self.flags_known = self.throttled = 0
         self.background, self.swap_bytes = Sample(), Sample()
@@ -34,6 +44,8 @@ class Circumstances:
         if state is None or call.slot:
             return
         self.readings += 1
+        if call.is_measured:
+            self._contention(call)
         self.on_battery += state["power_source"] == "battery"
         self.background.add(state["background_cpu_share"])
         if state["background_cpu_share"] is not None:
@@ -48,8 +60,20 @@ class Circumstances:
             by_pass[call.pass_].add(state["clock_mhz"])
             self.seen_before.setdefault(call.model, {}).setdefault(call.pass_, self._seen_last)
 
+    def _contention(self, call: CallRecord) -> None:
+        self.looked_for_others = self.looked_for_others or "others_cpu_share" in call.conditions
+        self.suspended += (call.conditions.get("suspended_s") or 0) >= call_metrics.SUSPENDED_S
+        is_contended = call_metrics.is_contended(call)
+        if is_contended is not None:
+            self.calls_seen += 1
+            self.contended += is_contended
+
     def _place(self, call: CallRecord) -> None:
         place = call.placement
+        if place is not None:
+            self.placed_calls += 1
+            others = {name for name in place["loaded"] if names.model_key(name) not in self._models}
+            self.others_loaded = others if self.others_loaded is None else self.others_loaded & others
         if place is None or not place["size_bytes"]:
             return
         before = self.placed.setdefault((call.model, call.options.get("num_ctx")), place)
@@ -99,10 +123,14 @@ def judgement(drifts: dict, circumstances: Circumstances) -> dict:
         verdict, why = "throttled", "the processors ran slower than they can"
     elif codes & {"background-load", "swapping"}:
         verdict, why = "contended", "something else used this machine"
+    elif "contended-calls" in codes:
+        verdict, why = "contended", f"something else used this machine during {circumstances.contended} of {circumstances.calls_seen} calls"
     elif any({("decode-drift", model), ("background-shift", model)} <= beyond for model in drifts):
         verdict, why = "contended", "something else used this machine for a part of the time"
     elif "decode-drift" in codes:
-        verdict, why = "drifting", "decode at the end differs from the start, and no reason was seen"
+        reason = "no reason was seen" if circumstances.calls_seen or not circumstances.looked_for_others else (
+            "what else used this machine could not be seen")
+        verdict, why = "drifting", f"decode at the end differs from the start, and {reason}"
     elif any(found["decode"] for found in drifts.values()):
         held = "decode at the end differs from the start by no more than chance gives" if any(
             is_apart(found["decode"]) for found in drifts.values()) else "decode at the end is as at the start"
@@ -134,6 +162,9 @@ def _evidence(drifts: dict, seen: Circumstances) -> list:
     if seen.flags_known:
         share = seen.throttled / seen.flags_known
         rows.append((_row("throttle-flags", None, share, THROTTLED_LIMIT, seen.flags_known), share > THROTTLED_LIMIT))
+    if seen.calls_seen:
+        share = seen.contended / seen.calls_seen
+        rows.append((_row("contended-calls", None, share, CONTENDED_LIMIT, seen.calls_seen), share > CONTENDED_LIMIT))
     for code, sample, limit in (("background-load", seen.background, BACKGROUND_LIMIT),
                                 ("swapping", seen.swap_bytes, SWAP_LIMIT_BYTES)):
         if sample.n:

@@ -56,7 +56,7 @@ class _Run:
         self.starts: List[dict] = []
         self.outcomes: Dict[str, int] = {}
         self.skipped = 0
-        self.circumstances = stability.Circumstances()
+        self.circumstances = stability.Circumstances({model["name"] for model in manifest["models"]})
         self.wave: List[CallRecord] = []
         self._grade = functools.lru_cache(MAX_REMEMBERED)(self._graded)
 
@@ -175,7 +175,7 @@ class _Run:
 
     def _aggregate(self, cell: Cell, groups: dict, drift: dict | None) -> dict:
         rows = [{"item": key.item, "pass": key.pass_, "level": key.level, "fill": key.fill, "calls": group.calls,
-                 "metrics": group.metrics()} for key, group in groups.items()]
+                 "metrics": group.metrics(), **group.uncontended()} for key, group in groups.items()]
         return {
             "cell_id": self._cell_id(cell.model), "model": cell.model, "phase": cell.phase, "calls": cell.calls,
             "outcomes": cell.outcomes, "void": cell.void, "reattempts": cell.reattempts, "skips": cell.skips,

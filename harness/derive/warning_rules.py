@@ -47,7 +47,8 @@ def of_cell(cell: Cell, groups: Dict[GroupKey, Group], drift: dict | None) -> It
     if reloads:
         yield warn("reload", max(cell.load_ms.values()), cold_ms(cell.load_ms), reloads)
     for code, count in (("context-reduced", cell.context_reduced), ("thinking-spent", cell.thinking_spent),
-                        ("thinking-uncalled", cell.thinking_uncalled), ("partial-offload", cell.partial), ("bunched", cell.bunched)):
+                        ("thinking-uncalled", cell.thinking_uncalled), ("partial-offload", cell.partial), ("bunched", cell.bunched),
+                        ("contended-calls", cell.contended)):
         if count:
             yield warn(code, None, None, count)
     if drift is not None and stability.has_drifted(drift["decode"]):
@@ -86,6 +87,10 @@ def of_run(seen: stability.Circumstances, target: str, floors: list, versions: l
         yield warn("placement-changed", count, model)
     if seen.on_battery:
         yield warn("on-battery", seen.on_battery)
+    if seen.others_loaded and seen.looked_for_others:      # a run of before 2026-11-28 has no such warning
+        yield warn("other-model-loaded", seen.placed_calls)
+    if seen.suspended:
+        yield warn("suspended", seen.suspended)
     late = max((floor["ttft_error_us_max"] for floor in floors if floor), default=0)
     if late > LATE_US:
         yield warn("slow-instrument", sum(1 for floor in floors if floor), None, late, LATE_US)

@@ -36,6 +36,10 @@ WARNINGS = {
     "context-reduced": "the model was loaded with a smaller context than was asked for",
     "thinking-spent": "the limit on tokens was used up before an answer began",
     "thinking-uncalled": "the model thought although it was told not to",
+    "contended-calls": "other programs used more than a tenth of all CPU time or of an accelerator during these calls, or the "
+                       "machine slept",
+    "other-model-loaded": "a model that is no part of this run was loaded all the time",
+    "suspended": "the machine slept during these calls",
     "partial-offload": "a part of the model was not on the accelerator",
     "placement-changed": "the model did not stay where it was loaded at first",
     "remote-server": "the server was on another machine, whose state is not known",
@@ -54,6 +58,7 @@ EVIDENCE = {
     "decode-drift": "decode at the end over decode at the start",
     "throttle-flags": "share of readings in which the system gave a reason for running slower",
     "clock-drop": "processor clock at the end over that at the start",
+    "contended-calls": "share of the calls during which others used more than a tenth of all CPU time or of an accelerator",
     "background-load": "share of the processors that others used while nothing ran, at the median",
     "background-shift": "share that others used before the last frozen prompts, less that before the first",
     "swapping": "bytes moved to and from swap for each reading, at the median",
@@ -119,6 +124,11 @@ RECORDS = {
         ("fill", "number?", "share of the fillable context that was asked for"),
         ("calls", "count", "measured calls"),
         ("metrics", "metrics", "over calls that ended ok or by length"),
+        ("uncontended", "uncontended?~", "the same without contended calls; absent where none, or all of them, were contended"),
+    ),
+    "uncontended": fields(
+        ("calls", "count", "measured calls during which others used at most a tenth of the machine, as far as is known"),
+        ("metrics", "metrics", "over those of them that ended ok or by length"),
     ),
     "metrics": fields(*((name, "stat?", says) for name, says in METRICS.items())),
     "stat": fields(
