@@ -138,6 +138,21 @@ class Order(Case):
             self.assertEqual(set(row["placement"]["loaded"]), {"alpha:1b", "beta:1b"})
         self.assertEqual([row["model"] for row in measured[10:14]], ["alpha:1b", "beta:1b"] * 2)
 
+    def test_what_others_keep_loaded_is_waited_for_once(self):
+        loaded, asked = Endpoint.loaded, []
+
+        def loaded_beside(endpoint: Endpoint) -> list:
+            return loaded(endpoint) + [{"name": "assistant:8b"}]
+
+        def unload(endpoint: Endpoint, name: str, sleep: object = None) -> bool:
+            asked.append(name)
+            endpoint.ask("/api/generate", {"model": name, "keep_alive": 0})
+            return name != "assistant:8b"
+        with mock.patch.object(Endpoint, "loaded", loaded_beside), mock.patch.object(Endpoint, "unload", unload):
+            rows = self.carry_out({"models": [BETA, ALPHA]}, ["frozen-prompts", "context-edge"])
+        self.assertEqual(asked.count("assistant:8b"), 1)
+        self.assertTrue(all("assistant:8b" in row["placement"]["loaded"] for row in calls(rows, role="measured")))
+
     def test_a_wave_starts_together_and_stands_in_slot_order(self):
         rows = self.carry_out({"models": [ALPHA], "slots": 4}, ["parallel-same"], plan.Settings(levels=(8,)))
         waves = {}

@@ -152,6 +152,13 @@ class Live(Case):
         here.begin([ask(2), ask(3)])
         self.assertIn("call 2 of 4  alpha:1b small-eval 5Q-Q02 x2", self.said())
 
+    def test_the_line_says_what_is_waited_for(self):
+        watch = self.watch(live=True)
+        watch.wait("other:8b to be unloaded")
+        self.assertIn("call 1 of 4  waiting for other:8b to be unloaded", self.said())
+        watch.remark("other:8b is not unloaded")
+        self.assertTrue(self.said().endswith("other:8b is not unloaded\n"))
+
     def test_the_number_never_exceeds_the_total(self):
         here = self.watch(live=True, total=1)
         here.end([call(1)])

@@ -337,6 +337,11 @@ class Reopen(InFolder):
         with self.assertRaisesRegex(UserError, "manifest.json"):
             run_setup.reopen(self.out)
 
+    def test_a_run_that_was_killed_before_its_manifest_was_written_says_so(self):
+        (self.out / run_folder.HARDWARE).write_bytes(b"{}")
+        with self.assertRaisesRegex(UserError, "nothing was measured.*start a new run"):
+            run_setup.reopen(self.out)
+
 
 class Earlier(unittest.TestCase):
     def earlier(self, *records: dict) -> run_setup.Earlier:

@@ -106,7 +106,7 @@ class Earlier:
 def reopen(folder: pathlib.Path) -> Earlier:
     """Read an unfinished run; raises UserError if it is finished, damaged, or was planned with other suites."""
     if folder.is_dir() and not (folder / run_folder.MANIFEST).exists() and not (folder / run_folder.LEDGER).exists():
-        raise UserError("this run was stopped before it had a plan; nothing was measured", str(folder),
+        raise UserError("no manifest.json: this run was stopped before it had a plan, and nothing was measured", str(folder),
                         "remove the folder, and start a new run")
     found = run_folder.read_manifest(folder)
     path = folder / run_folder.LEDGER
