@@ -309,8 +309,9 @@ class Sources(unittest.TestCase):
 
     def test_without_powershell_the_registry_names_the_processor(self):
         for name, model in (("AMD Ryzen 7 5800X 8-Core Processor   ", "AMD Ryzen 7 5800X 8-Core Processor"), (None, None)):
-            record = probe(fake_machine.machine(Platform("windows", cpu_name=name)))
+            record = probe(fake_machine.machine(Platform("windows", cpu_name=name, logical_cores=8)))
             self.assertEqual(record["cpu"]["model"]["value"], model)
+            self.assertEqual(record["cpu"]["logical_cores"]["value"], 8)
 
     def test_windows_numbers_and_risc_v_words_have_names(self):
         found = Platform("windows", windows_features=frozenset([3, 19, 43, 47]))

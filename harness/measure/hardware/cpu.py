@@ -23,8 +23,10 @@ RISCV_VENDORS = {"0x710": "SpacemiT", "0x489": "SiFive", "0x5b7": "T-Head", "0x3
 
 def read(machine: Machine) -> dict:
     reader = {"linux": _linux, "darwin": _mac, "windows": _windows}.get(machine.platform.system, lambda machine: {})
-    values = {"logical_cores": facts.told(machine.platform.logical_cores, "os.cpu_count", "Python does not know it"),
-              "usable_cores": _usable(machine), **reader(machine)}
+    values = reader(machine)
+    logical = facts.told(machine.platform.logical_cores, "os.cpu_count", "Python does not know it")
+    values = {**values, "logical_cores": facts.first(*filter(None, [values.get("logical_cores"), logical])),
+              "usable_cores": _usable(machine)}
     return {name: values.get(name, facts.unknown("it is not looked for on this system")) for name in FIELDS}
 
 
