@@ -337,17 +337,15 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
     from derive import headline
     from submit import run_status
     folder = earlier.folder
-    formats = {model["name"]: model["format"] for model in earlier.manifest["models"]}
-    rows = headline.rows(ledger.read(folder / run_folder.LEDGER), formats)
-    console.say(console.format_table(headline.TITLES, rows))
-    console.say("medians of calls that ran alone, of the frozen prompts' first pass; the context phases stand in run.md, by fill")
+    console.say(console.format_table(headline.TITLES, headline.rows(found)))
+    console.say("medians of the frozen prompts before all other phases; run.md has the other phases")
     console.say(f"\n{folder}")
     for row in found["warnings"]:
         place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])
         console.note(f"warning: {row['code']} ({', '.join(place) or 'run'})")
     here = run_status.Seen(run_status.named(folder, run_folder.ROOT), *folder.parts[-3:-1], complete=found["complete"], open_points=1)
     if found["complete"]:
-        succeeded = any(row[2] > row[3] for row in rows)
+        succeeded = any(row["calls"] > headline.failed(row) for row in found["aggregates"])
         console.note(f"complete: {found['done']} calls made, {found['skipped']} skipped"
                      f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
                      f"{found['verdict']['verdict'] or 'none'}")

@@ -7,6 +7,7 @@ import unittest
 
 import support  # noqa: F401  (puts the harness on the path)
 
+from derive import headline
 from judge import review, tree
 from judge.findings import FindingList, Finding
 from judge.review import Figures
@@ -19,7 +20,7 @@ NOW_S = seconds_of("2026-11-25T12:00:00Z")
 
 def figures(run: str, cell: str = "mac-m1-8gb.m_3a1b", model: str = "m:1b", digest: str = "a", decode: float | None = 10.0) -> Figures:
     stat = None if decode is None else {"n": 3, "median": decode}
-    return Figures(f"submissions/{run}", cell, model, digest, stat, stat, stat)
+    return Figures(f"submissions/{run}", cell, model, digest, dict.fromkeys(headline.SHOWN, stat))
 
 
 class Nearest(unittest.TestCase):

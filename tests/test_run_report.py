@@ -10,7 +10,7 @@ import test_summary as planted
 
 import ledgers
 import run_benchmark
-from base import plan, records
+from base import plan, records, text_format
 from derive import run_md, run_report
 from ledgers import call
 from measure import options
@@ -180,7 +180,7 @@ class Numbers(unittest.TestCase):
         for value, told in ((None, "-"), (0, "0.000"), (0.80321, "0.803"), (1.0, "1.00"), (12.345, "12.3"), (123.45, "123"),
                             (1234567, "1234567"), (-0.5, "-0.500")):
             with self.subTest(value):
-                self.assertEqual(run_report.figure(value), told)
+                self.assertEqual(text_format.figure(value), told)
 
     def test_a_bar_is_as_long_as_its_share_and_an_unknown_one_keeps_its_line(self):
         stat = {"n": 3, "median": 10}

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from base import console
+from base.text_format import ratio
 from derive import paired_comparison
 
 SHOWN_CHANGES = 40          # answers that are named one by one; the record holds more
@@ -52,8 +53,8 @@ def _follows(row: dict) -> str:
 
 
 def _ratios(cells: list) -> str:
-    rows = [[_models(cell), place(cell), SHORT[row["figure"]], row["n"], figure(row["ratio"]),
-             f"{figure(row['low'])} to {figure(row['high'])}" if row["low"] else None, row["says"]]
+    rows = [[_models(cell), place(cell), SHORT[row["figure"]], row["n"], ratio(row["ratio"]),
+             f"{ratio(row['low'])} to {ratio(row['high'])}" if row["low"] else None, row["says"]]
             for cell in cells if cell["pairs"] for row in cell["figures"]]
     if not rows:
         return ""
@@ -110,7 +111,3 @@ def _models(cell: dict) -> str:
 
 def place(cell: dict) -> str:
     return cell["phase"] if cell["level"] is None else f"{cell['phase']} x{cell['level']}"
-
-
-def figure(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"

@@ -1,57 +1,51 @@
-"""The headline: one row for each model and phase, computed from the records in one pass."""
+"""The headline figures of a model, and the one table of where each is measured.
+
+The table at a run's end, the review of a maintainer and the site's pages all take them from here, so that they show the
+same number. All are of the frozen prompts, which every machine answers, before all other phases.
+"""
 from __future__ import annotations
 
-from typing import Iterable
+from typing import Dict, List, NamedTuple, Optional
 
-from base.ledger_records import CallRecord, Record, SkippedRecord, is_planned
-from derive import call_metrics
-from derive.distribution import quantile
-from derive.aggregate import CONTEXT
-
-TITLES = ["model", "phase", "calls", "failed", "skipped", "TTFT ms", "prefill tok/s", "decode tok/s"]
+from base import text_format
+from base.records import SPEED_OUTCOMES
+from derive.aggregate import FROZEN
 
 
-def rows(records: Iterable[Record], formats: dict) -> list:
-    """Rows of TITLES in the order in which model and phase first appear; medians, each with its n, or None.
-
-    `formats` tells of each model whether it is gguf or safetensors, which count their steps differently.
-    Figures are of calls that ran alone, of the frozen prompts' first pass, and of no context phase, where the fill decides
-    the speed. Prompts of all lengths of a phase share a row here, so this tells at a glance and proves nothing.
-    """
-    found: dict = {}
-    heads: dict = {}
-    for record in records:
-        if isinstance(record, CallRecord) and record.finding:
-            heads[record.model] = record.finding.get("head_tokens", heads.get(record.model))
-        if is_planned(record):
-            key = record.model, record.phase
-            _add(found.setdefault(key, _empty()), record, heads.get(record.model), formats.get(record.model))
-    return [[model, phase, row["calls"], row["failed"], row["skipped"], *(_median(row[name]) for name in
-             ("ttft", "prefill", "decode"))] for (model, phase), row in found.items()]
+class Place(NamedTuple):
+    """Where a figure is measured. `item` None: all items of the pass, one call at a time."""
+    title: str
+    phase: str
+    item: Optional[str]
+    pass_: str
 
 
-def _empty() -> dict:
-    return {"calls": 0, "failed": 0, "skipped": 0, "ttft": [], "prefill": [], "decode": []}
+HEADLINE = {
+    "decode_tok_s": Place("decode tok/s", FROZEN, None, "first"),
+    "ttft_ms": Place("TTFT ms (P-MEDIUM)", FROZEN, "P-MEDIUM", "first"),
+    "prefill_tok_s": Place("prefill tok/s (P-HARD)", FROZEN, "P-HARD", "first"),
+    "energy_j_per_tok": Place("J/token", FROZEN, None, "first"),
+}
+SHOWN = ("decode_tok_s", "ttft_ms", "prefill_tok_s")        # in tables of text
+TITLES = ["model", "phase", "calls", "failed", "skipped", *(HEADLINE[name].title for name in SHOWN)]
 
 
-def _add(row: dict, record: Record, head_tokens: int | None, model_format: str | None) -> None:
-    if isinstance(record, SkippedRecord):
-        row["skipped"] += 1
-        return
-    row["calls"] += 1
-    if not record.has_speed:
-        row["failed"] += 1
-        return
-    if record.level > 1 or record.pass_ == "last" or record.phase in CONTEXT:
-        return
-    for name, value in (("ttft", call_metrics.ttft_ms(record)), ("decode", call_metrics.decode_tok_s(record, model_format)),
-                        ("prefill", call_metrics.prefill_tok_s(record, head_tokens))):
-        if value is not None:
-            row[name].append(value)
+def stat_of(name: str, phases: Dict[str, dict]) -> dict | None:
+    """The figure's statistic. `phases` maps the phases of a model to records with groups: of one run, or of a cell."""
+    place = HEADLINE[name]
+    for group in phases.get(place.phase, {"groups": []})["groups"]:
+        if (group["item"], group["pass"]) == (place.item, place.pass_):
+            return group.get("figures", group.get("metrics", {})).get(name)
+    return None
 
 
-def _median(values: list) -> str | None:
-    if not values:
-        return None
-    middle = quantile(sorted(values), 0.5)
-    return f"{middle:.1f} (n={len(values)})"
+def rows(metadata: dict) -> List[list]:
+    """Rows of TITLES, one for each model and phase; the figures are in the row of the phase that they are measured in."""
+    return [[row["model"], row["phase"], row["calls"], failed(row), sum(row["skips"].values()),
+             *(text_format.median_with_n(stat_of(name, {row["phase"]: row})) for name in SHOWN)]
+            for row in metadata["aggregates"]]
+
+
+def failed(aggregate: dict) -> int:
+    """Calls that support no speed figure."""
+    return aggregate["calls"] - sum(aggregate["outcomes"].get(outcome, 0) for outcome in SPEED_OUTCOMES)

@@ -8,6 +8,8 @@ import re
 import shlex
 
 from base import records, schema
+from base.text_format import counted, figure, median_with_n
+from derive import headline
 
 BAR_CHARACTERS = 30
 FROZEN, CODE, APPEND, EDGE = "frozen-prompts", "python-tasks", "context-append", "context-edge"
@@ -59,8 +61,7 @@ def _phases(metadata: dict) -> str:
         everything = [group for group in row["groups"] if group["item"] is None]
         alone = [group for group in everything if group["level"] in (None, 1) and group["pass"] in (None, "first")]
         decode = alone[0]["metrics"]["decode_tok_s"] if alone else None
-        failed = row["calls"] - sum(row["outcomes"].get(name, 0) for name in records.SPEED_OUTCOMES)
-        rows.append([code(row["model"]), plain(row["phase"]), row["calls"], failed, sum(row["skips"].values()), with_n(decode),
+        rows.append([code(row["model"]), plain(row["phase"]), row["calls"], headline.failed(row), sum(row["skips"].values()), median_with_n(decode),
                      _quality(row["quality"])])
     return "### Phases\n\n" + table(
         ["model", "phase", "calls", "failed", "skipped", "decode tok/s, one call at a time", "answers right"], rows)
@@ -82,8 +83,8 @@ def _prompts(metadata: dict) -> str:
         first = [group for group in row["groups"] if group["item"] is not None and group["pass"] == "first"]
         for group in first if row["phase"] == FROZEN else []:
             found = group["metrics"]
-            rows.append([code(row["model"]), plain(group["item"]), with_n(found["prompt_tokens"]), with_n(found["ttft_ms"]),
-                         with_n(found["prefill_tok_s"]), with_n(found["decode_tok_s"])])
+            rows.append([code(row["model"]), plain(group["item"]), median_with_n(found["prompt_tokens"]), median_with_n(found["ttft_ms"]),
+                         median_with_n(found["prefill_tok_s"]), median_with_n(found["decode_tok_s"])])
     if not rows:
         return ""
     return "### Frozen prompts, before all else\n\nMedians, each with its number of calls.\n\n" + table(
@@ -212,19 +213,6 @@ def command(manifest: dict, metadata: dict) -> str:
     return " ".join(map(shlex.quote, words))
 
 
-def figure(value: float | None) -> str:
-    """Three significant digits or more, below 1 thousandths, never an exponent; - for unknown."""
-    if value is None:
-        return "-"
-    digits = next((digits for least, digits in ((100, 0), (10, 1), (1, 2)) if abs(value) >= least), 3)
-    return f"{value:.{digits}f}"
-
-
-def with_n(found: dict | None) -> str:
-    """The median of a stat and its n."""
-    return "-" if found is None or not found["n"] else f"{figure(found['median'])} (n={found['n']})"
-
-
 def bars(rows: list, unit: str) -> str:
     """A chart of (label, stat) in characters, from 0; a label without a value keeps its line."""
     found = [(_one_line(label), None if stat is None or not stat["n"] else stat) for label, stat in rows]
@@ -259,10 +247,6 @@ def fenced(text: str) -> str:
     longest = max((len(found) for found in re.findall("`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}text\n{text}\n{fence}"
-
-
-def counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def sentence(text: str) -> str:

@@ -3,15 +3,17 @@ from __future__ import annotations
 
 import pathlib
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Dict, Iterator, Optional
 
-from base import console, names, run_folder, schema
+from base import console, names, run_folder, schema, text_format
+from derive import headline
+from derive.aggregate import FROZEN
+from derive.headline import HEADLINE
 from judge import tree_layout
 from judge.findings import FindingList, shown
 from judge.rules import RULES
 
-ANCHOR, MIDDLE = "frozen-prompts", "P-MEDIUM"
-TITLES = ["model", "beside", "decode tok/s", "prefill tok/s", "TTFT ms", "decode, this / that"]
+TITLES = ["model", "beside", *(HEADLINE[name].title for name in headline.SHOWN), "decode, this / that"]
 ALWAYS = (
     "Does the device tag name the machine that hardware.json describes, and as others would name it?",
     "Is run.md written by the person who ran it, and fit to be public?",
@@ -32,14 +34,12 @@ ASKED = {       # what a finding of a rule leaves to a person
 
 @dataclass(frozen=True)
 class Figures:
-    """The headline of one model of a run: stats of the frozen prompts before all else, each with its n."""
+    """The headline figures of one model of a run: name and statistic."""
     run: str
     cell_id: str | None
     model: str
     digest: str
-    decode: dict | None
-    prefill: dict | None
-    ttft: dict | None
+    stats: Dict[str, Optional[dict]]
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,12 @@ def sheet(place: tree_layout.Place, manifest: dict | None, hardware: dict | None
 
 
 def figures_of(run: str, metadata: dict) -> Iterator[Figures]:
+    """The figures of each model that answered the frozen prompts."""
     digests = {model["model"]: model["digest"] for model in metadata["models"]}
     for row in metadata["aggregates"]:
-        if row["phase"] == ANCHOR:
-            every, middle = _metrics(row, None), _metrics(row, MIDDLE)
-            yield Figures(run, row["cell_id"], row["model"], digests.get(row["model"], ""), every.get("decode_tok_s"),
-                          middle.get("prefill_tok_s"), middle.get("ttft_ms"))
-
-
-def _metrics(row: dict, item: str | None) -> dict:
-    return next((group["metrics"] for group in row["groups"] if group["item"] == item and group["pass"] == "first"), {})
+        if row["phase"] == FROZEN:
+            stats = {name: headline.stat_of(name, {FROZEN: row}) for name in headline.SHOWN}
+            yield Figures(run, row["cell_id"], row["model"], digests.get(row["model"], ""), stats)
 
 
 def existing(tree: pathlib.Path, leave_out: set) -> Iterator[Figures]:
@@ -114,22 +110,18 @@ def render(sheets: list, docket: FindingList, findings: str, tree: pathlib.Path)
 
 
 def _rows(mine: Figures, others: list) -> Iterator[list]:
-    yield [shown(mine.model), "this run", *map(_with_n, (mine.decode, mine.prefill, mine.ttft)), None]
+    yield [shown(mine.model), "this run", *map(text_format.median_with_n, mine.stats.values()), None]
     near = nearest(mine, others)
     for other in near:
         where = "/".join(other.run.split("/")[1:3]) + ("" if other.digest == mine.digest else ", another digest")
-        yield ["", shown(where), *map(_with_n, (other.decode, other.prefill, other.ttft)),
-               _ratio(mine.decode, other.decode)]
+        yield ["", shown(where), *map(text_format.median_with_n, other.stats.values()),
+               _ratio(mine.stats["decode_tok_s"], other.stats["decode_tok_s"])]
     if not near:
         yield ["", "nothing to compare with", None, None, None, None]
 
 
 def _ratio(this: dict | None, that: dict | None) -> str | None:
     return f"{this['median'] / that['median']:.2f}" if this and that and that["median"] else None
-
-
-def _with_n(stat: dict | None) -> str | None:
-    return None if stat is None or not stat["n"] else f"{stat['median']:.1f} (n={stat['n']})"
 
 
 def questions(docket: FindingList) -> Iterator[str]:

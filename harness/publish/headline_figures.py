@@ -1,4 +1,4 @@
-"""Headline figures: the numbers that tables and rankings show for a model, read in the same way from one run and from a cell.
+"""Headline figures: shares of right answers and the best level of a model, read in the same way from one run and from a cell.
 
 A phase is a `run_phase` record (statistics over calls) or a `cell_phase` record (spreads over runs and calls).
 """
@@ -7,26 +7,13 @@ from __future__ import annotations
 import math
 from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
-from derive.aggregate import FROZEN
 from derive.distribution import rounded
 
 ANSWERS, CODE, RECALL, ALONE = ("small-eval", "parallel-same"), ("python-tasks",), "context-edge", "parallel-same"
 COUNTS = ("n", "passed", "censored", "ungraded", "failed")
 Z = 1.959964                            # 95 % of a normal distribution lie within so many deviations
-# figure: (item of the frozen prompts, or None for all three; metric). All are of the first pass.
-FROZEN_FIGURES = {"decode_tok_s": (None, "decode_tok_s"), "ttft_ms": ("P-MEDIUM", "ttft_ms"),
-                  "prefill_tok_s": ("P-HARD", "prefill_tok_s"), "energy_j_per_tok": (None, "energy_j_per_tok")}
 
 Phases = Dict[str, dict]                # name of a phase: its record
-
-
-def frozen(phases: Phases, figure: str) -> Optional[dict]:
-    """A figure of the first pass of the frozen prompts: a `stat` of a run, a `spread` of a cell."""
-    item, metric = FROZEN_FIGURES[figure]
-    for group in phases.get(FROZEN, {"groups": []})["groups"]:
-        if (group["item"], group["pass"]) == (item, "first"):
-            return group.get("figures", group.get("metrics", {})).get(metric)
-    return None
 
 
 def best_level(levels: Iterable[dict], median: Callable[[dict], float]) -> Optional[dict]:

@@ -9,7 +9,9 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 from base import suites
 from base.records import FIGURES
+from derive import headline
 from derive.aggregate import FROZEN
+from derive.headline import HEADLINE
 from derive.distribution import Sample, rounded
 from judge import plausibility, thresholds
 from publish import headline_figures, page_inputs, run_contribution
@@ -155,7 +157,7 @@ def headline_of(phases: Dict[str, dict]) -> dict:
     quality = phases.get("small-eval", {}).get("quality")
     drift = phases.get(FROZEN, {}).get("drift")
     return {
-        **{name: headline_figures.frozen(phases, name) for name in headline_figures.FROZEN_FIGURES},
+        **{name: headline.stat_of(name, phases) for name in HEADLINE},
         "answers": headline_figures.share(phases, ANSWERS), "code": headline_figures.share(phases, CODE),
         "recall": headline_figures.recall(phases), "correct_per_minute": quality["correct_per_minute"] if quality else None,
         "tok_s_alone": alone, "tok_s_most": most["tok_s"] if most else None, "most_level": most["level"] if most else None,

@@ -10,6 +10,7 @@ from typing import Dict, List, Optional, Tuple
 
 from base import names
 from base.records.catalogue_fields import BY_RUN, FIGURES
+from derive import headline
 from derive.aggregate import CONTEXT, FROZEN, Cell, Group
 from derive.distribution import Sample, rounded
 from judge.tree_layout import Place
@@ -18,7 +19,6 @@ from publish import headline_figures, page_inputs
 ITEM_PHASES = (FROZEN,) + CONTEXT       # phases whose items are points of a curve; in others only the group of all items is kept
 GROUP_KEY = ("item", "pass", "level", "fill")
 MODEL_FIELDS = ("digest", "size_bytes", "family", "parameter_size", "quantization", "format", "context_length")
-HEADLINE_FIGURES = ("decode_tok_s", "ttft_ms", "prefill_tok_s")
 PHASE_FIELDS = ("phase", "calls", "outcomes", "void", "reattempts", "skips", "prefill_basis", "quality", "drift")
 
 
@@ -95,7 +95,7 @@ def _run_model(contribution: dict) -> dict:
     waves = phases.get(headline_figures.ALONE, {"waves": []})["waves"]
     best = headline_figures.best_level(waves, lambda stat: stat["median"])
     return {**{name: contribution[name] for name in ("cell_id", "model", "digest")},
-            **{name: headline_figures.frozen(phases, name) for name in HEADLINE_FIGURES},
+            **{name: headline.stat_of(name, phases) for name in headline.SHOWN},
             "answers": headline_figures.share(phases, headline_figures.ANSWERS),
             "code": headline_figures.share(phases, headline_figures.CODE),
             "tok_s_most": best["tok_s"] if best else None, "most_level": best["level"] if best else None}
