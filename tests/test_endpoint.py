@@ -20,7 +20,7 @@ from base.errors import FOUND, UserError
 from measure import endpoint, stream_reader
 from measure.connection import Limits
 from measure.endpoint import Endpoint
-from measure.server_address import ServerAddress
+from measure.server_address import ServerAddress, find_target
 from support import chunk, closed_port, head, listener, whole
 
 KEY = "key-0123456789"
@@ -87,10 +87,61 @@ class Sent(unittest.TestCase):
             for status in (301, 302, 303, 307, 308):
                 moved = head(status, framing=f"Location: {other.url}/api/version\r\nContent-Length: 0")
                 with self.subTest(status), listener(moved) as server:
-                    with self.assertRaisesRegex(UserError, f"not Ollama .HTTP {status}"):
+                    with self.assertRaisesRegex(UserError, f"redirects to {other.url} .HTTP {status}"):
                         at(server).version()
                     self.assertFalse(at(server).is_alive())
             self.assertEqual(other.requests, [])
+
+
+class InFront(unittest.TestCase):
+    """What a proxy says in place of Ollama is explained, without paths, queries and secrets."""
+
+    def version_error(self, answer: bytes, prefix: str = "") -> str:
+        with listener(answer) as server, self.assertRaises(UserError) as caught:
+            at(server, prefix).version()
+        return str(caught.exception)
+
+    def test_a_proxy_is_told_by_what_it_wants(self):
+        page = b"<!DOCTYPE html>\r\n<html><head><title>\n 502 Bad\tGateway </title></head></html>"
+        basic = head(401, framing='WWW-Authenticate: Basic realm="x"\r\nContent-Length: 0')
+        moved = head(301, framing="Location: https://ana:pw@llm.example.com/login?token=abc\r\nContent-Length: 0")
+        for why, answer, prefix, words in (
+                ("a page", whole(page, 502, "text/html"), "", ["HTTP 502", "'502 Bad Gateway'", "behind the proxy"]),
+                ("a login page", whole(b"<html><title>Sign in</title>", 200, "text/html"), "", ["'Sign in'", "log in"]),
+                ("a page without a title", whole(b" <HTML><p>x", 200, "text/html"), "", ["an HTML page;"]),
+                ("a redirect", moved, "", ["redirects to https://llm.example.com (HTTP 301)", "--target-url"]),
+                ("a redirect on the same host", head(302, framing="Location: /login\r\nContent-Length: 0"), "", ["another path"]),
+                ("basic authentication", basic, "", ["user name and password", "OLLAMA_HOST to http://USER:PASSWORD@"]),
+                ("a proxy's own", whole(b"", 407), "", ["a proxy asks"]),
+                ("compression", head(framing="Content-Encoding: gzip\r\nContent-Length: 3") + b"\x1f\x8b\x08", "", ["compressed (gzip)"]),
+                ("the OpenAI address", whole(b"404 page not found", 404), "/v1", ["leave /v1 out"])):
+            with self.subTest(why):
+                error = self.version_error(answer, prefix)
+                for word in words:
+                    self.assertIn(word, error)
+                for secret in ("token", "ana", "pw@", KEY):
+                    self.assertNotIn(secret, error)
+
+    def test_a_list_that_needs_a_key_says_so(self):
+        with listener(said({"error": "unauthorized"}, 401)) as server:
+            with self.assertRaisesRegex(UserError, "refuses .HTTP 401 for /api/tags.*OLLAMA_API_KEY"):
+                at(server).models()
+
+    def test_a_password_of_the_address_is_sent_to_it_and_shown_nowhere(self):
+        def answer(connection, request):
+            connection.sendall(said({"error": "YW5hOnMzY3JldA== and s3cret are wrong"}, 500))
+        with listener(answer) as server:
+            address = find_target(None, {"OLLAMA_HOST": f"http://ana:s3%63ret@127.0.0.1:{server.port}"})
+            with self.assertRaises(UserError) as caught:
+                Endpoint(address, QUICK, KEY).models()
+            again = find_target(server.url, {"OLLAMA_HOST": f"http://ana:s3cret@127.0.0.1:{server.port}"})
+            self.assertEqual(again.credentials, "ana:s3cret")
+            self.assertEqual(find_target("http://127.0.0.1:9", {"OLLAMA_HOST": server.url}).credentials, "")
+        self.assertIn(b"Authorization: Basic YW5hOnMzY3JldA==\r\n", server.requests[0])
+        self.assertNotIn(KEY.encode(), server.requests[0])
+        for text in (str(caught.exception), repr(address), address.url, address.public):
+            for secret in ("s3cret", "YW5hOnMzY3JldA", "ana:"):
+                self.assertNotIn(secret, text)
 
 
 class Key(unittest.TestCase):
@@ -220,7 +271,9 @@ class Api(unittest.TestCase):
         with listener(said({"models": [{"name": "a"}, 5, None, {"name": "b"}]})) as server:
             self.assertEqual([row["name"] for row in at(server).models()], ["a", "b"])
             self.assertEqual(len(at(server).loaded()), 2)
-        for answer, word in ((said({"error": "out of luck"}, 500), "HTTP 500 'out of luck'"), (said({"models": None}), "200"),
+        with listener(said({"models": None})) as server:
+            self.assertEqual(at(server).models(), [])
+        for answer, word in ((said({"error": "out of luck"}, 500), "HTTP 500 'out of luck'"), (said({"models": 5}), "200"),
                              (said([]), "HTTP 200"), (whole(b"oops", 502), "HTTP 502 'oops'")):
             with self.subTest(word), listener(answer) as server:
                 with self.assertRaisesRegex(UserError, f"/api/tags answers .*{word}"):
@@ -233,7 +286,7 @@ class Api(unittest.TestCase):
         with listener(said({"error": "model 'm:latest' not found"}, 404)) as server:
             self.assertIsNone(at(server).show("m"))
         with listener(said({"error": "odd"}, 500)) as server:
-            with self.assertRaisesRegex(UserError, "/api/show m answers HTTP 500 'odd'"):
+            with self.assertRaisesRegex(UserError, "/api/show answers HTTP 500 'odd'"):
                 at(server).show("m")
 
     def test_only_the_status_success_is_a_success_of_a_pull(self):

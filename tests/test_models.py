@@ -11,6 +11,7 @@ import fake_machine
 from base import schema
 from base.errors import USAGE, UserError
 from measure import hardware, models
+from measure.endpoint import ModelProblem
 from measure.hardware.machine import Platform
 
 VERSIONS = ("0.24.0", "0.30.1", "0.32.15", "0.33.0-rc2")
@@ -41,6 +42,8 @@ class Server:
 
     def show(self, name: str) -> dict | None:
         self.asked.append(name)
+        if isinstance(self.shown.get(name), ModelProblem):
+            raise self.shown[name]
         return self.shown.get(name, {"capabilities": ["completion"]})
 
     def pull(self, name: str, tell: object) -> None:
@@ -81,6 +84,10 @@ class LeftOut(unittest.TestCase):
         ("an unprintable name", row("a\x1b[2J:1b"), {}, "cannot be printed"),
         ("a name with a line feed", row("a\nb:1b"), {}, "cannot be printed"),
         ("no name", row(""), {}, "cannot be printed"),
+        ("no digest", {**row("none:1b"), "digest": None}, {}, "no digest"),
+        ("a digest that is none", row("none:1b", digest="../../x"), {}, "no digest"),
+        ("broken on the server", row("bad:7b"), ModelProblem("/api/show answers HTTP 500 'open /root/x: no such file'"),
+         "cannot read it .*HTTP 500 'open <path>"),
         ("too big", row("big:70b", 40 * GB), {}, r"too big: 40\.0 GB on disk, 16\.0 GB of memory"),
     )
 
@@ -97,7 +104,7 @@ class LeftOut(unittest.TestCase):
         for what, listed, shown, reason in self.CASES:
             if what in ("too big", "no name"):
                 continue
-            with self.subTest(what), self.assertRaisesRegex(UserError, "another machine|cannot chat|printed") as caught:
+            with self.subTest(what), self.assertRaisesRegex(UserError, "another machine|cannot chat|printed|digest|cannot read") as caught:
                 models.choose(Server(listed, row("zeta:1b"), shown={listed["name"]: shown}), ["zeta:1b", listed["name"]], None)
             self.assertEqual(caught.exception.exit_code, USAGE)
             self.assertIn("--models", str(caught.exception))
@@ -232,6 +239,13 @@ class Described(unittest.TestCase):
                 ({"llama.context_length": 8192.0}, None), ({"llama.context_length": None}, None)):
             with self.subTest(information):
                 self.assertEqual(models.described(row("a:1b"), {"model_info": information})["context_length"], context)
+
+    def test_a_row_of_odd_shapes_is_read_as_far_as_it_goes(self):
+        odd = {**row("a:1b"), "size": 2.5e9, "details": 5, "capabilities": "completion"}
+        found = models.choose(Server(odd, shown={"a:1b": {"details": None, "model_info": [], "capabilities": 7, "template": {}}}),
+                              None, None).models[0]
+        self.assertEqual((found["size_bytes"], found["capabilities"], found["format"]), (2_500_000_000, [], None))
+        self.assertEqual(schema.problems(found, "model"), [])
 
     def test_an_empty_template_is_none(self):
         for template in ("", None, 7):

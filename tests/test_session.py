@@ -149,7 +149,7 @@ class Server:
     def clock(self) -> int:
         return next(self._ticks)
 
-    def without_key(self, text: str) -> str:
+    def without_secrets(self, text: str) -> str:
         return text.replace("a-key", "<secret>")
 
     def loaded(self) -> list:

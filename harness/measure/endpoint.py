@@ -4,19 +4,36 @@ The API key is sent and never kept anywhere else.
 """
 from __future__ import annotations
 
+import base64
 import json
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Mapping, NamedTuple
 
 from base import names
 from base.errors import FOUND, UserError
-from measure import stream_reader
+from measure import foreign_answers, stream_reader
 from measure.connection import Connection, Limits
 from measure.server_address import ServerAddress
 from measure.stream_reader import Stream
 
 SMALL_S = 60.0                      # for answers that need no model; a machine that swaps is slow even with these
 UNLOAD_WAIT_S = 30                  # the server itself waits up to 5 s for video memory to come back
+
+
+class NoServer(UserError):
+    """Nothing usable answers at the address."""
+
+
+class ModelProblem(UserError):
+    """The server answers, but not about this model."""
+
+
+class Answer(NamedTuple):
+    """An answer to a small request; `value` is its JSON, None if it is not JSON. Header names are in lower case."""
+    status: int
+    value: Any
+    text: str
+    headers: Mapping[str, str]
 
 
 class Endpoint:
@@ -26,18 +43,26 @@ class Endpoint:
                  clock: Callable[[], int] = time.perf_counter_ns):
         self.target, self.limits, self.clock = target, limits, clock
         self._headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson, application/json"}
-        self._api_key = (api_key or "").strip()
-        if not (self._api_key.isascii() and self._api_key.isprintable()):
-            # http.client would refuse it as well, with the key in its words.
+        api_key = (api_key or "").strip()
+        if not (api_key.isascii() and api_key.isprintable()):
+            # http.client would refuse it as well, and show the key.
             raise UserError("it holds characters that cannot be sent", "OLLAMA_API_KEY", "copy it once more")
-        if self._api_key:
-            self._headers["Authorization"] = f"Bearer {self._api_key}"
+        self._secrets = [secret for secret in (api_key, *target.secrets) if secret]
+        if target.credentials:
+            basic = base64.b64encode(target.credentials.encode("utf-8")).decode("ascii")
+            self._secrets.append(basic)
+            self._headers["Authorization"] = f"Basic {basic}"
+        elif api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
 
     def connection(self, path: str, body: bytes | None = None, limits: Limits | None = None) -> Connection:
         return Connection(self.target, path, body, self._headers, limits or self.limits, self.clock)
 
     def ask(self, path: str, fields: dict | None = None, limits: Limits | None = None) -> tuple[int, Any, str]:
-        """(status, decoded JSON or None, text) of a small exchange; raises UserError where no server answers."""
+        """(status, decoded JSON or None, text) of a small exchange; raises NoServer."""
+        return self._ask(path, fields, limits)[:3]
+
+    def _ask(self, path: str, fields: dict | None = None, limits: Limits | None = None) -> Answer:
         body = None if fields is None else json.dumps(fields).encode("ascii")
         limits = limits or Limits(self.limits.connect_s, SMALL_S, SMALL_S)
         stream, = stream_reader.exchange([self.connection(path, body, limits)], self.clock)
@@ -45,27 +70,33 @@ class Endpoint:
             raise self.unreachable(stream)
         text = stream.take_body().decode("utf-8", "replace")
         try:
-            return stream.parser.status, json.loads(text), text
+            value = json.loads(text)
         except (ValueError, RecursionError):
-            return stream.parser.status, None, text
+            value = None
+        return Answer(stream.parser.status, value, text, stream.parser.headers)
 
-    def unreachable(self, stream: Stream) -> UserError:
+    def unreachable(self, stream: Stream) -> NoServer:
         what = {
             "ConnectionRefusedError": "nothing listens there",
             "gaierror": "no such host",
             "timeout": "no answer in time",
             "TimeoutError": "no answer in time",
         }.get(type(stream.problem).__name__, f"no usable answer ({stream.error})")
-        return UserError(what, self.target.url, "start Ollama with `ollama serve`, or name the server with --target-url",
-                         FOUND)
+        return NoServer(what, self.target.url, "start Ollama with `ollama serve`, or name the server with --target-url", FOUND)
 
-    def _told(self, text: str) -> str:
-        """The human part of an error body, without the API key."""
-        return self.without_key(error_text(text))
+    def _unexpected(self, path: str, answer: Answer, problem: type[UserError] = UserError) -> UserError:
+        """The error for an answer that is not what Ollama gives there."""
+        foreign = foreign_answers.explain(path, answer.status, answer.headers, answer.text, self.target.prefix)
+        if foreign:
+            return problem(*map(self.without_secrets, (foreign[0], self.target.url, foreign[1])), FOUND)
+        text = self.without_secrets(error_text(answer.text))
+        return problem(f"{path} answers HTTP {answer.status} {text!r}", self.target.url, "see the server's log", FOUND)
 
-    def without_key(self, text: str) -> str:
-        """A server may repeat the API key in what it says; it is neither shown nor kept."""
-        return text.replace(self._api_key, "<secret>") if self._api_key else text
+    def without_secrets(self, text: str) -> str:
+        """A server may repeat the API key or a password; they are neither shown nor kept."""
+        for secret in self._secrets:
+            text = text.replace(secret, "<secret>")
+        return text
 
     def is_alive(self) -> bool:
         quick = Limits(2.0, 5.0, 5.0)
@@ -77,39 +108,46 @@ class Endpoint:
 
     def version(self) -> str:
         """The server's version; raises UserError where something else than Ollama answers."""
-        status, answer, _ = self.ask("/api/version")
-        if status in (401, 403):
-            raise UserError(f"the server refuses (HTTP {status})", self.target.url, "set OLLAMA_API_KEY or check the address")
-        if status != 200 or not isinstance(answer, dict) or not isinstance(answer.get("version"), str):
-            raise UserError(f"what answers is not Ollama (HTTP {status} for /api/version)", self.target.url,
-                            "name the server with --target-url or OLLAMA_HOST")
-        return answer["version"]
+        answer = self._ask("/api/version")
+        version = answer.value.get("version") if isinstance(answer.value, dict) else None
+        if answer.status == 200 and isinstance(version, str):
+            return version
+        if foreign_answers.explain("/api/version", answer.status, answer.headers, answer.text, self.target.prefix):
+            raise self._unexpected("/api/version", answer)
+        raise UserError(f"what answers is not Ollama (HTTP {answer.status} for /api/version)", self.target.url,
+                        "name the server with --target-url or OLLAMA_HOST")
 
-    def models(self) -> list:
+    def models(self) -> list[dict]:
         """/api/tags as it comes: dicts with name, size, digest, details, capabilities."""
         return self._list("/api/tags")
 
-    def loaded(self) -> list:
+    def loaded(self) -> list[dict]:
         """/api/ps as it comes: dicts with name, size, size_vram, context_length."""
         return self._list("/api/ps")
 
-    def _list(self, path: str) -> list:
-        status, answer, text = self.ask(path)
-        rows = answer.get("models") if isinstance(answer, dict) else None
-        if status != 200 or not isinstance(rows, list):
-            raise UserError(f"{path} answers HTTP {status} {self._told(text)!r}", self.target.url,
-                            "see the server's log", FOUND)
+    def _list(self, path: str) -> list[dict]:
+        """The rows that can be read; old servers say null where there are none."""
+        answer = self._ask(path)
+        rows = (answer.value.get("models") or []) if isinstance(answer.value, dict) and "models" in answer.value else None
+        if answer.status != 200 or not isinstance(rows, list):
+            raise self._unexpected(path, answer)
         return [row for row in rows if isinstance(row, dict)]
 
+    def has(self, name: str) -> bool:
+        """Whether the server lists the model now; raises UserError where it does not say."""
+        return any(same_model(str(row.get("name", "")), name) for row in self.models())
+
     def show(self, name: str) -> dict | None:
-        """/api/show, or None where the server does not know the model. It holds paths of the server's disk."""
-        status, answer, text = self.ask("/api/show", {"model": name})
-        if status == 404:
+        """/api/show, or None where the server does not know the model. It holds paths of the server's disk.
+
+        Raises ModelProblem where the server cannot read the model.
+        """
+        answer = self._ask("/api/show", {"model": name})
+        if answer.status == 404:
             return None
-        if status != 200 or not isinstance(answer, dict):
-            raise UserError(f"/api/show {name} answers HTTP {status} {self._told(text)!r}", self.target.url,
-                            "see the server's log", FOUND)
-        return answer
+        if answer.status != 200 or not isinstance(answer.value, dict):
+            raise self._unexpected("/api/show", answer, ModelProblem)
+        return answer.value
 
     def pull(self, name: str, report: Callable[[str, int, int], None]) -> None:
         """Fetch a model; `report` gets (status, completed bytes, total bytes). Only the status `success` is success."""
@@ -123,7 +161,7 @@ class Endpoint:
             raise self.unreachable(stream)
         progress.feed(stream.take_body() + b"\n")
         if progress.last.get("status") != "success":
-            problem = self._told(str(progress.last.get("error") or "the download ended early"))
+            problem = self.without_secrets(str(progress.last.get("error") or "the download ended early"))
             raise UserError(f"could not be pulled ({problem})", name,
                             "check the name on the model library's site, and the space on the server's disk", FOUND)
 

@@ -9,10 +9,11 @@ from typing import Any, Callable
 
 from base.schema import is_count
 from base.scrub import scrub
-from measure import stream_reader
+from measure import foreign_answers, stream_reader
 from measure.endpoint import Endpoint, error_text
 from measure.stream_reader import Stream
 
+PAGE_PIECES = 8           # of an HTML page, in which its title is looked for
 UNSETTLED = ("error", "cut", "timeout", "stalled", "interrupted")    # after these nobody knows what the server does
 COUNTS = {                # field of the record: key on the wire
     "total_ns": "total_duration", "load_ns": "load_duration", "prompt_tokens": "prompt_eval_count",
@@ -119,6 +120,9 @@ def fold(result: StreamResult) -> dict[str, Any]:
         answer.add(now_ns - result.started_ns, line, result.status)
         if answer.final is not None or answer.error is not None:
             break
+    if answer.error is not None and answer.chunks == 0:
+        page = b"".join(data for _, data in result.pieces[:PAGE_PIECES]).decode("utf-8", "replace")
+        answer.error = foreign_answers.page_error(page, result.status) or answer.error
     outcome, error = _outcome(result, answer)
     after = {name: None if value is None else value - result.started_ns for name, value in
              (("sent_ns", result.sent_ns), ("headers_ns", result.headers_ns))}

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Callable
 
 from base import names
 from base.errors import UserError
 from base.schema import is_count
-from measure.endpoint import Endpoint
+from base.scrub import scrub
+from measure.endpoint import Endpoint, ModelProblem
 
 ROOM = 1.2      # a loaded model takes its file, its context and its buffers: about a fifth more than the file
 
@@ -36,12 +38,13 @@ def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) ->
     missing = [spelt[key] for key in keys if key not in listed]
     chosen, left_out, digests = [], [], {}
     for key in sorted((key for key in keys if key in listed), key=lambda key: (_size(listed[key]), key)):
-        row = listed[key]
+        row, shown = listed[key], {}
         reason = _listed_reason(row, digests)
-        shown = (endpoint.show(row["name"]) or {}) if reason is None else {}
+        if reason is None:
+            shown, reason = _shown(endpoint, row["name"])
         reason = reason or _shown_reason(row, shown, memory_bytes if wanted is None else None)
         if reason is None:
-            digests[row.get("digest")] = row["name"]
+            digests[_digest(row)] = row["name"]
             chosen.append(described(row, shown))
         elif wanted is None:
             left_out.append({"name": str(row.get("name", "")), "reason": reason})
@@ -55,19 +58,37 @@ def _refuse_cloud_name(name: str) -> None:
         raise UserError("a cloud model runs on another machine", f"--models {name}", "name a local one; --list shows them")
 
 
+def _shown(endpoint: Endpoint, name: str) -> tuple[dict, str | None]:
+    """(/api/show, None), or ({}, why the server cannot read the model): one broken model stops no other."""
+    try:
+        return endpoint.show(name) or {}, None
+    except ModelProblem as problem:
+        return {}, f"the server cannot read it ({scrub(problem.what)})"
+
+
 def _size(row: dict) -> int:
-    return row["size"] if is_count(row.get("size")) else 0
+    size = row.get("size")
+    if isinstance(size, float) and size.is_integer():
+        size = int(size)
+    return size if is_count(size) else 0
+
+
+def _digest(row: dict) -> str | None:
+    digest = str(row.get("digest", "")).replace("sha256:", "").lower()
+    return digest if re.fullmatch("[0-9a-f]{64}", digest) else None
 
 
 def _listed_reason(row: dict, digests: dict) -> str | None:
     """Why a model is not measured, by its row of /api/tags, or None."""
-    name = str(row.get("name", ""))
-    if not name.isprintable() or not name:
+    name = row.get("name")
+    if not isinstance(name, str) or not name.isprintable() or not name:
         return "its name cannot be printed"
     if names.is_cloud_name(name) or row.get("remote_host") or row.get("remote_model"):
         return "runs on another machine (cloud)"
-    if row.get("digest") and row["digest"] in digests:
-        return f"the same model as {digests[row['digest']]}"
+    if _digest(row) is None:
+        return "has no digest, so nobody could say later which model was measured"
+    if _digest(row) in digests:
+        return f"the same model as {digests[_digest(row)]}"
     return None
 
 
@@ -85,23 +106,28 @@ def _shown_reason(row: dict, shown: dict, memory_bytes: int | None) -> str | Non
 
 def _capabilities(row: dict, shown: dict) -> list:
     """What a model can do; older servers report it in /api/show only."""
-    return [value for value in shown.get("capabilities") or row.get("capabilities") or [] if isinstance(value, str)]
+    listed = shown.get("capabilities") or row.get("capabilities")
+    return [value for value in listed if isinstance(value, str)] if isinstance(listed, list) else []
 
 
 def described(row: dict, shown: dict) -> dict:
     """The manifest's row of a model. /api/show also has paths of the server's disk; none of those is recorded."""
-    details = row.get("details") or shown.get("details") or {}
-    information = shown.get("model_info") or {}
+    details = _object(row.get("details")) or _object(shown.get("details"))
+    information = _object(shown.get("model_info"))
     trained = next((value for key, value in information.items() if key.endswith(".context_length")), None)
     template = shown.get("template")
     return {
-        "name": row["name"], "digest": str(row.get("digest", "")).replace("sha256:", ""), "size_bytes": _size(row),
+        "name": row["name"], "digest": _digest(row), "size_bytes": _size(row),
         "format": _text(details.get("format")), "family": _text(details.get("family")),
         "parameter_size": _text(details.get("parameter_size")), "quantization": _text(details.get("quantization_level")),
-        "context_length": trained if isinstance(trained, int) and trained > 0 else None,
+        "context_length": trained if is_count(trained) and trained else None,
         "capabilities": _capabilities(row, shown),
         "template_sha256": hashlib.sha256(template.encode("utf-8")).hexdigest() if _text(template) else None,
     }
+
+
+def _object(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: object) -> str | None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+import urllib.parse
+from dataclasses import dataclass, field, replace
 from typing import Mapping
 
 from base.errors import UserError
@@ -19,6 +20,12 @@ class ServerAddress:
     host: str
     port: int
     prefix: str = ""
+    credentials: str = field(default="", repr=False, compare=False)     # user:password for a proxy; sent, never written
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message and no file may contain."""
+        return (self.credentials, self.credentials.partition(":")[2])
 
     @property
     def url(self) -> str:
@@ -71,6 +78,10 @@ def find_target(target_url: str | None, environment: Mapping[str, str]) -> Serve
         raise UserError(f"{target.scheme}:// is not supported", name, "use http:// or https://")
     if not _is_address(target):     # not shown: a text that is not an address may hold a password
         raise UserError("this is not a server's address", name, "write it like 127.0.0.1:11434 or http://host:11434")
+    if target_url is not None:      # a password on a command line is seen by every user of the machine
+        own = parse_host(environment.get("OLLAMA_HOST", ""))
+        is_same = (own.scheme, own.name, own.port) == (target.scheme, target.name, target.port)
+        target = replace(target, credentials=own.credentials if is_same else "")
     if target.name == "ollama.com" or target.name.endswith(".ollama.com"):
         raise UserError("this is a cloud service, not a machine that can be measured", target.url, "name a server of your own")
     return target
@@ -100,10 +111,10 @@ def parse_host(text: str) -> ServerAddress:
     if not mark and text == "ollama.com":
         scheme, port = "https", 443
     place, slash, path = rest.partition("/")
-    place = place.rpartition("@")[2]            # credentials in a URL are never sent, and never written anywhere
+    credentials, _, place = place.rpartition("@")
     host, port = _split_port(place, port)
     host = {"": DEFAULT_HOST, "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return ServerAddress(scheme, host, port, ("/" + path).rstrip("/") if slash else "")
+    return ServerAddress(scheme, host, port, ("/" + path).rstrip("/") if slash else "", urllib.parse.unquote(credentials))
 
 
 def _split_port(place: str, default: int) -> tuple:

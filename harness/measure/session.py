@@ -121,7 +121,7 @@ class Session:
     def _fold(self, came: http_call.StreamResult) -> dict:
         said = http_call.fold(came)
         if said["error"] is not None:
-            said["error"] = self.endpoint.without_key(said["error"])
+            said["error"] = self.endpoint.without_secrets(said["error"])
         return {"start_ns": max(0, came.started_ns - self.origin_ns), **said}
 
     def skip(self, step: Step, reason: str, detail: str | None = None) -> None:

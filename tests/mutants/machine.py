@@ -49,7 +49,7 @@ class Server:
     def is_alive(self) -> bool:
         return True
 
-    def without_key(self, text: str) -> str:
+    def without_secrets(self, text: str) -> str:
         return text
 
     def ask(self, path: str, fields: dict) -> tuple:
