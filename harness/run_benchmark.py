@@ -167,11 +167,14 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
 def server_state(args: argparse.Namespace) -> tuple:
     """(what answers there, the command that is needed before anything can be measured or None)."""
     from measure import hardware, models
+    from measure.endpoint import NoServer
     try:
         endpoint, version = connect(args)
         choice = models.choose(endpoint, None, hardware.model_memory_bytes() if endpoint.target.is_loopback else None)
-    except UserError as problem:
+    except NoServer as problem:
         return str(problem), "ollama serve"
+    except UserError as problem:        # something answers; the message says what to do about it
+        return str(problem), command(args, status=None, list=True)
     told = f"Ollama {version} at {endpoint.target.url}, {len(choice.models)} models to measure"
     return told, None if choice.models else PULL
 

@@ -134,6 +134,31 @@ class Prefill(unittest.TestCase):
         self.assertEqual(call_metrics.prefill_basis(call(cached_tokens=5), appended=True), "append")
 
 
+class Appended(unittest.TestCase):
+    def rate(self, first_turn_tok_s: float | None = 2000.0, **changes: object) -> float | None:
+        before = call(prompt_tokens=changes.pop("earlier", 1000))
+        record = call(**{"prompt_tokens": 2000, "prompt_eval_ns": 500 * MS, "cached_tokens": None, **changes})
+        return call_metrics.appended_tok_s(record, before, first_turn_tok_s)
+
+    def test_without_a_cached_count_the_rate_agrees_with_the_first_turn_s_or_is_none(self):
+        for prefill_ms, rate in ((500, 2000), (580, 1724.1), (440, 2272.7), (600, None), (420, None), (1000, None)):
+            with self.subTest(prefill_ms):
+                found = self.rate(prompt_eval_ns=prefill_ms * MS)
+                self.assertEqual(found if found is None else round(found, 1), rate)
+        self.assertIsNone(self.rate(None))
+
+    def test_with_a_cached_count_it_is_of_what_was_computed(self):
+        for cached, rate in ((1000, 2000), (0, 4000), (1936, 128), (1937, None), (2000, None)):
+            with self.subTest(cached):
+                self.assertEqual(self.rate(None, cached_tokens=cached), rate)
+
+    def test_without_what_it_divides_there_is_no_rate(self):
+        for changes in ({"earlier": None}, {"prompt_tokens": None}, {"prompt_eval_ns": None}, {"prompt_eval_ns": 0},
+                        {"prompt_tokens": 1063}):
+            with self.subTest(changes):
+                self.assertIsNone(self.rate(**changes))
+
+
 class Waves(unittest.TestCase):
     def test_all_tokens_over_first_sent_to_last_done(self):
         wave = [call(start_ns=1000 * MS, done_ns=2000 * MS, eval_tokens=100),

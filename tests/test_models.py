@@ -228,7 +228,7 @@ class Described(unittest.TestCase):
         self.assertEqual(schema.problems(found, "model"), [])
         self.assertEqual(found["digest"], "ab" * 32)
         self.assertEqual({name for name, value in found.items() if value is None}, {
-            "format", "family", "parameter_size", "quantization", "context_length", "template_sha256"})
+            "format", "family", "parameter_size", "quantization", "context_length", "template_sha256", "draft"})
 
     def test_only_the_trained_context_is_taken_for_it(self):
         for information, context in (
@@ -246,6 +246,15 @@ class Described(unittest.TestCase):
                               None, None).models[0]
         self.assertEqual((found["size_bytes"], found["capabilities"], found["format"]), (2_500_000_000, [], None))
         self.assertEqual(schema.problems(found, "model"), [])
+
+    def test_what_guesses_tokens_ahead_is_recorded_without_its_path(self):
+        for shown, draft in (({"model_info": {"qwen35.nextn_predict_layers": 1}}, "1 prediction layers"),
+                             ({"model_info": {"qwen35.nextn_predict_layers": 0}}, None),
+                             ({"modelfile": "FROM /x/y\nDRAFT /home/user/.ollama/blobs/sha256-1\n"}, "draft model"),
+                             ({"parameters": "draft_num_predict              4\nstop \"x\""}, "draft model"),
+                             ({"modelfile": "FROM /x/y\nSYSTEM a draft of a letter"}, None), ({}, None)):
+            with self.subTest(shown):
+                self.assertEqual(models.described(row("a:1b"), shown)["draft"], draft)
 
     def test_an_empty_template_is_none(self):
         for template in ("", None, 7):

@@ -115,19 +115,30 @@ class Conversation(unittest.TestCase):
         return [group(found, "context-append", item=turn["item"])["metrics"]["prefill_tok_s"] for turn in turns]
 
     def test_a_turn_that_reuses_its_prefix_has_a_rate_of_its_own_tokens(self):
-        first, second, third = self.rates(self.turn(1, 1000, 100), self.turn(2, 2000, 100), self.turn(3, 3000, 125))
+        first, second, third = self.rates(self.turn(1, 1000, 100), self.turn(2, 2000, 100), self.turn(3, 3000, 112.5))
         self.assertIsNone(first)
-        self.assertEqual((second["median"], third["median"]), (10_000, 8_000))
+        self.assertEqual((second["median"], third["median"]), (10_000, 8888.89))
 
-    def test_a_turn_that_was_computed_anew_has_none(self):
-        self.assertEqual(self.rates(self.turn(1, 1000, 100), self.turn(2, 2000, 200), self.turn(3, 3000, 300))[1:],
-                         [None, None])
+    def test_a_turn_whose_rate_is_not_the_first_turn_s_has_none_and_that_is_said(self):
+        """A checkpoint 260, 516 or 1,500 tokens back once gave rates of down to 39 % of the planted one."""
+        for back in (260, 516, 1500):
+            turns = [self.turn(1, 2000, 200), self.turn(2, 3000, 100 + back / 10), self.turn(3, 4000, 100 + back / 10)]
+            with self.subTest(back):
+                self.assertEqual(self.rates(*turns)[1:], [None, None])
+                warned = summarised(finding(head_tokens=0), *turns)["warnings"]
+                self.assertIn(("prefix-unclear", None, 2), [(row["code"], row["observed"], row["n"]) for row in warned])
+                self.assertNotIn("prefix-recomputed", [row["code"] for row in warned])
 
-    def test_the_server_s_word_on_the_cache_outranks_the_clock(self):
-        turns = [self.turn(1, 1000, 100), self.turn(2, 2000, 200, cached_tokens=990), self.turn(3, 3000, 10, cached_tokens=40)]
-        second, third = self.rates(*turns)[1:]
-        self.assertEqual(second["median"], 5000)
-        self.assertIsNone(third)
+    def test_with_the_server_s_count_the_rate_is_of_what_was_computed_whatever_came_from_the_cache(self):
+        for back in (0, 260, 516, 1500):
+            turns = [self.turn(1, 2000, 200, cached_tokens=0)] + [
+                self.turn(n, 1000 + 1000 * n, 100 + back / 10, cached_tokens=1000 * n - back) for n in (2, 3)]
+            with self.subTest(back):
+                self.assertEqual([rate["median"] for rate in self.rates(*turns)[1:]], [10_000, 10_000])
+                warned = summarised(finding(head_tokens=0), *turns)["warnings"]
+                self.assertEqual([(row["observed"], row["n"]) for row in warned if row["code"] == "prefix-recomputed"],
+                                 [(back, 2)] if back else [])
+                self.assertNotIn("prefix-unclear", [row["code"] for row in warned])
 
     def test_nothing_is_told_of_a_turn_after_a_broken_one_or_of_another_conversation(self):
         broken = self.turn(2, 2000, 100, outcome="cut")
@@ -389,6 +400,8 @@ class Warnings(unittest.TestCase):
             "wide-spread": ([call(gap_ms=gap, item=f"5Q-Q0{gap}") for gap in (5, 6, 10, 20, 30)], five),
             "clocks-disagree": ([{**one, "eval_ns": one["eval_ns"] // 2} for one in five], five),
             "context-reduced": ([call(placement=ledgers.placement(context_length=2048))], [call()]),
+            "num-ctx-ignored": ([finding(too_long="answered", too_long_prompt_tokens=5000), call()],
+                                [finding(too_long="cut", too_long_prompt_tokens=2050), call()]),
             "bunched": ([call(last_text_ns=20 * MS)], [call(), call(last_text_ns=20 * MS, eval_tokens=5)]),
             "thinking-spent": ([call(outcome="length", answer="", thinking="hm")], [call(outcome="length")]),
             "thinking-uncalled": ([call(thinking_chunks=3)], [call(thinking_chunks=3, knobs={"think": True})]),
@@ -409,6 +422,14 @@ class Warnings(unittest.TestCase):
             with self.subTest(code):
                 self.assertIn(code, codes(summarised(*bad)))
                 self.assertNotIn(code, codes(summarised(*good)))
+
+    def test_several_tokens_at_once_are_usual_for_a_model_with_a_draft(self):
+        bunched = call(last_text_ns=20 * MS)
+        model = ledgers.manifest()["models"][0]
+        for draft, warned in ((None, True), ("draft model", False), ("3 prediction layers", False)):
+            with self.subTest(draft):
+                found = summarised(bunched, manifest=ledgers.manifest(planned_calls=1, models=[{**model, "draft": draft}]))
+                self.assertEqual("bunched" in codes(found), warned)
 
     def test_a_server_elsewhere_is_said(self):
         self.assertIn("remote-server", codes(summarised(call(), manifest=ledgers.manifest(target="lan", planned_calls=1))))

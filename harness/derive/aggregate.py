@@ -179,8 +179,8 @@ class Conversation(NamedTuple):
 class Cell:
     """One model in one phase. Records are added in the order of the ledger; those of a wave once it is complete."""
 
-    def __init__(self, model: str, phase: str, model_format: str | None):
-        self.model, self.phase, self.format = model, phase, model_format
+    def __init__(self, model: str, phase: str, model_format: str | None, has_draft: bool = False):
+        self.model, self.phase, self.format, self.has_draft = model, phase, model_format, has_draft
         self.calls = self.void = self.reattempts = 0
         self.outcomes: Dict[str, int] = {}
         self.skips: Dict[str, int] = {}
@@ -194,6 +194,8 @@ class Cell:
         self.ratios = {name: Sample() for name in ("decode", "prefill", "ttft")}
         self._first_pass: Dict[Tuple[str, int], CallMetrics] = {}       # (item, repeat), until its second pass
         self._conversation: Conversation | None = None
+        self.recomputed = Sample()      # tokens of the turn before that a turn computed again, where they were many
+        self.turns_unclear = 0          # of which nobody knows how many tokens were computed
 
     @property
     def groups(self) -> Dict[GroupKey, Group]:
@@ -272,14 +274,22 @@ class Cell:
             self._conversation = Conversation(call, call_metrics.prefill_tok_s(call, head))
             return None         # the first turn has nothing before it, and its rate is of another kind
         self._conversation = Conversation(call, before.first_turn_tok_s)
+        self._count_turn(call, before)
         return call_metrics.appended_tok_s(call, *before)
+
+    def _count_turn(self, call: CallRecord, before: Conversation) -> None:
+        recomputed = call_metrics.recomputed_tokens(call, before.last_turn)
+        if recomputed is None:
+            self.turns_unclear += not call_metrics.agrees_with_first_turn(call, *before)
+        elif recomputed > call_metrics.RECOMPUTED_TOKENS:
+            self.recomputed.add(recomputed)
 
     def _count_for_warnings(self, call: CallRecord, metrics: CallMetrics | None) -> None:
         if call.load_ns is not None:
             self.load_ms.add(call.load_ns / 1e6)
         if metrics and metrics.decode_tok_s and metrics.client_decode_tok_s:
             self.clock_ratio.add(metrics.client_decode_tok_s / metrics.decode_tok_s)
-        self.bunched += call_metrics.is_bunched(call)
+        self.bunched += not self.has_draft and call_metrics.is_bunched(call)    # a draft gives several tokens at once
         self.thinking_spent += call.outcome == "length" and not call.answer and bool(call.thinking)
         self.thinking_uncalled += call.thinking_chunks > 0 and call.knobs.get("think") is False
         placement = call.placement or {}

@@ -13,6 +13,8 @@ MIN_DECODE_TOKENS = 16      # the clock's grain and the first token's odd share 
 MIN_PREFILL_TOKENS = 64     # below this the fixed cost of a batch is most of the time
 MIN_TAIL_GAPS = 20          # a 99th percentile of fewer gaps is their maximum
 TRUNCATED_SHARE = 0.9       # of the tokens that the material was counted to take
+APPEND_TOLERANCE = 0.15     # of the first turn's rate: what a checkpoint up to 180 tokens before 1,000 new ones would cost
+RECOMPUTED_TOKENS = 64      # of the turn before; templates change a few tokens at the end of a turn
 SERIALISED_BELOW = 0.2      # of the time that decode spans of a wave could share
 READ_TOGETHER = 0.05        # of the time between two texts: what came closer was heard together, not made so
 LATE_SHARE = 0.1            # of the time to first text
@@ -122,24 +124,36 @@ def prefill_tok_s(call: CallRecord, head_tokens: int | None) -> float | None:
 
 
 def appended_tok_s(call: CallRecord, before: CallRecord, first_turn_tok_s: float | None) -> float | None:
-    """Prefill of what a turn appended to the turn before; None where that was not all taken over from the cache.
+    """Prefill rate of a turn, over the tokens that were computed for it.
 
-    Where the server tells the cached count, that decides. Else the rate tells: a turn that was computed anew runs at
-    the first turn's rate over all its tokens, one that was taken over at that rate over the appended ones. The line is
-    two thirds of the way down from the second to the first, as ratios go, since depth slows a turn as well: a model of
-    a few million parameters, most of whose work is attention, was seen to keep just above it at 90 % of 8,192 tokens.
+    Where the server reports the cached count, these are all others. Where it does not, they are the appended ones if the
+    whole turn before came from the cache. Hybrid, recurrent and sliding-window models go on from an earlier checkpoint
+    and compute more; depth slows a turn as well. So the rate counts only if it agrees with the first turn's.
     """
-    tokens, duration, earlier = call.prompt_tokens, call.prompt_eval_ns, before.prompt_tokens
-    if not tokens or not duration or not earlier or tokens - earlier < MIN_PREFILL_TOKENS:
+    if not call.prompt_tokens or not before.prompt_tokens or not call.prompt_eval_ns:
         return None
-    rate = (tokens - earlier) * 1e9 / duration
-    if call.cached_tokens is not None:
-        # The model's own answer to the turn before is not the suite's, so the cache ends where that answer began.
-        return rate if call.cached_tokens >= TRUNCATED_SHARE * earlier else None
-    if first_turn_tok_s is None:
+    cached = before.prompt_tokens if call.cached_tokens is None else call.cached_tokens
+    computed = call.prompt_tokens - cached
+    if computed < MIN_PREFILL_TOKENS:
         return None
-    kept, share = rate / first_turn_tok_s, (tokens - earlier) / tokens
-    return rate if kept * kept * kept >= share * share else None
+    if call.cached_tokens is None and not agrees_with_first_turn(call, before, first_turn_tok_s):
+        return None
+    return computed * 1e9 / call.prompt_eval_ns
+
+
+def agrees_with_first_turn(call: CallRecord, before: CallRecord, first_turn_tok_s: float | None) -> bool:
+    """Whether the rate over the appended tokens is the first turn's rate, within APPEND_TOLERANCE."""
+    if not (first_turn_tok_s and call.prompt_eval_ns and call.prompt_tokens and before.prompt_tokens):
+        return False
+    rate = (call.prompt_tokens - before.prompt_tokens) * 1e9 / call.prompt_eval_ns
+    return abs(rate / first_turn_tok_s - 1) <= APPEND_TOLERANCE
+
+
+def recomputed_tokens(call: CallRecord, before: CallRecord) -> int | None:
+    """Tokens of the turn before that were computed again; None where the server does not say."""
+    if call.cached_tokens is None or not before.prompt_tokens:
+        return None
+    return max(0, before.prompt_tokens - call.cached_tokens)
 
 
 def is_truncated(call: CallRecord, points: list) -> bool:

@@ -46,6 +46,7 @@ def summarize(manifest: dict, ledger: Iterable[Record], graders: Dict[str, Optio
 class _Run:
     def __init__(self, manifest: dict, graders: Dict[str, Optional[dict]], code_grades: dict, observer: CallObserver | None):
         self.manifest, self.graders, self.code_grades, self.observer = manifest, graders, code_grades, observer
+        self.with_draft = {model["name"] for model in manifest["models"] if model.get("draft")}
         self.formats = {model["name"]: model["format"] for model in manifest["models"]}
         self.meta: MetaRecord | None = None
         self.footer: FooterRecord | None = None
@@ -127,7 +128,7 @@ class _Run:
     def _cell(self, record: CallRecord | SkippedRecord) -> Cell:
         key = record.model, record.phase
         if key not in self.cells:
-            self.cells[key] = Cell(*key, self.formats.get(record.model))
+            self.cells[key] = Cell(*key, self.formats.get(record.model), record.model in self.with_draft)
         return self.cells[key]
 
     def metadata(self) -> dict:
@@ -135,6 +136,8 @@ class _Run:
         versions = [start["server_version"] for start in self.starts]
         groups = {key: cell.groups for key, cell in self.cells.items()}
         warnings = [row for key, cell in self.cells.items() for row in warning_rules.of_cell(cell, groups[key], drifts[key])]
+        for model in self.manifest["models"]:
+            warnings += warning_rules.of_calibration(model["name"], self.findings.get(model["name"], {}))
         warnings += warning_rules.of_run(self.circumstances, self.manifest["target"],
                                    [start["floor"] for start in self.starts], versions)
         sessions = self.footer.sessions if self.footer else []

@@ -42,6 +42,10 @@ def of_cell(cell: Cell, groups: Dict[GroupKey, Group], drift: dict | None) -> It
     yield from _of_waves(cell, warn)
     if cell.void:
         yield warn("truncated", None, None, cell.void)
+    if cell.recomputed.n:
+        yield warn("prefix-recomputed", cell.recomputed.median(), 0, cell.recomputed.n)
+    if cell.turns_unclear:
+        yield warn("prefix-unclear", None, None, cell.turns_unclear)
     yield from _of_fills(cell, groups, warn)
     reloads = cell.load_ms.above(cold_ms(cell.load_ms))
     if reloads:
@@ -70,6 +74,13 @@ def _of_fills(cell: Cell, groups: Dict[GroupKey, Group], warn: Callable) -> Iter
         reached = group.sample("fill_reached").median() if cell.phase in aggregate.CONTEXT else None
         if reached is not None and abs(reached - fill) > FILL_LIMIT:
             yield warn("fill-missed", reached, fill, group.calls)
+
+
+def of_calibration(model: str, finding: dict) -> Iterator[dict]:
+    """Warnings about what calibration found for a model."""
+    if finding.get("too_long") == "answered":
+        yield {"code": "num-ctx-ignored", "model": model, "phase": None, "level": None,
+               "observed": rounded(finding.get("too_long_prompt_tokens")), "expected": None, "n": 1}
 
 
 def of_run(seen: stability.Circumstances, target: str, floors: list, versions: list) -> Iterator[dict]:

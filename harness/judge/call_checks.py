@@ -94,7 +94,10 @@ def tokens(call: dict) -> Iterator[Finding]:
 
 
 def limits(call: dict) -> Iterator[Finding]:
-    """Against num_predict and the context that was asked for, or the smaller one that the server loaded."""
+    """Against num_predict and the context that was asked for, or the smaller one that the server loaded.
+
+    Calibration asks what happens to a prompt that is too long; a runner with a context of its own answers it.
+    """
     answer, prompt = call["eval_tokens"], call["prompt_tokens"]
     limit, asked = call["options"].get("num_predict"), call["options"].get("num_ctx")
     if not all(isinstance(value, int) for value in (limit, asked)):
@@ -102,7 +105,7 @@ def limits(call: dict) -> Iterator[Finding]:
     slack, rounding = thresholds.value("limit_slack_tokens"), thresholds.value("context_slack_tokens")
     if answer is not None and answer > limit + slack:
         yield Finding("ledger-limit", f"{answer} answer tokens", f"num_predict {limit}", "/eval_tokens")
-    elif prompt is not None and prompt > asked + rounding:
+    elif prompt is not None and prompt > asked + rounding and call["role"] != "calibration":
         yield Finding("ledger-limit", f"{prompt} prompt tokens", f"num_ctx {asked}", "/prompt_tokens")
     elif call["outcome"] == "length" and answer is not None and prompt is not None and answer < limit - slack:
         loaded = (call["placement"] or {}).get("context_length") or asked

@@ -89,13 +89,11 @@ class Calibration:
                 return
 
     def too_long(self) -> None:
-        """A prompt that cannot fit: refused, or cut in silence?"""
+        """A prompt longer than num_ctx: refused, cut silently, or answered whole by a runner with a context of its own?"""
         words = "one two three four five six seven eight nine ten. "
         text = words * (self.num_ctx // 10 + 64)
         self._make([self._ask("CAL-TOO-LONG", text, 1)], lambda calls: {
-            "too_long": {"refused": "refused", "error": "error"}.get(
-                calls[0]["outcome"], "cut" if calls[0]["prompt_tokens"] else "unknown"),
-            "too_long_prompt_tokens": calls[0]["prompt_tokens"]})
+            "too_long": _too_long(calls[0], self.num_ctx), "too_long_prompt_tokens": calls[0]["prompt_tokens"]})
 
     def material(self, suite: suites.Suite) -> None:
         """How the phase's prompt grows with its material: [units, prompt tokens] without any, with some, with more.
@@ -154,6 +152,14 @@ class Calibration:
         records = self.session.make(asks, keep if note else None)
         self.unsettled = self.unsettled or any(record["outcome"] in UNSETTLED for record in records)
         return records
+
+
+def _too_long(call: dict, num_ctx: int) -> str:
+    if call["outcome"] in ("refused", "error"):
+        return call["outcome"]
+    if not call["prompt_tokens"]:
+        return "unknown"
+    return "answered" if call["prompt_tokens"] > num_ctx else "cut"
 
 
 def _head(with_head: int | None, bare: int | None, method: str) -> dict:

@@ -123,7 +123,18 @@ def described(row: dict, shown: dict) -> dict:
         "context_length": trained if is_count(trained) and trained else None,
         "capabilities": _capabilities(row, shown),
         "template_sha256": hashlib.sha256(template.encode("utf-8")).hexdigest() if _text(template) else None,
+        "draft": _draft(shown, information),
     }
+
+
+def _draft(shown: dict, information: dict) -> str | None:
+    """What lets the model produce several tokens at once, as /api/show reports it."""
+    layers = next((value for key, value in information.items() if key.endswith(".nextn_predict_layers")), None)
+    if is_count(layers) and layers:
+        return f"{layers} prediction layers"
+    texts = [shown[name] for name in ("modelfile", "parameters") if isinstance(shown.get(name), str)]
+    has_draft = any(re.search(r"^\s*(DRAFT|draft_num_predict|PARAMETER draft_num_predict)\s+\S", text, re.MULTILINE) for text in texts)
+    return "draft model" if has_draft or shown.get("draft") or shown.get("draft_info") else None
 
 
 def _object(value: object) -> dict:

@@ -176,12 +176,13 @@ class Runner:
         records = self.session.make([self._ask(stage, step, context) for step in group])
         self.recorded.update((step.key, "call") for step in group)
         self.conversing = stage.is_conversation
-        if any(record["outcome"] in UNSETTLED for record in records):
+        not_found = next((record for record in records if record["http_status"] == 404), None)
+        if not_found or any(record["outcome"] in UNSETTLED for record in records):
             self._settle()
         if any(record["error"] and "remote_host" in record["error"] for record in records):
             raise Unable("cloud-model", "an answer came from another machine")
-        if any(record["http_status"] == 404 for record in records):
-            raise Unable("model-missing", records[0]["error"])
+        if not_found and self._is_missing(not_found["model"]):
+            raise Unable("model-missing", not_found["error"])
 
     def _ask(self, stage: Stage, step: Step, context: dict) -> Ask:
         suite = self.suites[step.phase]
@@ -262,13 +263,20 @@ class Runner:
             return
         self._alive()
         said = (record["error"] or record["outcome"]).lower()
-        if record["http_status"] == 404:
+        if record["http_status"] == 404 and self._is_missing(record["model"]):
             raise Unable("model-missing", record["error"])
         if "remote_host" in said or ("cloud" in said and record["http_status"] == 403):
             raise Unable("cloud-model", record["error"])
         if any(words in said for words in OUT_OF_MEMORY):
             raise Unable("too-big", record["error"])
         raise Unable("load-failed", record["error"])
+
+    def _is_missing(self, model: str) -> bool:
+        """Whether the server no longer lists the model. Loaded models and proxies were seen to answer a passing 404."""
+        try:
+            return not self.session.endpoint.has(model)
+        except UserError:
+            return False
 
     def _unload_others(self, models: tuple) -> None:
         mine = {names.model_key(model) for model in models}

@@ -50,6 +50,7 @@ RECORDS = {
         ("context_length", "count?", "trained context"),
         ("capabilities", "list:text", "as the server tells"),
         ("template_sha256", "sha256?", "of the chat template; null: the model's file holds its own"),
+        ("draft", "text?~", "what guesses tokens ahead: a draft model, or the number of prediction layers (MTP); null: none reported"),
     ),
     "left_out": fields(("name", "text", "model"), ("reason", "text", "why")),
     "plan": fields(("phase", "text", "suite"), ("model", "text?", "null: several at once"), ("planned_calls", "count", "of the phase")),
