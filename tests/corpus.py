@@ -19,7 +19,8 @@ import support      # noqa: F401  (puts the harness on the path)
 import ledgers
 import planted
 
-from base import ledger, ledger_records, plan, records, schema, suites
+from base import ledger, ledger_records, plan, records, schema
+from base.phases import PHASES
 from derive import run_md, run_report, summary
 
 RUNS = 64
@@ -71,7 +72,7 @@ def spec(number: int, phases: tuple | None = None) -> Spec:
     settings = plan.Settings()
     if quirk == "override":
         settings = plan.Settings(repeats=2, options={**plan.Settings().options, "temperature": 0.7})
-    wanted = phases or (suites.PHASES if number % 5 == 0 else SMALL_PHASES if number % 5 == 2 else MOST_PHASES)
+    wanted = phases or (PHASES if number % 5 == 0 else SMALL_PHASES if number % 5 == 2 else MOST_PHASES)
     return Spec(number, device, chosen[:1] if quirk == "one-model" else chosen, tuple(wanted), settings,
                 HANDLES[(number * 7 + turn) % len(HANDLES)], quirk)
 

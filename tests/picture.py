@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import plan, schema, suites
+from base import plan, schema
+from base.phases import PHASES
 from mutants import valid
 
 PATH = "harness/assets/synthetic-result.svg"
@@ -23,7 +24,7 @@ STYLE = """text{font-family:system-ui,sans-serif;fill:#24292f}
 
 def result() -> dict:
     """metadata.json of a synthetic run of all phases with two models."""
-    run = valid.Run(plan.Settings(), tuple(suites.PHASES), 2)
+    run = valid.Run(plan.Settings(), tuple(PHASES), 2)
     return schema.loads(run.files()["metadata.json"])
 
 

@@ -16,6 +16,7 @@ import support
 
 import documents
 from base import errors, plan, records, sensitive, suites
+from base.phases import PHASES
 from judge.rules import RULES
 from mutants import valid
 
@@ -112,9 +113,9 @@ class Runbook(unittest.TestCase):
                 self.assertLessEqual(set(found), set(known))
 
     def test_its_sums_of_tokens_are_those_of_the_suites(self):
-        loaded = {phase: suites.load(phase) for phase in suites.PHASES}
+        loaded = {phase: suites.load(phase) for phase in PHASES}
         limits = {(phase, item.id): item.num_predict for phase, suite in loaded.items() for item in suite.items}
-        blocks = plan.blocks(["a", "b"], list(suites.PHASES), loaded, plan.Settings())
+        blocks = plan.blocks(["a", "b"], list(PHASES), loaded, plan.Settings())
         steps = [step for block in blocks for step in block.steps]
         alone = sum(limits[step.phase, step.item] for step in steps if step.model == "a" and step.phase != "parallel-mixed")
         mixed = sum(limits[step.phase, step.item] for step in steps if step.phase == "parallel-mixed")
@@ -151,7 +152,7 @@ class Words(unittest.TestCase):
 
     def test_every_phase_is_explained_in_the_readme_in_running_order(self):
         told = re.findall(r"^\| `([a-z-]+)` \|", text_of("README.md").partition("## What is measured")[2], re.MULTILINE)
-        self.assertEqual(told, list(suites.PHASES))
+        self.assertEqual(told, list(PHASES))
 
     def test_every_relative_link_resolves(self):
         for path in ALL:

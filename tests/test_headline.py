@@ -8,7 +8,8 @@ import support  # noqa: F401  (puts the harness on the path)
 from ledgers import call, footer, meta
 
 import prompts
-from base import console, suites
+from base import console
+from base.phases import PHASES
 from base.records import METRICS
 from derive import headline, summary
 from judge import review
@@ -32,7 +33,7 @@ class Table(unittest.TestCase):
         for name, place in headline.HEADLINE.items():
             with self.subTest(name):
                 self.assertIn(name, METRICS)
-                self.assertIn(place.phase, suites.PHASES)
+                self.assertIn(place.phase, PHASES)
                 self.assertIn(place.item, items | {None})
 
     def test_each_figure_comes_from_its_own_prompt_in_the_first_pass(self):

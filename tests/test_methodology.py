@@ -8,6 +8,7 @@ import unittest
 import support
 
 from base import names, plan, records, request_settings, suites
+from base.phases import PHASES
 from derive import distribution, run_diff
 from measure import run_setup
 
@@ -160,7 +161,7 @@ class Queries(unittest.TestCase):
         self.assertIn("'measured'", self.SQL)
         self.assertIn("measured", records.ROLES)
         self.assertIn("'parallel-mixed'", self.SQL)
-        self.assertIn("parallel-mixed", suites.PHASES)
+        self.assertIn("parallel-mixed", PHASES)
 
     def test_the_run_s_id_is_found_in_a_folder_s_name(self):
         pattern = re.search(r"'(run-\([^']*)'", self.SQL).group(1)

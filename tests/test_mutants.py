@@ -9,7 +9,8 @@ import unittest
 
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import plan, suites
+from base import plan
+from base.phases import PHASES
 from judge import change, tree
 from submit import run_status
 from judge.git_objects import Clone
@@ -43,7 +44,7 @@ class Valid(Case):
         self.assert_broken(self.judged(valid.Run().write(self.root)), set())
 
     def test_nor_does_one_of_every_phase(self):
-        self.assert_broken(self.judged(valid.Run(plan.Settings(levels=(1, 4), repeats=2), suites.PHASES, 2).write(self.root)), set())
+        self.assert_broken(self.judged(valid.Run(plan.Settings(levels=(1, 4), repeats=2), PHASES, 2).write(self.root)), set())
 
     def test_nor_does_one_of_which_much_was_skipped(self):
         run = valid.Run(plan.Settings(repeats=1), ("frozen-prompts", "parallel-mixed"), 2)

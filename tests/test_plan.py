@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import support
 
 from base import plan, suites
+from base.phases import PHASES
 
-ALL = list(suites.PHASES)
+ALL = list(PHASES)
 MODELS = ["small", "middle", "large"]
 
 

@@ -26,6 +26,7 @@ import support
 
 import run_benchmark
 from base import console, plan, run_folder, suites
+from base.phases import PHASES
 from self_test import timing_floor
 from measure import phases, run_setup
 
@@ -223,7 +224,7 @@ class Shows(Case):
         self.assertRegex(out, r"alpha:1b +measured")
         self.assertRegex(out, r"embed:latest +left out: cannot chat")
         self.assertRegex(out, r"far:cloud +left out: .*another machine")
-        for phase in suites.PHASES:
+        for phase in PHASES:
             self.assertIn(phase, out)
 
     def test_the_version_is_told(self):
@@ -614,7 +615,7 @@ class SelfTest(unittest.TestCase):
         code, out, err = call_main("--self-test")
         self.assertEqual(code, 0, "\n".join(line for line in out.splitlines() if line.startswith("WRONG")) or err)
         self.assertIn("synthetic", out)
-        for phase in suites.PHASES:
+        for phase in PHASES:
             self.assertIn(phase, out)
         self.assertRegex(out, r"self-test passed: (\d+) of \1 recovered")
         self.assertEqual(err.splitlines()[-1], "next: python harness/run_benchmark.py --list")

@@ -18,6 +18,7 @@ import support
 from base.errors import UserError
 from derive import grading
 from base import suites
+from base.phases import PHASES
 
 SOLUTIONS = support.ROOT / "tests" / "solutions"
 ANSWERS = json.loads((SOLUTIONS / "answers.json").read_text(encoding="utf-8"))
@@ -100,14 +101,14 @@ class Loading(unittest.TestCase):
         return folder
 
     def test_every_phase_loads_in_run_order(self):
-        loaded = [suites.load(phase) for phase in suites.PHASES]
-        self.assertEqual([suite.phase for suite in loaded], list(suites.PHASES))
+        loaded = [suites.load(phase) for phase in PHASES]
+        self.assertEqual([suite.phase for suite in loaded], list(PHASES))
         self.assertEqual([suite.licence for suite in loaded], ["CC-BY-4.0"] * 7)
         self.assertEqual([suite.version for suite in loaded], ["1.0"] * 7)
         self.assertEqual(len({suite.suite_id for suite in loaded}), 7)
 
     def test_only_the_parallel_suites_have_levels(self):
-        levels = {phase: suites.load(phase).levels for phase in suites.PHASES}
+        levels = {phase: suites.load(phase).levels for phase in PHASES}
         self.assertEqual({phase for phase in levels if levels[phase]}, {"parallel-same", "parallel-mixed"})
         self.assertEqual(levels["parallel-same"], (1, 2, 4, 8))
 
@@ -133,7 +134,7 @@ class Loading(unittest.TestCase):
             suites.load("context-edge")
 
     def test_a_hash_finds_the_current_suite(self):
-        for phase in suites.PHASES:
+        for phase in PHASES:
             self.assertEqual(suites.load_by_sha256(phase, suites.current_sha256(phase)), suites.load(phase))
 
     def test_a_hash_finds_a_superseded_suite(self):
@@ -473,7 +474,7 @@ class Filling(unittest.TestCase):
 
 class Messages(unittest.TestCase):
     def test_items_without_material_are_one_user_message(self):
-        for phase in suites.PHASES:
+        for phase in PHASES:
             suite = suites.load(phase)
             if suite.material is None:
                 for item in suite.items:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from base import request_settings
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, SMALL_EVAL
 
-CONTEXT_PHASES = ("context-append", "context-edge")
 MIXED_MODELS = 2      # always the two smallest, so that the figure does not depend on how many models are installed
 LEVELS = (1, 2, 4, 8)
 
@@ -52,7 +52,7 @@ class Stage:
 
     @property
     def is_conversation(self) -> bool:
-        return self.phase == "context-append"
+        return self.phase == CONTEXT_APPEND
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Block:
     @property
     def is_together(self) -> bool:
         """Whether it is the block of the phase that needs several models."""
-        return self.stages[0].phase == "parallel-mixed"
+        return self.stages[0].phase == PARALLEL_MIXED
 
 
 @dataclass(frozen=True)
@@ -115,23 +115,23 @@ def blocks(models: list, phases: list, suites: dict, settings: Settings) -> list
     """
     alone = [Block((model,), tuple(_stages(model, phases, suites, settings))) for model in models]
     together = []
-    if "parallel-mixed" in phases and models:
+    if PARALLEL_MIXED in phases and models:
         chosen = tuple(models[:MIXED_MODELS])
-        together = [Block(chosen, (_waves("parallel-mixed", chosen, suites["parallel-mixed"], settings),))]
+        together = [Block(chosen, (_waves(PARALLEL_MIXED, chosen, suites[PARALLEL_MIXED], settings),))]
     return [block for block in alone + together if block.stages]
 
 
 def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
     found = []
-    for phase in ("small-eval", "python-tasks", "parallel-same", "context-append", "context-edge"):
+    for phase in (SMALL_EVAL, PYTHON_TASKS, PARALLEL_SAME, CONTEXT_APPEND, CONTEXT_EDGE):
         if phase not in phases:
             continue
-        if phase == "parallel-same":
+        if phase == PARALLEL_SAME:
             found.append(_waves(phase, (model,), suites[phase], settings))
         else:
             found.append(_singles(phase, model, suites[phase], settings))
-    if "frozen-prompts" in phases:
-        frozen = suites["frozen-prompts"]
+    if FROZEN in phases:
+        frozen = suites[FROZEN]
         found = [_frozen(model, frozen, settings, "first")] + found + [_frozen(model, frozen, settings, "last")]
     return found
 
@@ -143,9 +143,9 @@ def _singles(phase: str, model: str, suite: object, settings: Settings) -> Stage
 
 def _frozen(model: str, suite: object, settings: Settings, pass_: str) -> Stage:
     """Repeat by repeat, not prompt by prompt, so that a slow drift touches every prompt alike."""
-    groups = tuple((Step("frozen-prompts", model, item.id, pass_, repeat),)
+    groups = tuple((Step(FROZEN, model, item.id, pass_, repeat),)
                    for repeat in range(1, settings.repeats + 1) for item in suite.items)
-    return Stage("frozen-prompts", (model,), settings.num_ctx, groups, pass_)
+    return Stage(FROZEN, (model,), settings.num_ctx, groups, pass_)
 
 
 def _waves(phase: str, models: tuple, suite: object, settings: Settings) -> Stage:

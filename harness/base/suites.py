@@ -19,16 +19,15 @@ from dataclasses import dataclass
 from typing import Optional
 
 from base.errors import UserError
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, SMALL_EVAL
 
-PHASES = ("frozen-prompts", "small-eval", "python-tasks", "parallel-same", "context-append", "context-edge",
-          "parallel-mixed")
 FILES = {
-    "small-eval": "small_model_eval_questions.json",
-    "python-tasks": "python_task_suite_questions.json",
-    "parallel-same": "parallel_qwen_same_model_20q_suite.json",
-    "context-append": "python_context_edge_append_questions.json",
-    "context-edge": "python_context_edge_suite_only.json",
-    "parallel-mixed": "parallel_qwen_mixed_model_20q_suite.json",
+    SMALL_EVAL: "small_model_eval_questions.json",
+    PYTHON_TASKS: "python_task_suite_questions.json",
+    PARALLEL_SAME: "parallel_qwen_same_model_20q_suite.json",
+    CONTEXT_APPEND: "python_context_edge_append_questions.json",
+    CONTEXT_EDGE: "python_context_edge_suite_only.json",
+    PARALLEL_MIXED: "parallel_qwen_mixed_model_20q_suite.json",
 }
 PINNED = {
     "small_model_eval_questions.json":
@@ -81,7 +80,7 @@ class Suite:
 
 def load(phase: str) -> Suite:
     """The current suite of a phase, its bytes checked against the pinned hash."""
-    if phase == "frozen-prompts":
+    if phase == FROZEN:
         return _frozen_prompts()
     path = FOLDER / FILES[phase]
     return _parse(phase, _checked_bytes(path, PINNED[path.name]), PINNED[path.name])
@@ -104,7 +103,7 @@ def load_by_sha256(phase: str, sha256: str) -> Suite:
 
 def current_sha256(phase: str) -> str:
     """The hash of the phase's current suite, without reading the suite."""
-    if phase != "frozen-prompts":
+    if phase != FROZEN:
         return PINNED[FILES[phase]]
     import prompts
     return _sha256("\n".join(prompt.sha256 for prompt in prompts.PROMPTS).encode("ascii"))
@@ -120,7 +119,7 @@ def message_texts(suite: Suite, item: Item, units: Optional[int] = None) -> list
         return [("user", item.prompt)]
     if units is None:
         raise ValueError(f"{item.id} is built from material: say how many units")
-    if suite.phase != "context-append":
+    if suite.phase != CONTEXT_APPEND:
         return [("user", _with_material(suite.material, item, 0, units))]
     return _conversation(suite, item, units)
 
@@ -216,8 +215,8 @@ def _frozen_prompts() -> Suite:
             raise UserError(f"the text of {prompt.id} differs from its pinned SHA-256", f"harness/{PROMPTS_FILE}",
                             f"restore it with: git checkout -- harness/{PROMPTS_FILE}")
     items = tuple(Item(prompt.id, prompt.title, prompt.text, prompt.num_predict, None) for prompt in prompts.PROMPTS)
-    return Suite("frozen-prompts", prompts.VERSION, prompts.LICENCE, "frozen-prompts", PROMPTS_FILE,
-                 current_sha256("frozen-prompts"), (), items, None, prompts.TITLE, prompts.ABOUT)
+    return Suite(FROZEN, prompts.VERSION, prompts.LICENCE, FROZEN, PROMPTS_FILE,
+                 current_sha256(FROZEN), (), items, None, prompts.TITLE, prompts.ABOUT)
 
 
 def _checked_bytes(path: pathlib.Path, sha256: str) -> bytes:

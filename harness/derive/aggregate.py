@@ -4,12 +4,11 @@ from __future__ import annotations
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from base.ledger_records import CallRecord, SkippedRecord
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN
 from base.records import METRICS
 from derive import call_metrics, grading
 from derive.distribution import Sample, rounded
 
-APPEND, EDGE, FROZEN = "context-append", "context-edge", "frozen-prompts"
-CONTEXT = (APPEND, EDGE)
 # What calls may share whatever their prompt was; in the context phases not even these.
 SHARED = ("decode_tok_s", "client_decode_tok_s", "tpot_ms", "icl_p50_ms", "icl_p99_ms", "tokens_per_chunk", "overhead_ms",
           "energy_j_per_tok")
@@ -150,7 +149,7 @@ class Quality:
         if status == "right":
             self.counts["passed"] += 1
             self.time_ms.add(call_metrics.total_ms(call))
-        if is_graded and call.phase == EDGE:
+        if is_graded and call.phase == CONTEXT_EDGE:
             self._recall(call, grader)
         return status
 
@@ -205,7 +204,7 @@ class Cell:
         same ones; in the context phases, where the fill decides the speed, nothing is pooled.
         """
         groups = dict(self._groups)
-        passes = dict.fromkeys(key.pass_ for key in groups if key.item is not None and self.phase not in CONTEXT)
+        passes = dict.fromkeys(key.pass_ for key in groups if key.item is not None and self.phase not in CONTEXT_PHASES)
         for pass_ in passes:
             groups[GroupKey(None, pass_, None, None)] = PooledGroup(
                 [group for key, group in self._groups.items() if key.pass_ == pass_])
@@ -253,7 +252,7 @@ class Cell:
             energy_j / tokens if energy_j is not None and tokens else None)
 
     def _is_truncated(self, call: CallRecord, finding: dict) -> bool:
-        if self.phase == APPEND:
+        if self.phase == CONTEXT_APPEND:
             before = self._turn_before(call)
             return before is not None and (call.prompt_tokens or 0) < (before.last_turn.prompt_tokens or 0)
         return call_metrics.is_truncated(call, finding.get(f"{self.phase}_tokens_at", []))
@@ -265,7 +264,7 @@ class Cell:
 
     def _prefill(self, call: CallRecord, finding: dict) -> float | None:
         head = finding.get("head_tokens")
-        if self.phase != APPEND:
+        if self.phase != CONTEXT_APPEND:
             self.bases.add(call_metrics.prefill_basis(call))
             return call_metrics.prefill_tok_s(call, head)
         self.bases.add(call_metrics.prefill_basis(call, appended=True))

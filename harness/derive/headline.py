@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Dict, List, NamedTuple, Optional
 
 from base import text_format
+from base.phases import FROZEN
 from base.records import SPEED_OUTCOMES
-from derive.aggregate import FROZEN
 
 
 class Place(NamedTuple):

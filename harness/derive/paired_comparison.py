@@ -11,9 +11,10 @@ from typing import Dict, List, Tuple
 
 from base import names, records
 from base.ledger_records import CallRecord
+from base.phases import FROZEN, PARALLEL_MIXED
 from base.records import COMPARED
 from derive import call_metrics, run_diff
-from derive.aggregate import FROZEN, CallMetrics
+from derive.aggregate import CallMetrics
 from derive.run_diff import Side
 from derive.distribution import METHOD, Sample, Stat
 
@@ -174,7 +175,7 @@ def _run_record(side: Side) -> dict:
 
 def _place(a: Side, b: Side, models: tuple, phase: str, level: int | None) -> dict:
     known = {**b.models, **a.models}
-    met = a.together if phase == run_diff.MIXED else models
+    met = a.together if phase == PARALLEL_MIXED else models
     shown = [known[model]["name"] if model in known else model for model in models]
     return {"models": shown, "phase": phase, "level": level, "same_model": run_diff.is_same_model(a, b, met)}
 
@@ -186,7 +187,7 @@ def _counts(cell: Cell) -> dict:
 
 def _figures(cell: Cell, models: tuple, phase: str, level: int | None, barred: dict) -> list:
     """The `compared_figure` records; a wave of several models is in no model's cell, and has no calls in its own."""
-    has_waves = level is not None and (phase != run_diff.MIXED or cell.ratios["wave_tok_s"].n > 0)
+    has_waves = level is not None and (phase != PARALLEL_MIXED or cell.ratios["wave_tok_s"].n > 0)
     wanted = RATIOS[-1:] if len(models) > 1 else RATIOS if has_waves else RATIOS[:-1]
     return [_figure(name, cell.ratios[name], barred.get(name)) for name in wanted]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Iterator
 
 from base import names, plan, schema
+from base.phases import CONTEXT_PHASES, PARALLEL_MIXED
 from base.records import COMPARED
 from derive import stability
 
@@ -16,7 +17,6 @@ ALL = tuple(COMPARED)
 ANSWERS = ("answers",)
 SPEED = tuple(name for name in COMPARED if name != "answers")
 CLIENT = ("ttft_ms", "total_ms", "wave_tok_s")      # the way over the network is in them
-MIXED = "parallel-mixed"
 MEMORY_SHARE = 0.01         # usable memory differs a little from one kernel to the next
 
 # What an option or knob that differs leaves out; those that are not named here may be a cause of any difference.
@@ -129,8 +129,8 @@ def _models(a: Side, b: Side) -> Iterator[dict]:
             for name in MODEL_FACTS:
                 if one[name] != other[name]:
                     yield _row(f"model {name}", one[name], other[name], "other-model", model=one["name"])
-    if MIXED in a.suites and MIXED in b.suites and set(a.together) != set(b.together):
-        yield _row("models at once", " + ".join(a.together), " + ".join(b.together), "left-out", ALL, (MIXED,))
+    if PARALLEL_MIXED in a.suites and PARALLEL_MIXED in b.suites and set(a.together) != set(b.together):
+        yield _row("models at once", " + ".join(a.together), " + ".join(b.together), "left-out", ALL, (PARALLEL_MIXED,))
 
 
 def _knobs(a: Side, b: Side) -> Iterator[dict]:
@@ -139,9 +139,9 @@ def _knobs(a: Side, b: Side) -> Iterator[dict]:
         for name in dict.fromkeys([*mine, *theirs]):
             if mine.get(name) != theirs.get(name):
                 yield _row(name, mine.get(name), theirs.get(name), "cause", LEAVES_OUT.get(name, ()))
-    short = tuple(phase for phase in dict.fromkeys([*a.suites, *b.suites]) if phase not in plan.CONTEXT_PHASES)
+    short = tuple(phase for phase in dict.fromkeys([*a.suites, *b.suites]) if phase not in CONTEXT_PHASES)
     for name, effect, figures, phases in (
-            ("num_ctx", "left-out", SPEED, short), ("context_num_ctx", "left-out", ALL, plan.CONTEXT_PHASES),
+            ("num_ctx", "left-out", SPEED, short), ("context_num_ctx", "left-out", ALL, CONTEXT_PHASES),
             ("num_predict", "left-out", LEAVES_OUT["num_predict"], ()), ("levels", "scope", (), ()),
             ("repeats", "scope", (), ())):
         if a.manifest[name] != b.manifest[name]:

@@ -8,11 +8,11 @@ import re
 import shlex
 
 from base import records, schema
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PYTHON_TASKS
 from base.text_format import counted, figure, median_with_n
 from derive import headline
 
 BAR_CHARACTERS = 30
-FROZEN, CODE, APPEND, EDGE = "frozen-prompts", "python-tasks", "context-append", "context-edge"
 
 
 def render(manifest: dict, metadata: dict) -> str:
@@ -113,7 +113,7 @@ def _level(wave: dict, everybody: list) -> str:
 
 def _context(metadata: dict) -> str:
     charts = []
-    for phase in (APPEND, EDGE):
+    for phase in (CONTEXT_APPEND, CONTEXT_EDGE):
         for row in metadata["aggregates"]:
             groups = [group for group in row["groups"] if group["item"] is not None]
             if row["phase"] != phase or not groups:
@@ -206,7 +206,7 @@ def command(manifest: dict, metadata: dict) -> str:
             words += ["--option", f"{name}={value if isinstance(value, str) else schema.dumps(value)}"]
     if manifest["time_limit_s"] is not None:
         words += ["--time-limit", f"{manifest['time_limit_s']}s"]
-    if any(row["phase"] == CODE and row["quality"] and row["quality"]["n"] for row in metadata["aggregates"]):
+    if any(row["phase"] == PYTHON_TASKS and row["quality"] and row["quality"]["n"] for row in metadata["aggregates"]):
         words.append("--grade-code")
     words += ["--device-tag", manifest["device_tag"]] if manifest["device_tag"] else []
     words += ["--hostname", "other"]        # whoever repeats it has a host name of their own, and need not tell it

@@ -5,8 +5,9 @@ from typing import Set
 
 from base import names
 from base.ledger_records import CallRecord
+from base.phases import FROZEN
 from derive import call_metrics
-from derive.aggregate import Cell, FROZEN
+from derive.aggregate import Cell
 from derive.distribution import Sample, Stat, rounded
 
 DRIFT_LIMIT = 0.05              # smaller than what a person would notice or a server's update would change

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Iterator
 
-from derive import aggregate, stability
+from base.phases import CONTEXT_PHASES
+from derive import stability
 from derive.aggregate import Cell, Group, GroupKey
 from derive.distribution import Sample, rounded
 
@@ -71,7 +72,7 @@ def _of_waves(cell: Cell, warn: Callable) -> Iterator[dict]:
 
 def _of_fills(cell: Cell, groups: Dict[GroupKey, Group], warn: Callable) -> Iterator[dict]:
     for (_, _, _, fill), group in groups.items():
-        reached = group.sample("fill_reached").median() if cell.phase in aggregate.CONTEXT else None
+        reached = group.sample("fill_reached").median() if cell.phase in CONTEXT_PHASES else None
         if reached is not None and abs(reached - fill) > FILL_LIMIT:
             yield warn("fill-missed", reached, fill, group.calls)
 

@@ -7,6 +7,7 @@ from typing import Iterator
 
 from base import schema
 from base.ledger_records import CallRecord, typed
+from base.phases import CONTEXT_APPEND, FROZEN
 from derive import call_metrics
 from judge import thresholds
 from judge.call_checks import is_for_speed
@@ -69,9 +70,9 @@ class Physics(LedgerVisitor):
         decode = call_metrics.decode_tok_s(call, self.models[model]["format"])
         if decode is not None:
             self.decode[model] = max(self.decode.get(model, (0.0, False)), (decode, bool(video)))
-            if call.phase == "frozen-prompts":
+            if call.phase == FROZEN:
                 self.spreads.setdefault((model, call.item), Spread()).add(decode)
-        prefill = None if call.phase == "context-append" else call_metrics.prefill_tok_s(call, self.heads.get(model))
+        prefill = None if call.phase == CONTEXT_APPEND else call_metrics.prefill_tok_s(call, self.heads.get(model))
         if prefill is not None:
             self.prefill[model] = max(self.prefill.get(model, (0.0, False)), (prefill, bool(video)))
 

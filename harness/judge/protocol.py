@@ -5,6 +5,7 @@ from typing import Iterator
 
 from base import names, plan, request_settings, schema, suites
 from base.errors import UserError
+from base.phases import CONTEXT_APPEND, FROZEN, PHASES
 from judge import thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -15,9 +16,9 @@ def load_suites(manifest: dict) -> tuple:
     loaded, found = {}, []
     for place, row in enumerate(manifest["suites"]):
         pointer = f"/suites/{place}"
-        if row["phase"] not in suites.PHASES or row["phase"] in loaded:
+        if row["phase"] not in PHASES or row["phase"] in loaded:
             found.append(Finding("protocol-suite", f"phase {row['phase']}",
-                                 f"each of {', '.join(suites.PHASES)} at most once", pointer))
+                                 f"each of {', '.join(PHASES)} at most once", pointer))
             continue
         try:
             suite = loaded[row["phase"]] = suites.load_by_sha256(row["phase"], row["sha256"])
@@ -52,7 +53,7 @@ def planned_blocks(manifest: dict, loaded: dict) -> list | None:
     """The plan that models, suites and settings give; None where it would be larger than any run."""
     settings = plan.settings_of(manifest)
     items = sum(len(suite.items) * max(1, len(settings.levels or suite.levels)) for suite in loaded.values())
-    anchors = 2 * settings.repeats * len(loaded["frozen-prompts"].items) if "frozen-prompts" in loaded else 0
+    anchors = 2 * settings.repeats * len(loaded[FROZEN].items) if FROZEN in loaded else 0
     if len(manifest["models"]) * (items + anchors) > thresholds.value("planned_calls"):
         return None
     return plan.blocks([model["name"] for model in manifest["models"]], list(loaded), loaded, settings)
@@ -72,7 +73,7 @@ def manifest_problems(manifest: dict, blocks: list | None, is_example: bool) -> 
         yield Finding("protocol-harness",
                       "modified" if manifest["harness_modified"] else "nobody knows whether it was modified",
                       "an unmodified commit", "/harness_modified")
-    if not is_example and "frozen-prompts" not in {row["phase"] for row in manifest["plan"]}:
+    if not is_example and FROZEN not in {row["phase"] for row in manifest["plan"]}:
         yield Finding("protocol-anchor", "no frozen prompts", "--phases with frozen-prompts among them", "/plan")
 
 
@@ -214,7 +215,7 @@ class Protocol(LedgerVisitor):
     def _nonce(self, call: dict) -> Iterator[Finding]:
         """The turns of a conversation share one, since reuse of the prefix is what they measure; no other calls do."""
         nonce = call["nonce"]
-        owner = (call["phase"], call["model"], call["session"]) if call["phase"] == "context-append" else call["seq"]
+        owner = (call["phase"], call["model"], call["session"]) if call["phase"] == CONTEXT_APPEND else call["seq"]
         if nonce is None or self.nonces.setdefault(nonce, owner) != owner:
             yield Finding("protocol-nonce", "none" if nonce is None else "that of another call", "a fresh one", "/nonce")
 

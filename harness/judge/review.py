@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
 from base import console, names, run_folder, schema, text_format
+from base.phases import FROZEN
 from derive import headline
-from derive.aggregate import FROZEN
 from derive.headline import HEADLINE
 from judge import tree_layout
 from judge.findings import FindingList, shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 import datetime
 from typing import Iterator
 
+from base.phases import PYTHON_TASKS
 from judge import thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -102,7 +103,7 @@ class Counts(LedgerVisitor):
             self.skipped += 1
         elif record["type"] == "call" and record["role"] == "measured":
             self.outcomes[record["outcome"]] = self.outcomes.get(record["outcome"], 0) + 1
-            if record["phase"] == "python-tasks":
+            if record["phase"] == PYTHON_TASKS:
                 self.tasks.add(str(record["seq"]))
         elif record["type"] == "footer":
             self.footer = record

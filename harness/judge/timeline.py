@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from base.phases import PARALLEL_MIXED
 from judge import thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -55,5 +56,5 @@ def _belongs(record: dict, before: dict) -> bool:
     """Whether a call is of the same wave as the one before it in the file; calibration asks the same wave several times."""
     if record["wave"] is None or record["slot"] == 0:
         return False
-    names = ("phase", "level", "wave", "session", "role") + (() if record["phase"] == "parallel-mixed" else ("model",))
+    names = ("phase", "level", "wave", "session", "role") + (() if record["phase"] == PARALLEL_MIXED else ("model",))
     return all(record[name] == before[name] for name in names)

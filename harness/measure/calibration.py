@@ -9,6 +9,7 @@ from __future__ import annotations
 from base import suites
 from base.errors import UserError
 from base.intervals import most_at_once
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE
 from base.plan import Settings, Step
 from measure.session import CHAT, GENERATE, Ask, Session, new_nonce
 from measure.http_call import UNSETTLED
@@ -17,7 +18,7 @@ PHASE = "calibration"
 SLOTS_ASKED = 8             # the highest level of the suites; more slots than that make no difference here
 SHORT_ANSWER = 16           # tokens; enough to see decode windows overlap
 SLOT_ANSWERS = (SHORT_ANSWER, 64, 256)      # tokens; a longer one is asked for where the clocks blur the shorter
-FIRST_UNITS = {"context-edge": 6, "context-append": 8}      # one of each of edge's six kinds, one for each of append's turns
+FIRST_UNITS = {CONTEXT_EDGE: 6, CONTEXT_APPEND: 8}      # one of each of edge's six kinds, one for each of append's turns
 SAMPLE_SHARE = 0.45         # of the context: long enough for the rate, at less than the cost of one measured call
 QUESTION = "List the whole numbers from one upwards, in digits, separated by single spaces."
 USABLE = ("ok", "length", "empty")

@@ -4,8 +4,9 @@ from __future__ import annotations
 import argparse
 import re
 
-from base import names, plan, request_settings, suites
+from base import names, plan, request_settings
 from base.errors import UserError
+from base.phases import PHASES
 
 DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 LARGEST = 2 ** 20
@@ -36,11 +37,11 @@ def phases(text: str | None) -> list:
     """Phases in running order, whatever order they were named in."""
     asked = ["all"] if text is None else listed(text, "--phases")
     if asked == ["all"]:
-        return list(suites.PHASES)
+        return list(PHASES)
     for phase in asked:
-        if phase not in suites.PHASES:
-            raise UserError("no such phase", f"--phases {phase}", f"choose from {', '.join(suites.PHASES)}, or all")
-    return [phase for phase in suites.PHASES if phase in asked]
+        if phase not in PHASES:
+            raise UserError("no such phase", f"--phases {phase}", f"choose from {', '.join(PHASES)}, or all")
+    return [phase for phase in PHASES if phase in asked]
 
 
 def settings(args: argparse.Namespace) -> plan.Settings:

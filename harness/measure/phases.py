@@ -10,7 +10,8 @@ from typing import Callable
 
 from base import names, suites
 from base.errors import UserError
-from base.plan import Block, CONTEXT_PHASES, Settings, Stage, Step
+from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED
+from base.plan import Block, Settings, Stage, Step
 from measure.calibration import Calibration, material_finding
 from measure.eta import Eta
 from measure.session import Ask, Session, new_nonce
@@ -229,7 +230,7 @@ class Runner:
                 self._pause()
         self.ready, self.unsettled = (stage.models, stage.num_ctx), False
         self.load_ns = self.deadline.now() - began
-        if stage.phase == "parallel-mixed":
+        if stage.phase == PARALLEL_MIXED:
             self._loaded_together(stage)
 
     def _is_ready(self, stage: Stage) -> bool:
@@ -331,7 +332,7 @@ class Runner:
 
 def _units(suite: suites.Suite, num_ctx: int, points: list) -> dict:
     """Units of material by item; raises UserError or ValueError where the counted points do not tell."""
-    if suite.phase == "context-append":
+    if suite.phase == CONTEXT_APPEND:
         together = suites.units_for(suites.target_tokens(suite.items[-1], num_ctx), points)
         return {item.id: together for item in suite.items}
     return {item.id: suites.units_for(suites.target_tokens(item, num_ctx), points) for item in suite.items}

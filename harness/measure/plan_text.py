@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from base import console, plan, request_settings, suites
+from base.phases import PHASES
 from measure import eta
 from measure.models import Choice
 
@@ -19,7 +20,7 @@ def format_models(choice: Choice) -> str:
 
 def format_phases() -> str:
     """The phases in running order."""
-    loaded = map(suites.load, suites.PHASES)
+    loaded = map(suites.load, PHASES)
     return "\n".join(["phases, in running order:"] + [
         f"  {suite.phase:<16} {len(suite.items)} items  {suite.about}" for suite in loaded])
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from base import suites
+from base.phases import FROZEN, PHASES
 from base.records import GRADES, SPEED_OUTCOMES
 from derive import run_md
-from derive.aggregate import FROZEN
 
 CODE, MIXED = "python-tasks", "parallel-mixed"
 ORDER = ("archive-only", "standard", "flagship")
@@ -112,7 +111,7 @@ def _undisturbed(facts: GradeInput) -> str | None:
 
 def _every_phase(facts: GradeInput) -> str | None:
     planned = {row["phase"] for row in facts.manifest["plan"]}
-    missing = [phase for phase in suites.PHASES if phase not in planned]
+    missing = [phase for phase in PHASES if phase not in planned]
     return f"without {', '.join(missing)}" if missing else None
 
 

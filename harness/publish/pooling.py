@@ -7,10 +7,9 @@ from __future__ import annotations
 import collections
 from typing import Dict, Iterable, List, Optional, Tuple
 
-from base import suites
+from base.phases import FROZEN, PHASES
 from base.records import FIGURES
 from derive import headline
-from derive.aggregate import FROZEN
 from derive.headline import HEADLINE
 from derive.distribution import Sample, rounded
 from judge import plausibility, thresholds
@@ -52,7 +51,7 @@ def variant(runs: List[CellRun], machine: dict) -> dict:
     """The `variant` record of runs with one digest, newest first."""
     shown = [run for run in runs if run.is_shown]
     newest = shown[0].contribution
-    phases = [phase(name, [run for run in runs if name in run.phases]) for name in suites.PHASES
+    phases = [phase(name, [run for run in runs if name in run.phases]) for name in PHASES
               if any(name in run.phases for run in shown)]
     headline = headline_of({record["phase"]: record for record in phases})
     over_runs = {name: _stat(run.contribution[name] for run in runs) for name in ("memory_bytes", "offload_share", "cold_load_ms")}
@@ -65,7 +64,7 @@ def variant(runs: List[CellRun], machine: dict) -> dict:
         "warnings": _tally(code for run in runs for code in run.contribution["warnings"]),
         "grades": _tally(run.row["site_grade"] for run in shown), **over_runs, "headline": headline,
         "bound": bound(newest, headline["decode_tok_s"], machine, over_runs["offload_share"]), "phases": phases,
-        "by_run": [{"run_id": run.run_id, "phases": [run_contribution.without_values(run.phases[name]) for name in suites.PHASES
+        "by_run": [{"run_id": run.run_id, "phases": [run_contribution.without_values(run.phases[name]) for name in PHASES
                                                      if name in run.phases]} for run in shown],
     }
 

@@ -9,14 +9,15 @@ import collections
 from typing import Dict, List, Optional, Tuple
 
 from base import names
+from base.phases import CONTEXT_PHASES, FROZEN
 from base.records.catalogue_fields import BY_RUN, FIGURES
 from derive import headline
-from derive.aggregate import CONTEXT, FROZEN, Cell, Group
+from derive.aggregate import Cell, Group
 from derive.distribution import Sample, rounded
 from judge.tree_layout import Place
 from publish import headline_figures, page_inputs
 
-ITEM_PHASES = (FROZEN,) + CONTEXT       # phases whose items are points of a curve; in others only the group of all items is kept
+ITEM_PHASES = (FROZEN,) + CONTEXT_PHASES       # phases whose items are points of a curve; in others only the group of all items is kept
 GROUP_KEY = ("item", "pass", "level", "fill")
 MODEL_FIELDS = ("digest", "size_bytes", "family", "parameter_size", "quantization", "format", "context_length")
 PHASE_FIELDS = ("phase", "calls", "outcomes", "void", "reattempts", "skips", "prefill_basis", "quality", "drift")

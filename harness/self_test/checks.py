@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from base import ledger_records
 from base.intervals import busy
 from base.ledger_records import CallRecord
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PARALLEL_SAME
 from derive import call_metrics
 from derive.distribution import quantile
 
@@ -65,7 +66,7 @@ def books(metadata: dict, records: list, log: list, models: tuple) -> list:
     for model in models:
         cells = {row["phase"]: row for row in metadata["aggregates"] if row["model"] == model["name"]}
         told = next(row for row in metadata["models"] if row["model"] == model["name"])
-        mine = [call for call in calls if call.model == model["name"] and call.phase == "frozen-prompts" and call.is_measured
+        mine = [call for call in calls if call.model == model["name"] and call.phase == FROZEN and call.is_measured
                 and call.seq in truth]
         lines += _book_lines(model, cells, told, mine, [truth[call.seq] for call in mine])
     return lines
@@ -73,13 +74,13 @@ def books(metadata: dict, records: list, log: list, models: tuple) -> list:
 
 def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -> list:
     name = f"metadata.json, {model['name']}"
-    missing = {"frozen-prompts", "parallel-same"} - set(cells)
+    missing = {FROZEN, PARALLEL_SAME} - set(cells)
     if missing:
         return [_same(f"{name}: phases that are missing", "", ", ".join(sorted(missing)))]
-    frozen = cells["frozen-prompts"]
+    frozen = cells[FROZEN]
     first = next(group["metrics"] for group in frozen["groups"] if (group["item"], group["pass"]) == (None, "first"))
     planted = [row for call, row in zip(calls, rows) if call.pass_ == "first"]
-    together = [wave["serialised"] for wave in cells["parallel-same"]["waves"] if wave["level"] > 1]
+    together = [wave["serialised"] for wave in cells[PARALLEL_SAME]["waves"] if wave["level"] > 1]
     drift = frozen["drift"]["decode"]
     lines = [_ratio(f"{name}: decode, tok/s", _rates(planted, "eval_tokens", "eval_ns"), [first["decode_tok_s"]["median"]],
                     COUNTER_SHARE),
@@ -139,13 +140,13 @@ def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens:
                [call_metrics.decode_tok_s(call) for call in calls], COUNTER_SHARE),
         _clock_line(name, calls, rows),
     ]
-    if phase == "context-append":
+    if phase == CONTEXT_APPEND:
         return lines + [_reuse_line(name, calls, rows)]
-    if phase == "context-edge":
+    if phase == CONTEXT_EDGE:
         lines += _fill_lines(name, calls)
     lines.append(_ratio(f"{name}: prefill, tok/s", [model["prefill_tok_s"]],
                         [call_metrics.prefill_tok_s(call, head_tokens) for call in calls], PREFILL_SHARE))
-    if model.get("drift") and phase == "frozen-prompts":
+    if model.get("drift") and phase == FROZEN:
         lines.append(_drift_line(name, calls, rows))
     return lines
 

@@ -10,6 +10,7 @@ import pathlib
 import threading
 
 from base import console, files, ledger, names, plan, run_folder, schema, suites
+from base.phases import PHASES
 from self_test import timing_floor
 from measure import http_call, models, run_session, run_setup, session
 from measure.connection import Limits
@@ -68,10 +69,10 @@ def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progre
     """Every phase against the stub; (records, the stub's log, whether the run is complete)."""
     endpoint.ask("/stub/script", {"slots": SLOTS, "models": list(MODELS)})
     choice = models.choose(endpoint, None, None)
-    loaded = {phase: suites.load(phase) for phase in suites.PHASES}
+    loaded = {phase: suites.load(phase) for phase in PHASES}
     facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": endpoint.target.public,
              "server_version": endpoint.version(), "host_hostname_short": "stub", "floor": None, "time_limit_s": None}
-    manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(suites.PHASES), plan.Settings(), loaded, {})
+    manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(PHASES), plan.Settings(), loaded, {})
     manifest["synthetic"] = True
     files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
     earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])

@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import support      # noqa: F401,E402  puts the harness on the path
 
 from base import plan, suites       # noqa: E402
+from base.phases import PHASES
 from mutants import machine, valid  # noqa: E402
 
 ROUNDS = 3
@@ -79,7 +80,7 @@ def main(argv: list) -> int:
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         for name, repeats in ORDINARY:
-            run = valid.Run(plan.Settings(repeats=repeats), suites.PHASES, 2, SHARE).write(root / name.replace(" ", "-"))
+            run = valid.Run(plan.Settings(repeats=repeats), PHASES, 2, SHARE).write(root / name.replace(" ", "-"))
             size, lines = (run / "run.jsonl").stat().st_size, sum(1 for _ in open(run / "run.jsonl", "rb"))
             (plain_s, _), (ours_s, ours_mib) = measured("read", run), measured("check", run)
             print(f"{name}: {lines} lines, {size / 1e6:.1f} MB: reading and json.loads {plain_s:.3f} s, check {ours_s:.3f} s, "
