@@ -56,37 +56,54 @@ def new_bare(folder: pathlib.Path, files: dict, branch: str = "main") -> pathlib
 
 
 AGIT_HOOK = '''
-    import os, re, subprocess, sys
+    import json, os, subprocess, sys
 
     def read():
         size = int(sys.stdin.buffer.read(4), 16)
         return None if size == 0 else sys.stdin.buffer.read(size - 4)
 
+    def lines():
+        while True:
+            line = read()
+            if line is None:
+                return
+            yield line.decode().strip()
+
     def write(text):
         data = text.encode()
         sys.stdout.buffer.write((b"%04x" % (len(data) + 4)) + data if data else b"0000")
 
-    while read() is not None:
-        pass
-    write("version=1\\0push-options"); write(""); sys.stdout.buffer.flush()
-    commands = []
-    while True:
-        line = read()
-        if line is None:
-            break
-        commands.append(line.decode().strip().split(" "))
-    while read() is not None:
-        pass
-    refs = subprocess.run(["git", "for-each-ref", "--format=%(refname) %(objectname)", "refs/pull"],
-                          capture_output=True, text=True).stdout.split("\\n")
-    heads = dict(line.split(" ") for line in refs if line)
-    for old, new, ref in commands:
-        if new in heads.values():
-            write("ng " + ref + " new commit is same with old commit\\n")
-            continue
-        name = "refs/pull/%d/head" % (len(heads) + 1)
+    def git(*words):
+        return subprocess.run(["git", *words], capture_output=True, text=True).stdout.strip()
+
+    def answer(ref, new):
+        # An open request of the same account and topic is updated; else a new one is opened.
+        topic = os.environ.get("REMOTE_USER", "ana") + "/" + options["topic"]
+        requests = json.load(open("agit.json")) if os.path.exists("agit.json") else {}
+        closed = json.load(open("closed.json")) if os.path.exists("closed.json") else []
+        number = max((n for n in map(int, requests) if requests[str(n)] == topic and n not in closed), default=None)
+        if number is not None:
+            old = git("rev-parse", "refs/pull/%d/head" % number)
+            if old == new:
+                return "ng " + ref + " new commit is same with old commit"
+            if git("rev-list", "--max-count=1", old, "^" + new) and options.get("force-push") not in ("", "true"):
+                return "ng " + ref + " request `force-push` push option"
+        else:
+            number = 1 + max([0] + [int(line.split("/")[2]) for line in git("for-each-ref", "--format=%(refname)", "refs/pull").split()])
+            requests[number] = topic
+            json.dump(requests, open("agit.json", "w"))
+            json.dump({**options, "topic": topic}, open("request-%d.json" % number, "w"))
+        name = "refs/pull/%d/head" % number
         subprocess.run(["git", "update-ref", name, os.environ.get("BENCH_WRONG_HEAD") or new], check=True)
-        write("ok " + ref + "\\n"); write("option refname " + name + "\\n"); write("option new-oid " + new + "\\n")
+        write("ok " + ref + "\\n"); write("option refname " + name + "\\n")
+        return "option new-oid " + new
+
+    list(lines())
+    write("version=1\\0push-options"); write(""); sys.stdout.buffer.flush()
+    commands = [line.split(" ") for line in lines()]
+    options = dict((line.partition("=")[0], line.partition("=")[2]) for line in lines())
+    for old, new, ref in commands:
+        write(answer(ref, new) + "\\n")
     write("")
 '''
 
@@ -107,9 +124,26 @@ class Gitea:
     Keys of `answers` are `METHOD /path` under /api/v1, or `git /path` for git's own calls.
     """
 
+    # Names that the default settings of Gitea and Forgejo let somebody attach to an issue, as far as tests ask.
+    ATTACHMENTS = (".csv", ".gz", ".json", ".log", ".md", ".patch", ".pdf", ".png", ".tgz", ".txt", ".zip")
+
     def __init__(self, folder: pathlib.Path):
         self.folder, self.answers, self.log, self.parents, self.pulls = folder, {}, [], {}, {}
         self.private_git = True     # a push asks for the token
+        self.renamed: dict = {}     # old full name: present one; the API redirects by number, git by name
+        self.private: set = set()   # full names that only the token's account may see
+        self.sign_in_required = False
+        self.archived: set = set()
+        self.scopes = {"read:user", "write:repository"}
+
+    def close(self, number: int, owner: str = "bench-org", name: str = "bench") -> None:
+        """Close a request without merging it."""
+        path = self.bare(owner, name) / "closed.json"
+        path.write_text(json.dumps(self.closed(owner, name) + [number]), encoding="utf-8")
+
+    def closed(self, owner: str, name: str) -> list:
+        path = self.bare(owner, name) / "closed.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
     def bare(self, owner: str, name: str = "bench") -> pathlib.Path:
         return self.folder / owner / f"{name}.git"
@@ -133,20 +167,34 @@ class Gitea:
         if isinstance(planned, bytes):
             return planned
         status, value = planned or self._told(method, path, headers, body, query)
+        if status == 301:
+            return f"HTTP/1.1 301 Moved\r\nLocation: {value}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
         return support.whole(json.dumps(value).encode(), status)
 
     def _told(self, method: str, path: str, headers: dict, body: bytes, query: str) -> tuple:
         known = headers.get("authorization") == f"token {TOKEN}"
-        if "authorization" in headers and not known:
-            return 401, {"message": "invalid username, password or token"}
+        refused = self._refused(method, path, headers, known)
+        if refused:
+            return refused
         if path == "/version":
             return 200, {"version": "1.22.2"}
         if path == "/user":
-            return (200, {"login": LOGIN}) if known else (401, {"message": "token is required"})
-        parts = re.fullmatch(r"/repos/([^/]+)/([^/]+)(?:/pulls(?:/(\d+))?(/files)?)?", path)
-        if not parts or not self.bare(parts.group(1), parts.group(2)).is_dir():
+            return 200, {"login": LOGIN}
+        numbered = re.fullmatch(r"/repositories/(\d+)", path)
+        if numbered:
+            return self._repository(*list(self.renamed.values())[int(numbered.group(1))].split("/"), known)
+        if method == "POST" and path.endswith("/assets"):
+            return self._attach(query)
+        parts = re.fullmatch(r"/repos/([^/]+)/([^/]+)(?:(/pulls)(?:/(\d+))?(/files)?)?", path)
+        if not parts:
             return 404, {"message": "Not Found"}
-        owner, name, number, files = parts.groups()
+        owner, name, pulls, number, files = parts.groups()
+        if f"{owner}/{name}" in self.renamed:
+            where = list(self.renamed).index(f"{owner}/{name}")
+            return 301, f"/api/v1/repositories/{where}"
+        status, told = self._repository(owner, name, known)
+        if status != 200 or not pulls:
+            return status, told
         if method == "POST":
             return self._open(owner, name, json.loads(body))
         if files:
@@ -154,26 +202,80 @@ class Gitea:
             return 200, self._files(owner, name, int(number))[2 * (page - 1):2 * page]      # two a page, whatever was asked
         if number:
             return (200, self._pull(owner, name, int(number))) if self._head(owner, name, int(number)) else (404, {})
-        parent = self.parents.get(f"{owner}/{name}")
-        return 200, {"full_name": f"{owner}/{name}", "fork": parent is not None,
-                     "parent": {"full_name": parent} if parent else None}
+        return 200, self._listed(owner, name, query)
+
+    def _refused(self, method: str, path: str, headers: dict, known: bool) -> tuple | None:
+        """What a Gitea of today answers to a bad token, to one that may too little, and to strangers."""
+        if "authorization" in headers and not known:
+            return 401, {"message": "invalid username, password or token", "url": "https://forge.example.org/api/swagger"}
+        if self.sign_in_required and not known:
+            return 403, {"message": "Only signed in user is allowed to call APIs."}
+        if path == "/user" and not known:
+            return 401, {"message": "token is required"}
+        scope = "read:user" if path == "/user" else "write:repository" if method == "POST" else None
+        if known and scope and scope not in self.scopes:
+            return 403, {"message": f"token does not have at least one of required scope(s), required=[{scope}], "
+                                    f"token scope={','.join(sorted(self.scopes))}"}
+        return None
+
+    def _repository(self, owner: str, name: str, known: bool) -> tuple:
+        full_name = f"{owner}/{name}"
+        if not self.bare(owner, name).is_dir() or full_name in self.private and not known:
+            return 404, {"message": "The target couldn't be found."}
+        parent = self.parents.get(full_name)
+        return 200, {"full_name": full_name, "fork": parent is not None, "archived": full_name in self.archived,
+                     "has_pull_requests": True, "parent": {"full_name": parent} if parent else None}
+
+    def _attach(self, query: str) -> tuple:
+        name = re.search(r"name=([^&]+)", query).group(1)
+        allowed = name[name.rindex("."):] in self.ATTACHMENTS
+        return (201, {"name": name}) if allowed else (422, {"message": "This file cannot be uploaded or modified due to a "
+                                                                       "forbidden file extension or type."})
+
+    def _listed(self, owner: str, name: str, query: str) -> list:
+        """One page of the requests in a state, two a page, the newest first."""
+        state, page = re.search(r"state=(\w+)", query).group(1), int(re.search(r"page=(\d+)", query).group(1))
+        numbers = sorted((int(ref.split("/")[2]) for ref in git(
+            self.bare(owner, name), "for-each-ref", "--format=%(refname)", "refs/pull").split()), reverse=True)
+        pulls = [self._pull(owner, name, number) for number in numbers]
+        return [pull for pull in pulls if pull["state"] == state][2 * (page - 1):2 * page]
 
     def _open(self, owner: str, name: str, fields: dict) -> tuple:
+        if f"{owner}/{name}" in self.archived:
+            return 423, {"message": "Repo is archived"}
         their, _, branch = fields["head"].rpartition(":")
         bare = self.bare(owner, name)
         number = 1 + max([0] + [int(ref.split("/")[2]) for ref in git(
             bare, "for-each-ref", "--format=%(refname)", "refs/pull").split()])
-        git(bare, "fetch", "-q", str(self.bare(their or owner, name)), f"+refs/heads/{branch}:refs/pull/{number}/head")
-        self.pulls[number] = fields
+        self.pulls[number] = {**fields, "owner": their or owner}
+        self._follow(owner, name, number)
         return 201, self._pull(owner, name, number)
 
+    def _follow(self, owner: str, name: str, number: int) -> None:
+        """The head of an open request follows the branch in the fork."""
+        fields = self.pulls.get(number)
+        if fields and number not in self.closed(owner, name):
+            branch = fields["head"].rpartition(":")[2]
+            with contextlib.suppress(AssertionError):       # the branch was removed
+                git(self.bare(owner, name), "fetch", "-q", str(self.bare(fields["owner"], name)),
+                    f"+refs/heads/{branch}:refs/pull/{number}/head")
+
     def _head(self, owner: str, name: str, number: int) -> str:
+        self._follow(owner, name, number)
         return git(self.bare(owner, name), "for-each-ref", "--format=%(objectname)", f"refs/pull/{number}/head")
 
     def _pull(self, owner: str, name: str, number: int) -> dict:
-        return {"number": number, "state": "open", "title": self.pulls.get(number, {}).get("title"),
+        fields = self.pulls.get(number)
+        agit = self.bare(owner, name) / f"request-{number}.json"
+        options = json.loads(agit.read_text(encoding="utf-8")) if agit.exists() and not fields else {}
+        head = {"label": fields["head"].rpartition(":")[2], "ref": fields["head"].rpartition(":")[2],
+                "repo": {"full_name": f"{fields['owner']}/{name}"}} if fields else {
+            "label": "", "ref": f"refs/pull/{number}/head", "repo": {"full_name": f"{owner}/{name}"}}
+        return {"number": number, "state": "closed" if number in self.closed(owner, name) else "open", "merged": False,
+                "title": (fields or options).get("title"), "body": fields["body"] if fields else options.get("description"),
+                "user": {"login": options.get("topic", LOGIN).partition("/")[0]},
                 "base": {"ref": "main", "repo": {"full_name": f"{owner}/{name}"}},
-                "head": {"sha": self._head(owner, name, number)}}
+                "head": {**head, "sha": self._head(owner, name, number)}}
 
     def _files(self, owner: str, name: str, number: int) -> list:
         said = git(self.bare(owner, name), "diff", "--name-status", "--no-renames", f"main...refs/pull/{number}/head")
@@ -185,9 +287,14 @@ class Gitea:
         planned = self.answers.get(f"git {path}")
         if planned:
             return planned
+        full_name, _, rest = path.strip("/").partition(".git")
+        if full_name in self.renamed:
+            return (f"HTTP/1.1 301 Moved\r\nLocation: /{self.renamed[full_name]}.git{rest}?{query}\r\nContent-Length: 0\r\n"
+                    "Connection: close\r\n\r\n").encode()
         wanted = "Basic " + base64.b64encode(f"token:{TOKEN}".encode()).decode()
         pushes = "receive-pack" in path + query
-        if pushes and self.private_git and headers.get("authorization") != wanted:
+        asks = self.sign_in_required or full_name in self.private
+        if (asks or pushes and self.private_git) and headers.get("authorization") != wanted:
             return (b"HTTP/1.1 401 Said\r\nWWW-Authenticate: Basic realm=\"Gitea\"\r\nContent-Length: 0\r\n"
                     b"Connection: close\r\n\r\n")
         done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env={

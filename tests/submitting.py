@@ -20,6 +20,7 @@ from submit import commit, push, remote_address, submission
 from submit.remote_access import Access, Base
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
+DATED = 1700000000
 HANDLE, TAG = "ana", "mac-m1-8gb"
 PATH = f"submissions/{HANDLE}/{TAG}/run-{RUN_ID}"
 FIVE = ["hardware.json", "manifest.json", "metadata.json", "run.jsonl", "run.md"]
@@ -56,8 +57,8 @@ def write_run(folder: pathlib.Path, **manifest: object) -> pathlib.Path:
     return folder
 
 
-def an_offer(**changes: object) -> submission.Submission:
-    made = submission.Submission(HANDLE, TAG, RUN_ID, contents(), "Ana", "ana@noreply.example.org", "a title")
+def a_submission(**changes: object) -> submission.Submission:
+    made = submission.Submission(HANDLE, TAG, RUN_ID, contents(), DATED, "Ana", "ana@noreply.example.org", "a title")
     return replace(made, **changes)
 
 
@@ -151,13 +152,13 @@ class Committed(Submission):
         super().setUpClass()
         clone = cls.template / "clone"
         cls.base = Base("main", gitea.git(clone, "rev-parse", "HEAD"))
-        cls.made = commit.make(clone, cls.base, an_offer(), 1700000000)
+        cls.made = commit.make(commit.Clone(clone, Access(), remote_address.parse(str(clone))), cls.base, a_submission())
 
     def setUp(self) -> None:
         super().setUp()
-        self.sender = push.Sender(self.clone, Access(), an_offer(), self.made)
-        self.upstream_place = self.place(self.upstream, "bench-org")
-        self.fork_place = self.place(self.fork, gitea.LOGIN)
+        self.upstream_address = self.address(self.upstream, "bench-org")
+        self.fork_address = self.address(self.fork, gitea.LOGIN)
+        self.sender = push.Push(commit.Clone(self.clone, Access(), self.upstream_address), a_submission(), self.made)
 
-    def place(self, bare: pathlib.Path, owner: str) -> remote_address.Place:
-        return remote_address.Place(str(bare), str(bare), "127.0.0.1", self.url, owner, "bench")
+    def address(self, bare: pathlib.Path, owner: str) -> remote_address.Repository:
+        return remote_address.Repository(str(bare), str(bare), "127.0.0.1", self.url, owner, "bench")

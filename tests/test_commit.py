@@ -16,9 +16,10 @@ class Made(submitting.Submission):
     def setUp(self):
         super().setUp()
         self.base = Base("main", gitea.git(self.clone, "rev-parse", "origin/main"))
+        self.clone_ = commit.Clone(self.clone, Access(), remote_address.parse(str(self.upstream)))
 
     def make(self, **changes: object) -> str:
-        return commit.make(self.clone, self.base, submitting.an_offer(**changes), 1700000000)
+        return commit.make(self.clone_, self.base, submitting.a_submission(**changes))
 
     def test_it_holds_the_five_files_as_they_are_on_the_disk(self):
         made = self.make()
@@ -60,16 +61,37 @@ class Made(submitting.Submission):
 
     def test_the_same_once_more_is_the_same_commit(self):
         made = self.make()
-        self.assertEqual(commit.make(self.clone, self.base, submitting.an_offer(), 1800000000), made)
+        self.assertEqual(commit.make(self.clone_, self.base, submitting.a_submission()), made)
 
-    def test_an_earlier_branch_with_other_contents_is_never_overwritten(self):
-        made = self.make()
+    def test_a_branch_of_an_earlier_try_that_was_never_sent_is_replaced(self):
+        first = self.make()
         for what, changes in (("another file", {"contents": {**submitting.contents(), "run.md": b"new"}}),
                               ("another author", {"author": "Bob"}), ("another title", {"title": "new"}),
                               ("another address", {"address": "b@noreply.example.org"})):
-            with self.subTest(what), self.assertRaisesRegex(UserError, f"other contents; .*git branch -D run-{submitting.RUN_ID}"):
-                self.make(**changes)
-        self.assertEqual(gitea.git(self.clone, "rev-parse", f"run-{submitting.RUN_ID}"), made)
+            with self.subTest(what):
+                made = self.make(**changes)
+                self.assertNotEqual(made, first)
+                self.assertEqual(gitea.git(self.clone, "rev-parse", f"run-{submitting.RUN_ID}", f"{made}^").split(),
+                                 [made, self.base.commit])
+
+    def test_the_same_run_is_the_same_commit_in_another_clone_at_another_time(self):
+        made = self.make()
+        other = self.world / "other"
+        gitea.git(self.world, "clone", "-q", "--template=", str(self.upstream), str(other))
+        clone = commit.Clone(other, Access(), remote_address.parse(str(self.upstream)))
+        self.assertEqual(commit.make(clone, self.base, submitting.a_submission()), made)
+
+    def test_a_correction_is_a_further_commit_and_the_same_files_are_none(self):
+        sent = self.make()
+        changed = {"contents": {**submitting.contents(), "run.md": b"a better sentence"}}
+        made = commit.make(self.clone_, self.base, submitting.a_submission(**changed), sent)
+        self.assertEqual(gitea.git(self.clone, "rev-parse", f"{made}^"), sent)
+        self.assertEqual(gitea.git(self.clone, "diff-tree", "-r", "--name-status", sent, made),
+                         f"M\t{submitting.PATH}/run.md")
+        self.assertEqual(commit.make(self.clone_, self.base, submitting.a_submission(**changed), made), made)
+        self.assertEqual(commit.same_files(self.clone_, sent, submitting.a_submission(**changed)),
+                         set(submitting.FIVE) - {"run.md"})
+        self.assertIsNone(commit.same_files(self.clone_, self.base.commit, submitting.a_submission()))
 
     def test_an_earlier_branch_on_an_older_base_will_do_and_one_with_more_in_it_will_not(self):
         made = self.make()
@@ -82,15 +104,15 @@ class Made(submitting.Submission):
         newer = Base("main", gitea.git(work, "rev-parse", "HEAD"))
         self.origin(self.upstream)
         remote_access.fetch(self.clone, remote_address.parse(str(self.upstream), spec="origin"), newer, Access())
-        self.assertEqual(commit.make(self.clone, newer, submitting.an_offer(), 1700000000), made)
+        self.assertEqual(commit.make(self.clone_, newer, submitting.a_submission()), made)
         self.assertEqual(gitea.git(self.clone, "rev-parse", "origin/main"), self.base.commit)   # a fetch moves nothing either
         more = gitea.git(self.clone, "commit-tree", f"{newer.commit}^{{tree}}", "-p", made,
-                         data=submitting.an_offer().message.encode(),
+                         data=submitting.a_submission().message.encode(),
                          **{**gitea.PERSON, "GIT_AUTHOR_NAME": "Ana", "GIT_COMMITTER_NAME": "Ana",
                             "GIT_AUTHOR_EMAIL": "ana@noreply.example.org", "GIT_COMMITTER_EMAIL": "ana@noreply.example.org"})
         gitea.git(self.clone, "update-ref", f"refs/heads/run-{submitting.RUN_ID}", more)
-        with self.assertRaisesRegex(UserError, "other contents"):
-            commit.make(self.clone, newer, submitting.an_offer(), 1700000000)
+        with self.assertRaisesRegex(UserError, "another branch of this name"):
+            commit.make(self.clone_, newer, submitting.a_submission())
 
     def test_a_run_that_the_upstream_has_is_not_sent_again(self):
         self.base = replace(self.base, commit=self.make())
@@ -99,8 +121,8 @@ class Made(submitting.Submission):
 
     def test_a_commit_that_changes_anything_else_is_never_let_through(self):
         made = self.make()
-        blobs = {path: gitea.git(self.clone, "rev-parse", f"{made}:{path}") for path in submitting.an_offer().paths}
-        commit.check_change(self.clone, self.base.commit, made, blobs)
+        blobs = {path: gitea.git(self.clone, "rev-parse", f"{made}:{path}") for path in submitting.a_submission().paths}
+        commit.check_change(self.clone_, self.base.commit, made, blobs)
         story = f"{submitting.PATH}/run.md"
         with files.temporary_folder() as folder:
             own = {"GIT_INDEX_FILE": str(folder / "index")}
@@ -113,7 +135,7 @@ class Made(submitting.Submission):
                 tree = gitea.git(self.clone, "write-tree", **own)
                 other = gitea.git(self.clone, "commit-tree", tree, "-p", self.base.commit, "-m", "x", **gitea.PERSON)
                 with self.subTest(what), self.assertRaisesRegex(UserError, "not add exactly these five"):
-                    commit.check_change(self.clone, self.base.commit, other, blobs)
+                    commit.check_change(self.clone_, self.base.commit, other, blobs)
 
     def test_a_file_of_the_upstream_that_stands_in_the_way_is_not_replaced(self):
         blob = gitea.git(self.clone, "hash-object", "-w", "--stdin", data=b"a file, where a handle's folder would be")
@@ -125,8 +147,8 @@ class Made(submitting.Submission):
         self.assertEqual(gitea.git(self.clone, "for-each-ref", "refs/heads/run-*"), "")
 
     def test_a_git_that_fails_is_one_line_with_its_own_words(self):
-        with self.assertRaisesRegex(UserError, "git read-tree fails .*fatal"):
-            commit.make(self.clone, Base("main", "0" * 40), submitting.an_offer(), 1)
+        with self.assertRaisesRegex(UserError, "git ls-tree failed .*fatal"):
+            commit.make(self.clone_, Base("main", "0" * 40), submitting.a_submission())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from base.errors import FOUND, UserError
 from submit import gitea_api, remote_address
 
 TOKEN = "t0ken-that-nobody-may-see"
-UPSTREAM = remote_address.Place("u", "u", "h", "https://h", "bench-org", "bench")
+UPSTREAM = remote_address.Repository("u", "u", "h", "https://h", "bench-org", "bench")
 PULL = {"number": 7, "state": "open", "base": {"ref": "main", "repo": {"full_name": "bench-org/bench"}}, "head": {"sha": "a" * 40}}
 
 
@@ -27,8 +27,8 @@ def header(request: bytes, name: str) -> str | None:
 class Asking(unittest.TestCase):
     def test_a_request_is_opened_with_the_words_and_the_token_in_a_header(self):
         with support.listener(said(PULL, 201)) as here:
-            told = gitea_api.Forge(here.url, TOKEN).open_request(UPSTREAM, "ana:run-1", "main", "a \"title\" & more", "text")
-        self.assertEqual(told, gitea_api.Request(7, "https://h/bench-org/bench/pulls/7", "open", "main", "bench-org/bench", "a" * 40))
+            request = gitea_api.GiteaApi(here.url, TOKEN).open_request(UPSTREAM, "ana:run-1", "main", "a \"title\" & more", "text")
+        self.assertEqual(request, gitea_api.PullRequest(7, "https://h/bench-org/bench/pulls/7", "open", "main", "bench-org/bench", "a" * 40))
         request = here.requests[0]
         self.assertEqual(request.split(b" ")[:2], [b"POST", b"/api/v1/repos/bench-org/bench/pulls"])
         self.assertEqual(header(request, "Authorization"), f"token {TOKEN}")
@@ -37,16 +37,16 @@ class Asking(unittest.TestCase):
 
     def test_the_server_must_show_itself_before_it_gets_the_token(self):
         with support.listener(said({"version": "1.22.2"})) as here:
-            self.assertEqual(gitea_api.Forge(here.url, TOKEN).version(), "1.22.2")
+            self.assertEqual(gitea_api.GiteaApi(here.url, TOKEN).version(), "1.22.2")
         self.assertIsNone(header(here.requests[0], "Authorization"))
         for what, answer in (("no version", said({})), ("a list", said([])), ("another's words", said({"message": "Not Found"}, 404)),
                              ("a login page", support.whole(b"<html>", 403, "text/html"))):
-            with self.subTest(what), support.listener(answer) as here, self.assertRaises(gitea_api.Unwilling):
-                gitea_api.Forge(here.url, TOKEN).version()
+            with self.subTest(what), support.listener(answer) as here, self.assertRaises(gitea_api.ApiError):
+                gitea_api.GiteaApi(here.url, TOKEN).version()
 
     def test_a_forge_that_shows_nothing_to_strangers_is_one_all_the_same(self):
         with support.listener(said({"message": "Only signed in user is allowed to call APIs."}, 403)) as here:
-            self.assertEqual(gitea_api.Forge(here.url, TOKEN).version(), "unknown")
+            self.assertEqual(gitea_api.GiteaApi(here.url, TOKEN).version(), "unknown")
 
     def test_files_are_read_over_all_pages_to_the_empty_one(self):
         pages = {1: [{"filename": "a", "status": "added"}, {"filename": "b", "status": "added"}],
@@ -56,28 +56,61 @@ class Asking(unittest.TestCase):
             page = int(request.split(b"page=")[1].split(b"&")[0])
             connection.sendall(said(pages.get(page, [])))
         with support.listener(answer) as here:
-            self.assertEqual(gitea_api.Forge(here.url).files(UPSTREAM, 7), [("a", "added"), ("b", "added"), ("c", "deleted")])
+            self.assertEqual(gitea_api.GiteaApi(here.url).files(UPSTREAM, 7), [("a", "added"), ("b", "added"), ("c", "deleted")])
 
     def test_names_are_quoted_in_the_path(self):
-        with support.listener(said({})) as here:
-            gitea_api.Forge(here.url).repository("a/../b?", "c#d")
+        with support.listener(said({"full_name": "c/d"})) as here:
+            gitea_api.GiteaApi(here.url).repository("a/../b?", "c#d")
         self.assertEqual(here.requests[0].split(b" ")[1], b"/api/v1/repos/a%2F..%2Fb%3F/c%23d")
+
+    def test_a_repository_is_read_with_what_it_was_forked_from(self):
+        for record, found in (
+                ({"full_name": "o/n", "fork": True, "parent": {"full_name": "p/n"}}, ("o", "n", True, ("p", "n"), True)),
+                ({"full_name": "o/n", "fork": True, "parent": None}, ("o", "n", True, None, True)),
+                ({"full_name": "o/n", "fork": True, "parent": {"full_name": "a/b/c"}}, ("o", "n", True, None, True)),
+                ({"full_name": "o/n", "fork": False, "parent": {"full_name": "p/n"}}, ("o", "n", False, None, True)),
+                ({"full_name": "o/n", "fork": 1}, ("o", "n", False, None, True)),
+                ({"full_name": "o/n", "archived": True}, ("o", "n", False, None, False)),
+                ({"full_name": "o/n", "has_pull_requests": False}, ("o", "n", False, None, False))):
+            with self.subTest(record), support.listener(said(record)) as here:
+                self.assertEqual(gitea_api.GiteaApi(here.url).repository("o", "n"), gitea_api.RepositoryInfo(*found))
+
+    def test_a_renamed_repository_is_followed_on_the_same_server_without_the_token(self):
+        def answer(connection, request):
+            path = request.split(b" ")[1]
+            connection.sendall(said({"full_name": "ana/new"}) if path == b"/api/v1/repositories/12" else
+                               b"HTTP/1.1 301 Moved\r\nLocation: /api/v1/repositories/12\r\nContent-Length: 0\r\n\r\n")
+        with support.listener(answer) as here:
+            info = gitea_api.GiteaApi(here.url, TOKEN).repository("ana", "old")
+        self.assertEqual((info.owner, info.name), ("ana", "new"))
+        self.assertEqual([header(request, "Authorization") for request in here.requests], [f"token {TOKEN}", None])
+
+    def test_requests_are_listed_over_all_pages_and_an_odd_one_hides_no_other(self):
+        def answer(connection, request):
+            page = int(request.split(b"page=")[1].split(b"&")[0])
+            connection.sendall(said({1: [PULL, {"number": 8}], 2: [{**PULL, "number": 9, "head": {
+                "sha": "b" * 40, "label": "run-1", "repo": {"full_name": "ana/bench"}}}]}.get(page, [])))
+        with support.listener(answer) as here:
+            found = list(gitea_api.GiteaApi(here.url).requests(UPSTREAM, "open", 9))
+        self.assertEqual([(request.number, request.head_branch, request.head_repository) for request in found],
+                         [(7, "", ""), (9, "run-1", "ana/bench")])
+        self.assertIn(b"state=open&sort=recentupdate&page=1", here.requests[0].split(b" ")[1])
 
     def test_a_repository_that_is_not_there_is_none(self):
         with support.listener(said({"message": "Not Found"}, 404)) as here:
-            self.assertIsNone(gitea_api.Forge(here.url).repository("a", "b"))
+            self.assertIsNone(gitea_api.GiteaApi(here.url).repository("a", "b"))
 
 
 class Refusals(unittest.TestCase):
     def test_each_status_is_one_line_of_what_where_and_what_to_do(self):
         for status, what, now in (
                 (400, "does not understand", "report"), (401, "not accepted", "/user/settings/applications"),
-                (403, "not allowed", "write:repository"), (404, "not there", "--upstream"), (409, "already", "open requests"),
+                (403, "not allowed", "write:repository"), (404, "not found", "--upstream"), (409, "already", "open requests"),
                 (418, "HTTP 418", "by hand"), (422, "invalid", "by hand"), (423, "archived", "maintainers"),
-                (429, "busy", "later"), (500, "busy or ill", "later"), (503, "busy or ill", "later")):
+                (429, "overloaded", "later"), (500, "overloaded or failing", "later"), (503, "overloaded or failing", "later")):
             with self.subTest(status), support.listener(said({"message": f"told {TOKEN}\x1b[2J\nmore"}, status)) as here:
-                with self.assertRaises(gitea_api.Unwilling) as caught:
-                    gitea_api.Forge(here.url, TOKEN).login()
+                with self.assertRaises(gitea_api.ApiError) as caught:
+                    gitea_api.GiteaApi(here.url, TOKEN).login()
                 line = str(caught.exception)
                 for word in (what, now, f"{here.url}/api/v1/user", str(status)):
                     self.assertIn(word, line)
@@ -86,18 +119,32 @@ class Refusals(unittest.TestCase):
                 self.assertNotIn(TOKEN, line)
                 self.assertEqual((caught.exception.status, caught.exception.exit_code), (status, FOUND))
 
+    def test_the_missing_scope_is_named_in_the_forms_of_gitea_and_forgejo(self):
+        for message in ("token does not have at least one of required scope(s), required=[write:repository], "
+                        "token scope=read:repository,read:user",
+                        "token does not have at least one of required scope(s): [write:repository]"):
+            with self.subTest(message), support.listener(said({"message": message}, 403)) as here:
+                with self.assertRaisesRegex(gitea_api.ApiError, "not allowed .*give the token the scope write:repository at "):
+                    gitea_api.GiteaApi(here.url, TOKEN).login()
+
+    def test_without_a_token_a_refusal_asks_for_one(self):
+        for status in (401, 403):
+            with self.subTest(status), support.listener(said({"message": "no"}, status)) as here:
+                with self.assertRaisesRegex(gitea_api.ApiError, "sign-in is required .*set GITEA_TOKEN"):
+                    gitea_api.GiteaApi(here.url).repository("a", "b")
+
     def test_how_long_to_wait_is_told_where_the_server_says_it(self):
         answer = b"HTTP/1.1 429 Said\r\nRetry-After: 17\r\nContent-Length: 0\r\n\r\n"
-        with support.listener(answer) as here, self.assertRaisesRegex(gitea_api.Unwilling, "run this again after 17 s"):
-            gitea_api.Forge(here.url, TOKEN).login()
+        with support.listener(answer) as here, self.assertRaisesRegex(gitea_api.ApiError, "run this again after 17 s"):
+            gitea_api.GiteaApi(here.url, TOKEN).login()
 
     def test_a_redirect_is_not_followed_and_the_token_stays(self):
         with support.listener(said({"login": "thief"})) as other:
             for status in (301, 302, 303, 307, 308):
                 answer = (f"HTTP/1.1 {status} Said\r\nLocation: {other.url}/api/v1/user\r\nContent-Length: 0\r\n\r\n").encode()
                 with self.subTest(status), support.listener(answer) as here:
-                    with self.assertRaisesRegex(gitea_api.Unwilling, f"elsewhere.*{other.port}.*--forge"):
-                        gitea_api.Forge(here.url, TOKEN).login()
+                    with self.assertRaisesRegex(gitea_api.ApiError, f"redirected.*{other.port}.*--forge"):
+                        gitea_api.GiteaApi(here.url, TOKEN).login()
             self.assertEqual(other.requests, [])
 
     def test_what_is_no_json_or_not_the_apis_is_said(self):
@@ -105,18 +152,18 @@ class Refusals(unittest.TestCase):
                 ("a login page", support.whole(b"<html>", 200, "text/html; charset=utf-8"), "text/html.* instead of JSON"),
                 ("half of it", support.whole(b'{"login": "a', 200), "instead of JSON"),
                 ("twice the same", support.whole(b'{"login":"a","login":"b"}', 200), "instead of JSON"),
-                ("nothing", support.whole(b"", 200), "not what Gitea's API says"),
-                ("no login", said({"id": 1}), "not what Gitea's API says"),
-                ("a login that is a path", said({"login": "../x"}), "not what Gitea's API says")):
-            with self.subTest(what), support.listener(answer) as here, self.assertRaisesRegex(gitea_api.Unwilling, words):
-                gitea_api.Forge(here.url, TOKEN).login()
+                ("nothing", support.whole(b"", 200), "not an answer of Gitea's API"),
+                ("no login", said({"id": 1}), "not an answer of Gitea's API"),
+                ("a login that is a path", said({"login": "../x"}), "not an answer of Gitea's API")):
+            with self.subTest(what), support.listener(answer) as here, self.assertRaisesRegex(gitea_api.ApiError, words):
+                gitea_api.GiteaApi(here.url, TOKEN).login()
 
     def test_a_request_told_in_another_shape_is_refused(self):
         for what, changes in (("no number", {"number": None}), ("a number in words", {"number": "7"}), ("no head", {"head": None}),
                               ("a true number", {"number": True}), ("a list", {"base": []})):
             with self.subTest(what), support.listener(said({**PULL, **changes})) as here:
-                with self.assertRaisesRegex(gitea_api.Unwilling, "not what Gitea's API says"):
-                    gitea_api.Forge(here.url).request(UPSTREAM, 7)
+                with self.assertRaisesRegex(gitea_api.ApiError, "not an answer of Gitea's API"):
+                    gitea_api.GiteaApi(here.url).request(UPSTREAM, 7)
 
     def test_a_server_that_is_silent_drips_or_is_not_there_holds_nobody(self):
         def silent(connection, request):
@@ -126,35 +173,36 @@ class Refusals(unittest.TestCase):
             connection.sendall(support.head(200, "application/json", "Content-Length: 1000"))
             while not here.over.wait(0.02):
                 connection.sendall(b" ")
-        for what, answer, words in (("silent", silent, "no answer in time"), ("drips", drips, "an answer without end"),
-                                    ("hangs up", lambda connection, request: None, "no usable answer")):
-            with self.subTest(what), support.listener(answer) as here, self.assertRaisesRegex(gitea_api.Unwilling, words):
-                gitea_api.Forge(here.url, TOKEN, silence_s=0.2, answer_s=0.3).login()
-        with self.assertRaisesRegex(gitea_api.Unwilling, "no usable answer.*network"):
-            gitea_api.Forge(f"http://127.0.0.1:{support.closed_port()}", TOKEN).login()
+        for what, answer, silence_s, words in (("silent", silent, 0.2, "no answer in time"),
+                                               ("drips", drips, 10, "the answer does not end"),
+                                               ("hangs up", lambda connection, request: None, 10, "no usable answer")):
+            with self.subTest(what), support.listener(answer) as here, self.assertRaisesRegex(gitea_api.ApiError, words):
+                gitea_api.GiteaApi(here.url, TOKEN, silence_s=silence_s, answer_s=0.3).login()
+        with self.assertRaisesRegex(gitea_api.ApiError, "no usable answer.*network"):
+            gitea_api.GiteaApi(f"http://127.0.0.1:{support.closed_port()}", TOKEN).login()
 
 
 class Token(unittest.TestCase):
     def test_it_is_sent_to_no_plain_http_and_shown_in_no_error(self):
-        with self.assertRaisesRegex(UserError, "only https"):
-            gitea_api.Forge("http://forge.example.org", TOKEN)
+        with self.assertRaisesRegex(UserError, "https is required"):
+            gitea_api.GiteaApi("http://forge.example.org", TOKEN)
         for token in ("two words", "a\nb", "schl\u00fcssel"):
-            with self.subTest(token), self.assertRaisesRegex(UserError, "GITEA_TOKEN: it holds") as caught:
-                gitea_api.Forge("https://forge.example.org", token)
+            with self.subTest(token), self.assertRaisesRegex(UserError, "GITEA_TOKEN: it contains") as caught:
+                gitea_api.GiteaApi("https://forge.example.org", token)
             self.assertNotIn(token, str(caught.exception))
 
     def test_what_is_printed_of_a_forge_does_not_hold_it(self):
-        self.assertNotIn(TOKEN, repr(gitea_api.Forge("https://forge.example.org", TOKEN)))
+        self.assertNotIn(TOKEN, repr(gitea_api.GiteaApi("https://forge.example.org", TOKEN)))
 
     def test_a_proxy_is_used_for_a_distant_forge_as_git_does_and_never_for_this_machine(self):
         def proxy(connection, request):
             connection.sendall(b"HTTP/1.1 403 Said\r\nContent-Length: 0\r\n\r\n")
         with support.listener(proxy) as between, support.listener(said({"login": "ana"})) as here:
             with mock.patch.dict(os.environ, {"https_proxy": between.url, "http_proxy": between.url, "no_proxy": ""}):
-                self.assertEqual(gitea_api.Forge(here.url, TOKEN).login(), "ana")
+                self.assertEqual(gitea_api.GiteaApi(here.url, TOKEN).login(), "ana")
                 self.assertEqual(between.requests, [])
-                with self.assertRaises(gitea_api.Unwilling):
-                    gitea_api.Forge("https://forge.example.org", TOKEN).login()
+                with self.assertRaises(gitea_api.ApiError):
+                    gitea_api.GiteaApi("https://forge.example.org", TOKEN).login()
         self.assertTrue(between.requests[0].startswith(b"CONNECT forge.example.org:443"))
         self.assertNotIn(TOKEN.encode(), between.requests[0])
 

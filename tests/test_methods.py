@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import unittest
+import urllib.parse
 from dataclasses import replace
 from unittest import mock
 
@@ -13,8 +14,9 @@ import submitting
 import support
 from base.errors import UserError
 from submit import methods, push, remote_address
-from submit.gitea_api import Forge, Request
-from submit.methods import AGIT, API, BUNDLE, COMPARE, Routes
+from submit.gitea_api import GiteaApi, PullRequest
+from submit.methods import AGIT, API, BUNDLE, COMPARE, Attempt
+from submit.remotes import Destination
 
 PULLS = "/repos/bench-org/bench/pulls"
 
@@ -25,10 +27,10 @@ def refuse(status: int, message: str = "no") -> tuple:
 
 class Choice(unittest.TestCase):
     def possible(self, web: str = "https://h", fork: bool = True, token: str = "t", forge: bool = True) -> list:
-        upstream = remote_address.Place("u", "u", "h", web, "o", "n")
-        routes = Routes(upstream, replace(upstream, owner="ana") if fork else None,
-                        Forge("https://h", token) if forge else None, pathlib.Path())
-        return [rung.name for rung in methods.rungs(routes, "run-1") if not rung.missing]
+        upstream = remote_address.Repository("u", "u", "h", web, "o", "n")
+        destination = Destination(upstream, replace(upstream, owner="ana") if fork else None,
+                        GiteaApi("https://h", token) if forge else None, pathlib.Path())
+        return [method.name for method in methods.methods(destination, "run-1") if not method.missing]
 
     def test_which_ways_can_be_tried_follows_from_what_is_known(self):
         for given, found in (({}, [API, AGIT, COMPARE, BUNDLE]), ({"token": ""}, [AGIT, COMPARE, BUNDLE]),
@@ -37,60 +39,62 @@ class Choice(unittest.TestCase):
                 self.assertEqual(self.possible(**given), found)
 
     def test_every_way_that_cannot_be_tried_says_what_is_missing(self):
-        for rung in methods.rungs(Routes(remote_address.Place("u", "/u"), None, None, pathlib.Path()), "run-1"):
-            if rung.name in (API, COMPARE):
-                self.assertTrue(rung.missing)
+        for method in methods.methods(Destination(remote_address.Repository("u", "/u"), None, None, pathlib.Path()), "run-1"):
+            if method.name in (API, COMPARE):
+                self.assertTrue(method.missing)
 
 
-class Climbing(submitting.Committed):
-    def climb(self, token: str = gitea.TOKEN, fork: bool = True, pages: bool = True, **more: object) -> methods.Ending:
+class Sending(submitting.Committed):
+    def send(self, token: str = gitea.TOKEN, fork: bool = True, pages: bool = True, **more: object) -> methods.Outcome:
         self.said = []
-        upstream = self.upstream_place if pages else replace(self.upstream_place, web="")
-        routes = Routes(upstream, self.fork_place if fork else None, Forge(self.url, token) if pages else None, self.world)
-        return methods.climb(routes, self.sender, self.base, self.said.append, more.get("sleep", lambda s: None))
+        upstream = self.upstream_address if pages else replace(self.upstream_address, web="")
+        destination = Destination(upstream, self.fork_address if fork else None, GiteaApi(self.url, token) if pages else None, self.world)
+        return methods.send(Attempt(destination, self.sender, self.base, more.get("sleep", lambda s: None)), self.said.append)
 
     def opened(self) -> list:
         return [json.loads(body) for method, path, _, body in self.server.log if method == "POST" and path.endswith("/pulls")]
 
     def test_the_api_opens_it_and_it_is_read_back_over_all_pages(self):
-        ending = self.climb()
+        ending = self.send()
         self.assertEqual((ending.done, ending.address), (True, f"{self.url}/bench-org/bench/pulls/1"))
-        self.assertEqual(self.opened(), [{"head": "ana:" + self.sender.offer.branch, "base": "main", "title": "a title",
-                                          "body": self.sender.offer.text}])
+        self.assertEqual(self.opened(), [{"head": "ana:" + self.sender.submission.branch, "base": "main", "title": "a title",
+                                          "body": self.sender.submission.text}])
         asked = [path for method, path, _, _ in self.server.log if "/files" in path]
         self.assertEqual([path.split("?")[1][:6] for path in asked], ["page=1", "page=2", "page=3", "page=4"])
 
     def test_once_more_finds_what_is_open_and_opens_nothing(self):
-        self.climb()
-        self.assertTrue(self.climb().done)
+        self.send()
+        self.assertTrue(self.send().done)
         self.assertEqual(len(self.opened()), 1)
         self.assertIn("request 1 holds this commit already", self.said)
 
     def test_a_token_that_fails_before_the_push_leads_to_the_next_way(self):
-        for status, word in ((401, "not accepted"), (403, "not allowed"), (429, "busy"), (503, "busy or ill")):
+        for status, word in ((401, "not accepted"), (403, "not allowed"), (429, "overloaded"), (503, "overloaded or failing")):
             self.server.answers = {"GET /user": refuse(status)}
-            gitea.git(self.fork, "update-ref", "-d", f"refs/heads/{self.sender.offer.branch}")
+            gitea.git(self.fork, "update-ref", "-d", f"refs/heads/{self.sender.submission.branch}")
             with self.subTest(status):
-                ending = self.climb()
+                ending = self.send()
                 self.assertEqual((ending.done, ending.address), (False, self.compare()))
                 self.assertRegex("\n".join(self.said), f"(?s)api: .*{word}.*agit: .*push options")
         self.assertEqual(self.opened(), [])
 
     def compare(self) -> str:
-        return f"{self.url}/bench-org/bench/compare/main...ana:{self.sender.offer.branch}"
+        form = urllib.parse.quote(methods.TEMPLATE.format(text=self.sender.submission.text), safe="")
+        return (f"{self.url}/bench-org/bench/compare/main...ana:{self.sender.submission.branch}?expand=1&title=a%20title&"
+                f"body={form}")
 
     def test_a_refusal_after_the_push_leads_to_the_compare_page_and_never_to_a_second_request(self):
         gitea.teach_agit(self.upstream)
-        for answer, word in ((refuse(403), "not allowed"), (refuse(404), "not there"), (refuse(409), "already"),
-                             (refuse(422, "bad head"), "bad head"), (refuse(423), "archived"), (refuse(500), "busy or ill"),
+        for answer, word in ((refuse(403), "not allowed"), (refuse(404), "not found"), (refuse(409), "already"),
+                             (refuse(422, "bad head"), "bad head"), (refuse(500), "overloaded or failing"),
                              (support.whole(b"<html>", 201, "text/html"), "instead of JSON"),
-                             (b"HTTP/1.1 307 X\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n", "elsewhere"),
+                             (b"HTTP/1.1 307 X\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n", "redirected"),
                              (b"HTTP/1.1", "no usable answer")):
             self.server.answers = {f"POST {PULLS}": answer}
             with self.subTest(answer):
-                ending = self.climb()
+                ending = self.send()
                 self.assertEqual((ending.done, ending.address), (False, self.compare()))
-                self.assertRegex("\n".join(self.said), f"(?s)api: .*{word}.*agit: left out, the branch is in the fork already")
+                self.assertRegex("\n".join(self.said), f"(?s)api: .*{word}.*agit: skipped, the branch is in the fork already")
         self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
 
     def test_a_request_that_is_there_in_spite_of_the_answer_is_found(self):
@@ -104,13 +108,13 @@ class Climbing(submitting.Committed):
         for answer in (opens_and_dies, opens_and_refuses):
             self.server.answers = {f"POST {PULLS}": answer}
             with self.subTest(answer.__name__):
-                self.assertTrue(self.climb().done)
+                self.assertTrue(self.send().done)
                 gitea.git(self.upstream, "update-ref", "-d", "refs/pull/1/head")
 
     def test_what_the_forge_shows_otherwise_is_never_called_done(self):
         sha = self.made
         told = {"number": 1, "state": "open", "base": {"ref": "main", "repo": {"full_name": "bench-org/bench"}}, "head": {"sha": sha}}
-        wanted = [{"filename": path, "status": "added"} for path in self.sender.offer.paths]
+        wanted = [{"filename": path, "status": "added"} for path in self.sender.submission.paths]
         for what, change, files, word in (
                 ("another commit", {"head": {"sha": "0" * 40}}, wanted, "another commit"),
                 ("another branch", {"base": {"ref": "old", "repo": {"full_name": "bench-org/bench"}}}, wanted, "not open against"),
@@ -125,13 +129,13 @@ class Climbing(submitting.Committed):
             self.server.answers = {f"GET {PULLS}/1": (200, {**told, **change}), f"GET {PULLS}/1/files": pages,
                                    f"POST {PULLS}": (201, {**told, "head": {"sha": sha}})}
             with self.subTest(what), self.assertRaisesRegex(push.Unsettled, f"{word}.*close it there"):
-                self.climb()
+                self.send()
         self.assertEqual([said for said in self.said if said.startswith("agit")], [])
 
     def test_a_forge_that_needs_a_moment_is_given_one(self):
         waits = []
         self.server.answers = {f"GET {PULLS}/1/files": lambda _: (200, []) if len(waits) < 2 else None}
-        self.assertTrue(self.climb(sleep=waits.append).done)
+        self.assertTrue(self.send(sleep=waits.append).done)
         self.assertEqual(waits, [methods.READ_PAUSE_S] * 2)
 
     @unittest.skipIf(os.name == "nt", "the hook is a script with a first line")
@@ -139,45 +143,44 @@ class Climbing(submitting.Committed):
         gitea.teach_agit(self.upstream)
         for what, pages in (("by the API", True), ("by git", False)):
             with self.subTest(what):
-                ending = self.climb(token="", pages=pages)
+                ending = self.send(token="", pages=pages)
                 self.assertTrue(ending.done)
                 self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main", "refs/pull/1/head"])
                 gitea.git(self.upstream, "update-ref", "-d", "refs/pull/1/head")
-        self.assertNotIn(f"refs/heads/{self.sender.offer.branch}", self.refs(self.fork))
+        self.assertNotIn(f"refs/heads/{self.sender.submission.branch}", self.refs(self.fork))
 
     @unittest.skipIf(os.name == "nt", "the hook is a script with a first line")
     def test_an_agit_request_with_another_commit_is_not_called_done(self):
         gitea.teach_agit(self.upstream)
         with mock.patch.dict(os.environ, {"BENCH_WRONG_HEAD": self.base.commit}):
             with self.assertRaisesRegex(push.Unsettled, "no request is to be seen|another commit"):
-                self.climb(token="", pages=False)
+                self.send(token="", pages=False)
 
     def test_without_any_way_in_the_commit_is_left_as_a_file_with_the_text_to_send(self):
-        ending = self.climb(token="", fork=False)
+        ending = self.send(token="", fork=False)
         self.assertFalse(ending.done)
         bundle = pathlib.Path(ending.address)
         self.assertTrue(bundle.is_file())
-        for word in ("attach this file", "title: a title", self.sender.offer.text,
-                     f"git fetch {bundle.name} {self.sender.offer.branch}"):
-            self.assertIn(word, ending.says)
+        for word in ("attach this file", "a title", f"{self.url}/bench-org/bench/issues", "No account there?"):
+            self.assertIn(word, ending.text)
         self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit})
 
     def test_a_fork_that_refuses_leads_on_to_the_file(self):
         os.rename(self.fork, f"{self.fork}.gone")
-        ending = self.climb()
-        self.assertEqual(pathlib.Path(ending.address).suffix, ".bundle")
+        ending = self.send()
+        self.assertEqual(pathlib.Path(ending.address).suffix, ".zip")
         self.assertRegex("\n".join(self.said), "(?s)api: .*cannot be read.*agit: .*compare: .*cannot be read")
 
     def test_where_nothing_works_the_branch_is_named(self):
-        routes = Routes(replace(self.upstream_place, web=""), None, None, self.world / "no such folder")
-        with self.assertRaisesRegex(UserError, f"no way worked.*{self.sender.offer.branch}"):
-            methods.climb(routes, self.sender, self.base, lambda text: None)
+        destination = Destination(replace(self.upstream_address, web=""), None, None, self.world / "no such folder")
+        with self.assertRaisesRegex(UserError, f"no method worked.*{self.sender.submission.branch}"):
+            methods.send(Attempt(destination, self.sender, self.base), lambda text: None)
 
 
 class Judging(unittest.TestCase):
     def test_a_request_is_ours_only_in_every_respect(self):
-        upstream = remote_address.Place("u", "u", "h", "https://h", "Bench-Org", "bench")
-        told = Request(1, "p", "open", "main", "bench-org/bench", "c")
+        upstream = remote_address.Repository("u", "u", "h", "https://h", "Bench-Org", "bench")
+        told = PullRequest(1, "p", "open", "main", "bench-org/bench", "c")
         self.assertTrue(methods.is_ours(told, upstream, "main", "c"))
         for change in ({"state": "merged"}, {"base_branch": "x"}, {"base_repository": "x/y"}, {"head_commit": "d"}):
             with self.subTest(change):

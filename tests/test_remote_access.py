@@ -9,7 +9,7 @@ import submitting
 import support
 from base import git
 from base.errors import UserError
-from submit import remote_access, remote_address
+from submit import git_messages, remote_access, remote_address
 
 WEB = "https://forge.example.org"
 
@@ -57,7 +57,7 @@ class OverHttp(submitting.Submission):
             with self.subTest(token):
                 done = remote_access.Access(token, self.url).run(self.clone, self.place, "push", "--", "origin", self.ref)
                 self.assertNotEqual(done.code, 0)
-                self.assertRegex(remote_access.reason(done.said), "could not read Username|Authentication failed")
+                self.assertRegex(git_messages.reason(done.said), "could not read Username|Authentication failed")
 
     @unittest.skipUnless(pathlib.Path("/proc/self/cmdline").exists(), "processes cannot be looked at here")
     def test_no_process_of_a_push_has_the_token_on_its_command_line(self):
@@ -93,7 +93,7 @@ class Servers(submitting.Submission):
         empty = self.world / "empty.git"
         empty.mkdir()
         gitea.git(empty, "init", "-q", "--bare")
-        for where, words in ((empty, "tells no default branch"), (self.world / "none.git", "cannot be read .*fatal"),
+        for where, words in ((empty, "has no default branch"), (self.world / "none.git", "cannot be read .*fatal"),
                              (self.world / "clone" / "README.md", "cannot be read")):
             with self.subTest(where.name), self.assertRaisesRegex(UserError, words):
                 remote_access.default_branch(self.clone, remote_address.parse(str(where)), remote_access.Access())
@@ -110,9 +110,9 @@ class Words(unittest.TestCase):
         for said, why in (
                 ("warning: x\nfatal: unable to access 'u': 403\nhelp\n", "fatal: unable to access 'u': 403"),
                 ("To x\n ! [rejected]  a -> b (fetch first)\nerror: failed to push\n", "! [rejected]  a -> b (fetch first)"),
-                ("one\ntwo\n", "two"), ("", "git says nothing"), ("fatal: \x1b[2J\n", "fatal: \\x1b[2J")):
+                ("one\ntwo\n", "two"), ("", "git printed nothing"), ("fatal: \x1b[2J\n", "fatal: \\x1b[2J")):
             with self.subTest(said):
-                self.assertEqual(remote_access.reason(said), why)
+                self.assertEqual(git_messages.reason(said), why)
 
     def test_a_password_in_an_address_is_not_repeated(self):
         place = remote_address.parse("https://ana:s3cret@127.0.0.1:1/a/b.git")

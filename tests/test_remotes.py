@@ -1,6 +1,7 @@
 """Routing: what the remotes, the flags and the forge say of where a run goes, and what is asked where they do not."""
 from __future__ import annotations
 
+import os
 import unittest
 from dataclasses import replace
 
@@ -9,14 +10,14 @@ import submitting
 import support
 from base.errors import UserError
 from submit import remote_address, remotes
-from submit.remotes import Wishes
+from submit.remotes import RemoteFlags
 
 
 class Found(submitting.Submission):
     def find(self, token: str = "", **wishes: str) -> tuple:
         """(upstream, fork) as owner/name or address, None where there is none."""
-        routes = remotes.find(self.clone, Wishes(**wishes), token)
-        return tuple(place and (place.full_name if place.owner else place.url) for place in (routes.upstream, routes.fork))
+        destination = remotes.find(self.clone, RemoteFlags(**wishes), token)
+        return tuple(place and (place.full_name if place.owner else place.url) for place in (destination.upstream, destination.fork))
 
     def remote(self, name: str, owner: str) -> None:
         gitea.git(self.clone, "remote", "add", name, f"{self.url}/{owner}/bench.git")
@@ -33,7 +34,7 @@ class Found(submitting.Submission):
         self.remote("upstream", "bench-org")
         self.assertEqual(self.find(), ("bench-org/bench", "ana/bench"))
         self.assertEqual(self.server.log, [])       # nobody had to be asked
-        self.assertEqual(remotes.find(self.clone, Wishes(), "").upstream.spec, "upstream")
+        self.assertEqual(remotes.find(self.clone, RemoteFlags(), "").upstream.spec, "upstream")
 
     def test_flags_come_first_as_a_remotes_name_an_address_or_a_folder(self):
         self.remote("mine", "ana")
@@ -53,10 +54,10 @@ class Found(submitting.Submission):
     def test_what_is_not_clear_is_a_question_and_no_guess(self):
         self.remote("b", "ana")
         for wishes, words in (({"remote": "none"}, "no such remote here; there are b, origin"),
-                              ({"fork": "https://ana:pw@forge.example.org/ana/bench"}, "would be seen by every user"),
-                              ({"fork": "https://other.example.org/ana/bench"}, "not on the same forge"),
-                              ({"fork": "ext::sh -c x"}, "no address of a repository"),
-                              ({"forge": "http://forge.example.org"}, "only https")):
+                              ({"fork": "https://ana:pw@forge.example.org/ana/bench"}, "would be visible to every user"),
+                              ({"fork": "https://other.example.org/ana/bench"}, "not on the same server"),
+                              ({"fork": "ext::sh -c x"}, "not the address of a repository"),
+                              ({"forge": "http://forge.example.org"}, "https is required")):
             with self.subTest(wishes), self.assertRaisesRegex(UserError, words) as caught:
                 self.find(**wishes)
             self.assertNotIn("pw", str(caught.exception))
@@ -75,38 +76,92 @@ class Found(submitting.Submission):
 
     def test_a_password_in_a_remote_stays_behind_its_name(self):
         self.origin(f"{self.url.replace('//', '//ana:s3cret@')}/bench-org/bench.git")
-        upstream = remotes.find(self.clone, Wishes(), "").upstream
+        upstream = remotes.find(self.clone, RemoteFlags(), "").upstream
         self.assertEqual((upstream.spec, upstream.shown), ("origin", f"{self.url}/bench-org/bench.git"))
 
-    def test_a_forge_that_does_not_answer_leaves_what_git_knows(self):
-        for what, answers in (("no gitea", {"GET /version": (404, {})}), ("a failure", {"GET /repos/ana/bench": (500, {})}),
-                              ("no fork", {"GET /repos/ana/bench": (200, {"fork": False})}),
-                              ("a fork of another", {"GET /repos/ana/bench": (200, {"fork": True, "parent": {"full_name": "x/y"}})}),
-                              ("a wrong token", {"GET /user": (401, {"message": "no"})})):
+    def test_where_nobody_can_say_whether_it_is_a_fork_it_stops(self):
+        """Requests were once opened in the contributor's own fork, where no maintainer looks."""
+        self.origin(f"{self.url}/ana/bench.git")
+        hidden = (200, {"full_name": "ana/bench", "fork": True, "parent": None})
+        for what, answers, token, words in (
+                ("no gitea", {"GET /version": (404, {})}, "", "not found"),
+                ("a failure", {"GET /repos/ana/bench": (500, {})}, "", "overloaded or failing"),
+                ("a private fork", {"GET /repos/ana/bench": (404, {})}, "", "not visible without a token"),
+                ("an expired token", {}, "0" * 40, "the token is not accepted"),
+                ("a hidden parent", {"GET /repos/ana/bench": hidden}, "", "does not show"),
+                ("a parent that cannot be read", {"GET /repos/bench-org/bench": (404, {})}, "", "not visible")):
             self.server.answers = answers
             with self.subTest(what):
-                self.assertEqual(self.find(gitea.TOKEN), ("bench-org/bench", None))
+                with self.assertRaisesRegex(UserError, f"whether this is a fork .*{words}.*--upstream URL") as caught:
+                    self.find(token)
+                self.assertEqual(caught.exception.exit_code, 1)
+                self.assertEqual(self.find(token, upstream=f"{self.url}/bench-org/bench"), ("bench-org/bench", "ana/bench"))
+        self.server.answers, self.server.sign_in_required = {}, True
+        with self.assertRaisesRegex(UserError, "whether this is a fork .*sign-in is required.*GITEA_TOKEN.*--upstream URL"):
+            self.find()
+        self.assertEqual(self.find(gitea.TOKEN), ("bench-org/bench", "ana/bench"))
+
+    def test_an_address_without_an_api_is_not_taken_for_the_upstream(self):
+        for url in ("http://forge.example.org/ana/bench.git", "git://forge.example.org/ana/bench.git"):
+            self.origin(url)
+            with self.subTest(url), self.assertRaisesRegex(UserError, "whether this is a fork .*no API.*--upstream URL"):
+                self.find()
+        self.origin("ssh://git@127.0.0.1/ana/bench.git")       # its pages are not at https:// and this host
+        with self.assertRaisesRegex(UserError, "whether this is a fork .*no usable answer.*--upstream URL"):
+            self.find()
+        self.assertEqual(self.find(forge=self.url), ("bench-org/bench", "ana/bench"))
+
+    def test_a_renamed_fork_is_known_by_its_present_name(self):
+        self.server.renamed = {"ana/old": "ana/bench"}
+        self.origin(f"{self.url}/ana/old.git")
+        for token in ("", gitea.TOKEN):
+            with self.subTest(token):
+                self.assertEqual(self.find(token), ("bench-org/bench", "ana/bench"))
+        self.server.private = {"ana/bench"}
+        with self.assertRaisesRegex(UserError, "whether this is a fork .*not found"):
+            self.find(gitea.TOKEN)      # the redirect is followed without the token
+
+    def test_a_fork_of_a_fork_goes_to_the_root(self):
+        self.server.bare("bob").mkdir(parents=True)
+        self.server.parents = {"ana/bench": "bob/bench", "bob/bench": "bench-org/bench"}
+        self.origin(f"{self.url}/ana/bench.git")
+        self.assertEqual(self.find(), ("bench-org/bench", "ana/bench"))
+        self.server.parents["bench-org/bench"] = "ana/bench"        # it never ends
+        with self.assertRaisesRegex(UserError, "whether this is a fork .*a fork of a fork"):
+            self.find()
+
+    def test_why_no_fork_is_known_is_said(self):
+        upstream = f"{self.url}/bench-org/bench"
+        for what, answers, words in (("a bad token", {"GET /user": (401, {"message": "no"})}, "token is not accepted"),
+                                     ("no fork", {"GET /repos/ana/bench": (404, {})}, "ana has no fork called bench"),
+                                     ("a fork of another", {"GET /repos/ana/bench": (200, {
+                                         "full_name": "ana/bench", "fork": True, "parent": {"full_name": "x/y"}})}, "has no fork")):
+            self.server.answers = answers
+            with self.subTest(what):
+                destination = remotes.find(self.clone, RemoteFlags(upstream=upstream, remote="origin"), gitea.TOKEN)
+                self.assertIsNone(destination.fork)
+                self.assertRegex(destination.no_fork, words)
 
     def test_the_token_goes_only_where_a_gitea_has_shown_itself(self):
         self.server.answers = {"GET /version": support.whole(b"<html>", 200, "text/html")}
-        self.find(gitea.TOKEN)
+        with self.assertRaises(UserError):
+            self.find(gitea.TOKEN)
         self.assertFalse([row for row in self.server.log if "authorization" in row[2]])
 
+    def test_the_file_to_attach_goes_outside_of_the_clone(self):
+        for where, flag, found in ((self.clone, None, self.world), (self.clone / "submissions", None, self.world),
+                                   (self.world / "repos", None, self.world / "repos"), (self.clone, "x", self.clone / "x")):
+            os.chdir(where)
+            with self.subTest((where, flag)):
+                self.assertEqual(remotes.bundle_folder(self.clone, flag), found)
 
-class Parents(unittest.TestCase):
-    def test_only_a_fork_that_names_its_parent_has_one(self):
-        self.assertEqual(remotes.parent_name({"fork": True, "parent": {"full_name": "o/n"}}), ("o", "n"))
-        for told in (None, {"fork": True}, {"fork": True, "parent": None}, {"fork": True, "parent": {"full_name": 3}},
-                     {"fork": True, "parent": {"full_name": "a/b/c"}}, {"fork": False, "parent": {"full_name": "o/n"}},
-                     {"fork": 1, "parent": {"full_name": "o/n"}}):
-            with self.subTest(told):
-                self.assertIsNone(remotes.parent_name(told))
 
+class Addresses(unittest.TestCase):
     def test_two_places_are_the_same_whatever_their_transport_and_case(self):
         one = remote_address.parse("https://h.org/Bench-Org/bench.git")
-        self.assertTrue(remotes.same(one, remote_address.parse("git@h.org:bench-org/bench")))
-        self.assertFalse(remotes.same(one, replace(one, owner="ana")))
-        self.assertFalse(remotes.same(remote_address.parse("/a"), remote_address.parse("/b")))
+        self.assertTrue(remote_address.is_same(one, remote_address.parse("git@h.org:bench-org/bench")))
+        self.assertFalse(remote_address.is_same(one, replace(one, owner="ana")))
+        self.assertFalse(remote_address.is_same(remote_address.parse("/a"), remote_address.parse("/b")))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Reading(unittest.TestCase):
             with self.subTest(name):
                 data = (self.folder / name).read_bytes()
                 (self.folder / name).unlink()
-                with self.assertRaisesRegex(UserError, f"{name}: not there; .*{word}"):
+                with self.assertRaisesRegex(UserError, f"{name}: not found; .*{word}"):
                     submission.read(self.folder)
                 (self.folder / name).write_bytes(data)
 
@@ -47,7 +47,7 @@ class Reading(unittest.TestCase):
                 ("synthetic", {"synthetic": True}, None, "synthetic"),
                 ("unfinished", {}, support.record("footer", complete=False), "not complete; .*--resume"),
                 ("no footer", {}, support.record("skipped"), "not complete"),
-                ("another's manifest", {"run_id": "1b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"}, None, "the folder is not"),
+                ("another's manifest", {"run_id": "1b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"}, None, "the folder does not"),
                 ("the example", {"run_id": "00000000-0000-0000-0000-000000000000"}, None, "random UUID"),
                 ("a broken manifest", {"models": 3}, None, "models: not a list")):
             contents = submitting.contents(**manifest)
@@ -81,7 +81,7 @@ class Ownership(unittest.TestCase):
     def test_nothing_says_it_so_the_command_that_does_is_printed(self):
         for place, told in (("unnamed/mac-m1-8gb", (None, "mac-m1-8gb")), ("", (None, "mac-m1-8gb"))):
             with self.subTest(place), self.assertRaisesRegex(
-                    UserError, "submit_run.py .*run-x --handle your-handle --device-tag mac-m1-8gb`"):
+                    UserError, "run_benchmark.py --move .*run-x --handle YOUR-HANDLE --device-tag mac-m1-8gb"):
                 self.owner(place, told)
 
     def test_two_that_do_not_agree_are_a_question_and_no_guess(self):
@@ -125,7 +125,7 @@ class Words(unittest.TestCase):
 
 class Showing(unittest.TestCase):
     def test_everything_that_becomes_public_is_in_the_list(self):
-        shown = submission.format_offer(submitting.an_offer(), "https://h/bench-org/bench, into main", ["agit: x", "bundle: y"])
+        shown = submission.format_submission(submitting.a_submission(), "https://h/bench-org/bench, into main", ["agit: x", "bundle: y"])
         for word in submitting.FIVE + [f"{submitting.PATH}/", "46 B", "ana", "mac-m1-8gb", "Ana <ana@noreply.example.org>",
                                        "https://h/bench-org/bench", f"run-{submitting.RUN_ID}", "a title", "1. agit: x",
                                        "2. bundle: y"]:
@@ -133,17 +133,17 @@ class Showing(unittest.TestCase):
                 self.assertIn(word, shown)
 
     def test_the_code_is_of_exactly_this_list(self):
-        made = submitting.an_offer()
+        made = submitting.a_submission()
         code = submission.code_of(made, ["x"])
         self.assertRegex(code, r"\A[0-9a-f]{12}\Z")
-        self.assertEqual(code, submission.code_of(submitting.an_offer(), ["x"]))
-        others = [submission.code_of(submitting.an_offer(**change), ["x"]) for change in (
+        self.assertEqual(code, submission.code_of(submitting.a_submission(), ["x"]))
+        others = [submission.code_of(submitting.a_submission(**change), ["x"]) for change in (
             {"author": "Bob"}, {"address": "b@noreply.example.org"}, {"title": "other"}, {"handle": "bob"},
             {"contents": {**made.contents, "run.md": b"other"}})] + [submission.code_of(made, ["y"])]
         self.assertEqual(len({code, *others}), 7)
 
     def test_the_requests_words_fit_into_one_line_of_a_push(self):
-        self.assertNotIn("\n", submitting.an_offer().text)
+        self.assertNotIn("\n", submitting.a_submission().text)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 import time
 import traceback
-from typing import Callable, Collection
+from typing import Callable, Collection, Iterator
 
 from base.errors import BROKEN, INTERRUPTED, UserError, printable
 
+LEAST_COLUMN = 12       # characters that a column of text keeps
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 
 
@@ -100,15 +102,78 @@ def _mute(stream) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def format_table(titles: list, rows: list, left: Collection = (0, 1)) -> str:
-    """Columns as wide as their widest cell, those whose numbers are in `left` to the left; None is shown as -."""
-    cells = [titles] + [["-" if cell is None else str(cell) for cell in row] for row in rows]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(titles))]
-    lines = []
-    for row in cells:
-        lines.append("  ".join(cell.ljust(width) if n in left else cell.rjust(width)
-                               for n, (cell, width) in enumerate(zip(row, widths))).rstrip())
-    return "\n".join(lines)
+def width() -> int:
+    """Columns of the terminal; 80 where that is unknown."""
+    return max(40, shutil.get_terminal_size((80, 24)).columns)
+
+
+def hanging(prefix: str, text: str) -> list:
+    """Lines of a long text behind a prefix, wrapped at words to the terminal's width; longer words stay whole."""
+    return textwrap.wrap(text, width(), initial_indent=prefix, subsequent_indent=" " * len(prefix),
+                         break_long_words=False, break_on_hyphens=False) or [prefix.rstrip()]
+
+
+def middle_cut(text: str, columns: int) -> str:
+    """A long name with its middle left out, so that both of its ends can be recognised."""
+    if len(text) <= columns or columns < 6:
+        return text[:columns]
+    head = (columns - 3 + 1) // 2
+    return f"{text[:head]}...{text[len(text) - (columns - 3 - head):]}"
+
+
+def format_table(titles: list, rows: list, left: Collection = (0, 1), whole: Collection = ()) -> str:
+    """A table that fits the terminal; the columns numbered in `left` are aligned to the left, and None is shown as -.
+
+    Where it does not fit, titles and texts wrap at words and long names lose their middle. Names in the columns `whole`
+    have to be copied: where one does not fit, it gets a line of its own. Where nothing helps, each row becomes a block.
+    """
+    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    available = width() - 2 * (len(titles) - 1)
+    widths = [max(map(len, column)) for column in zip(titles, *cells)]
+    if sum(widths) <= available:
+        return "\n".join(_table_lines([titles, *cells], widths, left, ()))
+    widths = [max([len(word) for word in title.split()] + [len(row[n]) for row in cells]) for n, title in enumerate(titles)]
+    _shrink(widths, available, [n for n in range(len(titles)) if n in left])
+    if sum(widths) > available:
+        return _blocks(titles, cells)
+    return "\n".join(_table_lines([titles, *cells], widths, left, whole))
+
+
+def _shrink(widths: list, available: int, columns: list) -> None:
+    """Make the widest of these columns narrower, one character at a time, until the table fits or all are at their least."""
+    while sum(widths) > available:
+        widest = max(columns, key=lambda n: widths[n], default=None)
+        if widest is None or widths[widest] <= LEAST_COLUMN:
+            return
+        widths[widest] -= 1
+
+
+def _table_lines(rows: list, widths: list, left: Collection, whole: Collection) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        row = list(row)
+        for n in whole:
+            if number and len(row[n]) > widths[n]:
+                yield row[n]
+                row[n] = ""
+        wrapped = [_wrapped(cell, columns) for cell, columns in zip(row, widths)]
+        for line in range(max(map(len, wrapped))):
+            parts = [cell[line] if line < len(cell) else "" for cell in wrapped]
+            yield "  ".join(part.ljust(columns) if n in left else part.rjust(columns)
+                            for n, (part, columns) in enumerate(zip(parts, widths))).rstrip()
+
+
+def _wrapped(cell: str, columns: int) -> list:
+    if len(cell) <= columns:
+        return [cell]
+    words = " ".join(middle_cut(word, columns) for word in cell.split())
+    return textwrap.wrap(words, columns, break_on_hyphens=False) or [""]
+
+
+def _blocks(titles: list, cells: list) -> str:
+    """One row below the other, each value on a line of its own."""
+    longest = max(map(len, titles))
+    return "\n\n".join("\n".join(line for title, cell in zip(titles, row) for line in hanging(f"{title:<{longest}}  ", cell))
+                       for row in cells)
 
 
 def format_duration(seconds: float) -> str:

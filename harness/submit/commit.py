@@ -1,85 +1,141 @@
-"""The commit: one, of five files, on top of the upstream; made beside the clone's own branch, index and files."""
+"""The commit: the five files of one run on top of the upstream, made without touching the clone's branch, index or files.
+
+Author, message and date come from the run, so that the same files on the same base are the same commit wherever and
+whenever it is made. A correction is a further commit on top of the one that was sent.
+"""
 from __future__ import annotations
 
 import pathlib
+from dataclasses import dataclass
 
 from base import files, git
 from base.errors import FOUND, UserError, printable
+from submit import git_messages
+from submit.remote_access import Access, Base
+from submit.remote_address import Repository
 from submit.submission import Submission
-from submit.remote_access import Base, reason
 
 MODE = "100644"
 
 
-def make(clone: pathlib.Path, base: Base, offer: Submission, now: int) -> str:
-    """The offer's branch with its one commit; its id. An earlier one that holds just the same is taken as it is."""
-    if git.line(clone, "ls-tree", "--name-only", base.commit, "--", offer.folder):
-        raise UserError("the upstream has this run already", offer.folder, "there is nothing left to do", FOUND)
-    blobs = {path: _blob(clone, data) for path, data in offer.paths.items()}
-    ref = f"refs/heads/{offer.branch}"
-    earlier = git.line(clone, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
-    if earlier:
-        if is_this(clone, base, earlier, blobs, offer):
-            return earlier
-        raise UserError("there is a branch of this name with other contents", offer.branch, "if you no longer want it: "
-                        f"`git branch -D {offer.branch}`", FOUND)
-    commit = _commit(clone, base, blobs, offer, now)
-    check_change(clone, base.commit, commit, blobs)
-    _must(clone, "update-ref", "-m", "submit_run.py", ref, commit, "")      # "": it must not be there yet
+@dataclass(frozen=True)
+class Clone:
+    """The clone in which commits are made. A partial clone may have to fetch objects from `upstream` with `access`."""
+    folder: pathlib.Path
+    access: Access
+    upstream: Repository
+
+    def git(self, *words: str, data: bytes | None = None, more: dict | None = None) -> git.Done:
+        """A command that has to succeed; raises UserError with git's own words."""
+        done = self.access.run(self.folder, self.upstream, *words, data=data, more=more)
+        if done.code != 0:
+            raise UserError(f"git {git.command_of(words)} failed ({git_messages.reason(done.said)})", str(self.folder),
+                            "fix what git names, then run this again", FOUND)
+        return done
+
+
+def make(clone: Clone, base: Base, submission: Submission, previous: str | None = None) -> str:
+    """The run's branch with its commit; the commit's id.
+
+    `previous` is the commit that was sent before: it is used again if it holds the same files, else the new one is its
+    child. A branch of an earlier try that was never sent is replaced.
+    """
+    if clone.git("ls-tree", "--name-only", base.commit, "--", submission.folder).text:
+        raise UserError("the upstream has this run already", submission.folder, "there is nothing left to do", FOUND)
+    blobs = {path: _blob(clone, data) for path, data in submission.paths.items()}
+    ref = f"refs/heads/{submission.branch}"
+    earlier = git.line(clone.folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") or ""
+    for commit in filter(None, (previous, earlier if not previous else None)):
+        if is_this(clone, base, commit, blobs, submission, any_author=commit == previous):
+            _move(clone, ref, commit, earlier)
+            return commit
+    if earlier and not previous and not adds_only(clone, base, earlier, set(blobs)):
+        raise UserError("there is another branch of this name", submission.branch,
+                        f"if you no longer want it: `git branch -D {submission.branch}`", FOUND)
+    commit = _commit(clone, base, blobs, submission, previous)
+    check_change(clone, base.commit if previous is None else fork_point(clone, base, previous), commit, blobs)
+    _move(clone, ref, commit, earlier)
     return commit
 
 
-def _blob(clone: pathlib.Path, data: bytes) -> str:
-    return _must(clone, "hash-object", "-w", "--stdin", data=data).text
+def _move(clone: Clone, ref: str, commit: str, earlier: str) -> None:
+    """Let the branch point to the commit, provided that it still is where it was seen; empty: it does not exist."""
+    if commit != earlier:
+        clone.git("update-ref", "-m", "submit_run.py", ref, commit, earlier)
 
 
-def _commit(clone: pathlib.Path, base: Base, blobs: dict, offer: Submission, now: int) -> str:
-    """Plumbing with an index of its own: hooks, filters, signing and what is staged play no part."""
+def _blob(clone: Clone, data: bytes) -> str:
+    return clone.git("hash-object", "-w", "--stdin", data=data).text
+
+
+def _commit(clone: Clone, base: Base, blobs: dict, submission: Submission, previous: str | None) -> str:
+    """Made by plumbing commands with an index of their own: hooks, filters, signing and staged changes have no effect."""
+    parent = previous or base.commit
     entries = b"".join(f"{MODE} {blob}\t{path}\0".encode("utf-8") for path, blob in blobs.items())
-    when = f"{now} +0000"       # a time zone tells where somebody lives
+    when = f"{submission.dated} +0000"       # a time zone would show where somebody lives
     person = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
-              for what, value in (("NAME", offer.author), ("EMAIL", offer.address), ("DATE", when))}
+              for what, value in (("NAME", submission.author), ("EMAIL", submission.address), ("DATE", when))}
     with files.temporary_folder() as folder:
         own = {"GIT_INDEX_FILE": str(folder / "index")}
-        _must(clone, "read-tree", base.commit, more=own)
-        _must(clone, "update-index", "-z", "--index-info", data=entries, more=own)
-        tree = _must(clone, "write-tree", "--missing-ok", more=own).text
-    return _must(clone, "-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, "-p", base.commit, "-F", "-",
-                 data=offer.message.encode("utf-8"), more=person).text
+        clone.git("read-tree", parent, more=own)
+        clone.git("update-index", "-z", "--index-info", data=entries, more=own)
+        tree = clone.git("write-tree", "--missing-ok", more=own).text
+    return clone.git("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, "-p", parent, "-F", "-",
+                     data=submission.message.encode("utf-8"), more=person).text
 
 
-def is_this(clone: pathlib.Path, base: Base, commit: str, blobs: dict, offer: Submission) -> bool:
-    """Whether a commit is this offer, on the base or on something that the base has grown from."""
-    told = git.run(clone, "show", "-s", "--format=%P%n%an%n%ae%n%cn%n%ce%n%B", "--encoding=UTF-8", commit).text.split("\n")
-    said = [offer.author, offer.address] * 2 + offer.message.strip().split("\n")
-    if told[1:] != said or git.line(clone, "merge-base", "--is-ancestor", told[0], base.commit) is None:
+def is_this(clone: Clone, base: Base, commit: str, blobs: dict, submission: Submission, any_author: bool = False) -> bool:
+    """Whether a commit adds exactly these files to the base or to an ancestor of it, by this author and with this title."""
+    shown = clone.git("show", "-s", "--format=%an%n%ae%n%cn%n%ce%n%B", "--encoding=UTF-8", commit).text.split("\n")
+    words = [submission.author, submission.address] * 2 + submission.message.strip().split("\n")
+    if not any_author and shown != words:
         return False
-    return change(clone, told[0], commit) == expected(blobs)
+    start = fork_point(clone, base, commit)
+    if not any_author and git.line(clone.folder, "rev-parse", f"{commit}^") != start:
+        return False
+    return change(clone, start, commit) == expected(blobs)
+
+
+def adds_only(clone: Clone, base: Base, commit: str, paths: set) -> bool:
+    """Whether a commit adds some of these paths to the base's history, and changes nothing else."""
+    changed = change(clone, fork_point(clone, base, commit), commit)
+    return bool(changed) and all(status == "A" and path in paths for status, _, _, path in changed)
+
+
+def fork_point(clone: Clone, base: Base, commit: str) -> str:
+    """The newest commit that the base and this commit have in common; the base where there is none."""
+    return git.line(clone.folder, "merge-base", base.commit, commit) or base.commit
+
+
+def same_files(clone: Clone, commit: str, submission: Submission) -> set | None:
+    """Names of the files that this commit holds with the same bytes; None: the run is not in it."""
+    rows = (git.line(clone.folder, "ls-tree", "-z", f"{commit}:{submission.folder}") or "").split("\0")
+    blobs = {name: head.split(" ")[2] for head, _, name in (row.partition("\t") for row in rows) if name}
+    if not blobs:
+        return None
+    return {name for name, data in submission.contents.items()
+            if blobs.get(name) == clone.git("hash-object", "--stdin", data=data).text}
+
+
+def file_of(clone: Clone, commit: str, path: str) -> bytes:
+    return clone.git("cat-file", "blob", f"{commit}:{path}").out
 
 
 def expected(blobs: dict) -> set:
     return {("A", MODE, blob, path) for path, blob in blobs.items()}
 
 
-def check_change(clone: pathlib.Path, before: str, commit: str, blobs: dict) -> None:
-    """Nothing leaves this machine that is not exactly the five files; raises UserError."""
-    found = change(clone, before, commit)
-    if found != expected(blobs):
-        other = sorted(printable(row[3]) for row in found ^ expected(blobs))
+def check_change(clone: Clone, before: str, commit: str, blobs: dict) -> None:
+    """Raises UserError unless a commit adds exactly the five files: nothing else may leave this machine."""
+    changed = change(clone, before, commit)
+    if changed != expected(blobs):
+        other = sorted(printable(row[3]) for row in changed ^ expected(blobs))
         raise UserError("the commit would not add exactly these five files", ", ".join(other[:6]), "report this line", FOUND)
 
 
-def change(clone: pathlib.Path, before: str, after: str) -> set:
-    """{(A, M or D, mode, blob, path)} of all that differs between two commits."""
-    raw = _must(clone, "diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", before, after).out
+def change(clone: Clone, before: str, after: str) -> set:
+    """{(A, M or D, mode, blob, path)} of everything that differs between two commits."""
+    raw = clone.git("diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", before, after).out
     parts = raw.decode("utf-8", "backslashreplace").split("\0")[:-1]
     heads = [head.split(" ") for head in parts[0::2]]
     return {(head[4], head[1], head[3], path) for head, path in zip(heads, parts[1::2])}
-
-
-def _must(clone: pathlib.Path, *words: str, **more: object) -> git.Done:
-    done = git.run(clone, *words, **more)
-    if done.code != 0:
-        raise UserError(f"git {git.command_of(words)} fails ({reason(done.said)})", str(clone), "mend what git names, "
-                        "then run this again", FOUND)
-    return done

@@ -1,224 +1,257 @@
-"""The ladder: from a commit to a pull request by the first way that works, and the request read back before it counts."""
+"""The methods: from a commit to a pull request by the first one that works, and the request is read back before it counts."""
 from __future__ import annotations
 
-import pathlib
 import time
 from dataclasses import dataclass
 from typing import Callable
 
 from base import git
 from base.errors import FOUND, UserError, printable
-from submit import commit, push, remote_access, remote_address
-from submit.gitea_api import Forge, Request, Unwilling
-from submit.submission import Submission
+from submit import bundle, commit, git_messages, push, remote_access, remote_address
+from submit.earlier_request import page_of
+from submit.gitea_api import ApiError, PullRequest
+from submit.push import Push
+from submit.remote_access import Base
+from submit.remote_address import Repository
+from submit.remotes import Destination
 
 API, AGIT, COMPARE, BUNDLE = "api", "agit", "compare", "bundle"
-READ_TRIES, READ_PAUSE_S = 5, 1.0       # a forge works out what a request changes a moment after it is opened
+READ_TRIES, READ_PAUSE_S = 5, 1.0       # a server computes the files of a request a moment after it was opened
+# The part of the request's template that is about runs; the part about code is left out.
+TEMPLATE = "## A run\n\n{text}\n\n- anything that a reader of the figures should know and that `run.md` does not say:\n"
 
 
 @dataclass(frozen=True)
-class Routes:
-    """Where a run goes and by which ways it may. `forge` is None where no pages can be asked."""
-    upstream: remote_address.Place
-    fork: remote_address.Place | None
-    forge: Forge | None
-    bundle_to: pathlib.Path
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One way. `missing` says why it cannot be taken; None: it can be tried."""
+class Method:
+    """One method. `missing` says why it cannot be used; None: it can be tried."""
     name: str
-    says: str
+    about: str
     missing: str | None = None
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How it came out: `done` means that a request is open and was read back; `address` is its page, or the next step."""
+class Outcome:
+    """`done`: a request is open and was read back. `address` is its page, or where the next step is done."""
     done: bool
     address: str
-    says: str
+    text: str
 
 
-def rungs(routes: Routes, branch: str) -> list:
-    """The four ways in their order; pure."""
-    fork, upstream = routes.fork, routes.upstream
+class PushedOnly(UserError):
+    """The branch is in the fork, but the request could not be opened."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to send a commit: where to, what, and on top of which commit."""
+    destination: Destination
+    push: Push
+    base: Base
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def upstream(self) -> Repository:
+        return self.destination.upstream
+
+
+def methods(destination: Destination, branch: str) -> list:
+    """The four methods in their order."""
+    fork, upstream, api = destination.fork, destination.upstream, destination.api
     where = fork.shown if fork else "a fork"
-    no_fork = None if fork else "no fork is known: make one on the upstream's page and pass --fork URL"
-    no_pages = None if upstream.web else "the upstream's address has no pages"
-    no_token = None if routes.forge and routes.forge.has_token else "GITEA_TOKEN is not set, or no forge is known"
+    no_fork = None if fork else destination.no_fork
+    no_pages = None if upstream.web else "the upstream's address has no web pages"
+    no_token = None if api and api.has_token else "GITEA_TOKEN is not set" if api else "no server with an API is known"
     return [
-        Rung(API, f"push {branch} to {where}, and open the request by the API of {upstream.web or 'a forge'}, "
-                  "which is sent the token", no_token or no_pages or no_fork),
-        Rung(AGIT, f"push to {upstream.shown} as refs/for/, which opens the request where the server is a forge (AGit)"),
-        Rung(COMPARE, f"push {branch} to {where}, and print the page on which a person opens the request",
-             no_pages or no_fork),
-        Rung(BUNDLE, f"leave the commit as a file in {routes.bundle_to}, and print the text to send with it"),
+        Method(API, f"push {branch} to {where}, and open the request through the API of {upstream.web or 'the server'}, "
+                    "which gets the token", no_token or no_pages or no_fork),
+        Method(AGIT, f"push to refs/for/ of {upstream.shown}, which opens the request if the server supports it (AGit)"),
+        Method(COMPARE, f"push {branch} to {where}, and print the page on which a person opens the request",
+               no_pages or no_fork),
+        Method(BUNDLE, f"write the commit to a .zip in {destination.bundle_folder}, and print where to attach it"),
     ]
 
 
-def climb(routes: Routes, sender: push.Sender, base: remote_access.Base, say: Callable[[str], None],
-          sleep: Callable[[float], None] = time.sleep) -> Ending:
-    """Take the first way that works. What an earlier try has already opened is found and read back instead."""
-    there = already(routes, sender)
-    if there is not None:
-        say(f"request {there} holds this commit already")
-        return read_back(routes, sender, base, there, sleep)
+def send(attempt: Attempt, say: Callable[[str], None]) -> Outcome:
+    """Use the first method that works. A request that an earlier attempt has opened is found and read back instead.
+
+    Stops with Refused where the upstream takes nothing, and with Unsettled where a request may have been opened.
+    """
+    number = already_open(attempt)
+    if number is not None:
+        say(f"request {number} holds this commit already")
+        return read_back(attempt, number)
     pushed = False
-    for rung in rungs(routes, sender.offer.branch):
-        if rung.missing or rung.name == AGIT and pushed:
-            say(f"{rung.name}: {rung.missing or 'left out, the branch is in the fork already'}")
+    for method in methods(attempt.destination, attempt.push.submission.branch):
+        if method.missing or method.name == AGIT and pushed:
+            say(f"{method.name}: {method.missing or 'skipped, the branch is in the fork already'}")
             continue
         try:
-            return WAYS[rung.name](routes, sender, base, sleep)
-        except Pushed as no:
-            pushed = True
-            say(f"{rung.name}: {no}")
-        except push.Unsettled:
+            return FUNCTIONS[method.name](attempt)
+        except (push.Unsettled, push.Refused):
             raise
-        except UserError as no:
-            say(f"{rung.name}: {no}")
-    raise UserError("no way worked", routes.upstream.shown, f"the commit is here as branch {sender.offer.branch}", FOUND)
+        except UserError as problem:
+            pushed = pushed or isinstance(problem, PushedOnly)
+            say(f"{method.name}: {problem}")
+    raise UserError("no method worked", attempt.upstream.shown,
+                    f"the commit is here as branch {attempt.push.submission.branch}", FOUND)
 
 
-class Pushed(UserError):
-    """The branch is in the fork, and the request could not be opened."""
+def update(attempt: Attempt, is_agit: bool) -> Outcome:
+    """Correct the open request: a further commit on its branch."""
+    number = attempt.push.update_of
+    if is_agit:
+        opened = push.by_agit(attempt.push, attempt.upstream)
+        if opened != number:
+            raise push.Unsettled(f"this opened request {opened} beside request {number}, which another account opened",
+                                 page_of(attempt.destination, opened), "close one of the two", FOUND)
+    else:
+        push.to_branch(attempt.push, attempt.destination.fork)
+    return read_back(attempt, number)
 
 
-def by_api(routes: Routes, sender: push.Sender, base: remote_access.Base, sleep: Callable[[float], None]) -> Ending:
-    forge, upstream, fork = routes.forge, routes.upstream, routes.fork
-    forge.version()
-    forge.login()               # before anything is pushed: does the token hold?
-    push.to_branch(sender, fork)
+def by_api(attempt: Attempt) -> Outcome:
+    api, upstream, fork = attempt.destination.api, attempt.upstream, attempt.destination.fork
+    submission = attempt.push.submission
+    api.version()
+    api.login()               # before anything is pushed: is the token accepted?
+    check_takes_requests(attempt)
+    push.to_branch(attempt.push, fork)
     is_own = fork.full_name.lower() == upstream.full_name.lower()
-    head = sender.offer.branch if is_own else f"{fork.owner}:{sender.offer.branch}"
+    head = submission.branch if is_own else f"{fork.owner}:{submission.branch}"
     try:
-        number = forge.open_request(upstream, head, base.branch, sender.offer.title, sender.offer.text).number
-    except Unwilling as no:
-        # 409 says that there is one; no answer, or one that makes no sense, may mean that there is one all the same.
-        is_plain_no = 400 <= no.status < 500 and no.status != 409
-        number = None if is_plain_no else found_late(routes, sender, sleep)
+        number = api.open_request(upstream, head, attempt.base.branch, submission.title, submission.text).number
+    except ApiError as problem:
+        if problem.status == 423 or problem.status == 403 and git_messages.is_final(problem.message):
+            raise push.Refused(problem.what, problem.where, "ask the upstream's maintainers where runs go", FOUND) from None
+        # 409 says that there is one; with no answer, or one that makes no sense, there may be one all the same.
+        is_refused = 400 <= problem.status < 500 and problem.status != 409
+        number = None if is_refused else appears_late(attempt)
         if number is None:
-            raise Pushed(no.what, no.where, no.now, FOUND) from None
-    return read_back(routes, sender, base, number, sleep)
+            raise PushedOnly(problem.what, problem.where, problem.now, FOUND) from None
+    return read_back(attempt, number)
 
 
-def by_agit(routes: Routes, sender: push.Sender, base: remote_access.Base, sleep: Callable[[float], None]) -> Ending:
-    return read_back(routes, sender, base, push.by_agit(sender, routes.upstream), sleep)
+def check_takes_requests(attempt: Attempt) -> None:
+    """Raises Refused for an archived upstream, or one without pull requests."""
+    info = attempt.destination.api.repository(attempt.upstream.owner, attempt.upstream.name)
+    if info and not info.takes_requests:
+        raise push.Refused("the upstream is archived, or its pull requests are switched off", attempt.upstream.page,
+                           "ask its maintainers where runs go", FOUND)
 
 
-def by_compare(routes: Routes, sender: push.Sender, base: remote_access.Base, _: Callable[[float], None]) -> Ending:
-    push.to_branch(sender, routes.fork)
-    page = remote_address.compare_page(routes.upstream, routes.fork, base.branch, sender.offer.branch)
-    return Ending(False, page, "the branch is in your fork; open this page and press the button that creates the request")
+def by_agit(attempt: Attempt) -> Outcome:
+    return read_back(attempt, push.by_agit(attempt.push, attempt.upstream))
 
 
-def by_bundle(routes: Routes, sender: push.Sender, base: remote_access.Base, _: Callable[[float], None]) -> Ending:
-    target = push.bundle(sender.clone, base.commit, sender.offer, routes.bundle_to)
-    text = (f"title: {sender.offer.title}\n{sender.offer.text}\n"
-            f"To take it: git fetch {sender.offer.branch}.bundle {sender.offer.branch}")
-    return Ending(False, str(target), f"attach this file to an issue of {routes.upstream.shown}, with this text:\n\n{text}")
+def by_compare(attempt: Attempt) -> Outcome:
+    submission, fork = attempt.push.submission, attempt.destination.fork
+    push.to_branch(attempt.push, fork)
+    page = remote_address.compare_page(attempt.upstream, fork, attempt.base.branch, submission.branch, submission.title,
+                                       TEMPLATE.format(text=submission.text))
+    return Outcome(False, page, "the branch is in your fork; open this page and press the button that creates the request")
 
 
-WAYS = {API: by_api, AGIT: by_agit, COMPARE: by_compare, BUNDLE: by_bundle}
+def by_bundle(attempt: Attempt) -> Outcome:
+    path = bundle.write(attempt.push, attempt.base, attempt.upstream, attempt.destination.bundle_folder)
+    return Outcome(False, str(path), bundle.advice(attempt.push, attempt.upstream, path))
 
 
-def already(routes: Routes, sender: push.Sender) -> int | None:
-    """The number of a request whose head is our commit, by what the upstream's own repository shows."""
-    return push.number_of(remote_access.refs(sender.clone, routes.upstream, sender.access, "refs/pull/*/head"), sender.commit)
+FUNCTIONS = {API: by_api, AGIT: by_agit, COMPARE: by_compare, BUNDLE: by_bundle}
 
 
-def found_late(routes: Routes, sender: push.Sender, sleep: Callable[[float], None]) -> int | None:
-    """The number of a request with our commit, which may show a moment later; None where it does not."""
+def already_open(attempt: Attempt) -> int | None:
+    """The number of a request whose head is our commit, as the upstream's repository shows it."""
+    heads = remote_access.refs(attempt.push.clone.folder, attempt.upstream, attempt.push.clone.access, "refs/pull/*/head")
+    return push.number_of(heads, attempt.push.commit, attempt.push.closed_until)
+
+
+def appears_late(attempt: Attempt) -> int | None:
+    """The number of a request with our commit, which may become visible a moment later; None where it does not."""
     for turn in range(READ_TRIES):
         try:
-            number = already(routes, sender)
+            number = already_open(attempt)
         except UserError:
             number = None
         if number is not None:
             return number
         if turn < READ_TRIES - 1:
-            sleep(READ_PAUSE_S)
+            attempt.sleep(READ_PAUSE_S)
     return None
 
 
-def read_back(routes: Routes, sender: push.Sender, base: remote_access.Base, number: int, sleep: Callable[[float], None]) -> Ending:
-    """What the server now holds under this number, against what was sent. Raises push.Unsettled where they differ."""
-    upstream = routes.upstream
-    page = f"{upstream.page}/pulls/{number}" if upstream.web else f"request {number} of {upstream.shown}"
-    wanted = sorted(sender.offer.paths)
+def read_back(attempt: Attempt, number: int) -> Outcome:
+    """Compare what the server now holds under this number with what was sent. Raises push.Unsettled where they differ."""
+    page, wanted = page_of(attempt.destination, number), sorted(attempt.push.submission.paths)
     for turn in range(READ_TRIES):
-        found = _told(routes, sender, base, number, page)
-        if found == (True, wanted):
-            return Ending(True, page, f"request {number} is open and was read back: five files, nothing else")
+        is_right, changed = _request_of(attempt, number, page)
+        if is_right and changed == wanted:
+            return Outcome(True, page, f"request {number} is open and was read back: five files, nothing else")
         if turn < READ_TRIES - 1:
-            sleep(READ_PAUSE_S)
-    what = "holds another commit, or is not open against the default branch" if not found[0] else "shows other files: " + (
-        ", ".join(printable(path) for path in sorted(set(found[1]) ^ set(wanted))[:6]) or "none")
+            attempt.sleep(READ_PAUSE_S)
+    what = "holds another commit, or is not open against the default branch" if not is_right else "shows other files: " + (
+        ", ".join(printable(path) for path in sorted(set(changed) ^ set(wanted))[:6]) or "none")
     raise push.Unsettled(f"the request {what}", page, "look at it, and close it there if it is wrong", FOUND)
 
 
-def _told(routes: Routes, sender: push.Sender, base: remote_access.Base, number: int, page: str) -> tuple:
+def _request_of(attempt: Attempt, number: int, page: str) -> tuple:
+    """(whether it is our request, open and unchanged; the files that it changes)."""
     try:
-        return _by_forge(routes, sender, base, number)
-    except Unwilling:           # a private forge without a token, or one that cannot be asked
+        return _by_api(attempt, number)
+    except ApiError:           # a private repository without a token, or no API
         pass
     try:
-        return _by_git(routes, sender, base, number)
-    except UserError as no:
-        raise push.Unsettled(f"the request was sent and cannot be read back ({no})", page, "look there", FOUND) from None
+        return _by_git(attempt, number)
+    except UserError as problem:
+        raise push.Unsettled(f"the request was sent and cannot be read back ({problem})", page, "look there", FOUND) from None
 
 
-def _by_forge(routes: Routes, sender: push.Sender, base: remote_access.Base, number: int) -> tuple:
-    """(whether it is the request that was meant, its files) as the API tells."""
-    if routes.forge is None:
-        raise Unwilling("no forge is known", routes.upstream.shown, "")
-    told = routes.forge.request(routes.upstream, number)
-    right = is_ours(told, routes.upstream, base.branch, sender.commit)
-    return right, sorted(path if status == "added" else f"{path} ({status})"
-                         for path, status in routes.forge.files(routes.upstream, number))
+def _by_api(attempt: Attempt, number: int) -> tuple:
+    api, upstream = attempt.destination.api, attempt.upstream
+    if api is None:
+        raise ApiError("no server with an API is known", upstream.shown, "")
+    is_right = is_ours(api.request(upstream, number), upstream, attempt.base.branch, attempt.push.commit)
+    return is_right, sorted(path if status == "added" else f"{path} ({status})" for path, status in api.files(upstream, number))
 
 
-def is_ours(told: Request, upstream: remote_address.Place, branch: str, head: str) -> bool:
-    return (told.head_commit, told.base_branch, told.state, told.base_repository.lower()) == (
+def is_ours(request: PullRequest, upstream: Repository, branch: str, head: str) -> bool:
+    return (request.head_commit, request.base_branch, request.state, request.base_repository.lower()) == (
         head, branch, "open", upstream.full_name.lower())
 
 
-def _by_git(routes: Routes, sender: push.Sender, base: remote_access.Base, number: int) -> tuple:
-    """The same from the reference that the server keeps for the request, brought here once more."""
-    ref = f"refs/pull/{number}/head"
-    at = remote_access.refs(sender.clone, routes.upstream, sender.access, ref).get(ref)
-    if at != sender.commit:
+def _by_git(attempt: Attempt, number: int) -> tuple:
+    """The same from the reference that the server keeps for the request."""
+    clone, ref = attempt.push.clone, f"refs/pull/{number}/head"
+    head = remote_access.refs(clone.folder, attempt.upstream, clone.access, ref).get(ref)
+    if head != attempt.push.commit:
         return False, []
-    since = git.line(sender.clone, "merge-base", base.commit, at) or base.commit
-    return True, sorted(path if kind == "A" else f"{path} ({kind})"
-                        for kind, _, _, path in commit.change(sender.clone, since, at))
+    since = git.line(clone.folder, "merge-base", attempt.base.commit, head) or attempt.base.commit
+    return True, sorted(path if status == "A" else f"{path} ({status})"
+                        for status, _, _, path in commit.change(clone, since, head))
 
 
-def commands(routes: Routes, sender: push.Sender, base: remote_access.Base) -> list:
-    """Every command that changes something, in order, as tuples of words, for --dry-run."""
-    branch = f"refs/heads/{sender.offer.branch}"
-    lines = [("git", *remote_access.fetch_words(routes.upstream, base)),
-             ("git", "hash-object", "-w", "--stdin"),
-             ("git", "read-tree", base.commit),
-             ("git", "update-index", "-z", "--index-info"),
-             ("git", "write-tree", "--missing-ok"),
-             ("git", "commit-tree", "TREE", "-p", base.commit, "-F", "-"),
-             ("git", "update-ref", branch, "COMMIT")]
-    for rung in rungs(routes, sender.offer.branch):
-        if not rung.missing:
-            lines += _commands_of(rung.name, routes, sender, base)
+def commands(attempt: Attempt, is_agit: bool | None = None) -> list:
+    """Every command that changes something, in order, as tuples of words, for --dry-run. `is_agit`: how an update is sent."""
+    submission, base = attempt.push.submission, attempt.base
+    lines = [("git", *remote_access.fetch_words(attempt.upstream, base)), ("git", "hash-object", "-w", "--stdin"),
+             ("git", "read-tree", base.commit), ("git", "update-index", "-z", "--index-info"),
+             ("git", "write-tree", "--missing-ok"), ("git", "commit-tree", "TREE", "-p", base.commit, "-F", "-"),
+             ("git", "update-ref", f"refs/heads/{submission.branch}", "COMMIT")]
+    if is_agit is not None:
+        return lines + _commands_of(AGIT if is_agit else COMPARE, attempt)
+    for method in methods(attempt.destination, submission.branch):
+        if not method.missing:
+            lines += _commands_of(method.name, attempt)
     return lines
 
 
-def _commands_of(name: str, routes: Routes, sender: push.Sender, base: remote_access.Base) -> list:
+def _commands_of(name: str, attempt: Attempt) -> list:
+    sending, base = attempt.push, attempt.base
     if name == BUNDLE:
-        return [("git", *push.bundle_words(base.commit, sender.offer, routes.bundle_to))]
-    to = routes.upstream if name == AGIT else routes.fork
-    words = (push.agit_words(to, "COMMIT", sender.offer, base.branch) if name == AGIT
-             else push.branch_words(to, "COMMIT", sender.offer))
-    lines = [("git", *sender.access.words(to), *words)]
+        return [("git", *bundle.words(base.commit, sending, attempt.destination.bundle_folder))]
+    to = attempt.upstream if name == AGIT else attempt.destination.fork
+    words = (push.agit_words(to, "COMMIT", sending.submission, base.branch, bool(sending.update_of)) if name == AGIT
+             else push.branch_words(to, "COMMIT", sending.submission))
+    lines = [("git", *sending.clone.access.words(to), *words)]
     if name == API:
-        lines.append(("POST", f"{routes.forge.web}/api/v1/repos/{routes.upstream.full_name}/pulls"))
+        lines.append(("POST", f"{attempt.destination.api.web}/api/v1/repos/{attempt.upstream.full_name}/pulls"))
     return lines

@@ -1,23 +1,26 @@
-"""The remote: git speaking to another repository: how it logs in, what is there, and what went wrong in its own words."""
+"""git talking to a remote repository: how it logs in, and which references and commits are there."""
 from __future__ import annotations
 
 import pathlib
 import re
 from dataclasses import dataclass
+from typing import Mapping
 
 from base import git
-from base.errors import FOUND, UserError, printable
-from submit.remote_address import Place, without_credentials
+from base.errors import FOUND, UserError
+from submit import git_messages
+from submit.remote_address import Repository, without_credentials
 
 REMOTE_S = 300              # a slow line, and a person who types a password
-# A line that has died is given up, one that is merely slow is not.
+FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--no-auto-gc", "--no-recurse-submodules")
+# A dead connection is given up, a slow one is not.
 PATIENCE = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
 
 
 class Access:
-    """How git logs in: as it always does, and with the token where that belongs to the very server that is asked.
+    """How git logs in: with its own settings, and with the token where the token is for the server that is contacted.
 
-    The token goes to git through the environment. On the command line stands only the name of the variable.
+    git gets the token through the environment; the command line holds only the name of the variable.
     """
 
     HELPER = ('!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" token "$GITEA_TOKEN"; }; f')
@@ -25,22 +28,25 @@ class Access:
     def __init__(self, token: str = "", web: str = ""):
         self._token, self._web = token, web
 
-    def words(self, place: Place) -> tuple:
-        """Settings for this command alone. An empty helper first, so that no store of the system is told the token."""
-        if not self._fits(place):
+    def words(self, repository: Repository) -> tuple:
+        """Settings for this command alone. The empty helper comes first, so that no credential store of the system saves the token."""
+        if not self._fits(repository):
             return ()
-        key = f"credential.{place.url.split('://')[0]}://{self._server(place.url)}.helper"
+        key = f"credential.{repository.url.split('://')[0]}://{self._server(repository.url)}.helper"
         return ("-c", f"{key}=", "-c", f"{key}={self.HELPER}")
 
-    def run(self, clone: pathlib.Path, place: Place, *words: str) -> git.Done:
-        more = {"GITEA_TOKEN": self._token} if self._fits(place) else {}
-        done = git.run(clone, *PATIENCE, *self.words(place), *words, more=more, limit_s=REMOTE_S)
+    def run(self, clone: pathlib.Path, repository: Repository, *words: str, data: bytes | None = None,
+            more: Mapping[str, str] | None = None) -> git.Done:
+        """One git command that may contact the server: a fetch, a push, or a local one in a clone that lacks objects."""
+        token = {"GITEA_TOKEN": self._token} if self._fits(repository) else {}
+        done = git.run(clone, *PATIENCE, *self.words(repository), *words, data=data, more={**(more or {}), **token},
+                       limit_s=REMOTE_S)
         said = done.said.replace(self._token, "<token>") if self._token else done.said
         return git.Done(done.code, done.out, without_credentials(said))
 
-    def _fits(self, place: Place) -> bool:
-        return bool(self._token and place.web and "://" in place.url and not place.url.startswith("ssh")
-                    and f"{place.url.split('://')[0]}://{self._server(place.url)}" == self._web_server())
+    def _fits(self, repository: Repository) -> bool:
+        return bool(self._token and repository.web and "://" in repository.url and not repository.url.startswith("ssh")
+                    and f"{repository.url.split('://')[0]}://{self._server(repository.url)}" == self._web_server())
 
     def _web_server(self) -> str:
         return f"{self._web.split('://')[0]}://{self._server(self._web)}"
@@ -52,64 +58,60 @@ class Access:
 
 @dataclass(frozen=True)
 class Base:
-    """The upstream's default branch and the commit it stands at."""
+    """The upstream's default branch and its newest commit."""
     branch: str
     commit: str
 
 
-def default_branch(clone: pathlib.Path, place: Place, access: Access) -> Base:
-    """What the server calls its default branch; raises UserError where it does not say or has no commit."""
-    return look(clone, place, access, "HEAD")[0]
+def default_branch(clone: pathlib.Path, repository: Repository, access: Access) -> Base:
+    """The default branch; raises UserError where the server has none, or no commit on it."""
+    return look(clone, repository, access, "HEAD")[0]
 
 
-def look(clone: pathlib.Path, place: Place, access: Access, *patterns: str) -> tuple:
-    """(default branch, {reference: commit}) in one question, which has to cover HEAD."""
-    told = _listed(clone, place, access, "--symref", "--", place.spec, *patterns)
-    branch = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", told, re.MULTILINE)
-    found = _pairs(told)
-    if not branch or "HEAD" not in found:
-        raise UserError("it tells no default branch", place.shown, "check the address: is it empty?", FOUND)
-    return Base(branch.group(1), found["HEAD"]), found
+def look(clone: pathlib.Path, repository: Repository, access: Access, *patterns: str) -> tuple:
+    """(default branch, {reference: commit}) in one request; `patterns` have to include HEAD."""
+    listed = _listed(clone, repository, access, "--symref", "--", repository.spec, *patterns)
+    branch = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", listed, re.MULTILINE)
+    commits = _pairs(listed)
+    if not branch or "HEAD" not in commits:
+        raise UserError("it has no default branch", repository.shown, "check the address: is it empty?", FOUND)
+    return Base(branch.group(1), commits["HEAD"]), commits
 
 
-def fetch(clone: pathlib.Path, place: Place, base: Base, access: Access) -> None:
-    """Bring the base commit into the clone's store; no branch, tag or FETCH_HEAD is touched."""
-    done = access.run(clone, place, *fetch_words(place, base))
+def fetch(clone: pathlib.Path, repository: Repository, base: Base, access: Access) -> None:
+    """Fetch the base commit into the clone; no branch, tag or FETCH_HEAD changes."""
+    done = access.run(clone, repository, *fetch_words(repository, base))
     if done.code != 0 or git.line(clone, "cat-file", "-e", f"{base.commit}^{{commit}}") is None:
-        raise refused("cannot be fetched", place, done, "run this again; the branch may just have moved")
+        raise refused("cannot be fetched", repository, done, "run this again; the branch may just have moved")
 
 
-def fetch_words(place: Place, base: Base) -> tuple:
-    return ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--no-auto-gc", "--no-recurse-submodules",
-            "--", place.spec, f"refs/heads/{base.branch}")
+def fetch_words(repository: Repository, base: Base) -> tuple:
+    return FETCH + ("--", repository.spec, f"refs/heads/{base.branch}")
 
 
-def refs(clone: pathlib.Path, place: Place, access: Access, *patterns: str) -> dict:
-    """{reference: commit} of what the server shows."""
-    return _pairs(_listed(clone, place, access, "--", place.spec, *patterns))
-
-
-def _listed(clone: pathlib.Path, place: Place, access: Access, *words: str) -> str:
-    done = access.run(clone, place, "ls-remote", *words)
+def fetch_whole(clone: pathlib.Path, repository: Repository, ref: str, access: Access) -> None:
+    """Fetch one reference with all its new files, also in a partial clone. Raises UserError."""
+    done = access.run(clone, repository, *FETCH, "--no-filter", "--", repository.spec, ref)
     if done.code != 0:
-        raise refused("cannot be read", place, done, "check the address, and that git can log in there")
+        raise refused(f"{ref} cannot be fetched", repository, done, "run this again")
+
+
+def refs(clone: pathlib.Path, repository: Repository, access: Access, *patterns: str) -> dict:
+    """{reference: commit} of what the server shows."""
+    return _pairs(_listed(clone, repository, access, "--", repository.spec, *patterns))
+
+
+def _listed(clone: pathlib.Path, repository: Repository, access: Access, *words: str) -> str:
+    done = access.run(clone, repository, "ls-remote", *words)
+    if done.code != 0:
+        raise refused("cannot be read", repository, done, "check the address, and that git can log in there")
     return done.text
 
 
-def _pairs(told: str) -> dict:
-    lines = (re.fullmatch(r"([0-9a-f]{40,64})\t(\S+)", line) for line in told.split("\n"))
+def _pairs(listed: str) -> dict:
+    lines = (re.fullmatch(r"([0-9a-f]{40,64})\t(\S+)", line) for line in listed.split("\n"))
     return {line.group(2): line.group(1) for line in lines if line}
 
 
-def reason(said: str) -> str:
-    """The line of git's words that says why."""
-    lines = [line.strip() for line in said.split("\n") if line.strip()]
-    for mark in ("! [", "remote: error:", "fatal: ", "error: "):
-        for line in lines:
-            if line.startswith(mark):
-                return printable(line)[:300]
-    return printable(lines[-1])[:300] if lines else "git says nothing"
-
-
-def refused(what: str, place: Place, done: git.Done, now: str) -> UserError:
-    return UserError(f"{what} ({reason(done.said)})", place.shown, now, FOUND)
+def refused(what: str, repository: Repository, done: git.Done, now: str) -> UserError:
+    return UserError(f"{what} ({git_messages.reason(done.said)})", repository.shown, now, FOUND)

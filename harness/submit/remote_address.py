@@ -1,4 +1,4 @@
-"""Places: what the address of a remote repository says: whose it is, where its pages are, and how it may be shown."""
+"""Addresses of remote repositories: owner, name, web pages, and how they may be printed."""
 from __future__ import annotations
 
 import ipaddress
@@ -16,9 +16,12 @@ SCP = re.compile(r"(?:[\w.+-]+@)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(?!//)(.+)\Z")
 
 
 @dataclass(frozen=True)
-class Place:
-    """A repository somewhere. `spec` is what git is given: a remote's name where it has one, so that a password in its
-    address stands on no command line. Without `web` it has no pages that could be asked: a folder, or plain http."""
+class Repository:
+    """A repository on this machine or on a server.
+
+    `spec` is what git is given: the remote's name where there is one, so that a password in its address appears on no
+    command line. `web` is empty where no API can be asked: a folder, or plain http.
+    """
     spec: str
     url: str
     host: str = ""
@@ -32,6 +35,12 @@ class Place:
         return without_credentials(self.url)
 
     @property
+    def is_folder(self) -> bool:
+        """Whether it lies in a folder that this machine can open; no server keeps pull requests for it."""
+        is_address = "://" in self.url or SCP.match(self.url) and not DRIVE.match(self.url)
+        return self.url.startswith("file://") or not is_address
+
+    @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"
 
@@ -40,82 +49,89 @@ class Place:
         return f"{self.web}/{quoted(self.owner)}/{quoted(self.name)}"
 
 
-def parse(url: str, spec: str = "", forge: str = "") -> Place:
-    """The place of an address as git takes it. `forge` are its pages, where they are not at https:// and the same host."""
+def parse(url: str, spec: str = "", forge: str = "") -> Repository:
+    """Parse an address as git accepts it. `forge` is the address of the web pages, if not https:// and the same host."""
     if not url or url.startswith("-") or HELPER.match(url) or not url.isprintable():
-        raise UserError("this is no address of a repository", printable(url)[:80],
+        raise UserError("not the address of a repository", printable(url)[:80],
                         "write it like https://host/owner/name.git")
     spec = spec or url
     if DRIVE.match(url):
-        return Place(spec, url)
+        return Repository(spec, url)
     if "://" in url:
         return _of_url(url, spec, forge)
     scp = SCP.match(url)
-    return _place(spec, url, scp.group(1), "", scp.group(2), forge) if scp else Place(spec, url)
+    return _with_pages(spec, url, scp.group(1), "", scp.group(2), forge) if scp else Repository(spec, url)
 
 
-def _of_url(url: str, spec: str, forge: str) -> Place:
+def _of_url(url: str, spec: str, forge: str) -> Repository:
     try:
         parts = urllib.parse.urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise UserError("this is no address of a repository", without_credentials(url)[:80],
+        raise UserError("not the address of a repository", without_credentials(url)[:80],
                         "write it like https://host/owner/name.git") from None
     host = f"[{host}]" if ":" in host else host
     if parts.scheme in ("ssh", "git+ssh"):
-        return _place(spec, url, host, "", parts.path, forge)
+        return _with_pages(spec, url, host, "", parts.path, forge)
     if parts.scheme == "https" or parts.scheme == "http" and is_loopback(host):
-        return _place(spec, url, host, f"{parts.scheme}://{host}{f':{port}' if port else ''}", parts.path, forge)
-    return Place(spec, url)
+        return _with_pages(spec, url, host, f"{parts.scheme}://{host}{f':{port}' if port else ''}", parts.path, forge)
+    return Repository(spec, url)
 
 
-def _place(spec: str, url: str, host: str, web: str, path: str, forge: str) -> Place:
-    """The last two parts of the path are owner and name; what stands before them belongs to the pages' address."""
+def _with_pages(spec: str, url: str, host: str, web: str, path: str, forge: str) -> Repository:
+    """The last two parts of the path are owner and name; anything before them belongs to the address of the web pages."""
     *before, owner, name = [""] * 2 + [urllib.parse.unquote(part) for part in path.split("/") if part]
     name = name[:-4] if name.endswith(".git") else name
     if not (HOST.match(host) and NAME.match(owner) and NAME.match(name)):
-        return Place(spec, url)
+        return Repository(spec, url)
     inside = [part for part in before if part]
     web = web or f"https://{host}"
     pages = "/".join([web] + [quoted(part) for part in inside])
-    return Place(spec, url, host.lower(), forge.rstrip("/") or pages, owner, name)
+    return Repository(spec, url, host.lower(), forge.rstrip("/") or pages, owner, name)
 
 
-def sibling(place: Place, owner: str, name: str) -> Place:
-    """Another repository on the same server, reached in the same way; its names come from the server and are checked."""
+def sibling(repository: Repository, owner: str, name: str) -> Repository:
+    """Another repository on the same server and over the same protocol; the names come from the server and are checked."""
     if not (NAME.match(owner) and NAME.match(name)):
-        raise UserError("the server names a repository that cannot be one", printable(f"{owner}/{name}")[:80],
+        raise UserError("the server reports an invalid repository name", printable(f"{owner}/{name}")[:80],
                         "pass --upstream or --fork yourself")
-    url = re.sub(r"[^/:]+/[^/]+?(\.git)?/?\Z", lambda found: f"{owner}/{name}{found.group(1) or ''}", place.url)
-    return parse(without_credentials(url), forge=place.web)
+    url = re.sub(r"[^/:]+/[^/]+?(\.git)?/?\Z", lambda match: f"{owner}/{name}{match.group(1) or ''}", repository.url)
+    return parse(without_credentials(url), forge=repository.web)
 
 
 def check_forge(url: str) -> str:
-    """An address that a token may be sent to: https, or this very machine. Raises UserError."""
+    """An address that a token may be sent to: https, or loopback. Raises UserError."""
     try:
         parts = urllib.parse.urlsplit(url)
         host = parts.hostname or ""
-        right = parts.port != 0 and url.isprintable() and not parts.query and not parts.fragment and parts.username is None
+        is_valid = parts.port != 0 and url.isprintable() and not parts.query and not parts.fragment and parts.username is None
     except ValueError:
-        host, right = "", False
+        host, is_valid = "", False
     host = f"[{host}]" if ":" in host else host
-    if not right or not HOST.match(host) or " " in url:
-        raise UserError("this is no address of a forge", without_credentials(url)[:80], "write it like https://host")
+    if not is_valid or not HOST.match(host) or " " in url:
+        raise UserError("not the address of a server", without_credentials(url)[:80], "write it like https://host")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        raise UserError("only https is spoken with a forge: everybody on the way could read the token",
+        raise UserError("https is required: over plain http anybody on the way could read the token",
                         without_credentials(url)[:80], "write it with https://")
     return url.rstrip("/")
 
 
-def compare_page(upstream: Place, fork: Place, base: str, branch: str) -> str:
-    """The page on which a person opens the request; slashes within the names are quoted, those between them are not."""
+def compare_page(upstream: Repository, fork: Repository, base: str, branch: str, title: str, body: str) -> str:
+    """The page on which a person opens the pull request, with title and text filled in; slashes within names are quoted."""
     if fork.full_name.lower() == upstream.full_name.lower():
         head = quoted(branch)
     elif fork.name.lower() == upstream.name.lower():
         head = f"{quoted(fork.owner)}:{quoted(branch)}"
     else:
         head = f"{quoted(fork.owner)}/{quoted(fork.name)}:{quoted(branch)}"
-    return f"{upstream.page}/compare/{quoted(base)}...{head}"
+    form = urllib.parse.urlencode({"expand": 1, "title": title, "body": body}, quote_via=urllib.parse.quote)
+    return f"{upstream.page}/compare/{quoted(base)}...{head}?{form}"
+
+
+def is_same(first: Repository, second: Repository) -> bool:
+    if first.web:
+        return (first.web, first.full_name.lower()) == (second.web, second.full_name.lower())
+    return first.url == second.url
 
 
 def is_loopback(host: str) -> bool:
@@ -132,6 +148,6 @@ def quoted(text: str) -> str:
 
 
 def without_credentials(text: str) -> str:
-    """Addresses in a text without user and password; the bare user of ssh tells nothing, and git needs it."""
-    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]*)://([^\s/@:]*)(:[^\s/]*)?@", lambda found: (
-        found.group(0) if "ssh" in found.group(1) and not found.group(3) else f"{found.group(1)}://"), text)
+    """The text with user names and passwords removed from its addresses; the user name of ssh stays, since git needs it."""
+    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]*)://([^\s/@:]*)(:[^\s/]*)?@", lambda match: (
+        match.group(0) if "ssh" in match.group(1) and not match.group(3) else f"{match.group(1)}://"), text)

@@ -1,116 +1,167 @@
-"""Routing: which repository takes the run, which is the contributor's own, and which forge may be asked."""
+"""Which repository takes the run, which is the contributor's fork, and which server can be asked.
+
+A run must never be sent to the contributor's own fork as if that were the upstream: where nobody can say whether a
+repository is a fork, this stops instead of guessing.
+"""
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from base import git
-from base.errors import UserError
+from base.errors import FOUND, UserError
 from submit import remote_address
-from submit.gitea_api import Forge, Unwilling
-from submit.methods import Routes
-from submit.remote_address import Place
+from submit.gitea_api import ApiError, GiteaApi, RepositoryInfo
+from submit.remote_address import Repository
+
+MAX_FORKS = 5           # forks of forks that are followed to their root
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the flags say; None is no wish."""
+class RemoteFlags:
+    """What the flags say; None: the flag was not given."""
     remote: str | None = None
     upstream: str | None = None
     fork: str | None = None
     forge: str | None = None
-    bundle_to: str = "."
+    bundle_to: str | None = None
 
 
-def find(clone: pathlib.Path, wishes: Wishes, token: str) -> Routes:
-    """Where to; asks the forge what a fork was made from, and with a token whether its owner has one."""
-    pages = remote_address.check_forge(wishes.forge) if wishes.forge else ""
+@dataclass(frozen=True)
+class Destination:
+    """Where a run goes. `api` is None where there is no server to ask; `no_fork` says why `fork` is None."""
+    upstream: Repository
+    fork: Repository | None
+    api: GiteaApi | None
+    bundle_folder: pathlib.Path
+    no_fork: str = "no fork is known: make one on the upstream's page and pass --fork URL"
+
+
+def find(clone: pathlib.Path, flags: RemoteFlags, token: str) -> Destination:
+    """Raises UserError where something is wrong, unclear or cannot be learnt."""
+    pages = remote_address.check_forge(flags.forge) if flags.forge else ""
     remotes = (git.line(clone, "remote") or "").split()
-    upstream = given(clone, remotes, wishes.upstream, pages) if wishes.upstream else (
-        of_remote(clone, "upstream", pages) if "upstream" in remotes and not wishes.remote else None)
-    fork = given(clone, remotes, wishes.fork, pages) if wishes.fork else None
+    upstream = given(clone, remotes, flags.upstream, pages) if flags.upstream else (
+        of_remote(clone, "upstream", pages) if "upstream" in remotes and not flags.remote else None)
+    fork = given(clone, remotes, flags.fork, pages) if flags.fork else None
     if upstream is None and not remotes:
         raise UserError("this clone has no remote", str(clone), "name the repository that takes runs with --upstream URL")
     if remotes and (upstream is None or fork is None):
-        near = of_remote(clone, chosen(remotes, wishes), pages)
-        upstream = upstream or parent_of(near, token) or near
-        fork = fork or (None if same(near, upstream) else near)
-    forge = Forge(upstream.web, token) if upstream.web else None
-    if fork is None and forge is not None and token:
-        fork = own_fork(forge, upstream)
+        near = of_remote(clone, chosen(remotes, flags), pages)
+        if upstream is None:
+            near, upstream = with_root(near, token)
+        fork = fork or (None if remote_address.is_same(near, upstream) else near)
+    destination = Destination(upstream, fork, GiteaApi(upstream.web, token) if upstream.web else None,
+                              bundle_folder(clone, flags.bundle_to))
+    if fork is None and destination.api is not None and token:
+        destination = with_own_fork(destination)
     if fork is not None and upstream.web and fork.web != upstream.web:
-        raise UserError("fork and upstream are not on the same forge", fork.shown,
+        raise UserError("fork and upstream are not on the same server", fork.shown,
                         "name the right ones with --fork and --upstream")
-    return Routes(upstream, fork, forge, pathlib.Path(wishes.bundle_to).resolve())
+    return destination
 
 
-def chosen(remotes: list, wishes: Wishes) -> str:
-    """The remote to go by: the one that is named, else origin, else the only one."""
-    if wishes.remote and wishes.remote not in remotes:
-        raise UserError(f"no such remote here; there are {', '.join(remotes)}", f"--remote {wishes.remote}",
+def chosen(remotes: list, flags: RemoteFlags) -> str:
+    """The remote to use: the one that is named, else origin, else the only one."""
+    if flags.remote and flags.remote not in remotes:
+        raise UserError(f"no such remote here; there are {', '.join(remotes)}", f"--remote {flags.remote}",
                         "name one of these")
-    if wishes.remote or "origin" in remotes or len(remotes) == 1:
-        return wishes.remote or ("origin" if "origin" in remotes else remotes[0])
+    if flags.remote or "origin" in remotes or len(remotes) == 1:
+        return flags.remote or ("origin" if "origin" in remotes else remotes[0])
     raise UserError(f"no remote is called origin; there are {', '.join(remotes)}", "--remote", "name one of these")
 
 
-def given(clone: pathlib.Path, remotes: list, text: str, pages: str) -> Place:
-    """A remote's name, an address, or a folder, which is read from where the caller stands."""
+def given(clone: pathlib.Path, remotes: list, text: str, pages: str) -> Repository:
+    """A flag's value: a remote's name, an address, or a folder relative to the current one."""
     if text in remotes:
         return of_remote(clone, text, pages)
-    place = remote_address.parse(text, forge=pages)
-    if place.url != place.shown:
-        raise UserError("an address with a password would be seen by every user of this machine", place.shown,
+    repository = remote_address.parse(text, forge=pages)
+    if repository.url != repository.shown:
+        raise UserError("an address with a password would be visible to every user of this machine", repository.shown,
                         "leave the password to git's credential helper")
-    is_folder = not place.host and "://" not in text and not remote_address.DRIVE.match(text)
-    return remote_address.parse(str(pathlib.Path(text).resolve())) if is_folder else place
+    is_path = not repository.host and "://" not in text and not remote_address.DRIVE.match(text)
+    return remote_address.parse(str(pathlib.Path(text).resolve())) if is_path else repository
 
 
-def of_remote(clone: pathlib.Path, name: str, pages: str) -> Place:
-    """By its name, so that what its address may hold stays out of command lines."""
+def of_remote(clone: pathlib.Path, name: str, pages: str) -> Repository:
+    """A remote, used by its name so that what its address may contain stays out of command lines."""
     url = git.line(clone, "remote", "get-url", "--", name)
     push_url = git.line(clone, "remote", "get-url", "--push", "--", name)
     if not url:
-        raise UserError("git knows no address of this remote", name, "name the repositories with --upstream and --fork")
+        raise UserError("this remote has no address", name, "name the repositories with --upstream and --fork")
     if push_url != url:
         raise UserError("this remote is read from one address and pushed to another", name,
                         "name the repositories with --upstream and --fork")
     return remote_address.parse(url, spec=name, forge=pages)
 
 
-def parent_of(near: Place, token: str) -> Place | None:
-    """What a fork was made from, as its forge tells; None where it is no fork or nobody can be asked."""
+def with_root(near: Repository, token: str) -> tuple:
+    """(the repository under its present name, the root of its forks, which takes the runs).
+
+    Raises UserError where nobody can say whether it is a fork: a run pushed into a fork would be seen by nobody.
+    """
+    if near.is_folder:
+        return near, near
     if not near.web:
-        return None
-    forge = Forge(near.web, token)
+        raise unknown(near, "it has no API that can be asked over https")
     try:
-        forge.version()
-        parent = parent_name(forge.repository(near.owner, near.name))
-    except Unwilling:
-        return None
-    return remote_address.sibling(near, *parent) if parent else None
+        api = GiteaApi(near.web, token)
+        api.version()
+        info = api.repository(near.owner, near.name)
+        if info is None:
+            raise unknown(near, f"not found, or not visible {'with this token' if token else 'without a token'}")
+        near = renamed(near, info)
+        return near, root_of(api, near, info)
+    except ApiError as problem:
+        raise unknown(near, f"{problem.what}; {problem.now}") from None
 
 
-def own_fork(forge: Forge, upstream: Place) -> Place | None:
-    """The token owner's fork of the upstream, if it bears the same name; its own repository is no fork of itself."""
+def root_of(api: GiteaApi, near: Repository, info: RepositoryInfo) -> Repository:
+    """Follow a fork to the repository that is not one."""
+    current = near
+    for _ in range(MAX_FORKS):
+        if not info.is_fork:
+            return current
+        if info.parent is None:
+            raise unknown(current, "it is a fork of something that the server does not show")
+        current = remote_address.sibling(near, *info.parent)
+        parent = api.repository(current.owner, current.name)
+        if parent is None:
+            raise unknown(current, "not visible, and so is what it may be a fork of")
+        current, info = renamed(current, parent), parent
+    raise unknown(current, f"a fork of a fork, {MAX_FORKS} times")
+
+
+def renamed(repository: Repository, info: RepositoryInfo) -> Repository:
+    """The repository under the name that the server gives it now."""
+    if (info.owner.lower(), info.name.lower()) == (repository.owner.lower(), repository.name.lower()):
+        return repository
+    return replace(repository, owner=info.owner, name=info.name)
+
+
+def unknown(repository: Repository, why: str) -> UserError:
+    return UserError(f"cannot find out whether this is a fork ({why})", repository.shown,
+                     "name the repository that takes runs with --upstream URL", FOUND)
+
+
+def with_own_fork(destination: Destination) -> Destination:
+    """The destination with the fork of the token's owner, if there is one of the same name; else with the reason."""
+    api, upstream = destination.api, destination.upstream
     try:
-        forge.version()
-        login = forge.login()
-        parent = parent_name(forge.repository(login, upstream.name))
-    except Unwilling:
-        return None     # the ladder will say why
-    if parent and "/".join(parent).lower() == upstream.full_name.lower():
-        return remote_address.sibling(upstream, login, upstream.name)
-    return None
+        api.version()
+        login = api.login()
+        info = api.repository(login, upstream.name)
+    except ApiError as problem:
+        return replace(destination, no_fork=str(problem))
+    if info and info.parent and "/".join(info.parent).lower() == upstream.full_name.lower():
+        return replace(destination, fork=remote_address.sibling(upstream, login, upstream.name))
+    return replace(destination, no_fork=f"{login} has no fork called {upstream.name}: make one at {upstream.page}, or pass "
+                                        "--fork URL")
 
 
-def parent_name(repository: dict | None) -> tuple | None:
-    """(owner, name) of what a repository is a fork of."""
-    parent = repository.get("parent") if repository and repository.get("fork") is True else None
-    full = parent.get("full_name") if isinstance(parent, dict) else None
-    owner, slash, name = full.partition("/") if isinstance(full, str) else ("", "", "")
-    return (owner, name) if slash and "/" not in name else None
-
-
-def same(one: Place, other: Place) -> bool:
-    return (one.web, one.full_name.lower()) == (other.web, other.full_name.lower()) if one.web else one.url == other.url
+def bundle_folder(clone: pathlib.Path, flag: str | None) -> pathlib.Path:
+    """Where the file to attach goes: outside the clone, so that it is never committed by accident."""
+    if flag is not None:
+        return pathlib.Path(flag).resolve()
+    here, root = pathlib.Path.cwd().resolve(), clone.resolve()
+    return root.parent if here == root or root in here.parents else here

@@ -1,26 +1,22 @@
-"""The offer: what one submission would make public, byte for byte, and the words around it."""
+"""The submission: what becomes public byte for byte, and title, text and author around it."""
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import os
 import pathlib
 import re
-import shlex
 import stat
 from dataclasses import dataclass
+from typing import Callable
 
-from base import console, files, names, run_folder, sensitive
+from base import console, files, names, run_folder, sensitive, shell
 from base.errors import FOUND, UserError, printable
 
-# Each file with what makes it, should it be missing.
-FILES = {
-    "hardware.json": "run `python harness/probe_hardware.py --out {run}` on that machine",
-    "manifest.json": "name the folder of a run",
-    "metadata.json": "run `python harness/summarize_run.py {run}`",
-    "run.jsonl": "name the folder of a run",
-    "run.md": "run `python harness/summarize_run.py {run}`, and fill in what it asks",
-}
+# Each file with the script that makes it, should it be missing; None: nothing can.
+FILES = {run_folder.HARDWARE: ("probe_hardware.py", "--out"), run_folder.MANIFEST: None, run_folder.LEDGER: None,
+         run_folder.METADATA: ("summarize_run.py",), run_folder.RUN_MD: ("summarize_run.py",)}
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_TITLE = 120
 PERSON = re.compile(r"[^<>]+\Z")
@@ -30,11 +26,12 @@ PUBLIC_HOST = re.compile(r"(?:[a-z0-9-]+[.])+[a-z]{2,}\Z")
 
 @dataclass(frozen=True)
 class Submission:
-    """One run as it would stand in the repository. `contents` are the bytes of the five files by their names."""
+    """One run as it would be in the repository. `contents` are the bytes of the five files by name."""
     handle: str
     device_tag: str
     run_id: str
     contents: dict
+    dated: int = 0              # seconds since 1970 of the commit: the run's, so that a second try makes the same commit
     author: str = ""
     address: str = ""
     title: str = ""
@@ -54,9 +51,9 @@ class Submission:
 
     @property
     def text(self) -> str:
-        """The request's own words: one line, since a push can carry no more."""
-        return (f"One run of {self.handle} on {self.device_tag}: five files under {self.folder}, nothing else is changed. "
-                "check_submission.py found no error in it before it was sent; the attestation stands in run.md.")
+        """The text of the request: one line, since a push option cannot hold more."""
+        return (f"One run by {self.handle} on {self.device_tag}: five files under {self.folder}, no other change. "
+                "check_submission.py found no error before it was sent; the attestation is in run.md.")
 
     @property
     def message(self) -> str:
@@ -64,19 +61,19 @@ class Submission:
 
 
 def read(folder: pathlib.Path) -> dict:
-    """The bytes of the five files by name; raises UserError for one that is missing or no plain file."""
+    """The bytes of the five files by name; raises UserError for one that is missing or is not a plain file."""
     contents = {}
-    for name, advice in FILES.items():
+    for name, script in FILES.items():
         path = folder / name
-        now = advice.format(run=shlex.quote(str(folder)))
         try:
-            kind = os.lstat(path)
+            status = os.lstat(path)
         except OSError:
-            raise UserError("not there", str(path), now, FOUND) from None
-        if not stat.S_ISREG(kind.st_mode):
+            now = f"make it: {shell.command(*script, str(folder))}" if script else "name the folder of a run"
+            raise UserError("not found", str(path), now, FOUND) from None
+        if not stat.S_ISREG(status.st_mode):
             raise UserError("not a plain file", str(path), "put the run's own file there", FOUND)
-        if kind.st_size > MAX_FILE_BYTES:
-            raise UserError("too large for a file of a run", str(path), "this is no run of ours", FOUND)
+        if status.st_size > MAX_FILE_BYTES:
+            raise UserError("too large for a file of a run", str(path), "name the folder of a run", FOUND)
         with files.mendable(path):
             contents[name] = path.read_bytes()
     return contents
@@ -84,49 +81,62 @@ def read(folder: pathlib.Path) -> dict:
 
 def manifest_of(contents: dict, folder: pathlib.Path) -> dict:
     """The manifest of a run that can be submitted at all; raises UserError for a synthetic or unfinished one."""
-    found = run_folder.parse_record(contents[run_folder.MANIFEST], folder / run_folder.MANIFEST, "manifest")
+    manifest = run_folder.parse_record(contents[run_folder.MANIFEST], folder / run_folder.MANIFEST, "manifest")
     last = contents[run_folder.LEDGER].rstrip(b"\n").rpartition(b"\n")[2]
     footer = run_folder.parse_json(last, folder / run_folder.LEDGER)
     if not isinstance(footer, dict):
-        raise UserError("the last line is not an object", str(folder / run_folder.LEDGER), "put the run's own file back", FOUND)
-    if found["synthetic"]:
-        raise UserError("synthetic: no machine was measured", str(folder), "measure one with run_benchmark.py", FOUND)
+        raise UserError("the last line is not an object", str(folder / run_folder.LEDGER), "restore the run's own file", FOUND)
+    if manifest["synthetic"]:
+        raise UserError("a synthetic run, which measured no machine", str(folder), "measure one with run_benchmark.py", FOUND)
     if footer.get("type") != "footer" or footer.get("complete") is not True:
         raise UserError("this run is not complete", str(folder),
-                        f"go on with `python harness/run_benchmark.py --resume {shlex.quote(str(folder))}`", FOUND)
-    problem = names.run_id_problem(found["run_id"])
-    if problem or folder.name != f"run-{found['run_id']}":
-        raise UserError(problem or f"the manifest is of run-{found['run_id']}, the folder is not", str(folder),
-                        "give the folder its own name back", FOUND)
-    return found
+                        f"finish it: {shell.command('run_benchmark.py', '--resume', str(folder))}", FOUND)
+    problem = names.run_id_problem(manifest["run_id"])
+    if problem or folder.name != f"run-{manifest['run_id']}":
+        raise UserError(problem or f"the manifest belongs to run-{manifest['run_id']}, the folder does not", str(folder),
+                        "rename the folder to what it was", FOUND)
+    return manifest
 
 
-def owner_of(folder: pathlib.Path, submissions: pathlib.Path, manifest: dict, wanted: tuple) -> tuple:
-    """(handle, device tag): from where the run lies, what its manifest says and the flags, which must agree.
+def dated(manifest: dict) -> int:
+    """When the run began, in seconds since 1970; 0 where the manifest's time cannot be read."""
+    try:
+        started = datetime.datetime.strptime(manifest["started_at"], "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return 0
+    return int(started.replace(tzinfo=datetime.timezone.utc).timestamp())
 
-    Raises UserError with the command that mends it where nothing says whose run this is.
+
+def owner_of(folder: pathlib.Path, submissions: pathlib.Path, manifest: dict, flags: tuple) -> tuple:
+    """(handle, device tag) from the folder, the manifest and the flags, which have to agree.
+
+    Raises UserError with the command to run next where none of them names an owner.
     """
-    lies, found = _place_under(folder, submissions), []
-    for flag, place, told, flagged, problem_of in (
-            ("--handle", lies[0], manifest["handle"], wanted[0], names.handle_problem),
-            ("--device-tag", lies[1], manifest["device_tag"], wanted[1], names.device_tag_problem)):
-        said = {value for value in (place, told, flagged) if value not in (None, names.UNNAMED)}
-        if len(said) > 1:
-            raise UserError(f"folder, manifest and {flag} do not agree: {', '.join(sorted(said))}", str(folder),
-                            f"leave {flag} out, or put the run where it was measured for", FOUND)
-        found.append(said.pop() if said else None)
-        problem = problem_of(found[-1]) if found[-1] is not None else None
-        if problem:
-            raise UserError(problem, f"{flag} {found[-1]}", "", FOUND)
-    if None in found:
-        command = (f"submit_run.py {shlex.quote(str(folder))} --handle {found[0] or 'your-handle'} "
-                   f"--device-tag {found[1] or 'your-device'}")
-        raise UserError("nothing says under which handle and device tag this run goes", str(folder),
-                        f"say it: `python harness/{command}`")
-    return tuple(found)
+    handle, device_tag = (
+        _agreed(folder, flag, {in_folder, manifest[field], value}, problem_of)
+        for flag, field, in_folder, value, problem_of in (
+            ("--handle", "handle", _owner_folders(folder, submissions)[0], flags[0], names.handle_problem),
+            ("--device-tag", "device_tag", _owner_folders(folder, submissions)[1], flags[1], names.device_tag_problem)))
+    if handle is None or device_tag is None:
+        words = ("--move", str(folder), "--handle", handle or "YOUR-HANDLE", "--device-tag", device_tag or "YOUR-DEVICE")
+        raise UserError("this run has no handle and device tag yet", str(folder),
+                        f"give it both: {shell.command('run_benchmark.py', *words)}")
+    return handle, device_tag
 
 
-def _place_under(folder: pathlib.Path, submissions: pathlib.Path) -> tuple:
+def _agreed(folder: pathlib.Path, flag: str, values: set, problem_of: Callable[[str], str | None]) -> str | None:
+    """The one value that is given; None: there is none. Raises UserError for two, or for one that is not valid."""
+    given = sorted(values - {None, names.UNNAMED})
+    if len(given) > 1:
+        raise UserError(f"folder, manifest and {flag} do not agree: {', '.join(given)}", str(folder),
+                        f"leave {flag} out, or move the run back to where it was measured", FOUND)
+    problem = problem_of(given[0]) if given else None
+    if problem:
+        raise UserError(problem, f"{flag} {given[0]}", "", FOUND)
+    return given[0] if given else None
+
+
+def _owner_folders(folder: pathlib.Path, submissions: pathlib.Path) -> tuple:
     try:
         parts = folder.relative_to(submissions).parts
     except ValueError:
@@ -139,46 +149,49 @@ def title_of(handle: str, device_tag: str, run_id: str) -> str:
 
 
 def as_git_writes(text: str) -> str:
-    """A name without the marks that git takes off its ends."""
+    """A name without the characters that git strips from its ends."""
     return text.strip(" .,:;<>\"\\'\t")
 
 
 def check_words(author: str, address: str, title: str) -> None:
-    """Raises UserError for a name, address or title that git or a forge would change or refuse."""
+    """Raises UserError for a name, address or title that git or the server would change or refuse."""
     if len(author) > 100 or not author.isprintable() or not PERSON.match(author):
-        raise UserError("git takes no such name", f"--author-name {printable(author)[:60]}", "give one without < and >")
+        raise UserError("not a name that git accepts", f"--author-name {printable(author)[:60]}", "give one without < and >")
     if len(address) > 200 or not address.isprintable() or not ADDRESS.match(address):
-        raise UserError("git takes no such address", f"--author-email {printable(address)[:60]}", "write it like name@host")
+        raise UserError("not an address that git accepts", f"--author-email {printable(address)[:60]}", "write it like name@host")
     if not title.strip() or len(title) > MAX_TITLE or not title.isprintable():
         raise UserError(f"a title is one line of at most {MAX_TITLE} characters", "--title", "shorten it")
 
 
 def is_private(address: str) -> bool:
-    """Whether this is somebody's mailbox, which a commit would show for ever."""
+    """Whether this is somebody's mailbox, which a commit would publish for good."""
     return any(kind.id == "e-mail" for kind, _ in sensitive.find(address))
 
 
 def hidden_address(handle: str, host: str) -> str:
-    """The form that forges use for people who keep their address to themselves. A host that only its network knows is left out."""
+    """The address that servers use for people who keep theirs private. A host name of a local network is left out."""
     is_public = PUBLIC_HOST.match(host) and not any(sensitive.find(host))
     return f"{handle}@noreply.{host if is_public else 'invalid'}"
 
 
-def code_of(offer: Submission, routes: list) -> str:
-    """A short word for exactly this offer on these routes: whoever has read the one can name the other."""
-    said = [offer.author, offer.address, offer.title, offer.text, routes]
-    said += [[path, hashlib.sha256(data).hexdigest()] for path, data in offer.paths.items()]
-    return hashlib.sha256(json.dumps(said, ensure_ascii=True).encode("ascii")).hexdigest()[:12]
+def code_of(submission: Submission, destination: list) -> str:
+    """A short code for exactly this submission and destination: whoever has read the list can name it."""
+    parts = [submission.author, submission.address, submission.title, submission.text, destination]
+    parts += [[path, hashlib.sha256(data).hexdigest()] for path, data in submission.paths.items()]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode("ascii")).hexdigest()[:12]
 
 
-def format_offer(offer: Submission, target: str, routes: list) -> str:
-    """Everything that will be public, for the person who decides."""
-    sizes = {name: console.format_bytes(len(data)) for name, data in sorted(offer.contents.items())}
+def format_submission(submission: Submission, target: str, methods: list) -> str:
+    """Everything that would become public, for the person who decides."""
+    sizes = {name: console.format_bytes(len(data)) for name, data in sorted(submission.contents.items())}
     width = max(map(len, sizes.values()))
-    lines = ["What will be public, for good, under CC-BY-4.0:", "", f"  {offer.folder}/"]
+    host = json.loads(submission.contents[run_folder.MANIFEST]).get("host_hostname_short")
+    lines = ["What becomes public, for good, under CC-BY-4.0:", "", f"  {submission.folder}/"]
     lines += [f"    {size.rjust(width)}  {name}" for name, size in sizes.items()]
-    lines += ["", f"  handle      {offer.handle}", f"  device tag  {offer.device_tag}",
-              f"  author      {offer.author} <{offer.address}>", f"  to          {target}",
-              f"  branch      {offer.branch}", f"  title       {offer.title}", f"  text        {offer.text}", "",
-              "How, by the first way that works:"]
-    return "\n".join(lines + [f"  {number}. {route}" for number, route in enumerate(routes, 1)])
+    facts = {"handle": submission.handle, "device tag": submission.device_tag, "host name": f"{host} (in manifest.json)",
+             "author": f"{submission.author} <{submission.address}>", "to": target, "branch": submission.branch,
+             "title": submission.title, "text": submission.text}
+    lines += [""] + [line for name, value in facts.items() for line in console.hanging(f"  {name:<10}  ", value)]
+    lines += ["", "How, by the first method that works:"]
+    return "\n".join(lines + [line for number, method in enumerate(methods, 1)
+                              for line in console.hanging(f"  {number}. ", method)])

@@ -1,0 +1,76 @@
+"""The file to attach where nothing can be pushed: the run's commit and how to apply it, in a .zip that servers accept."""
+from __future__ import annotations
+
+import io
+import pathlib
+import zipfile
+
+from base import console, files, git
+from base.errors import FOUND, UserError
+from submit import git_messages
+from submit.push import Push
+from submit.remote_access import Base
+from submit.remote_address import Repository
+
+DATE = (1980, 1, 1, 0, 0, 0)        # the oldest that a .zip can hold: the same run makes the same file
+
+
+def words(base: str, push: Push, folder: pathlib.Path) -> tuple:
+    branch = push.submission.branch
+    return ("bundle", "create", "--quiet", str(folder / f"{branch}.bundle"), f"refs/heads/{branch}", f"^{base}")
+
+
+def target(push: Push, folder: pathlib.Path) -> pathlib.Path:
+    return folder / f"{push.submission.branch}.zip"
+
+
+def write(push: Push, base: Base, upstream: Repository, folder: pathlib.Path) -> pathlib.Path:
+    """Write the .zip; raises UserError where that is not possible."""
+    with files.temporary_folder() as temporary:
+        done = git.run(push.clone.folder, *words(base.commit, push, temporary))
+        if done.code != 0:
+            raise UserError(f"git bundle failed ({git_messages.reason(done.said)})", str(push.clone.folder),
+                            "fix what git names, then run this again", FOUND)
+        bundle = (temporary / f"{push.submission.branch}.bundle").read_bytes()
+    path = target(push, folder)
+    if not folder.is_dir():
+        raise UserError("no such folder", str(folder), "name another one with --bundle-to", FOUND)
+    with files.mendable(path):
+        files.replace(path, zipped({f"{push.submission.branch}.bundle": bundle,
+                                    "HOW-TO-APPLY.txt": how_to_apply(push, base, upstream).encode("utf-8")}))
+    return path
+
+
+def zipped(contents: dict) -> bytes:
+    """A .zip of these files, the same for the same contents."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(zipfile.ZipInfo(name, DATE), data, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def how_to_apply(push: Push, base: Base, upstream: Repository) -> str:
+    """The text for the maintainer, which is in the .zip."""
+    branch = push.submission.branch
+    return f"""{push.submission.title}
+
+{push.submission.text}
+
+For a maintainer of {upstream.shown}, in an up-to-date clone of it:
+
+    git fetch {branch}.bundle {branch}:{branch}
+    python harness/check_submission.py --review --base origin/{base.branch} --head {branch}
+    git push origin {branch}
+
+The last command publishes the branch; open a pull request from it and merge that without squashing.
+"""
+
+
+def advice(push: Push, upstream: Repository, path: pathlib.Path) -> str:
+    """What the contributor does with the file."""
+    size = console.format_bytes(path.stat().st_size)
+    issue = f"a new issue at {upstream.page}/issues" if upstream.web else f"an issue of {upstream.shown}"
+    return (f"attach this file ({size}) to {issue}, with this title:\n\n  {push.submission.title}\n\n"
+            "No account there? Ask somebody who has one to attach it, or send it to a maintainer by any other means: "
+            "the file is complete, and it holds how to apply it.")

@@ -1,0 +1,141 @@
+"""Whether this run was sent before: its pull request, found by the API or by git, and the commit that it holds."""
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import Iterator
+
+from base import console, git
+from base.errors import FOUND, UserError, printable
+from submit import commit, remote_access
+from submit.commit import Clone
+from submit.gitea_api import ApiError, PullRequest
+from submit.push import PULL
+from submit.remotes import Destination
+from submit.submission import Submission
+
+OPEN, CLOSED, MERGED, UNKNOWN = "open", "closed", "merged", "unknown"
+PAGES = {OPEN: 20, CLOSED: 4}       # of requests that are looked through, newest first
+DIFF_LINES = 60                     # of a changed file that are shown
+
+
+@dataclass(frozen=True)
+class EarlierRequest:
+    """A pull request of this run, or, with number 0, only its branch in the fork. `same` names the unchanged files."""
+    number: int
+    page: str
+    state: str
+    commit: str
+    is_agit: bool = False
+    owner: str = ""             # whose fork or account it came from; empty where only git could be asked
+    same: frozenset = frozenset()
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (OPEN, UNKNOWN)
+
+
+def find(destination: Destination, clone: Clone, submission: Submission) -> EarlierRequest | None:
+    """The open request, else the run's branch in the fork or a closed request, which are fetched; None: never sent."""
+    branch_head = _fork_head(destination, clone, submission)
+    closed = None
+    for request in _requests(destination, clone, submission, branch_head):
+        fetched = _fetched(destination, clone, submission, request)
+        if fetched and fetched.is_open:
+            return fetched
+        closed = closed or fetched
+    if closed:
+        return closed
+    if branch_head:
+        return _fetched(destination, clone, submission, EarlierRequest(0, "", UNKNOWN, branch_head))
+    return None
+
+
+def _requests(destination: Destination, clone: Clone, submission: Submission, branch_head: str | None) -> Iterator[EarlierRequest]:
+    """Requests that may be of this run, open ones first; by git's references where the API does not answer."""
+    try:
+        if destination.api is None:
+            raise ApiError("no API", "", "")
+        for state, pages in PAGES.items():
+            for request in destination.api.requests(destination.upstream, state, pages):
+                if is_of(request, submission):
+                    yield _of_api(request, destination)
+    except ApiError:
+        yield from _by_git(destination, clone, submission, branch_head)
+
+
+def is_of(request: PullRequest, submission: Submission) -> bool:
+    """Whether a request seems to bring this run; its commit decides."""
+    return request.head_branch.rpartition(":")[2] == submission.branch or submission.folder in request.body
+
+
+def _of_api(request: PullRequest, destination: Destination) -> EarlierRequest:
+    is_agit = not request.head_branch
+    owner = request.author if is_agit else request.head_repository.partition("/")[0]
+    return EarlierRequest(request.number, request.page, request.state, request.head_commit, is_agit, owner)
+
+
+def _by_git(destination: Destination, clone: Clone, submission: Submission, branch_head: str | None) -> Iterator[EarlierRequest]:
+    """Requests whose head is a commit of ours. git does not say whether they are open."""
+    known = {branch_head, git.line(clone.folder, "rev-parse", "--verify", "--quiet", f"refs/heads/{submission.branch}")}
+    heads = remote_access.refs(clone.folder, destination.upstream, clone.access, "refs/pull/*/head")
+    matches = ((PULL.match(ref), head) for ref, head in heads.items())
+    for number, head in sorted(((int(match.group(1)), head) for match, head in matches if match), reverse=True):
+        if head in known:
+            yield EarlierRequest(number, page_of(destination, number), UNKNOWN, head, is_agit=head != branch_head)
+
+
+def page_of(destination: Destination, number: int) -> str:
+    upstream = destination.upstream
+    return f"{upstream.page}/pulls/{number}" if upstream.web else f"request {number} of {upstream.shown}"
+
+
+def _fork_head(destination: Destination, clone: Clone, submission: Submission) -> str | None:
+    """The commit of the run's branch in the fork; None where there is none, or the fork cannot be read."""
+    ref = f"refs/heads/{submission.branch}"
+    try:
+        return remote_access.refs(clone.folder, destination.fork, clone.access, ref).get(ref) if destination.fork else None
+    except UserError:
+        return None
+
+
+def _fetched(destination: Destination, clone: Clone, submission: Submission, request: EarlierRequest) -> EarlierRequest | None:
+    """The request with its commit fetched and compared; None where the commit does not hold this run."""
+    repository = destination.upstream if request.number else destination.fork
+    ref = f"refs/pull/{request.number}/head" if request.number else f"refs/heads/{submission.branch}"
+    remote_access.fetch_whole(clone.folder, repository, ref, clone.access)
+    same = commit.same_files(clone, request.commit, submission)
+    return None if same is None else replace(request, same=frozenset(same))
+
+
+def check(request: EarlierRequest, destination: Destination, anew: bool) -> None:
+    """Raises UserError where this run must not be sent, with what to do instead."""
+    if request.state == MERGED:
+        raise UserError("this run was merged", request.page, "there is nothing left to do", FOUND)
+    if request.state == CLOSED and not anew:
+        raise UserError("the request of this run was closed without a merge", request.page, "read there why; if a "
+                        "maintainer reopens it, this command updates it, and --anew opens a new one", FOUND)
+    mine = destination.fork.owner if destination.fork else ""
+    if request.state == OPEN and not request.is_agit and request.owner and request.owner.lower() != mine.lower():
+        raise UserError(f"there is an open request of this run already, from {printable(request.owner)}", request.page,
+                        "if that account is yours, name its fork with --fork; else ask there", FOUND)
+
+
+def format_changes(request: EarlierRequest, clone: Clone, submission: Submission) -> str:
+    """What an update changes in the open request, as text."""
+    where = f"request {request.number} ({request.page})" if request.number else "the branch in your fork"
+    lines = [f"What changes in {where}:", ""]
+    for name, data in sorted(submission.contents.items()):
+        if name in request.same:
+            continue
+        lines.append(f"  {name}")
+        if name.endswith(".md"):
+            lines += [f"    {line}" for line in _diff(commit.file_of(clone, request.commit, f"{submission.folder}/{name}"), data)]
+    unchanged = ", ".join(sorted(request.same))
+    return "\n".join(lines + ([*console.hanging("  unchanged: ", unchanged)] if unchanged else []))
+
+
+def _diff(before: bytes, after: bytes) -> list:
+    old, new = (data.decode("utf-8", "replace").splitlines() for data in (before, after))
+    lines = [line for line in difflib.unified_diff(old, new, lineterm="", n=1) if not line.startswith(("---", "+++"))]
+    return lines[:DIFF_LINES] + ([f"... and {len(lines) - DIFF_LINES} lines more"] if len(lines) > DIFF_LINES else [])

@@ -1,0 +1,42 @@
+"""What git and the server wrote on stderr: the one line that gives the reason, and whether another method may work."""
+from __future__ import annotations
+
+import re
+
+from base import git
+from base.errors import printable
+
+MAX_LENGTH = 300
+# Gitea frames its words between empty lines and lines that hold only `error:`.
+REMOTE = re.compile(r"remote:\s*(?:(?:error|fatal):)?\s*(.*)")
+PROGRESS = re.compile(r"(?:Resolving deltas|Processing|Counting objects|Compressing objects|Enumerating objects|Total )|\. Processing")
+# The repository takes no run from this account, whatever the method.
+FINAL = re.compile(r"(?i)\barchived\b|\bblocked\b|pull[- ]requests? (?:are|is) (?:disabled|not (?:allowed|enabled))|read-only mirror")
+
+
+def reason(said: str) -> str:
+    """The line of git's stderr that says why; the server's own words come first."""
+    lines = [line.strip() for line in said.split("\n") if line.strip()]
+    marks = ("! [", "fatal: ", "error: ")
+    chosen = [f"remote: {words}" for words in server_words(said)[:1]]
+    chosen += [line for mark in marks for line in lines if line.startswith(mark)]
+    return printable((chosen or lines[-1:] or ["git printed nothing"])[0])[:MAX_LENGTH]
+
+
+def server_words(said: str) -> list:
+    """The lines that the server sent for a person, without frames and progress."""
+    matches = (REMOTE.match(line.strip()) for line in said.split("\n"))
+    words = [match.group(1).strip() for match in matches if match]
+    return [line for line in words if line and not PROGRESS.match(line)]
+
+
+def push_reason(done: git.Done) -> str:
+    """Why a push failed. git prints the result of each reference on stdout, after an exclamation mark."""
+    rejected = [line.split("\t")[-1] for line in done.text.split("\n") if line.startswith("!")]
+    server = [f"remote: {words}" for words in server_words(done.said)[:1]]
+    return printable("; ".join(server + (rejected[:1] or ([] if server else [reason(done.said)]))))[:MAX_LENGTH]
+
+
+def is_final(text: str) -> bool:
+    """Whether the server's refusal holds for every method."""
+    return FINAL.search(text) is not None

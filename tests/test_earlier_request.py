@@ -1,0 +1,173 @@
+"""A run that was sent before: it is found, never sent twice, corrected on request, and a closed request is reported."""
+from __future__ import annotations
+
+import os
+import shutil
+import unittest
+
+import gitea
+import submitting
+from submit import commit, push, remote_address
+from submit.remote_access import Access, Base
+
+BRANCH = f"run-{submitting.RUN_ID}"
+
+
+@unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
+class SentBefore(submitting.Submission):
+    def setUp(self):
+        super().setUp()
+        self.token()
+        clone = commit.Clone(self.clone, Access(), remote_address.parse(str(self.upstream)))
+        base = Base("main", gitea.git(self.clone, "rev-parse", "HEAD"))
+        self.first = commit.make(clone, base, submitting.a_submission())
+        gitea.git(self.clone, "push", "-q", str(self.fork), BRANCH)
+        self.server._open("bench-org", "bench", {"head": f"ana:{BRANCH}", "base": "main", "title": "a title", "body": "one run"})
+
+    def head(self, number: int) -> str:
+        return self.server._head("bench-org", "bench", number)
+
+    def requests(self) -> list:
+        return [ref for ref in self.refs(self.upstream) if ref.startswith("refs/pull/")]
+
+    def correct(self, text: str = "a better sentence\n") -> None:
+        (self.run_folder / "run.md").write_text(text, encoding="utf-8")
+
+    def merge_something(self) -> None:
+        """The upstream's default branch moves on, so that a new commit on top of it would have another id."""
+        made = gitea.git(self.upstream, "commit-tree", "main^{tree}", "-p", "main", "-m", "more", **gitea.PERSON)
+        gitea.git(self.upstream, "update-ref", "refs/heads/main", made)
+
+    def fresh_clone(self) -> None:
+        shutil.rmtree(self.clone / ".git")
+        fresh = self.world / "fresh"
+        gitea.git(self.world, "clone", "-q", "--template=", "--no-checkout", str(self.upstream), str(fresh))
+        os.rename(fresh / ".git", self.clone / ".git")
+        self.origin(f"{self.url}/bench-org/bench.git")
+
+    def test_from_a_fresh_clone_on_a_newer_base_it_is_not_sent_again(self):
+        self.merge_something()
+        self.fresh_clone()
+        code, out, said = self.submit()
+        self.assertEqual((code, out), (0, f"{self.url}/bench-org/bench/pulls/1\n"), said)
+        self.assertIn("request 1 is open and was read back", said)
+        self.assertEqual((self.requests(), self.head(1)), (["refs/pull/1/head"], self.first))
+
+    def test_a_correction_shows_what_changes_asks_and_updates_the_open_request(self):
+        self.correct()
+        for _ in range(2):
+            self.merge_something()
+            self.fresh_clone()
+        code, out, said = self.submit()
+        self.assertEqual(code, 1)
+        for words in ("What changes in request 1", "+a better sentence", "-# L", "request 1, which is updated",
+                      "unchanged: hardware.json, manifest.json"):
+            self.assertIn(words, out)
+        self.assertEqual(self.head(1), self.first)
+        code, out, said = self.submit(f"--confirm={self.code_in(said)}")
+        self.assertEqual((code, self.requests()), (0, ["refs/pull/1/head"]), said)
+        self.assertEqual(gitea.git(self.upstream, "rev-parse", f"{self.head(1)}^"), self.first)
+        self.assertEqual(gitea.git(self.upstream, "show", f"{self.head(1)}:{submitting.PATH}/run.md"), "a better sentence")
+
+    def test_a_closed_request_is_reported_with_what_to_do_and_opened_anew_only_when_asked_for(self):
+        self.server.close(1)
+        code, out, said = self.submit()
+        self.assertEqual((code, out), (1, ""))
+        self.assertRegex(said, "pulls/1: the request of this run was closed .*reopens.*--anew opens a new one")
+        code, out, said = self.agree("--anew")
+        self.assertEqual((code, self.requests()), (0, ["refs/pull/1/head", "refs/pull/2/head"]), said)
+        self.assertTrue(out.endswith("/pulls/2\n"))
+
+    def test_a_request_that_somebody_else_opened_of_this_run_is_left_alone(self):
+        self.server.pulls[1]["owner"] = "bob"
+        os.rename(self.fork.parent, self.server.bare("bob").parent)
+        code, _, said = self.submit("--fork", f"{self.url}/ana/bench.git")
+        self.assertEqual(code, 1)
+        self.assertIn("there is an open request of this run already, from bob", said)
+
+    def test_a_request_that_only_names_this_run_is_not_taken_for_it(self):
+        gitea.git(self.fork, "update-ref", "-d", f"refs/heads/{BRANCH}")
+        gitea.git(self.upstream, "update-ref", "refs/pull/1/head", "main")
+        self.server.pulls[1]["head"] = "ana:other"
+        code, _, said = self.agree()
+        self.assertEqual((code, self.requests()), (0, ["refs/pull/1/head", "refs/pull/2/head"]), said)
+
+    def test_a_branch_in_the_fork_without_a_request_is_used_again(self):
+        gitea.git(self.upstream, "update-ref", "-d", "refs/pull/1/head")
+        self.server.pulls.clear()
+        self.merge_something()
+        self.fresh_clone()
+        code, _, said = self.agree()
+        self.assertEqual((code, self.head(1)), (0, self.first), said)
+
+    def test_where_only_git_can_be_asked_the_state_is_not_made_up(self):
+        self.server.answers = {"GET /repos/bench-org/bench/pulls": (500, {})}
+        self.fresh_clone()
+        code, out, said = self.submit()
+        self.assertEqual((code, out), (1, f"{self.url}/bench-org/bench/pulls/1\n"), said)
+        self.assertIn("whether it is still open cannot be read from here", said)
+
+
+@unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
+class Agit(submitting.Submission):
+    @unittest.skipIf(os.name == "nt", "the hook is a script with a first line")
+    def test_an_agit_request_is_found_updated_and_reported_as_closed(self):
+        gitea.teach_agit(self.upstream)
+        self.server.private_git = False
+        self.assertEqual(self.agree()[0], 0)
+        self.assertEqual(self.submit()[0], 0)
+        (self.run_folder / "run.md").write_text("a better sentence\n", encoding="utf-8")
+        code, _, said = self.agree()
+        self.assertEqual(code, 0, said)
+        self.assertEqual(len([ref for ref in self.refs(self.upstream) if ref.startswith("refs/pull/")]), 1)
+        self.assertIn(b"force-push=true", b"".join(row[3] for row in self.pushed()))
+        self.server.close(1)
+        code, _, said = self.submit()
+        self.assertEqual(code, 1)
+        self.assertIn("was closed", said)
+
+
+@unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
+class Refused(submitting.Submission):
+    def test_a_plain_no_of_the_upstream_ends_it_with_the_reason(self):
+        self.token()
+        gitea.teach_agit(self.upstream)
+        for what, act in (("known before", lambda: None),
+                          ("said when the request is opened", lambda: self.server.answers.update(
+                              {"POST /repos/bench-org/bench/pulls": (423, {"message": "Repo is archived"})})),
+                          ("blocked", lambda: self.server.answers.update(
+                              {"POST /repos/bench-org/bench/pulls": (403, {"message": "user is blocked"})}))):
+            self.server.archived = {"bench-org/bench"} if what == "known before" else set()
+            act()
+            with self.subTest(what):
+                code, out, said = self.agree()
+                self.assertEqual(code, 1, said)
+                self.assertRegex(said.splitlines()[-1], "error: .*(archived|blocked).*; ask .*maintainers")
+                self.assertNotIn("bundle", said)
+        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+
+    def test_a_token_that_may_too_little_names_the_missing_scope(self):
+        self.token()
+        self.server.scopes = {"read:user"}
+        code, out, said = self.agree()
+        self.assertEqual(code, 1)
+        self.assertRegex(said, r"api: .*required=\[write:repository\].*give the token the scope write:repository")
+
+    def test_the_file_to_attach_is_of_a_kind_that_servers_accept(self):
+        self.origin(str(self.upstream))
+        code, out, said = self.agree()
+        path = out.splitlines()[-1]
+        self.assertEqual((code, path), (1, str(self.world / f"{BRANCH}.zip")), said)
+        name = os.path.basename(path)
+        for ending, status in (("zip", 201), ("bundle", 422)):
+            self.assertEqual(self.server._attach(f"name={name[:-3]}{ending}")[0], status)
+
+
+class Matching(unittest.TestCase):
+    def test_a_request_with_our_commit_that_was_closed_before_does_not_count(self):
+        heads = {"refs/pull/2/head": "a", "refs/pull/10/head": "a"}
+        self.assertEqual([push.number_of(heads, "a", above) for above in (0, 2, 10)], [10, 10, None])
+
+
+if __name__ == "__main__":
+    unittest.main()
