@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import shlex
 import time
 
-from base import console
+from base import console, shell
 from base.errors import FINE, FOUND
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -24,7 +23,7 @@ def main(argv: list | None = None) -> int:
     from judge import report
     if args.rules:
         console.say(report.rules())
-        console.lead_on("python harness/run_benchmark.py --status")
+        console.lead_on(shell.command("run_benchmark.py", "--status"))
         return FINE
     from judge import findings
     docket = findings.FindingList()
@@ -86,18 +85,16 @@ def folders(args: argparse.Namespace, docket: object) -> list:
 def next_step(args: argparse.Namespace, judged: list, docket: object) -> str:
     """What an error's own advice leaves open: to come back; else to submit the one run that was judged."""
     if docket.has_errors:
-        return f"do what stands behind each mend, then again: {again(args)}"
+        return f"apply the fixes above, then rerun: {again(args)}"
     if len(judged) != 1 or len(args.paths) != 1 or judged[0].place.is_example:
-        return "python harness/run_benchmark.py --status"
+        return shell.command("run_benchmark.py", "--status")
     place = judged[0].place
-    named = args.paths[0] if pathlib.Path(args.paths[0]).resolve().name == place.name else place.path
-    return f"python harness/submit_run.py {shlex.quote(named)} --dry-run"
+    named = args.paths[0] if pathlib.Path(args.paths[0]).resolve().name == place.name else shell.path(ROOT / place.path)
+    return shell.command("submit_run.py", named, "--dry-run")
 
 
 def again(args: argparse.Namespace) -> str:
-    words = ["python", "harness/check_submission.py", *args.paths]
-    words += ["--base", args.base, "--head", args.head] if args.base else []
-    return " ".join(map(shlex.quote, words))
+    return shell.command("check_submission.py", *args.paths, *(["--base", args.base, "--head", args.head] if args.base else []))
 
 
 def fix(part: object, hostname: str | None) -> None:

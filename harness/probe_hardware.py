@@ -9,11 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
-import shlex
 from typing import TYPE_CHECKING
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import console, facts, files
+from base import console, facts, files, shell
 from base.errors import FINE, USAGE, UserError
 
 if TYPE_CHECKING:
@@ -135,10 +134,10 @@ def format_value(where: str, value: object) -> str:
 
 
 def next_command(args: argparse.Namespace, tag: str | None) -> str:
-    words = ["python", "harness/run_benchmark.py", "--dry-run"]
+    words = ["--dry-run"]
     words += ["--target-url", args.target_url] if args.target_url is not None else []
     words += ["--device-tag", tag] if tag else []
-    return " ".join(map(shlex.quote, words))
+    return shell.command("run_benchmark.py", *words)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ import argparse
 import contextlib
 import os
 import pathlib
-import shlex
 import signal
 from typing import Iterator
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import console, errors, git, ledger, names, run_folder
+from base import console, errors, git, ledger, names, run_folder, shell
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
@@ -32,6 +31,8 @@ def main(argv: list | None = None) -> int:
     out = pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS
     if args.status:
         return status(args, out)
+    if args.move:
+        return move(args, out)
     if args.resume:
         return resume(args, out)
     endpoint, version = connect(args)
@@ -76,6 +77,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     how.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
     how.add_argument("--dry-run", action="store_true", help="show the whole plan; nothing is sent but reads")
     how.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
+    how.add_argument("--move", metavar="RUN", help="put a finished run under --handle and --device-tag, and exit")
     how.add_argument("--self-test", action="store_true", help="measure a stub server that knows the truth; no Ollama needed")
     how.add_argument("--list", action="store_true", help="show the server's models and the phases")
     how.add_argument("--quiet", action="store_true", help="no progress, only errors and the result")
@@ -148,18 +150,18 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
     import platform
     from submit import run_status
     from measure import run_setup
-    seen = [run_status.look(folder, run_folder.ROOT) for folder in run_status.own_runs(out, run_folder.ROOT)]
+    runs = [run_status.look(folder, run_folder.ROOT) for folder in run_status.own_runs(out, run_folder.ROOT)]
     server, missing = server_state(args)
     (commit, modified), refusal = run_setup.git_state(), git.refusal(run_folder.ROOT)
     rows = [["Python", platform.python_version()], ["server", server],
             ["harness", f"{run_setup.VERSION}, " + (f"commit {commit[:12]}" if commit else "not trusted by git: " + refusal if refusal else "no clone with git")
              + (", modified" if modified else "")],
-            ["runs of yours", f"{len(seen)} under {run_status.named(out, run_folder.ROOT)}"]]
-    rows += [[one.folder, run_status.told(one)] for one in seen]
-    console.say(console.format_table(["what", "state"], rows))
-    unfinished = [one for one in seen if not one.complete]
+            ["runs of yours", f"{len(runs)} under {shell.path(out)}"]]
+    rows += [[shell.path(state.folder), run_status.describe(state)] for state in runs]
+    console.say(console.format_table(["what", "state"], rows, whole=(0,)))
+    unfinished = [state for state in runs if not state.complete]
     first = unfinished[:1] if not missing else []
-    waiting = first or [one for one in seen if one.complete and not one.has_branch][-1:]
+    waiting = first or [state for state in runs if state.complete and run_status.is_waiting(state)][-1:]
     console.lead_on(run_status.next_step(waiting[0]) if waiting else missing or command(args, status=None, dry_run=True))
     return FINE
 
@@ -181,12 +183,28 @@ def server_state(args: argparse.Namespace) -> tuple:
 
 def command(args: argparse.Namespace, **changes: object) -> str:
     """This very call as a line to paste, some of its flags changed; None leaves one out."""
-    words = ["python", "harness/run_benchmark.py"]
-    for name, value in {**vars(args), **changes}.items():
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None and one is not False:
-                words += [f"--{name.replace('_', '-')}"] + ([] if one is True else [str(one)])
-    return " ".join(map(shlex.quote, words))
+    words: list = []
+    for name, values in {**vars(args), **changes}.items():
+        for value in values if isinstance(values, list) else [values]:
+            if value is not None and value is not False:
+                words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+    return shell.command("run_benchmark.py", *words)
+
+
+def move(args: argparse.Namespace, out: pathlib.Path) -> int:
+    """Give a run its handle and device tag, which are the folders that it lies in."""
+    from submit import run_status
+    folder = run_folder.find(out, args.move)
+    manifest = run_folder.read_manifest(folder)
+    handle, tag = args.handle, args.device_tag or manifest["device_tag"]
+    if handle is None and console.is_terminal():
+        handle = console.ask_for("Your handle in the catalogue", "", names.handle_problem)
+    if handle is None:
+        raise UserError("no handle given", f"--move {args.move}", "add --handle and the name that you want to use")
+    target = run_folder.move(folder, out, handle, tag)
+    console.say(shell.path(target))
+    console.lead_on(run_status.next_step(run_status.look(target, run_folder.ROOT)))
+    return FINE
 
 
 def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.Path) -> int:
@@ -248,16 +266,19 @@ def identity(args: argparse.Namespace, machine: object | None) -> tuple:
         raise UserError("the server is on another machine, whose name is not known here", "--device-tag",
                         "name that machine, such as --device-tag rtx-4090-pc")
     suggestion = tag or hardware.suggest_device_tag(machine)
-    if console.is_terminal() and not args.quiet:
+    asks = console.is_terminal() and not args.quiet
+    if asks:
         handle = handle or console.ask_for("Your handle in the catalogue", names.UNNAMED,
                                            lambda word: None if word == names.UNNAMED else names.handle_problem(word))
         tag = tag or console.ask_for("Device tag", suggestion, names.device_tag_problem)
-    elif tag is None:
+    if asks and args.hostname is None:
+        args.hostname = console.ask("Host name of this machine, as it will be public", "other")
+    if tag is None:
         console.note(f"device tag: {suggestion} (a suggestion; --device-tag sets another)")
     if handle in (None, names.UNNAMED):
         handle = None
-        console.note(f"handle: none given, so this run goes under {names.UNNAMED}/; move its folder to "
-                     "<your-handle>/<device-tag>/ before you submit it")
+        console.note(f"handle: none given, so this run goes under {names.UNNAMED}/; before you submit it, "
+                     "run_benchmark.py --move gives it one")
     return handle, tag or suggestion
 
 
@@ -346,18 +367,17 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
     for row in found["warnings"]:
         place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])
         console.note(f"warning: {row['code']} ({', '.join(place) or 'run'})")
-    here = run_status.Seen(run_status.named(folder, run_folder.ROOT), *folder.parts[-3:-1], complete=found["complete"], open_points=1)
+    state = run_status.RunState(folder, *folder.parts[-3:-1], complete=found["complete"], open_points=1)
     if found["complete"]:
         succeeded = any(row["calls"] > headline.failed(row) for row in found["aggregates"])
         console.note(f"complete: {found['done']} calls made, {found['skipped']} skipped"
                      f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
                      f"{found['verdict']['verdict'] or 'none'}")
-        console.lead_on(run_status.next_step(here))
+        console.lead_on(run_status.next_step(state))
         return FINE if succeeded else FOUND
-    where = f" --out {args.out}" if args.out else ""
     reason = {"interrupted": "stopped by hand", "server-lost": "the server stopped answering"}.get(ended, ended)
     console.note(f"not complete: {reason}; nothing is lost")
-    console.lead_on(f"python harness/run_benchmark.py --resume {folder.name}{where}")
+    console.lead_on(shell.command("run_benchmark.py", "--resume", shell.path(folder)))
     return INTERRUPTED if ended == "interrupted" else FOUND
 
 
@@ -379,7 +399,7 @@ def self_test(args: argparse.Namespace) -> int:
     wrong = sum(not line.passed for line in lines)
     console.say(f"\nself-test {'failed' if wrong else 'passed'}: {len(lines) - wrong} of {len(lines)} recovered")
     console.lead_on("report the lines that say WRONG, and trust no figure of this machine" if wrong
-                    else "python harness/run_benchmark.py --list")
+                    else shell.command("run_benchmark.py", "--list"))
     return FOUND if wrong else FINE
 
 

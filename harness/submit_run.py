@@ -225,7 +225,8 @@ def report_open(attempt: Attempt, earlier: EarlierRequest) -> int:
         console.note(f"request {earlier.number} holds these five files already; whether it is still open cannot be read from here")
         console.lead_on("open the page above and look")
         return FOUND
-    return finish(methods.read_back(replace(attempt, push=replace(attempt.push, commit=earlier.commit)), earlier.number))
+    outcome = methods.read_back(replace(attempt, push=replace(attempt.push, commit=earlier.commit)), earlier.number)
+    return finish(outcome, attempt)
 
 
 def show(attempt: Attempt, earlier: EarlierRequest | None) -> str:
@@ -304,10 +305,13 @@ def send(attempt: Attempt, earlier: EarlierRequest | None) -> int:
     check_commit(attempt)
     console.note(f"the commit is {made[:12]}, on branch {attempt.push.submission.branch} of this clone")
     outcome = methods.update(attempt, earlier.is_agit) if attempt.push.update_of and earlier else methods.send(attempt, console.note)
-    return finish(outcome)
+    return finish(outcome, attempt)
 
 
-def finish(outcome: Outcome) -> int:
+def finish(outcome: Outcome, attempt: Attempt) -> int:
+    from submit import run_status
+    if outcome.done:
+        run_status.remember(attempt.push.clone.folder, attempt.push.submission.branch, outcome.address)
     console.say(outcome.address)
     console.note(outcome.text)
     if not outcome.done:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import shlex
 
-from base import console
+from base import console, shell
 from base.errors import FINE, FOUND
 
 
@@ -51,7 +50,7 @@ def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     for name in stale:
         console.say(f"{folder / name}: is not what the ledger gives")
     console.note("nothing was written" + ("" if stale else "; all is as it should be"))
-    console.lead_on(f"python harness/{'summarize_run' if stale else 'check_submission'}.py {shlex.quote(str(folder))}")
+    console.lead_on(shell.command(f"{'summarize_run' if stale else 'check_submission'}.py", shell.path(folder)))
     return FOUND if stale else FINE
 
 

@@ -60,7 +60,7 @@ class Exits(Case):
 
     def test_every_verdict_ends_with_what_comes_next(self):
         bad, example = self.run_folder(lambda files: files.pop("run.md"), name="b"), support.ROOT / "submissions" / "EXAMPLE"
-        for words, command in (([bad], f"do what stands behind each mend, then again: python harness/check_submission.py {bad}"),
+        for words, command in (([bad], f"apply the fixes above, then rerun: python harness/check_submission.py {bad}"),
                                ([self.run_folder(), "--json"], f"python harness/submit_run.py {self.root / 'a' / valid.Run().place} --dry-run"),
                                ([example], "python harness/run_benchmark.py --status"), (["--rules"], "python harness/run_benchmark.py --status")):
             with self.subTest(words):

@@ -220,6 +220,37 @@ class Formats(unittest.TestCase):
     def test_a_table_without_rows_is_its_titles(self):
         self.assertEqual(console.format_table(["a", "b"], []), "a  b")
 
+    def test_a_table_fits_the_terminal(self):
+        """Texts wrap at words, long names lose their middle, and what has to be copied gets a line of its own."""
+        name = "hf.co/somebody/A-Very-Long-Model-Name-Indeed-GGUF:Q4_K_M"
+        rows = [[name, "left out: it does not fit into the memory of this machine", 5], ["m:1b", None, 12]]
+        titles = ["model", "by default", "answer tokens, at most"]
+        for columns in (60, 80, 140):
+            with self.subTest(columns), mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
+                table = console.format_table(titles, rows)
+                self.assertLessEqual(max(map(len, table.split("\n"))), columns)
+                self.assertEqual(name in table, columns == 140)
+                whole = console.format_table(titles, rows, whole=(0,))
+                self.assertIn(name, whole.split("\n") if columns < 140 else whole)
+        with mock.patch.dict(os.environ, {"COLUMNS": "60"}):
+            self.assertEqual(console.format_table(["a", "b"], [["x", "word " * 20]]).split("\n")[1:3],
+                             ["x  " + ("word " * 11).strip(), "   " + ("word " * 9).strip()])
+
+    def test_a_table_that_cannot_fit_becomes_blocks(self):
+        with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
+            table = console.format_table([f"column{n}" for n in range(6)], [["1234567890123"] * 6] * 2, ())
+        self.assertEqual(table.split("\n\n")[1].split("\n")[0], "column0  1234567890123")
+
+    def test_a_long_name_keeps_both_ends(self):
+        for text, columns, found in (("abcdefghij", 10, "abcdefghij"), ("abcdefghijk", 10, "abcd...ijk"), ("abcdefghijk", 7, "ab...jk")):
+            with self.subTest(columns):
+                self.assertEqual(console.middle_cut(text, columns), found)
+
+    def test_long_text_hangs_behind_its_prefix(self):
+        with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
+            self.assertEqual(console.hanging("  1. ", "word " * 10), ["  1. word word word word word word word", "     word word word"])
+            self.assertEqual(console.hanging("to  ", "x" * 50), ["to  " + "x" * 50])     # a path is not broken
+
     def test_durations(self):
         for seconds, text in ((0, "0s"), (0.4, "0s"), (0.5, "1s"), (9, "9s"), (59.4, "59s"), (59.6, "1m00s"),
                               (723, "12m03s"), (3599.7, "1h00m"), (3900, "1h05m"), (90000, "25h00m")):

@@ -1,16 +1,19 @@
-"""Standing: how far a run has come is told in words, and followed by the one command that brings it on."""
+"""How far a run has come, in words, and the one command that comes next."""
 from __future__ import annotations
 
 import pathlib
+import re
 import tempfile
 import unittest
 
 import gitea
 import support  # noqa: F401  (puts the harness on the path)
 
+from base import run_folder, shell
+from base.errors import UserError
 from derive import run_md
 from submit import run_status
-from submit.run_status import Seen
+from submit.run_status import RunState
 from mutants import valid
 
 NAME = f"run-{valid.RUN_ID}"
@@ -19,25 +22,32 @@ NAME = f"run-{valid.RUN_ID}"
 class Words(unittest.TestCase):
     def test_each_state_has_its_words_and_its_command(self):
         named = {"handle": "ana", "device_tag": "mac-m1-8gb"}
-        for seen, words, command in (
-                (Seen("r", **named), "not finished", "python harness/run_benchmark.py --resume r"),
-                (Seen("r", **named, calls=3, planned=9), "not finished: 3 of 9 calls",
-                 "python harness/run_benchmark.py --resume r"),
-                (Seen("r", complete=True, device_tag="mac-m1-8gb", open_points=7), "complete; it goes under no handle yet",
-                 "mkdir -p submissions/YOUR-HANDLE/mac-m1-8gb && mv r submissions/YOUR-HANDLE/mac-m1-8gb/"),
-                (Seen("r", **named, complete=True, errors=2, open_points=7), "complete; the checker finds 2 errors",
-                 "python harness/check_submission.py r"),
-                (Seen("r", **named, complete=True, errors=1), "complete; the checker finds 1 error",
-                 "python harness/check_submission.py r"),
-                (Seen("r", **named, complete=True, open_points=1), "complete; run.md has 1 open point",
-                 "fill in what run.md asks, then python harness/check_submission.py r"),
-                (Seen("r", **named, complete=True), "complete and checked", "python harness/submit_run.py r --dry-run"),
-                (Seen("r", **named, complete=True, has_branch=True), "complete and checked; its commit is made",
-                 "python harness/submit_run.py r --dry-run"),
-                (Seen("r", **named, complete=True, synthetic=True), "complete and checked",
-                 "python harness/run_benchmark.py --list")):
-            with self.subTest(seen):
-                self.assertEqual((run_status.told(seen), run_status.next_step(seen)), (words, command))
+        page = "https://h/o/n/pulls/3"
+        for state, words, command in (
+                (RunState("r", **named), "not finished", "run_benchmark.py --resume r"),
+                (RunState("r", **named, calls=3, planned=9), "not finished: 3 of 9 calls", "run_benchmark.py --resume r"),
+                (RunState("r", complete=True, device_tag="mac-m1-8gb", open_points=7), "complete; no handle set",
+                 "run_benchmark.py --move r --handle YOUR-HANDLE --device-tag mac-m1-8gb"),
+                (RunState("r", **named, complete=True, errors=2, open_points=7), "complete; the checker finds 2 errors",
+                 "check_submission.py r"),
+                (RunState("r", **named, complete=True, errors=1), "complete; the checker finds 1 error", "check_submission.py r"),
+                (RunState("r", **named, complete=True, open_points=1), "complete; run.md has 1 open point",
+                 "fill in what run.md asks, then check_submission.py r"),
+                (RunState("r", **named, complete=True), "complete and checked", "submit_run.py r --dry-run"),
+                (RunState("r", **named, complete=True, has_branch=True),
+                 "complete and checked; its commit is made but not sent", "submit_run.py r --dry-run"),
+                (RunState("r", **named, complete=True, has_branch=True, page=page, request="open"),
+                 f"sent; the request is open: {page}", f"nothing to do for this run; its page is {page}"),
+                (RunState("r", **named, complete=True, page=page, request="merged"), f"sent and merged: {page}",
+                 f"nothing to do for this run; its page is {page}"),
+                (RunState("r", **named, complete=True, page=page, request="closed"), f"sent; the request was closed: {page}",
+                 "submit_run.py r --dry-run"),
+                (RunState("r", **named, complete=True, page=page, request="unknown"),
+                 f"sent; its state cannot be read now: {page}", "submit_run.py r --dry-run"),
+                (RunState("r", **named, complete=True, synthetic=True), "complete and checked", "run_benchmark.py --list")):
+            command = re.sub(r"(\w+\.py.*)", lambda match: shell.command(*match.group().split()), command)
+            with self.subTest(state):
+                self.assertEqual((run_status.describe(state), run_status.next_step(state)), (words, command))
 
 
 class Looking(unittest.TestCase):
@@ -57,23 +67,44 @@ class Looking(unittest.TestCase):
     def lay(self, name: str = NAME, handle: str = valid.HANDLE) -> pathlib.Path:
         return valid.laid_out(self.out / handle / valid.DEVICE_TAG / name, self.files)
 
-    def told(self, folder: pathlib.Path) -> str:
-        return run_status.told(run_status.look(folder, self.root))
+    def state(self, folder: pathlib.Path) -> str:
+        return run_status.describe(run_status.look(folder, self.root))
 
     def test_what_its_contributor_left_open_is_told_apart_from_errors(self):
         text = self.files["run.md"].decode()
         self.files["run.md"] = text.replace("- [x] ", run_md.BOX).encode()
         folder = self.lay()
-        self.assertEqual(self.told(folder), "complete; run.md has 3 open points")
+        self.assertEqual(self.state(folder), "complete; run.md has 3 open points")
         (folder / "metadata.json").unlink()
-        self.assertEqual(self.told(folder), "complete; the checker finds 1 error")
+        self.assertEqual(self.state(folder), "complete; the checker finds 1 error")
 
-    def test_a_whole_run_waits_for_its_submission_until_the_commit_is_made(self):
+    def test_a_whole_run_waits_for_its_submission_until_it_was_sent(self):
         folder = self.lay()
-        self.assertEqual(self.told(folder), "complete and checked")
-        self.assertEqual(run_status.look(folder, self.root).folder, folder.relative_to(self.root).as_posix())
+        self.assertEqual(self.state(folder), "complete and checked")
         gitea.git(self.root, "branch", NAME)
-        self.assertEqual(self.told(folder), "complete and checked; its commit is made")
+        self.assertEqual(self.state(folder), "complete and checked; its commit is made but not sent")
+        with gitea.gitea(self.kept) as (server, url):
+            pulls = f"{url}/bench-org/bench/pulls/1"
+            run_status.remember(self.root, NAME, pulls)
+            for state, words in (("open", "the request is open"), ("closed", "the request was closed")):
+                server.answers = {"GET /repos/bench-org/bench/pulls/1": (200, {
+                    "number": 1, "state": state, "base": {"ref": "main", "repo": {"full_name": "bench-org/bench"}},
+                    "head": {"sha": "a" * 40}})}
+                self.assertEqual(self.state(folder), f"sent; {words}: {pulls}")
+            server.answers = {}
+            self.assertEqual(self.state(folder), f"sent; its state cannot be read now: {pulls}")
+
+    def test_a_run_without_a_handle_is_moved_to_one_and_never_to_what_its_manifest_denies(self):
+        folder = self.lay(handle="unnamed")
+        for handle, tag, words in (("example", valid.DEVICE_TAG, "reserved"), ("bob", valid.DEVICE_TAG, "never changed"),
+                                   (valid.HANDLE, "mac-m9-8gb", "never changed"), ("a b", valid.DEVICE_TAG, "a handle is")):
+            with self.subTest((handle, tag)), self.assertRaisesRegex(UserError, words):
+                run_folder.move(folder, self.out, handle, tag)
+        moved = run_folder.move(folder, self.out, valid.HANDLE, valid.DEVICE_TAG)
+        self.assertEqual((moved, folder.exists()), ((self.out / valid.HANDLE / valid.DEVICE_TAG / NAME).resolve(), False))
+        self.assertEqual(run_folder.move(moved, self.out, valid.HANDLE, valid.DEVICE_TAG), moved)
+        with self.assertRaisesRegex(UserError, "exists"):
+            run_folder.move(self.lay(handle="unnamed"), self.out, valid.HANDLE, valid.DEVICE_TAG)
 
     def test_a_ledger_that_is_torn_broken_or_not_there_is_not_finished(self):
         folder = self.lay()
@@ -82,7 +113,7 @@ class Looking(unittest.TestCase):
                 (folder / "run.jsonl").unlink()
                 if data is not None:
                     (folder / "run.jsonl").write_bytes(data)
-                self.assertEqual(self.told(folder), "not finished")
+                self.assertEqual(self.state(folder), "not finished")
                 (folder / "run.jsonl").touch()
 
     def test_only_runs_that_are_in_no_commit_are_ones_own_the_latest_last(self):

@@ -204,6 +204,15 @@ def share(source: os.PathLike, target: os.PathLike) -> None:
             shutil.copystat(source, target)
 
 
+def move_folder(source: os.PathLike, target: os.PathLike) -> None:
+    """Move a folder to where nothing is yet; also to another drive."""
+    with mendable(target):
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        make_folder(pathlib.Path(target).parent)
+        shutil.move(str(source), str(target))
+
+
 def remove_folder(path: os.PathLike) -> None:
     """A folder of ours with all that is in it; links within are not followed."""
     if os.path.lexists(path):

@@ -69,6 +69,22 @@ def find(out: pathlib.Path, text: str) -> pathlib.Path:
     return folders[0]
 
 
+def move(folder: pathlib.Path, out: pathlib.Path, handle: str, device_tag: str) -> pathlib.Path:
+    """Put a run under its handle and device tag; its new folder. Raises UserError where its manifest says otherwise."""
+    manifest = read_manifest(folder)
+    for flag, value, recorded, problem in (
+            ("--handle", handle, manifest["handle"], names.handle_problem(handle)),
+            ("--device-tag", device_tag, manifest["device_tag"], names.device_tag_problem(device_tag))):
+        if problem:
+            raise UserError(problem, f"{flag} {value}")
+        if recorded not in (None, names.UNNAMED, value):
+            raise UserError(f"the manifest says {recorded}, and it is never changed", f"{flag} {value}", f"give {flag} {recorded}")
+    target = out.resolve() / handle / device_tag / folder.name
+    if target != folder:
+        files.move_folder(folder, target)
+    return target
+
+
 def all_in(tree: pathlib.Path) -> list:
     """The folders of all runs in a tree, <handle>/<device-tag>/run-*, in order."""
     return sorted(path for path in tree.glob(f"*/*/{PREFIX}*") if path.is_dir())

@@ -54,13 +54,13 @@ def python() -> str:
 
 
 def path(target: os.PathLike | str) -> str:
-    """A path as it works from the current folder: relative where it lies below it or beside it, else absolute."""
+    """A path as it works from the current folder: relative where it is below or near, else absolute."""
     absolute = pathlib.Path(os.path.abspath(target))
     try:
         relative = os.path.relpath(absolute, pathlib.Path.cwd())
     except (ValueError, OSError):       # another drive, or a folder that is gone
         return str(absolute)
     above = relative.split(os.sep).count("..")
-    if above > 2:
+    if above > 2 or above and len(relative) > len(str(absolute)):
         return str(absolute)
-    return relative.replace(os.sep, "/") if os.sep != "/" else relative
+    return relative.replace(os.sep, "/")

@@ -1,105 +1,131 @@
-"""Standing: how far each of a clone's own runs has come, and the one command that brings it on."""
+"""How far each of a clone's own runs has come, and the next command for it."""
 from __future__ import annotations
 
 import os
 import pathlib
-import shlex
 import time
 from dataclasses import dataclass
 
-from base import git, ledger, names, run_folder, schema
+from base import git, ledger, names, run_folder, schema, shell
 from base.errors import UserError
 from judge import run_check, tree, tree_layout
 from judge.findings import FindingList
+from submit import remote_address
+from submit.gitea_api import ApiError, GiteaApi
 
-STORY_RULES = ("runmd-section", "runmd-attestation")    # what only its contributor can fill in
+CONTRIBUTOR_RULES = ("runmd-section", "runmd-attestation")    # what only the contributor can fill in
+PAGE_KEY = "submitted.{}.page"      # git's setting in which submit_run.py keeps the page of the request
+ANSWER_S = 5.0                      # for the state of a request; --status must not hang
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was seen of one run. The folder is as the commands name it."""
-    folder: str
+class RunState:
+    """What is known of one run. `request` is the state of its pull request: open, closed, merged, unknown or "" (not sent)."""
+    folder: pathlib.Path
     handle: str = names.UNNAMED
     device_tag: str = "DEVICE-TAG"
     complete: bool = False
     synthetic: bool = False
-    calls: int = 0              # planned ones that have their record, as the footer counts
+    calls: int = 0              # planned calls that have a record, as the footer counts
     planned: int = 0
-    errors: int = 0             # of the checker, but for those that wait for the contributor's words
-    open_points: int = 0        # questions and boxes of run.md
+    errors: int = 0             # of the checker, except those about the contributor's own text
+    open_points: int = 0        # questions and boxes of run.md that are still open
     has_branch: bool = False    # submit_run.py has made its commit
+    page: str = ""              # of its pull request, or of the form that opens it
+    request: str = ""
 
 
-def told(seen: Seen) -> str:
-    """In words, how far it has come."""
-    if not seen.complete:
-        return f"not finished: {seen.calls} of {seen.planned} calls" if seen.planned else "not finished"
-    if seen.handle == names.UNNAMED:
-        return "complete; it goes under no handle yet"
-    if seen.errors:
-        return f"complete; the checker finds {seen.errors} error{'s' if seen.errors > 1 else ''}"
-    if seen.open_points:
-        return f"complete; run.md has {seen.open_points} open point{'s' if seen.open_points > 1 else ''}"
-    return "complete and checked; its commit is made" if seen.has_branch else "complete and checked"
+def describe(state: RunState) -> str:
+    """How far the run has come, in words."""
+    if not state.complete:
+        return f"not finished: {state.calls} of {state.planned} calls" if state.planned else "not finished"
+    if state.handle == names.UNNAMED:
+        return "complete; no handle set"
+    if state.request:
+        return {"open": f"sent; the request is open: {state.page}", "closed": f"sent; the request was closed: {state.page}",
+                "merged": f"sent and merged: {state.page}"}.get(state.request, f"sent; its state cannot be read now: {state.page}")
+    if state.errors:
+        return f"complete; the checker finds {state.errors} error{'s' if state.errors > 1 else ''}"
+    if state.open_points:
+        return f"complete; run.md has {state.open_points} open point{'s' if state.open_points > 1 else ''}"
+    return "complete and checked; its commit is made but not sent" if state.has_branch else "complete and checked"
 
 
-def next_command(seen: Seen) -> str:
-    """The one command that brings it on."""
-    if not seen.complete:
-        return f"python harness/run_benchmark.py --resume {seen.folder}"
-    if seen.synthetic:
-        return "python harness/run_benchmark.py --list"     # it is an example, and no run of a machine
-    if seen.handle == names.UNNAMED:
-        there = f"{run_folder.TREE}/YOUR-HANDLE/{seen.device_tag}"
-        return f"mkdir -p {there} && mv {seen.folder} {there}/"
-    if seen.errors or seen.open_points:
-        return f"python harness/check_submission.py {seen.folder}"
-    return f"python harness/submit_run.py {seen.folder} --dry-run"
+def next_command(state: RunState) -> str:
+    """The one command that comes next for this run."""
+    folder = shell.path(state.folder)
+    if not state.complete:
+        return shell.command("run_benchmark.py", "--resume", folder)
+    if state.synthetic:
+        return shell.command("run_benchmark.py", "--list")     # an example, and not the run of a machine
+    if state.handle == names.UNNAMED:
+        return shell.command("run_benchmark.py", "--move", folder, "--handle", "YOUR-HANDLE", "--device-tag", state.device_tag)
+    if state.errors or state.open_points:
+        return shell.command("check_submission.py", folder)
+    return shell.command("submit_run.py", folder, "--dry-run")
 
 
-def next_step(seen: Seen) -> str:
-    """The same for a person: what is to be done by hand first stands before the command."""
-    if seen.complete and seen.open_points and not seen.errors and seen.handle != names.UNNAMED:
-        return f"fill in what {run_folder.RUN_MD} asks, then {next_command(seen)}"
-    return next_command(seen)
+def next_step(state: RunState) -> str:
+    """The same for a person, with what has to be done by hand before the command."""
+    if state.request in ("open", "merged"):
+        return f"nothing to do for this run; its page is {state.page}"
+    if state.complete and state.open_points and not state.errors and state.handle != names.UNNAMED:
+        return f"fill in what {run_folder.RUN_MD} asks, then {next_command(state)}"
+    return next_command(state)
 
 
-def look(folder: pathlib.Path, root: pathlib.Path) -> Seen:
-    """One run as it is on disk, judged alone: a whole tree would have to be read to find its twins."""
-    shown, (handle, device_tag) = named(folder, root), folder.parts[-3:-1]
+def is_waiting(state: RunState) -> bool:
+    """Whether something is left to do for this run."""
+    return state.request not in ("open", "merged")
+
+
+def look(folder: pathlib.Path, root: pathlib.Path) -> RunState:
+    """One run as it is on disk, checked alone: finding duplicates would mean reading the whole tree."""
+    handle, device_tag = folder.parts[-3:-1]
     try:
         last = ledger.last(folder / run_folder.LEDGER) or {}
     except UserError:
         last = {}
     footer = last if last.get("type") == "footer" and not schema.problems(last, "footer") else None
     if footer is None or not footer["complete"]:
-        counts = (footer["done"] + footer["skipped"], footer["planned"]) if footer else (0, 0)
-        return Seen(shown, handle, device_tag, calls=counts[0], planned=counts[1])
-    errors = [one for one in _judged(folder) if one.severity == "error"]
-    mine = [one for one in errors if one.rule in STORY_RULES]
+        calls, planned = (footer["done"] + footer["skipped"], footer["planned"]) if footer else (0, 0)
+        return RunState(folder, handle, device_tag, calls=calls, planned=planned)
+    errors = [finding for finding in _findings(folder) if finding.severity == "error"]
+    own_text = [finding for finding in errors if finding.rule in CONTRIBUTOR_RULES]
     branch = git.line(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{folder.name}")
-    return Seen(shown, handle, device_tag, True, any(one.rule == "name-synthetic" for one in errors),
-                errors=len(errors) - len(mine), open_points=len(mine), has_branch=bool(branch))
+    page = git.line(root, "config", "--get", PAGE_KEY.format(folder.name)) or ""
+    return RunState(folder, handle, device_tag, True, any(finding.rule == "name-synthetic" for finding in errors),
+                    errors=len(errors) - len(own_text), open_points=len(own_text), has_branch=bool(branch), page=page,
+                    request=request_state(page) if page else "")
 
 
-def _judged(folder: pathlib.Path) -> list:
-    docket, shown = FindingList(), tree.part_of(folder).shown
+def _findings(folder: pathlib.Path) -> list:
+    findings, shown = FindingList(), tree.part_of(folder).shown
     entries = list(tree_layout.on_disk(folder, shown))
-    docket.add(tree_layout.all_problems(entries))
-    run_check.check(folder, tree_layout.place_of(shown), tree_layout.runs_in(entries).get(shown, {}), docket, time.time())
-    return docket.findings
+    findings.add(tree_layout.all_problems(entries))
+    run_check.check(folder, tree_layout.place_of(shown), tree_layout.runs_in(entries).get(shown, {}), findings, time.time())
+    return findings.findings
+
+
+def request_state(page: str) -> str:
+    """open, closed or merged, as the server says without a token; unknown where it does not."""
+    repository, _, number = page.rpartition("/pulls/")
+    try:
+        upstream = remote_address.parse(repository)
+        api = GiteaApi(upstream.web, silence_s=ANSWER_S, answer_s=ANSWER_S)
+        return api.request(upstream, int(number)).state
+    except (UserError, ApiError, ValueError):
+        return "unknown"
+
+
+def remember(root: pathlib.Path, branch: str, page: str) -> None:
+    """Keep the page of a run's request in the clone's git settings, for --status. Nothing depends on it."""
+    git.line(root, "config", "--local", PAGE_KEY.format(branch), page)
 
 
 def own_runs(out: pathlib.Path, root: pathlib.Path) -> list:
-    """Folders of runs under `out` that are in no commit that is checked out: what others submitted is left alone."""
-    folders = run_folder.all_in(out.resolve())
+    """Folders of runs under `out` that are not in git's index, the oldest first: what others submitted is left out."""
     tracked = git.line(root, "ls-files", "-z", "--", run_folder.TREE) or ""
-    known = {str(pathlib.PurePosixPath(path).parent) for path in tracked.split("\0")}
-    own = [folder for folder in folders if named(folder, root) not in known]
-    return sorted(own, key=lambda folder: folder.stat().st_mtime)
-
-
-def named(folder: pathlib.Path, root: pathlib.Path) -> str:
-    """A folder as a command from the clone's root names it."""
-    folder, root = pathlib.Path(os.path.abspath(folder)), root.resolve()
-    return shlex.quote(folder.relative_to(root).as_posix() if root in folder.parents else str(folder))
+    known = {root.resolve() / pathlib.PurePosixPath(path).parent for path in tracked.split("\0")}
+    own = [folder for folder in run_folder.all_in(out.resolve()) if folder not in known]
+    return sorted(own, key=lambda folder: os.stat(folder).st_mtime)

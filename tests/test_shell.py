@@ -1,0 +1,89 @@
+"""What is printed to be pasted: quoted for the shell in use, with paths that work from the current folder."""
+from __future__ import annotations
+
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+import support
+
+from base import shell
+
+ODD = ["a b", "it's", 'say "x"', "$(touch hit)", "`x`", "--models=llama3.2:1b,b", "a;b", "%PATH%", "C:\\some folder\\", "", "ünï", "a&b", "-x.y"]
+
+
+class Shells(unittest.TestCase):
+    def test_the_shell_is_known_by_its_environment(self):
+        home = {"USERPROFILE": "C:\\Users\\ana"}
+        for what, system, environ, found in (
+                ("Linux", "posix", {"PROMPT": "x"}, shell.POSIX), ("Git's bash", "nt", {"MSYSTEM": "MINGW64"}, shell.POSIX),
+                ("cmd", "nt", {**home, "PROMPT": "$P$G", "PSModulePath": "C:\\Windows\\Modules"}, shell.CMD),
+                ("PowerShell", "nt", {**home, "PSModulePath": "C:\\Users\\Ana\\Documents\\PowerShell\\Modules"}, shell.POWERSHELL),
+                ("PowerShell in cmd", "nt", {**home, "PROMPT": "$P$G", "PSModulePath": "C:\\Users\\ana\\Documents"}, shell.POWERSHELL)):
+            with self.subTest(what):
+                self.assertEqual(shell.kind(environ, system), found)
+
+    def test_each_shell_gets_its_own_quotes(self):
+        for word, posix, cmd, powershell in (
+                ("plain-1", "plain-1", "plain-1", "plain-1"), ("a b", "'a b'", '"a b"', '"a b"'),
+                ("small-eval,x", "small-eval,x", '"small-eval,x"', '"small-eval,x"'),
+                ("--models=llama3.2:1b", "--models=llama3.2:1b", '"--models=llama3.2:1b"', '"--models=llama3.2:1b"'),
+                ("C:\\a\\run-1", "'C:\\a\\run-1'", "C:\\a\\run-1", "C:\\a\\run-1"),
+                ("C:\\a b\\", "'C:\\a b\\'", '"C:\\a b\\\\"', '"C:\\a b\\\\"'),
+                ("$(x)", "'$(x)'", '"$(x)"', "'$(x)'"), ('"x"', "'\"x\"'", '"\\"x\\""', "'\\\"x\\\"'"),
+                ("it's $x", "'it'\"'\"'s $x'", '"it\'s $x"', "'it''s $x'"), ("", "''", '""', '""')):
+            with self.subTest(word):
+                self.assertEqual([shell.quote(word, name) for name in (shell.POSIX, shell.CMD, shell.POWERSHELL)],
+                                 [posix, cmd, powershell])
+
+    @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
+    def test_a_posix_shell_takes_every_word_back_as_it_was(self):
+        code = "import sys; print(sys.argv[1:])"
+        line = " ".join([shlex.quote(sys.executable), "-c", shlex.quote(code), *(shell.quote(word, shell.POSIX) for word in ODD)])
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, encoding="utf-8",
+                              env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"})
+        self.assertEqual(done.stdout.strip(), str(ODD))
+
+    @unittest.skipUnless(os.name == "nt", "needs Windows' own rules for command lines")
+    def test_windows_takes_every_word_back_as_it_was(self):
+        words = [word for word in ODD if "%" not in word]
+        code = "import sys; print(ascii(sys.argv[1:]))"
+        line = " ".join([shell.quote(sys.executable, shell.CMD), "-c", shell.quote(code, shell.CMD),
+                         *(shell.quote(word, shell.CMD) for word in words)])
+        self.assertEqual(subprocess.run(line, capture_output=True, text=True).stdout.strip(), ascii(words))
+
+    def test_the_word_for_python_is_one_that_can_be_started(self):
+        for known, found in (({"python", "python3"}, "python"), ({"python3"}, "python3"), (set(), "python")):
+            with self.subTest(known), mock.patch.object(shell.shutil, "which", lambda name: name if name in known else None):
+                self.assertEqual(shell.python(), found)
+
+
+class Paths(unittest.TestCase):
+    def test_a_path_works_from_the_folder_where_it_is_printed(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder).resolve()
+            target = root / "submissions" / "ana"
+            (root / "a" / "b" / "c" / "d").mkdir(parents=True)
+            for where, found in ((root, "submissions/ana"), (root / "a", "../submissions/ana"), (root / "a" / "b" / "c" / "d", str(target))):
+                os.chdir(where)
+                with self.subTest(where):
+                    self.assertEqual(shell.path(target), found)
+            os.chdir(support.ROOT)
+
+    def test_a_command_names_the_script_from_there(self):
+        self.addCleanup(os.chdir, os.getcwd())
+        for where, found in ((support.ROOT, "harness/submit_run.py"), (support.ROOT / "harness", "submit_run.py"),
+                             (support.ROOT / "tests", "../harness/submit_run.py")):
+            os.chdir(where)
+            with self.subTest(where):
+                self.assertEqual(shell.command("submit_run.py", "run-1"), f"{shell.python()} {found} run-1")
+
+
+if __name__ == "__main__":
+    unittest.main()
