@@ -395,7 +395,7 @@ def self_test(args: argparse.Namespace) -> int:
         lines += checks.books(found, records, log, scenarios.MODELS)
         lines += checks.faults(scenarios.every_fault(endpoint))
     console.say(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], [
-        ["ok" if line.passed else "WRONG", line.name, line.planted, line.recovered] for line in lines]))
+        ["ok" if line.passed else "WRONG", line.name, line.planted, line.recovered] for line in lines], range(4)))
     wrong = sum(not line.passed for line in lines)
     console.say(f"\nself-test {'failed' if wrong else 'passed'}: {len(lines) - wrong} of {len(lines)} recovered")
     console.lead_on("report the lines that say WRONG, and trust no figure of this machine" if wrong

@@ -41,7 +41,7 @@ def call_main(*arguments: str, environment: dict | None = None) -> tuple:
     """(exit code, stdout, stderr) of the driver in this process, as its foot would run it."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), \
-            mock.patch.dict(os.environ, {"OLLAMA_HOST": "", **(environment or {})}), \
+            mock.patch.dict(os.environ, {"OLLAMA_HOST": "", "COLUMNS": "200", **(environment or {})}), \
             mock.patch.object(sys, "stdin", io.StringIO()):
         try:
             code = console.guarded(lambda: run_benchmark.main(list(arguments)))
@@ -432,7 +432,7 @@ class Resumes(Case):
         self.assertEqual({row["outcome"] for row in measured(rows)} - {"ok", "length"}, set())
         self.assertFalse(rows[-1]["complete"])
         self.assertEqual(rows[-1]["sessions"][-1]["ended"], "interrupted")
-        self.assertIn(f"--resume {self.folder().name}", err)
+        self.assertIn(f"--resume {self.folder()}", err)
         footer = len((self.folder() / run_folder.LEDGER).read_bytes().splitlines()[-1]) + 1
         rows = self.finish()
         self.check_whole(rows)
@@ -472,7 +472,7 @@ class Resumes(Case):
         self.assertEqual(code, 1, err)
         self.assertIn("not complete: the server stopped answering; nothing is lost", err)
         self.assertEqual(err.splitlines()[-1],
-                         f"next: python harness/run_benchmark.py --resume {self.folder().name} --out {self.out}")
+                         f"next: python harness/run_benchmark.py --resume {self.folder()}")
         rows = records(self.folder())
         self.assertFalse(rows[-1]["complete"])
         self.assertEqual(rows[-1]["sessions"][-1]["ended"], "server-lost")
@@ -569,8 +569,13 @@ class Next(Case):
 
     def test_a_run_of_nobody_is_to_be_moved_first(self):
         line = self.next("--phases", "small-eval", "--models", "alpha:1b", "--device-tag", "mac-m1-8gb", "--quiet")
-        self.assertEqual(line, "mkdir -p submissions/YOUR-HANDLE/mac-m1-8gb && "
-                               f"mv {self.folder()} submissions/YOUR-HANDLE/mac-m1-8gb/")
+        self.assertEqual(line, f"python harness/run_benchmark.py --move {self.folder()} --handle YOUR-HANDLE "
+                               "--device-tag mac-m1-8gb")
+        code, out, err = self.main(*shlex.split(line.replace("YOUR-HANDLE", "ana"))[2:])
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out.strip(), str(self.folder()))
+        self.assertEqual(self.folder().parts[-3:-1], ("ana", "mac-m1-8gb"))
+        self.assertEqual(self.main("--move", str(self.folder()))[0], 2)
 
     def test_where_there_is_no_model_one_is_to_be_pulled(self):
         self.stub.script({"models": []})
