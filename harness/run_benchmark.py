@@ -210,13 +210,15 @@ def move(args: argparse.Namespace, out: pathlib.Path) -> int:
 def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.Path) -> int:
     """A new run: pull, make the folder, write what was planned and on which machine, measure."""
     from base import facts, files, schema
-    from measure import hardware, run_setup
+    from measure import hardware, identity, run_setup
     run_setup.check_writable(out)
     check_git()
     if found["choice"].missing:
         pull(args, endpoint, found)
     machine = hardware.here()
-    handle, device_tag = identity(args, machine if endpoint.target.is_loopback else None)
+    asks = console.is_terminal() and not args.quiet
+    handle, device_tag, args.hostname = identity.choose(args.handle, args.device_tag, args.hostname,
+                                                        machine if endpoint.target.is_loopback else None, asks)
     run_id = names.new_run_id()
     folder = run_setup.folder_for(out, handle, device_tag, run_id)
     manifest = run_setup.manifest(run_id, facts_of(args, endpoint, found["version"], handle, device_tag), found["choice"],
@@ -253,33 +255,6 @@ def pull(args: argparse.Namespace, endpoint: object, found: dict) -> None:
     finally:
         progress.clear()
     found["choice"] = models.choose(endpoint, found["wanted"], found["memory"])
-
-
-def identity(args: argparse.Namespace, machine: object | None) -> tuple:
-    """(handle or None, device tag): from the flags, else asked on a terminal, else none and a suggestion.
-
-    `machine` is the one that is measured; None: it is elsewhere, and only a person can name it.
-    """
-    from measure import hardware
-    handle, tag = args.handle, args.device_tag
-    if tag is None and machine is None:
-        raise UserError("the server is on another machine, whose name is not known here", "--device-tag",
-                        "name that machine, such as --device-tag rtx-4090-pc")
-    suggestion = tag or hardware.suggest_device_tag(machine)
-    asks = console.is_terminal() and not args.quiet
-    if asks:
-        handle = handle or console.ask_for("Your handle in the catalogue", names.UNNAMED,
-                                           lambda word: None if word == names.UNNAMED else names.handle_problem(word))
-        tag = tag or console.ask_for("Device tag", suggestion, names.device_tag_problem)
-    if asks and args.hostname is None:
-        args.hostname = console.ask("Host name of this machine, as it will be public", "other")
-    if tag is None:
-        console.note(f"device tag: {suggestion} (a suggestion; --device-tag sets another)")
-    if handle in (None, names.UNNAMED):
-        handle = None
-        console.note(f"handle: none given, so this run goes under {names.UNNAMED}/; before you submit it, "
-                     "run_benchmark.py --move gives it one")
-    return handle, tag or suggestion
 
 
 def facts_of(args: argparse.Namespace, endpoint: object, version: str, handle: str | None, device_tag: str) -> dict:

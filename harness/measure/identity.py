@@ -1,0 +1,33 @@
+"""Handle, device tag and host name of a new run: from the flags, else asked on a terminal."""
+from __future__ import annotations
+
+from base import console, names
+from base.errors import UserError
+from measure import hardware
+from measure.hardware.machine import Machine
+
+HOSTNAME = "other"          # what is written where a person does not want to publish the machine's own
+
+
+def choose(handle: str | None, device_tag: str | None, hostname: str | None, machine: Machine | None, asks: bool) -> tuple:
+    """(handle or None, device tag, host name or None); None: not given, and nobody was asked.
+
+    `machine` is the one that is measured; None: it is another one, and only a person can name it.
+    """
+    if device_tag is None and machine is None:
+        raise UserError("the server is on another machine, whose name is not known here", "--device-tag",
+                        "name that machine, such as --device-tag rtx-4090-pc")
+    suggestion = device_tag or hardware.suggest_device_tag(machine)
+    if asks:
+        handle = handle or console.ask_for("Your handle in the catalogue", names.UNNAMED,
+                                           lambda word: None if word == names.UNNAMED else names.handle_problem(word))
+        device_tag = device_tag or console.ask_for("Device tag", suggestion, names.device_tag_problem)
+        if hostname is None:
+            hostname = console.ask("Host name of this machine, as it will be public", HOSTNAME)
+    if device_tag is None:
+        console.note(f"device tag: {suggestion} (a suggestion; --device-tag sets another)")
+    if handle in (None, names.UNNAMED):
+        handle = None
+        console.note(f"handle: none given, so this run goes under {names.UNNAMED}/; before you submit it, "
+                     "run_benchmark.py --move gives it one")
+    return handle, device_tag or suggestion, hostname
