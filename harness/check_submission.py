@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Judge runs by every rule: one run, a handle's, the whole tree, or a pull request. No network is used.
+"""Check runs against every rule: one run, a handle's, the whole tree, or pull requests. No network is used.
 
-Errors are what must not be merged, and lead to exit code 1. Holds are for a maintainer to look at, warnings and infos
-to be known; neither changes the exit code. 2: wrong usage. 3: the checker itself failed, which is never a pass.
-The verdict is that of the checkout this script stands in: to judge a stranger's branch, stay on the default branch,
+Errors must not be merged, and lead to exit code 1. Holds are for a maintainer to look at; holds, warnings and infos do
+not change the exit code. 2: wrong usage. 3: the checker itself failed, at least on one run, which is never a pass.
+The rules are those of the checkout that this script is in: to check a stranger's branch, stay on the default branch,
 fetch theirs, and name it with --head.
 """
 from __future__ import annotations
@@ -11,9 +11,14 @@ from __future__ import annotations
 import argparse
 import pathlib
 import time
+from typing import TYPE_CHECKING
 
 from base import console, shell
-from base.errors import FINE, FOUND
+from base.errors import BROKEN, FINE, FOUND
+
+if TYPE_CHECKING:       # imported where they are used: --help must not pay for the checker
+    from judge.findings import FindingList
+    from judge.tree import Part
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -25,16 +30,16 @@ def main(argv: list | None = None) -> int:
         console.say(report.rules())
         console.lead_on(shell.command("run_benchmark.py", "--status"))
         return FINE
-    from judge import findings
-    docket = findings.FindingList()
-    judged = change(args, docket) if args.base else folders(args, docket)
-    said = report.as_json(docket, judged) if args.json else report.as_text(docket, judged)
+    from judge.findings import FindingList
+    findings = FindingList()
+    judged = change(args, findings) if args.base else folders(args, findings)
+    text = report.as_json(findings, judged) if args.json else report.as_text(findings, judged)
     if args.review:
         from judge import review
-        said = review.render(judged, docket, said, ROOT / "submissions")
-    console.say(said)
-    console.lead_on(next_step(args, judged, docket))
-    return FOUND if docket.has_errors else FINE
+        text = review.render(judged, findings, text, ROOT / "submissions")
+    console.say(text)
+    console.lead_on(next_step(args, judged, findings))
+    return BROKEN if findings.has_crashed else FOUND if findings.has_errors else FINE
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
@@ -42,21 +47,22 @@ def parse_args(argv: list | None) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*", metavar="FOLDER",
                         help="a run's folder, a handle's, or a whole tree (default: submissions/ of this clone)")
-    parser.add_argument("--base", metavar="REV", help="judge a change: what --head adds since it left this branch or commit")
-    parser.add_argument("--head", metavar="REV", default="HEAD", help="the last commit of the change (default: HEAD)")
+    parser.add_argument("--base", metavar="REV", help="check a change: what --head adds since it left this branch or commit")
+    parser.add_argument("--head", metavar="REV", action="append",
+                        help="the last commit of the change (default: HEAD); repeat it to check several changes together")
     parser.add_argument("--repository", metavar="FOLDER", help="the clone that holds both (default: this one)")
     parser.add_argument("--fix", action="store_true",
-                        help="first mend what is safe to mend: metadata.json, the generated block of run.md, a host name "
-                             "that tells too much; nothing that was measured is touched")
+                        help="first fix what is safe to fix: metadata.json, the generated block of run.md, a host name "
+                             "that identifies somebody; no measurement is touched")
     parser.add_argument("--hostname", metavar="NAME", help="with --fix: write this host name into the manifest")
-    parser.add_argument("--json", action="store_true", help="the verdict as JSON, for agents and workflows")
+    parser.add_argument("--json", action="store_true", help="the findings as JSON, for agents and workflows")
     parser.add_argument("--review", action="store_true",
-                        help="for maintainers: the runs beside their nearest cells, the findings, and what a person has to "
-                             "answer")
+                        help="for maintainers: the runs beside their nearest cells, the findings, and the questions for a "
+                             "person")
     parser.add_argument("--rules", action="store_true", help="show every rule and exit")
     args = parser.parse_args(argv)
     if args.base and (args.paths or args.fix):
-        parser.error("--base judges commits: it takes no folder, and nothing in a commit can be mended")
+        parser.error("--base judges commits: it takes no folder, and nothing in a commit can be fixed")
     if args.review and args.json:
         parser.error("--review is for people, --json for programs")
     if args.hostname is not None and not args.fix:
@@ -64,27 +70,24 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     return args
 
 
-def change(args: argparse.Namespace, docket: object) -> list:
+def change(args: argparse.Namespace, findings: FindingList) -> list:
     from judge import change as pull_request
     from judge.git_objects import Clone
     clone = Clone(pathlib.Path(args.repository) if args.repository else ROOT)
-    return pull_request.check(clone, args.base, args.head, ROOT / "submissions", docket, time.time())
+    return pull_request.check_all(clone, args.base, args.head or ["HEAD"], ROOT / "submissions", findings, time.time())
 
 
-def folders(args: argparse.Namespace, docket: object) -> list:
+def folders(args: argparse.Namespace, findings: FindingList) -> list:
     from judge import tree
     parts = [tree.part_of(pathlib.Path(path)) for path in args.paths or [ROOT / "submissions"]]
-    judged = []
-    for part in parts:
-        if args.fix:
-            fix(part, args.hostname)
-        judged += tree.check(part, docket, time.time())
-    return judged
+    for part in parts if args.fix else ():
+        fix(part, args.hostname)
+    return tree.check_all(parts, findings, time.time())
 
 
-def next_step(args: argparse.Namespace, judged: list, docket: object) -> str:
-    """What an error's own advice leaves open: to come back; else to submit the one run that was judged."""
-    if docket.has_errors:
+def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> str:
+    """After errors, to run this again; else to submit the one run that was checked."""
+    if findings.has_errors:
         return f"apply the fixes above, then rerun: {again(args)}"
     if len(judged) != 1 or len(args.paths) != 1 or judged[0].place.is_example:
         return shell.command("run_benchmark.py", "--status")
@@ -94,11 +97,12 @@ def next_step(args: argparse.Namespace, judged: list, docket: object) -> str:
 
 
 def again(args: argparse.Namespace) -> str:
-    return shell.command("check_submission.py", *args.paths, *(["--base", args.base, "--head", args.head] if args.base else []))
+    changes = ["--base", args.base, *(word for head in args.head or ["HEAD"] for word in ("--head", head))] if args.base else []
+    return shell.command("check_submission.py", *args.paths, *changes)
 
 
-def fix(part: object, hostname: str | None) -> None:
-    """Mend each run as far as that is safe; what could not be mended is said, and then judged."""
+def fix(part: Part, hostname: str | None) -> None:
+    """Fix each run as far as that is safe; the rest is reported, and then checked."""
     from judge import autofix
     for line in autofix.part(part, hostname):
         console.note(line)

@@ -93,9 +93,11 @@ def fields_of(kind: str) -> str:
 
 def kind_of(field: object) -> str:
     head, _, rest = field.kind.partition(":")
-    name = rest if head in ("list", "choice") else field.kind
+    name = rest if head in ("list", "by-line", "choice") else field.kind
     linked = f"[{name}](#{name})" if name in records.RECORDS and not name.endswith(FACTS) or head == "choice" else name
-    return f"{linked}{'[]' if head == 'list' else ''}{'?' if field.null else ''}{'~' if field.absent else ''}"
+    many = {"list": "[]", "by-line": " by line"}.get(head, "")
+    limits = f", {field.range[0]:,} to {field.range[1]:,}" if field.range and "text" not in field.kind else ""
+    return f"{linked}{many}{'?' if field.null else ''}{'~' if field.absent else ''}{limits}"
 
 
 # ----- every flag

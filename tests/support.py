@@ -56,7 +56,7 @@ def stub(script: dict | None = None):
 
 # ----- records
 
-PLAINEST = {"text": "", "bool": False, "count": 0, "number": 0, "object": {}, "counts": {}, "sha256": "0" * 64,
+PLAINEST = {"text": "", "bool": False, "count": 0, "number": 0, "object": {}, "settings": {}, "counts": {}, "point": [0, 0], "sha256": "0" * 64,
             "nonce": "0" * 18, "utc": "2026-01-02T03:04:05Z", "run_id": "00000000-0000-0000-0000-000000000000"}
 
 
@@ -78,6 +78,10 @@ def _plainest(field: object) -> object:
         return None
     if head == "list":
         return []
+    if head == "by-line":
+        return {}
+    if head in ("count", "number") and field.range:
+        return max(0, field.range[0])
     if head == "choice":
         return next(iter(records.CHOICES[rest]))
     return record(head) if head in records.RECORDS else PLAINEST[head]

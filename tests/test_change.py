@@ -14,10 +14,10 @@ from base.errors import UserError
 from judge import change, thresholds
 from judge.git_objects import Clone
 from judge.findings import FindingList
-from judge.session_checks import seconds_of
+from judge.session_checks import epoch_seconds
 from mutants import changes, valid
 
-NOW_S = seconds_of("2026-11-25T12:00:00Z")
+NOW_S = epoch_seconds("2026-11-25T12:00:00Z")
 
 
 @unittest.skipUnless(shutil.which("git"), "git is not installed")
@@ -30,9 +30,9 @@ class Case(unittest.TestCase):
         changes.base(self.root)
 
     def rules(self, base: str = "main", head: str = "HEAD") -> set:
-        docket = FindingList()
-        change.check(Clone(self.root), base, head, pathlib.Path("nowhere"), docket, NOW_S)
-        return {one.rule for one in docket.findings}
+        findings = FindingList()
+        change.check(Clone(self.root), base, head, pathlib.Path("nowhere"), findings, NOW_S)
+        return {one.rule for one in findings}
 
     def add_run(self) -> None:
         valid.Run().write(self.root)
@@ -75,9 +75,9 @@ class Names(Case):
             with open(os.fsencode(self.root / valid.Run().place) + b"/" + name, "wb") as out:
                 out.write(b"x")
         changes.commit(self.root, "Names")
-        docket = FindingList()
-        change.check(Clone(self.root), "main", "HEAD", pathlib.Path("nowhere"), docket, NOW_S)
-        self.assertEqual([one.rule for one in docket.findings], ["name-file-extra"] * 5)
+        findings = FindingList()
+        change.check(Clone(self.root), "main", "HEAD", pathlib.Path("nowhere"), findings, NOW_S)
+        self.assertEqual([one.rule for one in findings], ["name-file-extra"] * 5)
 
     def test_a_submodule_is_told(self):
         self.add_run()
@@ -99,9 +99,9 @@ class Names(Case):
         self.add_run()
         tree = self.root.parent / "submissions"
         (tree / "somebody" / "mac-m1-8gb" / f"run-{valid.RUN_ID}").mkdir(parents=True)
-        docket = FindingList()
-        change.check(Clone(self.root), "main", "HEAD", tree, docket, NOW_S)
-        self.assertEqual([one.rule for one in docket.findings], ["name-twice"])
+        findings = FindingList()
+        change.check(Clone(self.root), "main", "HEAD", tree, findings, NOW_S)
+        self.assertEqual([one.rule for one in findings], ["name-twice"])
 
 
 class Size(Case):

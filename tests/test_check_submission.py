@@ -93,8 +93,24 @@ class Exits(Case):
     def test_a_rule_that_breaks_exits_3_and_is_no_pass(self):
         with mock.patch.object(call_checks, "problems", side_effect=KeyError("a bug")):
             code, out, err = self.check(self.run_folder())
-        self.assertEqual((code, out), (BROKEN, ""))
-        self.assertIn("bug of the harness", err)
+        self.assertEqual(code, BROKEN)
+        self.assertIn("checker-failed", out)
+        self.assertIn("KeyError", err)
+
+    def test_a_run_on_which_the_checker_fails_does_not_stop_the_others(self):
+        first, second = self.run_folder(), self.run_folder(name="b")
+        real = call_checks.problems
+        calls = iter([KeyError("a bug")])
+
+        def problems(call: dict, is_safetensors: bool) -> list:
+            for problem in calls:
+                raise problem
+            return list(real(call, is_safetensors))
+        with mock.patch.object(call_checks, "problems", side_effect=problems):
+            code, out, _ = self.check(first, second, "--json")
+        verdict = json.loads(out)
+        self.assertEqual((code, verdict["runs"], [row["rule"] for row in verdict["findings"] if row["severity"] == "error"]),
+                         (BROKEN, 2, ["checker-failed"]))
 
     def test_a_formula_that_breaks_on_a_clean_ledger_exits_3(self):
         folder = self.run_folder()

@@ -20,10 +20,10 @@ EXPECTED = {"modified": {"protocol-harness"}}      # what the checker holds of a
 
 def found(folder: pathlib.Path, shown: str) -> dict:
     """rule: severity of everything that the checker finds."""
-    docket = FindingList()
+    findings = FindingList()
     sizes = tree_layout.runs_in(tree_layout.on_disk(folder, shown))[shown]
-    run_check.look(folder, tree_layout.place_of(shown), sizes, docket, 1.8e9)
-    return {one.rule: one.severity for one in docket.findings}
+    run_check.inspect(folder, tree_layout.place_of(shown), sizes, findings, 1.8e9)
+    return {one.rule: one.severity for one in findings}
 
 
 class Corpus(unittest.TestCase):

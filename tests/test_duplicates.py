@@ -1,4 +1,4 @@
-"""Twins: a copy of a run is known by its times, and two busy machines are not each other's copies."""
+"""DuplicateSearch: a copy of a run is known by its times, and two busy machines are not each other's copies."""
 from __future__ import annotations
 
 import pathlib
@@ -10,7 +10,7 @@ import support  # noqa: F401  (puts the harness on the path)
 from ledgers import call, footer, meta
 
 from base import run_folder
-from judge.duplicates import Twins
+from judge.duplicates import DuplicateSearch
 
 OWN = [15_000 + 37 * place for place in range(40)]
 
@@ -18,14 +18,14 @@ OWN = [15_000 + 37 * place for place in range(40)]
 class Marks(unittest.TestCase):
     def found(self, *calls_of_each: list) -> list:
         """What is said of runs with these calls, one run after the other."""
-        twins = Twins()
+        search = DuplicateSearch()
         with tempfile.TemporaryDirectory() as folder:
             said = []
             for number, calls in enumerate(calls_of_each):
                 path = pathlib.Path(folder) / f"run-{number}" / run_folder.LEDGER
                 path.parent.mkdir()
                 path.write_bytes(ledgers.data([meta(), *calls, footer(len(calls))]))
-                said.append([one.rule for one in twins.see(f"submissions/ana/a-pc/run-{number}", path)])
+                said.append([one.rule for one in search.add(f"submissions/ana/a-pc/run-{number}", path)])
         return said
 
     def test_the_same_times_under_other_nonces_are_those_of_another_run(self):

@@ -6,8 +6,7 @@ import unittest
 import support  # noqa: F401  (puts the harness on the path)
 
 from base import sensitive
-from judge import findings
-from judge.findings import FindingList, Finding
+from judge.findings import MOST, Finding, FindingList
 from judge.rules import RULES
 
 RUN = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
@@ -15,23 +14,23 @@ RUN = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 
 class Dockets(unittest.TestCase):
     def test_a_flood_is_counted_and_its_beginning_kept(self):
-        docket = FindingList()
-        docket.add((Finding("ledger-seq", str(n)) for n in range(1000)), "a", 1)
-        docket.add([Finding("ledger-seq", "other")], "b", 1)
-        self.assertEqual(len(docket.findings), findings.MOST + 1)
-        self.assertEqual(docket.counts["error"], 1001)
-        self.assertEqual(docket.left_out(), {("ledger-seq", "a"): 1000 - findings.MOST})
+        findings = FindingList()
+        findings.add((Finding("ledger-seq", str(n)) for n in range(1000)), "a", 1)
+        findings.add([Finding("ledger-seq", "other")], "b", 1)
+        self.assertEqual(len(list(findings)), MOST + 1)
+        self.assertEqual(findings.counts["error"], 1001)
+        self.assertEqual(findings.left_out(), {("ledger-seq", "a"): 1000 - MOST})
 
     def test_a_place_is_filled_in_where_none_is_told(self):
-        docket = FindingList()
-        docket.add([Finding("ledger-seq", "x"), Finding("ledger-seq", "x", line=7), Finding("ledger-seq", "x", path="own")], "given", 3)
-        self.assertEqual([(one.path, one.line) for one in docket.findings], [("given", 3), ("given", 7), ("own", None)])
+        findings = FindingList()
+        findings.add([Finding("ledger-seq", "x"), Finding("ledger-seq", "x", line=7), Finding("ledger-seq", "x", path="own")], "given", 3)
+        self.assertEqual([(one.path, one.line) for one in findings], [("given", 3), ("given", 7), ("own", None)])
 
     def test_only_errors_are_errors(self):
         for rule in RULES.values():
-            docket = FindingList()
-            docket.add([Finding(rule.id, "x")], "p")
-            self.assertEqual(docket.has_errors, rule.severity == "error", rule.id)
+            findings = FindingList()
+            findings.add([Finding(rule.id, "x")], "p")
+            self.assertEqual(findings.has_errors, rule.severity == "error", rule.id)
 
 
 class Fixes(unittest.TestCase):

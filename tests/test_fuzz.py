@@ -19,11 +19,11 @@ import support  # noqa: F401  (puts the harness on the path)
 from base import ledger, run_folder, schema
 from judge import tree
 from judge.findings import FindingList
-from judge.session_checks import seconds_of
+from judge.session_checks import epoch_seconds
 from mutants import valid
 
 COUNT = 120             # within the suite: a few seconds
-NOW_S = seconds_of("2026-11-25T12:00:00Z")
+NOW_S = epoch_seconds("2026-11-25T12:00:00Z")
 BOUND = (run_folder.LEDGER, run_folder.METADATA)        # not a bit of these may be another
 JSON_FILES = (run_folder.MANIFEST, run_folder.LEDGER, run_folder.HARDWARE, run_folder.METADATA)
 VALUES = (None, True, False, 0, 1, -1, 2 ** 62, 2 ** 63, -2 ** 70, 0.5, 1e308, -0.0, "", "x", "x" * 5000, "\u202e", "/home/ana/x", [], {},
@@ -144,9 +144,9 @@ def mutation(seed: int, whole: dict) -> tuple:
 
 
 def is_taken(folder: pathlib.Path) -> bool:
-    docket = FindingList()
-    tree.check(tree.part_of(folder), docket, NOW_S)
-    return not docket.has_errors
+    findings = FindingList()
+    tree.check(tree.part_of(folder), findings, NOW_S)
+    return not findings.has_errors
 
 
 def trial(seed: int, whole: dict, root: pathlib.Path) -> str:

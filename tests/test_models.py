@@ -228,7 +228,8 @@ class Described(unittest.TestCase):
         self.assertEqual(schema.problems(found, "model"), [])
         self.assertEqual(found["digest"], "ab" * 32)
         self.assertEqual({name for name, value in found.items() if value is None}, {
-            "format", "family", "parameter_size", "quantization", "context_length", "template_sha256", "draft"})
+            "format", "family", "parameter_size", "quantization", "context_length", "template_sha256", "draft",
+            "expert_count", "expert_used_count"})
 
     def test_only_the_trained_context_is_taken_for_it(self):
         for information, context in (

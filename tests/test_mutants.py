@@ -15,10 +15,10 @@ from judge import change, tree
 from submit import run_status
 from judge.git_objects import Clone
 from judge.findings import FindingList
-from judge.session_checks import seconds_of
+from judge.session_checks import epoch_seconds
 from mutants import changes, example, lying, octets, valid, values
 
-NOW_S = seconds_of("2026-11-25T12:00:00Z")
+NOW_S = epoch_seconds("2026-11-25T12:00:00Z")
 NEEDS_POSIX = ("scope-symlink", "scope-mode", "name-collision")
 HAS_GIT = shutil.which("git") is not None
 
@@ -30,13 +30,13 @@ class Case(unittest.TestCase):
         self.root = pathlib.Path(made.name)
 
     def judged(self, folder: pathlib.Path) -> FindingList:
-        docket = FindingList()
-        tree.check(tree.part_of(folder), docket, NOW_S)
-        return docket
+        findings = FindingList()
+        tree.check(tree.part_of(folder), findings, NOW_S)
+        return findings
 
-    def assert_broken(self, docket: FindingList, rules: set) -> None:
-        found = {one.rule for one in docket.findings}
-        self.assertEqual(found, rules, [one for one in docket.findings if one.rule not in rules])
+    def assert_broken(self, findings: FindingList, rules: set) -> None:
+        found = {one.rule for one in findings}
+        self.assertEqual(found, rules, [one for one in findings if one.rule not in rules])
 
 
 class Valid(Case):
@@ -55,6 +55,7 @@ class Valid(Case):
                                   "reason": "time-limit", "detail": None}
         run.records[-1].update(done=run.records[-1]["done"] - len(lost), skipped=len(lost))
         values.recount(run)
+        run.manifest["time_limit_s"] = 3600
         run.seal()
         self.assert_broken(self.judged(run.write(self.root)), set())
 
@@ -65,7 +66,7 @@ class Valid(Case):
         """But for runs that are not committed: whoever took part has one, and it may be unfinished."""
         tree_of_runs = support.ROOT / "submissions"
         own = tuple(run_status.named(folder, support.ROOT) for folder in run_status.own_runs(tree_of_runs, support.ROOT))
-        errors = [one for one in self.judged(tree_of_runs).findings if one.severity == "error" and not one.path.startswith(own)]
+        errors = [one for one in self.judged(tree_of_runs) if one.severity == "error" and not one.path.startswith(own)]
         self.assertEqual(errors, [])
 
 
@@ -118,9 +119,9 @@ class Changes(Case):
                 mutate(root)
                 person = {name: value for name, value in how.items() if name != "message"}
                 changes.commit(root, how.get("message", "Add a run"), **person)
-                docket = FindingList()
-                change.check(Clone(root), "main", "HEAD", self.root / "base" / "submissions", docket, NOW_S)
-                self.assert_broken(docket, {rule} - {""})
+                findings = FindingList()
+                change.check(Clone(root), "main", "HEAD", self.root / "base" / "submissions", findings, NOW_S)
+                self.assert_broken(findings, {rule} - {""})
 
     def made(self, name: str) -> pathlib.Path:
         (self.root / name).mkdir()

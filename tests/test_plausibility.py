@@ -7,7 +7,7 @@ import support
 
 from base import facts
 from judge import plausibility
-from judge.plausibility import Memory, Physics, Spread
+from judge.plausibility import MachineMemory, Plausibility, Spread
 
 
 def hardware(processor: str | None = None, cards: tuple = (), main_bytes: int | None = None) -> dict:
@@ -21,11 +21,11 @@ def hardware(processor: str | None = None, cards: tuple = (), main_bytes: int | 
 
 def rules(rate: float, size_bytes: int, machine: dict | None, vram_bytes: int = 0, family: str = "llama", **model: object) -> set:
     """What is said of one call that decoded 101 tokens at this rate."""
-    row = support.record("model", name="m:1b", size_bytes=size_bytes, format="gguf", family=family, **model)
-    witness = Physics({"models": [row], "options": {"num_batch": 512}}, machine)
+    row = support.record("model", name="m:1b", size_bytes=size_bytes, format="gguf", family=family, **{"expert_count": None, **model})
+    visitor = Plausibility({"models": [row], "options": {"num_batch": 512}}, machine)
     call = support.record("call", role="measured", model="m:1b", outcome="ok", eval_tokens=101, eval_ns=round(100 * 1e9 / rate),
                           placement={"size_bytes": size_bytes, "vram_bytes": vram_bytes, "context_length": 4096, "loaded": []})
-    return {one.rule for one in list(witness.see(call)) + list(witness.end())}
+    return {one.rule for one in list(visitor.visit(call)) + list(visitor.finish())}
 
 
 class Bandwidth(unittest.TestCase):
@@ -36,16 +36,21 @@ class Bandwidth(unittest.TestCase):
                 self.assertEqual((plausibility.known_gb_s(name) or (None,))[0], gb_s)
 
     def test_cards_add_up_and_one_unknown_card_makes_all_unknown(self):
-        two = Memory(hardware(cards=(("RTX 3090", 24), ("RTX 3090", 24))))
+        two = MachineMemory(hardware(cards=(("RTX 3090", 24), ("RTX 3090", 24))))
         self.assertEqual(two.gb_s(True), (2016, "rtx 3090 + rtx 3090"))
-        self.assertGreater(Memory(hardware(cards=(("RTX 3090", 24), ("Card X", 24)))).gb_s(True)[0], 9000)
-        self.assertEqual(Memory(None).gb_s(False), (700, "the fastest processor's memory"))
+        self.assertGreater(MachineMemory(hardware(cards=(("RTX 3090", 24), ("Card X", 24)))).gb_s(True)[0], 9000)
+        self.assertEqual(MachineMemory(None).gb_s(False), (700, "the fastest processor's memory"))
 
-    def test_room_is_known_only_where_every_card_tells(self):
-        self.assertEqual(Memory(hardware(cards=(("a", 8), ("b", 4)))).accelerator_bytes, 12)
-        self.assertEqual(Memory(hardware(cards=(("Apple M1", None),), main_bytes=8)).accelerator_bytes, 8)
+    def test_room_is_known_only_where_every_card_s_memory_is(self):
+        self.assertEqual(MachineMemory(hardware(cards=(("RTX 3060", 8), ("NVIDIA A2", 4)))).accelerator_bytes, 12)
+        self.assertEqual(MachineMemory(hardware(cards=(("Apple M1", None),), main_bytes=8)).accelerator_bytes, 8)
         for machine in (None, hardware(), hardware(cards=(("Apple M1", None),))):
-            self.assertIsNone(Memory(machine).accelerator_bytes)
+            self.assertIsNone(MachineMemory(machine).accelerator_bytes)
+
+    def test_the_carve_out_of_an_integrated_accelerator_is_no_bound(self):
+        """Strix Halo with 512 MB set aside in the firmware runs models of 60 GB in main memory."""
+        self.assertEqual(MachineMemory(hardware(cards=(("AMD Radeon 8060S", 2 ** 29),), main_bytes=64 * 2 ** 30)).accelerator_bytes, 64 * 2 ** 30 + 2 ** 29)
+        self.assertIsNone(MachineMemory(hardware(cards=(("AMD Radeon 8060S", 2 ** 29),))).accelerator_bytes)
 
 
 class Rates(unittest.TestCase):
@@ -65,6 +70,27 @@ class Rates(unittest.TestCase):
         self.assertEqual(rules(300.0, 13_000_000_000, None, family="gptoss"), set())
         self.assertEqual(rules(300.0, 26_000_000_000, None, parameter_size="8x7B"), set())
 
+    def test_the_counts_of_experts_decide_where_the_server_tells_them(self):
+        card = hardware("Ryzen", (("NVIDIA GeForce RTX 3090", 24 << 30),), 64 << 30)
+        counts = {"expert_count": 128, "expert_used_count": 8}
+        self.assertEqual(rules(120.0, 18_000_000_000, card, 18_000_000_000, family="gemma4", **counts), set())
+        self.assertEqual(rules(2000.0, 18_000_000_000, card, 18_000_000_000, family="gemma4", **counts), {"physics-decode"})
+        self.assertEqual(rules(120.0, 18_000_000_000, card, 18_000_000_000, family="gemma4"), {"physics-decode"})
+
+    def test_a_manifest_from_before_the_counts_is_held_only_for_what_no_mixture_and_no_draft_could_do(self):
+        card = hardware("Ryzen", (("NVIDIA GeForce RTX 4090", 24 << 30),), 64 << 30)
+        for rate, held in ((110.0, False), (500.0, True)):
+            row = support.record("model", name="m:27b", size_bytes=17_000_000_000, format="gguf", family="qwen35")
+            visitor = Plausibility({"models": [row], "options": {"num_batch": 512}}, card)
+            visitor.decode["m:27b"] = (rate, True)
+            self.assertEqual([finding.rule for finding in visitor.finish()], ["physics-decode"] if held else [])
+
+    def test_speculative_decoding_makes_several_tokens_of_one_step(self):
+        """Multi-token prediction: four texts come together, then the next step takes its time."""
+        call = support.record("call", eval_tokens=101, gaps_us=[0, 0, 0, 40_000] * 25)
+        self.assertAlmostEqual(plausibility.tokens_a_step(call), 100 / 26)
+        self.assertEqual(plausibility.tokens_a_step({**call, "gaps_us": [9_000, 11_000] * 50}), 1.0)
+
 
 class Spreads(unittest.TestCase):
     def test_they_are_those_of_the_values(self):
@@ -79,16 +105,16 @@ class Spreads(unittest.TestCase):
 class Gaps(unittest.TestCase):
     def test_gaps_that_are_all_alike_are_too_clean_but_an_answer_that_came_at_once_is_not(self):
         """A busy machine hears a whole answer in one read: honest, warned of as bunched, and no reason to hold a run."""
-        witness = Physics({"models": [], "options": {"num_batch": 512}}, None)
+        visitor = Plausibility({"models": [], "options": {"num_batch": 512}}, None)
         for gaps, held in (([5000] * 40, True), ([0] * 40, False), ([5000, 5001] * 20, False), ([5000] * 3, False)):
             with self.subTest(gaps[:2]):
-                self.assertEqual([one.rule for one in witness._gaps(gaps)], ["physics-too-clean"] if held else [])
+                self.assertEqual([one.rule for one in visitor._gaps(gaps)], ["physics-too-clean"] if held else [])
 
     def test_the_times_of_another_call_are_held_but_answers_that_came_at_once_are_not_each_other_s(self):
-        witness = Physics({"models": [], "options": {"num_batch": 512}}, None)
+        visitor = Plausibility({"models": [], "options": {"num_batch": 512}}, None)
         for gaps, held in ((list(range(1, 41)), True), ([0] * 40, False), ([0] * 40 + [812], False), (list(range(1, 9)), False)):
             with self.subTest(gaps[:2]):
-                self.assertEqual([one.rule for gaps in (gaps, gaps) for one in witness._gaps(gaps)],
+                self.assertEqual([one.rule for gaps in (gaps, gaps) for one in visitor._gaps(gaps)],
                                  ["physics-duplicate"] if held else [])
 
 

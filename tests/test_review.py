@@ -12,10 +12,10 @@ from judge import review, tree
 from judge.findings import FindingList, Finding
 from judge.review import Figures
 from judge.rules import RULES
-from judge.session_checks import seconds_of
+from judge.session_checks import epoch_seconds
 from mutants import valid
 
-NOW_S = seconds_of("2026-11-25T12:00:00Z")
+NOW_S = epoch_seconds("2026-11-25T12:00:00Z")
 
 
 def figures(run: str, cell: str = "mac-m1-8gb.m_3a1b", model: str = "m:1b", digest: str = "a", decode: float | None = 10.0) -> Figures:
@@ -48,9 +48,9 @@ class Sheets(unittest.TestCase):
         new.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
         for run in (old, new):
             run.write(self.root)
-        docket = FindingList()
-        sheets = tree.check(tree.part_of(self.root / new.place), docket, NOW_S)
-        text = review.render(sheets, docket, "FINDINGS", self.root / "submissions")
+        findings = FindingList()
+        sheets = tree.check(tree.part_of(self.root / new.place), findings, NOW_S)
+        text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
         for words in (new.place, "planted-small:1b", f"earlier/{valid.DEVICE_TAG}", " 2.00\n", "FINDINGS", "unmodified", "Synthetic processor"):
             self.assertIn(words, text)
         self.assertNotIn("nothing to compare with", text)
@@ -58,17 +58,17 @@ class Sheets(unittest.TestCase):
     def test_a_run_that_cannot_be_read_still_has_its_findings(self):
         folder = self.root / valid.Run().place
         valid.laid_out(folder, {"run.jsonl": b"{", "manifest.json": b"", "metadata.json": b"[]"})
-        docket = FindingList()
-        text = review.render(tree.check(tree.part_of(folder), docket, NOW_S), docket, "FINDINGS", self.root / "submissions")
+        findings = FindingList()
+        text = review.render(tree.check(tree.part_of(folder), findings, NOW_S), findings, "FINDINGS", self.root / "submissions")
         self.assertIn(valid.Run().place, text)
 
 
 class Questions(unittest.TestCase):
     def test_every_hold_and_every_warning_that_asks_for_a_person_is_a_question_once(self):
         for rule in RULES.values():
-            docket = FindingList()
-            docket.add([Finding(rule.id, "x"), Finding(rule.id, "y")], "p")
-            asked = [line for line in review.questions(docket) if line.startswith(f"{rule.id}: ")]
+            findings = FindingList()
+            findings.add([Finding(rule.id, "x"), Finding(rule.id, "y")], "p")
+            asked = [line for line in review.questions(findings) if line.startswith(f"{rule.id}: ")]
             with self.subTest(rule=rule.id):
                 self.assertEqual(len(asked), 1 if rule.severity in ("hold", "warning") else 0)
 

@@ -100,11 +100,11 @@ class Records(unittest.TestCase):
 
     def test_values_of_the_wrong_kind(self):
         for name, values in {
-            "repeat": (-1, 1.0, 1.5, "1", True, False, [], 2 ** 63, 10 ** 30),
+            "repeat": (-1, 0, 2 ** 20 + 1, 1.0, 1.5, "1", True, False, [], 2 ** 63, 10 ** 30),
             "fill": (True, "0.5", [], float("nan"), float("inf"), 10 ** 30),
             "reattempt": (0, 1, "true", []),
             "model": (0, True, [], {}, b"m"),
-            "options": ([], "", 0),
+            "options": ([], "", 0, {"a": {}}, {"a": [[1]]}, {"a": "x" * 201}, {str(n): n for n in range(65)}),
             "gaps_us": ({}, 5, "1"),
             "outcome": ("OK", "", 0, [], {}, "done"),
             "prompt_sha256": ("0" * 63, "A" * 64, "g" * 64, "0" * 64 + "\n", 0),
@@ -117,11 +117,20 @@ class Records(unittest.TestCase):
                     self.assertEqual(len(found), 1, found)
                     self.assertIn(f"{name}: not ", found[0])
 
+    def test_a_finding_of_calibration_holds_what_is_known_and_nothing_else(self):
+        for finding in ({"head_method": {"a": 1}}, {"made_up": 1}, {"too_long": "perhaps"}, {"head_tokens": -4000},
+                        {"context-edge_tokens_at": [[1]]}, {"context-edge_tokens_at": [[1, -1]]}, {"slots_seen": 0}):
+            with self.subTest(finding):
+                self.assertEqual(len(schema.problems(support.record("call", finding=finding), "call")), 1)
+        for finding in ({}, {"slots_seen": None}, {"head_tokens": 0, "head_method": "rendered"}, {"context-edge_tokens_at": [[0, 40], [6, 700]]}):
+            with self.subTest(finding):
+                self.assertEqual(schema.problems(support.record("call", finding=finding), "call"), [])
+
     def test_values_of_the_right_kind(self):
         for name, values in {
-            "repeat": (0, 1, schema.MAX_INTEGER), "fill": (0, 0.25, -1.5, None), "gaps_us": ([], [0, 7]),
+            "repeat": (1, 2 ** 20), "fill": (0, 0.25, 1, None), "gaps_us": ([], [0, 7]),
             "outcome": tuple(records.OUTCOMES), "pass": ("first", "last", None), "nonce": ("0" * 18, None),
-            "options": ({}, {"a": [1]}),
+            "options": ({}, {"a": [1], "b": None, "c": "30m", "d": 0.5}),
         }.items():
             for value in values:
                 with self.subTest(f"{name} {value!r}"):
@@ -130,7 +139,8 @@ class Records(unittest.TestCase):
     def test_times_of_day_have_one_form(self):
         for text, right in (("2026-01-02T03:04:05Z", True), ("2026-01-02 03:04:05Z", False), ("2026-01-02T03:04:05", False),
                             ("2026-01-02T03:04:05.1Z", False), ("2026-01-02T03:04:05+00:00", False),
-                            ("2026-01-02T03:04:05Z\n", False), ("\u0662026-01-02T03:04:05Z", False), ("", False)):
+                            ("2026-02-29T03:04:05Z", False), ("2028-02-29T03:04:05Z", True), ("2026-13-02T03:04:05Z", False),
+                            ("2026-01-02T24:04:05Z", False), ("2026-01-02T03:04:05Z\n", False), ("\u0662026-01-02T03:04:05Z", False), ("", False)):
             with self.subTest(text):
                 self.assertEqual(schema.problems(support.record("manifest", started_at=text), "manifest") == [], right)
 
@@ -168,6 +178,65 @@ class Records(unittest.TestCase):
                     self.assertRaises(ValueError, schema.loads, written)
 
 
+class Ranges(unittest.TestCase):
+    CONTRIBUTED = {**records.ledger_fields.RECORDS, **records.manifest_fields.RECORDS, **records.hardware_fields.RECORDS}
+    NUMERIC = ("count", "number", "list:count", "list:point", "counts", "count_fact", "number_fact")
+
+    def test_each_number_that_a_run_may_hold_has_a_range(self):
+        for kind, fields in self.CONTRIBUTED.items():
+            for field in fields:
+                if field.kind in self.NUMERIC and kind not in ("count_fact", "number_fact"):
+                    with self.subTest(f"{kind}.{field.name}"):
+                        self.assertIsNotNone(field.range)
+
+    def test_the_least_and_the_greatest_value_pass_and_one_beyond_is_refused(self):
+        for kind, fields in records.RECORDS.items():
+            for field in fields:
+                if field.range is None or field.kind not in self.NUMERIC:
+                    continue
+                least, most = field.range
+                for value, right in ((least, True), (most, True), (least - 1, False), (most + 1, False), (-1, least < 0), (2 ** 63, False),
+                                     (float("nan"), False), (float("inf"), False), (True, False), ("1", False)):
+                    with self.subTest(f"{kind}.{field.name}", value=value):
+                        record = support.record(kind, **{field.name: self.holding(field.kind, value)})
+                        if isinstance(value, float) and "number" not in field.kind:
+                            right = False
+                        self.assertEqual(schema.problems(record, kind) == [], right)
+
+    def test_a_whole_number_is_a_number_and_a_fraction_is_not_a_count(self):
+        self.assertEqual(schema.problems(support.record("conditions", temperature_c=48), "conditions"), [])
+        self.assertEqual(schema.problems(support.record("call", repeat=1.0), "call"), ["repeat: not a count"])
+
+    def test_a_text_has_a_greatest_length_and_what_a_model_wrote_has_none(self):
+        for length, right in ((4096, True), (4097, False)):
+            self.assertEqual(schema.problems(support.record("call", model="m" * length), "call") == [], right)
+        self.assertEqual(schema.problems(support.record("call", answer="m" * 100_000), "call"), [])
+
+    def test_what_a_sensor_or_server_reports_beyond_its_range_is_written_as_unknown(self):
+        state = support.record("conditions", temperature_c=1000.0, clock_mhz=2400.0, accelerators=[
+            support.record("accelerator_state", power_w=1e9)])
+        record = schema.bounded(support.record("call", eval_tokens=2 ** 62, conditions=state), "call")
+        self.assertEqual(schema.problems(record, "call"), [])
+        self.assertIsNone(record["eval_tokens"])
+        self.assertEqual((record["conditions"]["temperature_c"], record["conditions"]["clock_mhz"]), (None, 2400.0))
+        self.assertIsNone(record["conditions"]["accelerators"][0]["power_w"])
+        fact = {"max_mhz": {"value": 4e9, "method": "lscpu"}}
+        self.assertEqual(schema.bounded(fact, "hardware_cpu")["max_mhz"], {"value": None, "why": "lscpu reported a value out of range"})
+
+    def holding(self, kind: str, value: object) -> object:
+        return {"list:count": [value], "list:point": [[value, value]], "counts": {"ok": value}}.get(
+            kind, {"value": value, "method": "x"} if kind.endswith("_fact") else value)
+
+
+class Grades(unittest.TestCase):
+    def test_verdicts_on_code_are_booleans_with_a_reason_under_the_number_of_a_line(self):
+        for grades, right in (({}, True), ({"7": {"passed": True, "reason": "passed"}}, True), ({"7": "yes"}, False), ({"7": 7}, False),
+                              ({"7": [1]}, False), ({"7": {"reason": "x"}}, False), ({"x": {"passed": True, "reason": "passed"}}, False),
+                              ({"07": {"passed": True, "reason": "passed"}}, False), ({"7": {"passed": 1, "reason": "passed"}}, False)):
+            with self.subTest(grades):
+                self.assertEqual(schema.problems(support.record("footer", code_grades=grades), "footer") == [], right)
+
+
 class Documentation(unittest.TestCase):
     def test_every_field_of_every_record_has_a_meaning(self):
         for kind, fields in records.RECORDS.items():
@@ -182,7 +251,7 @@ class Documentation(unittest.TestCase):
             for field in fields:
                 with self.subTest(f"{kind}.{field.name}"):
                     head, _, rest = field.kind.partition(":")
-                    known = {"list": scalars | set(records.RECORDS), "choice": set(records.CHOICES)}.get(head)
+                    known = {"list": scalars | set(records.RECORDS), "by-line": set(records.RECORDS), "choice": set(records.CHOICES)}.get(head)
                     self.assertIn(rest or head, known or scalars | set(records.RECORDS))
 
     def test_every_choice_of_every_list_is_documented(self):

@@ -52,6 +52,8 @@ class Writer:
         line = {"type": record["type"], "seq": self._seq, "prev": self._prev, **record}
         if self._cut_at is not None:
             line["cut"] = self._cut
+        if schema.problems(line, line["type"]):
+            line = schema.bounded(line, line["type"])
         wrong = schema.problems(line, line["type"])
         if wrong:
             raise ValueError(f"a record that the schema refuses: {wrong[:3]}")

@@ -76,6 +76,19 @@ def model_key(name: str) -> str:
     return full_name(name).lower()
 
 
+MODEL_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}\Z")
+
+
+def model_name_problem(name: str) -> str | None:
+    """Why Ollama would not give a model this name, or None; a registry's host may have a port."""
+    *before, last = name.split("/")
+    model, _, tag = last.partition(":")
+    parts = [part.partition(":")[0] if number == 0 else part for number, part in enumerate(before)] + [model] + ([tag] if tag else [])
+    if len(parts) > 8 or not all(MODEL_PART.match(part) for part in parts):
+        return "parts of a-z, 0-9, _, . and -, each beginning with a letter, a digit or _"
+    return None
+
+
 def is_cloud_name(name: str) -> bool:
     """Whether Ollama would send this name to its cloud: the text after the last colon decides."""
     before, colon, tag = name.strip().lower().rpartition(":")

@@ -1,6 +1,7 @@
 """Schema: JSON that means one thing only, and whether a record is what its fields say."""
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 import re
@@ -175,13 +176,40 @@ _PATTERNS = {
     "nonce": re.compile(r"[0-9]{18}\Z"),
     "utc": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z"),
 }
+_LINE_NUMBER = re.compile(r"0\Z|[1-9][0-9]{0,9}\Z")
+MOST_SETTINGS, MOST_SETTING_CHARACTERS = 64, 200
+
+
+def _is_setting(value: object) -> bool:
+    """A plain value, or a list of whole numbers such as the levels of concurrency."""
+    if type(value) is list:
+        return len(value) <= MOST_SETTINGS and are_counts(value)
+    return value is None or type(value) is bool or (type(value) is str and len(value) <= MOST_SETTING_CHARACTERS) or (
+        type(value) in (int, float) and abs(value) <= MAX_INTEGER)
+
+
+def is_date(value: object) -> bool:
+    """A time of day in UTC, on a day that the calendar has."""
+    if type(value) is not str or _PATTERNS["utc"].match(value) is None:
+        return False
+    try:
+        datetime.datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return False
+    return True
+
+
 _SCALARS: dict = {
     "text": lambda value: type(value) is str,
     "bool": lambda value: type(value) is bool,
     "count": lambda value: type(value) is int and 0 <= value <= MAX_INTEGER,
     "number": lambda value: type(value) in (int, float) and abs(value) <= MAX_INTEGER,
     "object": lambda value: type(value) is dict,
+    "settings": lambda value: (type(value) is dict and len(value) <= MOST_SETTINGS and all(map(_is_setting, value.values()))
+                               and all(len(name) <= MOST_SETTING_CHARACTERS for name in value)),
     "counts": lambda value: type(value) is dict and are_counts(value.values()),
+    "point": lambda value: type(value) is list and len(value) == 2 and are_counts(value),
+    "utc": is_date,
     "run_id": lambda value: type(value) is str and (value == names.NIL_RUN_ID or names.run_id_problem(value) is None),
 }
 
@@ -205,13 +233,55 @@ def tester(kind: str) -> Callable[[object], bool]:
     if head == "list":
         is_right = tester(rest)
         return lambda value: type(value) is list and all(map(is_right, value))
+    if head == "by-line":       # an object whose keys are numbers of ledger lines
+        is_right = tester(rest)
+        return lambda value: type(value) is dict and all(map(_LINE_NUMBER.match, value)) and all(map(is_right, value.values()))
     if head == "choice":
         choices = CHOICES[rest]
         return lambda value: type(value) is str and value in choices
+    if head in _SCALARS:
+        return _SCALARS[head]
     if head in _PATTERNS:
         match = _PATTERNS[head].match
         return lambda value: type(value) is str and match(value) is not None
-    return _record_tester(head) if head in RECORDS else _SCALARS[head]
+    return _record_tester(head)
+
+
+def _in_range(field: Field) -> Callable[[object], bool]:
+    """Whether a value that is of its field's kind is also within the field's range."""
+    least, most = field.range
+    if field.kind == "list:text":
+        return lambda value: all(least <= len(part) <= most for part in value)
+    if field.kind == "list:count":
+        return lambda value: not value or (min(value) >= least and max(value) <= most)
+    if field.kind == "point":
+        return lambda value: least <= value[0] <= most and least <= value[1] <= most
+    if field.kind == "list:point":
+        return lambda value: all(least <= number <= most for point in value for number in point)
+    if field.kind == "counts":
+        return lambda value: all(least <= number <= most for number in value.values())
+    if field.kind == "text_fact":
+        return lambda value: value["value"] is None or least <= len(value["value"]) <= most
+    if field.kind.endswith("_fact"):
+        return lambda value: value["value"] is None or least <= value["value"] <= most
+    return lambda value: least <= value <= most
+
+
+@functools.lru_cache(maxsize=None)
+def field_tester(field: Field) -> Callable[[object], bool]:
+    """Whether a value that is not null is of the field's kind and within its range."""
+    is_kind = tester(field.kind)
+    if field.range is None:
+        return is_kind
+    if field.kind in ("count", "number"):
+        least, most = field.range
+        types = (int,) if field.kind == "count" else (int, float)
+        return lambda value: type(value) in types and least <= value <= most
+    if field.kind == "text":
+        most_characters = field.range[1]
+        return lambda value: type(value) is str and len(value) <= most_characters
+    is_within = _in_range(field)
+    return lambda value: is_kind(value) and is_within(value)
 
 
 def _record_tester(kind: str) -> Callable[[object], bool]:
@@ -239,7 +309,7 @@ def _record_tester(kind: str) -> Callable[[object], bool]:
 
 
 def _or_null(field: Field) -> Callable[[object], bool]:
-    test = tester(field.kind)
+    test = field_tester(field)
     return (lambda value: value is None or test(value)) if field.null else test
 
 
@@ -266,12 +336,41 @@ def _at(where: str, name: str) -> str:
 def _value_problems(value: object, field: Field, where: str) -> list:
     if value is None:
         return [] if field.null else [f"{where}: null"]
-    if tester(field.kind)(value):
+    if field_tester(field)(value):
         return []
     head, _, rest = field.kind.partition(":")
     if head == "list" and isinstance(value, list):
+        each = Field("", rest, "", range=field.range)
+        return [line for n, part in enumerate(value) for line in _value_problems(part, each, f"{where}[{n}]")]
+    if head == "by-line" and isinstance(value, dict):
         each = Field("", rest, "")
-        return [line for n, one in enumerate(value) for line in _value_problems(one, each, f"{where}[{n}]")]
+        return [line for key, part in value.items() for line in (
+            _value_problems(part, each, _at(where, key)) if _LINE_NUMBER.match(key) else [f"{where}: {key[:24]!r} is not a line's number"])]
     if head == "choice":
         return [f"{where}: not one of {', '.join(CHOICES[rest])}"]
+    if tester(field.kind)(value):
+        least, most = field.range
+        return [f"{where}: not from {least} to {most}{' characters' if 'text' in head else ''}"]
     return problems(value, head, where) if head in RECORDS else [f"{where}: not a {head}"]
+
+
+def bounded(record: dict, kind: str) -> dict:
+    """The same record; a value outside of its range becomes null where it may be: a sensor or server that reports nonsense
+    has reported nothing."""
+    known = {field.name: field for field in RECORDS[kind]}
+    return {name: _bounded(value, known[name]) if name in known else value for name, value in record.items()}
+
+
+def _bounded(value: object, field: Field) -> object:
+    if value is None or field_tester(field)(value):
+        return value
+    head, _, rest = field.kind.partition(":")
+    if head == "list" and rest in RECORDS and isinstance(value, list):
+        return [bounded(part, rest) if isinstance(part, dict) else part for part in value]
+    if field.range is not None and tester(field.kind)(value):
+        if field.kind == "text":
+            return value[:field.range[1]]
+        if head.endswith("_fact"):
+            return {"value": None, "why": f"{value.get('method')} reported a value out of range"}
+        return None if field.null else value
+    return bounded(value, head) if head in RECORDS and isinstance(value, dict) else value

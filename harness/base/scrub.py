@@ -20,6 +20,14 @@ _RULES = (
 )
 
 
+def model_name(name: str) -> str:
+    """A model's name; the part that is private, such as a registry's address in front of it, is replaced."""
+    if next(sensitive.find(name), None) is None:
+        return name
+    host, slash, rest = name.partition("/")
+    return f"private/{rest}" if slash and next(sensitive.find(rest), None) is None else scrub(name)
+
+
 def scrub(text: str) -> str:
     """One line, at most MAX_CHARACTERS, with everything replaced that could tell whose machine this is."""
     shown = "".join(character if character.isprintable() else " " for character in text[: 8 * MAX_CHARACTERS])

@@ -44,6 +44,7 @@ PLACEHOLDERS = frozenset("user username users you your-name yourname name me som
                          "<name> $user ${user} {user} %username% ... * runner".split())
 DOCUMENTATION = tuple(map(ipaddress.ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32",
                                                  "3fff::/20")))
+NO_HOST = ipaddress.ip_network("0.0.0.0/8")
 EXAMPLE_DOMAINS = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)\Z", re.IGNORECASE)
 NO_REPLY = re.compile(r"(?:^|[.@])(?:noreply|no-reply)(?:[.@]|\Z)|^(?:git|noreply|no-reply)@", re.IGNORECASE)
 
@@ -58,6 +59,8 @@ def _is_address(found: re.Match) -> bool:
     except ValueError:
         return False
     if address.is_loopback or address.is_unspecified or str(address) == "255.255.255.255":
+        return False
+    if address.version == 4 and address in NO_HOST:     # a version such as 0.12.3.1
         return False
     return not any(address in network for network in DOCUMENTATION if network.version == address.version)
 

@@ -11,6 +11,7 @@ from typing import Iterator
 from base import names, plan, schema
 from base.phases import CONTEXT_PHASES, PARALLEL_MIXED
 from base.records import COMPARED
+from base.target import is_local
 from derive import stability
 
 ALL = tuple(COMPARED)
@@ -172,7 +173,7 @@ def _placement(model: str, one: dict, other: dict) -> Iterator[dict]:
 
 def _machine(a: Side, b: Side) -> Iterator[dict]:
     mine, theirs = a.manifest, b.manifest
-    places = [side["target"] if side["target"] in ("lan", "remote") else "this machine" for side in (mine, theirs)]
+    places = ["this machine" if is_local(side["target"]) else side["target"] for side in (mine, theirs)]
     if places[0] != places[1]:
         yield _row("server's place", *places, "cause", CLIENT)
     versions = [", ".join(side.metadata["server_versions"]) for side in (a, b)]

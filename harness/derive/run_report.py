@@ -9,6 +9,7 @@ import shlex
 
 from base import records, schema
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PYTHON_TASKS
+from base.target import is_local
 from base.text_format import counted, figure, median_with_n
 from derive import headline
 
@@ -173,7 +174,7 @@ def _deviations(manifest: dict, metadata: dict) -> str:
         lines.append("- the harness was modified")
     if metadata["sessions"] > 1:
         lines.append(f"- the run was broken off and resumed: {metadata['sessions']} sessions")
-    if manifest["target"] in ("lan", "remote"):
+    if not is_local(manifest["target"]):
         lines.append(f"- the server was on another machine ({manifest['target']})")
     return "### Deviations\n\n" + ("\n".join(lines) if lines else "None.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Callable, Dict, Iterator
 
 from base.phases import CONTEXT_PHASES
+from base.target import is_local
 from derive import stability
 from derive.aggregate import Cell, Group, GroupKey
 from derive.distribution import Sample, rounded
@@ -91,7 +92,7 @@ def of_run(seen: stability.Circumstances, target: str, floors: list, versions: l
         return {"code": code, "model": model, "phase": None, "level": None, "observed": rounded(observed),
                 "expected": rounded(expected), "n": n}
 
-    if target in ("lan", "remote"):
+    if not is_local(target):
         yield warn("remote-server", 1)
     if len(set(versions)) > 1:
         yield warn("servers-differ", len(set(versions)))

@@ -1,7 +1,7 @@
-"""Calibration: is what was found the same that the call shows? Figures are computed with it."""
+"""Calibration: each finding is what its own call shows, since figures are computed with it."""
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Dict, Iterator, Optional, Tuple
 
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -9,39 +9,38 @@ from judge.ledger_pass import LedgerVisitor
 COPIED = {"one_token_eval_ns": "eval_ns", "one_token_eval_tokens": "eval_tokens", "too_long_prompt_tokens": "prompt_tokens"}
 
 
-class Calibration(LedgerVisitor):
-    """Findings against their own call; the length of the template against the call before it."""
+class CalibrationChecks(LedgerVisitor):
+    """Findings of calibration against their own call; the length of the template against the call before it."""
 
     def __init__(self) -> None:
-        self.bare: dict = {}        # model: tokens of a nonce alone, for the template's length
+        self._bare: Dict[str, Optional[int]] = {}        # model: tokens of a nonce alone, for the template's length
 
-    def see(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: dict) -> Iterator[Finding]:
         if record["type"] != "call" or record["role"] != "calibration":
             return
         if record["item"] == "CAL-HEAD-NONCE":
-            self.bare[record["model"]] = record["prompt_tokens"]
-        found = record["finding"] or {}
-        for name, shown in self._shown(record, found):
-            if found[name] != shown or type(found[name]) is not type(shown):
-                yield Finding("ledger-finding", f"{name} {found[name]}", str(shown), f"/finding/{name}")
+            self._bare[record["model"]] = record["prompt_tokens"]
+        finding = record["finding"] or {}
+        for name, observed in self._observed(record, finding):
+            if finding[name] != observed or type(finding[name]) is not type(observed):
+                yield Finding("ledger-finding", f"{name} {finding[name]}", "nothing, since no call shows it" if observed is None else str(observed),
+                              f"/finding/{name}")
 
-    def _shown(self, record: dict, found: dict) -> Iterator[tuple]:
-        """(name, what the call shows) of each finding that can be told from it."""
+    def _observed(self, record: dict, finding: dict) -> Iterator[Tuple[str, object]]:
+        """(name, what the call shows) of each finding that can be checked by it."""
         for name, field in COPIED.items():
-            if name in found:
+            if name in finding:
                 yield name, record[field]
-        if "thinks_by_default" in found:
+        if "thinks_by_default" in finding:
             yield "thinks_by_default", record["thinking_chunks"] > 0
-        if "tells_cached_tokens" in found:
+        if "tells_cached_tokens" in finding:
             yield "tells_cached_tokens", record["cached_tokens"] is not None
-        bare = self.bare.get(record["model"])
-        if "head_tokens" in found and bare is not None and record["prompt_tokens"] is not None:
-            yield "head_tokens", max(0, record["prompt_tokens"] - bare) + 1
-        for name in found:
-            if name.endswith("_tokens_at") and isinstance(found[name], list):
+        if "head_tokens" in finding:
+            bare, whole = self._bare.get(record["model"]), record["prompt_tokens"]
+            yield "head_tokens", None if bare is None or whole is None else max(0, whole - bare) + 1
+        if "too_long" in finding:
+            yield "too_long", {"refused": "refused", "error": "error"}.get(record["outcome"], "cut" if record["prompt_tokens"] else "unknown")
+        for name in finding:
+            if name.endswith("_tokens_at"):
                 yield name, [[units, record["prompt_tokens"]] if units == record["material_units"] else [units, tokens]
-                             for units, tokens in filter(_is_point, found[name])]
-
-
-def _is_point(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2
+                             for units, tokens in finding[name]]

@@ -1,7 +1,7 @@
-"""Calls: does one call's record agree with itself? Each check looks at one record and nothing else.
+"""Call checks: whether one call's record agrees with itself; no other record is looked at.
 
-What is compared here follows from how a call is recorded (measure/http_call.py) and from what servers were seen to do; the
-numbers by which two clocks may differ stand in thresholds.json.
+What is compared follows from how a call is recorded (measure/http_call.py) and from what servers were seen to do; the
+tolerances are in thresholds.json.
 """
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ DONE = ("ok", "length", "empty")
 HARNESS_ITEMS = ("LOAD", "WARM-UP")
 
 
-def problems(call: dict) -> Iterator[Finding]:
+def problems(call: dict, is_safetensors: bool = False) -> Iterator[Finding]:
     """Every contradiction within one call record."""
-    for check in (stamps, chunks, gaps, tokens, limits, server_time, outcome, role):
+    for check in (stamps, chunks, gaps, tokens, server_time, outcome, role):
         yield from check(call)
+    yield from limits(call, is_safetensors)
 
 
 def stamps(call: dict) -> Iterator[Finding]:
-    """Things happen in one order, and what did not happen has no stamp."""
+    """Stamps are in the order of events, and an event that did not happen has none."""
     before, name_before = 0, "start_ns"
     for name in STAMPS:
         stamp = call[name]
@@ -40,7 +41,7 @@ def stamps(call: dict) -> Iterator[Finding]:
 
 
 def chunks(call: dict) -> Iterator[Finding]:
-    """Counts of chunks, stamps of chunks and the texts they made."""
+    """Counts and stamps of chunks, against the texts that they made."""
     def breach(name: str, observed: object, expected: str) -> Finding:
         return Finding("ledger-chunks", f"{name} {observed}", expected, f"/{name}")
     every, text, thinking = call["chunks"], call["text_chunks"], call["thinking_chunks"]
@@ -79,7 +80,7 @@ def _us(stamp_ns: int) -> int:
 
 
 def tokens(call: dict) -> Iterator[Finding]:
-    """A token makes one chunk, or two where it ends the thinking; and no token is a page long."""
+    """A token makes one chunk, or two where it ends the thinking, and a limited number of characters."""
     counted, size = call["eval_tokens"], len(call["answer"]) + len(call["thinking"])
     most_chunks, most_size = thresholds.value("chunks_per_token"), thresholds.value("characters_per_token")
     if counted is not None and call["text_chunks"] > most_chunks * (counted + 1):
@@ -93,23 +94,24 @@ def tokens(call: dict) -> Iterator[Finding]:
                       "no more than all", "/cached_tokens")
 
 
-def limits(call: dict) -> Iterator[Finding]:
+def limits(call: dict, is_safetensors: bool = False) -> Iterator[Finding]:
     """Against num_predict and the context that was asked for, or the smaller one that the server loaded.
 
-    Calibration asks what happens to a prompt that is too long; a runner with a context of its own answers it.
+    Calibration asks what happens to a prompt that is too long; a runner with a context of its own, as that of models in
+    safetensors format, answers it.
     """
     answer, prompt = call["eval_tokens"], call["prompt_tokens"]
     limit, asked = call["options"].get("num_predict"), call["options"].get("num_ctx")
     if not all(isinstance(value, int) for value in (limit, asked)):
-        return      # what was sent is another rule's business
+        return      # another rule checks what was sent
     slack, rounding = thresholds.value("limit_slack_tokens"), thresholds.value("context_slack_tokens")
     if answer is not None and answer > limit + slack:
         yield Finding("ledger-limit", f"{answer} answer tokens", f"num_predict {limit}", "/eval_tokens")
-    elif prompt is not None and prompt > asked + rounding and call["role"] != "calibration":
+    elif prompt is not None and prompt > asked + rounding and call["role"] != "calibration" and not is_safetensors:
         yield Finding("ledger-limit", f"{prompt} prompt tokens", f"num_ctx {asked}", "/prompt_tokens")
     elif call["outcome"] == "length" and answer is not None and prompt is not None and answer < limit - slack:
         loaded = (call["placement"] or {}).get("context_length") or asked
-        if prompt + answer < min(asked, loaded) - rounding:
+        if prompt + answer < min(asked, loaded) - rounding and not is_safetensors:
             yield Finding("ledger-limit", f"ended by a limit after {answer} tokens, {prompt + answer} with the prompt",
                           f"num_predict {limit} or a context of {min(asked, loaded)} reached", "/done_reason")
 
@@ -120,13 +122,13 @@ def server_time(call: dict) -> Iterator[Finding]:
         return
     parts = sum(call[name] or 0 for name in ("load_ns", "prompt_eval_ns", "eval_ns"))
     before_text = (call["load_ns"] or 0) + (call["prompt_eval_ns"] or 0)
-    for name, inner, outer, says in (
+    for name, inner, outer, outer_name in (
             ("total_ns", call["total_ns"], call["done_ns"], "done_ns"),
             ("total_ns", parts, call["total_ns"], "total_ns"),
             ("eval_ns", parts, call["done_ns"], "done_ns"),
             ("prompt_eval_ns", before_text, call["first_text_ns"], "first_text_ns")):
         if inner is not None and outer is not None and inner > _with_slack(outer):
-            yield Finding("ledger-server-time", f"{inner} ns by the server", f"within {says} {outer}", f"/{name}")
+            yield Finding("ledger-server-time", f"{inner} ns by the server", f"within {outer_name} {outer}", f"/{name}")
             return
 
 
@@ -135,8 +137,8 @@ def _with_slack(duration_ns: int) -> float:
 
 
 def outcome(call: dict) -> Iterator[Finding]:
-    """An outcome against what the record shows of it; measure/http_call.py says how one is come to."""
-    said, status = call["outcome"], call["http_status"]
+    """An outcome against the rest of the record; measure/http_call.py decides it when the call is made."""
+    kind, status = call["outcome"], call["http_status"]
     done, text = call["done_ns"] is not None, call["text_chunks"] > 0
     by_limit = call["done_reason"] == "length"
     evidence = {
@@ -149,32 +151,32 @@ def outcome(call: dict) -> Iterator[Finding]:
         "timeout": status is None and not call["chunks"],
         "stalled": status == 200,
         "interrupted": True,
-    }[said]
-    failed = said not in DONE
+    }[kind]
+    failed = kind not in DONE
     if failed and (done or any(call[name] is not None for name in COUNTERS)):
         evidence = False        # only `done` completes a call, and only its line has counters
-    if (call["error"] is None) != (said in DONE + ("interrupted",)):
+    if (call["error"] is None) != (kind in DONE + ("interrupted",)):
         evidence = False
     if not evidence:
-        shown = (f"HTTP {status}, {'done' if done else 'not done'}, done_reason {call['done_reason']}, "
-                 f"{call['text_chunks']} chunks of text, {'no error' if call['error'] is None else 'an error'}")
-        yield Finding("ledger-outcome", f"{said}: {shown}", "what this outcome means in base/records/ledger_fields.py", "/outcome")
+        observed = (f"HTTP {status}, {'done' if done else 'not done'}, done_reason {call['done_reason']}, "
+                    f"{call['text_chunks']} chunks of text, {'no error' if call['error'] is None else 'an error'}")
+        yield Finding("ledger-outcome", f"{kind}: {observed}", "what this outcome means in base/records/ledger_fields.py", "/outcome")
 
 
 def role(call: dict) -> Iterator[Finding]:
-    """Whose item it is, and what only some calls may have."""
-    said, item = call["role"], call["item"]
+    """The items of each role, and fields that only some roles may have."""
+    kind, item = call["role"], call["item"]
     right = {"measured": item not in HARNESS_ITEMS and not item.startswith("CAL-") and call["finding"] is None,
              "warmup": item in HARNESS_ITEMS and call["finding"] is None,
-             "calibration": item.startswith("CAL-") and call["phase"] == "calibration"}[said]
+             "calibration": item.startswith("CAL-") and call["phase"] == "calibration"}[kind]
     if not right:
-        yield Finding("ledger-role", f"{said}: item {item}, phase {call['phase']}"
+        yield Finding("ledger-role", f"{kind}: item {item}, phase {call['phase']}"
                       + ("" if call["finding"] is None else ", with a finding"), "items and findings of that role", "/role")
-    elif said != "measured" and (call["repeat"], call["fill"]) != (1, None):
-        yield Finding("ledger-role", f"{said}: repeat {call['repeat']}, fill {call['fill']}", "1 and none", "/repeat")
-    elif said == "warmup" and (call["level"], call["wave"], call["slot"], call["material_units"]) != (1, None, 0, None):
+    elif kind != "measured" and (call["repeat"], call["fill"]) != (1, None):
+        yield Finding("ledger-role", f"{kind}: repeat {call['repeat']}, fill {call['fill']}", "1 and none", "/repeat")
+    elif kind == "warmup" and (call["level"], call["wave"], call["slot"], call["material_units"]) != (1, None, 0, None):
         yield Finding("ledger-role", "a warm-up in a wave or with material", "a call of its own", "/level")
-    elif call["reattempt"] != (said == "measured" and call["session"] > 0):
+    elif call["reattempt"] != (kind == "measured" and call["session"] > 0):
         yield Finding("ledger-role", f"reattempt {call['reattempt']}", "true for measured calls of a resumed session alone",
                       "/reattempt")
 

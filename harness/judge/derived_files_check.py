@@ -7,26 +7,26 @@ from base import ledger, records, run_folder, schema
 from base.errors import UserError
 from derive import run_md, run_report, summary
 from judge.findings import FindingList, Finding
-from judge.ledger_pass import Reading
+from judge.ledger_pass import LedgerPass
 
 
-def recomputed(manifest: dict, graders: dict, reading: Reading, cells: dict | None = None) -> dict | None:
+def recomputed(manifest: dict, graders: dict, ledger_pass: LedgerPass, cells: dict | None = None) -> dict | None:
     """The `metadata` record; None where the ledger is such that there is none. Reads the ledger to its end either way."""
-    stream = iter(reading)
+    stream = iter(ledger_pass)
     try:
-        grades = (ledger.last(reading.path) or {}).get("code_grades")
+        grades = (ledger.last(ledger_pass.path) or {}).get("code_grades")
         found = summary.summarize(manifest, stream, graders, grades, cells=cells)
     except Exception:       # a ledger that contradicts itself may break any formula; one that does not must break none
-        if reading.has_failed:
+        if ledger_pass.has_failed:
             raise
         for _ in stream:
             pass
-        if not reading.docket.has_errors:
+        if not ledger_pass.findings.has_errors:
             raise
         return None
-    if not reading.is_whole:
+    if not ledger_pass.is_whole:
         return None
-    found["ledger_sha256"] = reading.sha256.hexdigest()
+    found["ledger_sha256"] = ledger_pass.sha256.hexdigest()
     return {field.name: found[field.name] for field in records.RECORDS["metadata"]}
 
 
@@ -56,7 +56,7 @@ def difference(said: object, wanted: object, pointer: str = "") -> tuple:
     return pointer, schema.dumps(said), schema.dumps(wanted)
 
 
-def story_problems(text: str, manifest: dict, found: dict) -> Iterator[Finding]:
+def run_md_problems(text: str, manifest: dict, found: dict) -> Iterator[Finding]:
     """The generated block of run.md."""
     wanted = run_report.render(manifest, found).strip("\n").split("\n")
     try:
@@ -71,9 +71,9 @@ def story_problems(text: str, manifest: dict, found: dict) -> Iterator[Finding]:
                   wanted[first] if first < len(wanted) else "its end", line=line)
 
 
-def check(document: dict | None, text: str | None, manifest: dict, found: dict, docket: FindingList, folder: str) -> None:
+def check(document: dict | None, text: str | None, manifest: dict, found: dict, findings: FindingList, folder: str) -> None:
     """Both files, as far as they are there, against what the ledger gives."""
     if document is not None:
-        docket.add(metadata_problems(document, found), f"{folder}/{run_folder.METADATA}")
+        findings.add(metadata_problems(document, found), f"{folder}/{run_folder.METADATA}")
     if text is not None:
-        docket.add(story_problems(text, manifest, found), f"{folder}/{run_folder.RUN_MD}")
+        findings.add(run_md_problems(text, manifest, found), f"{folder}/{run_folder.RUN_MD}")

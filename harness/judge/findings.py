@@ -1,19 +1,20 @@
-"""Findings: one breach of one rule, where it is, what was seen and what was expected; all of them are gathered.
+"""Findings: one breach of one rule each, with its place, what was observed and what was expected.
 
-What was seen is somebody's text: it is shown in one line, and private things in it with their middles hidden.
+What was observed is a stranger's text: it is shown on one line, with the middle of private data hidden.
 """
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 from dataclasses import dataclass
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Optional, Tuple
 
 from base import sensitive
 from base.errors import printable
 from judge.rules import EDIT, MISSING, REWORD, RULES, SEVERITIES
 
-MOST = 20               # of one rule in one file; a ledger with a million bad lines must not fill the memory
+MOST = 20               # kept of one rule in one file; a ledger with a million bad lines must not fill the memory
 SHOWN_CHARACTERS = 160
 
 
@@ -23,8 +24,8 @@ class Finding:
     rule: str
     observed: str
     expected: str = ""
-    pointer: str | None = None      # JSON pointer within the file or the line
-    line: int | None = None
+    pointer: Optional[str] = None      # JSON pointer within the file or the line
+    line: Optional[int] = None
     path: str = ""
 
     @property
@@ -33,51 +34,61 @@ class Finding:
 
 
 class FindingList:
-    """Findings in the order in which they came; of a flood of one kind the first MOST, and a count of the others."""
+    """Findings in the order in which they were added: the first MOST of each rule and file, and a count of the rest."""
 
     def __init__(self) -> None:
-        self.findings: list = []
+        self._kept: list[Finding] = []
         self.counts = dict.fromkeys(SEVERITIES, 0)
-        self._seen: dict = {}           # (rule, path): how many
+        self._numbers: dict[tuple, int] = {}           # by (rule, path)
 
-    def add(self, found: Iterable[Finding], path: str = "", line: int | None = None) -> None:
-        for one in found:
-            if path and not one.path:
-                one = dataclasses.replace(one, path=path, line=one.line or line)
-            number = self._seen[one.rule, one.path] = self._seen.get((one.rule, one.path), 0) + 1
-            self.counts[one.severity] += 1
-            if number <= MOST:
-                self.findings.append(one)
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._kept)
+
+    def add(self, findings: Iterable[Finding], path: str = "", line: int | None = None) -> None:
+        """Add findings; `path` and `line` are the place of those that do not name their own."""
+        for finding in findings:
+            if path and not finding.path:
+                finding = dataclasses.replace(finding, path=path, line=finding.line or line)
+            key = finding.rule, finding.path
+            self._numbers[key] = self._numbers.get(key, 0) + 1
+            self.counts[finding.severity] += 1
+            if self._numbers[key] <= MOST:
+                self._kept.append(finding)
 
     @property
     def has_errors(self) -> bool:
         return self.counts["error"] > 0
 
-    def left_out(self) -> dict:
+    @property
+    def has_crashed(self) -> bool:
+        """Whether the checker itself failed on a run: never a pass."""
+        return any(rule == "checker-failed" for rule, _ in self._numbers)
+
+    def left_out(self) -> dict[tuple, int]:
         """(rule, path): how many findings are counted and not kept."""
-        return {key: number - MOST for key, number in self._seen.items() if number > MOST}
+        return {key: number - MOST for key, number in self._numbers.items() if number > MOST}
 
 
-def numbered(matches: Iterable, text: str) -> Iterator[tuple]:
-    """(line, match) of matches in order of place; the text is gone through once, however many there are."""
+def with_line_numbers(matches: Iterable[re.Match], text: str) -> Iterator[Tuple[int, re.Match]]:
+    """(line, match) of matches in order; the text is read once, however many there are."""
     line, reached = 1, 0
-    for found in matches:
-        line, reached = line + text.count("\n", reached, found.start()), found.start()
-        yield line, found
+    for match in matches:
+        line, reached = line + text.count("\n", reached, match.start()), match.start()
+        yield line, match
 
 
-def fix(one: Finding) -> str:
-    """The command that mends it, with the file's own name in it."""
-    end = _end_of_run(one.path)
-    run = one.path[:end] if end else one.path
-    if one.path.startswith("commit "):
+def fix(finding: Finding) -> str:
+    """The command that fixes it, with the file's own name in it."""
+    end = _end_of_run(finding.path)
+    run = finding.path[:end] if end else finding.path
+    if finding.path.startswith("commit "):
         return REWORD
-    advice = RULES[one.rule].advice
-    if one.rule == "name-file-missing":
-        advice = MISSING.get(one.path.rpartition("/")[2], advice)
-    if one.rule.startswith("privacy-") and one.path.endswith("/run.md"):
+    advice = RULES[finding.rule].advice
+    if finding.rule == "name-file-missing":
+        advice = MISSING.get(finding.path.rpartition("/")[2], advice)
+    if finding.rule.startswith("privacy-") and finding.path.endswith("/run.md"):
         advice = EDIT       # the contributor's own words; nothing has to be measured again for them
-    return advice.replace("{path}", _quoted(one.path)).replace("{run}", _quoted(run))
+    return advice.replace("{path}", _quoted(finding.path)).replace("{run}", _quoted(run))
 
 
 def _end_of_run(path: str) -> int:
@@ -90,18 +101,18 @@ def _quoted(path: str) -> str:
     return shlex.quote(shown(path))
 
 
-def row(one: Finding) -> dict:
-    """A finding as JSON holds it."""
-    return {"rule": one.rule, "severity": one.severity, "path": shown(one.path), "line": one.line,
-            "pointer": None if one.pointer is None else shown(one.pointer), "observed": shown(one.observed),
-            "expected": shown(one.expected), "says": RULES[one.rule].says, "fix": fix(one)}
+def row(finding: Finding) -> dict:
+    """A finding as JSON."""
+    return {"rule": finding.rule, "severity": finding.severity, "path": shown(finding.path), "line": finding.line,
+            "pointer": None if finding.pointer is None else shown(finding.pointer), "observed": shown(finding.observed),
+            "expected": shown(finding.expected), "says": RULES[finding.rule].says, "fix": fix(finding)}
 
 
 def shown(text: str) -> str:
-    """One line of bounded length, private things in it redacted."""
+    """One line of bounded length, with private data redacted."""
     text = text if len(text) <= 4 * SHOWN_CHARACTERS else text[:4 * SHOWN_CHARACTERS]
-    for _, found in list(sensitive.find(text)):
-        text = text.replace(found, redacted(found))
+    for _, private in list(sensitive.find(text)):
+        text = text.replace(private, redacted(private))
     text = printable(text)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS - 3] + "..."
 

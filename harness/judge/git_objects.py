@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pathlib
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Iterator, List
 
 from base import git
 from base.errors import UserError
@@ -95,6 +95,11 @@ class Clone:
             if kind == b"blob":
                 blob, size, path = rest.split(b" ", 2)
                 yield blob.decode("ascii"), int(size), _path(path)
+
+    def paths(self, base: str, head: str) -> List[str]:
+        """Every path that any commit of a change touches, also those that the head no longer has."""
+        out = self.run("log", "-z", "-m", "--no-renames", "--name-only", "--format=", f"{base}..{head}")
+        return sorted({_path(path) for path in out.split(b"\0") if path.strip()})
 
     def contents(self, blobs: list) -> dict:
         """blob: its bytes."""

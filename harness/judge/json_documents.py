@@ -8,7 +8,7 @@ from typing import Iterator
 
 from base import facts, records, run_folder, schema
 from judge import text_encoding, thresholds
-from judge.findings import Finding
+from judge.findings import Finding, FindingList
 
 LIMITS = {run_folder.MANIFEST: "manifest_bytes", run_folder.HARDWARE: "hardware_bytes", run_folder.METADATA: "metadata_bytes",
           run_folder.RUN_MD: "run_md_bytes", run_folder.LEDGER: "ledger_bytes"}
@@ -22,8 +22,8 @@ def size_problems(name: str, size_bytes: int) -> Iterator[Finding]:
         yield Finding("bytes-size", f"{size_bytes} bytes", f"at most {limit}")
 
 
-def read(path: pathlib.Path, docket: object, shown: str, wanted: dict | None = None) -> dict | None:
-    """The document, or None where it cannot be judged further; whatever is wrong goes onto the docket.
+def read(path: pathlib.Path, findings: FindingList, shown: str, wanted: dict | None = None) -> dict | None:
+    """The document, or None where it cannot be judged further; whatever is wrong goes onto the findings.
 
     Where it is known what the document must be, it is `wanted` itself that comes back for a file of just those bytes.
     """
@@ -35,7 +35,7 @@ def read(path: pathlib.Path, docket: object, shown: str, wanted: dict | None = N
     if not any(one.rule in text_encoding.UNREADABLE for one in found):
         document, more = _document(data, run_folder.RECORD_OF[path.name])
         found += more
-    docket.add(found, shown)
+    findings.add(found, shown)
     return document
 
 
@@ -125,6 +125,6 @@ def _shapes(kind: str) -> tuple:
             found.append((field.name, shape))
         elif field.kind == "text" and field.name not in OWN_TEXT:
             found.append((field.name, "text"))
-        elif field.kind == "list:text" or shape in ("object", "counts"):
+        elif field.kind == "list:text" or shape in ("object", "counts", "settings") or shape.startswith("by-line:"):
             found.append((field.name, "any"))
     return tuple(found)

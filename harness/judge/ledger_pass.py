@@ -1,45 +1,47 @@
-"""Reading: one pass over a ledger, in memory that its length does not change. All that looks at records looks on here.
+"""The ledger pass: a ledger is read once, in constant memory, and every check of its records visits them on the way.
 
-A witness is told each record in order (`see`) and then that there are no more (`end`); both give findings. One that
-compares records is told of a ledger only up to the first line that cannot be read: what it would find behind that line
-may be its fault. One that looks at each record alone goes on.
+A visitor gets each record in order (`visit`), and then the end of the ledger (`finish`); both give findings. A visitor
+that compares records stops at the first line that cannot be read: what it would find after that line may be the fault
+of that line. A visitor that looks at each record alone goes on.
 """
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import pathlib
-from typing import Iterator
+from typing import Iterator, List, Protocol
 
 from base import schema
 from base.ledger_records import Record, typed
 from judge import json_documents, text_encoding, thresholds
-from judge.findings import FindingList, Finding
+from judge.findings import Finding, FindingList
 
 TYPES = ("meta", "call", "skipped", "footer")
 
 
-class LedgerVisitor:
-    """Looks on while a ledger is read."""
-    compares = True         # records with each other
+class LedgerVisitor(Protocol):
+    """A check of the records of one ledger."""
+    compares_records: bool = True
 
-    def see(self, record: dict) -> Iterator[Finding]:
-        raise ValueError("a witness that sees nothing")
+    def visit(self, record: dict) -> Iterator[Finding]:
+        """Findings about one record."""
 
-    def end(self) -> Iterator[Finding]:
+    def finish(self) -> Iterator[Finding]:
+        """Findings about the ledger as a whole; only asked for where every line could be read."""
         return iter(())
 
 
-class Reading:
-    """An iterator over the good records of a ledger; what is wrong goes onto the docket on the way."""
+class LedgerPass:
+    """An iterator over the well-formed records of a ledger; whatever is wrong is added to `findings` on the way."""
 
-    def __init__(self, path: pathlib.Path, witnesses: list, docket: FindingList, shown: str):
-        self.path, self.witnesses, self.docket, self.shown = path, witnesses, docket, shown
+    def __init__(self, path: pathlib.Path, visitors: List[LedgerVisitor], findings: FindingList, shown: str):
+        self.path, self.visitors, self.findings, self.shown = path, visitors, findings, shown
         self.is_whole = True            # every line could be read
-        self.has_failed = False         # here, not in what the records are read for
+        self.has_failed = False         # a visitor raised, not the consumer of the records
         self.sha256 = hashlib.sha256()
+        self._unreadable = 0
         self._prev: str | None = None
-        self._last: str | None = None   # the type of the line before
+        self._last_type: str | None = None
 
     def __iter__(self) -> Iterator[Record]:
         number = 0
@@ -47,75 +49,84 @@ class Reading:
             self.sha256.update(line)
             record = self._record(number, line)
             self._prev = hashlib.sha256(line[:-1]).hexdigest()
-            self._last = record["type"] if record else "unknown"
-            self.is_whole = self.is_whole and record is not None
-            if record is not None:
-                self._tell(record, number)
+            self._last_type = record["type"] if record else "unknown"
+            if record is None:
+                self.is_whole = False
+                self._unreadable += 1
+                if self._unreadable >= thresholds.value("unreadable_lines"):
+                    self._refuse(number, Finding("bytes-size", f"{self._unreadable} lines that cannot be read",
+                                                 "a ledger; the lines after this one were not looked at"))
+                    return
+            else:
+                self._visit(record, number)
                 yield typed(record)
-        if self._last not in ("footer", "unknown"):
-            self.docket.add([Finding("ledger-unfinished", f"the last line is {self._last or 'not there'}", "a footer")],
-                            self.shown, max(1, number))
+        if self._last_type not in ("footer", "unknown"):
+            self._refuse(max(1, number), Finding("ledger-unfinished", f"the last line is {self._last_type or 'missing'}", "a footer"))
             self.is_whole = False
         if self.is_whole:
-            for witness in self.witnesses:
-                found = list(witness.end())
-                self.docket.add((one for one in found if one.pointer), self.shown, number)      # what the footer says
-                self.docket.add((one for one in found if not one.pointer), self.shown)
+            self._finish(number)
 
-    def _tell(self, record: dict, number: int) -> None:
+    def _visit(self, record: dict, number: int) -> None:
         self.has_failed = True
-        for witness in self.witnesses:
-            if self.is_whole or not witness.compares:
-                self.docket.add(witness.see(record), self.shown, number)
+        for visitor in self.visitors:
+            if self.is_whole or not visitor.compares_records:
+                self.findings.add(visitor.visit(record), self.shown, number)
+        self.has_failed = False
+
+    def _finish(self, number: int) -> None:
+        self.has_failed = True
+        for visitor in self.visitors:
+            found = list(visitor.finish())
+            self.findings.add((finding for finding in found if finding.pointer), self.shown, number)      # of the footer
+            self.findings.add((finding for finding in found if not finding.pointer), self.shown)
         self.has_failed = False
 
     def _record(self, number: int, line: bytes) -> dict | None:
-        """The line as a record that can be judged further, or None."""
-        if len(line) > thresholds.value("line_bytes"):
-            return self._refused(number, Finding("bytes-size", f"a line of more than {thresholds.value('line_bytes')} bytes",
-                                                 "a shorter one"))
+        """The line as a record that can be checked further, or None."""
+        limit = thresholds.value("line_bytes")
+        if len(line) > limit:
+            return self._refuse(number, Finding("bytes-size", f"a line of more than {limit} bytes", "a shorter one"))
         if not line.endswith(b"\n"):
-            return self._refused(number, Finding("ledger-torn", "the line ends early", "a line feed at its end"))
+            return self._refuse(number, Finding("ledger-torn", "the line ends early", "a line feed at its end"))
         text = line[:-1]
-        found = [dataclasses.replace(one, line=number) for one in text_encoding.json_problems(text)]
-        if found:
-            return self._refused(number, *found)
+        problems = [dataclasses.replace(finding, line=number) for finding in text_encoding.json_problems(text)]
+        if problems:
+            return self._refuse(number, *problems)
         try:
             value = schema.loads(text)
         except ValueError as problem:
-            return self._refused(number, Finding("json-strict", str(problem), "JSON that every reader understands alike"))
-        kind = value.get("type") if isinstance(value, dict) else None
-        if kind not in TYPES:
-            return self._refused(number, Finding("ledger-order", f"type {kind!r}", ", ".join(TYPES), "/type"))
-        found = list(json_documents.version_problems(value, kind)) if kind == "meta" else []
-        found = found or list(json_documents.field_problems(value, kind))
-        if found:
-            return self._refused(number, *found)
-        self.docket.add(self._place(number, value, kind), self.shown, number)
+            return self._refuse(number, Finding("json-strict", str(problem), "JSON that every reader understands alike"))
+        record_type = value.get("type") if isinstance(value, dict) else None
+        if record_type not in TYPES:
+            return self._refuse(number, Finding("ledger-order", f"type {record_type!r}", ", ".join(TYPES), "/type"))
+        problems = list(json_documents.version_problems(value, record_type)) if record_type == "meta" else []
+        problems = problems or list(json_documents.field_problems(value, record_type))
+        if problems:
+            return self._refuse(number, *problems)
+        self.findings.add(self._place(number, value, record_type), self.shown, number)
         if schema.dumps(value).encode("ascii") != text:
-            self.docket.add([Finding("json-canonical", "other white space, escapes or spelling of numbers",
-                                     "as base/schema.py writes it")], self.shown, number)
+            self._refuse(number, Finding("json-canonical", "other white space, escapes or spelling of numbers",
+                                         "as base/schema.py writes it"))
         return value
 
-    def _refused(self, number: int, *found: Finding) -> None:
-        self.docket.add(found, self.shown, number)
+    def _refuse(self, number: int, *findings: Finding) -> None:
+        self.findings.add(findings, self.shown, number)
 
-    def _place(self, number: int, record: dict, kind: str) -> Iterator[Finding]:
+    def _place(self, number: int, record: dict, record_type: str) -> Iterator[Finding]:
         """Its place among the lines, its number, and the hash of the line before it."""
-        if (kind == "meta") != (number == 1):
-            yield Finding("ledger-order", f"{kind} as line {number}", "one meta, as line 1", "/type")
-        elif self._last == "footer":
-            yield Finding("ledger-order", f"{kind} after the footer", "the footer as the last line", "/type")
+        if (record_type == "meta") != (number == 1):
+            yield Finding("ledger-order", f"{record_type} as line {number}", "one meta, as line 1", "/type")
+        elif self._last_type == "footer":
+            yield Finding("ledger-order", f"{record_type} after the footer", "the footer as the last line", "/type")
         if record["seq"] != number - 1:
             yield Finding("ledger-seq", f"seq {record['seq']}", str(number - 1), "/seq")
         if record["prev"] != self._prev:
             yield Finding("ledger-chain", f"prev {str(record['prev'])[:12]}",
-                          f"{str(self._prev)[:12]}, the hash of the line before",
-                          "/prev")
+                          f"{str(self._prev)[:12]}, the hash of the line before", "/prev")
 
 
 def _lines(path: pathlib.Path) -> Iterator[bytes]:
-    """The file's lines; one that is too long is cut there, and ends the file."""
+    """The file's lines; a line that is too long is cut there, and is the last one."""
     most = thresholds.value("line_bytes")
     with open(path, "rb") as source:
         while True:
@@ -125,5 +136,3 @@ def _lines(path: pathlib.Path) -> Iterator[bytes]:
             yield line
             if len(line) > most:
                 return
-
-

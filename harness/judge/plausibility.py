@@ -1,9 +1,9 @@
-"""Physics: is it plausible? What is found here is held for a person to look at, with the arithmetic shown; never refused."""
+"""Plausibility: what is found here is held for a person to look at, with the arithmetic shown; it is never refused."""
 from __future__ import annotations
 
 import math
 import re
-from typing import Iterator
+from typing import Dict, Iterator, Optional, Set, Tuple
 
 from base import schema
 from base.ledger_records import CallRecord, typed
@@ -14,9 +14,11 @@ from judge.call_checks import is_for_speed
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
-# Families of which a token reads a few experts and not the whole file, as servers name them.
-EXPERTS = ("moe", "mixtral", "gptoss", "gpt-oss", "deepseek2", "deepseek3", "llama4", "dbrx", "arctic", "grok", "qwen3next",
-           "minimax", "kimi", "nemotron_h", "glm4")
+# Families and names of mixtures of experts, for runs whose manifest does not have the counts.
+EXPERTS = re.compile(r"moe|mixtral|gpt-?oss|deepseek|llama4|dbrx|arctic|grok|qwen3next|minimax|kimi|nemotron_h|glm4|granitehybrid|-a\d+b\b")
+DEDICATED = ("nvidia",)     # vendors all of whose cards on a computer's bus have memory of their own
+BURST_SHARE = 0.2           # of the mean gap: texts closer than this came out of one step
+MOST_TOKENS_A_STEP = 8      # of speculative decoding
 
 
 class Spread:
@@ -37,128 +39,196 @@ class Spread:
         return math.sqrt(max(0.0, self._sum) / (self.n - 1)) / self.mean if self.n > 1 and self.mean else 0.0
 
 
-class Physics(LedgerVisitor):
-    """The fastest of each model against what memory allows, and times against what times look like."""
+class Plausibility(LedgerVisitor):
+    """The fastest calls of each model against memory bandwidth, placements against memory sizes, and times among each other."""
 
-    def __init__(self, manifest: dict, hardware: dict | None):
+    def __init__(self, manifest: dict, hardware: Optional[dict]):
         self.models = {model["name"]: model for model in manifest["models"]}
         batch = manifest["options"].get("num_batch")
         self.batch = batch if schema.is_count(batch) and batch else 512
-        self.memory = Memory(hardware)
-        self.decode: dict = {}          # model: (rate, on accelerators)
-        self.prefill: dict = {}
-        self.placed: dict = {}          # model: the most on accelerators
-        self.heads: dict = {}
-        self.spreads: dict = {}         # (model, item): Spread of decode rates
-        self.twins: set = set()
+        self.memory = MachineMemory(hardware)
+        self.decode: Dict[str, Tuple[float, bool]] = {}     # model: (steps a second, on accelerators)
+        self.prefill: Dict[str, Tuple[float, bool]] = {}
+        self.placed: Dict[str, int] = {}        # model: the most on accelerators
+        self.loaded: Dict[str, int] = {}        # model: the most in memory
+        self.contexts: Dict[str, int] = {}      # model: the largest context or prompt
+        self.heads: Dict[str, Optional[int]] = {}
+        self.spreads: Dict[tuple, Spread] = {}         # (model, item): of decode rates
+        self._timings: Set[int] = set()
 
-    def see(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: dict) -> Iterator[Finding]:
         if record["type"] != "call":
             return
         model = record["model"]
         if record["finding"]:
             head = record["finding"].get("head_tokens")
-            self.heads[model] = head if schema.is_count(head) else self.heads.get(model)
+            self.heads[model] = head if head is not None else self.heads.get(model)
         if model in self.models and is_for_speed(record):
-            self._rates(typed(record), model)
+            call = typed(record)
+            self._rates(call, model)
+            self._place(call, model)
             yield from self._gaps(record["gaps_us"])
 
     def _rates(self, call: CallRecord, model: str) -> None:
-        placement = call.placement or {}
-        video = placement.get("vram_bytes")
-        self.placed[model] = max(self.placed.get(model, 0), video or 0)
-        decode = call_metrics.decode_tok_s(call, self.models[model]["format"])
-        if decode is not None:
-            self.decode[model] = max(self.decode.get(model, (0.0, False)), (decode, bool(video)))
+        video = bool((call.placement or {}).get("vram_bytes"))
+        rate = call_metrics.decode_tok_s(call, self.models[model]["format"])
+        if rate is not None:
+            steps = rate / tokens_a_step(call)
+            self.decode[model] = max(self.decode.get(model, (0.0, False)), (steps, video))
             if call.phase == FROZEN:
-                self.spreads.setdefault((model, call.item), Spread()).add(decode)
+                self.spreads.setdefault((model, call.item), Spread()).add(rate)
         prefill = None if call.phase == CONTEXT_APPEND else call_metrics.prefill_tok_s(call, self.heads.get(model))
         if prefill is not None:
-            self.prefill[model] = max(self.prefill.get(model, (0.0, False)), (prefill, bool(video)))
+            self.prefill[model] = max(self.prefill.get(model, (0.0, False)), (prefill, video))
+
+    def _place(self, call: CallRecord, model: str) -> None:
+        placement = call.placement or {}
+        self.placed[model] = max(self.placed.get(model, 0), placement.get("vram_bytes") or 0)
+        self.loaded[model] = max(self.loaded.get(model, 0), placement.get("size_bytes") or 0)
+        self.contexts[model] = max(self.contexts.get(model, 0), placement.get("context_length") or 0, call.prompt_tokens or 0)
 
     def _gaps(self, gaps: list) -> Iterator[Finding]:
-        """Gaps of 0 are texts that were heard in one read; of these a busy machine has many, and they are all alike."""
-        told = len(gaps) - gaps.count(0)
-        if told == len(gaps) >= thresholds.value("clean_gaps") and gaps[0] == gaps[1] == gaps[-1] and set(gaps) == {gaps[0]}:
-            yield Finding("physics-too-clean", f"{len(gaps)} gaps, each of {gaps[0]} us", "gaps that differ by microseconds",
-                          "/gaps_us")
-        elif told >= thresholds.value("twin_gaps"):
-            twin = hash(tuple(gaps))
-            if twin in self.twins:
-                yield Finding("physics-duplicate", f"the {len(gaps)} gaps of an earlier call", "times of its own",
-                              "/gaps_us")
-            self.twins.add(twin)
+        """Gaps of 0 are texts that were read together; a busy machine has many of these, and they are all alike."""
+        distinct = len(gaps) - gaps.count(0)
+        if distinct == len(gaps) >= thresholds.value("clean_gaps") and gaps[0] == gaps[1] == gaps[-1] and set(gaps) == {gaps[0]}:
+            yield Finding("physics-too-clean", f"{len(gaps)} gaps, each of {gaps[0]} us", "gaps that differ by microseconds", "/gaps_us")
+        elif distinct >= thresholds.value("twin_gaps"):
+            timing = hash(tuple(gaps))
+            if timing in self._timings:
+                yield Finding("physics-duplicate", f"the {len(gaps)} gaps of an earlier call", "times of its own", "/gaps_us")
+            self._timings.add(timing)
 
-    def end(self) -> Iterator[Finding]:
-        for name, (rate, on_accelerator) in self.decode.items():
-            yield from self._bound("physics-decode", name, rate, 1, on_accelerator)
+    def finish(self) -> Iterator[Finding]:
+        for name, (steps, on_accelerator) in self.decode.items():
+            yield from self._bandwidth("physics-decode", name, steps, 1, on_accelerator)
         for name, (rate, on_accelerator) in self.prefill.items():
-            yield from self._bound("physics-prefill", name, rate, self.batch, on_accelerator)
-        room = self.memory.accelerator_bytes
+            yield from self._bandwidth("physics-prefill", name, rate, self.batch, on_accelerator)
+        yield from self._memory()
+        for name, tokens in self.contexts.items():
+            trained = self.models[name]["context_length"]
+            if trained is not None and tokens > trained + thresholds.value("context_slack_tokens"):
+                yield Finding("physics-context", f"{name}: {tokens} tokens of context", f"at most the {trained} that it was trained for")
+        yield from self._rate_spreads()
+
+    def _memory(self) -> Iterator[Finding]:
+        room, total = self.memory.accelerator_bytes, self.memory.total_bytes
         for name, size in self.placed.items():
             if room is not None and size > room * thresholds.value("placement_margin"):
                 yield Finding("physics-placement", f"{name}: {size / 1e9:.1f} GB on accelerators",
                               f"at most {room / 1e9:.1f} GB, their memory by hardware.json")
+            elif total is not None and self.loaded[name] > total * thresholds.value("memory_margin"):
+                yield Finding("physics-placement", f"{name}: {self.loaded[name] / 1e9:.1f} GB loaded",
+                              f"at most {total / 1e9:.1f} GB, the machine's memory by hardware.json, times {thresholds.value('memory_margin')}")
+            elif size > self.loaded[name] * thresholds.value("placement_margin"):
+                yield Finding("physics-placement", f"{name}: {size / 1e9:.1f} GB on accelerators, of {self.loaded[name] / 1e9:.1f} GB loaded",
+                              "a part of what is loaded")
+
+    def _rate_spreads(self) -> Iterator[Finding]:
         for (model, item), spread in self.spreads.items():
+            told = f"{model} {item}: {spread.n} decode rates whose standard deviation is"
             if spread.n >= thresholds.value("clean_calls") and spread.share < thresholds.value("clean_share"):
-                yield Finding("physics-too-clean",
-                              f"{model} {item}: {spread.n} decode rates whose standard deviation is {100 * spread.share:.4f} % of their mean",
+                yield Finding("physics-too-clean", f"{told} {100 * spread.share:.4f} % of their mean",
                               f"{100 * thresholds.value('clean_share'):.2f} % or more")
             elif spread.n > 2 and spread.share > thresholds.value("spread_share"):
-                yield Finding("physics-spread",
-                              f"{model} {item}: {spread.n} decode rates whose standard deviation is {100 * spread.share:.0f} % of their mean",
-                              f"up to {100 * thresholds.value('spread_share'):.0f} %")
+                yield Finding("physics-spread", f"{told} {100 * spread.share:.0f} % of their mean", f"up to {100 * thresholds.value('spread_share'):.0f} %")
 
-    def _bound(self, rule: str, name: str, rate: float, tokens_at_once: int, on_accelerator: bool) -> Iterator[Finding]:
+    def _bandwidth(self, rule: str, name: str, rate: float, tokens_at_once: int, on_accelerator: bool) -> Iterator[Finding]:
         """Each step reads what it needs of the weights once, for `tokens_at_once` tokens."""
         model = self.models[name]
-        share = thresholds.value("expert_share") if has_experts(model) else 1
-        step_gb = model["size_bytes"] * share / 1e9
+        step_gb = model["size_bytes"] * weight_share(model) / 1e9
         if model["size_bytes"] < thresholds.value("small_model_bytes"):
             return
         gb_s, whose = self.memory.gb_s(on_accelerator)
         needed, most = rate * step_gb / tokens_at_once, gb_s * thresholds.value("decode_margin")
         if needed > most:
             batch = f" / {tokens_at_once} tokens at once" if tokens_at_once > 1 else ""
-            yield Finding(rule, f"{name}: {rate:.1f} tok/s x {step_gb:.2f} GB{batch} = {needed:.0f} GB/s",
+            yield Finding(rule, f"{name}: {rate:.1f} {'tok/s' if batch else 'steps/s'} x {step_gb:.2f} GB{batch} = {needed:.0f} GB/s",
                           f"at most {gb_s} GB/s ({whose}) x {thresholds.value('decode_margin')}")
 
 
+def tokens_a_step(call: CallRecord) -> float:
+    """Tokens that came out of one pass over the weights: more than 1 with speculative decoding, whose texts come in bursts."""
+    gaps, tokens = call.gaps_us, call.eval_tokens or 0
+    if not gaps or tokens < 2:
+        return 1.0
+    near_us = BURST_SHARE * sum(gaps) / len(gaps)
+    steps = sum(gap > near_us for gap in gaps)
+    return min(MOST_TOKENS_A_STEP, max(1.0, (tokens - 1) / (steps + 1)))
+
+
 def has_experts(model: dict) -> bool:
-    said = f"{model['family'] or ''} {model['name']}".lower()
-    return any(word in said for word in EXPERTS) or "x" in (model["parameter_size"] or "").lower()
+    """Whether a token reads a few experts and not the whole file."""
+    if model.get("expert_count") is not None:
+        return model["expert_count"] > 1
+    names = f"{model['family'] or ''} {model['name']}".lower()
+    return EXPERTS.search(names) is not None or "x" in (model["parameter_size"] or "").lower()
 
 
-class Memory:
+def weight_share(model: dict) -> float:
+    """The least share of the weights that one step reads."""
+    if model.get("expert_count") is not None:
+        used = model.get("expert_used_count") or 1
+        return min(1.0, thresholds.value("expert_slack") * used / model["expert_count"])
+    if has_experts(model):
+        return thresholds.value("expert_share")
+    # A manifest without the counts was written before they were asked for, or by a server that does not have them.
+    return 1.0 if "expert_count" in model else thresholds.value("unknown_share")
+
+
+class MachineMemory:
     """What hardware.json says of the memory that models are read from."""
 
-    def __init__(self, hardware: dict | None):
+    def __init__(self, hardware: Optional[dict]):
         parts = hardware or {}
-        self.processor = _value((parts.get("cpu") or {}).get("model")) or ""
-        self.accelerators = _value(parts.get("accelerators")) or []
-        self.main_bytes = _value((parts.get("memory") or {}).get("physical_bytes"))
+        self.processor = fact_value((parts.get("cpu") or {}).get("model")) or ""
+        self.accelerators = fact_value(parts.get("accelerators")) or []
+        self.main_bytes = fact_value((parts.get("memory") or {}).get("physical_bytes"))
 
     @property
-    def accelerator_bytes(self) -> int | None:
-        """What fits onto all accelerators together; None where one of them does not tell."""
-        sizes = [self.main_bytes if _value(one["unified_memory"]) else _value(one["memory_bytes"])
-                 for one in self.accelerators]
-        return None if not sizes or None in sizes else sum(sizes)
+    def accelerator_bytes(self) -> Optional[int]:
+        """What fits onto all accelerators together; None where one is unknown.
 
-    def gb_s(self, on_accelerator: bool) -> tuple:
-        """(GB/s, whose) that the names of the chips tell of, else of the fastest of its kind; several accelerators add up."""
+        An accelerator that is not surely a card with memory of its own may use main memory as well: the part that is
+        set aside for an integrated one is no bound.
+        """
+        if not self.accelerators:
+            return None
+        own = [0 if fact_value(card["unified_memory"]) else fact_value(card["memory_bytes"]) for card in self.accelerators]
+        if None in own:
+            return None
+        if all(_is_dedicated(card) for card in self.accelerators):
+            return sum(own)
+        return None if self.main_bytes is None else self.main_bytes + sum(own)
+
+    @property
+    def total_bytes(self) -> Optional[int]:
+        """Main memory and the accelerators' own; None where any of it is unknown."""
+        own = [0 if fact_value(card["unified_memory"]) else fact_value(card["memory_bytes"]) for card in self.accelerators]
+        return None if self.main_bytes is None or None in own else self.main_bytes + sum(own)
+
+    def gb_s(self, on_accelerator: bool) -> Tuple[float, str]:
+        """(GB/s, whose) by the names of the chips, else of the fastest of its kind; several accelerators add up."""
         if not on_accelerator:
             return known_gb_s(self.processor) or (thresholds.value("cpu_gb_s"), "the fastest processor's memory")
-        known = [known_gb_s(_value(one["name"]) or "") for one in self.accelerators]
+        known = [known_gb_s(fact_value(card["name"]) or "") for card in self.accelerators]
         if not known or None in known:
             return max(1, len(known)) * thresholds.value("accelerator_gb_s"), "the fastest accelerator"
         return sum(gb_s for gb_s, _ in known), " + ".join(words for _, words in known)
 
 
-def _value(fact: dict | None) -> object:
+def _is_dedicated(card: dict) -> bool:
+    """Whether a card has all of its memory to itself."""
+    if fact_value(card["unified_memory"]) is not False:
+        return False
+    vendor, name = (fact_value(card[field]) or "" for field in ("vendor", "name"))
+    return known_gb_s(name) is not None or any(word in f"{vendor} {name}".lower() for word in DEDICATED)
+
+
+def fact_value(fact: Optional[dict]) -> object:
+    """The value of a fact of hardware.json; None where it is unknown."""
     return None if fact is None else fact["value"]
 
 
-def known_gb_s(name: str) -> tuple | None:
-    """(GB/s, words) of the first row whose words stand in a chip's name; the more particular ones come first."""
+def known_gb_s(name: str) -> Optional[Tuple[float, str]]:
+    """(GB/s, words) of the first row whose words are in a chip's name; the more particular ones come first."""
     return next(((gb_s, words) for words, gb_s in thresholds.bandwidths() if re.search(rf"\b{words}\b", name.lower())), None)

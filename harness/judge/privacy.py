@@ -74,15 +74,15 @@ def host_name(name: str) -> Iterator[Finding]:
         yield Finding("privacy-host-name", redacted(name), "a name that names nobody", "/host_hostname_short")
 
 
-class Privacy(LedgerVisitor):
+class PrivacyChecks(LedgerVisitor):
     """The texts of each record. What a model wrote is another matter: it knows nobody, and yet it is public."""
-    compares = False
+    compares_records = False
 
     def __init__(self, known: Iterable[str]):
         self.known = frozenset(known)
         self._clean: set = set()        # texts that were looked at; most of a ledger's are the same in every record
 
-    def see(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: dict) -> Iterator[Finding]:
         for pointer, text in json_documents.free_texts(record, record["type"]):
             if text not in self._clean:
                 if is_clean(text, self.known) and len(self._clean) < MOST_REMEMBERED:

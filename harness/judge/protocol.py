@@ -3,12 +3,15 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from base import names, plan, request_settings, schema, suites
+from base import names, plan, request_settings, schema, suites, target
 from base.errors import UserError
 from base.phases import CONTEXT_APPEND, FROZEN, PHASES
-from judge import thresholds
+from judge import hardware_checks, thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
+
+
+MOST_UNITS = 600_000        # of generated material in all prompts of a run: half a minute to rebuild
 
 
 def load_suites(manifest: dict) -> tuple:
@@ -62,6 +65,7 @@ def planned_blocks(manifest: dict, loaded: dict) -> list | None:
 def manifest_problems(manifest: dict, blocks: list | None, is_example: bool) -> Iterator[Finding]:
     """What the manifest plans and declares, against what it has to."""
     yield from _models(manifest)
+    yield from hardware_checks.model_problems(manifest)
     yield from _local(manifest)
     yield from _overrides(manifest)
     if blocks is None:
@@ -85,6 +89,10 @@ def _models(manifest: dict) -> Iterator[Finding]:
     for place, key in enumerate(keys):
         if key in keys[:place] or digests[place] in digests[:place]:
             yield Finding("protocol-models", f"{key} again", "each model once", f"/models/{place}")
+    for place, model in enumerate(manifest["models"]):
+        problem = names.model_name_problem(model["name"])
+        if problem:
+            yield Finding("protocol-model-name", model["name"], problem, f"/models/{place}/name")
     sizes = [model["size_bytes"] for model in manifest["models"]]
     if sizes != sorted(sizes):
         yield Finding("protocol-models", "a larger model before a smaller one", "smallest first, as the driver runs them",
@@ -95,11 +103,12 @@ def _local(manifest: dict) -> Iterator[Finding]:
     for place, model in enumerate(manifest["models"]):
         if names.is_cloud_name(model["name"]):
             yield Finding("protocol-local", model["name"], "a model on the measured machine", f"/models/{place}/name")
-    target = manifest["target"]
-    if target not in ("lan", "remote") and not target.startswith(("http://", "https://")):
-        yield Finding("protocol-local", target, "a URL, lan or remote", "/target")
-    elif "ollama.com" in target.lower():
-        yield Finding("protocol-local", target, "a server of one's own", "/target")
+    address = manifest["target"]
+    host = target.host_of(address)
+    if address not in target.CLASSES and host is None:
+        yield Finding("protocol-local", address, "a URL without credentials, lan or remote", "/target")
+    elif host is not None and (host == "ollama.com" or host.endswith(".ollama.com")):
+        yield Finding("protocol-local", address, "a server of one's own", "/target")
 
 
 def _overrides(manifest: dict) -> Iterator[Finding]:
@@ -132,13 +141,16 @@ def _plan(manifest: dict, blocks: list) -> Iterator[Finding]:
                       "/planned_calls")
 
 
-class Protocol(LedgerVisitor):
+class ProtocolChecks(LedgerVisitor):
     """Each planned call has one record, with the text, the options and the warm-up that it must have."""
 
     def __init__(self, manifest: dict, loaded: dict, blocks: list, is_example: bool):
         self.settings, self.suites, self.is_example = plan.settings_of(manifest), loaded, is_example
         self.models = {model["name"] for model in manifest["models"]}
         self.steps = {step.key: step for block in blocks for step in block.steps}
+        self._order = {key: number for number, key in enumerate(self.steps)}
+        self._reached = -1
+        self._units_left = MOST_UNITS
         self.planned, self.missing = manifest["planned_calls"], set(self.steps)
         self.items = {(phase, item.id): item for phase, suite in loaded.items() for item in suite.items}
         self.contexts = {self.settings.context_of(phase) for phase in loaded}
@@ -146,7 +158,7 @@ class Protocol(LedgerVisitor):
         self.nonces: dict = {}
         self._prompts: dict = {}
 
-    def see(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: dict) -> Iterator[Finding]:
         if record["type"] == "footer":
             if record["planned"] != self.planned:
                 yield Finding("ledger-footer", f"planned {record['planned']}", f"the manifest's {self.planned}", "/planned")
@@ -168,6 +180,9 @@ class Protocol(LedgerVisitor):
                           "one record for each planned call", "/item")
             return
         self.missing.discard(key)
+        if self._order[key] < self._reached and not self.is_example:
+            yield Finding("protocol-order", f"{record['phase']} {record['item']} after a later step of the plan", "the order of the plan", "/item")
+        self._reached = max(self._reached, self._order[key])
         if (record["wave"], record["slot"], record["fill"]) != (step.wave, step.slot, step.fill):
             yield Finding("ledger-plan", f"wave {record['wave']}, slot {record['slot']}, fill {record['fill']}",
                           f"wave {step.wave}, slot {step.slot}, fill {step.fill}", "/wave")
@@ -221,24 +236,41 @@ class Protocol(LedgerVisitor):
 
     def _text(self, call: dict) -> Iterator[Finding]:
         units, has_material = call["material_units"], self.suites[call["phase"]].material is not None
-        most = self.settings.context_of(call["phase"]) // thresholds.value("tokens_per_unit")
+        most = self._most_units(call)
         if (units is not None) != has_material or (units or 0) > most:
             yield Finding("protocol-prompt", f"{units} units of material",
                           f"up to {most} where there is material, else none", "/material_units")
             return
         wanted = self._prompt(call["phase"], call["item"], units)
+        if wanted is None:
+            if self._units_left > -MOST_UNITS:
+                self._units_left = -MOST_UNITS      # reported once
+                yield Finding("bytes-size", f"material of more than {MOST_UNITS} units", "prompts that can be rebuilt and checked", "/material_units")
+            return
         if call["prompt_sha256"] != wanted:
             yield Finding("protocol-prompt", f"SHA-256 {call['prompt_sha256'][:12]}",
                           f"{wanted[:12]}, that of the suite's text", "/prompt_sha256")
 
-    def _prompt(self, phase: str, item: str, units: int | None) -> str:
+    def _most_units(self, call: dict) -> int:
+        """A prompt is rebuilt to be checked; the call's own tokens bound what that costs."""
+        context = self.settings.context_of(call["phase"])
+        # A conversation's units are those of its last turn, which has eight times the tokens of the first.
+        turns = 4 if call["phase"] == "context-append" else 1
+        tokens = min(context, turns * (call["prompt_tokens"] or context))
+        return tokens // thresholds.value("tokens_per_unit")
+
+    def _prompt(self, phase: str, item: str, units: int | None) -> str | None:
+        """The hash of a prompt; None where the run's prompts have taken too much to rebuild already."""
         key = phase, item, units
         if key not in self._prompts:
+            self._units_left -= units or 0
+            if self._units_left < 0:
+                return None
             texts = suites.message_texts(self.suites[phase], self.items[phase, item], units)
             self._prompts[key] = suites.prompt_sha256(texts)
         return self._prompts[key]
 
-    def end(self) -> Iterator[Finding]:
+    def finish(self) -> Iterator[Finding]:
         if self.missing and not self.is_example:
             phase, model, item = min(self.missing, key=str)[:3]
             yield Finding("ledger-plan", f"{len(self.missing)} planned calls without a record",

@@ -1,4 +1,4 @@
-"""The report: a docket as text for people, grouped by file, and as JSON for agents and workflows."""
+"""The report: a findings as text for people, grouped by file, and as JSON for agents and workflows."""
 from __future__ import annotations
 
 import json
@@ -10,20 +10,20 @@ from judge.rules import RULES, SEVERITIES
 VERSION = "verdict-1.0"
 
 
-def as_json(docket: FindingList, judged: list) -> str:
+def as_json(findings: FindingList, judged: list) -> str:
     """Keys and rule ids stay as they are within a version; new keys may come."""
-    left_out = [{"rule": rule, "path": shown(path), "count": count} for (rule, path), count in docket.left_out().items()]
+    left_out = [{"rule": rule, "path": shown(path), "count": count} for (rule, path), count in findings.left_out().items()]
     return json.dumps({
-        "schema": VERSION, "thresholds": thresholds.version(), "passed": not docket.has_errors, "runs": len(judged),
-        "counts": docket.counts, "findings": [row(one) for one in docket.findings], "left_out": left_out}, indent=2)
+        "schema": VERSION, "thresholds": thresholds.version(), "passed": not findings.has_errors, "runs": len(judged),
+        "counts": findings.counts, "findings": [row(one) for one in findings], "left_out": left_out}, indent=2)
 
 
-def as_text(docket: FindingList, judged: list) -> str:
+def as_text(findings: FindingList, judged: list) -> str:
     """Findings by file, in a file by rule: the rule and what mends it once, then each place."""
     by_path: dict = {}
-    for one in docket.findings:
+    for one in findings:
         by_path.setdefault(one.path, {}).setdefault(one.rule, []).append(one)
-    lines, left_out = [], docket.left_out()
+    lines, left_out = [], findings.left_out()
     for path, by_rule in by_path.items():
         lines.append(shown(path))
         for rule in sorted(by_rule, key=lambda rule: list(SEVERITIES).index(RULES[rule].severity)):
@@ -33,8 +33,8 @@ def as_text(docket: FindingList, judged: list) -> str:
             lines.append(f"      mend: {fix(by_rule[rule][0])}")
         lines.append("")
     counts = ", ".join(f"{count} {name}{'s' if count != 1 and name != 'info' else ''}"
-                       for name, count in docket.counts.items() if count)
-    verdict = "refused" if docket.has_errors else "held for a maintainer" if docket.counts["hold"] else "passed"
+                       for name, count in findings.counts.items() if count)
+    verdict = "refused" if findings.has_errors else "held for a maintainer" if findings.counts["hold"] else "passed"
     lines.append(f"{verdict}: {len(judged)} run{'' if len(judged) == 1 else 's'}, {counts or 'nothing found'}")
     return "\n".join(lines)
 

@@ -27,6 +27,7 @@ ASKED = {       # what a finding of a rule leaves to a person
     "privacy-author": "Does the author know that the address stays public for ever?",
     "privacy-host-name": "Does the contributor want this host name to be public?",
     "runmd-agent": "Whom does this text speak to, and why?",
+    "protocol-forwarded": "On which machine does the server run?",
     "protocol-harness": "What was changed in the harness, and does it touch a figure?",
     "protocol-anchor": "Without the frozen prompts nothing tells of drift: is the run worth keeping?",
 }
@@ -43,14 +44,14 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ReviewSheet:
     """What a maintainer is shown of one run."""
     place: tree_layout.Place
     facts: tuple            # (what, value)
     figures: tuple          # of Figures
 
 
-def sheet(place: tree_layout.Place, manifest: dict | None, hardware: dict | None, metadata: dict | None) -> Sheet:
+def sheet(place: tree_layout.Place, manifest: dict | None, hardware: dict | None, metadata: dict | None) -> ReviewSheet:
     """Of whatever could be read of a run."""
     facts: list = []
     if manifest is not None:
@@ -65,7 +66,7 @@ def sheet(place: tree_layout.Place, manifest: dict | None, hardware: dict | None
     if metadata is not None:
         facts.append(("verdict", f"{metadata['verdict']['verdict'] or 'none'}: {metadata['verdict']['why']}"))
         facts.append(("warnings", ", ".join(dict.fromkeys(row["code"] for row in metadata["warnings"])) or "none"))
-    return Sheet(place, tuple(facts), tuple(figures_of(place.path, metadata) if metadata is not None else ()))
+    return ReviewSheet(place, tuple(facts), tuple(figures_of(place.path, metadata) if metadata is not None else ()))
 
 
 def figures_of(run: str, metadata: dict) -> Iterator[Figures]:
@@ -96,7 +97,7 @@ def nearest(mine: Figures, others: list, most: int = 3) -> list:
     return sorted(same, key=lambda other: (other.cell_id != mine.cell_id, other.digest != mine.digest, other.run))[:most]
 
 
-def render(sheets: list, docket: FindingList, findings: str, tree: pathlib.Path) -> str:
+def render(sheets: list, findings: FindingList, report_text: str, tree: pathlib.Path) -> str:
     others = list(existing(tree, {one.place.path for one in sheets}))
     parts = ["Runs\n"]
     for one in sheets:
@@ -105,8 +106,8 @@ def render(sheets: list, docket: FindingList, findings: str, tree: pathlib.Path)
         if one.figures:
             parts.append("\n" + console.format_table(TITLES, [row for mine in one.figures for row in _rows(mine, others)]))
         parts.append("")
-    parts += ["Findings\n", findings, "", "Questions for a person\n"]
-    return "\n".join(parts + [f"  - {question}" for question in questions(docket)])
+    parts += ["Findings\n", report_text, "", "Questions for a person\n"]
+    return "\n".join(parts + [f"  - {question}" for question in questions(findings)])
 
 
 def _rows(mine: Figures, others: list) -> Iterator[list]:
@@ -124,9 +125,9 @@ def _ratio(this: dict | None, that: dict | None) -> str | None:
     return f"{this['median'] / that['median']:.2f}" if this and that and that["median"] else None
 
 
-def questions(docket: FindingList) -> Iterator[str]:
+def questions(findings: FindingList) -> Iterator[str]:
     yield from ALWAYS
-    for rule in dict.fromkeys(one.rule for one in docket.findings):
+    for rule in dict.fromkeys(one.rule for one in findings):
         if rule in ASKED:
             yield f"{rule}: {ASKED[rule]}"
         elif RULES[rule].severity == "hold":

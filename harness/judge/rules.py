@@ -26,6 +26,7 @@ MOVE = "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"
 SPLIT = "git switch --create one-thing <base> && git checkout <this branch> -- <the paths of one thing>"
 REWORD = "git rebase --interactive <base>"
 ASK = "say in run.md how it came about"
+REPORT = "report this finding: it is a bug of the checker, and {path} was not checked"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Rule:
 
 
 _ROWS = (
+    # ----- the checker itself
+    ("checker-failed", "error", "The checker reads every run to its end.", REPORT),
     # ----- a change and where it reaches
     ("scope-adds-only", "error", "A change under submissions/ adds runs; it changes and removes none.",
      "git checkout <base> -- {path}"),
@@ -77,6 +80,7 @@ _ROWS = (
     ("json-version", "error", "The file is of a format that this checker knows.", "git pull"),
     ("json-fields", "error", "A record has the fields of its format, each of its kind, and no others.", RESTORE),
     ("json-facts", "error", "Each value of hardware.json says how it was found, and each unknown why it is one.", PROBE),
+    ("hardware-parts", "error", "The parts of hardware.json are there where the machine was probed, and only there.", PROBE),
     ("json-canonical", "error", "JSON stands byte for byte as the harness writes it.", RESTORE),
     # ----- the ledger
     ("ledger-torn", "error", "The last line is whole.", RESUME),
@@ -110,6 +114,15 @@ _ROWS = (
     ("protocol-local", "error", "Models are local, and so is the server or its distance is told.", MEASURE),
     ("protocol-models", "error", "Calls are of the manifest's models, each named and described once.", MEASURE),
     ("protocol-warm-up", "error", "Before a measured call its model was warmed in the same session and context.", MEASURE),
+    ("protocol-load", "error", "Before a measured call its model was loaded in the same session.", MEASURE),
+    ("protocol-calibration", "error", "Before its measured calls each model was asked every question of calibration.", MEASURE),
+    ("protocol-order", "error", "Calls were made in the order of the plan.", MEASURE),
+    ("protocol-skip", "error", "A call was skipped for a reason that the ledger supports.", MEASURE),
+    ("protocol-nothing", "hold", "At least one call was measured.", MEASURE),
+    ("protocol-conditions", "error", "Where the server is local, each call has the state of the machine.", MEASURE),
+    ("protocol-commit", "error", "The harness is named by the full hashes of its commit and its sources.", MEASURE),
+    ("protocol-forwarded", "warning", "The server itself listens on its port; what passes requests on may do so to another machine.", ASK),
+    ("protocol-model-name", "hold", "A model has a name that Ollama gives, in ASCII.", "ollama cp <name> <a plain name>"),
     ("protocol-harness", "warning", "The harness was an unmodified commit; otherwise the grade says so.", MEASURE),
     ("protocol-anchor", "warning", "The frozen prompts were run first and last: without them nothing tells of drift.",
      MEASURE),
@@ -119,7 +132,14 @@ _ROWS = (
     # ----- plausibility: never an error
     ("physics-decode", "hold", "No model decodes faster than its weights can be read from memory.", ASK),
     ("physics-prefill", "hold", "No prompt is read faster than the weights can be read once for each batch.", ASK),
-    ("physics-placement", "hold", "What lies on accelerators fits into their memory.", ASK),
+    ("physics-placement", "hold", "Models fit into the memory that hardware.json reports.", ASK),
+    ("physics-clocks", "hold", "The server's counters and the client's stamps agree.", ASK),
+    ("physics-tokens", "hold", "Tokens are as many as the bytes of their text suggest.", ASK),
+    ("physics-context", "hold", "No model is run with a longer context than it was trained for.", ASK),
+    ("physics-size", "hold", "A model's file can hold its parameters.", ASK),
+    ("physics-tag", "hold", "The machine has the card that its device tag names.", "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"),
+    ("physics-source", "hold", "The harness's sources are those of its commit.", ASK),
+    ("physics-digest", "hold", "One digest has one size, quantization, family and format in the whole tree.", ASK),
     ("physics-too-clean", "hold", "Times that were measured differ from each other.", ASK),
     ("physics-spread", "hold", "The same prompt takes about the same time each time.", ASK),
     ("physics-duplicate", "hold", "No call's timing is that of another call.", ASK),

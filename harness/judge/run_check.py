@@ -1,38 +1,48 @@
-"""A run: its five files judged together, each read once."""
+"""A run: its five files are checked together, each read once."""
 from __future__ import annotations
 
 import pathlib
+import re
+import traceback
 from dataclasses import dataclass, field
-from typing import Iterator, Optional
+from typing import Dict, FrozenSet, Iterator, List, Optional, Tuple
 
-from base import run_folder
+from base import console, ledger, run_folder
 from base.run_folder import HARDWARE, LEDGER, MANIFEST, METADATA, RUN_MD
-from judge import call_checks, derived_files_check, json_documents, privacy, protocol, review, run_md_rules, thresholds, tree_layout
-from judge.calibration_checks import Calibration
-from judge.findings import FindingList, Finding
-from judge.plausibility import Physics
-from judge.tree_layout import Place
-from judge.ledger_pass import Reading, LedgerVisitor
-from judge.session_checks import Counts, Sessions, seconds_of
+from judge import (call_checks, derived_files_check, evidence, hardware_checks, json_documents, privacy, protocol, review, run_md_rules,
+                   thresholds, tree_layout)
+from judge.calibration_checks import CalibrationChecks
+from judge.clock_checks import ClockChecks, TokenChecks
+from judge.findings import Finding, FindingList
+from judge.ledger_pass import LedgerPass, LedgerVisitor
+from judge.plausibility import Plausibility
+from judge.session_checks import FooterChecks, SessionChecks, epoch_seconds
 from judge.timeline import Timeline
+from judge.tree_layout import Place
 
 
-class Calls(LedgerVisitor):
+VERSION = re.compile(r"[0-9](?:\.[0-9]{1,2}){3}\Z")
+
+
+class CallChecks(LedgerVisitor):
     """Each call against itself."""
-    compares = False
+    compares_records = False
 
-    def see(self, record: dict) -> Iterator[Finding]:
-        return call_checks.problems(record) if record["type"] == "call" else iter(())
+    def __init__(self, manifest: Optional[dict]):
+        self._safetensors = {model["name"] for model in (manifest or {"models": []})["models"] if model["format"] == "safetensors"}
+
+    def visit(self, record: dict) -> Iterator[Finding]:
+        return call_checks.problems(record, record["model"] in self._safetensors) if record["type"] == "call" else iter(())
 
 
-class Identity(LedgerVisitor):
-    """The ledger is this run's, and as synthetic as its manifest says."""
-    compares = False
+class IdentityChecks(LedgerVisitor):
+    """The ledger belongs to this run, and is as synthetic as its manifest says."""
+    compares_records = False
 
     def __init__(self, place: Place):
         self.place = place
 
-    def see(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: dict) -> Iterator[Finding]:
         if record["type"] == "meta":
             if record["run_id"] != self.place.run_id:
                 yield Finding("name-mismatch", f"run-{record['run_id']}", self.place.name, "/run_id")
@@ -40,94 +50,157 @@ class Identity(LedgerVisitor):
 
 
 @dataclass
-class Inside:
-    """What was read on the way, for who publishes the run: None where it could not be read."""
-    manifest: Optional[dict]
-    hardware: Optional[dict]
-    story: Optional[str]
+class RunDocuments:
+    """The parsed files of a run, for whoever publishes it: None where one could not be read."""
+    manifest: Optional[dict] = None
+    hardware: Optional[dict] = None
+    story: Optional[str] = None
     metadata: Optional[dict] = None     # as the ledger gives it, whatever metadata.json says
     cells: dict = field(default_factory=dict)       # (model, phase): its derive.aggregate.Cell
 
 
-def check(folder: pathlib.Path, place: Place, sizes: dict, docket: FindingList, now_s: float) -> review.Sheet:
-    """Judge the files of one run. `sizes` are those of the plain files that are there; their names were judged before."""
-    inside = look(folder, place, sizes, docket, now_s)
-    return review.sheet(place, inside.manifest, inside.hardware, inside.metadata)
+@dataclass(frozen=True)
+class _Run:
+    """Where a run is, and the findings of its check."""
+    folder: pathlib.Path
+    place: Place
+    findings: FindingList
+
+    def path_of(self, name: str) -> str:
+        return f"{self.place.path}/{name}"
+
+    def known_texts(self, manifest: Optional[dict]) -> FrozenSet[str]:
+        """Texts that look private and are not: the run's own id, and a server version of four small numbers."""
+        version = "" if manifest is None else manifest["server_version"]
+        return frozenset([self.place.run_id] + ([version] if VERSION.match(version) else []))
 
 
-def look(folder: pathlib.Path, place: Place, sizes: dict, docket: FindingList, now_s: float, onlookers: tuple = ()) -> Inside:
-    """The same, for what was read. `onlookers` are witnesses of the caller's own."""
-    shown = {name: f"{place.path}/{name}" for name in run_folder.FILES}
-    docket.add(tree_layout.folder_problems(place))
-    docket.add(tree_layout.missing(place, sizes))
-    for name in sizes:
-        docket.add(json_documents.size_problems(name, sizes[name]), shown[name])
-    usable = {name for name in sizes if not list(json_documents.size_problems(name, sizes[name]))}
-    found = {name: json_documents.read(folder / name, docket, shown[name]) if name in usable else None
-             for name in (MANIFEST, HARDWARE)}
-    if found[MANIFEST] is not None:
-        docket.add(_manifest_problems(found[MANIFEST], place, now_s), shown[MANIFEST])
-    text = run_md_rules.read(folder / RUN_MD, docket, shown[RUN_MD]) if RUN_MD in usable else None
-    if text is not None:
-        docket.add(privacy.in_file(text, frozenset([place.run_id])), shown[RUN_MD])
-        docket.add(run_md_rules.problems(text), shown[RUN_MD])
-    inside = Inside(found[MANIFEST], found[HARDWARE], text)
+def check(folder: pathlib.Path, place: Place, sizes: Dict[str, int], findings: FindingList, now_s: float) -> review.ReviewSheet:
+    """Check the files of one run. `sizes` are those of the plain files that are there; their names were checked before."""
+    documents = inspect(folder, place, sizes, findings, now_s)
+    try:
+        return review.sheet(place, documents.manifest, documents.hardware, documents.metadata)
+    except Exception as problem:
+        findings.add([crash(problem, place.path)])
+        return review.sheet(place, None, None, None)
+
+
+def inspect(folder: pathlib.Path, place: Place, sizes: Dict[str, int], findings: FindingList, now_s: float,
+            visitors: Tuple[LedgerVisitor, ...] = ()) -> RunDocuments:
+    """The same, for what was read. `visitors` of the caller's own see the ledger too.
+
+    An exception while one run is checked is a finding of that run: the other runs go on.
+    """
+    documents = RunDocuments()
+    try:
+        _inspect(_Run(folder, place, findings), sizes, documents, now_s, visitors)
+    except Exception as problem:
+        findings.add([crash(problem, place.path)])
+    return documents
+
+
+def crash(problem: Exception, path: str) -> Finding:
+    """The finding of a run on which the checker itself failed; the maintainer gets the last line of the traceback."""
+    where = traceback.extract_tb(problem.__traceback__)[-1]
+    last_line = traceback.format_exception_only(type(problem), problem)[-1].strip()
+    console.note(f"bug: {path}: {last_line} ({pathlib.PurePath(where.filename).name}:{where.lineno})")
+    return Finding("checker-failed", f"{type(problem).__name__} in {pathlib.PurePath(where.filename).name}:{where.lineno}",
+                   "a checker that reads every run to its end", path=path)
+
+
+def _inspect(run: _Run, sizes: Dict[str, int], documents: RunDocuments, now_s: float, visitors: Tuple[LedgerVisitor, ...]) -> None:
+    usable = _usable_files(run, sizes)
+    _read_manifest_and_hardware(run, usable, documents, now_s)
+    if RUN_MD in usable:
+        _read_run_md(run, documents)
     if LEDGER in usable:
-        inside.metadata = _ledger(folder / LEDGER, place, found, docket, inside.cells, onlookers)
+        documents.metadata = _check_ledger(run, documents, visitors, now_s)
+    said = None
     if METADATA in usable:
-        found[METADATA] = json_documents.read(folder / METADATA, docket, shown[METADATA], inside.metadata)
-    if inside.metadata is not None:
-        derived_files_check.check(found.get(METADATA), text, found[MANIFEST], inside.metadata, docket, place.path)
-    for name, document in found.items():
+        said = json_documents.read(run.folder / METADATA, run.findings, run.path_of(METADATA), documents.metadata)
+    if documents.metadata is not None:
+        derived_files_check.check(said, documents.story, documents.manifest, documents.metadata, run.findings, run.place.path)
+    for name, document in ((MANIFEST, documents.manifest), (HARDWARE, documents.hardware), (METADATA, said)):
         if document is not None:
-            docket.add(privacy.in_document(document, run_folder.RECORD_OF[name], frozenset([place.run_id])), shown[name])
-            docket.add(synthetic_problems(document, place), shown[name])
-    return inside
+            known = run.known_texts(documents.manifest)
+            run.findings.add(privacy.in_document(document, run_folder.RECORD_OF[name], known), run.path_of(name))
+            run.findings.add(synthetic_problems(document, run.place), run.path_of(name))
 
 
-def _ledger(path: pathlib.Path, place: Place, found: dict, docket: FindingList, cells: dict, onlookers: tuple) -> dict | None:
-    """Judge the ledger in one pass; the metadata that it gives, where it and the manifest give any."""
-    manifest, shown = found[MANIFEST], f"{place.path}/{LEDGER}"
-    loaded, blocks = ({}, None) if manifest is None else _planned(manifest, place, docket)
-    witnesses = [Calls(), Sessions(), Counts(), Timeline(), Calibration(), Identity(place),
-                 privacy.Privacy([place.run_id]), *onlookers]
+def _usable_files(run: _Run, sizes: Dict[str, int]) -> set:
+    """The files of a bearable size; names, missing files and sizes are checked."""
+    run.findings.add(tree_layout.folder_problems(run.place))
+    run.findings.add(tree_layout.missing(run.place, sizes))
+    too_large = {name for name in sizes if list(json_documents.size_problems(name, sizes[name]))}
+    for name in sorted(too_large):
+        run.findings.add(json_documents.size_problems(name, sizes[name]), run.path_of(name))
+    return set(sizes) - too_large
+
+
+def _read_manifest_and_hardware(run: _Run, usable: set, documents: RunDocuments, now_s: float) -> None:
+    if MANIFEST in usable:
+        documents.manifest = json_documents.read(run.folder / MANIFEST, run.findings, run.path_of(MANIFEST))
+    if HARDWARE in usable:
+        documents.hardware = json_documents.read(run.folder / HARDWARE, run.findings, run.path_of(HARDWARE))
+    if documents.manifest is not None:
+        run.findings.add(_manifest_problems(documents.manifest, run.place, now_s), run.path_of(MANIFEST))
+        if not documents.manifest["synthetic"]:
+            run.findings.add(evidence.commit_problems(documents.manifest), run.path_of(MANIFEST))
+    if documents.hardware is not None and documents.manifest is not None and not documents.manifest["synthetic"]:
+        run.findings.add(hardware_checks.problems(documents.manifest, documents.hardware, run.place), run.path_of(HARDWARE))
+
+
+def _read_run_md(run: _Run, documents: RunDocuments) -> None:
+    documents.story = run_md_rules.read(run.folder / RUN_MD, run.findings, run.path_of(RUN_MD))
+    if documents.story is not None:
+        run.findings.add(privacy.in_file(documents.story, run.known_texts(documents.manifest)), run.path_of(RUN_MD))
+        run.findings.add(run_md_rules.problems(documents.story), run.path_of(RUN_MD))
+
+
+def _check_ledger(run: _Run, documents: RunDocuments, visitors: Tuple[LedgerVisitor, ...], now_s: float) -> dict | None:
+    """Check the ledger in one pass; the metadata that it gives, where it and the manifest give any."""
+    manifest = documents.manifest
+    suites, blocks = ({}, None) if manifest is None else _plan(manifest, run)
+    all_visitors: List[LedgerVisitor] = [CallChecks(manifest), SessionChecks(manifest, now_s), FooterChecks(), Timeline(), CalibrationChecks(),
+                                         IdentityChecks(run.place), privacy.PrivacyChecks(run.known_texts(manifest)), *visitors]
     if blocks is not None:
-        witnesses.append(protocol.Protocol(manifest, loaded, blocks, place.is_example))
+        all_visitors.append(protocol.ProtocolChecks(manifest, suites, blocks, run.place.is_example))
     if manifest is not None and not manifest["synthetic"]:
-        witnesses.append(Physics(manifest, found[HARDWARE]))
-    reading = Reading(path, witnesses, docket, shown)
+        grades = (ledger.last(run.folder / LEDGER) or {}).get("code_grades")
+        all_visitors += [Plausibility(manifest, documents.hardware), ClockChecks(manifest), TokenChecks(suites),
+                         evidence.EvidenceChecks(manifest, suites, grades if isinstance(grades, dict) else None)]
+    ledger_pass = LedgerPass(run.folder / LEDGER, all_visitors, run.findings, run.path_of(LEDGER))
     if blocks is None:
-        for _ in reading:
+        for _ in ledger_pass:
             pass
         return None
-    return derived_files_check.recomputed(manifest, run_folder.graders_of(loaded), reading, cells)
+    return derived_files_check.recomputed(manifest, run_folder.graders_of(suites), ledger_pass, documents.cells)
 
 
-def _planned(manifest: dict, place: Place, docket: FindingList) -> tuple:
-    """({phase: Suite}, blocks or None); what is wrong with the plan goes onto the docket."""
-    shown = f"{place.path}/{MANIFEST}"
-    loaded, wrong = protocol.load_suites(manifest)
-    wrong += protocol.settings_problems(manifest)
-    docket.add(wrong, shown)
-    if wrong:
-        return loaded, None
-    blocks = protocol.planned_blocks(manifest, loaded)
-    docket.add(protocol.manifest_problems(manifest, blocks, place.is_example), shown)
-    return loaded, blocks
+def _plan(manifest: dict, run: _Run) -> tuple:
+    """({phase: Suite}, blocks or None); whatever is wrong with the plan is added to the findings."""
+    suites, problems = protocol.load_suites(manifest)
+    problems += protocol.settings_problems(manifest)
+    run.findings.add(problems, run.path_of(MANIFEST))
+    if problems:
+        return suites, None
+    blocks = protocol.planned_blocks(manifest, suites)
+    run.findings.add(protocol.manifest_problems(manifest, blocks, run.place.is_example), run.path_of(MANIFEST))
+    return suites, blocks
 
 
 def _manifest_problems(manifest: dict, place: Place, now_s: float) -> Iterator[Finding]:
-    """Names in the manifest against the folders, and its day against the calendar."""
+    """Names in the manifest against the folders, and its date against the calendar."""
     for name, wanted in (("run_id", place.run_id), ("handle", place.handle), ("device_tag", place.device_tag)):
         if manifest[name] is not None and manifest[name] != wanted and not (place.is_example and name == "handle"):
             yield Finding("name-mismatch", f"{name} {manifest[name]}" if name != "run_id" else f"run-{manifest[name]}",
                           wanted, f"/{name}")
     yield from privacy.host_name(manifest["host_hostname_short"])
-    began = seconds_of(manifest["started_at"])
-    if began is None or manifest["synthetic"]:
+    if manifest["synthetic"]:
         return
+    began = epoch_seconds(manifest["started_at"])
     since, until = thresholds.value("harness_since"), now_s + thresholds.value("future_slack_s")
-    if began < seconds_of(since) or began > until:
+    if began < epoch_seconds(since) or began > until:
         yield Finding("physics-date", manifest["started_at"], f"from {since} to now", "/started_at")
 
 

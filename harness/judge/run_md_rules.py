@@ -9,7 +9,7 @@ from base import run_folder
 from base.errors import UserError
 from derive import run_md
 from judge import privacy, text_encoding
-from judge.findings import FindingList, Finding, numbered
+from judge.findings import Finding, FindingList, with_line_numbers
 
 FENCE = re.compile(r"(`{3,}|~{3,})")
 INNER_FENCE = re.compile(r"[ \t>*+\-0-9.)]+(?:`{3}|~{3})")       # in a list, in a quotation or indented
@@ -22,11 +22,11 @@ SAFE = re.compile(r"(?:https?://|#)", re.IGNORECASE)
 WORD = re.compile(r"[^\W\d_]{2,}")
 
 
-def read(path: pathlib.Path, docket: FindingList, shown: str) -> str | None:
+def read(path: pathlib.Path, findings: FindingList, shown: str) -> str | None:
     """run.md as text, or None where it is none."""
     data = path.read_bytes()
     found = list(text_encoding.file_problems(data))
-    docket.add(found, shown)
+    findings.add(found, shown)
     return None if any(one.rule in text_encoding.UNREADABLE for one in found) else data.decode("utf-8")
 
 
@@ -42,9 +42,9 @@ def problems(text: str) -> Iterator[Finding]:
     yield from _sections(own)
     shown = without_code(own)
     for rule, pattern, expected in (("runmd-html", HTML, "Markdown without tags"), ("runmd-image", IMAGE, "words")):
-        for line, found in numbered(pattern.finditer(shown), shown):
+        for line, found in with_line_numbers(pattern.finditer(shown), shown):
             yield Finding(rule, found.group(), expected, line=line)
-    for line, found in numbered(LINK.finditer(shown), shown):
+    for line, found in with_line_numbers(LINK.finditer(shown), shown):
         target = found.group(1) if found.group(1) is not None else found.group(2)
         if not SAFE.match(target):
             yield Finding("runmd-link", target or "an empty link", "https://... or http://...", line=line)

@@ -10,24 +10,23 @@ from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
 
-def seconds_of(utc: str) -> float | None:
-    """Seconds since the epoch; None for a day that no calendar has."""
-    try:
-        return datetime.datetime.strptime(utc, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
-    except ValueError:
-        return None
+def epoch_seconds(utc: str) -> float:
+    """Seconds since the epoch of a time of day that the schema took."""
+    return datetime.datetime.strptime(utc, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
-class Sessions(LedgerVisitor):
+class SessionChecks(LedgerVisitor):
     """Sessions come in order, each introduced by its first record and listed in the footer."""
 
-    def __init__(self) -> None:
+    def __init__(self, manifest: dict | None, now_s: float):
+        self.planned_at = None if manifest is None or manifest["synthetic"] else epoch_seconds(manifest["started_at"])
+        self.now_s = now_s
         self.number = -1
         self.starts: dict = {}          # session: its session_start
         self.reached_ns: dict = {}      # session: the latest moment on its clock
         self.footer: dict | None = None
 
-    def see(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: dict) -> Iterator[Finding]:
         number, start = record["session"], record.get("session_start")
         cut = record.get("cut")
         if number < self.number or (self.number < 0 and number != 0):
@@ -58,7 +57,7 @@ class Sessions(LedgerVisitor):
         return all(row["session"] == place and row["started_at"] == began.get(place, row["started_at"])
                    for place, row in enumerate(earlier))
 
-    def end(self) -> Iterator[Finding]:
+    def finish(self) -> Iterator[Finding]:
         rows = self.footer["sessions"]
         last = self.starts.get(self.number, {})
         if [row["session"] for row in rows] != list(range(self.number + 1)) or not self._continues(rows):
@@ -74,11 +73,16 @@ class Sessions(LedgerVisitor):
         """The time of day of each session against the monotonic clock of its records."""
         slack = thresholds.value("clock_slack_s")
         before = None
+        if self.planned_at is not None:
+            began = epoch_seconds(rows[0]["started_at"])
+            if not -slack <= began - self.planned_at <= thresholds.value("first_session_s"):
+                yield Finding("physics-clock", f"session 0 began {(began - self.planned_at) / 3600:.1f} h after the manifest was written",
+                              f"within {thresholds.value('first_session_s') / 3600:.0f} h", "/sessions/0")
+            last = max(epoch_seconds(row["ended_at"] or row["started_at"]) for row in rows)
+            if last > self.now_s + thresholds.value("future_slack_s"):
+                yield Finding("physics-date", rows[-1]["ended_at"] or rows[-1]["started_at"], "sessions that have ended", "/sessions")
         for place, row in enumerate(rows):
-            began, ended = seconds_of(row["started_at"]), None if row["ended_at"] is None else seconds_of(row["ended_at"])
-            if began is None or (row["ended_at"] is not None and ended is None):
-                yield Finding("ledger-sessions", "a day that no calendar has", "UTC", f"/sessions/{place}")
-                return
+            began, ended = epoch_seconds(row["started_at"]), None if row["ended_at"] is None else epoch_seconds(row["ended_at"])
             needed = self.reached_ns.get(row["session"], 0) / 1e9
             if ended is not None and ended - began < needed - slack:
                 yield Finding("physics-clock", f"session {row['session']} took {ended - began:.0f} s by the time of day",
@@ -89,7 +93,7 @@ class Sessions(LedgerVisitor):
             before = began if ended is None else ended
 
 
-class Counts(LedgerVisitor):
+class FooterChecks(LedgerVisitor):
     """The footer against the lines before it."""
 
     def __init__(self) -> None:
@@ -98,7 +102,7 @@ class Counts(LedgerVisitor):
         self.tasks: set = set()         # seq of answers whose code may have a verdict
         self.footer: dict | None = None
 
-    def see(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: dict) -> Iterator[Finding]:
         if record["type"] == "skipped":
             self.skipped += 1
         elif record["type"] == "call" and record["role"] == "measured":
@@ -110,7 +114,7 @@ class Counts(LedgerVisitor):
             if not record["complete"]:
                 yield Finding("ledger-unfinished", "complete: false", "true", "/complete")
 
-    def end(self) -> Iterator[Finding]:
+    def finish(self) -> Iterator[Finding]:
         done = sum(self.outcomes.values())
         for name, counted in (("done", done), ("skipped", self.skipped), ("outcomes", self.outcomes)):
             if self.footer[name] != counted:

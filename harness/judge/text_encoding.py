@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from typing import Iterator
 
-from judge.findings import Finding, numbered
+from judge.findings import Finding, with_line_numbers
 
 LFS = b"version https://git-lfs.github.com/spec/"
 MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
@@ -33,7 +33,7 @@ def file_problems(data: bytes) -> Iterator[Finding]:
         line = data.count(b"\n", 0, problem.start) + 1
         yield Finding("bytes-utf8", f"byte 0x{data[problem.start]:02x} at {problem.start}", "UTF-8", line=line)
         return
-    for line, found in numbered(HIDDEN.finditer(text), text):
+    for line, found in with_line_numbers(HIDDEN.finditer(text), text):
         yield hidden(found.group(), line=line)
 
 

@@ -1,10 +1,12 @@
-"""Thresholds: the numbers that rules compare with, read from the versioned file beside the code."""
+"""Thresholds: the numbers that rules compare with, from the versioned file beside the code."""
 from __future__ import annotations
 
 import functools
 import json
 import pathlib
+import re
 
+CARD = re.compile(r"(?:gtx|rtx|rx|tesla|[ahblv]\d{2,4}|mi\d{3})\b")
 FILE = pathlib.Path(__file__).resolve().parent / "thresholds.json"
 
 
@@ -19,10 +21,20 @@ def version() -> str:
 
 @functools.lru_cache(maxsize=None)
 def value(name: str) -> object:
-    """One threshold; a name that is not there is a bug."""
+    """One threshold; asking for one that does not exist is a bug."""
     return _read()["values"][name]["value"]
 
 
 def bandwidths() -> list:
-    """(words of a chip's name, GB/s), the more particular first."""
+    """[words of a chip's name, GB/s], the more particular first."""
     return _read()["bandwidth_gb_s"]
+
+
+def card_in(text: str) -> str | None:
+    """The words of a graphics card's name that a text holds; chips with memory shared by the processor are not cards."""
+    return next((words for words, _ in bandwidths() if CARD.match(words) and re.search(rf"\b{words}\b", text.lower())), None)
+
+
+def same_card(words: str, name: str) -> bool:
+    """Whether a card's name holds these words; a name may list several variants of one chip."""
+    return re.search(rf"\b{words}", name.lower().replace("-", " ")) is not None

@@ -20,7 +20,7 @@ class Timeline(LedgerVisitor):
         self.free_ns = 0            # when everything before the present wave had ended
         self.wave: list = []
 
-    def see(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: dict) -> Iterator[Finding]:
         if record["type"] != "call":
             return
         if not (self.wave and _belongs(record, self.wave[-1])):
@@ -35,7 +35,7 @@ class Timeline(LedgerVisitor):
                           "/start_ns")
         self.wave.append({name: record[name] for name in KEPT})
 
-    def end(self) -> Iterator[Finding]:
+    def finish(self) -> Iterator[Finding]:
         return self._close()
 
     def _close(self) -> Iterator[Finding]:

@@ -1,21 +1,22 @@
-"""The tree: runs on disk, one or all of them, and what only shows when they are seen together."""
+"""The tree: runs on disk, one or all of them, are checked alone and against each other."""
 from __future__ import annotations
 
 import os
 import pathlib
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Dict, Iterator, List
 
 from base import run_folder
 from base.errors import UserError
 from judge import run_check, tree_layout
 from judge.findings import FindingList
-from judge.duplicates import Twins
+from judge.review import ReviewSheet
+from judge.run_search import RunSearch
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is to be judged: a folder, and where it is in the tree, from submissions/ down."""
+    """What is to be checked: a folder, and its place in the tree, from submissions/ down."""
     folder: pathlib.Path
     shown: str
 
@@ -26,7 +27,7 @@ class Part:
 
 
 def part_of(path: pathlib.Path) -> Part:
-    """What a path names: a run, a device's or a handle's runs, or the whole tree."""
+    """The part that a path names: a run, a device's or a handle's runs, or the whole tree."""
     folder = pathlib.Path(os.path.abspath(path))
     if not folder.is_dir():
         raise UserError("no such folder", str(path), "name a run's folder, a handle's, or submissions/")
@@ -44,27 +45,45 @@ def part_of(path: pathlib.Path) -> Part:
     return Part(folder, "/".join((run_folder.TREE,) + below[len(below) - depth:]))
 
 
-def check(part: Part, docket: FindingList, now_s: float) -> list:
-    """Judge every run of a part; a sheet for each."""
+def check(part: Part, findings: FindingList, now_s: float) -> List[ReviewSheet]:
+    """Check every run of a part; a sheet for each."""
+    return check_all([part], findings, now_s)
+
+
+def check_all(parts: List[Part], findings: FindingList, now_s: float) -> List[ReviewSheet]:
+    """Check every run of several parts, which are compared with each other and with the rest of their trees."""
+    search, sheets = RunSearch(), []
+    judged = [_sizes(part, findings) for part in parts]
+    for part, sizes in zip(parts, judged):
+        for path in _known(part):
+            if path not in sizes and path != tree_layout.EXAMPLE:
+                list(search.add(path, _folder(part, path)))
+    for part, sizes in zip(parts, judged):
+        for path in sizes:
+            if path != tree_layout.EXAMPLE:
+                findings.add(search.add(path, _folder(part, path)))
+            sheets.append(run_check.check(_folder(part, path), tree_layout.place_of(path), sizes[path], findings, now_s))
+    return sheets
+
+
+def _sizes(part: Part, findings: FindingList) -> Dict[str, Dict[str, int]]:
+    """{run: {file: size}} of a part; names and places are checked on the way."""
     entries = list(tree_layout.on_disk(part.folder, part.shown))
     sizes = tree_layout.runs_in(entries)
     if part.shown.count("/") == 3:
         sizes.setdefault(part.shown, {})
-    docket.add(tree_layout.all_problems(list(_settled(entries))))
-    known, twins = _known(part), Twins()
-    docket.add(one for one in tree_layout.twice(known) if one.path in sizes)
-    for path in known:
-        ledger = part.top.joinpath(*path.split("/")[1:], run_folder.LEDGER)
-        if path != tree_layout.EXAMPLE and ledger.is_file() and not ledger.is_symlink():
-            found = list(twins.see(path, ledger))
-            docket.add(found if path in sizes else ())
-    return [run_check.check(part.top.joinpath(*path.split("/")[1:]), tree_layout.place_of(path), sizes[path], docket, now_s)
-            for path in sizes]
+    findings.add(tree_layout.all_problems(list(_settled(entries))))
+    findings.add(finding for finding in tree_layout.twice(_known(part)) if finding.path in sizes)
+    return sizes
 
 
-def _settled(entries: list) -> Iterator[tree_layout.Entry]:
-    """Entries run by run, since a run lies on one file system."""
-    by_run: dict = {}
+def _folder(part: Part, path: str) -> pathlib.Path:
+    return part.top.joinpath(*path.split("/")[1:])
+
+
+def _settled(entries: List[tree_layout.Entry]) -> Iterator[tree_layout.Entry]:
+    """Entries run by run, since a run is on one file system."""
+    by_run: Dict[str, List[tree_layout.Entry]] = {}
     for entry in entries:
         place = tree_layout.place_of(entry.path)
         by_run.setdefault(place.path if place else "", []).append(entry)
@@ -72,8 +91,7 @@ def _settled(entries: list) -> Iterator[tree_layout.Entry]:
         yield from tree_layout.settled_modes(group)
 
 
-def _known(part: Part) -> list:
-    """Every run of the whole tree, those that are not judged first, so that a copy is found where it is new."""
-    found = [f"{run_folder.TREE}/{path.relative_to(part.top).as_posix()}" for path in run_folder.all_in(part.top)]
-    inside = part.shown + "/"
-    return sorted(found, key=lambda path: (path.startswith(inside) or path == part.shown, path))
+def _known(part: Part) -> List[str]:
+    """Every run of the whole tree, those that are not checked first, so that a copy is found where it is new."""
+    paths = [f"{run_folder.TREE}/{path.relative_to(part.top).as_posix()}" for path in run_folder.all_in(part.top)]
+    return sorted(paths, key=lambda path: (path.startswith(part.shown + "/") or path == part.shown, path))

@@ -66,12 +66,12 @@ def on_disk(top: pathlib.Path, shown: str) -> Iterator[Entry]:
 
     Of a repository within it only that it is one is told.
     """
-    for folder, inside, files in os.walk(top):
-        inside.sort()
+    for folder, folders, files in os.walk(top):
+        folders.sort()
         below = pathlib.Path(folder).relative_to(top).as_posix()
         here = shown if below == "." else f"{shown}/{below}"
-        links = [name for name in inside if os.path.islink(os.path.join(folder, name))]
-        inside[:] = [name for name in inside if name not in links and name not in (".git", "__pycache__")]
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        folders[:] = [name for name in folders if name not in links and name not in (".git", "__pycache__")]
         if os.path.lexists(os.path.join(folder, ".git")):
             yield Entry(here, "submodule")
         for name in sorted(files + links):

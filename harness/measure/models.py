@@ -9,9 +9,11 @@ from typing import Callable
 from base import names
 from base.errors import UserError
 from base.schema import is_count
-from base.scrub import scrub
+from base.scrub import model_name, scrub
 from measure.endpoint import Endpoint, ModelProblem
 
+PRIVATE_NAME = "its name contains a private address or path, and would be published; `ollama cp` gives it another one"
+RENAME = "run `ollama cp <this name> <a plain name>`, and name that one"
 ROOM = 1.2      # a loaded model takes its file, its context and its buffers: about a fifth more than the file
 
 
@@ -47,9 +49,10 @@ def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) ->
             digests[_digest(row)] = row["name"]
             chosen.append(described(row, shown))
         elif wanted is None:
-            left_out.append({"name": str(row.get("name", "")), "reason": reason})
+            left_out.append({"name": model_name(str(row.get("name", ""))), "reason": scrub(reason)})
         else:
-            raise UserError(reason, f"--models {row.get('name')}", "leave it out; --list shows what can be measured")
+            raise UserError(reason, f"--models {row.get('name')}", RENAME if reason == PRIVATE_NAME else
+                            "leave it out; --list shows what can be measured")
     return Choice(chosen, left_out, missing)
 
 
@@ -85,6 +88,8 @@ def _listed_reason(row: dict, digests: dict) -> str | None:
         return "its name cannot be printed"
     if names.is_cloud_name(name) or row.get("remote_host") or row.get("remote_model"):
         return "runs on another machine (cloud)"
+    if model_name(name) != name:
+        return PRIVATE_NAME
     if _digest(row) is None:
         return "has no digest, so nobody could say later which model was measured"
     if _digest(row) in digests:
@@ -121,6 +126,7 @@ def described(row: dict, shown: dict) -> dict:
         "format": _text(details.get("format")), "family": _text(details.get("family")),
         "parameter_size": _text(details.get("parameter_size")), "quantization": _text(details.get("quantization_level")),
         "context_length": trained if is_count(trained) and trained else None,
+        **{name: _positive(information, f".{name}") for name in ("expert_count", "expert_used_count")},
         "capabilities": _capabilities(row, shown),
         "template_sha256": hashlib.sha256(template.encode("utf-8")).hexdigest() if _text(template) else None,
         "draft": _draft(shown, information),
@@ -139,6 +145,12 @@ def _draft(shown: dict, information: dict) -> str | None:
 
 def _object(value: object) -> dict:
     return value if isinstance(value, dict) else {}
+
+
+def _positive(information: dict, ending: str) -> int | None:
+    """The value of the first key with this ending, such as `<architecture>.expert_count`; None for 0 and for none."""
+    value = next((value for key, value in information.items() if key.endswith(ending)), None)
+    return value if is_count(value) and value > 0 else None
 
 
 def _text(value: object) -> str | None:

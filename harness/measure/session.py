@@ -12,6 +12,7 @@ from base.errors import UserError
 from measure import http_call
 from measure.endpoint import Endpoint
 from base.plan import Step
+from base.scrub import model_name
 from base.suites import prompt_sha256
 
 CHAT, GENERATE = "/api/chat", "/api/generate"
@@ -181,7 +182,7 @@ def placement(loaded: list | None, model: str) -> dict | None:
     named = {str(row["name"]): row for row in loaded if row.get("name")}
     mine = next((row for name, row in named.items() if names.model_key(name) == names.model_key(model)), {})
     return {"size_bytes": _count(mine.get("size")), "vram_bytes": _count(mine.get("size_vram")),
-            "context_length": _count(mine.get("context_length")), "loaded": list(named)}
+            "context_length": _count(mine.get("context_length")), "loaded": [model_name(name) for name in named]}
 
 
 def _count(value: object) -> int | None:

@@ -10,7 +10,9 @@ from typing import Callable, Optional
 
 from base.phases import FROZEN, PHASES
 from base.records import GRADES, SPEED_OUTCOMES
+from base.target import is_local
 from derive import run_md
+from judge import hardware_checks
 
 CODE, MIXED = "python-tasks", "parallel-mixed"
 ORDER = ("archive-only", "standard", "flagship")
@@ -80,7 +82,10 @@ def _canonical(facts: GradeInput) -> str | None:
 
 def _local(facts: GradeInput) -> str | None:
     target = facts.manifest["target"]
-    return f"the server was elsewhere ({target})" if target in ("lan", "remote") else None
+    if not is_local(target):
+        return f"the server was elsewhere ({target})"
+    process = hardware_checks.server_process(facts.hardware)
+    return f"{process} listens on the server's port" if hardware_checks.is_forwarded(facts.hardware) else None
 
 
 def _unheld(facts: GradeInput) -> str | None:

@@ -37,8 +37,8 @@ def process(folder: pathlib.Path, path: str, overlay_entry: dict, synthetic: boo
     for entry in tree_layout.settled_modes(entries):
         findings.add(tree_layout.problems(entry))
     sizes = tree_layout.runs_in(entries).get(path, {})
-    checked = run_check.look(folder, place, sizes, findings, now_s, (calls,))
-    rows = [row(finding) for finding in findings.findings if not (synthetic and finding.rule in ALLOWED_SYNTHETIC)]
+    checked = run_check.inspect(folder, place, sizes, findings, now_s, (calls,))
+    rows = [row(finding) for finding in findings if not (synthetic and finding.rule in ALLOWED_SYNTHETIC)]
     errors = tuple(finding for finding in rows if finding["severity"] == "error")
     if errors:
         return ProcessedRun(errors)
@@ -57,12 +57,12 @@ def process(folder: pathlib.Path, path: str, overlay_entry: dict, synthetic: boo
 
 class _CallRows(LedgerVisitor):
     """Collects what the run's page shows of each call."""
-    compares = False
+    compares_records = False
 
     def __init__(self) -> None:
         self.rows: List[dict] = []
 
-    def see(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: dict) -> Iterator[Finding]:
         if record["type"] in ("call", "skipped"):
             self.rows.append(page_inputs.call_row(record))
         return iter(())

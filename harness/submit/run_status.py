@@ -104,7 +104,7 @@ def _findings(folder: pathlib.Path) -> list:
     entries = list(tree_layout.on_disk(folder, shown))
     findings.add(tree_layout.all_problems(entries))
     run_check.check(folder, tree_layout.place_of(shown), tree_layout.runs_in(entries).get(shown, {}), findings, time.time())
-    return findings.findings
+    return list(findings)
 
 
 def request_state(page: str) -> str:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Callable
 
-from base import facts, plan, records, sensitive
+import support
+from base import facts, git, plan, records, sensitive
 from mutants import machine, valid
 from mutants.valid import Run
 
 MS = 1_000_000
 THREE_REPEATS = (plan.Settings(), ("frozen-prompts",))
 TWO_MODELS = (valid.SETTINGS, valid.PHASES, 2)
+PYTHON = (valid.SETTINGS, ("frozen-prompts", "python-tasks"))
 CONTEXT = (valid.SETTINGS, ("frozen-prompts", "context-edge"))
 
 
@@ -96,7 +98,9 @@ def unknown_option(run: Run) -> None:
 
 
 def stranger_loaded(run: Run) -> None:
-    run.calls(item="LOAD")[0]["model"] = "stranger:1b"
+    load = run.calls(item="LOAD")[0]
+    run.records.insert(run.records.index(load), {**load, "model": "stranger:1b", "start_ns": 0, "end_ns": 0, "sent_ns": 0, "headers_ns": 0,
+                                                 "first_chunk_ns": 0, "done_ns": 0, "total_ns": 0, "load_ns": 0})
 
 
 def too_much_on_a_card(run: Run) -> None:
@@ -123,8 +127,14 @@ def even_rates(run: Run) -> None:
 
 
 def uneven_rates(run: Run) -> None:
+    """By both clocks."""
     for record in run.calls(role="measured", item="P-EASY")[::2]:
         record["eval_ns"] //= 4
+        record["gaps_us"] = [gap // 4 for gap in record["gaps_us"]]
+        record["last_text_ns"] = record["first_text_ns"] // 1000 * 1000 + 1000 * sum(record["gaps_us"])
+        record["first_text_ns"] = record["first_answer_ns"] = record["first_text_ns"] // 1000 * 1000
+        record["first_chunk_ns"] = min(record["first_chunk_ns"], record["first_text_ns"])
+        record["headers_ns"] = min(record["headers_ns"], record["first_text_ns"])
 
 
 def copied_times(run: Run) -> None:
@@ -165,6 +175,138 @@ def ledger_of_another(run: Run) -> None:
     run.records[0]["run_id"] = "1c1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 
 
+def faster(times: float) -> Callable[[Run], None]:
+    """The server's decode times of every call shortened: only the client's stamps contradict it."""
+    def mutate(run: Run) -> None:
+        for record in run.calls():
+            if record["eval_ns"]:
+                record["eval_ns"] = round(record["eval_ns"] / times)
+        recalibrate(run)
+    return mutate
+
+
+def recalibrate(run: Run) -> None:
+    """Findings of calibration as their calls are now."""
+    for record in run.calls(item="CAL-ONE-TOKEN"):
+        record["finding"].update(one_token_eval_ns=record["eval_ns"], one_token_eval_tokens=record["eval_tokens"])
+
+
+def faster_prefill(run: Run) -> None:
+    for record in run.calls():
+        if record["prompt_eval_ns"]:
+            record["prompt_eval_ns"] //= 20
+
+
+def more_tokens(run: Run) -> None:
+    """Every answer of a phase is said to be of four times the tokens, over the same text, and took as long."""
+    for record in run.calls(role="measured", phase="frozen-prompts"):
+        record["eval_tokens"] *= 4
+
+
+def no_load(run: Run) -> None:
+    for record in run.calls(item="LOAD"):
+        run.records.remove(record)
+
+
+def no_calibration(run: Run) -> None:
+    for record in run.calls(role="calibration"):
+        run.records.remove(record)
+
+
+def last_pass_first(run: Run) -> None:
+    """The last pass directly after the first."""
+    last = run.calls(role="measured", phase="frozen-prompts", **{"pass": "last"})
+    for record in last:
+        run.records.remove(record)
+    place = run.records.index(run.calls(role="measured", phase="small-eval")[0])
+    run.records[place:place] = last
+    retimed(run)
+
+
+def retimed(run: Run) -> None:
+    """Each call or wave after the one before it."""
+    free_ns, shift = 0, 0
+    for record in run.calls():
+        if record["slot"] == 0:
+            shift = free_ns - record["start_ns"]
+        record["start_ns"] += shift
+        free_ns = max(free_ns, record["start_ns"] + record["end_ns"] + MS)
+
+
+def skipped(reason: str, **wanted: object) -> Callable[[Run], None]:
+    """The measured calls like this were skipped for a reason."""
+    def mutate(run: Run) -> None:
+        for record in run.calls(role="measured", **wanted):
+            run.records[run.records.index(record)] = {
+                **{name: record[name] for name in support.record("skipped") if name in record}, "type": "skipped", "reason": reason, "detail": None}
+        calls, planned = run.calls(role="measured"), run.manifest["planned_calls"]
+        run.records[-1].update(done=len(calls), skipped=planned - len(calls))
+        recount(run)
+    return mutate
+
+
+def all_skipped(run: Run) -> None:
+    skipped("time-limit")(run)
+    run.manifest["time_limit_s"] = 60
+
+
+def no_conditions(run: Run) -> None:
+    for record in run.calls():
+        record["conditions"] = None
+
+
+def graded(answer: str, passed: bool = True, reason: str = "passed") -> Callable[[Run], None]:
+    """A verdict on the first Python task, whose answer is this."""
+    def mutate(run: Run) -> None:
+        record = call(run, phase="python-tasks")
+        record["answer"] = answer
+        run.records[-1]["code_grades"] = {str(run.records.index(record)): {"passed": passed, "reason": reason}}
+    return mutate
+
+
+def nothing_probed(run: Run) -> None:
+    for name in ("system", "cpu", "memory", "accelerators", "power", "surroundings", "ollama"):
+        run.hardware[name] = None
+
+
+def listens(process: str) -> Callable[[Run], None]:
+    return lambda run: run.hardware["ollama"].update(process=facts.known(process, "planted"))
+
+
+def more_than_memory(run: Run) -> None:
+    for record in run.calls(role="measured"):
+        record["placement"]["size_bytes"] = 400_000_000_000
+
+
+def with_card(name: str) -> Callable[[Run], None]:
+    def mutate(run: Run) -> None:
+        card = {field.name: facts.unknown("synthetic") for field in records.RECORDS["accelerator"]}
+        card["name"] = facts.known(name, "planted")
+        run.hardware["accelerators"] = facts.known([card], "planted")
+        named(device_tag="rtx-4090-pc")(run)
+    return mutate
+
+
+def renamed_model(name: str) -> Callable[[Run], None]:
+    def mutate(run: Run) -> None:
+        before = run.manifest["models"][0]["name"]
+        run.manifest["models"][0]["name"] = name
+        for row in run.manifest["plan"]:
+            row["model"] = name if row["model"] == before else row["model"]
+        for record in run.records:
+            if record.get("model") == before:
+                record["model"] = name
+            if record.get("placement"):
+                record["placement"]["loaded"] = [name]
+    return mutate
+
+
+def source_of_another_commit(run: Run) -> None:
+    """The commit is one of this clone; its sources are others."""
+    commit = git.line(support.ROOT, "rev-parse", "HEAD")
+    run.manifest["harness_commit"] = commit or run.manifest["harness_commit"]
+
+
 ROWS = [
     ("name-handle", "a run that nobody has claimed", unnamed),
     ("name-handle", "a device of Windows", named(handle="con")),
@@ -193,12 +335,12 @@ ROWS = [
     ("ledger-gaps", "a gap too few", on_call(lambda call: {"gaps_us": call["gaps_us"][1:]})),
     ("ledger-tokens", "more cached than sent", on_call({"cached_tokens": 1_000_000})),
     ("ledger-tokens", "a book from a few tokens", on_call({"answer": "word " * 20_000})),
-    ("ledger-limit", "more tokens than allowed", on_call({"eval_tokens": 500})),
+    ("ledger-limit", "more tokens than allowed", on_call({"eval_tokens": 400, "answer": "word " * 100})),
     ("ledger-limit", "a prompt beyond the context", on_call({"prompt_tokens": 9000}, phase="context-edge"), CONTEXT),
     ("ledger-limit", "ended by a limit that was far", by_limit_too_soon),
     ("ledger-server-time", "a server that worked longer than it took", on_call(lambda call: {"total_ns": 2 * call["done_ns"]})),
     ("ledger-server-time", "text before its prompt was read",
-     on_call(lambda call: {"prompt_eval_ns": call["first_text_ns"] * 3 // 2, "eval_ns": call["eval_ns"] // 4})),
+     on_call(lambda call: {"prompt_eval_ns": call["first_text_ns"] * 3 // 2, "eval_ns": call["eval_ns"] * 2 // 3})),
     ("ledger-outcome", "ok with an error", on_call({"error": "it broke"})),
     ("ledger-outcome", "ok with status 500", on_call({"http_status": 500})),
     ("ledger-outcome", "cut, and yet counted to its end", lambda run: (on_call({"outcome": "cut", "error": "x"})(run), recount(run))),
@@ -218,7 +360,7 @@ ROWS = [
     ("protocol-prompt", "material where there is none", on_call({"material_units": 3})),
     ("protocol-prompt", "less material than it says", on_call(lambda call: {"material_units": call["material_units"] - 1}, phase="context-edge"), CONTEXT),
     ("protocol-prompt", "material of which nobody says how much", on_call({"material_units": None}, phase="context-edge"), CONTEXT),
-    ("protocol-prompt", "more material than fits into any context", on_call({"material_units": 10 ** 9}, phase="context-edge"), CONTEXT),
+    ("protocol-prompt", "more material than fits into any context", on_call({"material_units": 10 ** 6}, phase="context-edge"), CONTEXT),
     ("protocol-nonce", "none", on_call({"nonce": None})),
     ("protocol-nonce", "that of another call", nonce_of_another),
     ("protocol-options", "another temperature", on_call(lambda call: {"options": {**call["options"], "temperature": 1}})),
@@ -233,14 +375,58 @@ ROWS = [
     ("protocol-overrides", "an option nobody knows", unknown_option),
     ("protocol-local", "a cloud as the server", on_manifest(target="https://ollama.com:443")),
     ("protocol-models", "a call of a model that was not planned", stranger_loaded),
-    ("protocol-models", "one model under two names", on_model(1, digest=valid.MODELS["planted-small:1b"]["digest"]), TWO_MODELS),
+    ("protocol-models", "one model under two names", on_model(1, digest=valid.MODELS["planted-small:1b"]["digest"], size_bytes=900_000_000, parameter_size="1B"), TWO_MODELS),
     ("protocol-warm-up", "none before a context phase", drop(item="WARM-UP", phase="context-edge"), CONTEXT),
+    ("protocol-load", "no record of a load", no_load),
+    ("protocol-calibration", "no calibration", no_calibration),
+    ("protocol-order", "the last pass directly after the first", last_pass_first),
+    ("protocol-skip", "a time limit that the run does not have", skipped("time-limit", phase="small-eval")),
+    ("protocol-skip", "a context that is too small where it ran", skipped("context-too-small", phase="small-eval")),
+    ("protocol-skip", "a model that is missing and answers", skipped("model-missing", phase="small-eval")),
+    ("protocol-skip", "one model for a phase that needs one", skipped("one-model", phase="small-eval")),
+    ("protocol-skip", "a wave that was never begun", skipped("wave-broken", phase="small-eval")),
+    ("protocol-skip", "models not loaded together in a phase of one", skipped("not-loaded-together", phase="small-eval")),
+    ("protocol-skip", "a conversation that was never begun", skipped("conversation-broken", phase="small-eval")),
+    ("protocol-skip", "material that nothing needs", skipped("calibration-failed", phase="small-eval")),
+    ("protocol-nothing", "nothing but skips", all_skipped),
+    ("protocol-conditions", "none on loopback", no_conditions),
+    ("protocol-conditions", "none for one call", on_call({"conditions": None})),
+    ("protocol-commit", "no commit at all", on_manifest(harness_commit="no commit at all")),
+    ("protocol-commit", "a commit of zeros", on_manifest(harness_commit="0" * 40)),
+    ("protocol-commit", "sources of zeros", on_manifest(harness_sha256="0" * 64)),
+    ("protocol-commit", "unmodified, of no commit", on_manifest(harness_commit=None)),
+    ("protocol-forwarded", "a tunnel", listens("ssh")),
+    ("protocol-forwarded", "a container's proxy", listens("docker-proxy")),
+    ("protocol-local", "credentials in the address", on_manifest(target="http://127.0.0.1@evil")),
+    ("protocol-model-name", "a name like a flag", renamed_model("-dash:1b")),
+    ("protocol-model-name", "letters that are not ASCII", renamed_model("mod\u00e8le:1b")),
+    ("hardware-parts", "probed, and no part is there", nothing_probed),
+    ("hardware-parts", "not probed, and every part is there", lambda run: run.hardware.update(probed=False, why_not_probed="x")),
+    ("ledger-grades", "passed, in prose", graded("I would add the two numbers and print them."), PYTHON),
+    ("ledger-grades", "passed, and not Python", graded("```python\ndef (\n```"), PYTHON),
+    ("ledger-grades", "passed for no known reason", graded("def total(values): return sum(values)  # and so on", True, "brilliant"), PYTHON),
+    ("ledger-finding", "a template that nobody counted", drop(item="CAL-HEAD-NONCE")),
+    ("ledger-tokens", "a prompt of more tokens than bytes", on_call({"prompt_tokens": 3900})),
     ("protocol-harness", "a modified one", on_manifest(harness_modified=True)),
     ("protocol-anchor", "no frozen prompts", None, (valid.SETTINGS, ("small-eval",))),
-    ("physics-decode", "a large model at a small one's pace", on_model(size_bytes=60_000_000_000)),
+    ("physics-decode", "a large model at a small one's pace", on_model(size_bytes=60_000_000_000, parameter_size="70B")),
     ("physics-prefill", "a prompt read in no time", on_call(
-        {"prompt_eval_ns": 1_500_000}, phase="frozen-prompts", item="P-HARD")),
+        {"prompt_eval_ns": 300_000}, phase="frozen-prompts", item="P-HARD")),
     ("physics-placement", "more on a card than it holds", too_much_on_a_card),
+    ("physics-placement", "more than all memory", more_than_memory),
+    ("physics-clocks", "decode times of a third", faster(3)),
+    ("physics-clocks", "one call of a thousandth", on_call(lambda call: {"eval_ns": call["eval_ns"] // 12}, phase="frozen-prompts")),
+    ("physics-clocks", "prefill times of a twentieth", faster_prefill, THREE_REPEATS),
+    ("physics-tokens", "one letter in many tokens", on_call(
+        lambda call: {"answer": "B", "text_chunks": 1, "gaps_us": [], "eval_tokens": 128, "last_text_ns": call["first_text_ns"]},
+        phase="frozen-prompts")),
+    ("physics-tokens", "four times the tokens over the same text", more_tokens),
+    ("physics-tokens", "the same prompt of other tokens", on_call({"prompt_tokens": 1000}, phase="frozen-prompts", item="P-HARD"), THREE_REPEATS),
+    ("physics-context", "a context that it was not trained for", on_model(context_length=2048)),
+    ("physics-size", "70B in a gigabyte", on_model(parameter_size="70B")),
+    ("physics-tag", "another card than its tag names", with_card("NVIDIA GeForce GTX 1060")),
+    ("physics-source", "sources of another commit", source_of_another_commit),
+    ("physics-clock", "a manifest of another month", on_manifest(started_at="2026-11-24T01:00:00Z")),
     ("physics-too-clean", "every gap the same", even_gaps),
     ("physics-too-clean", "every rate the same", even_rates, THREE_REPEATS),
     ("physics-spread", "some four times as fast", uneven_rates, THREE_REPEATS),

@@ -96,7 +96,7 @@ RECORDS = {
     "hardware_ollama": fields(
         ("version", "text_fact", "as the server reports it"),
         ("process", "text_fact", "name of the listening process; ssh or docker-proxy means that the server is elsewhere"),
-        ("environment", "object_fact", "variables that change how it computes; `set` replaces a path, host, key or free text"),
+        ("environment", "settings_fact", "variables that change how it computes; `set` replaces a path, host, key or free text"),
     ),
     "copy_bandwidth": fields(
         ("bytes_s", "number_fact", "bytes read plus bytes written per second by one thread, best of n; a lower bound"),
@@ -109,6 +109,6 @@ RECORDS = {
         ("outcome", "choice:source_outcome", "how it ended"),
     ),
     "text_fact": _fact("text"), "count_fact": _fact("count"), "number_fact": _fact("number"), "bool_fact": _fact("bool"),
-    "texts_fact": _fact("list:text"), "object_fact": _fact("object"), "accelerators_fact": _fact("list:accelerator"),
+    "texts_fact": _fact("list:text"), "settings_fact": _fact("settings"), "accelerators_fact": _fact("list:accelerator"),
     "compute_interface_fact": _fact("choice:compute_interface"), "power_source_fact": _fact("choice:power_source"),
 }

@@ -43,7 +43,17 @@ ENDINGS = {
     "died": "no footer was written: killed, crashed or power lost",
 }
 PASSES = {"first": "the frozen prompts before all else", "last": "the same prompts after all else, for drift"}
-CHOICES = {"outcome": OUTCOMES, "skip_reason": SKIP_REASONS, "role": ROLES, "ending": ENDINGS, "pass": PASSES}
+HEAD_METHODS = {
+    "rendered": "the server rendered the template, and what stands before the nonce was counted",
+    "upper-bound": "the whole template was counted",
+}
+TOO_LONG = {
+    "refused": "the server refused it (HTTP 4xx)",
+    "cut": "it was answered: cut, or in a context that is larger than the one asked for",
+    "error": "the server failed",
+    "unknown": "nothing of the above",
+}
+CHOICES = {"head_method": HEAD_METHODS, "too_long": TOO_LONG, "outcome": OUTCOMES, "skip_reason": SKIP_REASONS, "role": ROLES, "ending": ENDINGS, "pass": PASSES}
 
 _LINE = fields(
     ("type", "text", "meta, call, skipped or footer"),
@@ -79,8 +89,8 @@ RECORDS = {
     "call": _LINE + _BEGINS + _PLACE + fields(
         ("reattempt", "bool", "a planned call that a resumed session made because no record of it was there"),
         ("endpoint", "text", "path on the server"),
-        ("options", "object", "the options exactly as sent"),
-        ("knobs", "object", "the other request fields exactly as sent: think, stream, keep_alive, truncate, shift, raw"),
+        ("options", "settings", "the options exactly as sent"),
+        ("knobs", "settings", "the other request fields exactly as sent: think, stream, keep_alive, truncate, shift, raw"),
         ("prompt_sha256", "sha256", "SHA-256 of the message contents joined by a line feed, without the nonce"),
         ("nonce", "nonce?", "what stood before the first message, followed by an empty line"),
         ("material_units", "count?", "units of generated material in the prompt (context-append: in the whole conversation)"),
@@ -113,7 +123,7 @@ RECORDS = {
         ("thinking", "text", "the text of the thinking"),
         ("placement", "placement?", "/api/ps right after the call or its wave"),
         ("conditions", "conditions?", "the machine right after the call or its wave; null: it was elsewhere"),
-        ("finding", "object?", "calibration only: what it showed"),
+        ("finding", "finding?", "calibration only: what it showed"),
     ),
     "skipped": _LINE + _BEGINS + _PLACE + fields(
         ("reason", "choice:skip_reason", "why the planned call was not made"),
@@ -126,7 +136,24 @@ RECORDS = {
         ("skipped", "count", "skipped records"),
         ("outcomes", "counts", "measured calls by outcome"),
         ("sessions", "list:session", "every session, in order"),
-        ("code_grades", "object~", "verdicts of --grade-code by seq; absent: ungraded"),
+        ("code_grades", "by-line:code_grade~", "verdicts of --grade-code by seq; absent: ungraded"),
+    ),
+    "finding": fields(
+        ("thinks_by_default", "bool~", "whether it thinks when nothing is said about it"),
+        ("tells_cached_tokens", "bool~", "whether the server tells how many prompt tokens were cached"),
+        ("one_token_eval_ns", "count?~", "eval_duration of a one-token answer"),
+        ("one_token_eval_tokens", "count?~", "eval_count of a one-token answer"),
+        ("head_tokens", "count~", "template tokens before the nonce, which a cache may hold"),
+        ("head_method", "choice:head_method~", "how they were counted"),
+        ("too_long", "choice:too_long~", "what becomes of a prompt that is longer than the context"),
+        ("too_long_prompt_tokens", "count?~", "prompt tokens of that call"),
+        ("slots_seen", "count?~", "requests that the server worked on at once; null: it cannot be told"),
+        ("context-append_tokens_at", "list:point~", "[units of material, prompt tokens] of the context-append phase"),
+        ("context-edge_tokens_at", "list:point~", "[units of material, prompt tokens] of the context-edge phase"),
+    ),
+    "code_grade": fields(
+        ("passed", "bool", "every test of the task passed"),
+        ("reason", "text", "passed, or what decided; derive/code_grading.py lists the words"),
     ),
     "session_start": fields(
         ("started_at", "utc", "time of day; start_ns of this session's records counts from here"),

@@ -4,6 +4,7 @@
 """
 from __future__ import annotations
 
+from base import schema
 from base.records import HARDWARE_VERSION
 from measure.hardware import accelerators, bandwidth, cpu, device_tag, memory, ollama, power, system, virtualization
 from measure.hardware.device_tag import slug
@@ -20,9 +21,10 @@ def probe(machine: Machine, ollama_version: str | None, loopback: bool = True, p
               "why_not_probed": None if loopback else NOT_LOCAL}
     if not loopback:
         return {**record, **dict.fromkeys([*PARTS, "ollama", "copy_bandwidth"]), "sources": []}
-    return {**record, **describe(machine), "ollama": ollama.read(machine, ollama_version, port),
+    record.update({**describe(machine), "ollama": ollama.read(machine, ollama_version, port),
             "copy_bandwidth": bandwidth.read(machine),
-            "sources": [{"command": answer.command, "outcome": answer.outcome} for answer in machine.answers]}
+            "sources": [{"command": answer.command, "outcome": answer.outcome} for answer in machine.answers]})
+    return schema.bounded(record, "hardware")
 
 
 def describe(machine: Machine) -> dict:

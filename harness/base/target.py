@@ -1,0 +1,30 @@
+"""The target of a manifest: the server's URL, or only how far away it was; one place that decides whether that is local."""
+from __future__ import annotations
+
+import ipaddress
+import re
+
+CLASSES = ("lan", "remote")     # what is written instead of the address of another machine
+_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.%\w]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(/[!-~]*)?\Z")
+
+
+def host_of(target: str) -> str | None:
+    """The host of a URL without credentials, in lower case; None where the text is no such URL."""
+    match = _URL.match(target)
+    return match.group(1).strip("[]").split("%")[0].lower().rstrip(".") if match else None
+
+
+def is_local(target: str) -> bool:
+    """Whether the server ran on the machine itself: its address is on loopback."""
+    host = host_of(target)
+    if host is None:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def how_far(target: str) -> str | None:
+    """None for a local server; else `lan`, `remote` or its address, as the manifest says."""
+    return None if is_local(target) else target

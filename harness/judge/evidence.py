@@ -1,0 +1,263 @@
+"""Evidence: what a run claims has to be supported by its own ledger, and its commit by this clone."""
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import pathlib
+from typing import Callable, Dict, Iterator, Optional, Set, Tuple
+
+from base import git, names, schema
+from base.errors import UserError
+from base.plan import CONTEXT_PHASES
+from base.suites import Suite
+from base.target import is_local
+from derive import grading
+from derive.code_grading import REASONS
+from judge.findings import Finding
+from judge.ledger_pass import LedgerVisitor
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CALIBRATION = ("CAL-DEFAULT", "CAL-ONE-TOKEN", "CAL-HEAD", "CAL-TOO-LONG", "CAL-SLOTS")
+DONE = ("ok", "length", "empty")
+MOST_CODE_CHARACTERS, MOST_BRACKETS = 20_000, 2_000     # larger answers are not parsed: a parser may be made to crash
+SOURCE_ENDINGS = (".py", ".json")
+
+
+class EvidenceChecks(LedgerVisitor):
+    """Skips against what happened before them; calibration, loads and conditions of what was measured."""
+
+    def __init__(self, manifest: dict, loaded_suites: Dict[str, Suite], code_grades: Optional[dict]):
+        self._manifest = manifest
+        self._trained = {model["name"]: model["context_length"] for model in manifest["models"]}
+        self._is_local = is_local(manifest["target"])
+        self._entries = {item.id: item.grader["entry"] for suite in loaded_suites.values() for item in suite.items
+                         if item.grader and item.grader["kind"] == "python"}
+        self._grades = code_grades or {}
+        self._failed: Set[str] = set()          # models of which a load, a warm-up or a measured call failed
+        self._called: Set[tuple] = set()        # (model, phase) of measured calls
+        self._waves: Set[tuple] = set()
+        self._questions: Dict[str, Set[str]] = {}      # model: calibration items
+        self._loads: Set[tuple] = set()         # (session, model)
+        self._alone: Set[str] = set()           # models that were measured in a phase of their own
+        self._together: Optional[set] = None    # what was loaded after the last warm-up of parallel-mixed
+        self._measured = self._skipped = 0
+        self._conditions: Dict[int, Set[bool]] = {}    # session: whether its calls have conditions
+
+    def visit(self, record: dict) -> Iterator[Finding]:
+        if record["type"] == "skipped":
+            self._skipped += 1
+            yield from self._skip(record)
+        elif record["type"] == "call":
+            yield from self._call(record)
+
+    # ----- calls
+
+    def _call(self, call: dict) -> Iterator[Finding]:
+        model, role = call["model"], call["role"]
+        if call["outcome"] not in DONE and role != "calibration":
+            self._failed.add(model)
+        self._conditions.setdefault(call["session"], set()).add(call["conditions"] is not None)
+        if role == "calibration":
+            self._questions.setdefault(model, set()).add(call["item"])
+        elif role == "warmup":
+            if call["item"] == "LOAD":
+                self._loads.add((call["session"], model))
+            if call["phase"] == "parallel-mixed" and call["placement"]:
+                self._together = {names.model_key(name) for name in call["placement"]["loaded"]}
+        else:
+            yield from self._measured_call(call)
+
+    def _measured_call(self, call: dict) -> Iterator[Finding]:
+        model = call["model"]
+        self._measured += 1
+        self._called.add((model, call["phase"]))
+        self._waves.add((call["phase"], call["level"], call["wave"]))
+        if (call["session"], model) not in self._loads:
+            self._loads.add((call["session"], model))       # reported once
+            yield Finding("protocol-load", f"no record of loading {model} in session {call['session']}", "one before its first measured call", "/model")
+        if call["phase"] != "parallel-mixed" and model not in self._alone:
+            self._alone.add(model)
+            missing = [item for item in CALIBRATION if item not in self._questions.get(model, ())]
+            if missing:
+                yield Finding("protocol-calibration", f"{model}: no {', '.join(missing)}", "every question of calibration before the first measured call",
+                              "/model")
+        yield from self._verdict(call)
+
+    def _verdict(self, call: dict) -> Iterator[Finding]:
+        grade = self._grades.get(str(call["seq"]))
+        if not _is_grade(grade) or call["item"] not in self._entries:
+            return
+        reason = grade["reason"].partition(" ")[0]
+        if reason not in REASONS or grade["passed"] != (reason == "passed"):
+            yield Finding("ledger-grades", f"passed {str(grade['passed']).lower()}, reason {grade['reason']}", f"one of {', '.join(REASONS)}, and passed only with it")
+        elif call["outcome"] != "ok":
+            yield Finding("ledger-grades", f"a verdict on an answer that ended {call['outcome']}", "verdicts on answers that ended ok", "/outcome")
+        elif grade["passed"]:
+            wrong = why_not_passed(call["answer"], self._entries[call["item"]])
+            if wrong:
+                yield Finding("ledger-grades", f"passed, and yet {wrong}", "an answer that could have passed", "/answer")
+
+    # ----- skips
+
+    def _skip(self, record: dict) -> Iterator[Finding]:
+        wrong = self._contradiction(record)
+        if wrong:
+            yield Finding("protocol-skip", f"{record['reason']}: {wrong}", "a reason that the ledger supports", "/reason")
+
+    def _contradiction(self, record: dict) -> str | None:
+        look: Callable[[dict], Optional[str]] = getattr(self, "_" + record["reason"].replace("-", "_"), lambda record: None)
+        return look(record)
+
+    def _has_failed(self, record: dict) -> str | None:
+        models = set(self._trained) if record["phase"] == "parallel-mixed" else {record["model"]}
+        return None if models & self._failed else "no call of the model failed before"
+
+    _model_missing = _too_big = _load_failed = _cloud_model = _has_failed
+
+    def _one_model(self, record: dict) -> str | None:
+        if record["phase"] != "parallel-mixed":
+            return f"{record['phase']} needs one model"
+        return f"{len(self._trained)} models were planned" if len(self._trained) > 1 else None
+
+    def _not_loaded_together(self, record: dict) -> str | None:
+        if record["phase"] != "parallel-mixed":
+            return f"{record['phase']} needs one model"
+        if self._together is None:
+            return "no warm-up of the phase shows what was loaded"
+        planned = {names.model_key(name) for name in list(self._trained)[:2]}
+        return "both models were loaded after the last warm-up" if planned <= self._together else None
+
+    def _context_too_small(self, record: dict) -> str | None:
+        if record["phase"] not in CONTEXT_PHASES:
+            return f"{record['phase']} runs in any context"
+        trained, needed = self._trained.get(record["model"]), self._manifest["context_num_ctx"]
+        if trained is not None and trained < needed:
+            return None
+        return None if self._asked_material(record) else f"trained for {trained} tokens, {needed} are needed"
+
+    def _calibration_failed(self, record: dict) -> str | None:
+        if record["phase"] not in CONTEXT_PHASES:
+            return f"{record['phase']} needs no material"
+        return None if self._asked_material(record) else "its material was not counted"
+
+    def _asked_material(self, record: dict) -> bool:
+        return any(item.startswith(f"CAL-{record['phase'].upper()}-") for item in self._questions.get(record["model"], ()))
+
+    def _time_limit(self, record: dict) -> str | None:
+        is_limited = record["session"] > 0 or self._manifest["time_limit_s"] is not None     # a resumed session may have its own limit
+        return None if is_limited else "the run has no time limit"
+
+    def _wave_broken(self, record: dict) -> str | None:
+        is_begun = (record["phase"], record["level"], record["wave"]) in self._waves
+        return None if record["wave"] is not None and is_begun else "no call of this wave was recorded"
+
+    def _conversation_broken(self, record: dict) -> str | None:
+        is_begun = record["phase"] == "context-append" and (record["model"], record["phase"]) in self._called
+        return None if is_begun else "no turn of this conversation was recorded"
+
+    # ----- the whole
+
+    def finish(self) -> Iterator[Finding]:
+        if not self._measured and self._skipped:
+            yield Finding("protocol-nothing", f"all {self._skipped} planned calls were skipped", "at least one measured call")
+        for session, kinds in self._conditions.items():
+            if len(kinds) > 1:
+                yield Finding("protocol-conditions", f"session {session}: some calls have conditions and some have none", "all or none")
+            elif self._is_local and session == 0 and kinds == {False}:
+                yield Finding("protocol-conditions", "no call has conditions", "the machine's state after each call, since the server is local")
+
+
+def _is_grade(grade: object) -> bool:
+    """Whether the footer, which is read ahead and not yet checked, has a verdict of the right form."""
+    return not schema.problems(grade, "code_grade") if grade is not None else False
+
+
+def why_not_passed(answer: str, entry: str) -> str | None:
+    """Why an answer's code cannot have passed its tests, as far as reading it tells; nothing is run."""
+    code = grading.extract_code(answer, entry)
+    if entry not in code:
+        return f"it does not name {entry}"
+    if len(code) > MOST_CODE_CHARACTERS or sum(map(code.count, "([{")) > MOST_BRACKETS:
+        return None
+    try:
+        tree = ast.parse(code)
+    except (RecursionError, MemoryError):
+        return None
+    except (SyntaxError, ValueError):
+        # A newer Python may take what this one does not; a definition is needed in any.
+        return None if _defines_in_text(code, entry) else "it is not Python"
+    return None if any(_binds(node, entry) for node in ast.walk(tree)) else f"it does not define {entry}"
+
+
+def _defines_in_text(code: str, entry: str) -> bool:
+    return entry in grading.DEFINITION.findall(code)
+
+
+def _binds(node: ast.AST, entry: str) -> bool:
+    """Whether a node gives the name a meaning: a definition, an assignment, an import, or exec'd text that holds it."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return node.name == entry
+    if isinstance(node, ast.Name):
+        return node.id == entry and isinstance(node.ctx, ast.Store)
+    if isinstance(node, ast.alias):
+        return (node.asname or node.name) == entry
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and entry in node.value
+
+
+# ----- the harness that measured
+
+def commit_problems(manifest: dict) -> Iterator[Finding]:
+    """The harness's commit and source hash: well-formed, and those of this clone where it has the commit."""
+    commit, sha256 = manifest["harness_commit"], manifest["harness_sha256"]
+    if commit is None:
+        if manifest["harness_modified"] is False:
+            yield Finding("protocol-commit", "unmodified, of no commit", "the commit that it was not modified from", "/harness_commit")
+    elif not _is_hash(commit, (40, 64)):
+        yield Finding("protocol-commit", commit[:40], "the full hash of a commit", "/harness_commit")
+    elif not _is_hash(sha256, (64,)):
+        yield Finding("protocol-commit", sha256[:40], "a hash of the harness's sources", "/harness_sha256")
+    elif manifest["harness_modified"] is False:
+        known = source_hashes_of(commit)
+        if known and sha256 not in known:
+            yield Finding("physics-source", f"sources {sha256[:12]}", f"{known[0][:12]}, those of commit {commit[:12]}", "/harness_sha256")
+
+
+def _is_hash(text: str, lengths: tuple) -> bool:
+    return len(text) in lengths and set(text) <= set("0123456789abcdef") and len(set(text)) > 1
+
+
+@functools.lru_cache(maxsize=256)
+def source_hashes_of(commit: str) -> Tuple[str, ...]:
+    """What measure/run_setup.py would give at a commit, with LF and with CRLF line ends; () where this clone cannot tell."""
+    try:
+        listed = git.run(ROOT, "ls-tree", "-r", "-z", "--full-tree", commit, "--", "harness/")
+        return _hashes(_source_blobs(listed.out)) if listed.code == 0 else ()
+    except UserError:
+        return ()
+
+
+def _source_blobs(listed: bytes) -> Dict[str, str]:
+    """{path below harness/: blob} of the files that are hashed."""
+    blobs = {}
+    for row in listed.split(b"\0")[:-1]:
+        head, _, path = row.partition(b"\t")
+        name = path.decode("utf-8", "surrogateescape")[len("harness/"):]
+        if name.endswith(SOURCE_ENDINGS) and "__pycache__" not in name.split("/"):
+            blobs[name] = head.split()[2].decode("ascii")
+    return blobs
+
+
+def _hashes(blobs: Dict[str, str]) -> Tuple[str, ...]:
+    answer = git.run(ROOT, "cat-file", "--batch", data="".join(f"{blob}\n" for blob in blobs.values()).encode("ascii"))
+    if answer.code or not blobs:
+        return ()
+    contents, place = {}, 0
+    for name in blobs:
+        begin = answer.out.index(b"\n", place) + 1
+        place = begin + int(answer.out[place:begin].split()[2]) + 1
+        contents[name] = answer.out[begin:place - 1]
+    names_in_order = sorted(contents, key=pathlib.PurePosixPath)
+    return tuple(hashlib.sha256("".join(
+        f"{hashlib.sha256(change(contents[name])).hexdigest()}  {name}\n" for name in names_in_order).encode("utf-8")).hexdigest()
+        for change in (lambda data: data, lambda data: data.replace(b"\n", b"\r\n")))

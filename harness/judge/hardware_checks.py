@@ -1,0 +1,77 @@
+"""Hardware checks: hardware.json and the manifest describe the same machine, and models that could be what they say."""
+from __future__ import annotations
+
+import re
+from typing import Iterator
+
+from base import facts
+from base.records import hardware_fields
+from judge import thresholds
+from judge.findings import Finding
+from judge.plausibility import fact_value
+from judge.tree_layout import Place
+
+PARTS = tuple(field.name for field in hardware_fields.RECORDS["hardware"] if field.null and field.name != "why_not_probed")
+FORWARDERS = ("ssh", "sshd", "autossh", "docker-proxy", "rootlessport", "slirp4netns", "pasta", "socat", "haproxy", "nginx", "caddy", "traefik",
+              "wslrelay.exe", "kubectl", "cloudflared", "frpc", "ngrok", "tailscaled")
+PARAMETERS = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])\Z", re.IGNORECASE)
+UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+
+
+def problems(manifest: dict, hardware: dict, place: Place) -> Iterator[Finding]:
+    """What hardware.json says of itself, of the server's process, and of the card in the device tag."""
+    yield from _parts(hardware)
+    process = server_process(hardware)
+    if is_forwarded(hardware):
+        yield Finding("protocol-forwarded", f"{process} listens on the server's port", "the server itself", "/ollama/process")
+    yield from _card(hardware, place.device_tag)
+
+
+def server_process(hardware: dict | None) -> str | None:
+    """The name of the process that listens on the server's port, as far as it is known."""
+    return fact_value(((hardware or {}).get("ollama") or {}).get("process"))
+
+
+def is_forwarded(hardware: dict | None) -> bool:
+    """Whether what listens only passes requests on, so that the server may run on another machine."""
+    return (server_process(hardware) or "").lower() in FORWARDERS
+
+
+def _parts(hardware: dict) -> Iterator[Finding]:
+    parts = [name for name in PARTS if hardware[name] is not None]
+    if not hardware["probed"] and parts:
+        yield Finding("hardware-parts", f"not probed, and yet {parts[0]} is there", "null for each part", f"/{parts[0]}")
+    elif hardware["probed"] and not any(fact["value"] is not None for _, fact in facts.walk({name: hardware[name] for name in parts})):
+        yield Finding("hardware-parts", "probed, and nothing is known", "what the probe found", "/probed")
+
+
+def _card(hardware: dict, device_tag: str) -> Iterator[Finding]:
+    """A tag that names a graphics card, against the cards that were found."""
+    wanted = thresholds.card_in(device_tag.replace("-", " "))
+    accelerators = fact_value(hardware["accelerators"])
+    if wanted is None or accelerators is None:
+        return
+    found = [fact_value(card["name"]) for card in accelerators]
+    if None not in found and not any(thresholds.same_card(wanted, name) for name in found):
+        yield Finding("physics-tag", f"{device_tag}, where hardware.json has {', '.join(found) or 'no accelerator'}", f"a machine with a {wanted}",
+                      "/accelerators")
+
+
+def model_problems(manifest: dict) -> Iterator[Finding]:
+    """A parameter count that the size on disk cannot hold, and names that no server gives."""
+    least, most = thresholds.value("bits_per_parameter_least"), thresholds.value("bits_per_parameter_most")
+    for number, model in enumerate(manifest["models"]):
+        parameters = parameters_of(model["parameter_size"])
+        if parameters and model["size_bytes"]:
+            bits = 8 * model["size_bytes"] / parameters
+            if bits < least or (bits > most and model["size_bytes"] > thresholds.value("small_model_bytes")):
+                yield Finding("physics-size", f"{model['name']}: {model['size_bytes'] / 1e9:.2f} GB for {model['parameter_size']} parameters = "
+                              f"{bits:.1f} bits each", f"from {least} to {most} bits", f"/models/{number}/size_bytes")
+
+
+def parameters_of(text: str | None) -> float | None:
+    """The number of parameters that a text such as 7.2B or 8x7B tells; None for any other text."""
+    match = PARAMETERS.match((text or "").strip())
+    if not match or float(match.group(2)) == 0:
+        return None
+    return int(match.group(1) or 1) * float(match.group(2)) * UNITS[match.group(3).lower()]
