@@ -6,6 +6,7 @@ import unittest
 import support  # noqa: F401  (puts the harness on the path)
 
 from base import sensitive
+from judge import findings
 from judge.findings import MOST, Finding, FindingList
 from judge.rules import RULES
 
@@ -14,23 +15,23 @@ RUN = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 
 class Dockets(unittest.TestCase):
     def test_a_flood_is_counted_and_its_beginning_kept(self):
-        findings = FindingList()
-        findings.add((Finding("ledger-seq", str(n)) for n in range(1000)), "a", 1)
-        findings.add([Finding("ledger-seq", "other")], "b", 1)
-        self.assertEqual(len(list(findings)), MOST + 1)
-        self.assertEqual(findings.counts["error"], 1001)
-        self.assertEqual(findings.left_out(), {("ledger-seq", "a"): 1000 - MOST})
+        gathered = FindingList()
+        gathered.add((Finding("ledger-seq", str(n)) for n in range(1000)), "a", 1)
+        gathered.add([Finding("ledger-seq", "other")], "b", 1)
+        self.assertEqual(len(list(gathered)), MOST + 1)
+        self.assertEqual(gathered.counts["error"], 1001)
+        self.assertEqual(gathered.left_out(), {("ledger-seq", "a"): 1000 - MOST})
 
     def test_a_place_is_filled_in_where_none_is_told(self):
-        findings = FindingList()
-        findings.add([Finding("ledger-seq", "x"), Finding("ledger-seq", "x", line=7), Finding("ledger-seq", "x", path="own")], "given", 3)
-        self.assertEqual([(one.path, one.line) for one in findings], [("given", 3), ("given", 7), ("own", None)])
+        gathered = FindingList()
+        gathered.add([Finding("ledger-seq", "x"), Finding("ledger-seq", "x", line=7), Finding("ledger-seq", "x", path="own")], "given", 3)
+        self.assertEqual([(one.path, one.line) for one in gathered], [("given", 3), ("given", 7), ("own", None)])
 
     def test_only_errors_are_errors(self):
         for rule in RULES.values():
-            findings = FindingList()
-            findings.add([Finding(rule.id, "x")], "p")
-            self.assertEqual(findings.has_errors, rule.severity == "error", rule.id)
+            gathered = FindingList()
+            gathered.add([Finding(rule.id, "x")], "p")
+            self.assertEqual(gathered.has_errors, rule.severity == "error", rule.id)
 
 
 class Fixes(unittest.TestCase):

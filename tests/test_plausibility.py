@@ -6,6 +6,7 @@ import unittest
 import support
 
 from base import facts
+from base.ledger_records import typed
 from judge import plausibility
 from judge.plausibility import MachineMemory, Plausibility, Spread
 
@@ -87,9 +88,9 @@ class Rates(unittest.TestCase):
 
     def test_speculative_decoding_makes_several_tokens_of_one_step(self):
         """Multi-token prediction: four texts come together, then the next step takes its time."""
-        call = support.record("call", eval_tokens=101, gaps_us=[0, 0, 0, 40_000] * 25)
+        call = typed(support.record("call", eval_tokens=101, gaps_us=[0, 0, 0, 40_000] * 25))
         self.assertAlmostEqual(plausibility.tokens_a_step(call), 100 / 26)
-        self.assertEqual(plausibility.tokens_a_step({**call, "gaps_us": [9_000, 11_000] * 50}), 1.0)
+        self.assertEqual(plausibility.tokens_a_step(call._replace(gaps_us=[9_000, 11_000] * 50)), 1.0)
 
 
 class Spreads(unittest.TestCase):

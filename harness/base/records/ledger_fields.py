@@ -164,8 +164,6 @@ RECORDS = {
         ("energy_unknown", "text?", "why there is none"),
         ("others_counter", "text?~", "how others_cpu_share is computed"),
         ("others_unknown", "text?~", "why it cannot be"),
-        ("others_counter", "text?~", "how others_cpu_share is computed"),
-        ("others_unknown", "text?~", "why it cannot be"),
     ),
     "session": fields(
         ("session", "count", "its number"),

@@ -25,7 +25,7 @@ BY_NAME = {
     "planned": (0, MOST_CALLS), "done": (0, MOST_CALLS), "skipped": (0, MOST_CALLS), "outcomes": (0, MOST_CALLS),
     "streams": (1, 1024), "ttft_error_us_p50": (-1e9, 1e9), "ttft_error_us_max": (-1e9, 1e9),
     "gap_error_us_p50": (0, 1e9), "gap_error_us_p99": (0, 1e9), "gap_error_us_max": (0, 1e9), "cpu_us_per_chunk": (0, 1e9),
-    "context_length": (1, MOST_TOKENS), "load_average": (0, 1e5), "index": (0, 1023), "slots_seen": (1, 64),
+    "context_length": (1, MOST_TOKENS), "load_average": (0, 1e5), "index": (0, 1023), "slots_seen": (1, 64), "cpu_pressure": (0, 2), "memory_pressure": (0, 2),
     # ----- the manifest
     "planned_calls": (0, MOST_CALLS), "num_ctx": (1, MOST_TOKENS), "context_num_ctx": (1, MOST_TOKENS), "num_predict": (1, MOST_TOKENS),
     "levels": (1, 1024), "repeats": (1, 2 ** 20), "expert_count": (1, 65536), "expert_used_count": (1, 65536),
