@@ -203,9 +203,10 @@ class Machine:
         yield self._said(load_ms, 0, 0, 0, load_ns=int(load_ms * MS), item="LOAD", outcome="empty", **around)
         yield self._said(30, 5, 8, 20, load_ns=2 * MS, item="WARM-UP", outcome="ok", **around)
         if is_new and self.session == 0:
-            yield self._said(30, 5, 2, 20, load_ns=2 * MS, item="CAL-HEAD", outcome="ok",
-                             finding={"head_tokens": HEAD_TOKENS, "head_method": "rendered", "slots_seen": self.one.device.slots},
-                             **{**around, "role": "calibration", "phase": "calibration"})
+            asked = {**around, "role": "calibration", "phase": "calibration", "pass": None, "load_ns": 2 * MS, "outcome": "ok"}
+            yield {**self._said(30, 5, 2, 20, item="CAL-HEAD-NONCE", **asked), "prompt_tokens": 9}
+            yield {**self._said(30, 5, 2, 20, item="CAL-HEAD", **asked), "prompt_tokens": 8 + HEAD_TOKENS, "finding": {
+                "head_tokens": HEAD_TOKENS, "head_method": "rendered", "slots_seen": self.one.device.slots}}
 
     def _options(self, num_ctx: int, num_predict: int) -> dict:
         return self.one.settings.options_for(num_ctx, num_predict)

@@ -39,7 +39,7 @@ class Keys(unittest.TestCase):
                 ("num_predict", {"num_predict": 64}, "left-out",
                  ["decode_tok_s", "total_ms", "wave_tok_s", "answers"], (None, "64")),
                 ("levels", {"levels": [1, 2]}, "scope", [], (None, "[1,2]")),
-                ("repeats", {"repeats": 9}, "scope", [], ("0", "9")),
+                ("repeats", {"repeats": 9}, "scope", [], ("1", "9")),
                 ("num_batch", {"options": {**options, "num_batch": 256}}, "left-out", SPEED, ("512", "256")),
                 ("temperature", {"options": {**options, "temperature": 0.5}}, "left-out", ["answers"], ("0", "0.5")),
                 ("num_thread", {"options": {**options, "num_thread": 4}}, "cause", [], (None, "4")),
