@@ -39,8 +39,18 @@ class CalibrationChecks(LedgerVisitor):
             bare, whole = self._bare.get(record["model"]), record["prompt_tokens"]
             yield "head_tokens", None if bare is None or whole is None else max(0, whole - bare) + 1
         if "too_long" in finding:
-            yield "too_long", {"refused": "refused", "error": "error"}.get(record["outcome"], "cut" if record["prompt_tokens"] else "unknown")
+            yield "too_long", _too_long(record)
         for name in finding:
             if name.endswith("_tokens_at"):
                 yield name, [[units, record["prompt_tokens"]] if units == record["material_units"] else [units, tokens]
                              for units, tokens in finding[name]]
+
+
+def _too_long(call: dict) -> str:
+    """What became of a prompt that is longer than num_ctx; the same as in measure/calibration.py."""
+    num_ctx = call["options"].get("num_ctx")
+    if call["outcome"] in ("refused", "error"):
+        return call["outcome"]
+    if not call["prompt_tokens"] or not isinstance(num_ctx, int):
+        return "unknown"
+    return "answered" if call["prompt_tokens"] > num_ctx else "cut"

@@ -9,7 +9,7 @@ from typing import Callable, Dict, Iterator, Optional, Set, Tuple
 
 from base import git, names, schema
 from base.errors import UserError
-from base.plan import CONTEXT_PHASES
+from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED
 from base.suites import Suite
 from base.target import is_local
 from derive import grading
@@ -63,7 +63,7 @@ class EvidenceChecks(LedgerVisitor):
         elif role == "warmup":
             if call["item"] == "LOAD":
                 self._loads.add((call["session"], model))
-            if call["phase"] == "parallel-mixed" and call["placement"]:
+            if call["phase"] == PARALLEL_MIXED and call["placement"]:
                 self._together = {names.model_key(name) for name in call["placement"]["loaded"]}
         else:
             yield from self._measured_call(call)
@@ -76,7 +76,7 @@ class EvidenceChecks(LedgerVisitor):
         if (call["session"], model) not in self._loads:
             self._loads.add((call["session"], model))       # reported once
             yield Finding("protocol-load", f"no record of loading {model} in session {call['session']}", "one before its first measured call", "/model")
-        if call["phase"] != "parallel-mixed" and model not in self._alone:
+        if call["phase"] != PARALLEL_MIXED and model not in self._alone:
             self._alone.add(model)
             missing = [item for item in CALIBRATION if item not in self._questions.get(model, ())]
             if missing:
@@ -110,18 +110,18 @@ class EvidenceChecks(LedgerVisitor):
         return look(record)
 
     def _has_failed(self, record: dict) -> str | None:
-        models = set(self._trained) if record["phase"] == "parallel-mixed" else {record["model"]}
+        models = set(self._trained) if record["phase"] == PARALLEL_MIXED else {record["model"]}
         return None if models & self._failed else "no call of the model failed before"
 
     _model_missing = _too_big = _load_failed = _cloud_model = _has_failed
 
     def _one_model(self, record: dict) -> str | None:
-        if record["phase"] != "parallel-mixed":
+        if record["phase"] != PARALLEL_MIXED:
             return f"{record['phase']} needs one model"
         return f"{len(self._trained)} models were planned" if len(self._trained) > 1 else None
 
     def _not_loaded_together(self, record: dict) -> str | None:
-        if record["phase"] != "parallel-mixed":
+        if record["phase"] != PARALLEL_MIXED:
             return f"{record['phase']} needs one model"
         if self._together is None:
             return "no warm-up of the phase shows what was loaded"
@@ -153,7 +153,7 @@ class EvidenceChecks(LedgerVisitor):
         return None if record["wave"] is not None and is_begun else "no call of this wave was recorded"
 
     def _conversation_broken(self, record: dict) -> str | None:
-        is_begun = record["phase"] == "context-append" and (record["model"], record["phase"]) in self._called
+        is_begun = record["phase"] == CONTEXT_APPEND and (record["model"], record["phase"]) in self._called
         return None if is_begun else "no turn of this conversation was recorded"
 
     # ----- the whole

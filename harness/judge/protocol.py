@@ -255,7 +255,7 @@ class ProtocolChecks(LedgerVisitor):
         """A prompt is rebuilt to be checked; the call's own tokens bound what that costs."""
         context = self.settings.context_of(call["phase"])
         # A conversation's units are those of its last turn, which has eight times the tokens of the first.
-        turns = 4 if call["phase"] == "context-append" else 1
+        turns = 4 if call["phase"] == CONTEXT_APPEND else 1
         tokens = min(context, turns * (call["prompt_tokens"] or context))
         return tokens // thresholds.value("tokens_per_unit")
 

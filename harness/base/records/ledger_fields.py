@@ -49,7 +49,8 @@ HEAD_METHODS = {
 }
 TOO_LONG = {
     "refused": "the server refused it (HTTP 4xx)",
-    "cut": "it was answered: cut, or in a context that is larger than the one asked for",
+    "cut": "it was answered, shorter than it was sent",
+    "answered": "it was answered whole: num_ctx is not in force",
     "error": "the server failed",
     "unknown": "nothing of the above",
 }
