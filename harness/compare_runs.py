@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from typing import TYPE_CHECKING
 
 from base import console, names
 from base.errors import FINE, FOUND, UserError
+
+if TYPE_CHECKING:        # --help must not pay for these
+    from derive.run_diff import Side
+    from derive.summary import CallObserver
 
 
 def main(argv: list | None = None) -> int:
@@ -20,9 +25,9 @@ def main(argv: list | None = None) -> int:
     out = pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS
     folders = [run_folder.find(out, text) for text in (args.a, args.b)]
     manifests = [run_folder.read_manifest(folder) for folder in folders]
-    graders, witness = shared_graders(manifests), paired_comparison.Remembered(wanted_model(args.model, manifests))
-    a = side(folders[0], manifests[0], graders, witness)
-    pairs = paired_comparison.Pairs(witness)
+    graders, remembered = shared_graders(manifests), paired_comparison.Remembered(wanted_model(args.model, manifests))
+    a = side(folders[0], manifests[0], graders, remembered)
+    pairs = paired_comparison.Pairs(remembered)
     b = side(folders[1], manifests[1], graders, pairs)
     found = paired_comparison.document(a, b, pairs)
     console.say(text_of(found) if args.json else comparison_text.render(found))
@@ -61,10 +66,10 @@ def shared_graders(manifests: list) -> dict:
     return found
 
 
-def side(folder: pathlib.Path, manifest: dict, graders: dict, witness: object) -> object:
-    """One run, read in one pass, of which the witness is told."""
+def side(folder: pathlib.Path, manifest: dict, graders: dict, observer: CallObserver) -> Side:
+    """One run, read in one pass, reported to the observer call by call."""
     from derive import derived_files, run_diff
-    return run_diff.Side(manifest, derived_files.metadata(folder, manifest, graders, witness), hardware_of(folder))
+    return run_diff.Side(manifest, derived_files.metadata(folder, manifest, graders, observer), hardware_of(folder))
 
 
 def hardware_of(folder: pathlib.Path) -> dict | None:
@@ -78,7 +83,7 @@ def text_of(found: dict) -> str:
     return schema.pretty(found).decode("ascii").rstrip("\n")
 
 
-def close(a: object, b: object, found: dict) -> int:
+def close(a: Side, b: Side, found: dict) -> int:
     """What else is to be known, and the one command that makes sense next; the exit code."""
     for name, here in (("A", a), ("B", b)):
         if not here.metadata["complete"]:
@@ -92,7 +97,7 @@ def close(a: object, b: object, found: dict) -> int:
     return FINE
 
 
-def next_command(a: object, b: object, found: dict) -> str:
+def next_command(a: Side, b: Side, found: dict) -> str:
     """To finish what is not finished; else to learn what a difference has to exceed."""
     from derive import run_report
     if found["synthetic"] or found["same_run"]:

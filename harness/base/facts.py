@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Iterator
 
 from base import schema, sensitive
+from base.schema import Json
 
 
-def known(value: object, method: str) -> dict:
+def known(value: Json, method: str) -> dict:
     """A fact; unknown where the value tells who or where somebody is, or is a number that no reader takes back."""
     if isinstance(value, int) and not isinstance(value, bool) and not schema.is_count(value):
         return unknown(f"{method} told a number out of range")
@@ -22,7 +23,7 @@ def unknown(why: str) -> dict:
     return {"value": None, "why": why}
 
 
-def told(value: object, method: str, why: str) -> dict:
+def told(value: Json, method: str, why: str) -> dict:
     """Known, unless there is nothing: None or an empty text."""
     return unknown(why) if value is None or value == "" else known(value, method)
 
@@ -33,7 +34,7 @@ def first(*facts: dict) -> dict:
     return next((fact for fact in facts if fact["value"] is not None), unknown("; ".join(reasons)))
 
 
-def walk(part: object, where: str = "") -> Iterator[tuple]:
+def walk(part: Json, where: str = "") -> Iterator[tuple]:
     """(place, fact) of every fact in a record, those within the value of another one too."""
     if isinstance(part, dict):
         if "value" in part:
@@ -47,7 +48,7 @@ def walk(part: object, where: str = "") -> Iterator[tuple]:
             yield from walk(inside, f"{where}[{number}]")
 
 
-def problems(record: object) -> list:
+def problems(record: Json) -> list:
     """What the fields alone cannot say: a value has a method and no reason, null has a reason and no method."""
     found = []
     for where, fact in walk(record):

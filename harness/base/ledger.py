@@ -137,7 +137,7 @@ def parse(path: os.PathLike, number: int, line: bytes) -> dict:
     except ValueError as problem:
         raise broken(path, number, f"not JSON ({problem})", "a ledger is never edited; take the original file") from None
     kind = record.get("type") if isinstance(record, dict) else None
-    if kind not in TYPES:
+    if not isinstance(record, dict) or kind not in TYPES:
         raise broken(path, number, "no record of a ledger", "see harness/README.md for the line types")
     if kind == "meta" and record.get("schema") != records.LEDGER_VERSION:
         raise broken(path, number, f"format {record.get('schema')!r}, this harness reads {records.LEDGER_VERSION}",

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from operator import attrgetter, itemgetter
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from base.records import SPEED_OUTCOMES
 
@@ -135,7 +135,7 @@ def typed(record: dict) -> Record:
     return _MAKERS[record["type"]](record)
 
 
-def _maker(record_type: type) -> Callable[[dict], Record]:
+def _maker(record_type: Any) -> Callable[[dict], Record]:
     """What makes a record of this type from a line; fields that the line may lack come last and have a default."""
     names = [name.rstrip("_") for name in record_type._fields]
     optional = [name for name in names if name in record_type._field_defaults]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from base import request_settings
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, SMALL_EVAL
+from base.suites import Suite
 
 MIXED_MODELS = 2      # always the two smallest, so that the figure does not depend on how many models are installed
 LEVELS = (1, 2, 4, 8)
@@ -136,19 +137,19 @@ def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
     return found
 
 
-def _singles(phase: str, model: str, suite: object, settings: Settings) -> Stage:
+def _singles(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
     groups = tuple((Step(phase, model, item.id, fill=item.fill),) for item in suite.items)
     return Stage(phase, (model,), settings.context_of(phase), groups)
 
 
-def _frozen(model: str, suite: object, settings: Settings, pass_: str) -> Stage:
+def _frozen(model: str, suite: Suite, settings: Settings, pass_: str) -> Stage:
     """Repeat by repeat, not prompt by prompt, so that a slow drift touches every prompt alike."""
     groups = tuple((Step(FROZEN, model, item.id, pass_, repeat),)
                    for repeat in range(1, settings.repeats + 1) for item in suite.items)
     return Stage(FROZEN, (model,), settings.num_ctx, groups, pass_)
 
 
-def _waves(phase: str, models: tuple, suite: object, settings: Settings) -> Stage:
+def _waves(phase: str, models: tuple, suite: Suite, settings: Settings) -> Stage:
     """At each level all items, level at a time; the last wave may be short. Models take turns, item by item."""
     groups = []
     for level in settings.levels or suite.levels:

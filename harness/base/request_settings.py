@@ -7,13 +7,14 @@ import re
 from dataclasses import dataclass
 
 from base.errors import UserError
+from base.schema import Json
 
 
 @dataclass(frozen=True)
 class Knob:
     """One canonical value. `kind` option goes into the request's options, knob beside them, plan into the plan."""
     name: str
-    value: object
+    value: Json
     kind: str
     reason: str
 
@@ -68,7 +69,7 @@ def parse_override(text: str) -> tuple:
     return name, _value(name, raw, kinds[name])
 
 
-def _value(name: str, raw: str, kind: type) -> object:
+def _value(name: str, raw: str, kind: type) -> Json:
     lowered = raw.strip().lower()
     if kind is bool:
         if lowered in ("true", "false"):
@@ -108,7 +109,7 @@ def format_table(overrides: dict) -> str:
     return "\n".join(rows)
 
 
-def shown(name: str, value: object) -> str:
+def shown(name: str, value: Json) -> str:
     if value is None:
         return "each suite's own" if name == "levels" else "each item's own"
     return value if isinstance(value, str) else json.dumps(value)

@@ -16,7 +16,7 @@ import json
 import pathlib
 import string
 from dataclasses import dataclass
-from typing import Optional
+from typing import List, Optional, Union
 
 from base.errors import UserError
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, SMALL_EVAL
@@ -250,7 +250,7 @@ def _item(entry: dict) -> Item:
                 tuple(entry.get("facts", ())), tuple(entry.get("tags", ())))
 
 
-def _text(lines: object) -> str:
+def _text(lines: Union[str, List[str]]) -> str:
     """Long texts stand in the suites as lists of lines, which a person can read and a diff can show."""
     return lines if isinstance(lines, str) else "\n".join(lines)
 

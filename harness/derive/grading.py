@@ -20,9 +20,10 @@ import json
 import math
 import re
 import textwrap
-from typing import Optional
+from typing import List, Optional, Union
 
 from base.errors import UserError
+from base.schema import Json
 
 MAX_CHARS = 20_000  # the longest honest answer has some 4,000; more is hostile, and patterns must stay cheap
 
@@ -147,7 +148,7 @@ def _first_json(text: str, wanted: type) -> object:
     return None
 
 
-def _same(found: object, expected: object) -> bool:
+def _same(found: Json, expected: Json) -> bool:
     if isinstance(expected, dict):
         return (isinstance(found, dict) and found.keys() == expected.keys()
                 and all(_same(found[key], expected[key]) for key in expected))
@@ -185,7 +186,7 @@ def _ungrouped(text: str) -> str:
     return GROUPED.sub(lambda match: match.group(1).replace(",", ""), text)
 
 
-def _alternatives(term: object) -> list:
+def _alternatives(term: Union[str, List[str]]) -> list:
     return [term] if isinstance(term, str) else list(term)
 
 

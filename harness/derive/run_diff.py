@@ -11,6 +11,7 @@ from typing import Iterator
 from base import names, plan, schema
 from base.phases import CONTEXT_PHASES, PARALLEL_MIXED
 from base.records import COMPARED
+from base.schema import Json
 from base.target import is_local
 from derive import stability
 
@@ -96,14 +97,14 @@ def is_alike(rows: list) -> bool:
     return all(row["effect"] in ("scope", "unknown") for row in rows)
 
 
-def _row(key: str, a: object, b: object, effect: str, figures: tuple = (), phases: tuple = (),
+def _row(key: str, a: Json, b: Json, effect: str, figures: tuple = (), phases: tuple = (),
          model: str | None = None) -> dict:
     """A `difference` record; what leaves figures out has that effect, whatever it would have otherwise."""
     return {"key": key, "model": model, "phases": list(phases), "a": _text(a), "b": _text(b),
             "effect": "left-out" if figures else effect, "figures": list(figures)}
 
 
-def _text(value: object) -> str | None:
+def _text(value: Json) -> str | None:
     return value if value is None or isinstance(value, str) else schema.dumps(value)
 
 
@@ -195,7 +196,7 @@ def _hardware(one: dict, other: dict) -> Iterator[dict]:
             yield _row(key, one[key], other[key], "cause")
 
 
-def _is_same(key: str, one: object, other: object) -> bool:
+def _is_same(key: str, one: Json, other: Json) -> bool:
     if key == "memory usable_bytes" and schema.is_count(one) and schema.is_count(other):
         return abs(one - other) <= MEMORY_SHARE * max(one, other)
     return one == other
@@ -215,11 +216,11 @@ def facts(hardware: dict | None) -> dict:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _value_of(record: object, key: str) -> object:
+def _value_of(record: Json, key: str) -> Json:
     return record.get(key) if isinstance(record, dict) else None
 
 
-def _value(fact: object) -> object:
+def _value(fact: Json) -> Json:
     return _value_of(fact, "value")
 
 
