@@ -39,6 +39,22 @@ class Case(unittest.TestCase):
         changes.commit(self.root, "Add a run")
 
 
+class Partial(Case):
+    def test_in_a_partial_clone_only_the_files_of_the_change_are_read(self):
+        """Sizes of all runs were once asked for, which fetched the whole catalogue, or failed where a login was needed."""
+        changes.git(self.root, "config", "uploadpack.allowFilter", "true")
+        changes.git(self.root, "switch", "--quiet", "main")
+        partial = self.root.parent / "partial"
+        changes.git(self.root.parent, "clone", "--quiet", "--filter=blob:none", "--sparse", self.root.as_uri(), str(partial))
+        os.rename(self.root, self.root.parent / "gone")     # nothing more can be fetched
+        self.root = partial
+        changes.git(self.root, "switch", "--quiet", "--create", "change")
+        valid.Run().write(self.root)
+        changes.git(self.root, "add", "--sparse", "submissions/mutant")
+        changes.git(self.root, "commit", "--quiet", "--message", "Add a run")
+        self.assertEqual(self.rules(), set())
+
+
 class MergeBase(Case):
     def test_what_the_default_branch_did_meanwhile_is_not_the_change_s(self):
         self.add_run()
@@ -94,6 +110,27 @@ class Names(Case):
         changes.commit(self.root, "Again")
         self.assertEqual(self.rules("change"), {"name-twice"})
 
+    def findings(self, base: str, *heads: str) -> list:
+        findings = FindingList()
+        change.check_all(Clone(self.root), base, list(heads), pathlib.Path("nowhere"), findings, NOW_S)
+        return [(finding.rule, finding.observed) for finding in findings]
+
+    def test_a_run_that_the_base_got_meanwhile_is_named_with_whether_it_is_the_same(self):
+        self.add_run()
+        changes.git(self.root, "switch", "--quiet", "main")
+        valid.Run().write(self.root)
+        changes.commit(self.root, "Merged")
+        self.assertEqual(self.findings("main", "change"), [("name-twice", "the base has this run already, with the same files")])
+        changes.put(self.root, f"{valid.Run().place}/run.md", "other\n")
+        changes.commit(self.root, "Corrected")
+        self.assertIn(("name-twice", "the base has this run already, with other files"), self.findings("main", "change"))
+
+    def test_several_requests_are_judged_together_and_beside_each_other(self):
+        self.add_run()
+        changes.git(self.root, "switch", "--quiet", "--create", "again", "main")
+        self.add_run()
+        self.assertEqual(self.findings("main", "change", "again"), [("name-twice", "again brings the run that change brings")])
+        self.assertEqual(self.findings("main", "again"), [])
 
     def test_a_run_that_came_in_after_the_change_branched_off_is_known_as_well(self):
         self.add_run()

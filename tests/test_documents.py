@@ -35,7 +35,7 @@ NOT_RUN = {
     "ollama pull llama3.2:1b": "needs Ollama, and downloads",
     "ollama list": "needs Ollama",
 }
-OTHERS_FLAGS = {"--write": "tests/documents.py"}      # flags that belong to no verb
+OTHERS_FLAGS = {"--write": "tests/documents.py", "--filter": "git", "--sparse": "git"}      # flags that belong to no verb
 MODEL = {"name": "llama3.2:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
          "answer_tokens": 20, "load_ms": 5.0}
 

@@ -74,8 +74,14 @@ def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, fin
     for path in _existing(tree):
         if path != tree_layout.EXAMPLE:
             list(search.add(path, tree.joinpath(*path.split("/")[1:])))
+    first: Dict[str, str] = {}
     for head in heads:
-        sheets += _check(clone, base, head, tree, findings, now_s, search)
+        checked = _check(clone, base, head, tree, findings, now_s, search)
+        for sheet in checked:
+            if first.setdefault(sheet.place.run_id, head) != head:
+                findings.add([Finding("name-twice", f"{head} brings the run that {first[sheet.place.run_id]} brings",
+                                      "a run once", path=sheet.place.path)])
+        sheets += checked
     return sheets
 
 
@@ -89,10 +95,12 @@ def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: Fin
     start = clone.merge_base(base, head)
     scope = scope_of(clone.changes(start, head))
     findings.add(scope_problems(scope))
+    findings.add(_merged_already(clone, base, start, head, scope))
     if len(scope.runs) > thresholds.value("change_files"):
         return []       # nobody reviews it, and it is not checked
-    listed = clone.entries(head, run_folder.TREE)
     changed = {change.path for change in scope.runs + scope.example if change.status != "D"}
+    folders = {path.rpartition("/")[0] for path in changed}
+    listed = clone.entries(head, run_folder.TREE, lambda path: scope.touches_checker or path.rpartition("/")[0] in folders)
     judged = {entry.path for entry, _ in listed} if scope.touches_checker else changed
     judged_folders = {"/".join(path.split("/")[:depth]) for path in judged for depth in range(1, path.count("/") + 2)}
     entries = [entry for entry, _ in listed]
@@ -104,6 +112,16 @@ def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: Fin
     sheets = _check_runs(clone, sizes, {entry.path: blob for entry, blob in listed}, findings, now_s, search)
     findings.add(history.problems(clone, base, head, bool(scope.runs), {blob for entry, blob in listed if entry.path in judged}))
     return sheets
+
+
+def _merged_already(clone: Clone, base: str, start: str, head: str, scope: Scope) -> Iterator[Finding]:
+    """Runs that the base has got since the change branched off: merging the change would add nothing, or conflict."""
+    for folder in sorted({change.path.rpartition("/")[0] for change in scope.runs if change.status == "A"}):
+        blobs = {blob for _, blob in clone.entries(base, folder, lambda path: False)}
+        if blobs and not clone.entries(start, folder, lambda path: False):
+            same = blobs == {blob for _, blob in clone.entries(head, folder, lambda path: False)}
+            yield Finding("name-twice", f"the base has this run already, with {'the same' if same else 'other'} files",
+                          "a run that the base does not have; close this request", path=folder)
 
 
 def _existing(tree: pathlib.Path) -> List[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pathlib
 from dataclasses import dataclass
-from typing import Iterator, List
+from typing import Callable, Dict, Iterator, List
 
 from base import git
 from base.errors import UserError
@@ -65,15 +65,25 @@ class Clone:
             found.append(Change(status[0], mode, blob, _path(path)))
         return found
 
-    def entries(self, commit: str, under: str) -> list:
-        """(Entry, blob) of every file below a folder; empty where there is no such folder."""
-        found = []
-        for row in self.run("ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", under).split(b"\0")[:-1]:
+    def entries(self, commit: str, under: str, needs_size: Callable[[str], bool] = lambda path: True) -> list:
+        """(Entry, blob) of every file below a folder; empty where there is no such folder.
+
+        Sizes are read only for the paths that need one and are 0 elsewhere: a partial clone would have to fetch each file.
+        """
+        rows = []
+        for row in self.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", under).split(b"\0")[:-1]:
             head, _, path = row.partition(b"\t")
-            mode, kind, blob, size = head.decode("ascii").split()
-            size_bytes = int(size) if size.isdigit() else 0
-            found.append((Entry(_path(path), KINDS.get(mode, "file"), mode == "100755", size_bytes), blob))
-        return found
+            mode, kind, blob = head.decode("ascii").split()
+            rows.append((_path(path), mode, kind, blob))
+        sizes = self.sizes(sorted({blob for path, _, kind, blob in rows if kind == "blob" and needs_size(path)}))
+        return [(Entry(path, KINDS.get(mode, "file"), mode == "100755", sizes.get(blob, 0)), blob)
+                for path, mode, _, blob in rows]
+
+    def sizes(self, blobs: list) -> Dict[str, int]:
+        """blob: its size in bytes."""
+        data = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
+        rows = self.run("cat-file", "--batch-check=%(objectname) %(objectsize)", data=data).decode("ascii").split("\n")
+        return {blob: int(size) for blob, _, size in (row.partition(" ") for row in rows) if size.isdigit()}
 
     def count(self, base: str, head: str) -> int:
         return int(self.run("rev-list", "--count", f"{base}..{head}"))

@@ -104,7 +104,8 @@ def render(sheets: list, findings: FindingList, report_text: str, tree: pathlib.
         parts.append("  " + shown(one.place.path))
         parts += [f"    {name:<10}{shown(str(value))}" for name, value in one.facts]
         if one.figures:
-            parts.append("\n" + console.format_table(TITLES, [row for mine in one.figures for row in _rows(mine, others)]))
+            parts.append("\n" + console.format_table(TITLES, [row for mine in one.figures for row in _rows(mine, others)],
+                                                     whole=(0, 1)))
         parts.append("")
     parts += ["Findings\n", report_text, "", "Questions for a person\n"]
     return "\n".join(parts + [f"  - {question}" for question in questions(findings)])

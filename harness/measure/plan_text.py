@@ -15,7 +15,7 @@ def format_models(choice: Choice) -> str:
     rows = [[model["name"], "measured", console.format_bytes(model["size_bytes"]), model["parameter_size"],
              model["quantization"]] for model in choice.models]
     rows += [[row["name"], f"left out: {row['reason']}", None, None, None] for row in choice.left_out]
-    return console.format_table(["model", "by default", "size", "parameters", "quantization"], rows)
+    return console.format_table(["model", "by default", "size", "parameters", "quantization"], rows, whole=(0,))
 
 
 def format_phases() -> str:
@@ -29,7 +29,7 @@ def format_plan(choice: Choice, phases: list, loaded_suites: dict, settings: pla
     """Models, calls, the time they may take, and knobs."""
     rows = [[model["name"], model["quantization"], console.format_bytes(model["size_bytes"])] for model in choice.models]
     rows += [[name, "to be pulled", "unknown before the pull"] for name in choice.missing]
-    models = "\n".join([console.format_table(["model", "quantization", "size"], rows)]
+    models = "\n".join([console.format_table(["model", "quantization", "size"], rows, whole=(0,))]
                        + [f"left out: {row['name']}: {row['reason']}" for row in choice.left_out])
     names = [model["name"] for model in choice.models] + choice.missing
     work = _work(plan.blocks(names, phases, loaded_suites, settings), len(names), loaded_suites, settings)
