@@ -56,6 +56,28 @@ class Replace(InFolder):
                 self.assertEqual(self.path.read_bytes(), b"old")
                 self.assertEqual(os.listdir(self.folder), ["a.json"])
 
+    def test_a_rename_that_is_denied_for_a_moment_is_tried_again(self):
+        """On Windows a virus scanner, an indexer or OneDrive may hold a file for a moment."""
+        denied = PermissionError(errno.EACCES, "Access is denied")
+        for failures, written in ((1, b"new"), (len(files.RENAME_WAITS_S), b"new"), (len(files.RENAME_WAITS_S) + 1, b"old")):
+            files.replace(self.path, b"old")
+            attempts, real = [denied] * failures, os.replace
+
+            def replace(source: str, target: str) -> None:
+                if attempts:
+                    raise attempts.pop()
+                real(source, target)
+            with self.subTest(failures=failures), mock.patch("base.files.os.replace", replace), \
+                    mock.patch("base.files.time.sleep") as slept:
+                if written == b"old":
+                    self.assertRaises(UserError, files.replace, self.path, b"new")
+                else:
+                    files.replace(self.path, b"new")
+                self.assertEqual(self.path.read_bytes(), written)
+                self.assertEqual([call.args[0] for call in slept.call_args_list], list(files.RENAME_WAITS_S[:failures]))
+                self.assertEqual(os.listdir(self.folder), ["a.json"])
+        self.assertTrue(3 <= sum(files.RENAME_WAITS_S) <= 10)
+
     def test_the_old_bytes_are_there_until_the_last_step(self):
         files.replace(self.path, b"old")
         seen = []
@@ -204,6 +226,12 @@ class Lock(InFolder):
         with files.Appender(self.path) as mine:
             mine.append(b"mine\n")
         self.assertEqual(self.path.read_bytes(), b"theirs\nmine\n")
+
+    def test_the_locked_byte_lies_beyond_every_ledger_and_within_what_any_system_can_seek(self):
+        from base import records
+        self.assertLess(files.LOCK_OFFSET, 2 ** 31 - 1)
+        with open(self.path, "wb") as out:
+            self.assertEqual(out.seek(files.LOCK_OFFSET), files.LOCK_OFFSET)
 
     def test_closing_and_leaving_let_go(self):
         files.Appender(self.path).close()

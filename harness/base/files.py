@@ -7,14 +7,18 @@ import os
 import pathlib
 import shutil
 import tempfile
-from typing import Iterable, Iterator
+import time
+from typing import Callable, Iterable, Iterator
 
 from base.errors import UserError
 
 # O_BINARY exists on Windows alone, where a text-mode descriptor would turn \n into \r\n.
 APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 # A byte that no ledger reaches: Windows locks are mandatory, and a locked byte inside the file could not be read.
-LOCK_OFFSET = 2 ** 62
+# Seeking further than a file can grow fails there.
+LOCK_OFFSET = 2 ** 31 - 2
+# Waits between attempts to rename: on Windows a virus scanner, an indexer or OneDrive holds a new file for a moment.
+RENAME_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 
 
 @contextlib.contextmanager
@@ -55,12 +59,21 @@ def replace(path: os.PathLike, data: bytes) -> None:
                 out.flush()
                 os.fsync(out.fileno())
             os.chmod(name, 0o644)
-            os.replace(name, target)
+            retried(os.replace, name, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(name)
             raise
         sync_folder(target.parent)
+
+
+def retried(rename: Callable, source: os.PathLike, target: os.PathLike) -> None:
+    """os.replace or os.rename; while permission is denied, again for some seconds."""
+    for wait_s in RENAME_WAITS_S:
+        with contextlib.suppress(PermissionError):
+            return rename(source, target)
+        time.sleep(wait_s)
+    return rename(source, target)
 
 
 def put(path: os.PathLike, data: bytes) -> None:
@@ -243,16 +256,16 @@ def put_in_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> 
     """
     with mendable(target):
         if target.exists():
-            os.rename(target, old)
+            retried(os.rename, target, old)
         try:
-            os.rename(new, target)
+            retried(os.rename, new, target)
         except OSError:
             if old.exists():
-                os.rename(old, target)
+                retried(os.rename, old, target)
             raise
         sync_folder(target.parent)
         if old.exists():
-            os.rename(old, new)
+            retried(os.rename, old, new)
 
 
 def mend_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> None:
@@ -260,9 +273,9 @@ def mend_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> No
     if old.exists():
         with mendable(target):
             if not target.exists():
-                os.rename(old, target)
+                retried(os.rename, old, target)
             elif not new.exists():
-                os.rename(old, new)
+                retried(os.rename, old, new)
             else:
                 remove_folder(old)
 
