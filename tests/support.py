@@ -12,6 +12,10 @@ import sys
 import threading
 import urllib.request
 
+# The many processes that tests start would compile every module again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HARNESS = ROOT / "harness"
 if str(HARNESS) not in sys.path:

@@ -210,7 +210,7 @@ class Run(unittest.TestCase):
         gitea.git(cls.clone, "remote", "set-url", "origin", f"{url}/bench-org/bench.git")
         cls.shim(cls.world / "bin" / "python")
         cls.environment = {"PATH": f"{cls.world / 'bin'}{os.pathsep}{os.environ['PATH']}", "HOME": str(cls.world),
-                           "OLLAMA_HOST": cls.stub.url, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C", "PYTHONDONTWRITEBYTECODE": "1"}
+                           "OLLAMA_HOST": cls.stub.url, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
         cls.code, cls.ran = "", {}
 
     @classmethod
@@ -226,6 +226,8 @@ class Run(unittest.TestCase):
         for path in {path for path in listed if path and not path.startswith("tests/") and (support.ROOT / path).is_file()}:
             (clone / path).parent.mkdir(parents=True, exist_ok=True)
             (clone / path).write_bytes((support.ROOT / path).read_bytes())
+        machine = clone / "harness" / "measure" / "hardware" / "machine.py"
+        machine.write_bytes(machine.read_bytes().replace(b"TIMED_NS = 500_000_000", b"TIMED_NS = 0", 1))      # a second in each run
         (clone / "submissions" / ".keep").unlink()
         gitea.git(clone, "add", "-A")
         gitea.git(clone, "commit", "-q", "-m", "the benchmark", **gitea.PERSON)
