@@ -28,46 +28,27 @@ _COMPACT = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",",
 
 def pretty(value: Json) -> bytes:
     """A whole file for people and diffs: ASCII, indented; what is short, or holds nothing further, is one line."""
-    return (_laid_out(_line(value), 0) + "\n").encode("ascii")
+    return (_laid_out(value, 0) + "\n").encode("ascii")
 
 
-def _line(value: object) -> object:
-    """The value as one line. Of what has parts (the line, what stands before each part, their lines, brackets, the
-    longest line it may be), so that nothing is encoded twice however deep it lies."""
-    encode = _LEAVES.get(type(value))
-    if encode is not None:
-        return encode(value)
-    if isinstance(value, dict):
-        before, parts, brackets = [f"{_text(key)}: " for key in value], [_line(child) for child in value.values()], "{}"
-    elif isinstance(value, list):
-        before, parts, brackets = [""] * len(value), [_line(child) for child in value], "[]"
-    else:
-        return json.dumps(value, ensure_ascii=True, allow_nan=False)
-    shown = [name + (part if type(part) is str else part[0]) for name, part in zip(before, parts)]
-    holds_more = any(type(part) is tuple and part[2] for part in parts)
-    return brackets[0] + ", ".join(shown) + brackets[1], before, parts, brackets, WIDTH if holds_more else LEAF_WIDTH
-
-
-def _laid_out(line: object, indent: int) -> str:
-    """What `_line` gave, over as many lines as it needs."""
-    if type(line) is str:
-        return line
-    whole, before, parts, brackets, width = line
-    if indent + len(whole) <= width:
+def _laid_out(value: Json, indent: int) -> str:
+    """A part is encoded anew on each level that it lies in, which the encoder in C does faster than Python could avoid it."""
+    whole = _SPACED.encode(value)
+    if type(value) not in _CONTAINERS or not value:
+        return whole
+    children = value.values() if isinstance(value, dict) else value
+    holds_more = any(child and type(child) in _CONTAINERS for child in children)
+    if indent + len(whole) <= (WIDTH if holds_more else LEAF_WIDTH):
         return whole
     inner = "\n" + " " * (indent + 2)
-    rows = [name + _laid_out(part, indent + 2) for name, part in zip(before, parts)]
-    return brackets[0] + inner + ("," + inner).join(rows) + "\n" + " " * indent + brackets[1]
+    rows = [_laid_out(child, indent + 2) for child in children]
+    if isinstance(value, dict):
+        rows = [f"{_COMPACT.encode(key)}: {row}" for key, row in zip(value, rows)]
+    return whole[0] + inner + ("," + inner).join(rows) + "\n" + " " * indent + whole[-1]
 
 
-def _finite(value: float) -> str:
-    if value - value != 0:
-        raise ValueError("NaN and Infinity are no JSON")
-    return repr(value)
-
-
-_text = json.encoder.encode_basestring_ascii
-_LEAVES = {str: _text, int: repr, float: _finite, bool: lambda value: "true" if value else "false", type(None): lambda value: "null"}
+_SPACED = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
+_CONTAINERS = frozenset((dict, list))
 
 
 def loads(data: bytes) -> Json:
@@ -166,9 +147,6 @@ def _depth(value: object) -> int:
             deepest = max(deepest, level)
             waiting += [(child, level + 1) for child in (here.values() if type(here) is dict else here)]
     return deepest
-
-
-_CONTAINERS = frozenset((dict, list))
 
 
 _PATTERNS = {

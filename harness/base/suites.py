@@ -11,12 +11,13 @@ big-endian, modulo the length of its list. So unit i depends on the seed and on 
 """
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import pathlib
 import string
 from dataclasses import dataclass
-from typing import List, Optional, Union
+from typing import Callable, List, Optional, Union
 
 from base.errors import UserError
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, SMALL_EVAL
@@ -163,9 +164,15 @@ def unit_text(material: dict, index: int) -> str:
     return string.Template(_text(templates[index % len(templates)])).substitute(_unit_words(material, index))
 
 
+@functools.lru_cache(maxsize=4)
+def _units_of(material: str) -> Callable[[int], str]:
+    """`unit_text` of this material, remembered: the prompts of a run share most of their units."""
+    return functools.lru_cache(maxsize=4096)(functools.partial(unit_text, json.loads(material)))
+
+
 def material_text(material: dict, first: int, last: int, facts: tuple) -> str:
     """Units first..last-1 with the facts among them: head after the first, middle halfway, tail before the last."""
-    parts = [unit_text(material, index) for index in range(first, last)]
+    parts = list(map(_units_of(json.dumps(material)), range(first, last)))
     for fact in sorted(facts, key=lambda fact: PLACES.index(fact["place"]), reverse=True):
         parts.insert(_position(fact["place"], last - first), _text(fact["code"]))
     return "\n\n".join(parts)

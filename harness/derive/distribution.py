@@ -122,7 +122,7 @@ def resampled(n: int) -> Dict[Tuple[int, int], int]:
 
 def rounded(value: float | None) -> float | int | None:
     """Six digits; whole numbers as such."""
-    if value is None:
-        return None
+    if value is None or (type(value) is int and -1_000_000 < value < 1_000_000):
+        return value
     short = float(f"{value:.6g}")
     return int(short) if short.is_integer() else short

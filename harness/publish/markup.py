@@ -19,7 +19,9 @@ def tag(name: str, /, *children: object, **attributes: object) -> Html:
     head = f"<{name}{_attributes(attributes)}>" if attributes else f"<{name}>"
     if name in VOID:
         return Html(head)
-    return Html(f"{head}{joined(children)}</{name}>")
+    parts: list = []
+    _flatten(children, parts)
+    return Html(f"{head}{''.join(parts)}</{name}>")
 
 
 def joined(children: Iterable) -> Html:
