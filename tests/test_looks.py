@@ -71,11 +71,11 @@ class Looks(Browser):
         written(cls.folder, cls.document, cls.cells, cls.runs)
 
     def test_every_kind_of_page_fits_two_widths_in_both_sets_of_colours_with_and_without_script(self):
-        several = max(self.cells, key=lambda view: len(view["cell"]["variants"]))["cell"]["page"]
+        several = max(self.cells, key=lambda view: len(view.cell["variants"])).cell["page"]
         device, model = self.document["devices"][0]["page"], self.document["models"][-1]["page"]
         for path in ("index.html", "devices.html", "models.html", "compare.html", "methodology.html", device, model,
-                     several, self.cells[0]["cell"]["page"],
-                     self.runs[0]["run"]["page"], f"compare/{device}", f"compare/{model}"):
+                     several, self.cells[0].cell["page"],
+                     self.runs[0].run["page"], f"compare/{device}", f"compare/{model}"):
             for script, widths in ((True, (1280, 390)), (False, (390, 1280))):
                 self.look(path, width=widths[0], script=script)
                 for width in widths:
@@ -169,9 +169,9 @@ class Hostility(Browser):
         document, cells, runs = showcase.whole(16)
         cls.parts = len(hostile.TEXTS) // 25 + 1
         cls.paths = ["index.html", "devices.html", "models.html", "compare.html", document["devices"][0]["page"],
-                     document["models"][0]["page"], cells[0]["cell"]["page"],
+                     document["models"][0]["page"], cells[0].cell["page"],
                      f"compare/{document['devices'][0]['page']}", f"compare/{document['models'][0]['page']}",
-                     runs[0]["run"]["page"]]
+                     runs[0].run["page"]]
         for part in range(cls.parts):
             written(cls.folder / str(part), *hostile.site(document, cells[:1], runs[:1], 25 * part))
 
