@@ -251,6 +251,9 @@ class _Build:
         site_folder.put_in_place(new, self.options.out, self.cache / "old", changed)
         files.make_folder(new)
         site_folder.update(new, self.kept.site())
+        if any(path.startswith("raw/") for path in changed):
+            # A new link changes a file's ctime, and git would hash all such files at the next build. This updates its index.
+            run_changes.git_state(self.options.submissions)
 
 
 def _is_linked(out: pathlib.Path, site: Dict[str, tuple]) -> bool:

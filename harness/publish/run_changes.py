@@ -55,8 +55,8 @@ def git_state(submissions: pathlib.Path) -> Optional[GitState]:
         if place.code != 0:
             return None
         tree, _, prefix = place.out.decode("utf-8", "surrogateescape").rstrip("\n").partition("\n")
-        # Without optional locks git does not write to the index. Ignored files would be found by the checker, so they count.
-        status = git.run(submissions, "--no-optional-locks", "status", "--porcelain=v1", "-z", "--untracked-files=all",
+        # Ignored files would be found by the checker, so they count.
+        status = git.run(submissions, "status", "--porcelain=v1", "-z", "--untracked-files=all",
                          "--ignored=matching", "--no-renames", "--", ".")
     except UserError:
         return None
