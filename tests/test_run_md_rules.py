@@ -27,8 +27,8 @@ class Markdown(unittest.TestCase):
     def test_a_whole_story_breaks_no_rule(self):
         self.assertEqual(rules(WHOLE), set())
 
-    def test_what_is_plain_or_code_breaks_none(self):
-        for words in ("5 < 6 and 7 > 3", "a <3 for it", "`<b>`", "``a ` <b>``", "```\n<script>\n![x](y)\n```", "~~~text\n<b>\n~~~",
+    def test_paragraphs_lists_emphasis_code_and_links_break_none(self):
+        for words in ("5 < 6 and 7 > 3", "a <3 for it", "`ollama ps`", "``a ` b``", "*well* and **very well**", "1. one\n2. two\n   - three", "> a quotation",
                       "[a](https://example.org/x)", "<https://example.org>", "[a](#verdict)", "2 * 3 * 4", "- [x] done", "a | b", "\u00fcber",
                       "[a][1]\n\n[1]: https://example.org", "it says [sic] (twice)"):
             with self.subTest(words=words):
@@ -48,6 +48,20 @@ class Markdown(unittest.TestCase):
                 ("runmd-link", "[a](&#106;avascript:x)"), ("runmd-link", "[a](../../../harness/x.py)")):
             with self.subTest(words=words):
                 self.assertIn(rule, said(words))
+
+    def test_what_renderers_read_in_different_ways_is_refused_and_not_read(self):
+        """Live in cmark-gfm, markdown-it and goldmark: a fence with a backtick, a row of a table, an address with a backtick."""
+        for rule, words in (
+                ("runmd-html", "~~~ a`\n<img src=x>\n~~~"), ("runmd-html", "| ` | <img src=x> | ` |"), ("runmd-image", "<https://x`> ![a](https://y) `y>"),
+                ("runmd-markup", "```\ncode\n```"), ("runmd-markup", "  ~~~~"), ("runmd-markup", "a | b\n--|--\n1 | 2"), ("runmd-markup", "$$"),
+                ("runmd-markup", "# Results"), ("runmd-markup", "Results\n======="), ("runmd-html", "`<b>`"), ("runmd-image", "`![x](y)`")):
+            with self.subTest(words=words):
+                self.assertIn(rule, said(words))
+
+    def test_nothing_but_a_title_is_above_the_generated_block(self):
+        for above in ("| decode |\n|---|\n| 900 |", "~~~", "- a", "text", "## Privacy", "---\nlayout: x\n---"):
+            with self.subTest(above=above):
+                self.assertIn("runmd-markup", rules(WHOLE.replace(run_md.BEGIN, f"{above}\n\n{run_md.BEGIN}")))
 
     def test_what_stands_in_the_generated_block_is_not_its_writer_s(self):
         self.assertEqual(rules(WHOLE.replace("\nblock\n", "\n`<b>` <b> ![x](y)\n")), set())

@@ -1,16 +1,20 @@
-"""Private: what a text may tell about its writer's machine, network or accounts, kind by kind.
+"""Private data: what a text may reveal about its writer's machine, network or accounts, kind by kind.
 
-One place for writers and the judge: what the judge refuses, `scrub` writes nowhere. Loopback, the ranges set aside for
-documentation, example domains and placeholder user names tell nothing and are fine. Every pattern reads a text of any
+One place for writers and the checker: what the checker refuses, `scrub` does not write. Loopback, the ranges set aside
+for documentation, example domains and placeholder names reveal nothing and are allowed. Every pattern reads a text of any
 length in one pass: none has a repetition inside a repetition that could start anew at each character. A hint is much
 cheaper than its pattern and rules it out for nearly every text.
 """
 from __future__ import annotations
 
+import html
 import ipaddress
 import re
+import unicodedata
 from dataclasses import dataclass
-from typing import Callable, Iterator
+from typing import Callable, FrozenSet, Iterator, Tuple
+
+from base import secret_formats
 
 
 def _anything(found: re.Match) -> bool:
@@ -45,6 +49,15 @@ PLACEHOLDERS = frozenset("user username users you your-name yourname name me som
 DOCUMENTATION = tuple(map(ipaddress.ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32",
                                                  "3fff::/20")))
 NO_HOST = ipaddress.ip_network("0.0.0.0/8")
+NO_HOSTS = frozenset("example your-host host hostname localhost server your-server myserver my-server ip your-ip address target remote local api proxy web www "
+                     "app backend frontend db database redis mongo mongodb postgres mysql ollama open-webui webui host.docker.internal some-host somehost "
+                     "test tests foo bar baz container docker gateway router kubernetes master node worker user username service your-domain "
+                     "domain machine computer dummy unused fake mock site elasticsearch rabbitmq minio zookeeper kafka".split())
+COMMON_FOLDERS = frozenset("c d e f g h i wsl data disk disk1 disk2 storage nfs usb cdrom models model ollama tmp temp cache shared share drive ssd nvme hdd ram ramdisk "
+                           "path windows users program programs tools dev src test tests dir file files folder foo bar work build games users documents "
+                           "msys64 mingw64 python projects code repo repos your-disk disk-name volume volumes point mountpoint cgroup huge hugepages".split())
+PLACEHOLDER_SECRET = re.compile(r"(?i)example|your[_-]|<|xxxx|placeholder|changeme|dummy|redacted")
+IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*")
 EXAMPLE_DOMAINS = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)\Z", re.IGNORECASE)
 NO_REPLY = re.compile(r"(?:^|[.@])(?:noreply|no-reply)(?:[.@]|\Z)|^(?:git|noreply|no-reply)@", re.IGNORECASE)
 
@@ -62,31 +75,44 @@ def _is_address(found: re.Match) -> bool:
         return False
     if address.version == 4 and address in NO_HOST:     # a version such as 0.12.3.1
         return False
+    if address.version == 4 and int(address) & 65535 == 0:      # a network, or a version such as 10.1.0.0
+        return False
     return not any(address in network for network in DOCUMENTATION if network.version == address.version)
 
 
 def _is_mailbox(found: re.Match) -> bool:
-    return not EXAMPLE_DOMAINS.search(found.group(1)) and not NO_REPLY.search(found.group(0))
+    return not EXAMPLE_DOMAINS.search(found.group(1)) and not NO_REPLY.search(found.group(0)) and found.group(1).rpartition(".")[2].isalpha()
 
 
 def _is_hardware(found: re.Match) -> bool:
-    digits = re.sub("[^0-9a-f]", "", found.group(0).lower())
-    return len(set(digits)) > 1 and not digits.startswith("00005e0053")
+    digits = re.sub("[^0-9a-f]", "", found.group(0).lower()[-17:])
+    return len(set(digits)) > 2 and not digits.startswith("00005e0053")
 
 
 def _is_somewhere(found: re.Match) -> bool:
-    return found.group(1).lower() not in ("example", "your-host", "host")
+    return not any(part and part.lower() in NO_HOSTS for part in found.groups())
 
 
 def _is_no_example(found: re.Match) -> bool:
     return "example" not in found.group(0).lower() and len(set(found.group(0))) > 8
 
 
+def _is_random(found: re.Match) -> bool:
+    """Whether the value of a setting looks drawn and not written: names of variables and files have words."""
+    value = found.group(1)
+    digits, letters = sum(map(str.isdigit, value)), sum(map(str.isalpha, value))
+    is_name = IDENTIFIER.fullmatch(value) is not None and digits < 5 and max(map(len, re.split("[_-]", value))) < 16
+    return digits >= 1 and letters >= 3 and not is_name and not PLACEHOLDER_SECRET.search(found.group(0)) and len(set(value)) > 7
+
+
+def _is_own_folder(found: re.Match) -> bool:
+    return next((part for part in found.groups() if part), "").lower() not in COMMON_FOLDERS
+
+
 _PATH_SIGN = _any_of("/", "\\", "~", "%2f", "-home-", "-users-")
 _PATH_WORD = _any_of("home", "users", "settings", "/root/", "/data/", "/storage/", "/sdcard", "media/", "/volumes/",
                      "/folders/", "\\\\", "~")
-_TOKEN_WORD = _any_of(*"sk- gh glpat- hf_ xox akia asia aiza ya29. npm_ pypi- dckr_ sg. eyj tskey- r8_ gsk_ pplx- nvapi- "
-                      "k_live_ k_test_ shpat_ glsa_ dop_v1_ age-secret bearer basic api passw secret token".split())
+_TOKEN_WORD = _any_of(*secret_formats.HINTS, "bearer", "basic")
 
 KINDS = (
     Kind("path", "a path of somebody's own", lambda lowered: _PATH_SIGN(lowered) and _PATH_WORD(lowered), re.compile(
@@ -108,6 +134,15 @@ KINDS = (
           "%2Fhome%2Fana%2F", "/var/home/ana", "/var/folders/ab/cd3f/T", "-Users-ana-models"),
          ("/home/user/x", "/usr/share/ollama", "/api/chat", "C:\\Windows", "/Users/you", "home/page", "/dev/null", "~/x",
           "/etc/home", "and/or", "/roots/x"), _names_somebody),
+    Kind("path", "a path of somebody's own", _any_of("/mnt/", "/volumes/", ":\\", "onedrive - ", "\\\\", "//"), re.compile(
+        r"(?i:(?<![\w.])/mnt/([^\s/\\\"'`:;,)\]|<>]+)"
+        r"|(?<![\w.])/volumes/([^\s/\\\"'`:;,)\]|<>]+)"
+        r"|(?<![\w])[d-z]:\\{1,2}([^\s/\\\"'`:;,)\]|<>%$*?.]+)"
+        r"|\bonedrive - ([\w][\w .-]{1,40})"
+        r"|(?<![\w\\])\\\\([\w.-]+(?: [\w.-]+){1,3})\\[\w$.-]+"
+        r"|(?<![\w:/.<>*])//((?=[a-z0-9-]*(?:nas|srv|server|share|storage|synology|diskstation|samba|smb|files))[a-z0-9][a-z0-9-]{1,30})/[\w$.-]+)"),
+         ("/mnt/my-nas", "/Volumes/Me", "D:\\me", "\\\\nas server\\x", "//nas/me", "OneDrive - Company"),
+         ("/mnt/data", "/mnt/c/Windows", "D:\\models", "https://host/a//b", "//div/span", "OneDrive", "// nas"), _is_own_folder),
     Kind("address", "a network address", _like(r"\.[0-9]{1,3}\.[0-9]"), re.compile(
         r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w-]|\.[0-9])"),
          ("192.168.1.7", "http://10.0.0.3:11434", "100.64.3.2", "169.254.1.1", "8.8.8.8", "::ffff:10.1.2.3"),
@@ -118,46 +153,73 @@ KINDS = (
          ("fe80::1ff:fe23:4567:890a%eth0", "[2a02:8070::1]", "fd12:3456:789a::1"),
          ("2001:db8::1", "::1", "12:34:56", "2026:11", "a[::2]", "std::vector"), _is_address),
     Kind("hardware-address", "a hardware address", _like(
-        ":[0-9a-f]{2}:", "-[0-9a-f]{2}-", r"\.[0-9a-f]{4}\."), re.compile(
-        r"(?i:(?<![\w:.-])(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w:-]))"),
-         ("3c:22:fb:01:02:03", "3C-22-FB-01-02-03", "3c22.fb01.0203"),
-         ("00:00:00:00:00:00", "12:34:56", "00:00:5e:00:53:af", "2026-11-24"), _is_hardware),
-    Kind("e-mail", "an e-mail address", _any_of("@"), re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8})\b"),
+        ":[0-9a-f]{2}:", "-[0-9a-f]{2}-", "_[0-9a-f]{2}_", r"\.[0-9a-f]{4}\.", "[0-9a-f]{12}"), re.compile(
+        r"(?i:(?<![\w:.-])(?:[0-9a-f]{2}([:_-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w:-]))"
+        r"|(?i:\b(?:mac|hwaddr|ether|bssid|lladdr|address)[\"' :=]{1,5})[0-9A-Fa-f]{12}\b"
+        r"|(?<![\w.:/+-])(?=[0-9A-F]*[A-F])(?=(?:[A-F]*[0-9]){4})[0-9A-F]{12}(?![\w.:/+-])"),
+         ("3c_22_fb_01_02_03", "3C22FB010203", "mac=3c22fb010203", "3c:22:fb:01:02:03", "3C-22-FB-01-02-03", "3c22.fb01.0203"),
+         ("00:00:00:00:00:00", "12:34:56", "00:00:5e:00:53:af", "2026-11-24", "9a3f0c1d2e4b", "202611241200", "sha256:3C22FB010203"), _is_hardware),
+    Kind("e-mail", "an e-mail address", _any_of("@"), re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})\b"),
          ("ana@mail.org", "write to a.b+c@sub.domain.de"),
-         ("ana@example.com", "1+ana@users.noreply.github.com", "git@github.com", "a@b", "@dataclass"), _is_mailbox),
+         ("lodash@4.17.21", "ana@example.com", "1+ana@users.noreply.github.com", "git@github.com", "a@b", "@dataclass"), _is_mailbox),
     Kind("host", "a host of a local network", _like(
         r"\.(?:local|lan|home|internal|intranet|corp|ts\.net|fritz\.box)"), re.compile(
         r"(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})(?:\.[a-z0-9-]{1,63}){0,4}\."
         r"(?:local|lan|home|internal|localdomain|intranet|corp|home\.arpa|ts\.net|fritz\.box)\b(?![\w(=.-]))"),
          ("anas-mac.local", "nas.lan", "http://box.fritz.box/", "a.tail1.ts.net", "nas.localdomain", "nas.home.arpa"),
          ("threading.local()", "example.local", "localhost", "local", "self.home(x)"), _is_somewhere),
+    Kind("host", "a host of a local network", lambda lowered: "://" in lowered or "@" in lowered or "desktop-" in lowered or "laptop-" in lowered
+         or "win-" in lowered or ".corp." in lowered or ".intra" in lowered or ".ad." in lowered or ".lan." in lowered, re.compile(
+        r"(?i:\bhttps?://([a-z][a-z0-9-]{1,62})(?=:[0-9]{2,5}\b))"
+        r"|(?i:(?<![\w.-])[a-z_][a-z0-9_.-]{0,31}@([a-z0-9][a-z0-9-]{0,62}):[~/][^\s$#:]{0,60}[$#](?!\w))"
+        r"|\b(?:DESKTOP|LAPTOP|WIN)-[A-Z0-9]{7,11}\b"
+        r"|(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})\.(?:corp|intra|intranet|ad|lan)\.[a-z0-9-]{2,63}(?:\.[a-z0-9-]{2,63}){0,2}\.(?:com|net|org|de|eu|io|local|uk|fr|ch|at|us)\b)"),
+         ("me@laptop:~$", "http://my-nas:11434", "DESKTOP-4F7A2K1", "ws1.corp.contoso.com"),
+         ("http://localhost:11434", "http://host:11434", "git@github.com:me/x", "http://ollama:11434", "https://example.com:80", "WIN-WIN", "desktop-app",
+          "user@host:~$"), _is_somewhere),
     Kind("token", "a key or token", _TOKEN_WORD, re.compile(
-        r"(?<![\w-])(?:sk-(?:ant-|proj-|or-)?[A-Za-z0-9_-]{16,}|(?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{20,}|github_pat_\w{20,}"
-        r"|glpat-[\w-]{16,}|hf_[A-Za-z0-9]{20,}|xox[abeoprs]-[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{30,}"
-        r"|ya29\.[\w-]{20,}|npm_[A-Za-z0-9]{30,}|pypi-AgE[\w-]{20,}|dckr_pat_[\w-]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}"
-        r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}|tskey-[\w-]{16,}|r8_[A-Za-z0-9]{20,}|gsk_[A-Za-z0-9]{20,}|pplx-[A-Za-z0-9]{20,}"
-        r"|nvapi-[\w-]{20,}|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|shpat_[0-9a-f]{20,}|glsa_\w{20,}|dop_v1_[0-9a-f]{20,}"
-        r"|AGE-SECRET-KEY-1[A-Z0-9]{20,}|(?i:bearer|basic)[ \t]+(?=[\w+/.~-]*[0-9])[\w+/.~-]{16,}"
-        r"|(?i:api[_-]?key|password|passwd|secret|token)[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?(?=[\w+/.~-]*[0-9])[\w+/.~-]{12,})"),
+        rf"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN}|(?i:bearer|basic)[ \t]+(?=[\w+/.~-]*[0-9])[\w+/.~-]{{16,}})"),
          ("sk-ant-api03-abcdefGHIJK12345", "ghp_0123456789abcdefghijABCDEFGHIJ", "hf_abcdefghijklmnopqrstuvwx12", "AKIAIOSFODNN7ABCDEFG",
-          "Bearer abcdef0123456789abcdef", "api_key=abcd1234efgh5678", "xoxb-12345-abcdefghij"),
-         ("sk-learn", "token budget", "tokens: 512", "password: none", "basic understanding of things", "desk-abc"), _is_no_example),
-    Kind("key", "a private key", _any_of("-----begin", "putty-", "ssh-"), re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY|PuTTY-User-Key-File-\d|ssh-(?:rsa|ed25519) AAAA[\w+/]{20,}"),
-         ("-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"), ("-----BEGIN CERTIFICATE-----", "a private key")),
+          "Bearer abcdef0123456789abcdef", "https://hooks.slack.com/services/T01234567/B01234567/qwErTyUiOpAsDfGhJkLzXcVb",
+          "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "xoxb-12345-abcdefghij"),
+         ("sk-learn", "token budget", "tokens: 512", "basic understanding of things", "desk-abc", "risk-management-and-control-systems", "AKIAIOSFODNN7EXAMPLE"), _is_no_example),
+    Kind("token", "a key or token", _any_of(*secret_formats.NAMED_HINTS), re.compile(rf"(?i:{secret_formats.NAMED})"),
+         ("GITEA_TOKEN=0f9c1d2e3b4a59687786a5b4c3d2e1f00f9c1d2e", "WANDB_API_KEY=9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c",
+          "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzR4nD0mKEY", "https://host/x?access_token=9f8e7d6c5b4a3928", "api_key=abcd1234efgh5678"),
+         ("password: none", "max_tokens=4096", "token = tokenizer.encode", "tokens: 512", "key = cache_key_2", "api_key=your_api_key_here_123",
+          "primary_key=True", "token=next_token_id2", "key: 'models/llama-3.2-1b'"), _is_random),
+    Kind("key", "a private key", _any_of("-----begin", "putty-", " aaaa"), re.compile(
+        r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY|PuTTY-User-Key-File-\d|(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-[\w-]{1,40}@openssh\.com) AAAA[\w+/]{20,}"),
+         ("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI", "-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"), ("-----BEGIN CERTIFICATE-----", "a private key")),
     Kind("credentials", "a name and password in an address", _any_of("://"), re.compile(r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@)"),
          ("http://ana:pw@host/", "ftp://u:p@h"), ("http://host:11434/a@b", "https://user@host")),
     Kind("serial", "a number that only one machine has", _like(
-        "-[0-9a-f]{4}-", "serial", "s-1-5-21"), re.compile(
-        r"(?i:(?<![\w-])(?:gpu-|mig-)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])"
-        r"|\bserial(?:[ _-]?(?:number|no\.?))?[\"']?[ \t]{0,3}[:=#][ \t]{0,3}[\"']?(?=[\w-]*[0-9])[\w-]{6,}|\bS-1-5-21-[0-9]+-[0-9]+-[0-9]+)"),
-         ("GPU-1b2c3d4e-0000-4a6b-8c7d-8e9f00112233", "Serial Number: C02XK0AAJG5J", "S-1-5-21-111-222-333"),
-         ("00000000-0000-0000-0000-000000000000", "serial: false", "serialised"),
-         lambda found: len(set(found.group(0).replace("-", ""))) > 1),
+        "-[0-9a-f]{4}-", "serial", "s-1-5-21", "s/?n[:# ]", "[0-9a-f]{32}"), re.compile(
+        r"(?i:(?<![\w-])(?:(?:gpu-|mig-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}|[0-9a-f]{8}-[0-9a-f]{4}-[1-57][0-9a-f]{3}-[89ab][0-9a-f]{3}-)[0-9a-f]{12}(?![\w-])"
+        r"|\bserial(?:[ _-]?(?:number|no\.?))?[\"']?[ \t]{0,3}[:=#][ \t]{0,3}[\"']?(?=[\w-]*[0-9])[\w-]{6,}|\bS-1-5-21-[0-9]+-[0-9]+-[0-9]+"
+        r"|(?:\bgpu-|\b(?:machine[_-]?id|uuid|guid|boot[_-]?id|asset|serial)[\"']?[ \t]{0,3}[:=/]?[ \t]{0,3}[\"']?)[0-9a-f]{32}(?![0-9a-f]))"
+        r"|\bS/?N[:# ]{1,3}(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{8,14}\b"),
+         ("S/N C02XK0AAJG5J", "machine-id: 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-1b2c3d4e-0000-4a6b-8c7d-8e9f00112233", "Serial Number: C02XK0AAJG5J", "S-1-5-21-111-222-333"),
+         ("00000000-0000-0000-0000-000000000000", "serial: false", "serialised", "md5 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "S/N ratio"),
+         lambda found: len(set(found.group(0).replace("-", ""))) > 1 and "12345678" not in found.group(0)),
+    Kind("phone", "a phone number", _like(r"\+[0-9]", r"\([0-9]{3}\) ?[0-9]{3}-"), re.compile(
+        r"(?<![\w+=*/(-])\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-][0-9]{2,8}){1,4}(?![\w.-])"
+        r"|(?<![\w+])\+[1-9][0-9]{9,13}(?!\w)|(?<!\w)\([2-9][0-9]{2}\) ?[2-9][0-9]{2}-[0-9]{4}(?!\w)"),
+         ("+49 171 2345678", "+381 64 123 4567", "(212) 736-5000", "+4917123456789"),
+         ("+1 202 555 0143", "1 + 2 = 3", "+10", "C++ 20 2011", "+0.5 +0.25", "2026-11-24", "+12.5 %"),
+         lambda found: not re.search("555.?01", found.group(0)) and 9 <= sum(map(str.isdigit, found.group(0))) <= 15),
 )
 
 
-def find(text: str, known: frozenset = frozenset()) -> Iterator[tuple]:
-    """(kind, what was found) for each private thing in a text. `known` are numbers that may stand there: run ids."""
+def find(text: str, known: FrozenSet[str] = frozenset()) -> Iterator[Tuple[Kind, str]]:
+    """(kind, what was found) for each private thing in a text. `known` are texts that may stand there, such as run ids.
+
+    Full-width letters and character references are read as what they stand for.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    if "&#" in text or "&commat;" in text:
+        text = html.unescape(text)
     lowered = text.lower()
     for kind in KINDS:
         for found in kind.pattern.finditer(text) if kind.hint(lowered) else ():

@@ -1,45 +1,55 @@
-"""Privacy: what base/sensitive.py knows of, looked for in every text of a submission, wherever it stands."""
+"""Privacy: the private data that base/sensitive.py knows, in every text of a submission; and texts that speak to agents."""
 from __future__ import annotations
 
 import itertools
 import re
-from typing import Iterable, Iterator
+from typing import Any, Iterable, Iterator
 
 from base import sensitive
 from judge import json_documents, text_encoding
-from judge.findings import MOST, Finding, redacted
+from judge.findings import MOST, Finding, redacted, with_line_numbers
 from judge.ledger_pass import LedgerVisitor
 
 MOST_REMEMBERED = 4096
+KEYS_IN_ANSWERS = ("e-mail", "token", "key", "credentials")
+# Letters of other alphabets that look like Latin ones, one for one.
+LOOK_ALIKES = str.maketrans("\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0406"
+                            "\u03b1\u03bf\u03c1\u03bd\u03b9\u03ba\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u0131\u0261",
+                            "aeopcyxijsdwABEKMHOPCTXI" "aopvikABEZHIKMNOPTYXig")
+LOOK_ALIKES.update({0xff21 + n: 65 + n for n in range(26)})
+LOOK_ALIKES.update({0xff41 + n: 97 + n for n in range(26)})
 OWNER = re.compile(r"(?i)^[a-z]{2,20}s[-_ ]?(?:macbook|mbp|mba|imac|mac|pc|laptop|desktop|thinkpad|phone|iphone|ipad|pixel|air"
                    r"|pro|mini|computer|notebook|rechner|linux|server)\b|'s\b")
 TO_AGENTS = re.compile(
-    r"(?i)\b(?:ignore|disregard|forget|override)\s+(?:(?:all|any|the|your)\s+){0,3}"
-    r"(?:(?:previous|prior|above|earlier|preceding|other)\s+)?(?:instructions?|rules?|prompts?|guidelines?|checks?)\b"
-    r"|\byou\s+are\s+(?:now\s+)?(?:an?\s+|the\s+)?"
-    r"(?:ai|llm|language\s+model|assistant|agent|chatbot|reviewer|copilot|claude|chatgpt|gemini)\b"
-    r"|\b(?:ai|llm|automated|coding)\s+(?:agents?|assistants?|reviewers?|models?)\b[^.\n]{0,60}"
+    r"(?i)\b(?:ignore|disregard|forget|override)\s{1,9}(?:(?:all|any|the|your|of|these|those)\s{1,9}){0,3}"
+    r"(?:(?:previous|prior|above|earlier|preceding|other)\s{1,9})?(?:instructions?|rules?|prompts?|guidelines?|checks?)\b"
+    r"|\byou\s{1,9}are\s{1,9}(?:now\s{1,9})?(?:an?\s{1,9}|the\s{1,9})?"
+    r"(?:ai|llm|language\s{1,9}model|assistant|agent|chatbot|reviewer|copilot|claude|chatgpt|gemini)\b"
+    r"|\b(?:ai|llm|automated|coding)\s{1,9}(?:agents?|assistants?|reviewers?|models?)\b[^.]{0,60}"
     r"\b(?:must|should|please|shall|approve|merge|accept|run|execute)\b"
-    r"|\b(?:dear|attention|note\s+to|hey|hello)\s+"
-    r"(?:ai|llm|agent|assistant|claude|chatgpt|copilot|gemini|reviewer\s+bot|bot)\b"
-    r"|\b(?:please\s+)?(?:approve|merge|accept)\s+this\s+(?:pr|pull\s+request|change|run|submission)\b"
-    r"|\bdo\s+not\s+(?:report|flag|mention|reject|tell)\b|\bsystem\s+prompt\b|<\|?(?:system|im_start|assistant)\|?>|\[INST\]")
+    r"|\b(?:dear|attention|note\s{1,9}to|hey|hello)\s{1,9}"
+    r"(?:ai|llm|agent|assistant|claude|chatgpt|copilot|gemini|reviewer\s{1,9}bot|bot)\b"
+    r"|\b(?:please\s{1,9})?(?:approve|merge|accept)\s{1,9}this\s{1,9}(?:pr|pull\s{1,9}request|change|run|submission)\b"
+    r"|\bdo\s{1,9}not\s{1,9}(?:report|flag|mention|reject|tell)\b|\bsystem\s{1,9}prompt\b|<\|?(?:system|im_start|assistant)\|?>|\[INST\]")
+AGENT_WORDS = ("ignore", "disregard", "forget", "override", "you", "agent", "assistant", "reviewer", "model", "dear", "attention", "note", "hey", "hello",
+               "this", "not", "system", "im_start", "[inst]")
 
 
-def problems(text: str, known: frozenset, **place: object) -> Iterator[Finding]:
-    """Private things in one text, each kind as its own rule."""
-    for kind, found in sensitive.find(text, known):
-        yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}", **place)
+def problems(text: str, known: frozenset, **place: Any) -> Iterator[Finding]:
+    """Private data in one text, each kind as its own rule."""
+    for kind, private in sensitive.find(text, known):
+        yield Finding(f"privacy-{kind.id}", redacted(private), f"nothing that is {kind.says}", **place)
 
 
 def in_file(text: str, known: frozenset) -> Iterator[Finding]:
-    """The same of a whole file, with lines, as far as anybody would read on."""
-    seen: dict = {}
-    for kind, found in itertools.islice(sensitive.find(text, known), 2 * MOST):
-        at = text.find(found, seen.get(found, 0))
-        seen[found] = at + 1
-        yield Finding(f"privacy-{kind.id}", redacted(found), f"nothing that is {kind.says}",
-                      line=text.count("\n", 0, at) + 1)
+    """The same of a whole file, with lines, up to a number that anybody would read."""
+    reached: dict = {}
+    for kind, private in itertools.islice(sensitive.find(text, known), 2 * MOST):
+        at = text.find(private, reached.get(private, 0))
+        reached[private] = at + 1
+        # What was written in other letters or as a character reference is not in the text as it was found.
+        yield Finding(f"privacy-{kind.id}", redacted(private), f"nothing that is {kind.says}",
+                      line=None if at < 0 else text.count("\n", 0, at) + 1)
 
 
 def in_document(value: dict, kind: str, known: frozenset) -> Iterator[Finding]:
@@ -53,7 +63,7 @@ def in_document(value: dict, kind: str, known: frozenset) -> Iterator[Finding]:
 
 
 def is_clean(text: str, known: frozenset) -> bool:
-    return not (next(sensitive.find(text, known), None) or text_encoding.HIDDEN.search(text) or TO_AGENTS.search(text))
+    return not (next(sensitive.find(text, known), None) or text_encoding.HIDDEN.search(text) or agent_words(text))
 
 
 def in_text(text: str, pointer: str, known: frozenset) -> Iterator[Finding]:
@@ -62,11 +72,24 @@ def in_text(text: str, pointer: str, known: frozenset) -> Iterator[Finding]:
     yield from to_agents(text, pointer=pointer)
 
 
-def to_agents(text: str, **place: object) -> Iterator[Finding]:
-    """Words that are not meant for a person."""
-    found = TO_AGENTS.search(text)
-    if found:
-        yield Finding("runmd-agent", found.group(), "words for people", **place)
+def agent_words(text: str) -> re.Match | None:
+    """Words that are meant for an agent and not for a person, over line breaks and in look-alike letters too."""
+    plain = text if text.isascii() else text.translate(LOOK_ALIKES)
+    lowered = plain.lower()
+    return TO_AGENTS.search(plain) if any(word in lowered for word in AGENT_WORDS) else None
+
+
+def to_agents(text: str, **place: Any) -> Iterator[Finding]:
+    match = agent_words(text)
+    if match:
+        yield Finding("runmd-agent", " ".join(match.group().split()), "words for people", **place)
+
+
+def to_agents_in_file(text: str) -> Iterator[Finding]:
+    """The same of a whole file, each place with its line."""
+    plain = text if text.isascii() else text.translate(LOOK_ALIKES)
+    for line, match in with_line_numbers(TO_AGENTS.finditer(plain), plain):
+        yield Finding("runmd-agent", " ".join(match.group().split()), "words for people", line=line)
 
 
 def host_name(name: str) -> Iterator[Finding]:
@@ -75,12 +98,12 @@ def host_name(name: str) -> Iterator[Finding]:
 
 
 class PrivacyChecks(LedgerVisitor):
-    """The texts of each record. What a model wrote is another matter: it knows nobody, and yet it is public."""
+    """The texts of each record. What a model wrote is treated apart: a model knows nobody, but its answers are public."""
     compares_records = False
 
     def __init__(self, known: Iterable[str]):
         self.known = frozenset(known)
-        self._clean: set = set()        # texts that were looked at; most of a ledger's are the same in every record
+        self._clean: set = set()        # texts that were searched; most of a ledger's are the same in every record
 
     def visit(self, record: dict) -> Iterator[Finding]:
         for pointer, text in json_documents.free_texts(record, record["type"]):
@@ -90,7 +113,12 @@ class PrivacyChecks(LedgerVisitor):
                 else:
                     yield from in_text(text, pointer, self.known)
         for name in json_documents.OWN_TEXT:
-            for kind, found in sensitive.find(record.get(name) or "", self.known):
-                yield Finding("privacy-answer", f"{redacted(found)}, which looks like {kind.says}", "a look by a person",
-                              f"/{name}")
-                break
+            yield from self._written(record.get(name) or "", f"/{name}")
+
+    def _written(self, text: str, pointer: str) -> Iterator[Finding]:
+        """What a model wrote: a mail address or a key is looked at by a person, anything else is remarked on."""
+        kinds = {kind.id: (kind, private) for kind, private in sensitive.find(text, self.known)}
+        for kind, private in list(kinds.values())[:1]:
+            rule = "privacy-answer-key" if set(KEYS_IN_ANSWERS) & set(kinds) else "privacy-answer"
+            yield Finding(rule, f"{redacted(private)}, which looks like {kind.says}", "a look by a person", pointer)
+        yield from to_agents(text, pointer=pointer)

@@ -24,6 +24,7 @@ ASKED = {       # what a finding of a rule leaves to a person
     "physics-date": "Was the machine's clock wrong, and does it matter?",
     "physics-clock": "Was the machine's clock set, or did it sleep, while it was measured?",
     "privacy-answer": "Did the model make this up, or was it told?",
+    "privacy-answer-key": "Did the model make this address or key up, or is it somebody's?",
     "privacy-author": "Does the author know that the address stays public for ever?",
     "privacy-host-name": "Does the contributor want this host name to be public?",
     "runmd-agent": "Whom does this text speak to, and why?",

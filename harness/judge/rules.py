@@ -155,8 +155,10 @@ _ROWS = (
     ("privacy-key", "error", "No private key.", MEASURE),
     ("privacy-credentials", "error", "No name and password in an address.", MEASURE),
     ("privacy-serial", "error", "No number that only one machine has.", MEASURE),
+    ("privacy-phone", "error", "No phone number.", MEASURE),
     ("privacy-host-name", "warning", "The host name does not name its owner.", HOSTNAME),
     ("privacy-answer", "warning", "What a model wrote looks like none of these either.", ASK),
+    ("privacy-answer-key", "hold", "No model wrote what looks like a mail address, a key or a password.", ASK),
     ("privacy-author", "warning", "A commit's address becomes public for ever; a no-reply address tells nothing.", REWORD),
     # ----- run.md
     ("runmd-block", "error", "The two marks around the generated block are there once each.", DERIVE),
@@ -164,6 +166,7 @@ _ROWS = (
     ("runmd-section", "error", "Every section is filled in the contributor's own words.", EDIT),
     ("runmd-html", "error", "No raw HTML.", EDIT),
     ("runmd-image", "error", "No images.", EDIT),
+    ("runmd-markup", "error", "A contributor's sections hold paragraphs, lists, emphasis, inline code and links, below the generated block.", EDIT),
     ("runmd-link", "error", "Links lead to https:// or http:// and nowhere else.", EDIT),
     ("runmd-agent", "warning", "Text speaks to people, not to a reviewer's agent.", EDIT),
 )

@@ -1,4 +1,10 @@
-"""The story: run.md, as far as its contributor wrote it. It will be shown to people; it must be complete and harmless."""
+"""run.md: what its contributor wrote has to be complete and harmless, whatever reads it.
+
+The contributor's sections may hold paragraphs, lists, quotations, emphasis, inline code without markup characters, and
+links to http addresses. Everything else is refused by a scan of characters that asks no question to which two readers of
+Markdown give different answers: what looks like a tag is refused in code too, and no fence, table or formula may begin
+in which the generated block would disappear.
+"""
 from __future__ import annotations
 
 import pathlib
@@ -11,45 +17,47 @@ from derive import run_md
 from judge import privacy, text_encoding
 from judge.findings import Finding, FindingList, with_line_numbers
 
-FENCE = re.compile(r"(`{3,}|~{3,})")
-INNER_FENCE = re.compile(r"[ \t>*+\-0-9.)]+(?:`{3}|~{3})")       # in a list, in a quotation or indented
-MOST_CHARACTERS = 4000      # of a line in which code is looked for; a longer one is taken for text
-CODE_SPAN = re.compile(r"(?<![`\\])(`+)(?!`)([^\n]*?[^`\n])\1(?!`)")
-HTML = re.compile(r"<(?!https?://[^\s<>\"']*>)[A-Za-z/!?][^\n>]{0,60}")
+HTML = re.compile(r"<(?!https?://[^\s<>\"'`]*>)[A-Za-z/!?][^\n>]{0,60}")
 IMAGE = re.compile(r"!\[")
 LINK = re.compile(r"\](?:\(\s*<?\s*([^)\s>]*)|:\s*<?([^\s>]+))")
 SAFE = re.compile(r"(?:https?://|#)", re.IGNORECASE)
+FENCE = re.compile(r"`{3,}|~{3,}")
+TABLE = re.compile(r"^[ \t>*+-]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$|^[ \t]*\|", re.MULTILINE)
+FORMULA = re.compile(r"\$\$|\\\[|\\begin\{")
+HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
+UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")        # makes a heading of the line before it
 WORD = re.compile(r"[^\W\d_]{2,}")
+OWN_HEADINGS = {"## Privacy", *(f"## {heading}" for heading, _ in run_md.SECTIONS)}
 
 
 def read(path: pathlib.Path, findings: FindingList, shown: str) -> str | None:
-    """run.md as text, or None where it is none."""
+    """run.md as text, or None where it is not text."""
     data = path.read_bytes()
-    found = list(text_encoding.file_problems(data))
-    findings.add(found, shown)
-    return None if any(one.rule in text_encoding.UNREADABLE for one in found) else data.decode("utf-8")
+    problems_of_bytes = list(text_encoding.file_problems(data))
+    findings.add(problems_of_bytes, shown)
+    return None if any(finding.rule in text_encoding.UNREADABLE for finding in problems_of_bytes) else data.decode("utf-8")
 
 
 def problems(text: str) -> Iterator[Finding]:
-    """Everything but characters and private things, which are looked for in every file."""
+    """Everything but characters and private data, which are looked for in every file."""
     try:
         run_md.block_of(text, run_folder.RUN_MD)
     except UserError as problem:
         yield Finding("runmd-block", problem.what, "one line that begins the block, and one that ends it")
         return
+    yield from _above(text)
     own = own_words(text)
     yield from _attestation(own)
     yield from _sections(own)
-    shown = without_code(own)
-    for rule, pattern, expected in (("runmd-html", HTML, "Markdown without tags"), ("runmd-image", IMAGE, "words")):
-        for line, found in with_line_numbers(pattern.finditer(shown), shown):
-            yield Finding(rule, found.group(), expected, line=line)
-    for line, found in with_line_numbers(LINK.finditer(shown), shown):
-        target = found.group(1) if found.group(1) is not None else found.group(2)
+    for rule, pattern, expected in (("runmd-html", HTML, "Markdown without tags, in code too"), ("runmd-image", IMAGE, "words")):
+        for line, match in with_line_numbers(pattern.finditer(own), own):
+            yield Finding(rule, match.group(), expected, line=line)
+    for line, match in with_line_numbers(LINK.finditer(own), own):
+        target = match.group(1) if match.group(1) is not None else match.group(2)
         if not SAFE.match(target):
             yield Finding("runmd-link", target or "an empty link", "https://... or http://...", line=line)
-    for number, line in enumerate(own.split("\n"), 1):
-        yield from privacy.to_agents(line, line=number)
+    yield from _markup(own)
+    yield from privacy.to_agents_in_file(own)
 
 
 def own_words(text: str) -> str:
@@ -59,56 +67,34 @@ def own_words(text: str) -> str:
     return "\n".join(lines[:begin] + [""] * (end - begin + 1) + lines[end + 1:])
 
 
-def without_code(text: str) -> str:
-    """The text with code blanked out, in which nothing is a tag; lines keep their numbers.
-
-    Where Markdown's own reading depends on lists, quotations or lines before, nothing is taken for code: what is looked
-    at in vain does no harm, what is passed over may.
-    """
-    lines = text.split("\n")
-    if not any(INNER_FENCE.match(line) for line in lines):
-        lines = _without_fenced(lines)
-    return "\n".join(line for chunk in _chunks(lines) for line in _without_spans(chunk))
+def _above(text: str) -> Iterator[Finding]:
+    """Above the generated block there is a title and nothing else: nothing may pass for the block or swallow it."""
+    above = text.split("\n")[:text.split("\n").index(run_md.BEGIN)]
+    for number, line in enumerate(above, 1):
+        if line.strip() and not (line.startswith("# ") and not any(earlier.strip() for earlier in above[:number - 1])):
+            yield Finding("runmd-markup", line, "one line with the title above the generated block", line=number)
+            return
 
 
-def _without_fenced(lines: list) -> list:
-    """Blocks between fences at the beginnings of lines are blanked; one that never ends stays."""
-    found, begun, fence = list(lines), 0, ""
-    for number, line in enumerate(lines):
-        mark = FENCE.match(line)
-        if fence and mark and mark.group(1).startswith(fence) and not line.strip("`~ \t"):
-            found[begun:number + 1], fence = [""] * (number + 1 - begun), ""
-        elif not fence and mark and "`" not in line[mark.end():]:
-            begun, fence = number, mark.group(1)
-    return found
-
-
-def _chunks(lines: list) -> Iterator[list]:
-    """Lines up to a blank one, which no span of code crosses."""
-    chunk: list = []
-    for line in lines:
-        chunk.append(line)
-        if not line.strip():
-            yield chunk
-            chunk = []
-    yield chunk
-
-
-def _without_spans(chunk: list) -> list:
-    """Spans of code are blanked where each begins and ends in one line of the chunk, so that no two readings differ."""
-    if any("\\`" in line or len(line) > MOST_CHARACTERS for line in chunk):
-        return chunk
-    found = [CODE_SPAN.sub("", line) for line in chunk]
-    return chunk if any("`" in line for line in found) else found
+def _markup(own: str) -> Iterator[Finding]:
+    for pattern, observed in ((FENCE, "a fence"), (TABLE, "a table"), (FORMULA, "a formula")):
+        for line, match in with_line_numbers(pattern.finditer(own), own):
+            yield Finding("runmd-markup", f"{observed}: {match.group().strip()[:40]}", "paragraphs, lists, emphasis, inline code and links", line=line)
+    lines = own.split("\n")
+    for number, line in enumerate(lines, 1):
+        is_title = line.startswith("# ") and not any(earlier.strip() for earlier in lines[:number - 1])
+        is_underline = UNDERLINE.match(line) and number > 1 and lines[number - 2].strip()
+        if is_underline or (HEADING.match(line) and line.rstrip() not in OWN_HEADINGS and not is_title):
+            yield Finding("runmd-markup", f"a heading: {line[:40]}", "the headings that run.md comes with", line=number)
 
 
 def _attestation(text: str) -> Iterator[Finding]:
     lines = [line.strip() for line in text.split("\n")]
     for wanted in run_md.ATTESTATION:
         if not {f"- [x] {wanted}", f"- [X] {wanted}"} & set(lines):
-            there = run_md.BOX + wanted in lines
-            yield Finding("runmd-attestation", "not ticked" if there else "not there", f"- [x] {wanted}",
-                          line=lines.index(run_md.BOX + wanted) + 1 if there else None)
+            is_open = run_md.BOX + wanted in lines
+            yield Finding("runmd-attestation", "not ticked" if is_open else "missing", f"- [x] {wanted}",
+                          line=lines.index(run_md.BOX + wanted) + 1 if is_open else None)
 
 
 def _sections(text: str) -> Iterator[Finding]:
@@ -119,7 +105,7 @@ def _sections(text: str) -> Iterator[Finding]:
             yield Finding("runmd-section", f"no section {heading}", title)
             continue
         begin = lines.index(title)
-        end = next((n for n in range(begin + 1, len(lines)) if lines[n].startswith("## ")), len(lines))
+        end = next((number for number in range(begin + 1, len(lines)) if lines[number].startswith("## ")), len(lines))
         body = lines[begin + 1:end]
         if any(line.startswith(run_md.PROMPT) for line in body) or not WORD.search(" ".join(body)):
             yield Finding("runmd-section", f"{heading}: still to be filled in", "your own words in place of the question",
