@@ -140,6 +140,17 @@ class Conversation(unittest.TestCase):
                                  [(back, 2)] if back else [])
                 self.assertNotIn("prefix-unclear", [row["code"] for row in warned])
 
+    def test_a_ledger_of_the_first_format_is_judged_by_the_method_of_its_day(self):
+        """A turn at four fifths of the first turn's rate: then taken over, now unclear, and no new warning for old runs."""
+        turns = [self.turn(1, 1000, 100), self.turn(2, 2000, 125)]
+        for version, rate, has_warning in (("ledger-1.0", 8000, False), (records.LEDGER_VERSION, None, True)):
+            with self.subTest(version):
+                lines = [{**meta(), "schema": version}, finding(head_tokens=0), *turns, footer(2, 0)]
+                metadata = summary.summarize(ledgers.manifest(planned_calls=2), ledgers.typed(lines), {}, None)
+                stat = group(metadata, "context-append", item="CA-T02")["metrics"]["prefill_tok_s"]
+                self.assertEqual(stat and stat["median"], rate)
+                self.assertEqual("prefix-unclear" in codes(metadata), has_warning)
+
     def test_nothing_is_told_of_a_turn_after_a_broken_one_or_of_another_conversation(self):
         broken = self.turn(2, 2000, 100, outcome="cut")
         self.assertEqual(self.rates(self.turn(1, 1000, 100), broken, self.turn(3, 3000, 100))[2], None)

@@ -139,8 +139,8 @@ def parse(path: os.PathLike, number: int, line: bytes) -> dict:
     kind = record.get("type") if isinstance(record, dict) else None
     if not isinstance(record, dict) or kind not in TYPES:
         raise broken(path, number, "no record of a ledger", "see harness/README.md for the line types")
-    if kind == "meta" and record.get("schema") != records.LEDGER_VERSION:
-        raise broken(path, number, f"format {record.get('schema')!r}, this harness reads {records.LEDGER_VERSION}",
+    if kind == "meta" and record.get("schema") not in records.LEDGER_VERSIONS:
+        raise broken(path, number, f"format {record.get('schema')!r}, this harness reads {' and '.join(records.LEDGER_VERSIONS)}",
                      "update the clone with git pull")
     wrong = schema.problems(record, kind)
     if wrong:

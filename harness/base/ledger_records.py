@@ -9,6 +9,7 @@ from base.records import SPEED_OUTCOMES
 
 class MetaRecord(NamedTuple):
     seq: int
+    schema: str
     session: int
     session_start: dict
     run_id: str

@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 from base.ledger_records import CallRecord, SkippedRecord
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN
 from base.records import METRICS
-from derive import call_metrics, grading
+from derive import call_metrics, earlier_methods, grading
 from derive.distribution import Sample, rounded
 
 # What calls may share whatever their prompt was; in the context phases not even these.
@@ -178,8 +178,10 @@ class Conversation(NamedTuple):
 class Cell:
     """One model in one phase. Records are added in the order of the ledger; those of a wave once it is complete."""
 
-    def __init__(self, model: str, phase: str, model_format: str | None, has_draft: bool = False):
+    def __init__(self, model: str, phase: str, model_format: str | None, has_draft: bool = False,
+                 is_first_format: bool = False):
         self.model, self.phase, self.format, self.has_draft = model, phase, model_format, has_draft
+        self.is_first_format = is_first_format      # of a ledger-1.0, whose turns are judged by the method of its day
         self.calls = self.void = self.reattempts = 0
         self.outcomes: Dict[str, int] = {}
         self.skips: Dict[str, int] = {}
@@ -273,6 +275,8 @@ class Cell:
             self._conversation = Conversation(call, call_metrics.prefill_tok_s(call, head))
             return None         # the first turn has nothing before it, and its rate is of another kind
         self._conversation = Conversation(call, before.first_turn_tok_s)
+        if self.is_first_format:
+            return earlier_methods.appended_tok_s(call, *before)
         self._count_turn(call, before)
         return call_metrics.appended_tok_s(call, *before)
 

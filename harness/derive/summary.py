@@ -128,7 +128,8 @@ class _Run:
     def _cell(self, record: CallRecord | SkippedRecord) -> Cell:
         key = record.model, record.phase
         if key not in self.cells:
-            self.cells[key] = Cell(*key, self.formats.get(record.model), record.model in self.with_draft)
+            self.cells[key] = Cell(*key, self.formats.get(record.model), record.model in self.with_draft,
+                                   self.meta is not None and self.meta.schema == "ledger-1.0")
         return self.cells[key]
 
     def metadata(self) -> dict:

@@ -11,7 +11,7 @@ import types
 
 import support
 
-from base import ledger, plan, schema
+from base import ledger, plan, records, schema
 from measure import http_call, phases, session
 from measure.eta import Eta
 
@@ -186,7 +186,7 @@ def opened(manifest: dict, server: Server) -> tuple:
     kept, start = Ledger(), {"started_at": manifest["started_at"], "server_version": manifest["server_version"],
                              "floor": manifest["floor"], "earlier_sessions": [], "energy_counter": None,
                              "energy_unknown": "synthetic: no counter was read"}
-    kept.append({"type": "meta", "session": 0, "schema": "ledger-1.0", "run_id": manifest["run_id"],
+    kept.append({"type": "meta", "session": 0, "schema": records.LEDGER_VERSION, "run_id": manifest["run_id"],
                  "synthetic": manifest["synthetic"], "session_start": start})
     return Session(server, kept, 0, start, True, http_call.Stop(), Silent(), session.Tally(), Machine()), kept
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from base.records.field import fields
 
-LEDGER_VERSION = "ledger-1.0"
+LEDGER_VERSIONS = ("ledger-1.0", "ledger-1.1")      # 1.1, 2026-11-28: what others use during a call; all are read
+LEDGER_VERSION = LEDGER_VERSIONS[-1]
 
 OUTCOMES = {
     "ok": "done, by the model's own end or a stop string",
@@ -81,7 +82,7 @@ _PLACE = fields(
 
 RECORDS = {
     "meta": _LINE + fields(
-        ("schema", "text", "ledger-1.0"),
+        ("schema", "text", "ledger-1.1, or ledger-1.0 before 2026-11-28"),
         ("run_id", "run_id", "the run this ledger belongs to"),
         ("synthetic", "bool", "true: made by a stub or a script, no machine was measured"),
         ("session_start", "session_start", "how session 0 began"),
