@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Compare two runs call by call: in what they differ, and by how much B is faster or slower than A.
+"""Compare two runs call by call: how they differ, and by how much B is faster or slower than A; or show where one run ranks.
 
-Each figure is the median ratio B/A over calls that asked the same, with its 95 % interval. Two runs of one machine
-with the same models and knobs tell its noise floor; a difference below that is none.
+With two runs, each figure is the median ratio B/A over calls that asked the same, with its 95 % interval. Two runs of one
+machine with the same models and settings show its noise floor; a smaller difference means nothing.
+
+With one run, its figures are shown among the runs of this clone: the same models on other devices, and other models on this
+device.
 """
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from base import console, names
+from base import console, names, shell
 from base.errors import FINE, FOUND, UserError
 
 if TYPE_CHECKING:        # --help must not pay for these
@@ -23,26 +26,48 @@ def main(argv: list | None = None) -> int:
     from base import run_folder
     from derive import comparison_text, paired_comparison
     out = pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS
+    if args.b is None:
+        return show_position(run_folder.find(out, args.a), out)
     folders = [run_folder.find(out, text) for text in (args.a, args.b)]
     manifests = [run_folder.read_manifest(folder) for folder in folders]
     graders, remembered = shared_graders(manifests), paired_comparison.Remembered(wanted_model(args.model, manifests))
     a = side(folders[0], manifests[0], graders, remembered)
     pairs = paired_comparison.Pairs(remembered)
     b = side(folders[1], manifests[1], graders, pairs)
-    found = paired_comparison.document(a, b, pairs)
-    console.say(text_of(found) if args.json else comparison_text.render(found))
-    return close(a, b, found)
+    comparison = paired_comparison.document(a, b, pairs)
+    console.say(text_of(comparison) if args.json else comparison_text.render(comparison))
+    return close(a, b, comparison)
+
+
+def show_position(folder: pathlib.Path, tree: pathlib.Path) -> int:
+    """Where one run ranks among the runs of a tree."""
+    from base import run_folder
+    from derive import derived_files, run_position
+    manifest = run_folder.read_manifest(folder)
+    metadata = derived_files.metadata(folder, manifest, {})
+    others = list(run_position.others_in(tree, metadata["run_id"]))
+    text = run_position.render(metadata, others)
+    console.say(text or "no figures: this run did not measure the frozen prompts")
+    if metadata["synthetic"]:
+        console.note("synthetic: no machine was measured")
+    if not others:
+        console.note("there are no other runs here; a clone with `git sparse-checkout set harness submissions` has them")
+    console.lead_on(f"to see it as a page: {shell.command('build_catalogue.py', '--with', shell.path(folder), '--serve')}")
+    return FINE
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="compare_runs.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("a", metavar="A", help="run-<uuid> or its folder: what B is held against")
-    parser.add_argument("b", metavar="B", help="the other run")
+    parser.add_argument("a", metavar="A", help="run-<uuid> or its folder: the baseline run, or the only one")
+    parser.add_argument("b", metavar="B", nargs="?", help="the run that is compared with A (default: show where A ranks)")
     parser.add_argument("--model", metavar="NAME", help="only this model (default: all that both have)")
     parser.add_argument("--json", action="store_true", help="the whole comparison as JSON")
     parser.add_argument("--out", metavar="FOLDER", help="where runs are (default: submissions/ of this clone)")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.b is None and (args.json or args.model):
+        parser.error("--json and --model need two runs")
+    return args
 
 
 def wanted_model(name: str | None, manifests: list) -> str | None:
@@ -57,13 +82,13 @@ def shared_graders(manifests: list) -> dict:
     """item: its grader, in the suites that both runs used; a suite that this clone lacks leaves its answers out."""
     from base import suites
     used = [{(suite["phase"], suite["sha256"]) for suite in manifest["suites"]} for manifest in manifests]
-    found: dict = {}
+    graders: dict = {}
     for phase, sha256 in sorted(used[0] & used[1]):
         try:
-            found.update((item.id, item.grader) for item in suites.load_by_sha256(phase, sha256).items)
+            graders.update((item.id, item.grader) for item in suites.load_by_sha256(phase, sha256).items)
         except UserError as problem:
             console.note(f"answers of {phase} are not compared: {problem}")
-    return found
+    return graders
 
 
 def side(folder: pathlib.Path, manifest: dict, graders: dict, observer: CallObserver) -> Side:
@@ -78,35 +103,35 @@ def hardware_of(folder: pathlib.Path) -> dict | None:
     return run_folder.read_json(path) if path.exists() else None
 
 
-def text_of(found: dict) -> str:
+def text_of(comparison: dict) -> str:
     from base import schema
-    return schema.pretty(found).decode("ascii").rstrip("\n")
+    return schema.pretty(comparison).decode("ascii").rstrip("\n")
 
 
-def close(a: Side, b: Side, found: dict) -> int:
-    """What else is to be known, and the one command that makes sense next; the exit code."""
-    for name, here in (("A", a), ("B", b)):
-        if not here.metadata["complete"]:
-            console.note(f"{name} is not finished: what it has is compared")
-    if found["same_run"]:
-        console.note("A and B are the same run: this tells nothing but that it equals itself")
-    if not found["comparable"]:
-        raise UserError("no call of one run may be held against a call of the other", "A and B",
-                        "compare runs of the same models, phases and knobs", FOUND)
-    console.lead_on(next_command(a, b, found))
+def close(a: Side, b: Side, comparison: dict) -> int:
+    """Notes, and the one command that comes next; the exit code."""
+    for name, run in (("A", a), ("B", b)):
+        if not run.metadata["complete"]:
+            console.note(f"{name} is not finished: only the calls that it has are compared")
+    if comparison["same_run"]:
+        console.note("A and B are the same run, so nothing can differ")
+    if not comparison["comparable"]:
+        raise UserError("no call of one run can be compared with a call of the other", "A and B",
+                        "compare runs of the same models, phases and settings", FOUND)
+    console.lead_on(next_command(a, b, comparison))
     return FINE
 
 
-def next_command(a: Side, b: Side, found: dict) -> str:
-    """To finish what is not finished; else to learn what a difference has to exceed."""
+def next_command(a: Side, b: Side, comparison: dict) -> str:
+    """Finish what is not finished, else measure the noise floor."""
     from derive import run_report
-    if found["synthetic"] or found["same_run"]:
+    if comparison["synthetic"] or comparison["same_run"]:
         return "name two runs of machines that were measured"
-    for name, here in (("A", a), ("B", b)):
-        if not here.metadata["complete"]:
-            return f"on the machine of {name}: python harness/run_benchmark.py --resume run-{here.metadata['run_id']}"
-    if found["noise_floor"]:
-        return "hold this machine against another one: python harness/compare_runs.py A B"
+    for name, run in (("A", a), ("B", b)):
+        if not run.metadata["complete"]:
+            return f"on the machine of {name}: python harness/run_benchmark.py --resume run-{run.metadata['run_id']}"
+    if comparison["noise_floor"]:
+        return f"compare this machine with another one: {shell.command('compare_runs.py', 'A', 'B')}"
     return f"for the noise floor, on the machine of B once more: {run_report.command(b.manifest, b.metadata)}"
 
 

@@ -13,6 +13,7 @@ from ledgers import call, footer, meta
 from test_paired_comparison import OTHER_ID, manifest as test_manifest
 
 from base import console, ledger, run_folder, schema, suites
+from derive import derived_files
 import compare_runs
 
 PHASES = ("small-eval", "frozen-prompts")
@@ -70,7 +71,7 @@ class Compared(Folders):
         machine = {"system": {"name": {"value": "Debian", "method": "x"}}}
         for folder in (self.a, self.b):
             (folder / "hardware.json").write_bytes(schema.pretty(machine))
-        self.assertEqual(self.compare()[2], "next: hold this machine against another one: python harness/compare_runs.py A B\n")
+        self.assertEqual(self.compare()[2], "next: compare this machine with another one: python harness/compare_runs.py A B\n")
         self.b = self.folder(calls(5.0), OTHER_ID, device_tag="mac-m2-8gb")
         self.assertRegex(self.compare()[2], r"\Anext: for the noise floor, on the machine of B once more: python "
                                             r"harness/run_benchmark\.py --phases small-eval,frozen-prompts .*\n\Z")
@@ -79,7 +80,7 @@ class Compared(Folders):
                 self.b = self.folder(calls(5.0), OTHER_ID, complete)
                 code, _, told = self.compare()
                 self.assertEqual((code, told), (0, (
-                    "B is not finished: what it has is compared\nnext: on the machine of B: python harness/run_benchmark.py "
+                    "B is not finished: only the calls that it has are compared\nnext: on the machine of B: python harness/run_benchmark.py "
                     f"--resume run-{OTHER_ID}\n")))
 
     def test_json_is_the_record_and_the_same_each_time(self):
@@ -95,7 +96,7 @@ class Compared(Folders):
     def test_a_run_against_itself_says_so(self):
         code, said, told = self.compare(self.a, self.a)
         self.assertEqual(code, 0)
-        self.assertEqual(told, "A and B are the same run: this tells nothing but that it equals itself\n"
+        self.assertEqual(told, "A and B are the same run, so nothing can differ\n"
                                "next: name two runs of machines that were measured\n")
         self.assertNotIn("noise floor", said)
 
@@ -129,13 +130,34 @@ class Compared(Folders):
         self.assertEqual(sorted(path.name for path in self.out.rglob("*")), before)
 
 
+class OneRun(Folders):
+    def with_metadata(self, folder: pathlib.Path, **changes: object) -> None:
+        metadata = derived_files.metadata(folder, run_folder.read_manifest(folder), {})
+        (folder / "metadata.json").write_bytes(schema.pretty({**metadata, **changes}))
+
+    def test_one_run_is_ranked_among_the_same_model_on_other_devices(self):
+        self.b = self.folder(calls(5.0), OTHER_ID)
+        self.with_metadata(self.b, device_tag="rtx-4090-24gb")
+        code, said, told = self.compare(self.a, "--out", self.out)
+        self.assertEqual(code, 0, told)
+        self.assertIn("m:1b, the same model on other devices (1 device):", said)
+        self.assertRegex(said, r"decode tok/s +\S+ \(n=9\) +2 of 2 +0 % +- +rtx-4090-24gb 200\.0, more than\n? *noise")
+        self.assertIn("m:1b, other models on this device (0 models):\n  nothing to compare with yet", said)
+        self.assertRegex(told, r"next: to see it as a page: python.*build_catalogue.py --with .* --serve\n")
+
+    def test_without_other_runs_it_says_how_to_get_them(self):
+        code, said, told = self.compare(self.a, "--out", self.out)
+        self.assertEqual(code, 0)
+        self.assertIn("git sparse-checkout set harness submissions", told)
+
+
 class Refused(Folders):
     def test_runs_without_a_call_in_common_are_not_comparable_and_still_say_in_what_they_differ(self):
         self.b = self.folder([call(phase="small-eval", item="5Q-Q05")], OTHER_ID)
         code, said, told = self.compare()
         self.assertEqual(code, 1)
         self.assertIn("differ", said)
-        self.assertRegex(told, r"\Aerror: A and B: no call of one run may be held against .*; compare runs of the same models")
+        self.assertRegex(told, r"\Aerror: A and B: no call of one run can be compared with .*; compare runs of the same models")
 
     def test_a_ledger_that_is_not_whole_is_named_with_its_line(self):
         path = self.b / run_folder.LEDGER
@@ -172,7 +194,7 @@ class Refused(Folders):
                 self.assertEqual((code, said), (2, ""))
                 self.assertIn(says, told)
         with self.assertRaises(SystemExit) as caught:
-            self.compare(self.a)
+            self.compare(self.a, "--json")
         self.assertEqual(caught.exception.code, 2)
 
 
