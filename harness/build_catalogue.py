@@ -13,11 +13,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import pathlib
-import shlex
 import time
 from typing import TYPE_CHECKING
 
-from base import console
+from base import console, shell
 from base.errors import FINE, FOUND, UserError
 
 if TYPE_CHECKING:
@@ -31,10 +30,14 @@ MAX_LISTED = 20     # rejected runs that are listed
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
     from publish import build
-    report = build.build(build_options(args))
+    draft_id = stage_draft(args) if args.with_run else None
+    report = build.build(build_options(args, draft_id))
     print_report(report, args.out)
+    page = f"runs/{draft_id}.html" if draft_id else ""
     if args.serve is not None:
-        serve(args.out, args.serve)
+        serve(args.out, args.serve, page)
+    elif draft_id:
+        console.say(str(args.out / page))
     console.lead_on(next_step(args, report))
     return FOUND if args.strict and report.rejected else FINE
 
@@ -47,6 +50,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER", default=DEFAULTS["out"],
                         help="the site (default: site/ of this clone)")
     parser.add_argument("--overlay", type=pathlib.Path, metavar="FILE", help="the maintainer's remarks on runs, as JSON")
+    parser.add_argument("--with", dest="with_run", metavar="RUN", help="build a draft with this run, which need not be submitted or "
+                        "described yet, in site.draft/ beside the site; the published site stays as it is")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a run was rejected")
     parser.add_argument("--afresh", action="store_true", help="ignore the cache of earlier builds")
     parser.add_argument("--jobs", type=int, metavar="N", help="number of processes (default: one for each processor)")
@@ -59,14 +64,30 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def build_options(args: argparse.Namespace) -> build.BuildOptions:
+def stage_draft(args: argparse.Namespace) -> str:
+    """Prepare the tree of the draft and let the build use it; the id of its run."""
+    from base import run_folder
+    from publish import draft
+    folder = (ROOT / draft.FOLDER if args.out == DEFAULTS["out"] else args.out).absolute()
+    if (folder / "catalogue.json").exists():
+        raise UserError("this folder is a published site, and a draft must not become a part of it", str(folder),
+                        "name another folder with --out")
+    run = run_folder.find(args.submissions, args.with_run)
+    args.submissions, run_id = draft.stage(run, args.submissions.resolve(), folder)
+    args.out = folder / "site"
+    return run_id
+
+
+def build_options(args: argparse.Namespace, draft_id: str | None = None) -> build.BuildOptions:
     from measure import run_setup
-    from publish import build, escape, moderation, process_pool
+    from publish import build, draft, escape, moderation, process_pool
     if not args.submissions.is_dir():
         raise UserError("no such folder", str(args.submissions), "name the tree of runs with --submissions")
     if args.raw_base is not None and not escape.HTTPS.match(args.raw_base):
         raise UserError("not an https address", args.raw_base, "name the folder on the forge that has submissions/, with --raw-base")
     overlay = moderation.read(args.overlay) if args.overlay else None
+    if draft_id:
+        overlay = {**(overlay or {}), draft_id: {"notes": [draft.NOTE]}}
     jobs = args.jobs if args.jobs is not None else process_pool.cores()
     return build.BuildOptions(args.submissions.resolve(), args.out.absolute(), build.version(run_setup.source_sha256()), overlay,
                        args.include_synthetic, time.time(), jobs, args.afresh, args.raw_base)
@@ -85,17 +106,19 @@ def print_report(report: build.BuildReport, out: pathlib.Path) -> None:
 
 def next_step(args: argparse.Namespace, report: build.BuildReport) -> str:
     if report.rejected:
-        return f"python harness/check_submission.py {shlex.quote(next(iter(report.rejected)))}"
+        return shell.command("check_submission.py", args.with_run or next(iter(report.rejected)))
+    if args.with_run:
+        return shell.command("check_submission.py", args.with_run)
     if args.serve is not None:
         return f"publish {args.out} as it is, without the cache beside it"
-    words = ["python", "harness/build_catalogue.py"]
+    words: list = []
     for name, value in vars(args).items():
         if name not in ("serve", "afresh") and value not in (None, False, DEFAULTS.get(name)):
             words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
-    return " ".join(map(shlex.quote, [*words, "--serve"]))
+    return shell.command("build_catalogue.py", *words, "--serve")
 
 
-def serve(out: pathlib.Path, port: int) -> None:
+def serve(out: pathlib.Path, port: int, page: str = "") -> None:
     from publish import serve as preview
     try:
         server = preview.server(out, port)
@@ -103,7 +126,7 @@ def serve(out: pathlib.Path, port: int) -> None:
         raise UserError(f"cannot listen ({getattr(problem, 'strerror', None) or problem})", f"127.0.0.1:{port}",
                         "choose another port with --serve PORT") from None
     with server, contextlib.suppress(KeyboardInterrupt):
-        console.note(f"http://127.0.0.1:{server.server_address[1]}/  Ctrl-C stops it")
+        console.note(f"http://127.0.0.1:{server.server_address[1]}/{page}  Ctrl-C stops it")
         server.serve_forever()
 
 

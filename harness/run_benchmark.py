@@ -348,6 +348,8 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
         console.note(f"complete: {found['done']} calls made, {found['skipped']} skipped"
                      f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
                      f"{found['verdict']['verdict'] or 'none'}")
+        console.note("see it among all other runs, as a draft on this machine: "
+                     + shell.command("build_catalogue.py", "--with", shell.path(folder), "--serve"))
         console.lead_on(run_status.next_step(state))
         return FINE if succeeded else FOUND
     reason = {"interrupted": "stopped by hand", "server-lost": "the server stopped answering"}.get(ended, ended)

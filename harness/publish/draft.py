@@ -1,0 +1,47 @@
+"""A draft of the site with one run that was not submitted yet, in a folder of its own beside the published site."""
+from __future__ import annotations
+
+import pathlib
+from typing import Tuple
+
+from base import files, names, run_folder
+from derive import run_md
+
+FOLDER = "site.draft"           # in the clone's root; git ignores it
+HANDLE = "draft"                # of a run without a handle
+NOTE = ("DRAFT: this run was not submitted. The page exists on this machine only, and open questions of run.md are shown as "
+        "if they were answered.")
+UNANSWERED = "(draft: not filled in yet)"
+
+
+def stage(run: pathlib.Path, submissions: pathlib.Path, folder: pathlib.Path) -> Tuple[pathlib.Path, str]:
+    """A tree with all submitted runs and this one, and the id of this one. Raises UserError where it has no manifest."""
+    manifest = run_folder.read_manifest(run)
+    tree, run_id = folder / run_folder.TREE, manifest["run_id"]
+    files.remove_folder(tree)
+    files.make_folder(tree)
+    for other in run_folder.all_in(submissions):
+        if other.name != f"{run_folder.PREFIX}{run_id}":
+            _copy(other, tree / other.relative_to(submissions))
+    handle = manifest["handle"] or run.parts[-3]
+    draft = tree / (HANDLE if names.handle_problem(handle) else handle) / manifest["device_tag"] / f"{run_folder.PREFIX}{run_id}"
+    _copy(run, draft)
+    path = draft / run_folder.RUN_MD
+    if path.is_file():
+        text = filled_in(path.read_text(encoding="utf-8", errors="replace"))
+        files.discard(path)         # it may be another name of the run's own file
+        files.put(path, text.encode("utf-8"))
+    return tree, run_id
+
+
+def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
+    files.make_folder(target)
+    for name in run_folder.FILES:
+        if (source / name).is_file():
+            files.share(source / name, target / name)
+
+
+def filled_in(text: str) -> str:
+    """A run.md with placeholders for what its contributor has not filled in, so that it passes the check."""
+    lines = [UNANSWERED if line.startswith(run_md.PROMPT) else line for line in text.split("\n")]
+    return "\n".join(lines).replace(run_md.BOX, "- [x] ")
