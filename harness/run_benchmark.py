@@ -365,7 +365,7 @@ def self_test(args: argparse.Namespace) -> int:
     from self_test import checks
     from self_test import scenarios, timing_floor
     console.note("synthetic: every phase and every fault against a stub server; nothing of this machine is measured")
-    with tempfile.TemporaryDirectory() as folder, timing_floor.stub() as endpoint:
+    with tempfile.TemporaryDirectory() as folder, timing_floor.fake_server() as endpoint:
         records, log, complete = scenarios.whole_run(endpoint, pathlib.Path(folder), console.Progress(quiet=True))
         found = derived_files.close(pathlib.Path(folder), run_folder.read_manifest(pathlib.Path(folder)), {})
         lines = checks.whole_run(records, log, scenarios.MODELS, scenarios.SLOTS, complete)

@@ -31,11 +31,11 @@ class Stub:
 
     def script(self, new: dict) -> None:
         """Replace the script; everything that was loaded, cached and logged is forgotten."""
-        self.ask("/stub/script", new)
+        self.ask("/fake/script", new)
 
     def log(self, start: int = 0) -> list[dict]:
         """The truth about each request from number start on."""
-        return self.ask(f"/stub/log?from={start}")
+        return self.ask(f"/fake/log?from={start}")
 
     def ask(self, path: str, body: object = None) -> object:
         data = None if body is None else json.dumps(body).encode()

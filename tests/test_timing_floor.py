@@ -22,7 +22,7 @@ def heard(*stamps_us: float) -> http_call.StreamResult:
 
 
 def sent(received_us: float, *offsets_us: float) -> dict:
-    """The stub's row: when it had the request, and when each line left after that."""
+    """The fake server's row: when it had the request, and when each line left after that."""
     return {"received_ns": int(received_us * US), "sent_ns": [int(offset * US) for offset in offsets_us]}
 
 
@@ -117,16 +117,16 @@ class Real(unittest.TestCase):
             started.append(real(*words, **more))
             return started[-1]
         with mock.patch.object(timing_floor.subprocess, "Popen", popen), self.assertRaises(ZeroDivisionError):
-            with timing_floor.stub() as endpoint:
+            with timing_floor.fake_server() as endpoint:
                 self.assertTrue(endpoint.target.is_loopback)
                 raise ZeroDivisionError
         self.assertEqual([process.poll() is not None for process in started], [True])
 
     def test_a_stub_that_does_not_start_is_told(self):
-        with mock.patch.object(timing_floor, "STUB", support.HARNESS / "no-such-folder"), \
+        with mock.patch.object(timing_floor, "SERVER", support.HARNESS / "no-such-folder"), \
                 mock.patch.object(timing_floor.subprocess, "Popen", quiet(subprocess.Popen)), \
                 self.assertRaises(UserError) as caught:
-            with timing_floor.stub():
+            with timing_floor.fake_server():
                 self.fail("it started")
         self.assertEqual(caught.exception.exit_code, BROKEN)
         self.assertIn("did not start", str(caught.exception))

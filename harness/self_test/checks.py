@@ -1,6 +1,6 @@
 """Recovery: does what was planted in a rehearsal come out of its records again?
 
-Counts must be equal. Times are compared with what the stub really did, since a busy machine delays the stub as well;
+Counts must be equal. Times are compared with what the fake server really did, which a busy machine delays as well;
 the tolerances are for the scheduler of such a machine, not for the arithmetic.
 """
 from __future__ import annotations
@@ -14,7 +14,7 @@ from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PARALLEL_SAME
 from derive import call_metrics
 from derive.distribution import quantile
 
-TTFT_MS = 5.0           # lateness of the first text above what delayed the stub itself, at the lower quartile: a busy
+TTFT_MS = 5.0           # lateness of the first text above what delayed the fake server itself, at the lower quartile: a busy
                         # machine delays some calls, a wrong instrument all of them
 GAP_SHARE = 0.10        # of the decode rate by the client's clock, likewise
 COUNTER_SHARE = 0.005   # of rates from the server's own counters, which are exact but for rounding
@@ -40,7 +40,7 @@ def faults(found: list) -> list:
 
 
 def whole_run(records: list, log: list, models: tuple, slots: int, complete: bool) -> list:
-    """Lines for a whole run of every phase against the stub."""
+    """Lines for a whole run of every phase against the fake server."""
     calls = [record for record in records if isinstance(record, CallRecord)]
     truth = _matched(calls, log)
     planned = sum(map(ledger_records.is_planned, records))
@@ -58,7 +58,7 @@ def whole_run(records: list, log: list, models: tuple, slots: int, complete: boo
 
 
 def books(metadata: dict, records: list, log: list, models: tuple) -> list:
-    """Lines for metadata.json: whether what was computed from the ledger is what the stub planted."""
+    """Lines for metadata.json: whether what was computed from the ledger is what the fake server planted."""
     calls = [record for record in records if isinstance(record, CallRecord)]
     truth = _matched(calls, log)
     lines = [_same("metadata.json: measured calls", sum(call.is_measured for call in calls), metadata["done"]),
@@ -92,16 +92,16 @@ def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -
 
 
 def _counter_drift(calls: list, rows: list) -> float:
-    """Decode of the last pass over the first, by the counters that the stub sent."""
+    """Decode of the last pass over the first, by the counters that the fake server sent."""
     first, last = ([row["eval_ns"] for call, row in zip(calls, rows) if call.pass_ == pass_] for pass_ in ("first", "last"))
     return _median(first) / _median(last)
 
 
 def _matched(calls: list, log: list) -> dict:
-    """seq: the stub's row of that call. The turns of a conversation share a nonce and come in order."""
+    """seq: the fake server's row of that call. The turns of a conversation share a nonce and come in order."""
     rows: dict = {}
     for row in log:
-        if row["eval_tokens"]:      # a request that the stub refused has nothing to compare with
+        if row["eval_tokens"]:      # a request that the fake server refused has nothing to compare with
             rows.setdefault(row["nonce"], []).append(row)
     return {call.seq: rows[call.nonce].pop(0) for call in calls if call.nonce and rows.get(call.nonce)}
 
@@ -129,7 +129,7 @@ def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens:
     name = f"{model['name']} {phase}"
     rows = [truth.get(call.seq) for call in calls]
     if not calls or None in rows:
-        return [Line(f"{name}: calls known to the stub", str(len(calls)), str(len(calls) - rows.count(None)), False)]
+        return [Line(f"{name}: calls known to the fake server", str(len(calls)), str(len(calls) - rows.count(None)), False)]
     lines = [
         _same(f"{name}: prompt tokens", sum(row["prompt_tokens"] for row in rows),
               sum(call.prompt_tokens or 0 for call in calls)),
@@ -152,7 +152,7 @@ def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens:
 
 
 def _disturbed_ns(row: dict) -> int:
-    """How late the stub was at its worst within an answer: what delays it delays us as well."""
+    """How late the fake server was at its worst within an answer: what delays it delays us as well."""
     return max(sent - planned for sent, planned in zip(row["sent_ns"], row["planned_ns"]))
 
 
@@ -165,7 +165,7 @@ def _ttft_line(name: str, calls: list, rows: list) -> Line:
 
 
 def _clock_line(name: str, calls: list, rows: list) -> Line:
-    """Medians are shown; judged is how far each call is from what the stub really did for it."""
+    """Medians are shown; judged is how far each call is from what the fake server really did for it."""
     name = f"{name}: decode by the client's clock, tok/s"
     planted, recovered = [_sent_rate(row) for row in rows], [call_metrics.client_decode_tok_s(call) for call in calls]
     if all(value is None for value in planted + recovered):
@@ -201,7 +201,7 @@ def _drift_line(name: str, calls: list, rows: list) -> Line:
 
 
 def _wave_lines(calls: list, truth: dict, slots: int) -> list:
-    """Effective parallelism of full waves, against the stub's own decode spans."""
+    """Effective parallelism of full waves, against the fake server's own decode spans."""
     waves: dict = {}
     for wave in ledger_records.waves(call for call in calls if call.is_measured and call.wave is not None):
         waves.setdefault((wave[0].phase, wave[0].level), []).append(wave)
@@ -227,7 +227,7 @@ def _rates(rows: list, tokens: str, duration: str) -> list:
 
 
 def _sent_rate(row: dict) -> float | None:
-    """Tokens after the first over first to last text, as the stub really sent them."""
+    """Tokens after the first over first to last text, as the fake server really sent them."""
     texts = row["sent_ns"][:-1]
     if row["eval_tokens"] < call_metrics.MIN_DECODE_TOKENS or len(texts) < 2:
         return None

@@ -1,4 +1,4 @@
-"""A rehearsal: a whole run, and every way in which a call can go wrong, against the stub that knows the truth.
+"""A rehearsal: a whole run, and every way in which a call can go wrong, against the fake server.
 
 Nothing here is real: the run is marked synthetic and its folder is temporary. Whether what was planted came out again
 is judged elsewhere.
@@ -29,7 +29,7 @@ MODELS = (
 PATIENCE = Limits(2.0, 0.4, 0.4)    # for the calls that go wrong: silence is known to be silence sooner
 CALM = Limits(5.0, 60.0, 60.0)
 BREAK_OFF_AFTER_S = 0.3
-# (name, what is planted: faults of the stub, options of the request or a special case; what the record must show)
+# (name, what is planted: faults of the fake server, options of the request or a special case; what the record must show)
 FAULTS = (
     ("nothing wrong", [], {"outcome": "ok", "tokens": 25}),
     ("the limit on tokens", {"num_predict": 10}, {"outcome": "length", "tokens": 10}),
@@ -66,8 +66,8 @@ FAULTS = (
 
 
 def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress) -> tuple:
-    """Every phase against the stub; (records, the stub's log, whether the run is complete)."""
-    endpoint.ask("/stub/script", {"slots": SLOTS, "models": list(MODELS)})
+    """Every phase against the fake server; (records, the fake server's log, whether the run is complete)."""
+    endpoint.ask("/fake/script", {"slots": SLOTS, "models": list(MODELS)})
     choice = models.choose(endpoint, None, None)
     loaded = {phase: suites.load(phase) for phase in PHASES}
     facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": endpoint.target.public,
@@ -85,7 +85,7 @@ def every_fault(endpoint: Endpoint) -> list:
     ills = {name: planted for name, planted, _ in FAULTS if isinstance(planted, list)}
     ills["Ctrl-C in the middle"] = [{"fault": "stall", "ms": 5000}]     # long enough to be broken off for certain
     rules = [{"when": {"contains": f"<{name}>"}, "do": planted} for name, planted in ills.items()]
-    endpoint.ask("/stub/script", {"models": [MODELS[0]], "rules": rules})
+    endpoint.ask("/fake/script", {"models": [MODELS[0]], "rules": rules})
     _call(endpoint, "warm up", {}, CALM)
     found = []
     for name, planted, expected in FAULTS:

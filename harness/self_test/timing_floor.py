@@ -1,4 +1,4 @@
-"""The instrument: what measuring adds to what is measured, found against a stub server that knows the truth."""
+"""The instrument: what measuring adds to what is measured, found against a fake server with planned times."""
 from __future__ import annotations
 
 import contextlib
@@ -16,18 +16,18 @@ from measure.connection import Limits
 from measure.endpoint import Endpoint
 from measure.server_address import parse_host
 
-STUB = pathlib.Path(__file__).resolve().parent / "fake_ollama"
-FLOOR_CALLS, FLOOR_CHUNKS, FLOOR_GAP_MS = 3, 80, 1.0      # with the stub's start under half a second
+SERVER = pathlib.Path(__file__).resolve().parent / "fake_ollama"
+FLOOR_CALLS, FLOOR_CHUNKS, FLOOR_GAP_MS = 3, 80, 1.0      # with the fake server's start under half a second
 
 
 @contextlib.contextmanager
-def stub() -> Iterator[Endpoint]:
-    """The stub server in a process of its own, which ends with this one however this one ends."""
-    process = subprocess.Popen([sys.executable, str(STUB)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def fake_server() -> Iterator[Endpoint]:
+    """The fake server in a process of its own, which ends with this one however this one ends."""
+    process = subprocess.Popen([sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         hello = process.stdout.readline()
         if not hello:
-            raise UserError("the stub server did not start", str(STUB), "report this with your Python version", BROKEN)
+            raise UserError("the fake server did not start", str(SERVER), "report this with your Python version", BROKEN)
         yield Endpoint(parse_host(json.loads(hello)["url"]), Limits(5.0, 60.0, 60.0))
     finally:
         process.stdin.close()
@@ -40,14 +40,14 @@ def stub() -> Iterator[Endpoint]:
 
 
 def floor(streams: int = 1, calls: int = FLOOR_CALLS, chunks: int = FLOOR_CHUNKS, gap_ms: float = FLOOR_GAP_MS) -> dict:
-    """The timing floor as the manifest holds it, from streams that are read at once, against the stub's own stamps."""
+    """The timing floor as the manifest holds it, from streams that are read at once, against the fake server's own stamps."""
     model = {"name": "floor:latest", "answer_tokens": 0, "decode_gap_ms": gap_ms, "prefill_tok_s": 1e6, "load_ms": 0}
-    with stub() as endpoint:
-        endpoint.ask("/stub/script", {"models": [model], "slots": streams})
+    with fake_server() as endpoint:
+        endpoint.ask("/fake/script", {"exact": True, "models": [model], "slots": streams})
         body = {"model": "floor:latest", "messages": [{"role": "user", "content": "0"}],
                 "options": {"num_predict": chunks}}
         http_call.run(endpoint, [_request(body, 0)], http_call.Stop())
-        endpoint.ask("/stub/log/clear", {})
+        endpoint.ask("/fake/log/clear", {})
         began = time.process_time()
         heard = []
         for call in range(calls):
@@ -59,18 +59,18 @@ def floor(streams: int = 1, calls: int = FLOOR_CALLS, chunks: int = FLOOR_CHUNKS
 
 
 def _request(body: dict, number: int) -> http_call.Request:
-    """A request that carries its number as the nonce, by which the stub's log knows it."""
+    """A request that carries its number as the nonce, by which the fake server's log knows it."""
     message = {"role": "user", "content": f"{number:018d}\n\nFloor."}
     return http_call.Request("/api/chat", json.dumps({**body, "messages": [message]}).encode("ascii"))
 
 
 def log(endpoint: Endpoint) -> list:
-    """The stub's log: what it planned and did for each request, in order of arrival."""
-    return endpoint.ask("/stub/log")[1]
+    """The fake server's log: what it planned and did for each request, in order of arrival."""
+    return endpoint.ask("/fake/log")[1]
 
 
 def compare(heard: list, truth: dict, streams: int, cpu_s: float) -> dict:
-    """Errors in microseconds: when we heard a chunk against when the stub had sent it.
+    """Errors in microseconds: when we heard a chunk against when the fake server had sent it.
 
     Both read time.perf_counter_ns, which is one clock for all processes of a system.
     """
@@ -78,7 +78,7 @@ def compare(heard: list, truth: dict, streams: int, cpu_s: float) -> dict:
     for number, came in enumerate(heard, 1):
         row = truth.get(f"{number:018d}")
         if row is None or not came.pieces:
-            raise UserError(f"a stream to the stub server failed ({came.error or came.ending})", "timing floor",
+            raise UserError(f"a stream to the fake server failed ({came.error or came.ending})", "timing floor",
                             "run --self-test to see what works", BROKEN)
         sent = [row["received_ns"] + offset for offset in row["sent_ns"]]
         stamps = [now for now, line in http_call.lines(came.pieces)]

@@ -257,8 +257,8 @@ def player_round(reader: str, streams: int, args: argparse.Namespace) -> dict:
 
 def fake_round(reader: str, streams: int, args: argparse.Namespace) -> dict:
     model = {"name": "m", "answer_tokens": 0, "decode_gap_ms": args.gap_ms, "prefill_tok_s": 1e6, "load_ms": 0}
-    with timing_floor.stub() as endpoint:
-        endpoint.ask("/stub/script", {"models": [model], "slots": streams})
+    with timing_floor.fake_server() as endpoint:
+        endpoint.ask("/fake/script", {"exact": True, "models": [model], "slots": streams})
         waves = waves_of(streams, args.chunks)
         endpoint.ask("/api/chat", {**waves[0][0], "messages": [{"role": "user", "content": "x"}],
                                    "options": {"num_predict": 1}})     # loads
@@ -312,8 +312,8 @@ def memory() -> None:
     model = {"name": "m", "answer_tokens": 50, "decode_gap_ms": 0.0, "prefill_tok_s": 1e9, "load_ms": 0, "overhead_ms": 0}
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}]}).encode()
     peaks, done = [], 0
-    with timing_floor.stub() as endpoint, tempfile.TemporaryDirectory() as folder:
-        endpoint.ask("/stub/script", {"models": [model]})
+    with timing_floor.fake_server() as endpoint, tempfile.TemporaryDirectory() as folder:
+        endpoint.ask("/fake/script", {"models": [model]})
         appender = ledger.files.Appender(pathlib.Path(folder) / "run.jsonl")
         for calls in (100, 2000):
             while done < calls:

@@ -22,12 +22,12 @@ SWITCH_S = 0.0005                         # a thread that is due must not wait t
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        stub = routes.Stub(read_script(args.script))
+        server = routes.FakeOllama(read_script(args.script))
     except (OSError, ValueError) as problem:
         print(f"error: {args.script}: {problem}", file=sys.stderr)
         return 2
     listener = socket.create_server(("127.0.0.1", args.port), backlog=256)
-    threading.Thread(target=accept, args=(listener, stub), daemon=True).start()
+    threading.Thread(target=accept, args=(listener, server), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     sys.setswitchinterval(SWITCH_S)
@@ -53,10 +53,10 @@ def read_script(path: str | None) -> script.Script:
         return script.read(json.load(file))
 
 
-def accept(listener: socket.socket, stub: routes.Stub) -> None:
+def accept(listener: socket.socket, server: routes.FakeOllama) -> None:
     while True:
         sock, _ = listener.accept()
-        threading.Thread(target=stub.serve, args=(http_wire.Client(sock),), daemon=True).start()
+        threading.Thread(target=server.serve, args=(http_wire.Client(sock),), daemon=True).start()
 
 
 if __name__ == "__main__":

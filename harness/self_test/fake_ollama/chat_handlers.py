@@ -1,4 +1,4 @@
-"""Talk: what /api/chat, /api/generate and /api/embed do with a request."""
+"""Handlers of /api/chat and /api/generate."""
 from __future__ import annotations
 
 import abc
@@ -11,8 +11,6 @@ from . import decode, faults, request_validation, tokenizer, versions
 from .engine import Loan, Seat
 from .script import Model
 from .server_state import Exchange, NDJSON
-
-EMBEDDING_SIZE = 8
 
 
 def chat(exchange: Exchange, body: dict) -> None:
@@ -50,7 +48,7 @@ class Talk(abc.ABC):
                 return exchange.json(self.line(loan.ready_ns, done=True, done_reason="load"), due_ns=loan.ready_ns)
             if asked.body.get("_debug_render_only"):
                 return exchange.json(self.rendered(), due_ns=loan.ready_ns)
-            prompt = self.fitted(loan.runner.launch.num_ctx)
+            prompt = self.fitted(self.window(loan))
             exchange.client.wait_until(loan.ready_ns)
             seat = self.held.enter_context(self.world.engine.seat(loan.runner, prompt, exchange.client))
             self.speak(self.begin(prompt, loan, seat))
@@ -86,6 +84,10 @@ class Talk(abc.ABC):
         if asked.body.get("tools") and "tools" not in capabilities:
             raise versions.Refusal(400, f"registry.ollama.ai/library/{self.model.name} does not support tools")
 
+    def window(self, loan: Loan) -> int:
+        """The context in force, in tokens."""
+        return self.model.context_length if self.model.is_safetensors else loan.runner.launch.num_ctx
+
     def fitted(self, num_ctx: int) -> list[str]:
         """The tokens that the model gets to read."""
         asked, truncation = self.asked, self.ills.get("silent_truncation")
@@ -104,8 +106,7 @@ class Talk(abc.ABC):
         entry.slot, entry.prompt_tokens, entry.cached_tokens = seat.slot.number, len(prompt), seat.cached_tokens
         entry.queue_ns = start_ns - loan.ready_ns
         entry.prompt_eval_ns = max(1000, round((len(prompt) - seat.cached_tokens) / model.prefill_tok_s * 1e9))
-        num_ctx = loan.runner.launch.num_ctx
-        limit = request_validation.limit(self.asked, self.world.dialect, len(prompt), num_ctx, self.is_native())
+        limit = request_validation.limit(self.asked, self.world.dialect, len(prompt), self.window(loan), self.is_native())
         return decode.Decoding(self.world.engine, loan.runner, model, self.tokens(),
                                1 if "one_token" in self.ills else limit, start_ns + entry.prompt_eval_ns)
 
@@ -238,26 +239,6 @@ class Generate(Talk):
 
     def text(self) -> str:
         return f"user: {self.asked.body['prompt']}\nassistant:" if self.is_framed() else self.asked.body["prompt"]
-
-
-def embed(exchange: Exchange, body: dict) -> None:
-    """Vectors without meaning, in the time that reading the texts takes."""
-    asked = request_validation.read(body, "EmbedRequest")
-    model = find(exchange, asked.name, versions.Refusal(404, 'model "" not found, try pulling it first'),
-                 f'model "{asked.name}" not found, try pulling it first')
-    given = body.get("input", [])
-    texts = [given] if isinstance(given, str) else given
-    entry, received_ns = exchange.entry, exchange.request.received_ns
-    with borrowed(exchange, model, asked) as loan:
-        entry.prompt_tokens = sum(len(tokenizer.bare_prompt([{"content": text}])) for text in texts)
-        due_ns = loan.ready_ns + round(entry.prompt_tokens / model.prefill_tok_s * 1e9)
-        exchange.json({"model": asked.name, "embeddings": [vector(text) for text in texts], **versions.without_empty(
-            {"total_duration": due_ns - received_ns, "load_duration": entry.load_ns,
-             "prompt_eval_count": entry.prompt_tokens})}, due_ns=due_ns)
-
-
-def vector(text: str) -> list[float]:
-    return [round((n + 1) / (len(text) + EMBEDDING_SIZE), 6) for n in range(EMBEDDING_SIZE)]
 
 
 def find(exchange: Exchange, name: str, no_name: versions.Refusal, missing: str) -> Model:

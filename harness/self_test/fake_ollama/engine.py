@@ -220,9 +220,9 @@ class Engine:
                     self._wait(client)
                 slot = runner.best_slot(tokens)
                 # The last token is always read again: an answer needs its logits.
-                cached = min(tokenizer.common_prefix(slot.tokens, tokens), len(tokens) - 1)
+                cached = min(tokenizer.common_prefix(slot.tokens, tokens) - runner.model.checkpoint_back_tokens, len(tokens) - 1)
                 slot.busy, slot.tokens = True, tokens
-                return Seat(slot, cached, waited)
+                return Seat(slot, max(0, cached), waited)
             finally:
                 runner.line.remove(ticket)
                 self.changed.notify_all()

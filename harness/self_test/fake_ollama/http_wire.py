@@ -7,7 +7,8 @@ import struct
 import sys
 import time
 
-# A sleep may wake late; the last bit is spent yielding instead. Old Windows clocks tick every 15.6 ms.
+# A sleep may wake late; where a script asks for exact times, the last bit is spent yielding. Old Windows clocks tick
+# every 15.6 ms.
 SPIN_NS = 16_000_000 if sys.platform == "win32" and sys.version_info < (3, 11) else 300_000
 LOOK_NS = 20_000_000                      # how often a long wait looks whether the client is still there
 MAX_HEAD_BYTES = 1 << 20
@@ -54,6 +55,7 @@ class Client:
     def __init__(self, sock: socket.socket):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock, self.buffer = sock, b""
+        self.spin_ns = 0                  # SPIN_NS where the script asks for exact times
 
     # ----- reading
 
@@ -117,7 +119,7 @@ class Client:
             if left_ns > LOOK_NS:
                 self.look()
             # Sleeping for no time gives way to the other threads, which a busy loop would hold up.
-            time.sleep(max(0, min(left_ns, LOOK_NS) - SPIN_NS) / 1e9)
+            time.sleep(max(0, min(left_ns, LOOK_NS) - self.spin_ns) / 1e9)
 
     def look(self) -> None:
         """Raises Gone if the client has closed its end."""

@@ -27,7 +27,7 @@ NAME = re.compile(r"(?:[\w.-]+(?::\d+)?/)?(?:[\w-]+/)?\w[\w.-]{0,79}(?::\w[\w.-]
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """A request to chat, generate or embed, with the defaults filled in."""
+    """A request to chat or generate, with the defaults filled in."""
 
     name: str                             # of the model, as the client wrote it
     body: dict

@@ -6,7 +6,7 @@ import re
 import time
 from typing import Iterator
 
-from . import chat_handlers, engine, faults, http_wire, openai, request_validation, script, versions
+from . import chat_handlers, engine, faults, http_wire, request_validation, script, versions
 from .truth_log import Entry, Log
 from .server_state import Exchange, NDJSON, World
 
@@ -17,8 +17,8 @@ LOCAL_ADDRESS = re.compile(r"127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|0\.
 OWN_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|0\.0\.0\.0)(:\d+)?$|(app|file|tauri|vscode-\w+)://")
 
 
-class Stub:
-    """The whole server: one world at a time, one thread for each connection."""
+class FakeOllama:
+    """The whole server: one script at a time, one thread per connection."""
 
     def __init__(self, planted: script.Script):
         self.world = World(planted)
@@ -44,7 +44,7 @@ class Stub:
 
     def answer(self, client: http_wire.Client, request: http_wire.Request) -> bool:
         """Answer one request and write down the truth about it; False when the connection is spent."""
-        if request.path.startswith("/stub/"):
+        if request.path.startswith("/fake/"):
             return self.answer_for_itself(client, request)
         body = body_or_nothing(request.body)
         exchange = self.exchange(client, request, body)
@@ -69,7 +69,7 @@ class Stub:
                                received_ns=request.received_ns, fault="+".join(ills) or None)
         return Exchange(client, request, world, entry, ills)
 
-    # ----- the stub's own endpoints, which stand in no log
+    # ----- the fake server's own endpoints, which stand in no log
 
     def answer_for_itself(self, client: http_wire.Client, request: http_wire.Request) -> bool:
         entry = Entry(n=0, method=request.method, path=request.path, model=None, nonce=None,
@@ -83,13 +83,13 @@ class Stub:
 
     def own_answer(self, request: http_wire.Request) -> object:
         what = f"{request.method} {request.path}"
-        if what == "POST /stub/script":
+        if what == "POST /fake/script":
             self.world = World(script.read(json.loads(request.body)))
-        elif what == "POST /stub/log/clear":
+        elif what == "POST /fake/log/clear":
             self.world.log = Log()
-        elif what == "GET /stub/log":
+        elif what == "GET /fake/log":
             return self.world.log.since(int(request.query.partition("from=")[2] or 0))
-        elif what == "GET /stub/state":
+        elif what == "GET /fake/state":
             return state(self.world)
         else:
             raise ValueError(f"no {what}")
@@ -172,6 +172,8 @@ def show(exchange: Exchange, body: dict) -> None:
     world, name = exchange.world, request_validation.read(body, "ShowRequest").name
     told = script.full_name(name) if world.dialect.has_runner_process else name
     model = chat_handlers.find(exchange, name, versions.Refusal(400, "model is required"), f"model '{told}' not found")
+    if model.show_error is not None:
+        raise versions.Refusal(500, model.show_error)
     exchange.json(versions.shown_model(model, world.dialect, world.modified_at(model)))
 
 
@@ -223,8 +225,6 @@ ROUTES = {
     "/api/pull": {"POST": pull},
     "/api/chat": {"POST": chat_handlers.chat},
     "/api/generate": {"POST": chat_handlers.generate},
-    "/api/embed": {"POST": chat_handlers.embed},
-    "/v1/chat/completions": {"POST": openai.chat},
 }
 
 

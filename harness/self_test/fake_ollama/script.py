@@ -8,7 +8,7 @@ from . import faults, versions
 
 
 class ScriptError(ValueError):
-    """The script has a field or value that the stub does not know; a misspelt one must not pass in silence."""
+    """The script has a field or value that the server does not know; a misspelt one must not pass in silence."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Model:
     family: str = "llama"
     parameter_size: str = "1.2B"
     quantization_level: str = "Q4_K_M"
-    format: str = "gguf"                  # or "safetensors": served by another runner, which counts differently
+    format: str = "gguf"                  # or "safetensors": another runner, which counts differently and ignores num_ctx
     context_length: int = 32768           # tokens the model was trained for; num_ctx is capped to it
     capabilities: tuple = ("completion",)
     template: str | None = None           # None: chat goes the native path; a text: the rendered path
@@ -44,6 +44,8 @@ class Model:
     tokens_per_chunk: int = 1
     slowdown_per_busy_slot: float = 0.0   # share of a gap added by each further busy slot
     drift: float = 0.0                    # share of a gap added by each request served before
+    checkpoint_back_tokens: int = 0       # hybrid models: cached prefixes end this far before the end of what was read
+    show_error: str | None = None         # what /api/show answers with HTTP 500: a model that is broken on the server
 
     @property
     def is_safetensors(self) -> bool:
@@ -85,7 +87,8 @@ class Rule:
 class Script:
     """Everything that is planted."""
 
-    speak: str = "0.33.0-rc2"             # a key of dialect.DIALECTS
+    speak: str = "0.33.0-rc2"             # a key of versions.DIALECTS
+    exact: bool = False                   # spin before a byte is due: exact to some microseconds, at a processor's cost
     slots: int = 1                        # requests that one model decodes at once (OLLAMA_NUM_PARALLEL)
     max_queue: int = 512                  # requests that may wait for a load (OLLAMA_MAX_QUEUE)
     max_loaded: int = 3                   # models in memory at once (OLLAMA_MAX_LOADED_MODELS)

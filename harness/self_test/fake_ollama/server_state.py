@@ -16,7 +16,7 @@ BUILT_NS = 1_767_323_045_678_901_234      # when the newest planted model was ma
 
 
 class World:
-    """All that one script stands for. A new script makes a new world; the old one ends with its last request."""
+    """The state of the server under one script. A new script makes a new one; the old one ends with its last request."""
 
     def __init__(self, script: Script):
         self.script, self.log = script, Log()
@@ -56,6 +56,7 @@ class Exchange:
 
     def __init__(self, client: http_wire.Client, request: http_wire.Request, world: World, entry: Entry, ills: dict):
         self.client, self.request, self.world = client, request, world
+        client.spin_ns = http_wire.SPIN_NS if world.script.exact else 0
         self.entry, self.ills = entry, ills
         self.wall_offset_ns = time.time_ns() - time.perf_counter_ns()
 

@@ -5,7 +5,7 @@ import itertools
 import re
 from typing import Iterator, NamedTuple
 
-# The stub's tokenizer: each run of word characters is one token, each other visible character is one.
+# The fake server's tokenizer: each run of word characters is one token, each other visible character is one.
 TOKEN = re.compile(r"\w+|[^\w\s]")
 SPOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")   # the same for an answer, where no blank may get lost
 BOS = "<s>"

@@ -29,7 +29,6 @@ class Dialect:
     has_runner_process: bool = True       # chat without a template is left to the runner's own ("native") template
     cuts_to_half: bool = True             # an over-long prompt keeps about half the window, else all of it
     no_shift_refuses: bool = True         # shift false makes an over-long prompt an error
-    role_in_each_delta: bool = False      # /v1/chat/completions
     tells_cached_count: bool = False      # prompt_eval_cached_count in final objects
 
     def window(self, num_ctx: int) -> int:
@@ -48,9 +47,8 @@ class Dialect:
 
 
 DIALECTS = {
-    "0.24.0": Dialect("0.24.0", has_runner_process=False, cuts_to_half=False, no_shift_refuses=False,
-                      role_in_each_delta=True),
-    "0.30.1": Dialect("0.30.1", cuts_to_half=False, no_shift_refuses=False, role_in_each_delta=True),
+    "0.24.0": Dialect("0.24.0", has_runner_process=False, cuts_to_half=False, no_shift_refuses=False),
+    "0.30.1": Dialect("0.30.1", cuts_to_half=False, no_shift_refuses=False),
     "0.32.15": Dialect("0.32.15"),
     "0.33.0-rc2": Dialect("0.33.0-rc2"),
     "next": Dialect("0.99.0", tells_cached_count=True),
