@@ -359,25 +359,15 @@ def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -
 
 
 def self_test(args: argparse.Namespace) -> int:
-    """A rehearsal against the stub: planted against recovered, one line each; 1 if any of them disagree."""
-    import tempfile
-    from derive import derived_files
-    from self_test import checks
-    from self_test import scenarios, timing_floor
-    console.note("synthetic: every phase and every fault against a stub server; nothing of this machine is measured")
-    with tempfile.TemporaryDirectory() as folder, timing_floor.fake_server() as endpoint:
-        records, log, complete = scenarios.whole_run(endpoint, pathlib.Path(folder), console.Progress(quiet=True))
-        found = derived_files.close(pathlib.Path(folder), run_folder.read_manifest(pathlib.Path(folder)), {})
-        lines = checks.whole_run(records, log, scenarios.MODELS, scenarios.SLOTS, complete)
-        lines += checks.books(found, records, log, scenarios.MODELS)
-        lines += checks.faults(scenarios.every_fault(endpoint))
+    """Planted against recovered, one line each; 1 if any of them disagree."""
+    from self_test import session
+    console.note("synthetic: every phase and every fault against a fake server; nothing of this machine is measured")
+    result = session.run(console.note)
     console.say(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], [
-        ["ok" if line.passed else "WRONG", line.name, line.planted, line.recovered] for line in lines], range(4)))
-    wrong = sum(not line.passed for line in lines)
-    console.say(f"\nself-test {'failed' if wrong else 'passed'}: {len(lines) - wrong} of {len(lines)} recovered")
-    console.lead_on("report the lines that say WRONG, and trust no figure of this machine" if wrong
-                    else shell.command("run_benchmark.py", "--list"))
-    return FOUND if wrong else FINE
+        [result.word(line), line.name, line.planted, line.recovered] for line in result.lines], range(4)))
+    console.say(f"\n{result.summary()}")
+    console.lead_on(result.next_step(shell.command("run_benchmark.py", "--self-test"), shell.command("run_benchmark.py", "--list")))
+    return result.exit_code
 
 
 if __name__ == "__main__":

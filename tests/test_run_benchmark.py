@@ -639,13 +639,15 @@ class SelfTest(unittest.TestCase):
 
     def test_a_planted_error_in_the_harness_is_found(self):
         from measure import http_call
+        from self_test import scenarios
         honest = http_call.fold
 
         def one_token_short(came):
             fields = honest(came)
             fields["eval_tokens"] = fields["eval_tokens"] and fields["eval_tokens"] - 1
             return fields
-        with mock.patch.object(http_call, "fold", one_token_short), mock.patch.object(suites, "PHASES", ("small-eval",)):
+        with mock.patch.object(http_call, "fold", one_token_short), \
+                mock.patch.object(scenarios, "PHASES", ("small-eval",)):
             code, out, _ = call_main("--self-test")
         self.assertEqual(code, 1)
         self.assertRegex(out, r"WRONG .*answer tokens")

@@ -169,7 +169,7 @@ SPOILT = (
         f"{ALPHA} frozen-prompts: drift of decode, last over first"}),
     ("one after the other", one_after_the_other, {"parallel-same at 3: calls decoding at once"}),
     ("a call that the stub never saw", lambda world: world.log.remove(world.row(world.of("small-eval")[0])), {
-        f"{ALPHA} small-eval: calls known to the stub"}),
+        f"{ALPHA} small-eval: calls known to the fake server"}),
 )
 
 
@@ -242,7 +242,7 @@ class WholeRun(unittest.TestCase):
                     world = World()
                     row = world.row(world.of(phase)[0])
                     row.update({**untold, "sent_ns": [MS]}) if seen else world.log.remove(row)
-                    self.assertIn(f"{ALPHA} {phase}: calls known to the stub", world.failing())
+                    self.assertIn(f"{ALPHA} {phase}: calls known to the fake server", world.failing())
 
 
 class Numbers(unittest.TestCase):

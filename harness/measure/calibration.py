@@ -17,7 +17,7 @@ from measure.http_call import UNSETTLED
 PHASE = "calibration"
 SLOTS_ASKED = 8             # the highest level of the suites; more slots than that make no difference here
 SHORT_ANSWER = 16           # tokens; enough to see decode windows overlap
-SLOT_ANSWERS = (SHORT_ANSWER, 64, 256)      # tokens; a longer one is asked for where the clocks blur the shorter
+SLOT_ANSWERS = (SHORT_ANSWER, 64, 256, 1024)    # tokens; a longer one is asked for where the clocks blur the shorter
 FIRST_UNITS = {CONTEXT_EDGE: 6, CONTEXT_APPEND: 8}      # one of each of edge's six kinds, one for each of append's turns
 SAMPLE_SHARE = 0.45         # of the context: long enough for the rate, at less than the cost of one measured call
 QUESTION = "List the whole numbers from one upwards, in digits, separated by single spaces."
@@ -171,9 +171,10 @@ def _head(with_head: int | None, bare: int | None, method: str) -> dict:
 
 
 def _slots(calls: list, is_last: bool) -> dict:
-    if is_blurred(calls) and not is_last or not any(call["done_ns"] for call in calls):
+    blurred = is_blurred(calls)
+    if blurred and not is_last or not any(call["done_ns"] for call in calls):
         return {}
-    return {"slots_seen": slots_seen(calls)}
+    return {"slots_seen": None if blurred else slots_seen(calls)}      # a part of the spans would give too few
 
 
 def slots_seen(calls: list) -> int | None:

@@ -1,11 +1,11 @@
-"""Recovery: does what was planted in a rehearsal come out of its records again?
+"""Checks: does what was planted in the fake server come out of the records again?
 
 Counts must be equal. Times are compared with what the fake server really did, which a busy machine delays as well;
 the tolerances are for the scheduler of such a machine, not for the arithmetic.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from base import ledger_records
 from base.intervals import busy
@@ -22,6 +22,8 @@ LOAD_MS = 60.0
 FILL_SHARE = 0.03
 PREFILL_SHARE = 0.02     # which tokens the cache held is known to a token or two
 PARALLEL_SHARE = 0.25
+BUSY_SHARE = 0.1        # of the processors, used by others while nothing ran
+BUSY_MS = 2.0           # lateness of the fake server itself, at the median of the calls' worst
 DRIFT_SHARE = 0.01
 
 
@@ -32,11 +34,66 @@ class Line:
     planted: str
     recovered: str
     passed: bool
+    timed: bool = False     # what is compared depends on when the system lets processes run
 
 
 def faults(found: list) -> list:
     """Lines for (name, expected, observed) of each fault."""
-    return [Line(f"fault: {name}", _words(expected), _words(seen), expected == seen) for name, expected, seen in found]
+    return [Line(f"fault: {name}", _words(expected), _words(seen), expected == seen, timed=True)
+            for name, expected, seen in found]
+
+
+def kinds_of_models(metadata: dict, records: list, outcome_left_out: list, models: tuple, reports_count: bool) -> list:
+    """Lines for a conversation with hybrid models, a safetensors runner and a broken model.
+
+    With the server's cached count the rate of every hybrid model is recovered; without it only that of the model which
+    computes nothing again, and the others have no rate.
+    """
+    how = "cached count reported" if reports_count else "cached count not reported"
+    calls = [record for record in records if isinstance(record, CallRecord)]
+    broken = [model["name"] for model in models if model.get("show_error")]
+    lines = [_same(f"{how}: models left out", ", ".join(broken), ", ".join(row["name"] for row in outcome_left_out)),
+             _same(f"{how}: planned calls that were skipped", 0, records[-1].skipped)]
+    for model in models:
+        warnings = {row["code"]: row for row in metadata["warnings"] if row["model"] == model["name"]}
+        if "checkpoint_back_tokens" in model:
+            lines += _checkpoint_lines(f"{how}, {model['name']}", model, _prefill_medians(metadata, model), warnings, reports_count)
+        elif model.get("format") == "safetensors":
+            name, mine = f"{how}, {model['name']}", [call for call in calls if call.model == model["name"]]
+            lines += [_same(f"{name}: over-long prompt", "answered", _finding(mine, "too_long")),
+                      _same(f"{name}: warned that num_ctx is ignored", True, "num-ctx-ignored" in warnings),
+                      _same(f"{name}: loads, the first with a passing 404", ["refused", "empty"],
+                            [call.outcome for call in mine if call.item == "LOAD"][:2])]
+    return lines
+
+
+def _prefill_medians(metadata: dict, model: dict) -> list:
+    groups = [group for row in metadata["aggregates"] if row["model"] == model["name"] for group in row["groups"]]
+    stats = [group["metrics"]["prefill_tok_s"] for group in groups]
+    return [stat["median"] for stat in stats if stat]
+
+
+def _checkpoint_lines(name: str, model: dict, rates: list, warnings: dict, reports_count: bool) -> list:
+    back = model["checkpoint_back_tokens"]
+    planted = [model["prefill_tok_s"]] if reports_count or not back else []
+    again = warnings.get("prefix-recomputed", {}).get("observed")
+    # The tokens at the end of the template give way to the next turn, and are computed again as well.
+    expected = back + model["tail_tokens"] if reports_count and back else None
+    return [_ratio(f"{name}: prefill of turns, tok/s", planted or [None], rates or [None], PREFILL_SHARE),
+            _same(f"{name}: tokens computed again", expected, again),
+            _same(f"{name}: warned that a rate is unclear", bool(back) and not reports_count, "prefix-unclear" in warnings)]
+
+
+def busy_share(records: list, log: list) -> float | None:
+    """How busy others kept the processors, by what was read while nothing ran; else by how late the fake server was.
+
+    None: the machine was not busy.
+    """
+    shares = [call.conditions["background_cpu_share"] for call in records if isinstance(call, CallRecord) and call.conditions
+              and call.conditions.get("background_cpu_share") is not None]
+    share = _median(shares) if shares else 0.0
+    late_ms = _median([_disturbed_ns(row) / 1e6 for row in log if row["sent_ns"]])
+    return share if share >= BUSY_SHARE or late_ms > BUSY_MS else None
 
 
 def whole_run(records: list, log: list, models: tuple, slots: int, complete: bool) -> list:
@@ -84,8 +141,8 @@ def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -
     drift = frozen["drift"]["decode"]
     lines = [_ratio(f"{name}: decode, tok/s", _rates(planted, "eval_tokens", "eval_ns"), [first["decode_tok_s"]["median"]],
                     COUNTER_SHARE),
-             _same(f"{name}: levels served one by one", 0, sum(map(bool, together))),
-             _near(f"{name}: cold load, ms", model["load_ms"], (told["cold_load_ms"] or {}).get("median"), LOAD_MS)]
+             _timed(_same(f"{name}: levels served one by one", 0, sum(map(bool, together)))),
+             _timed(_near(f"{name}: cold load, ms", model["load_ms"], (told["cold_load_ms"] or {}).get("median"), LOAD_MS))]
     if model.get("drift"):
         lines.append(_near(f"{name}: drift of decode", _counter_drift(calls, rows), drift and drift["ratio"], DRIFT_SHARE))
     return lines
@@ -116,12 +173,12 @@ def _model_lines(model: dict, calls: list, slots: int) -> list:
     points = _finding(calls, "context-edge_tokens_at")
     return [
         _same(f"{name}: template tokens before the nonce", model["head_tokens"], _finding(calls, "head_tokens")),
-        _same(f"{name}: slots", slots, _finding(calls, "slots_seen")),
+        _timed(_same(f"{name}: slots", slots, _finding(calls, "slots_seen"))),
         _same(f"{name}: thinks by default", bool(model.get("thinking_tokens")), _finding(calls, "thinks_by_default")),
         _same(f"{name}: over-long prompt", "refused", _finding(calls, "too_long")),
         _same(f"{name}: decode time of a one-token answer, ns", 1000, _finding(calls, "one_token_eval_ns")),
         _same(f"{name}: material was counted", True, bool(points)),
-        _near(f"{name}: cold load, ms", model["load_ms"], min(loads, default=None), LOAD_MS),
+        _timed(_near(f"{name}: cold load, ms", model["load_ms"], min(loads, default=None), LOAD_MS)),
     ]
 
 
@@ -161,7 +218,7 @@ def _ttft_line(name: str, calls: list, rows: list) -> Line:
              if call_metrics.ttft_ms(call) is not None]
     late, planted = _median([late for late, _ in heard]), _median([row["sent_ns"][0] / 1e6 for row in rows])
     return Line(f"{name}: TTFT, ms at the median", f"{planted:.2f}", f"{planted + late:.2f}",
-                late >= -0.05 and _least([late - disturbed for late, disturbed in heard]) <= TTFT_MS)
+                late >= -0.05 and _least([late - disturbed for late, disturbed in heard]) <= TTFT_MS, timed=True)
 
 
 def _clock_line(name: str, calls: list, rows: list) -> Line:
@@ -172,7 +229,7 @@ def _clock_line(name: str, calls: list, rows: list) -> Line:
         return Line(name, "none", "none", True)
     apart = [abs(ours / theirs - 1) - _disturbed_ns(row) / (row["sent_ns"][-2] - row["sent_ns"][0])
              for theirs, ours, row in zip(planted, recovered, rows) if theirs and ours]
-    return Line(name, f"{_median(planted):.1f}", f"{_median(recovered):.1f}", _least(apart) <= GAP_SHARE)
+    return Line(name, f"{_median(planted):.1f}", f"{_median(recovered):.1f}", _least(apart) <= GAP_SHARE, timed=True)
 
 
 def _fill_lines(name: str, calls: list) -> list:
@@ -212,7 +269,7 @@ def _wave_lines(calls: list, truth: dict, slots: int) -> list:
         theirs = [_true_parallelism([truth[call.seq] for call in wave]) for wave in full]
         planted, seen = _median(theirs), _median(ours)
         lines.append(Line(f"{phase} at {level}: calls decoding at once", f"{planted:.2f}", f"{seen:.2f}",
-                          abs(seen - planted) <= PARALLEL_SHARE * planted))
+                          abs(seen - planted) <= PARALLEL_SHARE * planted, timed=True))
     return lines
 
 
@@ -245,6 +302,10 @@ def _least(values: list) -> float:
 
 def _same(name: str, planted: object, recovered: object) -> Line:
     return Line(name, str(planted), str(recovered), planted == recovered)
+
+
+def _timed(line: Line) -> Line:
+    return replace(line, timed=True)
 
 
 def _near(name: str, planted: float, recovered: float | None, within: float) -> Line:

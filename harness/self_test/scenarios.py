@@ -1,18 +1,19 @@
-"""A rehearsal: a whole run, and every way in which a call can go wrong, against the fake server.
+"""What the self-test runs against the fake server: a whole run, kinds of models, and every way a call can go wrong.
 
-Nothing here is real: the run is marked synthetic and its folder is temporary. Whether what was planted came out again
-is judged elsewhere.
+Nothing here is real: the runs are marked synthetic and their folders are temporary. checks.py compares what was planted
+with what was recovered.
 """
 from __future__ import annotations
 
 import json
 import pathlib
 import threading
+from dataclasses import dataclass
 
 from base import console, files, ledger, names, plan, run_folder, schema, suites
 from base.phases import PHASES
 from self_test import timing_floor
-from measure import http_call, models, run_session, run_setup, session
+from measure import calibration, http_call, models, run_session, run_setup, session
 from measure.connection import Limits
 from measure.endpoint import Endpoint
 from measure.server_address import ServerAddress
@@ -26,7 +27,18 @@ MODELS = (
      "capabilities": ["completion", "thinking"], "thinking_tokens": 6,
      "template": "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}user: {{ .Prompt }}\nassistant: {{ .Response }}"},
 )
-PATIENCE = Limits(2.0, 0.4, 0.4)    # for the calls that go wrong: silence is known to be silence sooner
+COUNTING = {"when": {"contains": calibration.QUESTION},        # as long as calibration wants, whatever the model's answer
+            "do": {"fault": "answer", "text": " ".join(str(n) for n in range(1, 2 * calibration.SLOT_ANSWERS[-1]))}}
+SCRIPTED, COUNTS_CACHED = "0.33.0-rc2", "next"      # versions that do not report the cached count, and that do
+BACK_TOKENS = (0, 260, 516, 1500)   # how far before the end of the last turn a hybrid model goes on
+QUICK_MODEL = {"prefill_tok_s": 40_000.0, "decode_gap_ms": 0.2, "answer_tokens": 17, "load_ms": 5.0, "tail_tokens": 5}
+HYBRIDS = tuple({**QUICK_MODEL, "name": f"hybrid-{back}:1b", "size_bytes": 600_000_000 + back, "checkpoint_back_tokens": back}
+                for back in BACK_TOKENS)
+SAFETENSORS = {**QUICK_MODEL, "name": "mlx:1b", "size_bytes": 800_000_000, "format": "safetensors", "context_length": 131_072}
+BROKEN = {**QUICK_MODEL, "name": "broken:1b", "size_bytes": 100_000_000, "show_error": "no such file"}
+PASSING_404 = {"when": {"path": "/api/chat", "model": "mlx:1b", "nth": 1}, "do": {"fault": "status", "code": 404, "error": "not found"}}
+SLOWER = 4                          # times, where a busy machine blurred what is timed
+PATIENCE_S = 0.4                    # for the calls that go wrong: silence is known to be silence sooner
 CALM = Limits(5.0, 60.0, 60.0)
 BREAK_OFF_AFTER_S = 0.3
 # (name, what is planted: faults of the fake server, options of the request or a special case; what the record must show)
@@ -65,36 +77,72 @@ FAULTS = (
 )
 
 
-def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress) -> tuple:
-    """Every phase against the fake server; (records, the fake server's log, whether the run is complete)."""
-    endpoint.ask("/fake/script", {"slots": SLOTS, "models": list(MODELS)})
+@dataclass(frozen=True)
+class Outcome:
+    """What a run against the fake server left, and what the server knows of it."""
+    records: list
+    log: list
+    complete: bool
+    left_out: list
+    models: tuple       # as planted
+
+
+def slowed(times: float) -> tuple:
+    """MODELS at a fraction of their speed, so that a busy machine's delays weigh less."""
+    return tuple({**model, "load_ms": model["load_ms"] * times,
+                  **({"decode_gap_ms": model["decode_gap_ms"] * times} if "decode_gap_ms" in model else
+                     {"gap_pattern_ms": [gap * times for gap in model["gap_pattern_ms"]]})} for model in MODELS)
+
+
+def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, slower: float = 1) -> Outcome:
+    """Every phase of two models."""
+    script = {"exact": True, "slots": SLOTS, "models": list(slowed(slower)), "rules": [COUNTING]}
+    return _run(endpoint, script, tuple(PHASES), folder, progress)
+
+
+def kinds_of_models(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, speak: str) -> Outcome:
+    """A conversation with hybrid models and a safetensors runner; one model is broken, and one load gets a passing 404."""
+    others = [SAFETENSORS, BROKEN] if speak == SCRIPTED else [BROKEN]
+    script = {"speak": speak, "models": [*HYBRIDS, *others], "rules": [PASSING_404, COUNTING]}
+    return _run(endpoint, script, ("context-append",), folder, progress)
+
+
+def _run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, progress: console.Progress) -> Outcome:
+    endpoint.ask("/fake/script", script)
     choice = models.choose(endpoint, None, None)
-    loaded = {phase: suites.load(phase) for phase in PHASES}
+    loaded = {phase: suites.load(phase) for phase in phases}
     facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": endpoint.target.public,
-             "server_version": endpoint.version(), "host_hostname_short": "stub", "floor": None, "time_limit_s": None}
-    manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(PHASES), plan.Settings(), loaded, {})
+             "server_version": endpoint.version(), "host_hostname_short": "fake", "floor": None, "time_limit_s": None}
+    manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(phases), plan.Settings(), loaded, {})
     manifest["synthetic"] = True
     files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
     earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
     _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress)
-    return list(ledger.read(folder / run_folder.LEDGER)), timing_floor.log(endpoint), complete
+    return Outcome(list(ledger.read(folder / run_folder.LEDGER)), timing_floor.log(endpoint), complete,
+                   choice.left_out, tuple(script["models"]))
 
 
-def every_fault(endpoint: Endpoint) -> list:
-    """(name, what was planted, what was recovered) for each row of FAULTS."""
-    ills = {name: planted for name, planted, _ in FAULTS if isinstance(planted, list)}
-    ills["Ctrl-C in the middle"] = [{"fault": "stall", "ms": 5000}]     # long enough to be broken off for certain
+def every_fault(endpoint: Endpoint, slower: float = 1, only: set | None = None) -> list:
+    """(name, what was planted, what was recovered) for each row of FAULTS, or for those named in `only`."""
+    ills = {name: [_slower(fault, slower) for fault in planted] for name, planted, _ in FAULTS if isinstance(planted, list)}
+    ills["Ctrl-C in the middle"] = [{"fault": "stall", "ms": 20_000}]     # long enough to be aborted for certain
     rules = [{"when": {"contains": f"<{name}>"}, "do": planted} for name, planted in ills.items()]
     endpoint.ask("/fake/script", {"models": [MODELS[0]], "rules": rules})
-    _call(endpoint, "warm up", {}, CALM)
-    found = []
+    _call(endpoint, "warm up", {}, CALM, slower)
+    results = []
     for name, planted, expected in FAULTS:
+        if only is not None and name not in only:
+            continue
         options = planted if isinstance(planted, dict) else {}
-        limits = PATIENCE if expected["outcome"] in ("timeout", "stalled") else CALM
-        fields = _call(endpoint, f"<{name}>", options, limits, planted)
-        seen = observed(fields)
-        found.append((name, expected, {key: seen[key] for key in expected}))
-    return found
+        patience = Limits(2.0, PATIENCE_S * slower, PATIENCE_S * slower)
+        limits = patience if expected["outcome"] in ("timeout", "stalled") else CALM
+        seen = observed(_call(endpoint, f"<{name}>", options, limits, slower, planted))
+        results.append((name, expected, {key: seen[key] for key in expected}))
+    return results
+
+
+def _slower(fault: dict, times: float) -> dict:
+    return {**fault, "ms": fault["ms"] * times} if fault["fault"] in ("silence", "stall") else fault
 
 
 def observed(fields: dict) -> dict:
@@ -108,13 +156,13 @@ def observed(fields: dict) -> dict:
             "waited": fields["total_ns"] is not None and fields["total_ns"] - spent > 150_000_000}
 
 
-def _call(endpoint: Endpoint, text: str, options: dict, limits: Limits, special: object = None) -> dict:
+def _call(endpoint: Endpoint, text: str, options: dict, limits: Limits, slower: float, special: object = None) -> dict:
     nobody = ServerAddress("http", "127.0.0.1", 9)     # the discard port, where nothing has listened for decades
     here = Endpoint(nobody if special == "nobody" else endpoint.target, limits)
     body = {"model": MODELS[0]["name"], "messages": [{"role": "user", "content": text}],
             "options": {"num_ctx": 4096, **options}}
     stop = http_call.Stop()
-    breaker = threading.Timer(BREAK_OFF_AFTER_S, stop.break_off)
+    breaker = threading.Timer(BREAK_OFF_AFTER_S * slower, stop.break_off)
     if special == "break off":
         breaker.start()
     request = http_call.Request(session.CHAT, json.dumps(body).encode("ascii"))

@@ -1,0 +1,87 @@
+"""The self-test: planted against recovered, and whether a disagreement is the harness's fault or the machine was busy."""
+from __future__ import annotations
+
+import pathlib
+import tempfile
+from dataclasses import dataclass
+from typing import Callable
+
+from base import console, run_folder
+from base.errors import FINE, FOUND
+from derive import derived_files
+from measure.endpoint import Endpoint
+from self_test import checks, scenarios, timing_floor
+from self_test.checks import Line
+
+
+@dataclass(frozen=True)
+class Result:
+    """Every comparison; `busy_share` is how busy others kept the processors, None if they did not."""
+    lines: list
+    busy_share: float | None
+
+    def word(self, line: Line) -> str:
+        """ok, WRONG, or busy: what is timed cannot be judged on a busy machine."""
+        if line.passed:
+            return "ok"
+        return "busy" if line.timed and self.busy_share is not None else "WRONG"
+
+    def count(self, word: str) -> int:
+        return sum(self.word(line) == word for line in self.lines)
+
+    def summary(self) -> str:
+        passed, total = self.count("ok"), len(self.lines)
+        if self.count("WRONG"):
+            return f"self-test failed: {passed} of {total} recovered"
+        if self.count("busy"):
+            share = "" if self.busy_share is None else f" (others used {100 * self.busy_share:.0f} % of its processors while nothing ran)"
+            return f"self-test undecided: the machine was busy{share}; {passed} of {total} recovered, nothing wrong was found"
+        return f"self-test passed: {passed} of {total} recovered"
+
+    def next_step(self, again: str, onward: str) -> str:
+        if self.count("WRONG"):
+            return "report the lines that say WRONG, and trust no figure of this machine"
+        return f"close other programs, then {again}" if self.count("busy") else onward
+
+    @property
+    def exit_code(self) -> int:
+        return FINE if self.count("ok") == len(self.lines) else FOUND
+
+
+def run(note: Callable[[str], None]) -> Result:
+    with timing_floor.fake_server() as endpoint:
+        lines, busy_share = _whole_run(endpoint, 1)
+        if any(line.timed and not line.passed for line in lines):
+            note("something timed does not agree: once more, with answers that take longer")
+            lines, busy_share = _whole_run(endpoint, scenarios.SLOWER)
+        for speak, reports_count in ((scenarios.SCRIPTED, False), (scenarios.COUNTS_CACHED, True)):
+            lines += _kinds_of_models(endpoint, speak, reports_count)
+        return Result(lines + _faults(endpoint), busy_share)
+
+
+def _whole_run(endpoint: Endpoint, slower: float) -> tuple[list, float | None]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        outcome = scenarios.whole_run(endpoint, folder, console.Progress(quiet=True), slower)
+        metadata = derived_files.close(folder, run_folder.read_manifest(folder), {})
+    lines = checks.whole_run(outcome.records, outcome.log, outcome.models, scenarios.SLOTS, outcome.complete)
+    lines += checks.books(metadata, outcome.records, outcome.log, outcome.models)
+    return lines, checks.busy_share(outcome.records, outcome.log)
+
+
+def _kinds_of_models(endpoint: Endpoint, speak: str, reports_count: bool) -> list:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        outcome = scenarios.kinds_of_models(endpoint, folder, console.Progress(quiet=True), speak)
+        metadata = derived_files.close(folder, run_folder.read_manifest(folder), {})
+    return checks.kinds_of_models(metadata, outcome.records, outcome.left_out, outcome.models, reports_count)
+
+
+def _faults(endpoint: Endpoint) -> list:
+    """What a busy machine spoiled is tried again with more time."""
+    lines = {line.name: line for line in checks.faults(scenarios.every_fault(endpoint))}
+    for slower in (scenarios.SLOWER, 4 * scenarios.SLOWER):
+        failed = {name.partition(": ")[2] for name, line in lines.items() if not line.passed}
+        if failed:
+            lines.update((line.name, line) for line in checks.faults(scenarios.every_fault(endpoint, slower, failed)))
+    return list(lines.values())
