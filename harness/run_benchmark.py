@@ -2,7 +2,7 @@
 """Measure local models through an Ollama server, and leave one run under submissions/.
 
 Every call is on disk before the next begins. Ctrl-C once ends after the present call, twice at once; either way
---resume goes on where the run stopped. --self-test needs no Ollama: it measures a server that knows the truth.
+--resume goes on where the run stopped. --self-test needs no Ollama: it tests the harness against a fake server with known timings.
 """
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     how.add_argument("--dry-run", action="store_true", help="show the whole plan; nothing is sent but reads")
     how.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
     how.add_argument("--move", metavar="RUN", help="put a finished run under --handle and --device-tag, and exit")
-    how.add_argument("--self-test", action="store_true", help="measure a stub server that knows the truth; no Ollama needed")
+    how.add_argument("--self-test", action="store_true", help="test the harness against a built-in fake server with known timings; no Ollama needed")
     how.add_argument("--list", action="store_true", help="show the server's models and the phases")
     how.add_argument("--quiet", action="store_true", help="no progress, only errors and the result")
     how.add_argument("--version", action="store_true", help="show the harness's version and exit")
