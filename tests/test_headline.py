@@ -51,7 +51,7 @@ class Table(unittest.TestCase):
     def test_other_phases_are_counted_and_have_no_headline_figure(self):
         rows = headline.rows(metadata(call(), call(item="5Q-Q02", outcome="cut"), *frozen()))
         self.assertEqual(rows[0], ["m:1b", "small-eval", 2, 1, 0, "-", "-", "-"])
-        self.assertEqual(len(console.format_table(headline.TITLES, rows).splitlines()), 3)
+        self.assertIn("small-eval", console.format_table(headline.TITLES, rows))
 
     def test_where_a_prompt_failed_its_figure_is_unknown(self):
         row, = headline.rows(metadata(*frozen(outcome="error")))
