@@ -22,7 +22,7 @@ import support      # noqa: F401  (puts the harness on the path)
 import build_catalogue
 from base import files
 from base.errors import UserError
-from publish import build, process_pool, serve
+from publish import build, process_pool, run_changes, serve
 
 PHASES = ("frozen-prompts", "small-eval")
 RUNS = 4        # of three machines; the last is of the first one again, and of another person
@@ -338,6 +338,21 @@ class InOneStep(Here):
             real(source, target)
         with unittest.mock.patch("os.rename", rename), unittest.mock.patch("time.sleep"), self.assertRaises(UserError):
             self.build(afresh=True)
+        self.assertEqual(tree(self.out), first)
+
+    def test_a_run_that_vanishes_while_it_is_read_is_one_error_and_leaves_the_old_site(self):
+        submissions = self.copied()
+        self.build(submissions)
+        first, gone, real = tree(self.out), corpus.spec(1), run_changes.contents
+
+        def contents(folder: str) -> str:
+            found = real(folder)
+            if gone.run_id in folder:
+                shutil.rmtree(folder)
+            return found
+        with unittest.mock.patch("publish.run_changes.contents", contents), self.assertRaises(UserError) as caught:
+            self.build(submissions, afresh=True)
+        self.assertIn("vanished", str(caught.exception))
         self.assertEqual(tree(self.out), first)
 
     def test_a_file_system_without_links_gets_copies(self):

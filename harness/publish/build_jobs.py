@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 from base import files, schema
+from base.errors import UserError
 from judge import tree_layout
 from publish import build_cache, database, page_inputs, pages, pooling, process_run
 from publish.build_cache import File, RunNote
@@ -53,6 +54,8 @@ def process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
     with files.mendable(job.folder):
         processed = process_run.process(pathlib.Path(job.folder), job.path, job.overlay_entry, job.synthetic, job.now_s, job.raw_base)
     if processed.errors:
+        if not os.path.isdir(job.folder):
+            raise UserError("this run vanished while it was read", job.folder, "run this again; the old site is unchanged")
         return job.path, None, processed.errors
     cache, place, row = pathlib.Path(job.cache), tree_layout.place_of(job.path), processed.row
     files.write(build_cache.run_path(cache, job.key), schema.dumps(processed.contributions).encode("ascii"))
