@@ -147,9 +147,9 @@ class Calibration:
 
     def _make(self, asks: list, note=None) -> list:
         def keep(calls: list) -> dict:
-            found = note(calls)
-            self.findings.update(found)
-            return found
+            finding = note(calls)
+            self.findings.update(finding)
+            return finding
         records = self.session.make(asks, keep if note else None)
         self.unsettled = self.unsettled or any(record["outcome"] in UNSETTLED for record in records)
         return records

@@ -263,12 +263,12 @@ class Runner:
         if record["outcome"] in right:
             return
         self._alive()
-        said = (record["error"] or record["outcome"]).lower()
+        error = (record["error"] or record["outcome"]).lower()
         if record["http_status"] == 404 and self._is_missing(record["model"]):
             raise Unable("model-missing", record["error"])
-        if "remote_host" in said or ("cloud" in said and record["http_status"] == 403):
+        if "remote_host" in error or ("cloud" in error and record["http_status"] == 403):
             raise Unable("cloud-model", record["error"])
-        if any(words in said for words in OUT_OF_MEMORY):
+        if any(words in error for words in OUT_OF_MEMORY):
             raise Unable("too-big", record["error"])
         raise Unable("load-failed", record["error"])
 

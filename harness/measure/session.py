@@ -1,4 +1,4 @@
-"""A session: one process that works on one run. It sends calls, adds what stood around them, and writes the records."""
+"""A session: one process that works on one run. It sends calls, adds placement and telemetry, and writes the records."""
 from __future__ import annotations
 
 import datetime
@@ -55,10 +55,10 @@ def body_of(ask: Ask) -> dict:
     """The JSON body of the request."""
     texts = with_nonce(ask.texts, ask.nonce)
     if ask.endpoint == GENERATE:
-        said: dict = {"prompt": texts[0][1], "raw": True}
+        content: dict = {"prompt": texts[0][1], "raw": True}
     else:
-        said = {"messages": [{"role": role, "content": content} for role, content in texts]}
-    return {"model": ask.step.model, **said, **ask.knobs, "options": ask.options}
+        content = {"messages": [{"role": role, "content": text} for role, text in texts]}
+    return {"model": ask.step.model, **content, **ask.knobs, "options": ask.options}
 
 
 def utc_now() -> str:
@@ -102,9 +102,9 @@ class Session:
         requests = [http_call.Request(ask.endpoint, json.dumps(body_of(ask)).encode("ascii")) for ask in asks]
         self.watch.begin(asks)
         self.machine.begin()
-        arrivals = http_call.run(self.endpoint, requests, self.stop, self.watch.tick)
+        results = http_call.run(self.endpoint, requests, self.stop, self.watch.tick)
         state = self.conditions()       # before anything else is done: it is to be the state that the call left
-        folded, loaded = [self._fold(came) for came in arrivals], self.loaded()
+        folded, loaded = [self._fold(result) for result in results], self.loaded()
         finding = note(folded) if note else None
         records = []
         for ask, fields in zip(asks, folded):
@@ -119,11 +119,11 @@ class Session:
             raise Stopped
         return records
 
-    def _fold(self, came: http_call.StreamResult) -> dict:
-        said = http_call.fold(came)
-        if said["error"] is not None:
-            said["error"] = self.endpoint.without_secrets(said["error"])
-        return {"start_ns": max(0, came.started_ns - self.origin_ns), **said}
+    def _fold(self, result: http_call.StreamResult) -> dict:
+        fields = http_call.fold(result)
+        if fields["error"] is not None:
+            fields["error"] = self.endpoint.without_secrets(fields["error"])
+        return {"start_ns": max(0, result.started_ns - self.origin_ns), **fields}
 
     def skip(self, step: Step, reason: str, detail: str | None = None) -> None:
         record = self._append({"type": "skipped", **self._place(step, "measured"), "reason": reason, "detail": detail})
@@ -176,7 +176,7 @@ def _sent(ask: Ask) -> dict:
 
 
 def placement(loaded: list | None, model: str) -> dict | None:
-    """What /api/ps told about a model, and which models were loaded beside it."""
+    """What /api/ps reports about a model, and which models are loaded."""
     if loaded is None:
         return None
     named = {str(row["name"]): row for row in loaded if row.get("name")}

@@ -37,10 +37,10 @@ class Line:
     timed: bool = False     # what is compared depends on when the system lets processes run
 
 
-def faults(found: list) -> list:
+def faults(results: list) -> list:
     """Lines for (name, expected, observed) of each fault."""
     return [Line(f"fault: {name}", _words(expected), _words(seen), expected == seen, timed=True)
-            for name, expected, seen in found]
+            for name, expected, seen in results]
 
 
 def kinds_of_models(metadata: dict, records: list, outcome_left_out: list, models: tuple, reports_count: bool) -> list:
@@ -57,7 +57,8 @@ def kinds_of_models(metadata: dict, records: list, outcome_left_out: list, model
     for model in models:
         warnings = {row["code"]: row for row in metadata["warnings"] if row["model"] == model["name"]}
         if "checkpoint_back_tokens" in model:
-            lines += _checkpoint_lines(f"{how}, {model['name']}", model, _prefill_medians(metadata, model), warnings, reports_count)
+            lines += _checkpoint_lines(f"{how}, {model['name']}", model, _prefill_medians(metadata, model), warnings,
+                                       reports_count)
         elif model.get("format") == "safetensors":
             name, mine = f"{how}, {model['name']}", [call for call in calls if call.model == model["name"]]
             lines += [_same(f"{name}: over-long prompt", "answered", _finding(mine, "too_long")),
@@ -122,14 +123,14 @@ def books(metadata: dict, records: list, log: list, models: tuple) -> list:
              _same("metadata.json: synthetic", True, metadata["synthetic"])]
     for model in models:
         cells = {row["phase"]: row for row in metadata["aggregates"] if row["model"] == model["name"]}
-        told = next(row for row in metadata["models"] if row["model"] == model["name"])
+        row_of_model = next(row for row in metadata["models"] if row["model"] == model["name"])
         mine = [call for call in calls if call.model == model["name"] and call.phase == FROZEN and call.is_measured
                 and call.seq in truth]
-        lines += _book_lines(model, cells, told, mine, [truth[call.seq] for call in mine])
+        lines += _book_lines(model, cells, row_of_model, mine, [truth[call.seq] for call in mine])
     return lines
 
 
-def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -> list:
+def _book_lines(model: dict, cells: dict, row_of_model: dict, calls: list, rows: list) -> list:
     name = f"metadata.json, {model['name']}"
     missing = {FROZEN, PARALLEL_SAME} - set(cells)
     if missing:
@@ -142,7 +143,8 @@ def _book_lines(model: dict, cells: dict, told: dict, calls: list, rows: list) -
     lines = [_ratio(f"{name}: decode, tok/s", _rates(planted, "eval_tokens", "eval_ns"), [first["decode_tok_s"]["median"]],
                     COUNTER_SHARE),
              _timed(_same(f"{name}: levels served one by one", 0, sum(map(bool, together)))),
-             _timed(_near(f"{name}: cold load, ms", model["load_ms"], (told["cold_load_ms"] or {}).get("median"), LOAD_MS))]
+             _timed(_near(f"{name}: cold load, ms", model["load_ms"], (row_of_model["cold_load_ms"] or {}).get("median"),
+                          LOAD_MS))]
     if model.get("drift"):
         lines.append(_near(f"{name}: drift of decode", _counter_drift(calls, rows), drift and drift["ratio"], DRIFT_SHARE))
     return lines

@@ -36,7 +36,8 @@ HYBRIDS = tuple({**QUICK_MODEL, "name": f"hybrid-{back}:1b", "size_bytes": 600_0
                 for back in BACK_TOKENS)
 SAFETENSORS = {**QUICK_MODEL, "name": "mlx:1b", "size_bytes": 800_000_000, "format": "safetensors", "context_length": 131_072}
 BROKEN = {**QUICK_MODEL, "name": "broken:1b", "size_bytes": 100_000_000, "show_error": "no such file"}
-PASSING_404 = {"when": {"path": "/api/chat", "model": "mlx:1b", "nth": 1}, "do": {"fault": "status", "code": 404, "error": "not found"}}
+PASSING_404 = {"when": {"path": "/api/chat", "model": "mlx:1b", "nth": 1},
+               "do": {"fault": "status", "code": 404, "error": "not found"}}
 SLOWER = 4                          # times, where a busy machine blurred what is timed
 PATIENCE_S = 0.4                    # for the calls that go wrong: silence is known to be silence sooner
 CALM = Limits(5.0, 60.0, 60.0)

@@ -34,7 +34,7 @@ class Result:
         if self.count("WRONG"):
             return f"self-test failed: {passed} of {total} recovered"
         if self.count("busy"):
-            share = "" if self.busy_share is None else f" (others used {100 * self.busy_share:.0f} % of its processors while nothing ran)"
+            share = f" (others used {100 * (self.busy_share or 0):.0f} % of its processors while nothing ran)"
             return f"self-test undecided: the machine was busy{share}; {passed} of {total} recovered, nothing wrong was found"
         return f"self-test passed: {passed} of {total} recovered"
 

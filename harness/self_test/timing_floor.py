@@ -1,4 +1,4 @@
-"""The instrument: what measuring adds to what is measured, found against a fake server with planned times."""
+"""The timing floor: what measuring adds to what is measured, against a fake server that knows when it sent each chunk."""
 from __future__ import annotations
 
 import contextlib
@@ -49,13 +49,13 @@ def floor(streams: int = 1, calls: int = FLOOR_CALLS, chunks: int = FLOOR_CHUNKS
         http_call.run(endpoint, [_request(body, 0)], http_call.Stop())
         endpoint.ask("/fake/log/clear", {})
         began = time.process_time()
-        heard = []
+        results = []
         for call in range(calls):
             asked = [_request(body, 1 + call * streams + stream) for stream in range(streams)]
-            heard += http_call.run(endpoint, asked, http_call.Stop())
+            results += http_call.run(endpoint, asked, http_call.Stop())
         cpu_s = time.process_time() - began
         truth = {row["nonce"]: row for row in log(endpoint) if row["nonce"]}
-        return compare(heard, truth, streams, cpu_s)
+        return compare(results, truth, streams, cpu_s)
 
 
 def _request(body: dict, number: int) -> http_call.Request:
@@ -69,19 +69,19 @@ def log(endpoint: Endpoint) -> list:
     return endpoint.ask("/fake/log")[1]
 
 
-def compare(heard: list, truth: dict, streams: int, cpu_s: float) -> dict:
-    """Errors in microseconds: when we heard a chunk against when the fake server had sent it.
+def compare(results: list, truth: dict, streams: int, cpu_s: float) -> dict:
+    """Errors in microseconds: when a chunk was stamped against when the fake server had sent it.
 
     Both read time.perf_counter_ns, which is one clock for all processes of a system.
     """
     ttft_errors, gap_errors, chunks = [], [], 0
-    for number, came in enumerate(heard, 1):
+    for number, result in enumerate(results, 1):
         row = truth.get(f"{number:018d}")
-        if row is None or not came.pieces:
-            raise UserError(f"a stream to the fake server failed ({came.error or came.ending})", "timing floor",
+        if row is None or not result.pieces:
+            raise UserError(f"a stream to the fake server failed ({result.error or result.ending})", "timing floor",
                             "run --self-test to see what works", BROKEN)
         sent = [row["received_ns"] + offset for offset in row["sent_ns"]]
-        stamps = [now for now, line in http_call.lines(came.pieces)]
+        stamps = [now for now, line in http_call.lines(result.pieces)]
         ttft_errors.append((stamps[0] - sent[0]) / 1000)
         gap_errors += [abs(mine - real) / 1000 for mine, real in zip(steps(stamps), steps(sent))]
         chunks += len(stamps)
