@@ -22,7 +22,8 @@ STRANGE_LINKS = "[...document.links].filter((one) => !['file:', 'https:'].includ
 OPEN_ALL = ("document.querySelectorAll('details').forEach((one) => { one.open = true; }); "
             "document.querySelectorAll('a, button, input, summary, [tabindex], [contenteditable]').forEach((one) => one.focus())")
 HANDLERS = "[...document.querySelectorAll('*')].filter((one) => one.getAttributeNames().some((name) => name.startsWith('on'))).length"
-FIND = "document.querySelector('input[type=search]')"
+FIND = "document.querySelector('.pick input[type=search]')"
+FIND_CELL = "document.querySelector('#find-cell input')"
 
 
 def written(folder: pathlib.Path, document: dict, cells: list, runs: list) -> None:
@@ -114,11 +115,24 @@ class Looks(Browser):
         self.tab.value(f"{FIND}.value = 'MAC m1'; {FIND}.dispatchEvent(new Event('input'))")
         left = "[...document.querySelectorAll('tbody tr')].filter((row) => !row.hidden).length"
         self.assertTrue(0 < self.tab.value(left) < every)
-        self.assertEqual(self.tab.value("document.querySelector('output').textContent"),
+        self.assertEqual(self.tab.value("document.querySelector('.pick output').textContent"),
                          f"{self.tab.value(left)} of {every}")
         found, address = self.tab.value(left), self.tab.value("location.hash")
         self.look(f"compare.html{address}")
         self.assertEqual((self.tab.value(left), self.tab.value(f"{FIND}.value")), (found, "MAC m1"))
+
+    def test_a_cell_is_found_by_typing_words_of_its_device_and_model(self):
+        self.look("compare.html")
+        cell = self.document["cells"][0]
+        words = f"{cell['model'].upper()} {cell['device_tag'][:6]}"
+        self.tab.value(f"{FIND_CELL}.value = {words!r}; {FIND_CELL}.dispatchEvent(new Event('input'))")
+        links = "[...document.querySelectorAll('#find-cell a')].map((one) => one.getAttribute('href'))"
+        self.assertIn(cell["page"], self.tab.value(links))
+        self.assertTrue(all((self.folder / link).is_file() for link in self.tab.value(links)))
+        self.look(f"compare.html{self.tab.value('location.hash')}")
+        self.assertIn(cell["page"], self.tab.value(links))
+        self.tab.value(f"{FIND_CELL}.value = 'nothing like it'; {FIND_CELL}.dispatchEvent(new Event('input'))")
+        self.assertEqual((self.tab.value(links), self.tab.value("document.querySelector('#find-cell output').textContent")), ([], "0 cells"))
 
     def test_columns_are_chosen(self):
         self.look("compare.html")

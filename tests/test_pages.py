@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import html.parser
 import posixpath
@@ -299,6 +300,44 @@ class Honesty(unittest.TestCase):
         self.assertIn("A calm machine.", page.text)
         self.assertIn("Looked at by hand.", page.text)
         self.assertIn(f"../{page_inputs.page_of_run(other)}", {attributes["href"] for attributes in page.all("a")})
+
+
+class Many(unittest.TestCase):
+    """A hundred devices and two hundred models."""
+    MOST_BYTES = 1_000_000
+
+    @staticmethod
+    def document(devices: int, models: int) -> dict:
+        """Every model on the first device, and every device with the first model, like the cell of most phases."""
+        document = showcase.whole(RUNS)[0]
+        cell = max(document["cells"], key=lambda cell: len(cell["variants"][0]["phases"]))
+        device = next(device for device in document["devices"] if device["device_tag"] == cell["device_tag"])
+        model = next(model for model in document["models"] if model["model"] == cell["model"])
+        tags, names = [f"device-{n}-8gb" for n in range(devices)], [f"model-{n}:1b" for n in range(models)]
+        cells = [{**cell, "cell_id": f"{tag}.{name}", "device_tag": tag, "model": name, "model_id": page_inputs.model_id(name),
+                  "page": f"cells/{tag}.{page_inputs.model_id(name)}.html"}
+                 for tag in tags for name in names if tag == tags[0] or name == names[0]]
+        return {**document, "cells": sorted(cells, key=lambda cell: cell["cell_id"]),
+                "devices": [{**device, "device_tag": tag, "page": page_inputs.page_of_device(tag)} for tag in tags],
+                "models": [{**model, "model": name, "page": page_inputs.page_of_model(name), "model_id": page_inputs.model_id(name)}
+                           for name in names]}
+
+    def test_no_page_is_over_a_megabyte(self):
+        document = self.document(100, 200)
+        first_device, first_model = document["devices"][0]["page"], document["models"][0]["page"]
+        checked = set()
+        for path, data in pages.site(document):
+            if path.endswith(".html"):
+                self.assertLess(len(data), self.MOST_BYTES, path)
+                checked.add(path)
+        self.assertLessEqual({"compare.html", first_device, first_model, f"compare/{first_device}", f"compare/{first_model}"}, checked)
+
+    def test_the_page_of_a_long_run_is_cut_and_says_so(self):
+        inputs = showcase.whole(RUNS)[2][0]
+        calls = [{**inputs.calls[-1], "answer": "word " * 2000}] * 4000
+        (_, data), = pages.run(dataclasses.replace(inputs, calls=calls))
+        self.assertLess(len(data), self.MOST_BYTES)
+        self.assertIn(b"3,000 more calls are in the raw ledger", data)
 
 
 if __name__ == "__main__":

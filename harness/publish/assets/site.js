@@ -15,6 +15,8 @@ for (const table of tables) {
 const ticks = Array.from(document.querySelectorAll("input.tick"));
 const only = document.getElementById("only");
 if (only) for (const box of [only, ...ticks]) box.addEventListener("change", keepTicks);
+const findCell = document.getElementById("find-cell");
+if (findCell) equipCellFinder(findCell);
 apply();
 addEventListener("hashchange", () => {
   if (!location.hash.startsWith("#?")) return;
@@ -57,6 +59,45 @@ function finder(table) {
   return [field, table.findCount];
 }
 
+// A cell is found by words of its device and model, in any order. The lists of both are on the page; each device has the
+// numbers of the models that were measured on it.
+function equipCellFinder(place) {
+  const devices = Array.from(document.querySelectorAll("#devices li")), models = Array.from(document.querySelectorAll("#models li"));
+  const field = document.createElement("input"), count = document.createElement("output"), list = document.createElement("ul");
+  const texts = models.map((one) => one.dataset.name.toLowerCase());
+  field.type = "search";
+  field.placeholder = place.dataset.find;
+  field.setAttribute("aria-label", place.dataset.find);
+  place.className = "tools";
+  list.className = "ways";
+  place.append(field, count, list);
+  place.showFound = () => {
+    const wanted = state.get("cell") || "", words = wanted.toLowerCase().split(/\s+/).filter(Boolean), links = [];
+    if (document.activeElement !== field) field.value = wanted;
+    let total = 0;
+    for (const device of words.length ? devices : []) {
+      const own = (device.dataset.name + " " + (device.dataset.label || "")).toLowerCase();
+      const others = words.filter((word) => !own.includes(word));
+      for (const number of device.dataset.cells.split(" ").filter(Boolean)) {
+        if (!others.every((word) => texts[number].includes(word))) continue;
+        total += 1;
+        if (links.length < 40) links.push(cellLink(device.dataset.name, models[number].dataset));
+      }
+    }
+    list.replaceChildren(...links);
+    count.textContent = words.length ? total + (total === 1 ? " cell" : " cells") + (total > 40 ? ", the first 40 shown" : "") : "";
+  };
+  field.addEventListener("input", () => { set("cell", field.value.trim()); write(); place.showFound(); });
+}
+
+function cellLink(deviceTag, model) {
+  const item = document.createElement("li"), link = document.createElement("a");
+  link.href = "cells/" + deviceTag + "." + model.id + ".html";
+  link.textContent = model.name + " on " + deviceTag;
+  item.append(link);
+  return item;
+}
+
 function chooser(table, heads) {
   const box = document.createElement("details"), words = document.createElement("summary"), set = document.createElement("fieldset");
   const legend = document.createElement("legend");
@@ -89,6 +130,7 @@ function chooser(table, heads) {
 
 function apply() {
   for (const table of tables) { sort(table); find(table); choose(table); }
+  if (findCell) findCell.showFound();
   if (!only) return;
   const wanted = new Set((state.get("tick") || "").split(",").filter(Boolean));
   if (state.has("tick")) for (const box of ticks) box.checked = wanted.has(box.value);

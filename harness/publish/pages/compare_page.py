@@ -4,7 +4,7 @@ Picking rows needs no script: the style sheet hides rows that are not ticked.
 """
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from publish import number_format
 from publish.charts import strip
@@ -19,8 +19,12 @@ PICKED = tuple(BY_ID[name] for name in ("decode", "ttft", "prefill", "answers", 
 HEADS = [Head("Cell"), *(Head(column.title, "n", column.first, tooltip=column.description) for column in PICKED), *lists.WORK_HEADS,
          Head("Grades", is_plain=True)]
 SPARK_WIDTH = 190
+MAX_ROWS = 300          # of the table of all cells, with 2.5 kB each; with more cells it is left out
+MAX_RANKED = 50         # rows of one figure
 SIDE_BY_SIDE = ("Best first. Where two bars overlap, the figures do not show which is better. A figure of a single run is marked "
                 "and not ranked.")
+TOO_MANY = ("There are {:,} cells, too many for one table. Find a cell by typing above, or open the page of a device or a "
+            "model, which lists all its cells.")
 EVERY = ("Every cell of the catalogue is a row: one model on one device. Tick two or more, then show only those. Each device "
          "and each model also has a page that compares its cells figure by figure, with the spread drawn.")
 
@@ -64,8 +68,13 @@ def _block(root: str, column: Column, rows: List[Row], differ: str) -> Optional[
         lines.append([Cell([place, " ", lists.link(root, row.page, words)]),
                       lists.spark(scale, figure, 1.0 if column.id == "drift" else None), interval(figure, column.show)])
     heads = [Head(differ.capitalize()), lists.drawn(scale), Head(column.title, "n")]
-    return layout.section(column.title, layout.note(column.description),
-                          table(f"{column.title}, {differ} by {differ}", heads, lines, class_="ranked"), class_="block")
+    cut = layout.note(f"The first {MAX_RANKED} of {len(lines)}; all are on the page of the {_other(differ)}.")
+    return layout.section(column.title, layout.note(column.description), cut if len(lines) > MAX_RANKED else None,
+                          table(f"{column.title}, {differ} by {differ}", heads, lines[:MAX_RANKED], class_="ranked"), class_="block")
+
+
+def _other(differ: str) -> str:
+    return "device" if differ == "model" else "model"
 
 
 # ----- all cells
@@ -75,16 +84,34 @@ def _all(catalogue: dict, rows: List[Row]) -> tuple:
     if rows:
         only = [tag("input", type="checkbox", id="only"), " ",
                 tag("label", "Show only the rows that are ticked", for_="only")]
-        body = [tag("p", only, class_="only"), _table(rows), lists.column_meanings(PICKED)]
+        body = [tag("p", only, class_="only"), _table(rows), lists.column_meanings(PICKED)] if len(rows) <= MAX_ROWS else [
+            layout.note(TOO_MANY.format(len(catalogue["cells"])))]
+    devices, models = _links_with_cells(catalogue)
     return layout.page("compare.html", "Compare", (), catalogue["synthetic"], tag("h1", "Compare"),
-                       tag("p", EVERY, class_="lead"), _links("Models on one device", catalogue["devices"], "device_tag"),
-                       _links("Devices with one model", catalogue["models"], "model"), tag("div", body, class_="pick"),
+                       tag("p", EVERY, class_="lead"), tag("div", data_find="Find a cell: device and model", id="find-cell"),
+                       _links("Models on one device", devices, "devices"), _links("Devices with one model", models, "models"),
+                       tag("div", body, class_="pick"),
                        wide=True)
 
 
-def _links(title: str, records: List[dict], name: str) -> Html:
-    links = [tag("li", tag("a", lists.name(record[name]), href=f"compare/{record['page']}")) for record in records]
-    return layout.details(f"{title} ({len(records)})", tag("ul", links, class_="ways"))
+def _links_with_cells(catalogue: dict) -> Tuple[List[Html], List[Html]]:
+    """Links to the pages of devices and models. Each device has the numbers of its models, by which site.js finds a cell's
+    page: cells/<device tag>.<model id>.html. Names that are too long for that are found on the page of their device."""
+    numbers = {model["model"]: number for number, model in enumerate(catalogue["models"])}
+    by_tag: Dict[str, List[int]] = {}
+    for cell in catalogue["cells"]:
+        if cell["page"] == f"cells/{cell['device_tag']}.{cell['model_id']}.html":
+            by_tag.setdefault(cell["device_tag"], []).append(numbers[cell["model"]])
+    devices = [tag("li", tag("a", lists.name(device["device_tag"]), href=f"compare/{device['page']}"),
+                   data_name=device["device_tag"], data_label=device["label"],
+                   data_cells=" ".join(map(str, by_tag.get(device["device_tag"], [])))) for device in catalogue["devices"]]
+    models = [tag("li", tag("a", lists.name(model["model"]), href=f"compare/{model['page']}"), data_name=model["model"],
+                  data_id=model["model_id"]) for model in catalogue["models"]]
+    return devices, models
+
+
+def _links(title: str, links: List[Html], id_: str) -> Html:
+    return layout.details(f"{title} ({len(links)})", tag("ul", links, class_="ways", id=id_))
 
 
 def _table(rows: List[Row]) -> Html:

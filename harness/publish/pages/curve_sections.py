@@ -150,6 +150,9 @@ def sections(named: List[tuple]) -> List[Optional[Html]]:
             _multiples("Several calls at once", TOGETHER, _many(waves, _levels(levels), GAIN, AT_ONCE), "at-once")]
 
 
+MAX_CHARTS = 40         # small charts of a section, with some 3 kB each
+
+
 def _multiples(title: str, description: str, charts: List[Html], id_: str) -> Optional[Html]:
     return layout.section(title, layout.note(description), tag("div", charts, class_="small-charts"), id_=id_) if charts else None
 
@@ -157,6 +160,7 @@ def _multiples(title: str, description: str, charts: List[Html], id_: str) -> Op
 def _many(named: List[tuple], x: Axis, y: Axis, title: str) -> List[Html]:
     """A small chart for each (name, points) with at least two points, relative to the first."""
     charts = [(name, points, [Series("measured", _against(points), 1)]) for name, points in named if len(points) > 1]
+    charts = charts[:MAX_CHARTS]        # they come fastest first; each cell's page has its own
     ranges = curves.extent([line for _, _, lines in charts for line in lines])
     return [layout.figure(curves.chart(lines, (), x, y, title, True, ranges), name, _from_to(points))
             for name, points, lines in charts]

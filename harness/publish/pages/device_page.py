@@ -11,6 +11,7 @@ from publish.pages import curve_sections, layout, lists, ranking
 from publish.pages.figure_columns import BY_ID, MAIN, Row
 
 NEWEST = 10
+MAX_STRIPS = 12         # models whose other devices are drawn
 KINDS = {"accelerator": "the accelerators' own", "unified": "unified with main memory",
          "main": "main memory: no accelerator with memory of its own"}
 LEGEND = ("Up and to the right is better. No model is both faster and better than those on the line (circles); diamonds are "
@@ -77,7 +78,8 @@ def _among_devices(root: str, rows: List[Row], by_model: Dict[str, List[Row]]) -
     strips = [lists.strip_of(by_model[row.model["model"]], row, lists.link(root, row.page, row.name_of_model),
                              f"Decode of {row.model['model']} on every device, this one pointed out")
               for row in lists.fastest_first(rows)]
-    if not any(strips):
+    strips = [strip for strip in strips if strip is not None][:MAX_STRIPS]
+    if not strips:
         return None
     return layout.section("Where does this machine stand?", layout.note(STRIPS), tag("div", strips, class_="charts"),
                           id_="stand")
