@@ -332,6 +332,12 @@ class Many(unittest.TestCase):
                 checked.add(path)
         self.assertLessEqual({"compare.html", first_device, first_model, f"compare/{first_device}", f"compare/{first_model}"}, checked)
 
+    def test_the_page_of_a_cell_with_many_runs_is_cut_and_says_so(self):
+        inputs = next(inputs for inputs in showcase.whole(RUNS)[1] if inputs.runs)
+        (_, data), = pages.cell(dataclasses.replace(inputs, runs=inputs.runs[:1] * 1000))
+        self.assertLess(len(data), self.MOST_BYTES)
+        self.assertIn(b"The newest 250 of 1,000 runs", data)
+
     def test_the_page_of_a_long_run_is_cut_and_says_so(self):
         inputs = showcase.whole(RUNS)[2][0]
         calls = [{**inputs.calls[-1], "answer": "word " * 2000}] * 4000

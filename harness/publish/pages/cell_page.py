@@ -15,6 +15,7 @@ from publish.pages.tables import Cell, Head, interval, number, table
 
 
 APART = "The model was published more than once under this name. Each digest is shown separately; they are never pooled."
+MAX_RUNS = 250          # rows of the table of runs, with 2.5 kB each
 
 
 def page(inputs: page_inputs.CellPageInput) -> tuple:
@@ -108,11 +109,13 @@ def _runs(root: str, variant: dict, runs: List[dict], level: int) -> Html:
              Head("First token", "n"),
              *tables.counts("Answers", "Code"), Head("End over start", "n"), lists.drawn(steady),
              *tables.words("Grade", "Verdict"), *tables.counts("Calls", "Failed")]
-    lines = [_run(root, run, _own(run, variant), drifts.get(run["run_id"]), speed, steady) for run in runs]
+    lines = [_run(root, run, _own(run, variant), drifts.get(run["run_id"]), speed, steady) for run in runs[:MAX_RUNS]]
+    cut = f"The newest {MAX_RUNS} of {len(runs):,} runs; the others are in the JSON of this page."
     withheld = f"{number_format.counted(variant['withheld'], 'run')} more not shown but counted in the figures above."
     lone = "A single run: its spread over runs is unknown."
     return layout.section("Every run", table("Runs, newest first, each with its own medians over calls", heads, lines,
                                              "runs"),
+                          layout.note(cut) if len(runs) > MAX_RUNS else None,
                           layout.note(lone) if variant["runs"] == 1 else None,
                           layout.note(withheld) if variant["withheld"] else None, level=level)
 
