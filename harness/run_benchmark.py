@@ -215,15 +215,21 @@ def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.
     check_git()
     if found["choice"].missing:
         pull(args, endpoint, found)
+    progress = console.Progress(args.quiet)
+    progress.draw("looking at the hardware")
     machine = hardware.here()
+    progress.clear()
     asks = console.is_terminal() and not args.quiet
     handle, device_tag, args.hostname = identity.choose(args.handle, args.device_tag, args.hostname,
                                                         machine if endpoint.target.is_loopback else None, asks)
     run_id = names.new_run_id()
     folder = run_setup.folder_for(out, handle, device_tag, run_id)
+    progress.draw("measuring how exact this machine's clock and loopback are")
     manifest = run_setup.manifest(run_id, facts_of(args, endpoint, found["version"], handle, device_tag), found["choice"],
                             found["phases"], found["settings"], found["suites"], found["overrides"])
+    progress.draw("looking at the hardware")
     probed = hardware.probe(machine, found["version"], endpoint.target.is_loopback, endpoint.target.port)
+    progress.clear()
     wrong = schema.problems(manifest, "manifest") + schema.problems(probed, "hardware") + facts.problems(probed)
     if wrong:
         raise ValueError(f"what the schema refuses: {wrong[:3]}")

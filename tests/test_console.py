@@ -286,6 +286,17 @@ class ProgressLine(unittest.TestCase):
             with self.subTest(f"{terminal} {environment}"):
                 self.assertEqual(self.shown(terminal, **environment), "one done\na warning\n")
 
+    def test_a_windows_console_that_does_not_obey_sequences_gets_plain_lines(self):
+        with mock.patch.object(console, "WINDOWS", True):
+            with mock.patch.object(console, "_enable_sequences", lambda stream: False):
+                self.assertEqual(self.shown(True), "one done\na warning\n")
+            with mock.patch.object(console, "_enable_sequences", lambda stream: True):
+                self.assertIn("\x1b[2K", self.shown(True))
+
+    @unittest.skipIf(os.name == "nt", "there is a console")
+    def test_without_a_windows_console_sequences_are_not_turned_on(self):
+        self.assertFalse(console._enable_sequences(Stream(terminal=True)))
+
     def test_quiet_is_quiet(self):
         for terminal in (False, True):
             with self.subTest(terminal):

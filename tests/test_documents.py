@@ -22,7 +22,7 @@ from mutants import valid
 
 RUNBOOK = "CLAUDE.md"
 EXECUTED = ("README.md", "CONTRIBUTING.md", RUNBOOK, "submissions/README.md")
-ALL = (*EXECUTED, "AGENTS.md", "harness/README.md", "harness/fields.md", "harness/methodology.md",
+ALL = (*EXECUTED, "AGENTS.md", "harness/README.md", "harness/MAINTAINING.md", "harness/fields.md", "harness/methodology.md",
        "harness/suites/README.md")
 MOST_BYTES = 32768          # some agents read no further
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

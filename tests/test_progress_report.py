@@ -55,10 +55,10 @@ class Case(unittest.TestCase):
         self.addCleanup(patch.stop)
         self.now_s = 0.0
 
-    def watch(self, live: bool = False, quiet: bool = False, total: int = 4) -> progress_report.Watch:
+    def watch(self, live: bool = False, quiet: bool = False, total: int = 4) -> progress_report.ProgressReport:
         self.terminal = Terminal(live)
         pace = Eta({("alpha:1b", step(number).key): 100.0 for number in range(1, total + 1)})
-        return progress_report.Watch(console.Progress(quiet, self.terminal), pace, total, lambda: self.now_s)
+        return progress_report.ProgressReport(console.Progress(quiet, self.terminal), pace, total, lambda: self.now_s)
 
     def said(self) -> str:
         """What was written since this was asked for the last time."""
@@ -145,12 +145,23 @@ class Live(Case):
     def test_the_line_names_the_call_its_number_and_what_has_come(self):
         here = self.watch(live=True)
         here.begin([ask(1)])
-        self.assertIn("call 1 of 4  alpha:1b small-eval 5Q-Q01  ~0 ", self.said())
+        self.assertIn("call 1 of 4  alpha:1b small-eval 5Q-Q01  waiting  ", self.said())
         here.tick(17)
         self.assertIn("  ~17 ", self.said())
         here.end([call(1)])
         here.begin([ask(2), ask(3)])
         self.assertIn("call 2 of 4  alpha:1b small-eval 5Q-Q02 x2", self.said())
+
+    def test_loading_and_warming_up_are_named_and_a_long_name_leaves_room_for_the_rest(self):
+        name = "hf.co/somebody/A-Very-Long-Model-Name-GGUF:Q4_K_M"
+        here = self.watch(live=True)
+        for item, words in (("LOAD", "loading hf.co/someb...GUF:Q4_K_M  3s  3s"), ("WARM-UP", "warming up hf.co")):
+            here.begin([Ask(Step("small-eval", name, item), "warmup", (), {}, {})])
+            self.now_s += 3
+            here.tick(0)
+            self.assertIn(words, self.said())
+        here.begin([Ask(Step("frozen-prompts", name, "P-MEDIUM"), "measured", (), {}, {})])
+        self.assertLess(len(self.said()), 100)
 
     def test_the_line_says_what_is_waited_for(self):
         watch = self.watch(live=True)

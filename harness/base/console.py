@@ -7,10 +7,12 @@ import sys
 import textwrap
 import time
 import traceback
-from typing import Callable, Collection, Iterator
+from typing import Callable, Collection, Iterator, TextIO
 
 from base.errors import BROKEN, INTERRUPTED, UserError, printable
 
+WINDOWS = os.name == "nt"
+VIRTUAL_TERMINAL = 4    # ENABLE_VIRTUAL_TERMINAL_PROCESSING of SetConsoleMode
 LEAST_COLUMN = 12       # characters that a column of text keeps
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 
@@ -54,9 +56,29 @@ def error(problem: UserError) -> None:
 
 
 def colour(text: str, name: str) -> str:
-    if not sys.stderr.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if os.environ.get("NO_COLOR") or not takes_sequences(sys.stderr):
         return text
     return f"\x1b[{COLOURS[name]}m{text}\x1b[0m"
+
+
+def takes_sequences(stream: TextIO) -> bool:
+    """Whether control sequences work there: on a terminal, which Windows has to be asked to obey them."""
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    return not WINDOWS or _enable_sequences(stream)
+
+
+def _enable_sequences(stream: TextIO) -> bool:
+    """Turn control sequences on in a Windows console; False for one that is older than they are."""
+    try:
+        import ctypes
+        import msvcrt
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(stream.fileno()))
+        mode, kernel = ctypes.c_ulong(), ctypes.windll.kernel32
+        return bool(kernel.GetConsoleMode(handle, ctypes.byref(mode))
+                    and kernel.SetConsoleMode(handle, mode.value | VIRTUAL_TERMINAL))
+    except (ImportError, AttributeError, OSError, ValueError):
+        return False
 
 
 def is_terminal() -> bool:
@@ -128,15 +150,22 @@ def format_table(titles: list, rows: list, left: Collection = (0, 1), whole: Col
     have to be copied: where one does not fit, it gets a line of its own. Where nothing helps, each row becomes a block.
     """
     cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
-    available = width() - 2 * (len(titles) - 1)
     widths = [max(map(len, column)) for column in zip(titles, *cells)]
-    if sum(widths) <= available:
-        return "\n".join(_table_lines([titles, *cells], widths, left, ()))
-    widths = [max([len(word) for word in title.split()] + [len(row[n]) for row in cells]) for n, title in enumerate(titles)]
-    _shrink(widths, available, [n for n in range(len(titles)) if n in left])
-    if sum(widths) > available:
-        return _blocks(titles, cells)
-    return "\n".join(_table_lines([titles, *cells], widths, left, whole))
+    gap = 2
+    if sum(widths) + gap * (len(titles) - 1) > width():
+        widths = [max([len(word) for word in title.split()] + [len(row[n]) for row in cells]) for n, title in enumerate(titles)]
+        for n in whole:         # a name that gets a line of its own needs no column
+            widths[n] = max(len(text) for text in [titles[n], *(row[n] for row in cells)] if len(text) <= max(width() // 3, len(titles[n])))
+        columns = [n for n in range(len(titles)) if n in left and n not in whole]
+        for gap in (2, 1):
+            narrow = list(widths)
+            _shrink(narrow, width() - gap * (len(titles) - 1), columns)
+            if sum(narrow) + gap * (len(titles) - 1) <= width():
+                widths = narrow
+                break
+        else:
+            return _blocks(titles, cells)
+    return "\n".join(_table_lines([titles, *cells], widths, left, whole, " " * gap))
 
 
 def _shrink(widths: list, available: int, columns: list) -> None:
@@ -148,7 +177,7 @@ def _shrink(widths: list, available: int, columns: list) -> None:
         widths[widest] -= 1
 
 
-def _table_lines(rows: list, widths: list, left: Collection, whole: Collection) -> Iterator[str]:
+def _table_lines(rows: list, widths: list, left: Collection, whole: Collection, gap: str) -> Iterator[str]:
     for number, row in enumerate(rows):
         row = list(row)
         for n in whole:
@@ -158,7 +187,7 @@ def _table_lines(rows: list, widths: list, left: Collection, whole: Collection) 
         wrapped = [_wrapped(cell, columns) for cell, columns in zip(row, widths)]
         for line in range(max(map(len, wrapped))):
             parts = [cell[line] if line < len(cell) else "" for cell in wrapped]
-            yield "  ".join(part.ljust(columns) if n in left else part.rjust(columns)
+            yield gap.join(part.ljust(columns) if n in left else part.rjust(columns)
                             for n, (part, columns) in enumerate(zip(parts, widths))).rstrip()
 
 
@@ -200,7 +229,7 @@ class Progress:
     def __init__(self, quiet: bool, stream=None, clock: Callable[[], float] = time.monotonic):
         self._stream = stream or sys.stderr
         self._quiet, self._clock = quiet, clock
-        self.is_live = not quiet and self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.is_live = not quiet and takes_sequences(self._stream)
         self._drawn = False
 
     def draw(self, text: str) -> None:

@@ -21,8 +21,10 @@ def format_models(choice: Choice) -> str:
 def format_phases() -> str:
     """The phases in running order."""
     loaded = map(suites.load, PHASES)
-    return "\n".join(["phases, in running order:"] + [
-        f"  {suite.phase:<16} {len(suite.items)} items  {suite.about}" for suite in loaded])
+    lines = ["phases, in running order:"]
+    for suite in loaded:
+        lines += console.hanging(f"  {suite.phase:<16}", f"{len(suite.items)} items. {suite.about}")
+    return "\n".join(lines)
 
 
 def format_plan(choice: Choice, phases: list, loaded_suites: dict, settings: plan.Settings) -> str:

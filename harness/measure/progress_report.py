@@ -1,4 +1,4 @@
-"""The watch: what the person at the keyboard is shown while calls are made, and how long the rest will take."""
+"""The progress that a person sees: which call is made, or what is waited for, and how long the rest will take."""
 from __future__ import annotations
 
 import time
@@ -8,14 +8,18 @@ from base import console, plan
 from measure.eta import Eta
 
 
-class Watch:
-    """Told by the session what begins, goes on and ends; draws one line."""
+MODEL_COLUMNS = 24          # of the one line, which has to fit 80
+WORK = {"LOAD": "loading", "WARM-UP": "warming up"}      # items of the harness itself
+
+
+class ProgressReport:
+    """Draws one line on a terminal, from what the session reports; elsewhere prints a line for each finished call."""
 
     def __init__(self, progress: console.Progress, pace: Eta, total: int, clock: Callable[[], float] = time.monotonic):
         self.progress, self.pace, self.total, self._clock = progress, pace, total, clock
         self.finished = 0
         self._started = clock()
-        self._label, self._began = "", self._started
+        self._label, self._work, self._began = "", None, self._started
         self._skipping: object = False
 
     def already(self, record: dict) -> None:
@@ -30,12 +34,14 @@ class Watch:
 
     def begin(self, asks: list) -> None:
         step, wave = asks[0].step, f" x{len(asks)}" if len(asks) > 1 else ""
-        self._label = f"{step.model} {step.phase} {step.item}{wave}"
+        model = console.middle_cut(step.model, MODEL_COLUMNS)
+        self._work = WORK.get(step.item)
+        self._label = f"{self._work} {model}" if self._work else f"{model} {step.phase} {step.item}{wave}"
         self._began = self._clock()
         self.progress.draw(self._line(0))
 
     def wait(self, what: str) -> None:
-        """Nothing is sent, and this is why; asked for again while it lasts."""
+        """No call is made, and this is why; repeated while it lasts."""
         elapsed = console.format_duration(self._clock() - self._started)
         self.progress.draw(f"call {min(self.finished + 1, self.total)} of {self.total}  waiting for {what}  {elapsed}")
 
@@ -88,5 +94,9 @@ class Watch:
     def _line(self, chunks: int) -> str:
         elapsed, left = self._clock() - self._started, self.pace.left_s()
         estimate = "" if left is None else f", about {console.format_duration(left)} left"
-        return (f"call {min(self.finished + 1, self.total)} of {self.total}  {self._label}  ~{chunks} tokens  "
+        if self._work == WORK["LOAD"]:
+            state = console.format_duration(self._clock() - self._began)
+        else:
+            state = f"~{chunks} tokens" if chunks else "waiting"
+        return (f"call {min(self.finished + 1, self.total)} of {self.total}  {self._label}  {state}  "
                 f"{console.format_duration(elapsed)}{estimate}")

@@ -24,7 +24,7 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dic
     names = [model["name"] for model in manifest["models"]]
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded_suites, settings)
     pace = Eta(weights(planned, loaded_suites, settings))
-    shown = progress_report.Watch(progress, pace, manifest["planned_calls"])
+    shown = progress_report.ProgressReport(progress, pace, manifest["planned_calls"])
     with ledger.Writer(earlier.folder) as writer:
         here = _open(endpoint, earlier, writer, stop, shown, floor or earlier.manifest["floor"])
         runner = phases.Runner(here, settings, loaded_suites, earlier.recorded, earlier.findings,
@@ -33,6 +33,7 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dic
         ended, grades = "failed", None
         try:
             ended = _run(runner, planned)
+            shown.wait("the models to be unloaded")
             _leave(endpoint, names)
             complete = here.is_complete(manifest["planned_calls"])
             grades = grade() if grade and complete else None
@@ -44,7 +45,7 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dic
 
 
 def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer, stop: http_call.Stop,
-          shown: progress_report.Watch, floor: dict) -> session.Session:
+          shown: progress_report.ProgressReport, floor: dict) -> session.Session:
     """The session, introduced by the ledger's meta line or, in a resumed run, by its first record."""
     number, machine = len(earlier.sessions), telemetry.reader(endpoint.target.is_loopback, endpoint.target.port)
     start = {"started_at": session.utc_now(), "server_version": endpoint.version(),
