@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING
 
 from base import console, shell
-from base.errors import FINE, FOUND, UserError
+from base.errors import BROKEN, FINE, FOUND, UserError
 
 if TYPE_CHECKING:
     from publish import build
@@ -39,6 +39,8 @@ def main(argv: list | None = None) -> int:
     elif draft_id:
         console.say(str(args.out / page))
     console.lead_on(next_step(args, report))
+    if any(error["rule"] == "checker-failed" for errors in report.rejected.values() for error in errors):
+        return BROKEN
     return FOUND if args.strict and report.rejected else FINE
 
 

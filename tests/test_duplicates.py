@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pathlib
+import random
 import tempfile
 import unittest
 
@@ -36,6 +37,28 @@ class Marks(unittest.TestCase):
         for gaps in ([0] * 40, [0] * 40 + [900, 1100]):
             with self.subTest(gaps[-2:]):
                 self.assertEqual(self.found([call(nonce="1" * 18, gaps_us=gaps)], [call(nonce="2" * 18, gaps_us=gaps)]), [[], []])
+
+    def measured(self, seed: int, jitter: int = 0, model: str = "m:1b") -> list:
+        """Twelve calls with times by chance; the same seed gives the same but for a jitter of microseconds."""
+        chance, noise = random.Random(seed), random.Random(seed + 1000 * jitter)
+        return [call(nonce=f"{(chance.randrange(10 ** 18) + jitter * noise.randrange(10 ** 17)) % 10 ** 18:018d}", model=model,
+                     gaps_us=[round(chance.gauss(20_000, 900)) + jitter * noise.choice((-1, 0, 1)) for _ in range(60)])
+                for _ in range(12)]
+
+    def test_a_jitter_of_a_microsecond_under_other_nonces_hides_nothing(self):
+        self.assertEqual(self.found(self.measured(1), self.measured(1, jitter=1)), [[], ["physics-duplicate"]])
+
+    def test_a_model_s_half_of_a_run_is_a_copy_too(self):
+        self.assertEqual(self.found(self.measured(1) + self.measured(2), self.measured(3) + self.measured(2)), [[], ["physics-duplicate"]])
+
+    def test_seventeen_nonces_and_a_few_gaps_that_were_changed_leave_a_copy(self):
+        changed = self.measured(1)
+        for record in changed[:7]:
+            record.update(nonce=f"{record['seq'] + 5:018d}", gaps_us=[gap + 100 for gap in record["gaps_us"]])
+        self.assertEqual(self.found(self.measured(1), changed), [[], ["physics-duplicate"]])
+
+    def test_two_measurements_are_not_each_other_s_copies(self):
+        self.assertEqual(self.found(self.measured(1), self.measured(2), self.measured(3)), [[], [], []])
 
     def test_a_nonce_is_nobody_else_s(self):
         self.assertEqual(self.found([call(nonce="1" * 18)], [call(nonce="1" * 18)]), [[], ["physics-duplicate"]])

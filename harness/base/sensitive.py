@@ -113,6 +113,9 @@ _PATH_SIGN = _any_of("/", "\\", "~", "%2f", "-home-", "-users-")
 _PATH_WORD = _any_of("home", "users", "settings", "/root/", "/data/", "/storage/", "/sdcard", "media/", "/volumes/",
                      "/folders/", "\\\\", "~")
 _TOKEN_WORD = _any_of(*secret_formats.HINTS, "bearer", "basic")
+_NAMED_WORD = _any_of(*secret_formats.NAMED_HINTS)
+_UNBROKEN = re.compile(r"[\w+/=~.-]{16}").search        # every key has so many characters in a row
+_NAMED_VALUE = re.compile(r"[:=][>\"' \t]{0,6}[\w+/~-]{12}").search
 
 KINDS = (
     Kind("path", "a path of somebody's own", lambda lowered: _PATH_SIGN(lowered) and _PATH_WORD(lowered), re.compile(
@@ -177,13 +180,13 @@ KINDS = (
          ("me@laptop:~$", "http://my-nas:11434", "DESKTOP-4F7A2K1", "ws1.corp.contoso.com"),
          ("http://localhost:11434", "http://host:11434", "git@github.com:me/x", "http://ollama:11434", "https://example.com:80", "WIN-WIN", "desktop-app",
           "user@host:~$"), _is_somewhere),
-    Kind("token", "a key or token", _TOKEN_WORD, re.compile(
+    Kind("token", "a key or token", lambda lowered: _UNBROKEN(lowered) is not None and _TOKEN_WORD(lowered), re.compile(
         rf"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN}|(?i:bearer|basic)[ \t]+(?=[\w+/.~-]*[0-9])[\w+/.~-]{{16,}})"),
          ("sk-ant-api03-abcdefGHIJK12345", "ghp_0123456789abcdefghijABCDEFGHIJ", "hf_abcdefghijklmnopqrstuvwx12", "AKIAIOSFODNN7ABCDEFG",
           "Bearer abcdef0123456789abcdef", "https://hooks.slack.com/services/T01234567/B01234567/qwErTyUiOpAsDfGhJkLzXcVb",
           "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "xoxb-12345-abcdefghij"),
          ("sk-learn", "token budget", "tokens: 512", "basic understanding of things", "desk-abc", "risk-management-and-control-systems", "AKIAIOSFODNN7EXAMPLE"), _is_no_example),
-    Kind("token", "a key or token", _any_of(*secret_formats.NAMED_HINTS), re.compile(rf"(?i:{secret_formats.NAMED})"),
+    Kind("token", "a key or token", lambda lowered: _NAMED_VALUE(lowered) is not None and _NAMED_WORD(lowered), re.compile(rf"(?i:{secret_formats.NAMED})"),
          ("GITEA_TOKEN=0f9c1d2e3b4a59687786a5b4c3d2e1f00f9c1d2e", "WANDB_API_KEY=9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c",
           "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzR4nD0mKEY", "https://host/x?access_token=9f8e7d6c5b4a3928", "api_key=abcd1234efgh5678"),
          ("password: none", "max_tokens=4096", "token = tokenizer.encode", "tokens: 512", "key = cache_key_2", "api_key=your_api_key_here_123",

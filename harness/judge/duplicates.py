@@ -52,7 +52,8 @@ def _add_timing(gaps: bytes, line: bytes, exact: set, similar: set) -> None:
     exact.add(_number(gaps))
     values = list(map(int, gaps.split(b",")))
     if len(values) >= LEAST_GAPS:
-        places = sorted(heapq.nlargest(LONGEST, range(len(values)), key=values.__getitem__))
+        least = heapq.nlargest(LONGEST, values)[-1]
+        places = [place for place, gap in enumerate(values) if gap >= least][:LONGEST]
         item = ITEM.search(line)
         duration = round(1000 * math.log(max(1, sum(values))))
         similar.add(_number(repr((item and item.group(1), len(values), places, duration)).encode("ascii")))

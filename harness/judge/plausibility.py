@@ -73,8 +73,9 @@ class Plausibility(LedgerVisitor):
         video = bool((call.placement or {}).get("vram_bytes"))
         rate = call_metrics.decode_tok_s(call, self.models[model]["format"])
         if rate is not None:
-            steps = rate / tokens_a_step(call)
-            self.decode[model] = max(self.decode.get(model, (0.0, False)), (steps, video))
+            fastest = self.decode.get(model, (0.0, False))
+            if rate > fastest[0]:
+                self.decode[model] = max(fastest, (rate / tokens_a_step(call), video))
             if call.phase == FROZEN:
                 self.spreads.setdefault((model, call.item), Spread()).add(rate)
         prefill = None if call.phase == CONTEXT_APPEND else call_metrics.prefill_tok_s(call, self.heads.get(model))

@@ -31,8 +31,10 @@ TO_AGENTS = re.compile(
     r"(?:ai|llm|agent|assistant|claude|chatgpt|copilot|gemini|reviewer\s{1,9}bot|bot)\b"
     r"|\b(?:please\s{1,9})?(?:approve|merge|accept)\s{1,9}this\s{1,9}(?:pr|pull\s{1,9}request|change|run|submission)\b"
     r"|\bdo\s{1,9}not\s{1,9}(?:report|flag|mention|reject|tell)\b|\bsystem\s{1,9}prompt\b|<\|?(?:system|im_start|assistant)\|?>|\[INST\]")
-AGENT_WORDS = ("ignore", "disregard", "forget", "override", "you", "agent", "assistant", "reviewer", "model", "dear", "attention", "note", "hey", "hello",
-               "this", "not", "system", "im_start", "[inst]")
+# One of these is in every text that TO_AGENTS finds, in lower case.
+AGENT_WORDS = ("ignore", "disregard", "forget", "override", "automated", "coding", "llm", "dear", "attention", "hey", "hello", "approve", "merge", "accept",
+               "im_start", "[inst]", "<system", "<|system", "<assistant", "<|assistant")
+AGENT_PAIRS = tuple(re.compile(pattern).search for pattern in (r"you\s{1,9}are", r"ai\b", r"note\s{1,9}to", r"do\s{1,9}not", r"system\s{1,9}prompt"))
 
 
 def problems(text: str, known: frozenset, **place: Any) -> Iterator[Finding]:
@@ -76,7 +78,9 @@ def agent_words(text: str) -> re.Match | None:
     """Words that are meant for an agent and not for a person, over line breaks and in look-alike letters too."""
     plain = text if text.isascii() else text.translate(LOOK_ALIKES)
     lowered = plain.lower()
-    return TO_AGENTS.search(plain) if any(word in lowered for word in AGENT_WORDS) else None
+    if any(word in lowered for word in AGENT_WORDS) or any(search(lowered) for search in AGENT_PAIRS):
+        return TO_AGENTS.search(plain)
+    return None
 
 
 def to_agents(text: str, **place: Any) -> Iterator[Finding]:
@@ -103,6 +107,7 @@ class PrivacyChecks(LedgerVisitor):
 
     def __init__(self, known: Iterable[str]):
         self.known = frozenset(known)
+        self._answers: set = set()      # hashes of clean answers: at temperature 0 the repeats are the same
         self._clean: set = set()        # texts that were searched; most of a ledger's are the same in every record
 
     def visit(self, record: dict) -> Iterator[Finding]:
@@ -116,9 +121,15 @@ class PrivacyChecks(LedgerVisitor):
             yield from self._written(record.get(name) or "", f"/{name}")
 
     def _written(self, text: str, pointer: str) -> Iterator[Finding]:
-        """What a model wrote: a mail address or a key is looked at by a person, anything else is remarked on."""
+        """The answer of a model: a mail address or a key is looked at by a person, anything else is remarked on."""
+        if not text or hash(text) in self._answers:
+            return
         kinds = {kind.id: (kind, private) for kind, private in sensitive.find(text, self.known)}
         for kind, private in list(kinds.values())[:1]:
             rule = "privacy-answer-key" if set(KEYS_IN_ANSWERS) & set(kinds) else "privacy-answer"
             yield Finding(rule, f"{redacted(private)}, which looks like {kind.says}", "a look by a person", pointer)
-        yield from to_agents(text, pointer=pointer)
+        match = agent_words(text)
+        if match:
+            yield Finding("runmd-agent", " ".join(match.group().split()), "words for people", pointer)
+        elif not kinds and len(self._answers) < MOST_REMEMBERED:
+            self._answers.add(hash(text))

@@ -54,13 +54,14 @@ def check_all(parts: List[Part], findings: FindingList, now_s: float) -> List[Re
     """Check every run of several parts, which are compared with each other and with the rest of their trees."""
     search, sheets = RunSearch(), []
     judged = [_sizes(part, findings) for part in parts]
+    is_alone = len({*(path for part in parts for path in _known(part)), *(path for sizes in judged for path in sizes)}) < 2
     for part, sizes in zip(parts, judged):
         for path in _known(part):
             if path not in sizes and path != tree_layout.EXAMPLE:
                 list(search.add(path, _folder(part, path)))
     for part, sizes in zip(parts, judged):
         for path in sizes:
-            if path != tree_layout.EXAMPLE:
+            if path != tree_layout.EXAMPLE and not is_alone:
                 findings.add(search.add(path, _folder(part, path)))
             sheets.append(run_check.check(_folder(part, path), tree_layout.place_of(path), sizes[path], findings, now_s))
     return sheets

@@ -19,9 +19,10 @@ from base.errors import UserError
 from judge import tree_layout
 from judge.findings import Finding
 from publish import (build_cache, build_jobs, catalogue, csv_table, database, feed, moderation, page_inputs, pages, process_pool,
-                     run_changes, site_folder)
+                     run_changes, run_holds, site_folder)
 from publish.run_changes import digest
 
+HOLDS = "run_holds.json"
 LOCK = "lock"
 WITHHELD = "withheld"               # how many runs the site withholds; it outlives the index
 SITE_MARK = b'"schema":"catalogue-'     # at the beginning of catalogue.json; a folder without one is not a site of ours
@@ -122,6 +123,7 @@ class _Build:
     def __init__(self, options: BuildOptions, cache: pathlib.Path, kept: build_cache.BuildCache):
         self.options, self.cache, self.kept = options, cache, kept
         self.report = BuildReport()
+        self.holds: Dict[str, List[dict]] = {}
 
     def run(self) -> BuildReport:
         runs, linked = run_changes.all_runs(self.options.submissions)
@@ -159,6 +161,11 @@ class _Build:
             self.report.rejected.setdefault(finding.path, []).append(
                 {"rule": finding.rule, "path": finding.path, "observed": finding.observed})
         self.kept.remove_runs(known.keys() - (runs.keys() - self.report.rejected.keys()))
+        accepted = {path: runs[path] for path in runs.keys() - self.report.rejected.keys()}
+        before = self.holds_before()
+        self.holds = run_holds.find(self.cache, accepted, changed)
+        files.replace(self.cache / HOLDS, schema.dumps(self.holds).encode("ascii"))
+        changed = changed | {path for path in accepted if self.holds.get(path) != before.get(path)}
         jobs = (job for path in sorted(changed & runs.keys() - self.report.rejected.keys())
                 for job in [self._job(path, runs[path], known.get(path))] if job is not None)
         for path, note, errors in run_all(build_jobs.process, jobs):
@@ -170,17 +177,25 @@ class _Build:
                 self.kept.put_run(path, note)
         self.report.shown = len(self.kept.rows)
 
+    def holds_before(self) -> Dict[str, List[dict]]:
+        """The holds of the last build."""
+        try:
+            return json.loads((self.cache / HOLDS).read_bytes())
+        except (OSError, ValueError):
+            return {}
+
     def _job(self, path: str, folder: str, known: Optional[tuple]) -> Optional[build_jobs.RunJob]:
         """What is to be done for a run; None where its files turn out to have the same contents as before."""
         options = self.options
         states = run_changes.states(folder)
         contents = known[1] if known is not None and known[2] == states else run_changes.contents(folder)
         entry = options.entries.get(_run_id(path), {})
-        key = digest(path, contents, entry, options.synthetic, options.raw_base)
+        holds = self.holds.get(path, [])
+        key = digest(path, contents, entry, options.synthetic, options.raw_base, holds)
         if known is not None and known[0] == key and build_cache.run_path(self.cache, key).exists():
             self.kept.touch(path, states, build_jobs.raw_files(folder, _run_id(path)) if options.raw_base is None else [])
             return None
-        return build_jobs.RunJob(path, folder, entry, options.synthetic, options.raw_base, options.now_s, str(self.cache), key,
+        return build_jobs.RunJob(path, folder, entry, holds, options.synthetic, options.raw_base, options.now_s, str(self.cache), key,
                                  contents, states)
 
     # ----- cells and the whole

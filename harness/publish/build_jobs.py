@@ -10,8 +10,8 @@ from typing import List, Optional, Tuple
 
 from base import files, schema
 from base.errors import UserError
-from judge import tree_layout
-from publish import build_cache, database, page_inputs, pages, pooling, process_run
+from judge import findings, run_check, tree_layout
+from publish import build_cache, database, page_inputs, pages, pooling, process_run, run_holds
 from publish.build_cache import File, RunNote
 
 
@@ -21,6 +21,7 @@ class RunJob:
     path: str
     folder: str
     overlay_entry: dict
+    holds: List[dict]       # findings from the comparison with all other runs, as values
     synthetic: bool
     raw_base: Optional[str]
     now_s: float
@@ -50,9 +51,22 @@ class PageJob:
 
 
 def process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
-    """(path, note or None, errors for which the run is rejected). Pages and contributions are written into the cache."""
+    """(path, note or None, errors for which the run is rejected). Pages and contributions are written into the cache.
+
+    A bug that one run brings to light rejects that run; the others are built.
+    """
+    try:
+        return _process(job)
+    except UserError:
+        raise
+    except Exception as problem:
+        return job.path, None, (findings.row(run_check.crash(problem, job.path)),)
+
+
+def _process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
     with files.mendable(job.folder):
-        processed = process_run.process(pathlib.Path(job.folder), job.path, job.overlay_entry, job.synthetic, job.now_s, job.raw_base)
+        processed = process_run.process(pathlib.Path(job.folder), job.path, job.overlay_entry, job.synthetic, job.now_s, job.raw_base,
+                                        tuple(run_holds.findings(job.holds)))
     if processed.errors:
         if not os.path.isdir(job.folder):
             raise UserError("this run vanished while it was read", job.folder, "run this again; the old site is unchanged")

@@ -87,7 +87,9 @@ def page_of_device(device_tag: str) -> str:
 
 
 def page_of_model(model: str) -> str:
-    return f"models/{_short(model_id(model))}.html"
+    name = model_id(model)
+    # A file's name never begins like a flag; `_-` begins no other model's name, since `_` itself is escaped.
+    return f"models/{_short('_' + name if name.startswith('-') else name)}.html"
 
 
 def page_of_cell(cell_id: str) -> str:

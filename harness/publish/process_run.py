@@ -1,17 +1,18 @@
 """Process one run: check it, compute its contributions and grade, and render its pages.
 
-It is not compared with other runs: duplicates were looked for when each run was merged.
+It is compared with other runs elsewhere (run_holds).
 """
 from __future__ import annotations
 
 import dataclasses
 import pathlib
 from dataclasses import dataclass
-from typing import Iterator, List, Optional
+from typing import Iterator, List, Optional, Tuple
 
 from judge import run_check, tree_layout
 from judge.findings import Finding, FindingList, row
 from judge.ledger_pass import LedgerVisitor
+from publish.run_holds import DIGEST_RULE
 from publish import device_summary, grades, moderation, page_inputs, pages, run_contribution
 
 ALLOWED_SYNTHETIC = ("name-synthetic",)     # findings that are ignored where synthetic runs are included
@@ -30,20 +31,27 @@ class ProcessedRun:
 
 
 def process(folder: pathlib.Path, path: str, overlay_entry: dict, synthetic: bool, now_s: float,
-            raw_base: Optional[str] = None) -> ProcessedRun:
-    """`path` is the run's folder from the clone's root. `synthetic`: accept synthetic runs, which every page then says."""
+            raw_base: Optional[str] = None, holds: Tuple[Finding, ...] = ()) -> ProcessedRun:
+    """`path` is the run's folder from the clone's root. `synthetic`: accept synthetic runs, which every page then says.
+
+    `holds` are findings from the comparison with all other runs. A run whose model has a digest that another run describes
+    otherwise is pooled with nobody.
+    """
     place, findings, calls = tree_layout.place_of(path), FindingList(), _CallRows()
     entries = list(tree_layout.on_disk(folder, path))
     for entry in tree_layout.settled_modes(entries):
         findings.add(tree_layout.problems(entry))
     sizes = tree_layout.runs_in(entries).get(path, {})
     checked = run_check.inspect(folder, place, sizes, findings, now_s, (calls,))
+    findings.add(holds)
     rows = [row(finding) for finding in findings if not (synthetic and finding.rule in ALLOWED_SYNTHETIC)]
     errors = tuple(finding for finding in rows if finding["severity"] == "error")
     if errors:
         return ProcessedRun(errors)
     manifest, metadata = checked.manifest, checked.metadata
     of_models = run_contribution.contributions(place.device_tag, manifest, metadata, checked.cells)
+    if any(finding.rule == DIGEST_RULE for finding in holds):
+        of_models = []
     processed = ProcessedRun((), manifest["run_id"], manifest["started_at"], tuple(of_models))
     if moderation.is_redacted(overlay_entry):
         return processed
