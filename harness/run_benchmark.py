@@ -307,8 +307,14 @@ def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded:
         except UserError as problem:
             problem.exit_code = FOUND       # what the run had measured is on disk; only its end is missing
             raise
-    found = derived_files.close(earlier.folder, earlier.manifest, graders)
-    return report(args, earlier, found, ended)
+    try:
+        metadata = derived_files.close(earlier.folder, earlier.manifest, graders)
+    except UserError as problem:
+        console.error(problem)
+        console.note("the ledger is whole, and nothing is measured again: metadata.json and run.md are made from it")
+        console.lead_on(shell.command("summarize_run.py", shell.path(earlier.folder)))
+        return FOUND
+    return report(args, earlier, metadata, ended)
 
 
 def grade_code(folder: pathlib.Path, graders: dict) -> dict:

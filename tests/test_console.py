@@ -303,5 +303,52 @@ class ProgressLine(unittest.TestCase):
                 self.assertEqual(self.shown(terminal, quiet=True), "")
 
 
+WITHOUT = """import sys
+sys.path.insert(0, sys.argv[1])
+for name in ("ssl", "_ssl", "sqlite3", "_sqlite3", "ctypes", "_ctypes"):
+    sys.modules[name] = None
+import runpy
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+class BareSystem(unittest.TestCase):
+    def run_script(self, script: str, *words: str) -> subprocess.CompletedProcess:
+        """A script under a Python without ssl, sqlite3 and ctypes."""
+        return subprocess.run([sys.executable, "-c", WITHOUT, str(support.HARNESS), str(support.HARNESS / script), *words],
+                              capture_output=True, text=True, timeout=120)
+
+    def test_help_and_checking_need_none_of_the_optional_modules(self):
+        example = next((support.ROOT / "submissions" / "EXAMPLE").glob("*/run-*"), None)
+        for script, *words in (("run_benchmark.py", "--help"), ("submit_run.py", "--help"), ("build_catalogue.py", "--help"),
+                               ("probe_hardware.py", "--tag"), ("check_submission.py", "--rules"),
+                               *([("check_submission.py", str(example))] if example else [])):
+            with self.subTest(script=script, words=words):
+                done = self.run_script(script, *words)
+                self.assertNotIn("Traceback", done.stderr)
+                self.assertIn(done.returncode, (0, 1), done.stderr)
+
+    def test_what_needs_a_missing_module_is_one_line(self):
+        for name, words in (("sqlite3", "the catalogue"), ("_ctypes", "grading"), ("ssl", "https")):
+            def main(name: str = name) -> int:
+                raise ImportError(f"no {name}", name=name)
+            with self.subTest(name), mock.patch("sys.stderr", io.StringIO()) as err:
+                self.assertEqual(console.guarded(main), 2)
+                self.assertEqual(err.getvalue().count("\n"), 1)
+                self.assertIn(f"this Python has no {name.lstrip('_')}", err.getvalue())
+                self.assertIn(words, err.getvalue())
+
+    @unittest.skipUnless(os.name == "posix", "closes a file descriptor by a POSIX shell")
+    def test_output_that_nobody_reads_is_no_traceback(self):
+        for end in ("| true", ">&-", "2>&-", ">&- 2>&-"):
+            for words in ("--help", "--version"):
+                with self.subTest(end=end, words=words):
+                    done = subprocess.run(["sh", "-c", f'"$0" "$1" {words} {end}', sys.executable, str(support.HARNESS / "run_benchmark.py")],
+                                          stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL, timeout=60)
+                    self.assertNotIn("Traceback", done.stderr)
+                    self.assertNotIn("Exception ignored", done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -154,7 +154,7 @@ class Append(InFolder):
                     appender.append(b"lost\n")
             self.assertEqual(self.path.read_bytes(), b"whole\n")
 
-    @unittest.skipUnless(os.path.exists("/dev/full"), "needs /dev/full")
+    @unittest.skipUnless(os.name == "posix" and os.path.exists("/dev/full"), "needs /dev/full")
     def test_a_full_disk_is_one_line_with_advice(self):
         with files.Appender("/dev/full") as appender:
             with self.assertRaises(UserError) as caught:

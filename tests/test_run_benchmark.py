@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import io
@@ -26,9 +27,10 @@ import ledgers
 import support
 
 import run_benchmark
-from base import console, plan, run_folder, suites
+import summarize_run
+from base import console, files, plan, run_folder, suites
 from base.phases import PHASES
-from self_test import timing_floor
+from self_test import scenarios, timing_floor
 from measure import phases, run_setup
 from measure.hardware import bandwidth
 
@@ -509,6 +511,24 @@ class Resumes(Case):
         self.assertIn("--resume", err)
         self.assertTrue((self.folder() / run_folder.LEDGER).read_bytes().endswith(b"\n"))
         self.check_whole(self.finish())
+
+    def test_a_last_file_that_cannot_be_written_is_made_by_the_next_command(self):
+        real = files.replace
+
+        def replace(path: pathlib.Path, data: bytes) -> None:
+            if path.name == "metadata.json":
+                raise files.explained(PermissionError(errno.EACCES, "Access is denied"), path)
+            real(path, data)
+        with mock.patch.object(files, "replace", replace):
+            code, _, err = self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
+        self.assertEqual(code, 1, err)
+        self.assertIn("metadata.json: Access is denied", err)
+        self.assertIn("the ledger is whole", err)
+        step = shlex.split(err.splitlines()[-1].partition("next: ")[2])
+        self.assertEqual(step, ["python", "harness/summarize_run.py", str(self.folder())])
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            self.assertEqual(summarize_run.main(step[2:]), 0)
+        self.assertTrue((self.folder() / "metadata.json").exists() and (self.folder() / "run.md").exists())
 
     def test_what_does_not_match_is_refused(self):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")

@@ -1,6 +1,7 @@
 """The console: the only printer. Results go to stdout, everything said to a person to stderr, errors in one line."""
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -9,18 +10,25 @@ import time
 import traceback
 from typing import Callable, Collection, Iterator, TextIO
 
-from base.errors import BROKEN, INTERRUPTED, UserError, printable
+from base.errors import BROKEN, INTERRUPTED, USAGE, UserError, printable
 
 WINDOWS = os.name == "nt"
 VIRTUAL_TERMINAL = 4    # ENABLE_VIRTUAL_TERMINAL_PROCESSING of SetConsoleMode
 LEAST_COLUMN = 12       # characters that a column of text keeps
+# Modules that some Pythons are built without, and what does not work then.
+OPTIONAL_MODULES = {"ssl": "a server at https:// or sending a run", "sqlite3": "the catalogue",
+                    "ctypes": "grading Python answers"}
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 
 
 def guarded(main: Callable[[], int]) -> int:
     """Run a verb's main; its exit code. What a person can fix becomes one line; a bug shows itself and exits 3."""
     try:
-        return main()
+        try:
+            return main()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()      # also what argparse printed: at exit it would be too late to handle a closed pipe
     except UserError as problem:
         error(problem)
         return problem.exit_code
@@ -30,10 +38,21 @@ def guarded(main: Callable[[], int]) -> int:
     except BrokenPipeError:
         _mute(sys.stdout)       # whoever read our output has left
         return INTERRUPTED
+    except ImportError as problem:
+        module = (problem.name or "").lstrip("_")
+        if module not in OPTIONAL_MODULES:
+            return _bug()
+        error(UserError(f"this Python has no {module}", sys.executable,
+                        f"only {OPTIONAL_MODULES[module]} needs it: use another Python for that"))
+        return USAGE
     except Exception:   # the one place that catches all: exit code 1 would read as a finding
-        traceback.print_exc()
-        note("this is a bug of the harness; please report it with the lines above")
-        return BROKEN
+        return _bug()
+
+
+def _bug() -> int:
+    traceback.print_exc()
+    note("this is a bug of the harness; please report it with the lines above")
+    return BROKEN
 
 
 def say(text: str = "") -> None:
@@ -61,9 +80,9 @@ def colour(text: str, name: str) -> str:
     return f"\x1b[{COLOURS[name]}m{text}\x1b[0m"
 
 
-def takes_sequences(stream: TextIO) -> bool:
+def takes_sequences(stream: TextIO | None) -> bool:
     """Whether control sequences work there: on a terminal, which Windows has to be asked to obey them."""
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+    if stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
         return False
     return not WINDOWS or _enable_sequences(stream)
 
@@ -83,7 +102,7 @@ def _enable_sequences(stream: TextIO) -> bool:
 
 def is_terminal() -> bool:
     """Whether a person can be asked: questions go to stderr and answers come from stdin."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()
 
 
 def ask(question: str, default: str) -> str:
@@ -109,12 +128,16 @@ def _plain(text: str) -> str:
 
 def _write(stream, text: str) -> None:
     """Text that the terminal cannot show is escaped, not raised: a Windows console may know 256 characters."""
+    if stream is None:
+        return      # closed before we started
     encoding = getattr(stream, "encoding", None) or "ascii"
     try:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
-    except OSError:
+    except OSError as problem:
         if stream is not sys.stderr:
+            if problem.errno == errno.EINVAL:       # how Windows reports a pipe whose reader has left
+                raise BrokenPipeError(problem.errno, problem.strerror) from problem
             raise
         _mute(stream)   # nobody listens any more; the run goes on, and the exit code still tells
 

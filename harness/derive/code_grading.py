@@ -35,12 +35,10 @@ from typing import Callable, Iterable, Optional
 from base import files
 from base.ledger_records import CallRecord, Record
 from derive import grading
-from derive.code_runner import isolation, test_process
+from derive.code_runner import REASONS, isolation, test_process
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 GRACE_S = 15            # the examiner ends a guest in time; if it does not end itself, something is wrong with it
-REASONS = ("passed", "no-code", "syntax-error", "no-entry", "wrong", "exception", "timeout", "memory", "output",
-           "crashed", "not-run")
 FENCE = re.compile(r"```|~~~")
 BINDING = re.compile(r"^[ \t]*(?:async def|def|class|import|from)\b|=", re.MULTILINE)
 MIB = 1 << 20

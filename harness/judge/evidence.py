@@ -13,7 +13,7 @@ from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED
 from base.suites import Suite
 from base.target import is_local
 from derive import grading
-from derive.code_grading import REASONS
+from derive.code_runner import REASONS
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
