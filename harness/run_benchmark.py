@@ -154,16 +154,21 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
     server, missing = server_state(args)
     (commit, modified), refusal = run_setup.git_state(), git.refusal(run_folder.ROOT)
     rows = [["Python", platform.python_version()], ["server", server],
-            ["harness", f"{run_setup.VERSION}, " + (f"commit {commit[:12]}" if commit else "not trusted by git: " + refusal if refusal else "no clone with git")
-             + (", modified" if modified else "")],
+            ["harness", f"{run_setup.VERSION}, {source_of(commit, refusal)}{', modified' if modified else ''}"],
             ["runs of yours", f"{len(runs)} under {shell.path(out)}"]]
     rows += [[shell.path(state.folder), run_status.describe(state)] for state in runs]
     console.say(console.format_table(["what", "state"], rows, whole=(0,)))
-    unfinished = [state for state in runs if not state.complete]
+    unfinished = [state for state in runs if state.has_plan and not state.complete]
     first = unfinished[:1] if not missing else []
     waiting = first or [state for state in runs if state.complete and run_status.is_waiting(state)][-1:]
     console.lead_on(run_status.next_step(waiting[0]) if waiting else missing or command(args, status=None, dry_run=True))
     return FINE
+
+
+def source_of(commit: str | None, refusal: str | None) -> str:
+    if commit:
+        return f"commit {commit[:12]}"
+    return f"not trusted by git: {refusal}" if refusal else "no clone with git"
 
 
 def server_state(args: argparse.Namespace) -> tuple:

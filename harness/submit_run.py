@@ -38,6 +38,9 @@ SCRIPT = "submit_run.py"
 
 def main(argv: list | None = None, root: pathlib.Path = ROOT) -> int:
     args = parse_args(argv)
+    trust = git.refusal(root)
+    if trust:
+        raise UserError("git does not trust this clone, because it belongs to another user", str(root), trust)
     if git.line(root, "rev-parse", "--git-dir") is None:
         raise UserError("not a clone with git", str(root), "make one with `git clone`, and run this in there")
     folder = find(args.run, root)

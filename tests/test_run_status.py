@@ -25,6 +25,8 @@ class Words(unittest.TestCase):
         page = "https://h/o/n/pulls/3"
         for state, words, command in (
                 (RunState("r", **named), "not finished", "run_benchmark.py --resume r"),
+                (RunState("r", **named, has_plan=False),
+                 "stopped before it had a plan; nothing was measured, so its folder can be removed", "run_benchmark.py --dry-run"),
                 (RunState("r", **named, calls=3, planned=9), "not finished: 3 of 9 calls", "run_benchmark.py --resume r"),
                 (RunState("r", complete=True, device_tag="mac-m1-8gb", open_points=7), "complete; no handle set",
                  "run_benchmark.py --move r --handle YOUR-HANDLE --device-tag mac-m1-8gb"),
@@ -115,6 +117,15 @@ class Looking(unittest.TestCase):
                     (folder / "run.jsonl").write_bytes(data)
                 self.assertEqual(self.state(folder), "not finished")
                 (folder / "run.jsonl").touch()
+
+    def test_a_folder_with_hardware_alone_has_no_plan(self):
+        with tempfile.TemporaryDirectory() as root:
+            folder = pathlib.Path(root, "ana", "mac-m1-8gb", NAME)
+            folder.mkdir(parents=True)
+            (folder / run_folder.HARDWARE).write_bytes(b"{}")
+            self.assertFalse(run_status.look(folder, pathlib.Path(root)).has_plan)
+            (folder / run_folder.MANIFEST).write_bytes(b"{}")
+            self.assertTrue(run_status.look(folder, pathlib.Path(root)).has_plan)
 
     def test_only_runs_that_are_in_no_commit_are_ones_own_the_latest_last(self):
         theirs, mine = self.lay(handle="other"), self.lay(f"run-{valid.RUN_ID[:-1]}4")

@@ -61,6 +61,8 @@ def find(out: pathlib.Path, text: str) -> pathlib.Path:
         return named.resolve()
     run_id = named.name[len(PREFIX):] if named.name.startswith(PREFIX) else named.name
     problem = names.run_id_problem(run_id)
+    if not problem and named.is_dir():
+        return named.resolve()
     if problem:
         raise UserError(problem, text, "take the id from the folder's name")
     folders = sorted(out.resolve().glob(f"*/*/{PREFIX}{run_id}"))

@@ -24,6 +24,7 @@ class RunState:
     folder: pathlib.Path
     handle: str = names.UNNAMED
     device_tag: str = "DEVICE-TAG"
+    has_plan: bool = True       # False: stopped before its manifest was written
     complete: bool = False
     synthetic: bool = False
     calls: int = 0              # planned calls that have a record, as the footer counts
@@ -37,6 +38,8 @@ class RunState:
 
 def describe(state: RunState) -> str:
     """How far the run has come, in words."""
+    if not state.has_plan:
+        return "stopped before it had a plan; nothing was measured, so its folder can be removed"
     if not state.complete:
         return f"not finished: {state.calls} of {state.planned} calls" if state.planned else "not finished"
     if state.handle == names.UNNAMED:
@@ -54,6 +57,8 @@ def describe(state: RunState) -> str:
 def next_command(state: RunState) -> str:
     """The one command that comes next for this run."""
     folder = shell.path(state.folder)
+    if not state.has_plan:
+        return shell.command("run_benchmark.py", "--dry-run")
     if not state.complete:
         return shell.command("run_benchmark.py", "--resume", folder)
     if state.synthetic:
@@ -89,12 +94,13 @@ def look(folder: pathlib.Path, root: pathlib.Path) -> RunState:
     footer = last if last.get("type") == "footer" and not schema.problems(last, "footer") else None
     if footer is None or not footer["complete"]:
         calls, planned = (footer["done"] + footer["skipped"], footer["planned"]) if footer else (0, 0)
-        return RunState(folder, handle, device_tag, calls=calls, planned=planned)
+        has_plan = (folder / run_folder.MANIFEST).exists() or (folder / run_folder.LEDGER).exists()
+        return RunState(folder, handle, device_tag, has_plan, calls=calls, planned=planned)
     errors = [finding for finding in _findings(folder) if finding.severity == "error"]
     own_text = [finding for finding in errors if finding.rule in CONTRIBUTOR_RULES]
     branch = git.line(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{folder.name}")
     page = git.line(root, "config", "--get", PAGE_KEY.format(folder.name)) or ""
-    return RunState(folder, handle, device_tag, True, any(finding.rule == "name-synthetic" for finding in errors),
+    return RunState(folder, handle, device_tag, True, True, any(finding.rule == "name-synthetic" for finding in errors),
                     errors=len(errors) - len(own_text), open_points=len(own_text), has_branch=bool(branch), page=page,
                     request=request_state(page) if page else "")
 
