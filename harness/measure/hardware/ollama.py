@@ -53,7 +53,7 @@ def listening_process(machine: Machine, port: int) -> str | None:
     sockets = {inode for name in ("tcp", "tcp6") for inode in listeners(machine.read(f"/proc/net/{name}"), port)}
     if not sockets:
         return None
-    numbers = [path.split("/")[2] for path in machine.paths("/proc/[0-9]*/comm")]
+    numbers = [re.split(r"[/\\]", path)[-2] for path in machine.paths("/proc/[0-9]*/comm")]
     numbers.sort(key=lambda number: text_parsing.line(machine.read(f"/proc/{number}/comm")) != "ollama")
     return next((number for number in numbers for path in machine.paths(f"/proc/{number}/fd/*")
                  if _inode(machine.link(path)) in sockets), None)
