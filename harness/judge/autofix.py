@@ -31,11 +31,11 @@ def run(folder: pathlib.Path, hostname: str | None) -> Iterator[str]:
             manifest["host_hostname_short"] = name
             files.replace(manifest_path, schema.pretty(manifest))
             yield f"{manifest_path}: the host name is now {name}"
-        loaded, wrong = protocol.load_suites(manifest)
+        suites_loaded, wrong = protocol.load_suites(manifest)
         if wrong:
             yield f"{folder}: nothing was recomputed, since its suites are not known here"
             return
-        graders = run_folder.graders_of(loaded)
+        graders = run_folder.graders_of(suites_loaded)
         stale = derived_files.stale(folder, manifest, graders)
         if stale:
             derived_files.close(folder, manifest, graders)
@@ -47,5 +47,5 @@ def run(folder: pathlib.Path, hostname: str | None) -> Iterator[str]:
 
 def host_name_for(name: str) -> str:
     """The same name, or a neutral one where it tells whose machine this is."""
-    tells = next(sensitive.find(name), None) or next(privacy.host_name(name), None)
-    return NEUTRAL if tells else name
+    reveals = next(sensitive.find(name), None) or next(privacy.host_name(name), None)
+    return NEUTRAL if reveals else name

@@ -12,68 +12,68 @@ from judge.ledger_pass import LedgerPass
 
 def recomputed(manifest: dict, graders: dict, ledger_pass: LedgerPass, cells: dict | None = None) -> dict | None:
     """The `metadata` record; None where the ledger is such that there is none. Reads the ledger to its end either way."""
-    stream = iter(ledger_pass)
+    records_read = iter(ledger_pass)
     try:
         grades = (ledger.last(ledger_pass.path) or {}).get("code_grades")
-        found = summary.summarize(manifest, stream, graders, grades, cells=cells)
+        derived = summary.summarize(manifest, records_read, graders, grades, cells=cells)
     except Exception:       # a ledger that contradicts itself may break any formula; one that does not must break none
         if ledger_pass.has_failed:
             raise
-        for _ in stream:
+        for _ in records_read:
             pass
         if not ledger_pass.findings.has_errors:
             raise
         return None
     if not ledger_pass.is_whole:
         return None
-    found["ledger_sha256"] = ledger_pass.sha256.hexdigest()
-    return {field.name: found[field.name] for field in records.RECORDS["metadata"]}
+    derived["ledger_sha256"] = ledger_pass.sha256.hexdigest()
+    return {field.name: derived[field.name] for field in records.RECORDS["metadata"]}
 
 
-def metadata_problems(said: dict, found: dict) -> Iterator[Finding]:
-    if said is found:       # documents.read saw its very bytes
+def metadata_problems(stated: dict, derived: dict) -> Iterator[Finding]:
+    if stated is derived:       # documents.read saw its very bytes
         return
-    if said != found or schema.dumps(said) != schema.dumps(found):
-        pointer, there, wanted = difference(said, found)
-        yield Finding("sum-metadata", there, wanted, pointer)
+    if stated != derived or schema.dumps(stated) != schema.dumps(derived):
+        pointer, present, wanted = difference(stated, derived)
+        yield Finding("sum-metadata", present, wanted, pointer)
 
 
-def difference(said: object, wanted: object, pointer: str = "") -> tuple:
+def difference(stated: object, wanted: object, pointer: str = "") -> tuple:
     """(pointer, what is said, what is wanted) of the first place in which two values differ."""
-    if isinstance(said, dict) and isinstance(wanted, dict):
-        for name in list(wanted) + [name for name in said if name not in wanted]:
-            if name not in said or name not in wanted:
-                there = ("not there", "there")
-                return f"{pointer}/{name}", there[name in said], there[name in wanted]
-            if schema.dumps(said[name]) != schema.dumps(wanted[name]):
-                return difference(said[name], wanted[name], f"{pointer}/{name}")
-    if isinstance(said, list) and isinstance(wanted, list) and len(said) == len(wanted):
-        for place, (one, other) in enumerate(zip(said, wanted)):
-            if schema.dumps(one) != schema.dumps(other):
-                return difference(one, other, f"{pointer}/{place}")
-    if isinstance(said, list) and isinstance(wanted, list):
-        return pointer, f"{len(said)} entries", f"{len(wanted)} entries"
-    return pointer, schema.dumps(said), schema.dumps(wanted)
+    if isinstance(stated, dict) and isinstance(wanted, dict):
+        for name in list(wanted) + [name for name in stated if name not in wanted]:
+            if name not in stated or name not in wanted:
+                present = ("not there", "there")
+                return f"{pointer}/{name}", present[name in stated], present[name in wanted]
+            if schema.dumps(stated[name]) != schema.dumps(wanted[name]):
+                return difference(stated[name], wanted[name], f"{pointer}/{name}")
+    if isinstance(stated, list) and isinstance(wanted, list) and len(stated) == len(wanted):
+        for place, (left, right) in enumerate(zip(stated, wanted)):
+            if schema.dumps(left) != schema.dumps(right):
+                return difference(left, right, f"{pointer}/{place}")
+    if isinstance(stated, list) and isinstance(wanted, list):
+        return pointer, f"{len(stated)} entries", f"{len(wanted)} entries"
+    return pointer, schema.dumps(stated), schema.dumps(wanted)
 
 
-def run_md_problems(text: str, manifest: dict, found: dict) -> Iterator[Finding]:
+def run_md_problems(text: str, manifest: dict, derived: dict) -> Iterator[Finding]:
     """The generated block of run.md."""
-    wanted = run_report.render(manifest, found).strip("\n").split("\n")
+    wanted = run_report.render(manifest, derived).strip("\n").split("\n")
     try:
-        there = run_md.block_of(text, run_folder.RUN_MD).split("\n")
+        present = run_md.block_of(text, run_folder.RUN_MD).split("\n")
     except UserError:
         return      # another rule tells of the marks
-    if there == wanted:
+    if present == wanted:
         return
-    first = next((n for n, (one, other) in enumerate(zip(there, wanted)) if one != other), min(len(there), len(wanted)))
+    first = next((n for n, (left, right) in enumerate(zip(present, wanted)) if left != right), min(len(present), len(wanted)))
     line = text.split("\n").index(run_md.BEGIN) + 3 + first
-    yield Finding("sum-run-md", there[first] if first < len(there) else "the block ends",
+    yield Finding("sum-run-md", present[first] if first < len(present) else "the block ends",
                   wanted[first] if first < len(wanted) else "its end", line=line)
 
 
-def check(document: dict | None, text: str | None, manifest: dict, found: dict, findings: FindingList, folder: str) -> None:
+def check(document: dict | None, text: str | None, manifest: dict, derived: dict, findings: FindingList, folder: str) -> None:
     """Both files, as far as they are there, against what the ledger gives."""
     if document is not None:
-        findings.add(metadata_problems(document, found), f"{folder}/{run_folder.METADATA}")
+        findings.add(metadata_problems(document, derived), f"{folder}/{run_folder.METADATA}")
     if text is not None:
-        findings.add(run_md_problems(text, manifest, found), f"{folder}/{run_folder.RUN_MD}")
+        findings.add(run_md_problems(text, manifest, derived), f"{folder}/{run_folder.RUN_MD}")

@@ -40,14 +40,14 @@ class Clone:
         """Git's output; raises UserError with Git's own words where it fails."""
         done = git.run(self.folder, *ALWAYS, *words, data=data, limit_s=LIMIT_S)
         if done.code:
-            said = done.said.strip().split("\n")[-1]
-            raise UserError(said or f"git {words[0]} failed", str(self.folder),
+            message = done.said.strip().split("\n")[-1]
+            raise UserError(message or f"git {words[0]} failed", str(self.folder),
                             "see that this is a clone and that it has that commit")
         return done.out
 
     def commit(self, revision: str) -> str:
-        found = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        return found.decode("ascii").strip()
+        result = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return result.decode("ascii").strip()
 
     def merge_base(self, base: str, head: str) -> str:
         try:
@@ -59,11 +59,11 @@ class Clone:
     def changes(self, before: str, after: str) -> list:
         """Every path in which two commits differ, in order of path."""
         fields = self.run("diff-tree", "-r", "-z", "--no-renames", "--raw", "--no-abbrev", before, after).split(b"\0")
-        found = []
+        result = []
         for head, path in zip(fields[0::2], fields[1::2]):
             _, mode, _, blob, status = head.decode("ascii").split(" ")
-            found.append(Change(status[0], mode, blob, _path(path)))
-        return found
+            result.append(Change(status[0], mode, blob, _path(path)))
+        return result
 
     def entries(self, commit: str, under: str, needs_size: Callable[[str], bool] = lambda path: True) -> list:
         """(Entry, blob) of every file below a folder; empty where there is no such folder.
@@ -90,8 +90,8 @@ class Clone:
 
     def commits(self, base: str, head: str) -> Iterator[Commit]:
         shape = "%H%n%an%n%ae%n%cn%n%ce%n%B"
-        told = self.run("log", "-z", "--no-show-signature", "--no-mailmap", f"--format={shape}", f"{base}..{head}")
-        for text in told.split(b"\0"):
+        log = self.run("log", "-z", "--no-show-signature", "--no-mailmap", f"--format={shape}", f"{base}..{head}")
+        for text in log.split(b"\0"):
             if text.strip():
                 number, *people, message = text.decode("utf-8", "replace").split("\n", 5)
                 yield Commit(number, ((people[0], people[1]), (people[2], people[3])), message)
@@ -114,12 +114,12 @@ class Clone:
     def contents(self, blobs: list) -> dict:
         """blob: its bytes."""
         asked = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
-        data, found, place = self.run("cat-file", "--batch", data=asked), {}, 0
+        data, result, place = self.run("cat-file", "--batch", data=asked), {}, 0
         for blob in blobs:
             begin = data.index(b"\n", place) + 1
             place = begin + int(data[place:begin].split()[2])
-            found[blob], place = data[begin:place], place + 1
-        return found
+            result[blob], place = data[begin:place], place + 1
+        return result
 
 
 def _path(path: bytes) -> str:

@@ -51,9 +51,9 @@ def _card(hardware: dict, device_tag: str) -> Iterator[Finding]:
     accelerators = fact_value(hardware["accelerators"])
     if wanted is None or accelerators is None:
         return
-    found = [fact_value(card["name"]) for card in accelerators]
-    if None not in found and not any(thresholds.same_card(wanted, name) for name in found):
-        yield Finding("physics-tag", f"{device_tag}, where hardware.json has {', '.join(found) or 'no accelerator'}", f"a machine with a {wanted}",
+    names = [fact_value(card["name"]) for card in accelerators]
+    if None not in names and not any(thresholds.same_card(wanted, name) for name in names):
+        yield Finding("physics-tag", f"{device_tag}, where hardware.json has {', '.join(names) or 'no accelerator'}", f"a machine with a {wanted}",
                       "/accelerators")
 
 

@@ -30,12 +30,12 @@ def read(path: pathlib.Path, findings: FindingList, shown: str, wanted: dict | N
     data = path.read_bytes()
     if wanted is not None and data == schema.pretty(wanted):
         return wanted
-    found = list(text_encoding.json_problems(data))
+    problems = list(text_encoding.json_problems(data))
     document = None
-    if not any(one.rule in text_encoding.UNREADABLE for one in found):
+    if not any(problem.rule in text_encoding.UNREADABLE for problem in problems):
         document, more = _document(data, run_folder.RECORD_OF[path.name])
-        found += more
-    findings.add(found, shown)
+        problems += more
+    findings.add(problems, shown)
     return document
 
 
@@ -45,20 +45,20 @@ def _document(data: bytes, kind: str) -> tuple:
         value = schema.loads(data)
     except ValueError as problem:
         return None, [Finding("json-strict", str(problem), "JSON that every reader understands alike")]
-    found = list(version_problems(value, kind)) or list(field_problems(value, kind)) or list(fact_problems(value, kind))
-    if found:
-        return None, found
+    problems = list(version_problems(value, kind)) or list(field_problems(value, kind)) or list(fact_problems(value, kind))
+    if problems:
+        return None, problems
     if data.isascii() and data != schema.pretty(value):
-        found.append(Finding("json-canonical", "other white space, escapes or spelling of numbers",
+        problems.append(Finding("json-canonical", "other white space, escapes or spelling of numbers",
                              "as base/schema.py writes it"))
-    return value, found
+    return value, problems
 
 
 def version_problems(value: object, kind: str) -> Iterator[Finding]:
-    said = value.get("schema") if isinstance(value, dict) else None
+    version = value.get("schema") if isinstance(value, dict) else None
     known = records.VERSIONS[kind]
-    if isinstance(said, str) and said not in known:
-        yield Finding("json-version", said, " or ".join(known), "/schema")
+    if isinstance(version, str) and version not in known:
+        yield Finding("json-version", version, " or ".join(known), "/schema")
 
 
 def field_problems(value: object, kind: str) -> Iterator[Finding]:
@@ -109,8 +109,8 @@ def free_texts(record: dict, kind: str, where: str = "") -> Iterator[tuple]:
         elif shape not in records.RECORDS:
             yield from texts(value, pointer)
         elif isinstance(value, list):
-            for place, one in enumerate(value):
-                yield from free_texts(one, shape, f"{pointer}/{place}")
+            for place, part in enumerate(value):
+                yield from free_texts(part, shape, f"{pointer}/{place}")
         else:
             yield from free_texts(value, shape, pointer)
 
@@ -118,13 +118,13 @@ def free_texts(record: dict, kind: str, where: str = "") -> Iterator[tuple]:
 @functools.lru_cache(maxsize=None)
 def _shapes(kind: str) -> tuple:
     """(name, "text", "any" or a record) of the fields of a record that can hold a text of somebody's."""
-    found = []
+    shapes = []
     for field in records.RECORDS[kind]:
         shape = field.kind[len("list:"):] if field.kind.startswith("list:") else field.kind
         if shape in records.RECORDS and _shapes(shape):
-            found.append((field.name, shape))
+            shapes.append((field.name, shape))
         elif field.kind == "text" and field.name not in OWN_TEXT:
-            found.append((field.name, "text"))
+            shapes.append((field.name, "text"))
         elif field.kind == "list:text" or shape in ("object", "counts", "settings") or shape.startswith("by-line:"):
-            found.append((field.name, "any"))
-    return tuple(found)
+            shapes.append((field.name, "any"))
+    return tuple(shapes)

@@ -76,9 +76,9 @@ class LedgerPass:
     def _finish(self, number: int) -> None:
         self.has_failed = True
         for visitor in self.visitors:
-            found = list(visitor.finish())
-            self.findings.add((finding for finding in found if finding.pointer), self.shown, number)      # of the footer
-            self.findings.add((finding for finding in found if not finding.pointer), self.shown)
+            of_ledger = list(visitor.finish())
+            self.findings.add((finding for finding in of_ledger if finding.pointer), self.shown, number)      # of the footer
+            self.findings.add((finding for finding in of_ledger if not finding.pointer), self.shown)
         self.has_failed = False
 
     def _record(self, number: int, line: bytes) -> dict | None:

@@ -126,12 +126,12 @@ class Plausibility(LedgerVisitor):
 
     def _rate_spreads(self) -> Iterator[Finding]:
         for (model, item), spread in self.spreads.items():
-            told = f"{model} {item}: {spread.n} decode rates whose standard deviation is"
+            sentence = f"{model} {item}: {spread.n} decode rates whose standard deviation is"
             if spread.n >= thresholds.value("clean_calls") and spread.share < thresholds.value("clean_share"):
-                yield Finding("physics-too-clean", f"{told} {100 * spread.share:.4f} % of their mean",
+                yield Finding("physics-too-clean", f"{sentence} {100 * spread.share:.4f} % of their mean",
                               f"{100 * thresholds.value('clean_share'):.2f} % or more")
             elif spread.n > 2 and spread.share > thresholds.value("spread_share"):
-                yield Finding("physics-spread", f"{told} {100 * spread.share:.0f} % of their mean", f"up to {100 * thresholds.value('spread_share'):.0f} %")
+                yield Finding("physics-spread", f"{sentence} {100 * spread.share:.0f} % of their mean", f"up to {100 * thresholds.value('spread_share'):.0f} %")
 
     def _bandwidth(self, rule: str, name: str, rate: float, tokens_at_once: int, on_accelerator: bool) -> Iterator[Finding]:
         """Each step reads what it needs of the weights once, for `tokens_at_once` tokens."""

@@ -16,22 +16,22 @@ MOST_UNITS = 600_000        # of generated material in all prompts of a run: hal
 
 def load_suites(manifest: dict) -> tuple:
     """({phase: Suite}, findings) of the suites that a manifest names."""
-    loaded, found = {}, []
+    loaded, problems = {}, []
     for place, row in enumerate(manifest["suites"]):
         pointer = f"/suites/{place}"
         if row["phase"] not in PHASES or row["phase"] in loaded:
-            found.append(Finding("protocol-suite", f"phase {row['phase']}",
+            problems.append(Finding("protocol-suite", f"phase {row['phase']}",
                                  f"each of {', '.join(PHASES)} at most once", pointer))
             continue
         try:
             suite = loaded[row["phase"]] = suites.load_by_sha256(row["phase"], row["sha256"])
         except UserError as problem:
-            found.append(Finding("protocol-suite", f"{row['phase']}: SHA-256 {row['sha256'][:12]}", problem.what, pointer))
+            problems.append(Finding("protocol-suite", f"{row['phase']}: SHA-256 {row['sha256'][:12]}", problem.what, pointer))
             continue
         if (row["suite_id"], row["version"], row["file"]) != (suite.suite_id, suite.version, suite.file_name):
-            found.append(Finding("protocol-suite", f"{row['suite_id']} {row['version']} {row['file']}",
+            problems.append(Finding("protocol-suite", f"{row['suite_id']} {row['version']} {row['file']}",
                                  f"{suite.suite_id} {suite.version} {suite.file_name}", pointer))
-    return loaded, found
+    return loaded, problems
 
 
 def settings_problems(manifest: dict) -> Iterator[Finding]:
@@ -124,9 +124,9 @@ def _overrides(manifest: dict) -> Iterator[Finding]:
                       "what differs from the canonical knobs", "/overrides")
 
 
-def _same(one: dict, other: dict) -> bool:
+def _same(left: dict, right: dict) -> bool:
     """Whether two sets of options mean the same; 1, 1.0 and True are three things."""
-    return one == other and all(type(value) is type(other[name]) for name, value in one.items())
+    return left == right and all(type(value) is type(right[name]) for name, value in left.items())
 
 
 def _plan(manifest: dict, blocks: list) -> Iterator[Finding]:

@@ -15,20 +15,20 @@ def as_json(findings: FindingList, judged: list) -> str:
     left_out = [{"rule": rule, "path": shown(path), "count": count} for (rule, path), count in findings.left_out().items()]
     return json.dumps({
         "schema": VERSION, "thresholds": thresholds.version(), "passed": not findings.has_errors, "runs": len(judged),
-        "counts": findings.counts, "findings": [row(one) for one in findings], "left_out": left_out}, indent=2)
+        "counts": findings.counts, "findings": [row(finding) for finding in findings], "left_out": left_out}, indent=2)
 
 
 def as_text(findings: FindingList, judged: list) -> str:
     """Findings by file, in a file by rule: the rule and what mends it once, then each place."""
     by_path: dict = {}
-    for one in findings:
-        by_path.setdefault(one.path, {}).setdefault(one.rule, []).append(one)
+    for finding in findings:
+        by_path.setdefault(finding.path, {}).setdefault(finding.rule, []).append(finding)
     lines, left_out = [], findings.left_out()
     for path, by_rule in by_path.items():
         lines.append(shown(path))
         for rule in sorted(by_rule, key=lambda rule: list(SEVERITIES).index(RULES[rule].severity)):
             lines.append(f"  {RULES[rule].severity:<8}{rule}: {RULES[rule].says}")
-            lines += [f"      {_sentence(one)}" for one in by_rule[rule]]
+            lines += [f"      {_sentence(finding)}" for finding in by_rule[rule]]
             lines += [f"      and {left_out[rule, path]} more like these"] if (rule, path) in left_out else []
             lines.append(f"      mend: {fix(by_rule[rule][0])}")
         lines.append("")
@@ -39,10 +39,10 @@ def as_text(findings: FindingList, judged: list) -> str:
     return "\n".join(lines)
 
 
-def _sentence(one: Finding) -> str:
-    place = " ".join(([f"line {one.line}"] if one.line else []) + ([shown(one.pointer)] if one.pointer else []))
-    expected = f"; expected {shown(one.expected)}" if one.expected else ""
-    return f"{place}: {shown(one.observed)}{expected}" if place else f"{shown(one.observed)}{expected}"
+def _sentence(finding: Finding) -> str:
+    place = " ".join(([f"line {finding.line}"] if finding.line else []) + ([shown(finding.pointer)] if finding.pointer else []))
+    expected = f"; expected {shown(finding.expected)}" if finding.expected else ""
+    return f"{place}: {shown(finding.observed)}{expected}" if place else f"{shown(finding.observed)}{expected}"
 
 
 def rules() -> str:

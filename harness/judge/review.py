@@ -84,11 +84,11 @@ def existing(tree: pathlib.Path, leave_out: set) -> Iterator[Figures]:
     for path in sorted(tree.glob(f"*/*/run-*/{run_folder.METADATA}")):
         run = f"{run_folder.TREE}/{path.parent.relative_to(tree).as_posix()}"
         try:
-            found = schema.loads(path.read_bytes())
+            record = schema.loads(path.read_bytes())
         except (OSError, ValueError):
             continue
-        if run not in leave_out and not schema.problems(found, "metadata") and not found["synthetic"]:
-            yield from figures_of(run, found)
+        if run not in leave_out and not schema.problems(record, "metadata") and not record["synthetic"]:
+            yield from figures_of(run, record)
 
 
 def nearest(mine: Figures, others: list, most: int = 3) -> list:
@@ -99,13 +99,13 @@ def nearest(mine: Figures, others: list, most: int = 3) -> list:
 
 
 def render(sheets: list, findings: FindingList, report_text: str, tree: pathlib.Path) -> str:
-    others = list(existing(tree, {one.place.path for one in sheets}))
+    others = list(existing(tree, {run_sheet.place.path for run_sheet in sheets}))
     parts = ["Runs\n"]
-    for one in sheets:
-        parts.append("  " + shown(one.place.path))
-        parts += [f"    {name:<10}{shown(str(value))}" for name, value in one.facts]
-        if one.figures:
-            parts.append("\n" + console.format_table(TITLES, [row for mine in one.figures for row in _rows(mine, others)],
+    for run_sheet in sheets:
+        parts.append("  " + shown(run_sheet.place.path))
+        parts += [f"    {name:<10}{shown(str(value))}" for name, value in run_sheet.facts]
+        if run_sheet.figures:
+            parts.append("\n" + console.format_table(TITLES, [row for mine in run_sheet.figures for row in _rows(mine, others)],
                                                      whole=(0, 1)))
         parts.append("")
     parts += ["Findings\n", report_text, "", "Questions for a person\n"]
@@ -129,7 +129,7 @@ def _ratio(this: dict | None, that: dict | None) -> str | None:
 
 def questions(findings: FindingList) -> Iterator[str]:
     yield from ALWAYS
-    for rule in dict.fromkeys(one.rule for one in findings):
+    for rule in dict.fromkeys(finding.rule for finding in findings):
         if rule in ASKED:
             yield f"{rule}: {ASKED[rule]}"
         elif RULES[rule].severity == "hold":

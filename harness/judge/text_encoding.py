@@ -33,17 +33,17 @@ def file_problems(data: bytes) -> Iterator[Finding]:
         line = data.count(b"\n", 0, problem.start) + 1
         yield Finding("bytes-utf8", f"byte 0x{data[problem.start]:02x} at {problem.start}", "UTF-8", line=line)
         return
-    for line, found in with_line_numbers(HIDDEN.finditer(text), text):
-        yield hidden(found.group(), line=line)
+    for line, match in with_line_numbers(HIDDEN.finditer(text), text):
+        yield hidden(match.group(), line=line)
 
 
 def json_problems(data: bytes) -> Iterator[Finding]:
     """Of JSON, in which everything but ASCII is written as an escape."""
     if not data.translate(None, PLAIN) and not data.startswith(LFS):
         return
-    found = list(file_problems(data))
-    yield from found
-    if not found and not data.isascii():
+    problems = list(file_problems(data))
+    yield from problems
+    if not problems and not data.isascii():
         first = next(place for place, byte in enumerate(data) if byte > 127)
         yield Finding("bytes-ascii", f"byte 0x{data[first]:02x}", "ASCII, all else escaped",
                       line=data.count(b"\n", 0, first) + 1)
@@ -51,9 +51,9 @@ def json_problems(data: bytes) -> Iterator[Finding]:
 
 def value_problems(text: str, pointer: str) -> Iterator[Finding]:
     """Of a text inside JSON, where an escape hides a character from those who read the file."""
-    found = HIDDEN.search(text)
-    if found:
-        yield hidden(found.group(), pointer=pointer)
+    match = HIDDEN.search(text)
+    if match:
+        yield hidden(match.group(), pointer=pointer)
 
 
 def hidden(character: str, **place: object) -> Finding:

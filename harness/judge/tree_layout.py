@@ -94,14 +94,14 @@ def settled_modes(entries: list) -> list:
 
 def runs_in(entries: Iterable[Entry]) -> dict:
     """path of each run's folder: {name of file: size} of the plain files of the five that are there."""
-    found: dict = {}
+    result: dict = {}
     for entry in entries:
         place = place_of(entry.path)
         if place is not None and place.name.startswith("run-"):
-            sizes = found.setdefault(place.path, {})
+            sizes = result.setdefault(place.path, {})
             if entry.kind == "file" and len(entry.parts) == 5 and entry.parts[4] in run_folder.FILES:
                 sizes[entry.parts[4]] = entry.size_bytes
-    return found
+    return result
 
 
 def problems(entry: Entry) -> Iterator[Finding]:
@@ -129,11 +129,11 @@ def problems(entry: Entry) -> Iterator[Finding]:
 
 def all_problems(entries: list) -> Iterator[Finding]:
     """What is wrong with each entry, and with two of them together; what goes by another's name is no more than that."""
-    collided = {one.path: one for one in collisions(entry.path for entry in entries)}
+    collided = {finding.path: finding for finding in collisions(entry.path for entry in entries)}
     for entry in entries:
         yield from [collided[entry.path]] if entry.path in collided else problems(entry)
     paths = {entry.path for entry in entries}
-    yield from (one for path, one in collided.items() if path not in paths)
+    yield from (finding for path, finding in collided.items() if path not in paths)
 
 
 def folder_problems(place: Place) -> Iterator[Finding]:
