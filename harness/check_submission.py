@@ -13,7 +13,7 @@ import pathlib
 import time
 from typing import TYPE_CHECKING
 
-from base import console, shell
+from base import console, git, shell
 from base.errors import BROKEN, FINE, FOUND
 
 if TYPE_CHECKING:       # imported where they are used: --help must not pay for the checker
@@ -33,7 +33,7 @@ def main(argv: list | None = None) -> int:
     from judge.findings import FindingList
     findings = FindingList()
     judged = change(args, findings) if args.base else folders(args, findings)
-    text = report.as_json(findings, judged) if args.json else report.as_text(findings, judged)
+    text = report.as_json(findings, judged) if args.json else report.as_text(findings, judged, is_tracked, args.review)
     if args.review:
         from judge import review
         text = review.render(judged, findings, text, ROOT / "submissions")
@@ -68,6 +68,11 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     if args.hostname is not None and not args.fix:
         parser.error("--hostname belongs to --fix")
     return args
+
+
+def is_tracked(path: str) -> bool:
+    """Whether git has this file; paths of findings begin at the clone's root."""
+    return git.line(ROOT, "ls-files", "--error-unmatch", "--", path) is not None
 
 
 def change(args: argparse.Namespace, findings: FindingList) -> list:

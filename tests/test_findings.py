@@ -74,5 +74,17 @@ class Shown(unittest.TestCase):
         self.assertEqual(findings.redacted("a@b.de"), "a***")
 
 
+class Suited(unittest.TestCase):
+    def test_gits_commands_are_for_tracked_files_and_a_reviewer_edits_no_run(self):
+        for command, tracked, reviewer, words in (
+                ("git checkout -- a/run.jsonl", True, False, "git checkout -- a/run.jsonl"),
+                ("git checkout -- a/run.jsonl", False, False, "put the file back as the harness wrote it"),
+                ("git rm -r --force 'a b'", False, False, "remove 'a b'"),
+                ("git mv a/run-1 submissions/<handle>/<device-tag>/run-<uuid>", False, False, "--move a/run-1 --handle YOUR-HANDLE"),
+                ("edit a/run.md", False, False, "edit a/run.md"), ("edit a/run.md", True, True, "ask the contributor")):
+            with self.subTest((command, tracked, reviewer)):
+                self.assertIn(words, findings.suited(command, tracked, reviewer))
+
+
 if __name__ == "__main__":
     unittest.main()

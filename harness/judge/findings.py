@@ -10,7 +10,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Iterable, Iterator, Optional, Tuple
 
-from base import sensitive
+from base import sensitive, shell
 from base.errors import printable
 from judge.rules import EDIT, MISSING, REWORD, RULES, SEVERITIES
 
@@ -89,6 +89,21 @@ def fix(finding: Finding) -> str:
     if finding.rule.startswith("privacy-") and finding.path.endswith("/run.md"):
         advice = EDIT       # the contributor's own words; nothing has to be measured again for them
     return advice.replace("{path}", _quoted(finding.path)).replace("{run}", _quoted(run))
+
+
+def suited(command: str, is_tracked: bool, is_reviewer: bool) -> str:
+    """The fix for where it is needed: git's commands only for tracked files, and nobody edits somebody else's run."""
+    if is_reviewer:
+        return f"ask the contributor, whose fix is: {command}"
+    if is_tracked:
+        return command
+    if command.startswith("git checkout -- "):
+        return "put the file back as the harness wrote it; if no copy is left, measure again"
+    if command.startswith("git rm "):
+        return f"remove {command.rpartition('--force ')[2]}"
+    if command.startswith("git mv "):
+        return f"{shell.command('run_benchmark.py', '--move')} {command.split(' ')[2]} --handle YOUR-HANDLE --device-tag YOUR-DEVICE"
+    return command
 
 
 def _end_of_run(path: str) -> int:

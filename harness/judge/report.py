@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import json
+from typing import Callable
 
 from judge import thresholds
-from judge.findings import FindingList, Finding, fix, row, shown
+from judge.findings import FindingList, Finding, fix, row, shown, suited
 from judge.rules import RULES, SEVERITIES
 
 VERSION = "verdict-1.0"
@@ -18,8 +19,9 @@ def as_json(findings: FindingList, judged: list) -> str:
         "counts": findings.counts, "findings": [row(finding) for finding in findings], "left_out": left_out}, indent=2)
 
 
-def as_text(findings: FindingList, judged: list) -> str:
-    """Findings by file, in a file by rule: the rule and what mends it once, then each place."""
+def as_text(findings: FindingList, judged: list, is_tracked: Callable[[str], bool] = lambda path: True,
+            is_reviewer: bool = False) -> str:
+    """Findings by file, in a file by rule: the rule, each place, and the fix once."""
     by_path: dict = {}
     for finding in findings:
         by_path.setdefault(finding.path, {}).setdefault(finding.rule, []).append(finding)
@@ -30,7 +32,7 @@ def as_text(findings: FindingList, judged: list) -> str:
             lines.append(f"  {RULES[rule].severity:<8}{rule}: {RULES[rule].says}")
             lines += [f"      {_sentence(finding)}" for finding in by_rule[rule]]
             lines += [f"      and {left_out[rule, path]} more like these"] if (rule, path) in left_out else []
-            lines.append(f"      mend: {fix(by_rule[rule][0])}")
+            lines.append(f"      fix: {suited(fix(by_rule[rule][0]), is_tracked(path), is_reviewer)}")
         lines.append("")
     counts = ", ".join(f"{count} {name}{'s' if count != 1 and name != 'info' else ''}"
                        for name, count in findings.counts.items() if count)
