@@ -49,7 +49,9 @@ def _process(machine: Machine, port: int) -> tuple:
 
 
 def listening_process(machine: Machine, port: int) -> str | None:
-    """The number of the process that listens at this port; None if there is none, or it belongs to another user."""
+    """The number of the process that listens at this port; None if there is none, it belongs to another user, or not on Linux."""
+    if machine.platform.system != "linux":
+        return None
     sockets = {inode for name in ("tcp", "tcp6") for inode in listeners(machine.read(f"/proc/net/{name}"), port)}
     if not sockets:
         return None
