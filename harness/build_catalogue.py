@@ -38,7 +38,7 @@ def main(argv: list | None = None) -> int:
         serve(args.out, args.serve, page)
     elif draft_id:
         console.say(str(args.out / page))
-    console.lead_on(next_step(args, report))
+    console.next_step(next_step(args, report))
     if any(error["rule"] == "checker-failed" for errors in report.rejected.values() for error in errors):
         return BROKEN
     return FOUND if args.strict and report.rejected else FINE

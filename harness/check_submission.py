@@ -28,7 +28,7 @@ def main(argv: list | None = None) -> int:
     from judge import report
     if args.rules:
         console.say(report.rules())
-        console.lead_on(shell.command("run_benchmark.py", "--status"))
+        console.next_step(shell.command("run_benchmark.py", "--status"))
         return FINE
     from judge.findings import FindingList
     findings = FindingList()
@@ -38,7 +38,7 @@ def main(argv: list | None = None) -> int:
         from judge import review
         text = review.render(judged, findings, text, ROOT / "submissions")
     console.say(text)
-    console.lead_on(next_step(args, judged, findings))
+    console.next_step(next_step(args, judged, findings))
     return BROKEN if findings.has_crashed else FOUND if findings.has_errors else FINE
 
 
@@ -97,8 +97,8 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> 
     if len(judged) != 1 or len(args.paths) != 1 or judged[0].place.is_example:
         return shell.command("run_benchmark.py", "--status")
     place = judged[0].place
-    named = args.paths[0] if pathlib.Path(args.paths[0]).resolve().name == place.name else shell.path(ROOT / place.path)
-    return shell.command("submit_run.py", named, "--dry-run")
+    folder = args.paths[0] if pathlib.Path(args.paths[0]).resolve().name == place.name else shell.path(ROOT / place.path)
+    return shell.command("submit_run.py", folder, "--dry-run")
 
 
 def again(args: argparse.Namespace) -> str:

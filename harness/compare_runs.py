@@ -17,7 +17,7 @@ from base import console, names, shell
 from base.errors import FINE, FOUND, UserError
 
 if TYPE_CHECKING:        # --help must not pay for these
-    from derive.run_diff import Side
+    from derive.run_diff import ComparedRun
     from derive.summary import CallObserver
 
 
@@ -30,9 +30,9 @@ def main(argv: list | None = None) -> int:
         return show_position(run_folder.find(out, args.a), out)
     folders = [run_folder.find(out, text) for text in (args.a, args.b)]
     manifests = [run_folder.read_manifest(folder) for folder in folders]
-    graders, remembered = shared_graders(manifests), paired_comparison.Remembered(wanted_model(args.model, manifests))
+    graders, remembered = shared_graders(manifests), paired_comparison.BaselineCalls(wanted_model(args.model, manifests))
     a = side(folders[0], manifests[0], graders, remembered)
-    pairs = paired_comparison.Pairs(remembered)
+    pairs = paired_comparison.PairedCalls(remembered)
     b = side(folders[1], manifests[1], graders, pairs)
     comparison = paired_comparison.document(a, b, pairs)
     console.say(text_of(comparison) if args.json else comparison_text.render(comparison))
@@ -52,7 +52,7 @@ def show_position(folder: pathlib.Path, tree: pathlib.Path) -> int:
         console.note("synthetic: no machine was measured")
     if not others:
         console.note("there are no other runs here; a clone with `git sparse-checkout set harness submissions` has them")
-    console.lead_on(f"to see it as a page: {shell.command('build_catalogue.py', '--with', shell.path(folder), '--serve')}")
+    console.next_step(f"to see it as a page: {shell.command('build_catalogue.py', '--with', shell.path(folder), '--serve')}")
     return FINE
 
 
@@ -91,10 +91,10 @@ def shared_graders(manifests: list) -> dict:
     return graders
 
 
-def side(folder: pathlib.Path, manifest: dict, graders: dict, observer: CallObserver) -> Side:
+def side(folder: pathlib.Path, manifest: dict, graders: dict, observer: CallObserver) -> ComparedRun:
     """One run, read in one pass, reported to the observer call by call."""
     from derive import derived_files, run_diff
-    return run_diff.Side(manifest, derived_files.metadata(folder, manifest, graders, observer), hardware_of(folder))
+    return run_diff.ComparedRun(manifest, derived_files.metadata(folder, manifest, graders, observer), hardware_of(folder))
 
 
 def hardware_of(folder: pathlib.Path) -> dict | None:
@@ -108,7 +108,7 @@ def text_of(comparison: dict) -> str:
     return schema.pretty(comparison).decode("ascii").rstrip("\n")
 
 
-def close(a: Side, b: Side, comparison: dict) -> int:
+def close(a: ComparedRun, b: ComparedRun, comparison: dict) -> int:
     """Notes, and the one command that comes next; the exit code."""
     for name, run in (("A", a), ("B", b)):
         if not run.metadata["complete"]:
@@ -118,11 +118,11 @@ def close(a: Side, b: Side, comparison: dict) -> int:
     if not comparison["comparable"]:
         raise UserError("no call of one run can be compared with a call of the other", "A and B",
                         "compare runs of the same models, phases and settings", FOUND)
-    console.lead_on(next_command(a, b, comparison))
+    console.next_step(next_command(a, b, comparison))
     return FINE
 
 
-def next_command(a: Side, b: Side, comparison: dict) -> str:
+def next_command(a: ComparedRun, b: ComparedRun, comparison: dict) -> str:
     """Finish what is not finished, else measure the noise floor."""
     from derive import run_report
     if comparison["synthetic"] or comparison["same_run"]:

@@ -38,7 +38,7 @@ def main(argv: list | None = None, machine: Machine | None = None) -> int:
     show(record, args.json)
     if out is not None:
         console.note(f"{out} written")
-    console.lead_on(next_command(args, suggested_tag(machine, target) if target.is_loopback else None))
+    console.next_step(next_command(args, suggested_tag(machine, target) if target.is_loopback else None))
     return FINE
 
 
@@ -47,9 +47,9 @@ def parse_args(argv: list | None) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", metavar="PATH",
                         help="write the record there: a folder (as hardware.json) or a file that ends in .json")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="print the record itself instead of a table")
-    how.add_argument("--tag", action="store_true", help="print only the suggested device tag")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print the record itself instead of a table")
+    output.add_argument("--tag", action="store_true", help="print only the suggested device tag")
     parser.add_argument("--target-url", metavar="URL", help="the server (default: OLLAMA_HOST, else http://127.0.0.1:11434); "
                                                             "with a server on another machine, nothing is probed")
     return parser.parse_args(argv)
@@ -74,11 +74,11 @@ def output_path(out: str) -> pathlib.Path:
 
 def server_version(target: ServerAddress) -> str | None:
     """The server's version; None where no server answers, which is not an error here."""
-    from measure.connection import Limits
+    from measure.connection import TimeLimits
     from measure.endpoint import Endpoint
     try:
         endpoint = Endpoint(target, api_key=os.environ.get("OLLAMA_API_KEY"))
-        status, answer, _ = endpoint.ask("/api/version", limits=Limits(QUICK_S, QUICK_S, QUICK_S))
+        status, answer, _ = endpoint.ask("/api/version", limits=TimeLimits(QUICK_S, QUICK_S, QUICK_S))
     except UserError:
         return None
     version = answer.get("version") if status == 200 and isinstance(answer, dict) else None

@@ -38,61 +38,61 @@ def main(argv: list | None = None) -> int:
     endpoint, version = connect(args)
     if args.list:
         return show_models(args, endpoint, version)
-    found = plan_run(args, endpoint, version)
+    planned = plan_run(args, endpoint, version)
     if args.dry_run:
-        return show_plan(args, found, out)
-    return begin(args, endpoint, found, out)
+        return show_plan(args, planned, out)
+    return begin(args, endpoint, planned, out)
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run_benchmark.py", usage="%(prog)s [flags]", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = parser.add_argument_group("what is measured")
-    what.add_argument("--phases", metavar="LIST", help="comma-separated phases, or all (default: all); --list names them")
-    what.add_argument("--models", metavar="LIST",
+    measured = parser.add_argument_group("what is measured")
+    measured.add_argument("--phases", metavar="LIST", help="comma-separated phases, or all (default: all); --list names them")
+    measured.add_argument("--models", metavar="LIST",
                       help="comma-separated models (default: every local chat model that fits in memory)")
-    what.add_argument("--pull", action="store_true", default=None, help="download the models of --models that are missing")
-    what.add_argument("--target-url", metavar="URL", help="the server (default: OLLAMA_HOST, else http://127.0.0.1:11434)")
-    who = parser.add_argument_group("whose run it is")
-    who.add_argument("--handle", help="your name in the catalogue: a-z, 0-9 and inner hyphens")
-    who.add_argument("--device-tag", metavar="TAG", help="the machine, such as mac-m1-8gb (default: a suggestion)")
-    who.add_argument("--hostname", metavar="NAME", help="write this instead of the machine's own short host name")
-    who.add_argument("--record-target", action="store_true", default=None,
+    measured.add_argument("--pull", action="store_true", default=None, help="download the models of --models that are missing")
+    measured.add_argument("--target-url", metavar="URL", help="the server (default: OLLAMA_HOST, else http://127.0.0.1:11434)")
+    identity = parser.add_argument_group("whose run it is")
+    identity.add_argument("--handle", help="your name in the catalogue: a-z, 0-9 and inner hyphens")
+    identity.add_argument("--device-tag", metavar="TAG", help="the machine, such as mac-m1-8gb (default: a suggestion)")
+    identity.add_argument("--hostname", metavar="NAME", help="write this instead of the machine's own short host name")
+    identity.add_argument("--record-target", action="store_true", default=None,
                      help="write a non-local server's address into the manifest, not only `lan` or `remote`")
-    who.add_argument("--out", metavar="FOLDER", help="where runs go (default: submissions/ of this clone)")
-    knob = parser.add_argument_group("knobs (each change is recorded as a deviation)")
-    knob.add_argument("--num-ctx", type=int, metavar="N", help="context of every phase, a multiple of 256 "
+    identity.add_argument("--out", metavar="FOLDER", help="where runs go (default: submissions/ of this clone)")
+    settings = parser.add_argument_group("knobs (each change is recorded as a deviation)")
+    settings.add_argument("--num-ctx", type=int, metavar="N", help="context of every phase, a multiple of 256 "
                                                                "(default: 4096, context phases 8192)")
-    knob.add_argument("--num-predict", type=int, metavar="N", help="limit of every answer (default: each item's own)")
-    knob.add_argument("--concurrency", metavar="LIST", help="levels of the parallel phases (default: 1,2,4,8)")
-    knob.add_argument("--repeats", type=int, metavar="N", help="of the frozen prompts in each pass (default: 3)")
-    knob.add_argument("--option", action="append", metavar="NAME=VALUE", help="set one more option or knob; repeatable")
-    how = parser.add_argument_group("how it runs")
-    how.add_argument("--time-limit", metavar="TIME", help="such as 90m or 2h: skip what does not fit")
-    how.add_argument("--first-byte-limit", metavar="TIME", help="longest wait for a first token, loading included "
+    settings.add_argument("--num-predict", type=int, metavar="N", help="limit of every answer (default: each item's own)")
+    settings.add_argument("--concurrency", metavar="LIST", help="levels of the parallel phases (default: 1,2,4,8)")
+    settings.add_argument("--repeats", type=int, metavar="N", help="of the frozen prompts in each pass (default: 3)")
+    settings.add_argument("--option", action="append", metavar="NAME=VALUE", help="set one more option or knob; repeatable")
+    execution = parser.add_argument_group("how it runs")
+    execution.add_argument("--time-limit", metavar="TIME", help="such as 90m or 2h: skip what does not fit")
+    execution.add_argument("--first-byte-limit", metavar="TIME", help="longest wait for a first token, loading included "
                                                                 "(default: 30m)")
-    how.add_argument("--silence-limit", metavar="TIME", help="longest silence within an answer (default: 5m)")
-    how.add_argument("--grade-code", action="store_true",
+    execution.add_argument("--silence-limit", metavar="TIME", help="longest silence within an answer (default: 5m)")
+    execution.add_argument("--grade-code", action="store_true",
                      help="at the end run the Python answers' tests, each in a fenced process: this runs code from a model")
-    how.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
-    how.add_argument("--dry-run", action="store_true", help="show the whole plan; nothing is sent but reads")
-    how.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
-    how.add_argument("--move", metavar="RUN", help="put a finished run under --handle and --device-tag, and exit")
-    how.add_argument("--self-test", action="store_true", help="test the harness against a built-in fake server with known timings; no Ollama needed")
-    how.add_argument("--list", action="store_true", help="show the server's models and the phases")
-    how.add_argument("--quiet", action="store_true", help="no progress, only errors and the result")
-    how.add_argument("--version", action="store_true", help="show the harness's version and exit")
+    execution.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
+    execution.add_argument("--dry-run", action="store_true", help="show the whole plan; nothing is sent but reads")
+    execution.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
+    execution.add_argument("--move", metavar="RUN", help="put a finished run under --handle and --device-tag, and exit")
+    execution.add_argument("--self-test", action="store_true", help="test the harness against a built-in fake server with known timings; no Ollama needed")
+    execution.add_argument("--list", action="store_true", help="show the server's models and the phases")
+    execution.add_argument("--quiet", action="store_true", help="no progress, only errors and the result")
+    execution.add_argument("--version", action="store_true", help="show the harness's version and exit")
     return parser.parse_args(argv)
 
 
 def connect(args: argparse.Namespace) -> tuple:
     """(endpoint, server version); raises UserError where no Ollama answers."""
-    from measure.connection import Limits
+    from measure.connection import TimeLimits
     from measure.endpoint import Endpoint
     from measure.server_address import find_target
     from measure.options import seconds
-    standard = Limits()
-    limits = Limits(standard.connect_s, seconds(args.first_byte_limit, "--first-byte-limit") or standard.first_byte_s,
+    standard = TimeLimits()
+    limits = TimeLimits(standard.connect_s, seconds(args.first_byte_limit, "--first-byte-limit") or standard.first_byte_s,
                     seconds(args.silence_limit, "--silence-limit") or standard.silence_s)
     endpoint = Endpoint(find_target(args.target_url, os.environ), limits, os.environ.get("OLLAMA_API_KEY") or None)
     try:
@@ -130,17 +130,17 @@ def show_models(args: argparse.Namespace, endpoint: object, version: str) -> int
     from measure import hardware, models, plan_text
     choice = models.choose(endpoint, None, hardware.model_memory_bytes() if endpoint.target.is_loopback else None)
     console.say(f"Ollama {version} at {endpoint.target.url}\n\n{plan_text.format_models(choice)}\n\n{plan_text.format_phases()}")
-    console.lead_on(command(args, list=None, dry_run=True) if choice.models else PULL)
+    console.next_step(command(args, list=None, dry_run=True) if choice.models else PULL)
     return FINE
 
 
-def show_plan(args: argparse.Namespace, found: dict, out: pathlib.Path) -> int:
+def show_plan(args: argparse.Namespace, planned: dict, out: pathlib.Path) -> int:
     from measure import hardware, plan_text
-    console.say(f"Ollama {found['version']} at {found['target'].url}; runs go under {out}\n")
-    console.say(plan_text.format_plan(found["choice"], found["phases"], found["suites"], found["settings"]))
+    console.say(f"Ollama {planned['version']} at {planned['target'].url}; runs go under {out}\n")
+    console.say(plan_text.format_plan(planned["choice"], planned["phases"], planned["suites"], planned["settings"]))
     console.say("\nNothing was sent but reads. Leave out --dry-run to measure.")
-    tag = args.device_tag or (hardware.suggest_device_tag() if found["target"].is_loopback else "DEVICE-TAG")
-    console.lead_on(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
+    tag = args.device_tag or (hardware.suggest_device_tag() if planned["target"].is_loopback else "DEVICE-TAG")
+    console.next_step(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
                             hostname="other" if args.hostname is None else args.hostname))
     return FINE
 
@@ -161,7 +161,7 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
     unfinished = [state for state in runs if state.has_plan and not state.complete]
     first = unfinished[:1] if not missing else []
     waiting = first or [state for state in runs if state.complete and run_status.is_waiting(state)][-1:]
-    console.lead_on(run_status.next_step(waiting[0]) if waiting else missing or command(args, status=None, dry_run=True))
+    console.next_step(run_status.next_step(waiting[0]) if waiting else missing or command(args, status=None, dry_run=True))
     return FINE
 
 
@@ -182,8 +182,8 @@ def server_state(args: argparse.Namespace) -> tuple:
         return str(problem), "ollama serve"
     except UserError as problem:        # something answers; the message says what to do about it
         return str(problem), command(args, status=None, list=True)
-    told = f"Ollama {version} at {endpoint.target.url}, {len(choice.models)} models to measure"
-    return told, None if choice.models else PULL
+    state = f"Ollama {version} at {endpoint.target.url}, {len(choice.models)} models to measure"
+    return state, None if choice.models else PULL
 
 
 def command(args: argparse.Namespace, **changes: object) -> str:
@@ -208,32 +208,32 @@ def move(args: argparse.Namespace, out: pathlib.Path) -> int:
         raise UserError("no handle given", f"--move {args.move}", "add --handle and the name that you want to use")
     target = run_folder.move(folder, out, handle, tag)
     console.say(shell.path(target))
-    console.lead_on(run_status.next_step(run_status.look(target, run_folder.ROOT)))
+    console.next_step(run_status.next_step(run_status.look(target, run_folder.ROOT)))
     return FINE
 
 
-def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.Path) -> int:
+def begin(args: argparse.Namespace, endpoint: object, planned: dict, out: pathlib.Path) -> int:
     """A new run: pull, make the folder, write what was planned and on which machine, measure."""
     from base import facts, files, schema
     from measure import hardware, identity, run_setup
     run_setup.check_writable(out)
     check_git()
-    if found["choice"].missing:
-        pull(args, endpoint, found)
+    if planned["choice"].missing:
+        pull(args, endpoint, planned)
     progress = console.Progress(args.quiet)
     progress.draw("looking at the hardware")
-    machine = hardware.here()
+    this_machine = hardware.here()
     progress.clear()
     asks = console.is_terminal() and not args.quiet
     handle, device_tag, args.hostname = identity.choose(args.handle, args.device_tag, args.hostname,
-                                                        machine if endpoint.target.is_loopback else None, asks)
+                                                        this_machine if endpoint.target.is_loopback else None, asks)
     run_id = names.new_run_id()
     folder = run_setup.folder_for(out, handle, device_tag, run_id)
     progress.draw("measuring how exact this machine's clock and loopback are")
-    manifest = run_setup.manifest(run_id, facts_of(args, endpoint, found["version"], handle, device_tag), found["choice"],
-                            found["phases"], found["settings"], found["suites"], found["overrides"])
+    manifest = run_setup.manifest(run_id, facts_of(args, endpoint, planned["version"], handle, device_tag), planned["choice"],
+                            planned["phases"], planned["settings"], planned["suites"], planned["overrides"])
     progress.draw("looking at the hardware")
-    probed = hardware.probe(machine, found["version"], endpoint.target.is_loopback, endpoint.target.port)
+    probed = hardware.probe(this_machine, planned["version"], endpoint.target.is_loopback, endpoint.target.port)
     progress.clear()
     wrong = schema.problems(manifest, "manifest") + schema.problems(probed, "hardware") + facts.problems(probed)
     if wrong:
@@ -243,7 +243,7 @@ def begin(args: argparse.Namespace, endpoint: object, found: dict, out: pathlib.
     files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
     if not args.quiet:
         console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C once ends after the present call")
-    return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), found["suites"])
+    return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), planned["suites"])
 
 
 def check_git() -> None:
@@ -254,7 +254,7 @@ def check_git() -> None:
                      f"record its commit, and cannot be submitted from here. To change that: {trust}")
 
 
-def pull(args: argparse.Namespace, endpoint: object, found: dict) -> None:
+def pull(args: argparse.Namespace, endpoint: object, planned: dict) -> None:
     from measure import models
     progress = console.Progress(args.quiet)
 
@@ -262,10 +262,10 @@ def pull(args: argparse.Namespace, endpoint: object, found: dict) -> None:
         share = f" {100 * done // total} % of {console.format_bytes(total)}" if total else ""
         progress.draw(f"pull {name}: {status}{share}")
     try:
-        models.pull(endpoint, found["choice"].missing, tell)
+        models.pull(endpoint, planned["choice"].missing, tell)
     finally:
         progress.clear()
-    found["choice"] = models.choose(endpoint, found["wanted"], found["memory"])
+    planned["choice"] = models.choose(endpoint, planned["wanted"], planned["memory"])
 
 
 def facts_of(args: argparse.Namespace, endpoint: object, version: str, handle: str | None, device_tag: str) -> dict:
@@ -313,11 +313,11 @@ def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded:
             problem.exit_code = FOUND       # what the run had measured is on disk; only its end is missing
             raise
     try:
-        metadata = derived_files.close(earlier.folder, earlier.manifest, graders)
+        metadata = derived_files.write(earlier.folder, earlier.manifest, graders)
     except UserError as problem:
         console.error(problem)
         console.note("the ledger is whole, and nothing is measured again: metadata.json and run.md are made from it")
-        console.lead_on(shell.command("summarize_run.py", shell.path(earlier.folder)))
+        console.next_step(shell.command("summarize_run.py", shell.path(earlier.folder)))
         return FOUND
     return report(args, earlier, metadata, ended)
 
@@ -348,30 +348,30 @@ def interruptible(stop: object) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def report(args: argparse.Namespace, earlier: object, found: dict, ended: str) -> int:
+def report(args: argparse.Namespace, earlier: object, metadata: dict, ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import headline
     from submit import run_status
     folder = earlier.folder
-    console.say(console.format_table(headline.TITLES, headline.rows(found)))
+    console.say(console.format_table(headline.TITLES, headline.rows(metadata)))
     console.say("medians of the frozen prompts before all other phases; run.md has the other phases")
     console.say(f"\n{folder}")
-    for row in found["warnings"]:
+    for row in metadata["warnings"]:
         place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])
         console.note(f"warning: {row['code']} ({', '.join(place) or 'run'})")
-    state = run_status.RunState(folder, *folder.parts[-3:-1], complete=found["complete"], open_points=1)
-    if found["complete"]:
-        succeeded = any(row["calls"] > headline.failed(row) for row in found["aggregates"])
-        console.note(f"complete: {found['done']} calls made, {found['skipped']} skipped"
+    state = run_status.RunState(folder, *folder.parts[-3:-1], complete=metadata["complete"], open_points=1)
+    if metadata["complete"]:
+        succeeded = any(row["calls"] > headline.failed(row) for row in metadata["aggregates"])
+        console.note(f"complete: {metadata['done']} calls made, {metadata['skipped']} skipped"
                      f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
-                     f"{found['verdict']['verdict'] or 'none'}")
+                     f"{metadata['verdict']['verdict'] or 'none'}")
         console.note("see it among all other runs, as a draft on this machine: "
                      + shell.command("build_catalogue.py", "--with", shell.path(folder), "--serve"))
-        console.lead_on(run_status.next_step(state))
+        console.next_step(run_status.next_step(state))
         return FINE if succeeded else FOUND
     reason = {"interrupted": "stopped by hand", "server-lost": "the server stopped answering"}.get(ended, ended)
     console.note(f"not complete: {reason}; nothing is lost")
-    console.lead_on(shell.command("run_benchmark.py", "--resume", shell.path(folder)))
+    console.next_step(shell.command("run_benchmark.py", "--resume", shell.path(folder)))
     return INTERRUPTED if ended == "interrupted" else FOUND
 
 
@@ -383,7 +383,7 @@ def self_test(args: argparse.Namespace) -> int:
     console.say(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], [
         [result.word(line), line.name, line.planted, line.recovered] for line in result.lines], range(4)))
     console.say(f"\n{result.summary()}")
-    console.lead_on(result.next_step(shell.command("run_benchmark.py", "--self-test"), shell.command("run_benchmark.py", "--list")))
+    console.next_step(result.next_step(shell.command("run_benchmark.py", "--self-test"), shell.command("run_benchmark.py", "--list")))
     return result.exit_code
 
 

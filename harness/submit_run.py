@@ -143,7 +143,7 @@ def prepare(args: argparse.Namespace, submission: Submission, root: pathlib.Path
     destination, access = find_destination(args, root)
     submission = with_author(args, submission, destination.upstream.host)
     base = remote_access.default_branch(root, destination.upstream, access)
-    clone = commit.Clone(root, access, destination.upstream)
+    clone = commit.CommitClone(root, access, destination.upstream)
     earlier = earlier_request.find(destination, clone, submission)
     if earlier:
         earlier_request.check(earlier, destination, args.anew)
@@ -226,7 +226,7 @@ def report_open(attempt: Attempt, earlier: EarlierRequest) -> int:
     if earlier.state == earlier_request.UNKNOWN:
         console.say(earlier.page)
         console.note(f"request {earlier.number} holds these five files already; whether it is still open cannot be read from here")
-        console.lead_on("open the page above and look")
+        console.next_step("open the page above and look")
         return FOUND
     outcome = methods.read_back(replace(attempt, push=replace(attempt.push, commit=earlier.commit)), earlier.number)
     return finish(outcome, attempt)
@@ -258,14 +258,14 @@ def show_commands(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRe
     for words in methods.commands(attempt, earlier.is_agit if attempt.push.update_of and earlier else None):
         console.say("  " + shell.join(words))
     console.say("\nNothing was changed or sent.")
-    console.lead_on(shell.command(SCRIPT, *understood(args)))
+    console.next_step(shell.command(SCRIPT, *understood(args)))
     return FINE
 
 
 def not_ready(folder: pathlib.Path) -> int:
     console.note("\nNothing was changed or sent. Fix the checker's findings first; the boxes of the attestation wait for the yes "
                  "of the person whose run it is.")
-    console.lead_on(shell.command("check_submission.py", shell.path(folder)))
+    console.next_step(shell.command("check_submission.py", shell.path(folder)))
     return FOUND
 
 
@@ -280,11 +280,11 @@ def agreed(args: argparse.Namespace, code: str) -> bool:
         if console.ask("\nMay all of this become public? Type yes", "no").lower() == "yes":
             return True
         console.note("nothing was sent")
-        console.lead_on(shell.command(SCRIPT, *understood(args)))
+        console.next_step(shell.command(SCRIPT, *understood(args)))
         return False
     console.note("\nStopped: nothing was sent. A person has to read the list above, and the five files, and agree that they "
                  "become public.\nAn agent shows both to its human and waits for their word.")
-    console.lead_on("only with a person's yes: " + shell.command(SCRIPT, *understood(args), f"--confirm={code}"))
+    console.next_step("only with a person's yes: " + shell.command(SCRIPT, *understood(args), f"--confirm={code}"))
     return False
 
 
@@ -319,7 +319,7 @@ def finish(outcome: Outcome, attempt: Attempt) -> int:
     console.note(outcome.text)
     if not outcome.done:
         console.note("not submitted yet")
-    console.lead_on("wait for a maintainer: nothing merges by itself" if outcome.done else "the step above")
+    console.next_step("wait for a maintainer: nothing merges by itself" if outcome.done else "the step above")
     return FINE if outcome.done else FOUND
 
 

@@ -36,11 +36,11 @@ def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     from base import run_folder
     from derive import derived_files
     from submit import run_status
-    found = derived_files.close(folder, manifest, graders)
+    metadata = derived_files.write(folder, manifest, graders)
     console.say(f"{folder / run_folder.METADATA}\n{folder / run_folder.RUN_MD}")
-    console.note(f"{found['done']} calls, {found['skipped']} skipped; verdict: {found['verdict']['verdict'] or 'none'}; "
-                 f"{len(found['warnings'])} warnings")
-    console.lead_on(run_status.next_step(run_status.look(folder, run_folder.ROOT)))
+    console.note(f"{metadata['done']} calls, {metadata['skipped']} skipped; verdict: {metadata['verdict']['verdict'] or 'none'}; "
+                 f"{len(metadata['warnings'])} warnings")
+    console.next_step(run_status.next_step(run_status.look(folder, run_folder.ROOT)))
     return FINE
 
 
@@ -50,7 +50,7 @@ def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     for name in stale:
         console.say(f"{folder / name}: is not what the ledger gives")
     console.note("nothing was written" + ("" if stale else "; all is as it should be"))
-    console.lead_on(shell.command(f"{'summarize_run' if stale else 'check_submission'}.py", shell.path(folder)))
+    console.next_step(shell.command(f"{'summarize_run' if stale else 'check_submission'}.py", shell.path(folder)))
     return FOUND if stale else FINE
 
 

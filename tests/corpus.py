@@ -113,7 +113,7 @@ def made(one: Spec) -> Made:
     lines = list(ledgers.numbered(planted.Machine(one, manifest, loaded).records()))
     data = b"".join(schema.dumps(record).encode("ascii") + b"\n" for record in lines)
     graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
-    found = summary.summarize(manifest, map(ledger_records.typed, lines), graders, lines[-1].get("code_grades"), cells=cells)
+    found = summary.summarize(manifest, map(ledger_records.typed, lines), graders, lines[-1].get("code_grades"), aggregates=cells)
     found["ledger_sha256"] = ledger.sha256(data)
     metadata = {field.name: found[field.name] for field in records.RECORDS["metadata"]}
     story = run_md.new(f"{one.device.tag}, {manifest['started_at'][:10]}", run_report.render(manifest, metadata))

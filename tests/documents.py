@@ -39,9 +39,9 @@ def table(titles: list, rows: list) -> str:
 
 def knob_table() -> str:
     rows = []
-    for knob in request_settings.KNOBS:
+    for knob in request_settings.SETTINGS:
         change = "not at all" if knob.name in request_settings.FIXED else FLAGS_OF_KNOBS.get(knob.name, f"`--option {knob.name}=...`")
-        rows.append([f"`{knob.name}`", request_settings.shown(knob.name, knob.value), knob.reason, change])
+        rows.append([f"`{knob.name}`", request_settings.format_value(knob.name, knob.value), knob.reason, change])
     return table(["knob", "value", "why", "changed with"], rows)
 
 

@@ -15,7 +15,7 @@ import pathlib
 
 import support
 
-from measure.hardware.machine import Answer, Machine, Platform, recorded_command
+from measure.hardware.machine import CommandResult, Machine, Platform, recorded_command
 
 FOLDER = pathlib.Path(__file__).parent / "machines"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.txt"))
@@ -65,15 +65,15 @@ def machine(found: Platform = Platform("linux"), files: dict | None = None, tool
     there = set(files) | set(links)
     there |= {str(parent) for path in list(there) for parent in pathlib.PurePosixPath(path).parents}
 
-    def run(words: list, limit_s: float) -> Answer:
+    def run(words: list, limit_s: float) -> CommandResult:
         command, told = " ".join(words), recorded_command(words)
         for key, said in tools.items():
             bare = key.replace(" (failed)", "")
             if bare == command or bare.endswith("...") and command.startswith(bare[:-3]):
                 if said in OUTCOMES:
-                    return Answer(told, said[1:-1], "", limit_s)
-                return Answer(told, "answered" if bare == key else "failed", said, limit_s)
-        return Answer(told, "missing", "", limit_s)
+                    return CommandResult(told, said[1:-1], "", limit_s)
+                return CommandResult(told, "answered" if bare == key else "failed", said, limit_s)
+        return CommandResult(told, "missing", "", limit_s)
 
     def paths(pattern: str) -> list:
         return sorted(path for path in there if path.count("/") == pattern.count("/") and fnmatch.fnmatchcase(path, pattern))

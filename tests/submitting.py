@@ -152,13 +152,13 @@ class Committed(Submission):
         super().setUpClass()
         clone = cls.template / "clone"
         cls.base = Base("main", gitea.git(clone, "rev-parse", "HEAD"))
-        cls.made = commit.make(commit.Clone(clone, Access(), remote_address.parse(str(clone))), cls.base, a_submission())
+        cls.made = commit.make(commit.CommitClone(clone, Access(), remote_address.parse(str(clone))), cls.base, a_submission())
 
     def setUp(self) -> None:
         super().setUp()
         self.upstream_address = self.address(self.upstream, "bench-org")
         self.fork_address = self.address(self.fork, gitea.LOGIN)
-        self.sender = push.Push(commit.Clone(self.clone, Access(), self.upstream_address), a_submission(), self.made)
+        self.sender = push.Push(commit.CommitClone(self.clone, Access(), self.upstream_address), a_submission(), self.made)
 
     def address(self, bare: pathlib.Path, owner: str) -> remote_address.Repository:
         return remote_address.Repository(str(bare), str(bare), "127.0.0.1", self.url, owner, "bench")

@@ -291,7 +291,7 @@ class Refusing(Here):
 
     def test_two_builders_do_not_meet(self):
         self.build()
-        with files.alone(self.out.with_name("site.cache") / "lock"), self.assertRaises(UserError) as caught:
+        with files.exclusive(self.out.with_name("site.cache") / "lock"), self.assertRaises(UserError) as caught:
             self.build()
         self.assertIn("another process", str(caught.exception))
 
@@ -305,7 +305,7 @@ class InOneStep(Here):
     def test_whatever_breaks_the_old_site_stays_whole(self):
         self.build()
         first = tree(self.out)
-        for name, afresh in (("base.files.share", True), ("base.files.put_in_place", True), ("publish.database.pieces", True),
+        for name, afresh in (("base.files.link_or_copy", True), ("base.files.swap_folders", True), ("publish.database.pieces", True),
                              ("publish.pages.site", True), ("publish.pooling.cell", True), ("publish.build_cache.put_file", True),
                              ("publish.process_run.process", True)):
             with self.subTest(name):

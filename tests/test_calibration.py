@@ -1,4 +1,4 @@
-"""The calibration: what each question's answer is taken to show. How a server answers is asked in test_phases."""
+"""The calibration: what each question's answer is taken to show. How a server answers is asked in test_phase_runner."""
 from __future__ import annotations
 
 import random

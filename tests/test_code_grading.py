@@ -24,8 +24,8 @@ from base import suites
 
 SOLUTIONS = support.ROOT / "tests" / "solutions"
 GRADERS = {item.id: item.grader for item in suites.load("python-tasks").items}
-QUICK = code_grading.Limits(wall_s=6)
-WORK_LIMITS = code_grading.Limits(wall_s=1.5)
+QUICK = code_grading.ResourceLimits(wall_s=6)
+WORK_LIMITS = code_grading.ResourceLimits(wall_s=1.5)
 BARE = ("limits",)      # what a POSIX system has that denies nothing else
 LINUX = sys.platform.startswith("linux")
 DOUBLE = {"kind": "python", "entry": "double", "tests": "def test_two():\n    assert double(2) == 4\n"
@@ -45,7 +45,7 @@ EXCEPTIONS = {"wrong_empty_list_crashes", "wrong_comment_cut_before_quotes"}
 WORK = {"wrong_searches_a_list"}        # too slow through a line: out of time, or caught by the count at its end
 
 
-def judge(code: str, grader: dict = DOUBLE, limits: code_grading.Limits = QUICK, layers: tuple = isolation.LAYERS):
+def judge(code: str, grader: dict = DOUBLE, limits: code_grading.ResourceLimits = QUICK, layers: tuple = isolation.LAYERS):
     return code_grading.grade_code(grader, textwrap.dedent(code), limits, layers)
 
 
@@ -124,7 +124,7 @@ class Solutions(Tidy):
         paths = [path for path in sorted(SOLUTIONS.glob("PY-T*/*.py")) if path.stem in self.IN_SANDBOX]
         self.assertEqual({path.stem for path in paths}, self.IN_SANDBOX)
         verdicts = all_at_once({path: (path.read_text(encoding="utf-8"), GRADERS[path.parent.name],
-                                       WORK_LIMITS if path.stem in WORK else code_grading.Limits()) for path in paths})
+                                       WORK_LIMITS if path.stem in WORK else code_grading.ResourceLimits()) for path in paths})
         for path, verdict in verdicts.items():
             expected = ({"passed"} if path.stem == "right" else {"exception"} if path.stem in EXCEPTIONS
                         else {"wrong", "timeout"} if path.stem in WORK else {"wrong"})
@@ -194,7 +194,7 @@ class Fidelity(Tidy):
                     "int(token)", "F(token)").replace("import re", "import re\nfrom fractions import Fraction as F"),
                 GRADERS["PY-T11"], "passed", ""),
         }
-        found = all_at_once({name: job[:2] + (code_grading.Limits(),) for name, job in tests.items()})
+        found = all_at_once({name: job[:2] + (code_grading.ResourceLimits(),) for name, job in tests.items()})
         for name, (_, _, reason, detail) in tests.items():
             with self.subTest(name):
                 self.assertEqual((found[name].reason, found[name].detail), (reason, detail), found[name])
@@ -369,7 +369,7 @@ class Hostile(Tidy):
     }
 
     def test_nothing_that_an_answer_does_makes_it_pass(self):
-        limits = code_grading.Limits(wall_s=0.6, memory_bytes=256 * code_grading.MIB)
+        limits = code_grading.ResourceLimits(wall_s=0.6, memory_bytes=256 * code_grading.MIB)
         slow = dataclasses.replace(limits, wall_s=6)
         found = all_at_once({name: (code, EACH if "each" in code else DOUBLE, limits if "timeout" in reasons else slow)
                              for name, (reasons, code) in self.ATTACKS.items()})
@@ -388,7 +388,7 @@ class Hostile(Tidy):
                     except OSError: pass
                 while True: pass"""
         with mock.patch.object(code_grading, "GRACE_S", 0.5), mock.patch.object(code_grading.grading, "MAX_CHARS", 1 << 22):
-            verdict = judge(code % colliding, limits=code_grading.Limits(wall_s=0.5))
+            verdict = judge(code % colliding, limits=code_grading.ResourceLimits(wall_s=0.5))
         self.assertIn(verdict.reason, ("crashed", "timeout"))
         self.assertFalse(verdict.passed)
 
@@ -419,7 +419,7 @@ class Hostile(Tidy):
         self.assertLess(time.monotonic() - started, 3.5)
 
     def test_time_of_the_processor_is_limited_where_the_clock_is_generous(self):
-        verdict = judge("def double(n):\n    while True: pass", limits=code_grading.Limits(wall_s=30, cpu_s=1))
+        verdict = judge("def double(n):\n    while True: pass", limits=code_grading.ResourceLimits(wall_s=30, cpu_s=1))
         self.assertEqual(verdict.reason, "timeout" if os.name == "posix" or "job" in verdict.isolation else "crashed")
 
     def test_nothing_of_the_answer_gets_into_the_verdict(self):
@@ -435,7 +435,7 @@ class Hostile(Tidy):
 class Fence(Tidy):
     """Each answer here is right only if it was denied what it tried."""
 
-    def denied(self, attempt: str, *needs: str, limits: code_grading.Limits = QUICK) -> None:
+    def denied(self, attempt: str, *needs: str, limits: code_grading.ResourceLimits = QUICK) -> None:
         verdict = judge(IF_DENIED.format(attempt), limits=limits)
         if not any(layer in verdict.isolation for layer in needs):
             self.skipTest(f"this system has none of: {', '.join(needs)}")
@@ -524,7 +524,7 @@ class Fence(Tidy):
             pids.write_text("")
             wait_s = (0.2 if layers else 1.5) if LINUX else 0     # a busy machine starts the last of them late
             verdict = judge(bomb.format(str(pids), wait_s), layers=layers,
-                            limits=code_grading.Limits(wall_s=4, file_bytes=1000))
+                            limits=code_grading.ResourceLimits(wall_s=4, file_bytes=1000))
             left = [int(pid) for pid in pids.read_text().split()]
             with self.subTest(layers=layers):
                 self.assertTrue(verdict.passed, verdict)
@@ -574,7 +574,7 @@ class Fence(Tidy):
 
     def test_layers_that_kill_the_guest_are_left_out(self):
         with mock.patch.object(code_grading, "HARNESS", self.folder):
-            self.assertEqual(judge(RIGHT), code_grading.Verdict(False, "not-run", "the examiner did not start"))
+            self.assertEqual(judge(RIGHT), code_grading.CodeVerdict(False, "not-run", "the examiner did not start"))
 
     @unittest.skipUnless(LINUX and os.uname().machine in seccomp.MACHINES, "Linux")
     def test_on_linux_every_layer_alone_lets_a_right_answer_pass(self):
@@ -595,18 +595,18 @@ class Fence(Tidy):
 class Parcels(unittest.TestCase):
     """What the examiner takes from a guest, read by a line whose other end is hostile."""
 
-    def line(self, said: bytes, limit_bytes: int = 10_000) -> rpc.Line:
+    def channel(self, said: bytes, limit_bytes: int = 10_000) -> rpc.Channel:
         incoming, theirs = os.pipe()
         os.write(theirs, said)
         os.close(theirs)
         stream = open(incoming, "rb")
         self.addCleanup(stream.close)
-        return rpc.Line(stream, -1, limit_bytes, None, lambda line, number, called: rpc.StandIn(line, number))
+        return rpc.Channel(stream, -1, limit_bytes, None, lambda line, number, called: rpc.Proxy(line, number))
 
     def test_plain_values_come_back_as_they_were(self):
         from decimal import Decimal
         from fractions import Fraction
-        line = self.line(b"")
+        line = self.channel(b"")
         for value in (None, True, False, 0, -1, 2 ** 63, -2 ** 100, 1.5, -0.0, float("inf"), "", "\udc80\u2028", [],
                       (1, [2, (3,)]), {1: {"a": (None,)}, (1, 2): 0}, {1, 2}, frozenset((3,)), Fraction(1, 3),
                       Fraction(2 ** 80, 3), Decimal("1.10"), {True: 1}, {"mine": [0, "x"]}):
@@ -618,18 +618,18 @@ class Parcels(unittest.TestCase):
         for bad in ('[1]', '{"list": 1}', '{"x": 1}', '{}', '{"int": "0x1", "list": []}', '{"yours": 0}', '{"yours": -1}',
                     '{"dict": [[{"list": []}, 1]]}', '{"set": [{"list": []}]}', '{"mine": 1}', '{"fraction": [1, 0]}',
                     '{"float": "1e5"}', '{"decimal": "abc"}', '{"int": "0x' + "f" * 9000 + '"}', '{"yours": null}'):
-            line = self.line(b'["ok", ' + bad.encode() + b"]\n")
-            with self.subTest(bad[:40]), self.assertRaises(rpc.Lost), rpc.sensible():
+            line = self.channel(b'["ok", ' + bad.encode() + b"]\n")
+            with self.subTest(bad[:40]), self.assertRaises(rpc.ConnectionLost), rpc.lost_on_error():
                 line.unpack(line.receive()[1])
 
     def test_a_malformed_message_is_never_an_answer(self):
         for bad in (b"", b"\n", b"[]\n", b"1\n", b"[1]\n", b"{}\n", b"nonsense\n", b"[\"ok\", NaN]\n", b"[\"ok\", 1\n",
                     b"[" * 5000 + b"\n", b"[\"ok\", " + b"9" * 5000 + b"]\n", b"\xff\n"):
-            with self.subTest(bad[:20]), self.assertRaises(rpc.Lost) as caught:
-                self.line(bad).receive()
+            with self.subTest(bad[:20]), self.assertRaises(rpc.ConnectionLost) as caught:
+                self.channel(bad).receive()
             self.assertEqual(caught.exception.reason, "crashed")
-        with self.assertRaises(rpc.Lost) as caught:
-            self.line(b'["' + b"x" * 20_000 + b'"]\n').receive()
+        with self.assertRaises(rpc.ConnectionLost) as caught:
+            self.channel(b'["' + b"x" * 20_000 + b'"]\n').receive()
         self.assertEqual(caught.exception.reason, "output")
 
     def test_an_exception_is_caught_by_every_built_in_name_it_goes_by_and_by_no_other(self):
@@ -637,14 +637,14 @@ class Parcels(unittest.TestCase):
             pass
         for problem, caught_by in ((ValueError("x"), ValueError), (Mine("x"), KeyError), (Mine("x"), ZeroDivisionError),
                                    (UnicodeDecodeError("utf-8", b"", 0, 1, "x"), ValueError), (OSError(2, "x"), OSError)):
-            _, names, text = rpc.told(problem)
+            _, names, text = rpc.exception_message(problem)
             with self.subTest(problem=problem), self.assertRaises(caught_by) as caught:
-                raise rpc.raised(names, text)
+                raise rpc.remote_exception(names, text)
             self.assertEqual(str(caught.exception), str(problem))
         for names in (["SystemExit"], ["BaseException"], ["print"], [], ["Lost"], ["KeyboardInterrupt", "object"]):
-            found = rpc.raised(names, "")
+            found = rpc.remote_exception(names, "")
             self.assertIsInstance(found, Exception)
-            self.assertNotIsInstance(found, (ValueError, SystemExit, rpc.Lost))
+            self.assertNotIsInstance(found, (ValueError, SystemExit, rpc.ConnectionLost))
 
 
 class Records(Tidy):
@@ -671,12 +671,12 @@ class Records(Tidy):
         self.assertEqual(schema.problems(footer, "footer"), [])
 
     def test_the_same_answer_is_run_once(self):
-        with mock.patch.object(code_grading, "grade_code", return_value=code_grading.Verdict(True, "passed")) as graded:
+        with mock.patch.object(code_grading, "grade_code", return_value=code_grading.CodeVerdict(True, "passed")) as graded:
             found, _ = self.graded(self.call(1), self.call(2), self.call(3, "another"))
         self.assertEqual((graded.call_count, set(found)), (2, {"1", "2", "3"}))
 
     def test_what_the_system_did_not_deny_is_told_once(self):
-        bare = code_grading.Verdict(True, "passed", isolation=("limits", "seccomp"))
+        bare = code_grading.CodeVerdict(True, "passed", isolation=("limits", "seccomp"))
         with mock.patch.object(code_grading, "grade_code", return_value=bare):
             _, told = self.graded(self.call(1), self.call(2, "another"))
         self.assertEqual(told, ["not denied on this system: reading files, memory of other programs",

@@ -16,7 +16,7 @@ class Made(submitting.Submission):
     def setUp(self):
         super().setUp()
         self.base = Base("main", gitea.git(self.clone, "rev-parse", "origin/main"))
-        self.clone_ = commit.Clone(self.clone, Access(), remote_address.parse(str(self.upstream)))
+        self.clone_ = commit.CommitClone(self.clone, Access(), remote_address.parse(str(self.upstream)))
 
     def make(self, **changes: object) -> str:
         return commit.make(self.clone_, self.base, submitting.a_submission(**changes))
@@ -78,7 +78,7 @@ class Made(submitting.Submission):
         made = self.make()
         other = self.world / "other"
         gitea.git(self.world, "clone", "-q", "--template=", str(self.upstream), str(other))
-        clone = commit.Clone(other, Access(), remote_address.parse(str(self.upstream)))
+        clone = commit.CommitClone(other, Access(), remote_address.parse(str(self.upstream)))
         self.assertEqual(commit.make(clone, self.base, submitting.a_submission()), made)
 
     def test_a_correction_is_a_further_commit_and_the_same_files_are_none(self):

@@ -18,7 +18,7 @@ class SentBefore(submitting.Submission):
     def setUp(self):
         super().setUp()
         self.token()
-        clone = commit.Clone(self.clone, Access(), remote_address.parse(str(self.upstream)))
+        clone = commit.CommitClone(self.clone, Access(), remote_address.parse(str(self.upstream)))
         base = Base("main", gitea.git(self.clone, "rev-parse", "HEAD"))
         self.first = commit.make(clone, base, submitting.a_submission())
         gitea.git(self.clone, "push", "-q", str(self.fork), BRANCH)

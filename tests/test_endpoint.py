@@ -18,13 +18,13 @@ import support
 
 from base.errors import FOUND, UserError
 from measure import endpoint, stream_reader
-from measure.connection import Limits
+from measure.connection import TimeLimits
 from measure.endpoint import Endpoint
 from measure.server_address import ServerAddress, find_target
 from support import chunk, closed_port, head, listener, whole
 
 KEY = "key-0123456789"
-QUICK = Limits(2.0, 0.2, 0.2)
+QUICK = TimeLimits(2.0, 0.2, 0.2)
 ASK = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -34,7 +34,7 @@ print(Endpoint(find_target(sys.argv[2], {})).version())
 """
 
 
-def at(server: object, prefix: str = "", limits: Limits = QUICK, key: str | None = KEY) -> Endpoint:
+def at(server: object, prefix: str = "", limits: TimeLimits = QUICK, key: str | None = KEY) -> Endpoint:
     return Endpoint(ServerAddress("http", "127.0.0.1", server.port, prefix), limits, key)
 
 
@@ -186,7 +186,7 @@ class Limit(unittest.TestCase):
             connection.sendall(head() + chunk(b'{"models":'))
             server.over.wait(10)
         for why, answer, limits, low, high in (
-                ("first byte", mute, Limits(5, 0.2, 5), 0.18, 3), ("silence", stops, Limits(5, 5, 0.2), 0.18, 3)):
+                ("first byte", mute, TimeLimits(5, 0.2, 5), 0.18, 3), ("silence", stops, TimeLimits(5, 5, 0.2), 0.18, 3)):
             with self.subTest(why), listener(answer) as server:
                 began = time.perf_counter()
                 with self.assertRaisesRegex(UserError, "no answer in time"):
@@ -203,7 +203,7 @@ class Limit(unittest.TestCase):
                 waiting.connect_ex(full.getsockname())
             began = time.perf_counter()
             with self.assertRaisesRegex(UserError, "no answer in time"):
-                Endpoint(ServerAddress("http", *full.getsockname())).ask("/", limits=Limits(0.3, 20, 20))
+                Endpoint(ServerAddress("http", *full.getsockname())).ask("/", limits=TimeLimits(0.3, 20, 20))
             self.assertTrue(0.28 < time.perf_counter() - began < 5)
 
     def test_an_answer_may_be_as_slow_as_its_own_limit_allows(self):
@@ -215,7 +215,7 @@ class Limit(unittest.TestCase):
                 connection.sendall(chunk(part))
             connection.sendall(chunk(b""))
         with listener(slow) as server:
-            self.assertEqual(at(server).ask("/", limits=Limits(0.2, 5, 0.3))[1], {"version": "1"})
+            self.assertEqual(at(server).ask("/", limits=TimeLimits(0.2, 5, 0.3))[1], {"version": "1"})
 
     def test_an_answer_without_end_is_refused(self):
         def endless(connection, request):
@@ -319,7 +319,7 @@ class Api(unittest.TestCase):
             time.sleep(0.4)
             connection.sendall(chunk(b'{"status":"success"}\n') + chunk(b""))
         with listener(checks) as server:
-            at(server, limits=Limits(2, 5, 0.1)).pull("m", lambda *_: None)
+            at(server, limits=TimeLimits(2, 5, 0.1)).pull("m", lambda *_: None)
 
     def test_unloading_waits_until_the_model_is_gone(self):
         shown = [{"models": [{"name": "M:latest"}, {"name": "other:latest"}]}] * 3 + [{"models": [{"name": "other:latest"}]}]
@@ -355,9 +355,9 @@ class Api(unittest.TestCase):
 class Tls(unittest.TestCase):
     def test_an_https_address_is_spoken_to_in_tls_within_the_connect_limit(self):
         with listener(b"") as server:
-            here = Endpoint(ServerAddress("https", "127.0.0.1", server.port), Limits(0.3, 20, 20), KEY)
+            here = Endpoint(ServerAddress("https", "127.0.0.1", server.port), TimeLimits(0.3, 20, 20), KEY)
             with self.assertRaisesRegex(UserError, "no answer in time"):
-                here.ask("/api/version", limits=Limits(0.3, 20, 20))
+                here.ask("/api/version", limits=TimeLimits(0.3, 20, 20))
         self.assertEqual(server.requests[0][:2], b"\x16\x03")     # a TLS handshake, and nothing of the request
         self.assertNotIn(KEY.encode(), server.requests[0])
 
@@ -372,10 +372,10 @@ class Tls(unittest.TestCase):
             context.load_cert_chain(certificate, key)
             with listener(said({"version": "secure"}), context) as server:
                 with mock.patch.dict(os.environ, {"SSL_CERT_FILE": certificate}):
-                    named = Endpoint(ServerAddress("https", "localhost", server.port), Limits(5, 5, 5), KEY)
+                    named = Endpoint(ServerAddress("https", "localhost", server.port), TimeLimits(5, 5, 5), KEY)
                     self.assertEqual(named.version(), "secure")
                     with self.assertRaisesRegex(UserError, "CERTIFICATE_VERIFY_FAILED"):
-                        Endpoint(ServerAddress("https", "127.0.0.1", server.port), Limits(5, 5, 5), KEY).version()
+                        Endpoint(ServerAddress("https", "127.0.0.1", server.port), TimeLimits(5, 5, 5), KEY).version()
                 with self.assertRaisesRegex(UserError, "CERTIFICATE_VERIFY_FAILED"):
                     named.version()
             self.assertEqual(len([request for request in server.requests if request]), 1)

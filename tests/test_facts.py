@@ -26,7 +26,7 @@ class Facts(unittest.TestCase):
     def test_nothing_told_is_unknown_and_nought_and_no_are_told(self):
         for value, known in ((None, False), ("", False), (0, True), (False, True), ([], True), (2 ** 63, False), (-1, False)):
             with self.subTest(repr(value)):
-                self.assertEqual(facts.told(value, "m", "w")["value"] is not None, known)
+                self.assertEqual(facts.optional(value, "m", "w")["value"] is not None, known)
 
     def test_facts_within_a_fact_are_found_with_their_place(self):
         record = {"a": facts.known([{"b": facts.unknown("w")}], "m"), "c": facts.known({"value": "x"}, "m")}

@@ -258,13 +258,13 @@ class Explained(InFolder):
                            (errno.EPERM, "writable"), (errno.EROFS, "writable folder"), (errno.ENOTDIR, "is a file"),
                            (errno.EIO, "exists and is writable")):
             with self.subTest(errno.errorcode[code]):
-                line = str(files.explained(OSError(code, os.strerror(code)), "some/run.jsonl"))
+                line = str(files.user_error(OSError(code, os.strerror(code)), "some/run.jsonl"))
                 self.assertTrue(line.startswith(f"some/run.jsonl: {os.strerror(code)}; "), line)
                 self.assertIn(word, line)
                 self.assertNotIn("\n", line)
 
     def test_an_error_without_a_number_still_says_something(self):
-        self.assertRegex(str(files.explained(OSError("odd"), "x")), r"\Ax: odd; see")
+        self.assertRegex(str(files.user_error(OSError("odd"), "x")), r"\Ax: odd; see")
 
     @unittest.skipIf(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, "root may write everywhere")
     def test_a_folder_that_may_not_be_written_is_explained(self):
@@ -286,7 +286,7 @@ class Explained(InFolder):
             files.make_folder(self.path)
 
     def test_other_errors_pass_as_they_are(self):
-        with self.assertRaises(ZeroDivisionError), files.mendable("x"):
+        with self.assertRaises(ZeroDivisionError), files.explaining_errors("x"):
             raise ZeroDivisionError
 
 

@@ -23,11 +23,11 @@ class Reasons(unittest.TestCase):
 
     def test_the_servers_words_come_before_gits(self):
         said = "remote: \nremote: you are blocked\x1b[2J\nerror: failed to push some refs to 'x'\n"
-        done = git.Done(1, b"To x\n!\tabc:refs/heads/run-1\t[remote rejected] (pre-receive hook declined)\nDone\n", said)
+        done = git.Completed(1, b"To x\n!\tabc:refs/heads/run-1\t[remote rejected] (pre-receive hook declined)\nDone\n", said)
         self.assertEqual(git_messages.push_reason(done),
                          "remote: you are blocked\\x1b[2J; [remote rejected] (pre-receive hook declined)")
-        self.assertEqual(git_messages.push_reason(git.Done(128, b"", "fatal: no\n")), "fatal: no")
-        self.assertEqual(git_messages.push_reason(git.Done(128, b"", "")), "git printed nothing")
+        self.assertEqual(git_messages.push_reason(git.Completed(128, b"", "fatal: no\n")), "fatal: no")
+        self.assertEqual(git_messages.push_reason(git.Completed(128, b"", "")), "git printed nothing")
 
     def test_only_a_refusal_of_the_whole_repository_is_final(self):
         for text, is_final in (

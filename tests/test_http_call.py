@@ -13,13 +13,13 @@ import support
 
 from base import schema
 from measure import http_call
-from measure.connection import Limits
+from measure.connection import TimeLimits
 from measure.endpoint import Endpoint
 from measure.server_address import ServerAddress
-from measure.http_call import Request, Stop, StreamResult
+from measure.http_call import ChatRequest, Stop, StreamResult
 from support import chunk, head, listener, reset, whole
 
-LIMITS = Limits(2.0, 5.0, 5.0)
+LIMITS = TimeLimits(2.0, 5.0, 5.0)
 BODY = b'{"model":"m"}'
 NESTED = {"error": json.dumps({"error": {"code": 400, "message": "request (1282 tokens) exceeds the context", "type": "x"}})}
 COUNTS = {"total_duration": 900, "load_duration": 10, "prompt_eval_count": 59, "prompt_eval_duration": 200,
@@ -39,14 +39,14 @@ def streamed(*lines: bytes, end: bytes = chunk(b"")) -> bytes:
     return head() + b"".join(map(chunk, lines)) + end
 
 
-def endpoint_at(port: int, limits: Limits = LIMITS) -> Endpoint:
+def endpoint_at(port: int, limits: TimeLimits = LIMITS) -> Endpoint:
     return Endpoint(ServerAddress("http", "127.0.0.1", port), limits)
 
 
-def made(answer, limits: Limits = LIMITS) -> dict:
+def made(answer, limits: TimeLimits = LIMITS) -> dict:
     """The fields of the record of one call to a server that answers so."""
     with listener(answer) as server:
-        came, = http_call.run(endpoint_at(server.port, limits), [Request("/api/chat", BODY)], Stop())
+        came, = http_call.run(endpoint_at(server.port, limits), [ChatRequest("/api/chat", BODY)], Stop())
     return http_call.fold(came)
 
 
@@ -160,13 +160,13 @@ class Endings(unittest.TestCase):
     def test_waiting_that_is_in_vain(self):
         part = head() + chunk(says("He"))
         for why, answer, limits, outcome, text in (
-                ("not one byte", silent(), Limits(2, 0.15, 5), "timeout", ""),
-                ("a status line that breaks off", silent(b"HTTP/1.1 20"), Limits(2, 0.15, 5), "timeout", ""),
-                ("headers and then nothing", silent(head()), Limits(2, 5, 0.15), "stalled", ""),
-                ("silence between two chunks", silent(part), Limits(2, 5, 0.15), "stalled", "He"),
-                ("silence within a line", silent(part + chunk(b'{"mess')), Limits(2, 5, 0.15), "stalled", "He"),
-                ("silence within a refusal", silent(head(400) + chunk(b'{"er')), Limits(2, 5, 0.15), "refused", ""),
-                ("silence after done", silent(head() + chunk(done(text="He"))), Limits(2, 5, 0.15), "ok", "He")):
+                ("not one byte", silent(), TimeLimits(2, 0.15, 5), "timeout", ""),
+                ("a status line that breaks off", silent(b"HTTP/1.1 20"), TimeLimits(2, 0.15, 5), "timeout", ""),
+                ("headers and then nothing", silent(head()), TimeLimits(2, 5, 0.15), "stalled", ""),
+                ("silence between two chunks", silent(part), TimeLimits(2, 5, 0.15), "stalled", "He"),
+                ("silence within a line", silent(part + chunk(b'{"mess')), TimeLimits(2, 5, 0.15), "stalled", "He"),
+                ("silence within a refusal", silent(head(400) + chunk(b'{"er')), TimeLimits(2, 5, 0.15), "refused", ""),
+                ("silence after done", silent(head() + chunk(done(text="He"))), TimeLimits(2, 5, 0.15), "ok", "He")):
             with self.subTest(why):
                 began = time.perf_counter()
                 found = made(answer, limits)
@@ -179,10 +179,10 @@ class Endings(unittest.TestCase):
         def answer(connection, request):
             time.sleep(0.3)
             connection.sendall(streamed(says("He"), done()))
-        self.assertEqual(made(answer, Limits(2, 5, 0.1))["outcome"], "ok")
+        self.assertEqual(made(answer, TimeLimits(2, 5, 0.1))["outcome"], "ok")
 
     def test_nothing_that_listens(self):
-        came, = http_call.run(endpoint_at(support.closed_port()), [Request("/api/chat", BODY)], Stop())
+        came, = http_call.run(endpoint_at(support.closed_port()), [ChatRequest("/api/chat", BODY)], Stop())
         found = http_call.fold(came)
         self.assertEqual(found["outcome"], "error")
         self.assertIn("refused", found["error"])
@@ -321,7 +321,7 @@ class Stamps(unittest.TestCase):
                 connection.sendall(data)
                 time.sleep(0.02)
         with listener(answer) as server:
-            came, = http_call.run(endpoint_at(server.port), [Request("/api/chat", BODY)], Stop())
+            came, = http_call.run(endpoint_at(server.port), [ChatRequest("/api/chat", BODY)], Stop())
         found = http_call.fold(came)
         moments = [found[name] for name in ("sent_ns", "headers_ns", "first_chunk_ns", "first_text_ns", "last_text_ns",
                                             "done_ns", "end_ns")]
@@ -339,7 +339,7 @@ class Several(unittest.TestCase):
         spreads = []
         with listener(after(b"", lambda connection: connection.sendall(streamed(says("a"), done())))) as server:
             for _ in range(3):
-                arrivals = http_call.run(endpoint_at(server.port), [Request("/api/chat", b'{"n":%d}' % n) for n in range(8)],
+                arrivals = http_call.run(endpoint_at(server.port), [ChatRequest("/api/chat", b'{"n":%d}' % n) for n in range(8)],
                                      Stop())
                 starts = [came.started_ns for came in arrivals]
                 spreads.append(max(starts) - min(starts))
@@ -354,7 +354,7 @@ class Several(unittest.TestCase):
             time.sleep(0.03 * (4 - number))
             connection.sendall(streamed(says(str(number)), done()))
         with listener(answer) as server:
-            arrivals = http_call.run(endpoint_at(server.port), [Request("/api/chat", b'{"n":%d}' % n) for n in range(4)], Stop())
+            arrivals = http_call.run(endpoint_at(server.port), [ChatRequest("/api/chat", b'{"n":%d}' % n) for n in range(4)], Stop())
         self.assertEqual([http_call.fold(came)["answer"] for came in arrivals], list("0123"))
 
     def test_one_that_cannot_connect_does_not_hold_the_others(self):
@@ -369,7 +369,7 @@ class Several(unittest.TestCase):
             for paths in (("/astray", "/a", "/b"), ("/a", "/b", "/astray"), ("/astray", "/astray")):
                 with self.subTest(paths):
                     began = time.perf_counter()
-                    arrivals = http_call.run(here, [Request(path, BODY) for path in paths], Stop())
+                    arrivals = http_call.run(here, [ChatRequest(path, BODY) for path in paths], Stop())
                     self.assertEqual([http_call.fold(came)["outcome"] for came in arrivals],
                                      ["error" if path == "/astray" else "ok" for path in paths])
                     self.assertLess(time.perf_counter() - began, 3)
@@ -384,7 +384,7 @@ class Several(unittest.TestCase):
             time.sleep(0.25)
             connection.sendall(chunk(done()) + chunk(b""))
         with listener(answer) as server:
-            http_call.run(endpoint_at(server.port), [Request("/api/chat", BODY)], Stop(), told.append)
+            http_call.run(endpoint_at(server.port), [ChatRequest("/api/chat", BODY)], Stop(), told.append)
         self.assertEqual(told, sorted(told))
         self.assertIn(1, told)
         self.assertLessEqual(set(told), {0, 1, 2, 3})
@@ -401,7 +401,7 @@ class Stopping(unittest.TestCase):
         with listener(answer) as server:
             timer = threading.Timer(before_s, order)
             timer.start()
-            arrivals = http_call.run(endpoint_at(server.port, Limits(5, 30, 30)), [Request("/api/chat", BODY)] * count, stop)
+            arrivals = http_call.run(endpoint_at(server.port, TimeLimits(5, 30, 30)), [ChatRequest("/api/chat", BODY)] * count, stop)
             took = time.perf_counter() - began[0]
             timer.join()
         self.assertTrue(stop.soon and stop.now)
@@ -427,7 +427,7 @@ class Stopping(unittest.TestCase):
         stop = Stop()
         stop.break_off()
         with listener(silent()) as server:
-            arrivals = http_call.run(endpoint_at(server.port), [Request("/api/chat", BODY)] * 3, stop)
+            arrivals = http_call.run(endpoint_at(server.port), [ChatRequest("/api/chat", BODY)] * 3, stop)
             self.assertEqual([http_call.fold(came)["outcome"] for came in arrivals], ["interrupted"] * 3)
             self.assertEqual([request for request in server.requests if request], [])
 
@@ -461,7 +461,7 @@ class Collector(unittest.TestCase):
     def test_it_is_as_it_was_after_an_error(self):
         gc.enable()
         with listener(silent()) as server, contextlib.suppress(ZeroDivisionError):
-            http_call.run(endpoint_at(server.port, Limits(1, 0.5, 1)), [Request("/api/chat", BODY)], Stop(), lambda chunks: 1 // 0)
+            http_call.run(endpoint_at(server.port, TimeLimits(1, 0.5, 1)), [ChatRequest("/api/chat", BODY)], Stop(), lambda chunks: 1 // 0)
         self.assertTrue(gc.isenabled())
 
 

@@ -19,7 +19,7 @@ from measure.hardware.machine import Platform
 class Tools(unittest.TestCase):
     """With Python as the tool."""
 
-    def run_python(self, code: str, limit_s: float = 20.0) -> machine.Answer:
+    def run_python(self, code: str, limit_s: float = 20.0) -> machine.CommandResult:
         python = pathlib.Path(sys.executable)
         name = python.stem if os.name == "nt" else python.name
         return machine.run([name, "-c", code], limit_s, {**os.environ, "PATH": str(python.parent)})
@@ -88,9 +88,9 @@ class Tools(unittest.TestCase):
     def test_every_tool_is_asked_once(self):
         asked = []
 
-        def run(words: list, limit_s: float) -> machine.Answer:
+        def run(words: list, limit_s: float) -> machine.CommandResult:
             asked.append(words)
-            return machine.Answer(" ".join(words), "missing")
+            return machine.CommandResult(" ".join(words), "missing")
         for system in ("linux", "darwin", "windows"):
             asked.clear()
             there = Platform(system, environment={"ANDROID_ROOT": "/system"})

@@ -108,7 +108,7 @@ class Facts(unittest.TestCase):
         self.assertEqual(run_diff.LEAVES_OUT["num_batch"], run_diff.SPEED)
 
     def test_sampling_options_are_all_there_are(self):
-        known = {knob.name for knob in request_settings.KNOBS} | set(request_settings.OTHER_OPTIONS)
+        known = {knob.name for knob in request_settings.SETTINGS} | set(request_settings.OTHER_OPTIONS)
         self.assertLessEqual(set(run_diff.LEAVES_OUT), known)
 
     def test_the_present_version_of_the_harness_is_in_the_history(self):

@@ -157,7 +157,7 @@ class Named(unittest.TestCase):
         self.assertEqual([model["name"] for model in choice.models], ["alpha:1b"])
 
     def test_by_default_nothing_is_missing(self):
-        self.assertEqual(models.choose(Server(), None, None), models.Choice([], [], []))
+        self.assertEqual(models.choose(Server(), None, None), models.ModelChoice([], [], []))
 
     def test_a_cloud_name_is_refused_before_the_server_is_asked(self):
         for name in ("gpt-oss:120b-cloud", "kimi:cloud", "KIMI:CLOUD", " kimi:cloud "):

@@ -42,19 +42,19 @@ def wave(level: int, number: int, gap_ms: float = 10, **changes: object) -> list
 
 
 def side(manifest_: dict, made: list, witness: object, graders: dict, hardware: dict | None = None, complete: bool = True,
-         grades: dict | None = None) -> run_diff.Side:
+         grades: dict | None = None) -> run_diff.ComparedRun:
     head = call(role="calibration", phase="calibration", item="CAL", finding={"head_tokens": 20})
     lines = [meta(run_id=manifest_["run_id"]), head, *made, footer(len(made), complete=complete)]
     found = summary.summarize(manifest_, ledgers.typed(lines), graders, grades, witness)
-    return run_diff.Side(manifest_, {**found, "ledger_sha256": "0" * 64}, hardware)
+    return run_diff.ComparedRun(manifest_, {**found, "ledger_sha256": "0" * 64}, hardware)
 
 
 def compared(a: list, b: list, graders: dict | None = None, one: dict | None = None, two: dict | None = None,
              only: str | None = None, hardware: tuple = (None, None)) -> dict:
     """The comparison of two runs of these calls; what the schema refuses, no test sees."""
-    remembered = paired_comparison.Remembered(only)
+    remembered = paired_comparison.BaselineCalls(only)
     first = side(one or manifest(), a, remembered, graders or {}, hardware[0])
-    pairs = paired_comparison.Pairs(remembered)
+    pairs = paired_comparison.PairedCalls(remembered)
     second = side(two or other(), b, pairs, graders or {}, hardware[1])
     found = paired_comparison.document(first, second, pairs)
     wrong = schema.problems(found, "comparison")

@@ -116,7 +116,7 @@ class Words(unittest.TestCase):
 
     def test_a_password_in_an_address_is_not_repeated(self):
         place = remote_address.parse("https://ana:s3cret@127.0.0.1:1/a/b.git")
-        shown = str(remote_access.refused("cannot be read", place, git.Done(1, b"", "fatal: x"), "do y"))
+        shown = str(remote_access.refused("cannot be read", place, git.Completed(1, b"", "fatal: x"), "do y"))
         self.assertEqual(shown, "https://127.0.0.1:1/a/b.git: cannot be read (fatal: x); do y")
 
 

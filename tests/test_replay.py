@@ -16,10 +16,10 @@ from base import schema
 from base.ledger_records import typed
 from derive import call_metrics
 from measure import http_call
-from measure.connection import Limits
+from measure.connection import TimeLimits
 from measure.endpoint import Endpoint
 from measure.server_address import ServerAddress
-from measure.http_call import Request, Stop
+from measure.http_call import ChatRequest, Stop
 
 RECORDINGS = support.ROOT / "tests" / "recordings"
 LONGEST_S = 0.08            # an exchange that took longer is played faster
@@ -119,9 +119,9 @@ def replayed(recording: dict) -> list:
     at_once = any(exchange["at_us"] for exchange in recording["exchanges"])
     found = []
     with support.listener(player) as server:
-        endpoint = Endpoint(ServerAddress("http", "127.0.0.1", server.port), Limits(5, 20, 20))
+        endpoint = Endpoint(ServerAddress("http", "127.0.0.1", server.port), TimeLimits(5, 20, 20))
         for group in [player.played] if at_once else [[exchange] for exchange in player.played]:
-            requests = [Request(exchange.path, json.dumps(exchange.body).encode("ascii")) for exchange in group]
+            requests = [ChatRequest(exchange.path, json.dumps(exchange.body).encode("ascii")) for exchange in group]
             for exchange, came in zip(group, http_call.run(endpoint, requests, Stop())):
                 found.append((exchange, came, http_call.fold(came)))
     return found

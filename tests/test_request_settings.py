@@ -33,8 +33,8 @@ class Canonical(unittest.TestCase):
         self.assertEqual(plan.Settings().options["seed"], 42)
 
     def test_every_knob_has_a_reason_and_a_name_of_its_own(self):
-        self.assertEqual(len({knob.name for knob in request_settings.KNOBS}), len(request_settings.KNOBS))
-        for knob in request_settings.KNOBS:
+        self.assertEqual(len({knob.name for knob in request_settings.SETTINGS}), len(request_settings.SETTINGS))
+        for knob in request_settings.SETTINGS:
             with self.subTest(knob.name):
                 self.assertTrue(knob.reason.strip())
                 self.assertIn(knob.kind, ("option", "knob", "plan"))
@@ -83,10 +83,10 @@ class Overrides(unittest.TestCase):
 class Table(unittest.TestCase):
     def test_it_names_every_knob_once_with_its_value(self):
         rows = request_settings.format_table({}).split("\n")
-        self.assertEqual([row.split()[0] for row in rows], [knob.name for knob in request_settings.KNOBS])
+        self.assertEqual([row.split()[0] for row in rows], [knob.name for knob in request_settings.SETTINGS])
         self.assertTrue(any(row.split()[:2] == ["think", "false"] for row in rows))
         for name, words in (("num_predict", "each item's own"), ("levels", "each suite's own")):
-            self.assertIn(words, rows[[knob.name for knob in request_settings.KNOBS].index(name)])
+            self.assertIn(words, rows[[knob.name for knob in request_settings.SETTINGS].index(name)])
         self.assertNotIn("overridden", "".join(rows))
         self.assertNotIn("None", "".join(rows))
 

@@ -10,7 +10,7 @@ import support  # noqa: F401  (puts the harness on the path)
 from derive import headline
 from judge import review, tree
 from judge.findings import FindingList, Finding
-from judge.review import Figures
+from judge.review import ReviewFigures
 from judge.rules import RULES
 from judge.session_checks import epoch_seconds
 from mutants import valid
@@ -18,9 +18,9 @@ from mutants import valid
 NOW_S = epoch_seconds("2026-11-25T12:00:00Z")
 
 
-def figures(run: str, cell: str = "mac-m1-8gb.m_3a1b", model: str = "m:1b", digest: str = "a", decode: float | None = 10.0) -> Figures:
+def figures(run: str, cell: str = "mac-m1-8gb.m_3a1b", model: str = "m:1b", digest: str = "a", decode: float | None = 10.0) -> ReviewFigures:
     stat = None if decode is None else {"n": 3, "median": decode}
-    return Figures(f"submissions/{run}", cell, model, digest, dict.fromkeys(headline.SHOWN, stat))
+    return ReviewFigures(f"submissions/{run}", cell, model, digest, dict.fromkeys(headline.SHOWN, stat))
 
 
 class Nearest(unittest.TestCase):

@@ -31,7 +31,7 @@ import summarize_run
 from base import console, files, plan, run_folder, suites
 from base.phases import PHASES
 from self_test import scenarios, timing_floor
-from measure import phases, run_setup
+from measure import phase_runner, run_setup
 from measure.hardware import bandwidth
 
 # The script in a process of its own, without measuring memory and the timing floor once more.
@@ -479,7 +479,7 @@ class Resumes(Case):
             killer = threading.Thread(target=kill)
             killer.start()
             # The driver waits half a minute for a server that may be starting again; a test need not.
-            with mock.patch.object(phases, "SERVER_PATIENCE_S", 1.0), mock.patch.object(phases, "PAUSE_S", 0.01):
+            with mock.patch.object(phase_runner, "SERVER_PATIENCE_S", 1.0), mock.patch.object(phase_runner, "PAUSE_S", 0.01):
                 code, _, err = call_main("--target-url", mortal.url, "--out", str(self.out), "--phases",
                                          "small-eval,python-tasks", "--models", "alpha:1b")
             killer.join()
@@ -517,7 +517,7 @@ class Resumes(Case):
 
         def replace(path: pathlib.Path, data: bytes) -> None:
             if path.name == "metadata.json":
-                raise files.explained(PermissionError(errno.EACCES, "Access is denied"), path)
+                raise files.user_error(PermissionError(errno.EACCES, "Access is denied"), path)
             real(path, data)
         with mock.patch.object(files, "replace", replace):
             code, _, err = self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")

@@ -16,7 +16,7 @@ import support
 
 from base import console, ledger, plan, run_folder, schema, suites
 from base.errors import UserError
-from measure import http_call, models, phases, run_session, run_setup, session
+from measure import http_call, models, phase_runner, run_session, run_setup, session
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 PHASES = ("small-eval",)
@@ -46,7 +46,7 @@ class Server:
         self.unloaded.append(name)
 
 
-def skip_all(runner: phases.Runner, planned: list) -> None:
+def skip_all(runner: phase_runner.PhaseRunner, planned: list) -> None:
     """A walk through the plan that skips whatever has no record yet."""
     for block in planned:
         runner._skip(block.steps, "time-limit")
@@ -54,7 +54,7 @@ def skip_all(runner: phases.Runner, planned: list) -> None:
 
 def skip_some_and(then: BaseException, count: int = 2) -> object:
     """A walk that skips some calls, and then ends as `then` says."""
-    def walk(runner: phases.Runner, planned: list) -> None:
+    def walk(runner: phase_runner.PhaseRunner, planned: list) -> None:
         runner._skip([one for one in planned[0].steps if one.key not in runner.recorded][:count], "time-limit")
         raise then
     return walk
@@ -66,7 +66,7 @@ class Case(unittest.TestCase):
         self.addCleanup(made.cleanup)
         self.folder = pathlib.Path(made.name)
         self.loaded = {phase: suites.load(phase) for phase in PHASES}
-        choice = models.Choice([models.described({"name": "alpha:1b", "digest": "ab" * 32, "size": 5}, {})], [], [])
+        choice = models.ModelChoice([models.described({"name": "alpha:1b", "digest": "ab" * 32, "size": 5}, {})], [], [])
         facts = {"handle": None, "device_tag": None, "started_at": "2026-01-02T03:04:05Z", "target": "remote", "floor": None,
                  "server_version": "0.32.0", "host_hostname_short": "box", "time_limit_s": None}
         self.manifest = run_setup.manifest(RUN_ID, facts, choice, list(PHASES), plan.Settings(), self.loaded, {})
@@ -75,7 +75,7 @@ class Case(unittest.TestCase):
 
     def carry_out(self, walk: object, grade: object = None) -> tuple:
         """One session, fresh or resumed, whose walk through the plan is this one."""
-        with mock.patch.object(phases.Runner, "run", walk):
+        with mock.patch.object(phase_runner.PhaseRunner, "run", walk):
             return run_session.carry_out(self.server, run_setup.reopen(self.folder), self.loaded, None, http_call.Stop(),
                                   console.Progress(True, io.StringIO()), grade)
 
@@ -95,7 +95,7 @@ class Endings(Case):
         self.assertEqual([one["ended"] for one in footer["sessions"]], ["complete"])
 
     def test_every_known_end_is_named_in_the_footer(self):
-        for problem, ended in ((session.Stopped(), "interrupted"), (phases.ServerLost(), "server-lost")):
+        for problem, ended in ((session.Stopped(), "interrupted"), (phase_runner.ServerLost(), "server-lost")):
             with self.subTest(ended):
                 self.assertEqual(self.carry_out(skip_some_and(problem)), (ended, False))
                 self.assertEqual(self.rows()[-1]["sessions"][-1]["ended"], ended)
@@ -216,7 +216,7 @@ class Introductions(Case):
         with self.assertRaises(Bug):
             self.carry_out(skip_some_and(Bug()))
         self.assertIsNone(self.rows()[0]["session_start"]["floor"])
-        with mock.patch.object(phases.Runner, "run", skip_all):
+        with mock.patch.object(phase_runner.PhaseRunner, "run", skip_all):
             run_session.carry_out(self.server, run_setup.reopen(self.folder), self.loaded, None, http_call.Stop(),
                                   console.Progress(True, io.StringIO()), floor=floor)
         self.assertEqual(self.rows()[3]["session_start"]["floor"], floor)
@@ -230,7 +230,7 @@ class Introductions(Case):
         told = io.StringIO()
         with self.assertRaises(Bug):
             self.carry_out(skip_some_and(Bug()))
-        with mock.patch.object(phases.Runner, "run", skip_all):
+        with mock.patch.object(phase_runner.PhaseRunner, "run", skip_all):
             run_session.carry_out(self.server, run_setup.reopen(self.folder), self.loaded, None, http_call.Stop(), console.Progress(False, told))
         # Of three calls that are skipped for one reason the first is told.
         self.assertEqual([line.split()[0] for line in told.getvalue().splitlines()], ["[3/5]"])

@@ -32,7 +32,7 @@ def model(name: str, digest: str = "ab" * 32) -> dict:
 
 def manifest(run_id: str = RUN_ID, settings: plan.Settings = plan.Settings(), phases: tuple = ("small-eval",),
              chosen: tuple = ("alpha:1b",), **changes: object) -> dict:
-    choice = models.Choice([model(name) for name in chosen], [{"name": "x:cloud", "reason": "cloud"}], [])
+    choice = models.ModelChoice([model(name) for name in chosen], [{"name": "x:cloud", "reason": "cloud"}], [])
     found = run_setup.manifest(run_id, FACTS, choice, list(phases), settings, {phase: suites.load(phase) for phase in phases},
                          plan.overrides_of(settings))
     return {**found, **changes}
@@ -72,7 +72,7 @@ class Settings(unittest.TestCase):
                                                       "seed": 7, "num_thread": 8, "keep_alive": "10m"})
 
     def test_every_knob_can_be_seen_to_differ(self):
-        for knob in request_settings.KNOBS:
+        for knob in request_settings.SETTINGS:
             with self.subTest(knob.name):
                 changed = {"levels": (1, 2), "num_predict": 9}.get(knob.name, "other")
                 settings = plan.Settings(**{knob.name: changed}) if knob.kind == "plan" else plan.Settings(

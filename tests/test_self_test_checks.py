@@ -301,7 +301,7 @@ class Books(unittest.TestCase):
         self.metadata = summary.summarize(manifest, map(ledger_records.typed, lines), {}, None)
 
     def failing(self) -> set:
-        found = checks.books(self.metadata, self.world.typed(), self.world.log, (MODEL,))
+        found = checks.derived_files(self.metadata, self.world.typed(), self.world.log, (MODEL,))
         return {line.name.rpartition(": ")[2] for line in found if not line.passed}
 
     def cell(self, phase: str) -> dict:

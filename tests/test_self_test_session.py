@@ -9,12 +9,12 @@ import support  # noqa: F401  (puts the harness on the path)
 from base import ledger_records
 from base.errors import FINE, FOUND
 from self_test import checks, scenarios, session
-from self_test.checks import Line
+from self_test.checks import CheckLine
 from support import record
 
-GOOD = Line("a", "1", "1", True)
-LATE = Line("b: TTFT", "1", "9", False, timed=True)
-WRONG = Line("c: tokens", "1", "2", False)
+GOOD = CheckLine("a", "1", "1", True)
+LATE = CheckLine("b: TTFT", "1", "9", False, timed=True)
+WRONG = CheckLine("c: tokens", "1", "2", False)
 
 
 def load(share: float | None) -> object:

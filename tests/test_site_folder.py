@@ -70,7 +70,7 @@ class Placing(Folder):
                     files.remove_folder(self.top / name)
                 for name in present:
                     files.write(self.top / name / "a", name.encode())
-                files.mend_place(new, self.site, old)
+                files.repair_swap(new, self.site, old)
                 self.assertEqual(sorted(path.name for path in self.top.iterdir() if path.name != "sources"), sorted(expected))
 
 

@@ -15,15 +15,15 @@ from unittest import mock
 import support
 
 from measure import stream_reader
-from measure.connection import Connection, Limits
+from measure.connection import Connection, TimeLimits
 from measure.server_address import ServerAddress
 from support import chunk, head, listener, whole
 
-PATIENT = Limits(5, 30, 30)
+PATIENT = TimeLimits(5, 30, 30)
 SOON_S = 3.0
 
 
-def connection(port: int, limits: Limits = PATIENT, body: bytes = b"{}") -> Connection:
+def connection(port: int, limits: TimeLimits = PATIENT, body: bytes = b"{}") -> Connection:
     return Connection(ServerAddress("http", "127.0.0.1", port), "/api/chat", body, {}, limits, time.perf_counter_ns)
 
 
@@ -105,7 +105,7 @@ class Ends(unittest.TestCase):
                 time.sleep(0.01)
             sock.sendall(chunk(b""))
         with listener(answer) as server:
-            quiet, busy = exchange([connection(server.port, Limits(5, 30, 0.2), b"quiet"), connection(server.port)])
+            quiet, busy = exchange([connection(server.port, TimeLimits(5, 30, 0.2), b"quiet"), connection(server.port)])
         self.assertEqual((quiet.ending, busy.ending), ("silence", "end"))
         self.assertLess(quiet.ended_ns, busy.ended_ns)
 

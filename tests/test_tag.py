@@ -54,7 +54,7 @@ class Tags(unittest.TestCase):
 
     def card(self, name: str, gib: float, unified: bool | None = False, interface: str | None = "cuda") -> dict:
         return gpu.merged({"name": facts.known(name, "m"), "memory_bytes": facts.known(int(gib * GIB), "m"),
-                             "unified_memory": facts.told(unified, "m", "w"), "interface": facts.told(interface, "m", "w")})
+                             "unified_memory": facts.optional(unified, "m", "w"), "interface": facts.optional(interface, "m", "w")})
 
     def test_a_card_that_computes_gives_the_machine_its_name(self):
         for name, gib, expected in (

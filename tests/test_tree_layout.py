@@ -10,19 +10,19 @@ import support  # noqa: F401  (puts the harness on the path)
 
 from base import run_folder
 from judge import tree_layout
-from judge.tree_layout import Entry
+from judge.tree_layout import TreeEntry
 
 RUN = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 
 
-def rules(entry: Entry) -> list:
+def rules(entry: TreeEntry) -> list:
     return [one.rule for one in tree_layout.problems(entry)]
 
 
 class Names(unittest.TestCase):
     def test_the_five_files_and_the_readme_may_be_there(self):
         for path in [f"{RUN}/{name}" for name in run_folder.FILES] + ["submissions/README.md"]:
-            self.assertEqual(rules(Entry(path)), [], path)
+            self.assertEqual(rules(TreeEntry(path)), [], path)
 
     def test_each_other_path_has_one_thing_wrong_with_it(self):
         for path, rule in (
@@ -33,13 +33,13 @@ class Names(unittest.TestCase):
                 (f"{RUN}/CLAUDE.md", "scope-agent-file"), (f"{RUN}/agents.MD", "scope-agent-file"), (f"{RUN}/.cursorrules", "scope-agent-file"),
                 ("submissions/ana/.claude/settings.json", "scope-agent-file"), (f"{RUN}/.vscode/tasks.json", "scope-agent-file")):
             with self.subTest(path=path):
-                self.assertEqual(rules(Entry(path)), [rule])
+                self.assertEqual(rules(TreeEntry(path)), [rule])
 
     def test_what_is_no_plain_file_is_told_whatever_its_name(self):
-        self.assertEqual(rules(Entry(f"{RUN}/run.md", "link")), ["scope-symlink"])
-        self.assertEqual(rules(Entry(f"{RUN}/run.md", "other")), ["scope-symlink"])
-        self.assertEqual(rules(Entry(f"{RUN}/run.md", "submodule")), ["scope-submodule"])
-        self.assertEqual(rules(Entry(f"{RUN}/run.md", executable=True)), ["scope-mode"])
+        self.assertEqual(rules(TreeEntry(f"{RUN}/run.md", "link")), ["scope-symlink"])
+        self.assertEqual(rules(TreeEntry(f"{RUN}/run.md", "other")), ["scope-symlink"])
+        self.assertEqual(rules(TreeEntry(f"{RUN}/run.md", "submodule")), ["scope-submodule"])
+        self.assertEqual(rules(TreeEntry(f"{RUN}/run.md", executable=True)), ["scope-mode"])
 
     def test_names_that_are_one_somewhere_collide(self):
         for one, other in (("run.md", "Run.md"), ("caf\u00e9", "cafe\u0301"), ("stra\u00dfe", "STRASSE"), ("\ufb01le", "file")):

@@ -65,7 +65,7 @@ def note(text: str) -> None:
     _write(sys.stderr, _plain(text) + "\n")
 
 
-def lead_on(text: str) -> None:
+def next_step(text: str) -> None:
     """The last line of a command that went well: the one that comes next, ready to be pasted where it is one."""
     note(f"next: {text}")
 

@@ -15,15 +15,15 @@ def known(value: Json, method: str) -> dict:
     """A fact; unknown where the value tells who or where somebody is, or is a number that no reader takes back."""
     if isinstance(value, int) and not isinstance(value, bool) and not schema.is_count(value):
         return unknown(f"{method} told a number out of range")
-    told = next(sensitive.find(schema.dumps(value)), None)
-    return unknown(f"{method} told {told[0].says}, which is not kept") if told else {"value": value, "method": method}
+    sensitive_match = next(sensitive.find(schema.dumps(value)), None)
+    return unknown(f"{method} told {sensitive_match[0].says}, which is not kept") if sensitive_match else {"value": value, "method": method}
 
 
 def unknown(why: str) -> dict:
     return {"value": None, "why": why}
 
 
-def told(value: Json, method: str, why: str) -> dict:
+def optional(value: Json, method: str, why: str) -> dict:
     """Known, unless there is nothing: None or an empty text."""
     return unknown(why) if value is None or value == "" else known(value, method)
 
@@ -50,11 +50,11 @@ def walk(part: Json, where: str = "") -> Iterator[tuple]:
 
 def problems(record: Json) -> list:
     """What the fields alone cannot say: a value has a method and no reason, null has a reason and no method."""
-    found = []
+    messages = []
     for where, fact in walk(record):
         right, wrong = ("why", "method") if fact["value"] is None else ("method", "why")
         if not fact.get(right):
-            found.append(f"{where}: {right} is missing")
+            messages.append(f"{where}: {right} is missing")
         if wrong in fact:
-            found.append(f"{where}: {wrong} beside {'null' if fact['value'] is None else 'a value'}")
-    return found
+            messages.append(f"{where}: {wrong} beside {'null' if fact['value'] is None else 'a value'}")
+    return messages

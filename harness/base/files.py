@@ -22,15 +22,15 @@ RENAME_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 
 
 @contextlib.contextmanager
-def mendable(path: os.PathLike) -> Iterator[None]:
+def explaining_errors(path: os.PathLike) -> Iterator[None]:
     """Inside, an OSError of the file system becomes the one line that a person can act on."""
     try:
         yield
     except OSError as problem:
-        raise explained(problem, path) from problem
+        raise user_error(problem, path) from problem
 
 
-def explained(problem: OSError, path: os.PathLike) -> UserError:
+def user_error(problem: OSError, path: os.PathLike) -> UserError:
     advice = {
         errno.ENOSPC: "free some space, then go on with --resume",
         getattr(errno, "EDQUOT", -1): "free some of your quota, then go on with --resume",
@@ -44,14 +44,14 @@ def explained(problem: OSError, path: os.PathLike) -> UserError:
 
 
 def make_folder(path: os.PathLike) -> None:
-    with mendable(path):
+    with explaining_errors(path):
         pathlib.Path(path).mkdir(parents=True, exist_ok=True)
 
 
 def replace(path: os.PathLike, data: bytes) -> None:
     """Write a whole file: readers see the old bytes or the new ones, never a part."""
     target = pathlib.Path(path)
-    with mendable(target):
+    with explaining_errors(target):
         number, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=str(target.parent))
         try:
             with os.fdopen(number, "wb") as out:
@@ -76,9 +76,9 @@ def retried(rename: Callable, source: os.PathLike, target: os.PathLike) -> None:
     return rename(source, target)
 
 
-def put(path: os.PathLike, data: bytes) -> None:
+def write_temporary(path: os.PathLike, data: bytes) -> None:
     """Write a file of a temporary folder, which nobody else reads: not in one step, and not flushed."""
-    with mendable(path), open(path, "wb") as out:
+    with explaining_errors(path), open(path, "wb") as out:
         out.write(data)
 
 
@@ -90,11 +90,11 @@ def temporary_folder() -> Iterator[pathlib.Path]:
         yield folder
     finally:
         with contextlib.suppress(OSError, RecursionError):
-            _open_up(folder)
+            _make_removable(folder)
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _open_up(top: pathlib.Path) -> None:
+def _make_removable(top: pathlib.Path) -> None:
     """What a stranger made unreadable can be removed again; links are not followed, they may lead outside."""
     os.chmod(top, 0o700)
     for folder, inside, _ in os.walk(top):
@@ -118,7 +118,7 @@ class Appender:
 
     def __init__(self, path: os.PathLike):
         self.path = pathlib.Path(path)
-        with mendable(self.path):
+        with explaining_errors(self.path):
             self._number = os.open(self.path, APPEND, 0o644)
         try:
             lock(self._number, self.path)
@@ -129,7 +129,7 @@ class Appender:
 
     def append(self, line: bytes) -> None:
         """One write, then flushed to disk. A short write (a full disk) is taken back and raised."""
-        with mendable(self.path):
+        with explaining_errors(self.path):
             before = os.fstat(self._number).st_size
             try:
                 written = os.write(self._number, line)
@@ -142,7 +142,7 @@ class Appender:
                 raise
 
     def cut(self, size_bytes: int) -> None:
-        with mendable(self.path):
+        with explaining_errors(self.path):
             os.ftruncate(self._number, size_bytes)
             os.fsync(self._number)
 
@@ -186,7 +186,7 @@ def write(path: os.PathLike, data: bytes | Iterable[bytes]) -> None:
 
     What is too large to be held may come in pieces.
     """
-    with mendable(path):
+    with explaining_errors(path):
         try:
             out = open(path, "xb")
         except FileExistsError:
@@ -199,27 +199,27 @@ def write(path: os.PathLike, data: bytes | Iterable[bytes]) -> None:
             out.writelines([data] if isinstance(data, bytes) else data)
 
 
-def discard(path: os.PathLike) -> None:
+def remove_file(path: os.PathLike) -> None:
     """Remove a file of ours, if it is there."""
-    with mendable(path), contextlib.suppress(FileNotFoundError):
+    with explaining_errors(path), contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
-def share(source: os.PathLike, target: os.PathLike) -> None:
+def link_or_copy(source: os.PathLike, target: os.PathLike) -> None:
     """A second name for a file, or a copy where the file system knows no such thing. The target's folder is there."""
     try:
         os.link(source, target)
     except FileExistsError:
         raise ValueError(f"two files are to be called {target}") from None
     except OSError:
-        with mendable(target):
+        with explaining_errors(target):
             shutil.copyfile(source, target)
             shutil.copystat(source, target)
 
 
 def move_folder(source: os.PathLike, target: os.PathLike) -> None:
     """Move a folder to where nothing is yet; also to another drive."""
-    with mendable(target):
+    with explaining_errors(target):
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
         make_folder(pathlib.Path(target).parent)
@@ -229,14 +229,14 @@ def move_folder(source: os.PathLike, target: os.PathLike) -> None:
 def remove_folder(path: os.PathLike) -> None:
     """A folder of ours with all that is in it; links within are not followed."""
     if os.path.lexists(path):
-        with mendable(path):
+        with explaining_errors(path):
             shutil.rmtree(path)
 
 
 def flush(paths: Iterable[os.PathLike]) -> None:
     """What these files hold survives a power cut."""
     for path in paths:
-        with mendable(path):
+        with explaining_errors(path):
             number = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
             try:
                 os.fsync(number)
@@ -249,12 +249,12 @@ def flush_all() -> None:
         os.sync()
 
 
-def put_in_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> None:
+def swap_folders(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> None:
     """Two folders change places: `new`, which is complete and flushed, becomes the target, and the target becomes `new`.
 
-    A power cut between the renamings leaves `old`; `mend_place` mends that. All are on one file system.
+    A power cut between the renamings leaves `old`; `repair_swap` repairs that. All are on one file system.
     """
-    with mendable(target):
+    with explaining_errors(target):
         if target.exists():
             retried(os.rename, target, old)
         try:
@@ -268,10 +268,10 @@ def put_in_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> 
             retried(os.rename, old, new)
 
 
-def mend_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> None:
-    """Complete or undo a `put_in_place` that was interrupted."""
+def repair_swap(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> None:
+    """Complete or undo a `swap_folders` that was interrupted."""
     if old.exists():
-        with mendable(target):
+        with explaining_errors(target):
             if not target.exists():
                 retried(os.rename, old, target)
             elif not new.exists():
@@ -281,9 +281,9 @@ def mend_place(new: pathlib.Path, target: pathlib.Path, old: pathlib.Path) -> No
 
 
 @contextlib.contextmanager
-def alone(path: os.PathLike) -> Iterator[None]:
+def exclusive(path: os.PathLike) -> Iterator[None]:
     """Inside, no other process is inside with the same file."""
-    with mendable(path):
+    with explaining_errors(path):
         number = os.open(path, APPEND, 0o644)
     try:
         try:

@@ -11,13 +11,13 @@ from base.errors import FOUND, UserError
 
 LOCAL_S = 60        # for what needs no network; a cold disk with a large clone is slow
 # A hook or a worktree's tool sets these for its own repository; here `-C` says which one is meant.
-OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
           "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_QUARANTINE_PATH")
 SECRETS = ("GITEA_TOKEN",)      # git and its hooks get it only where a call hands it on
 
 
 @dataclass(frozen=True)
-class Done:
+class Completed:
     """How one command ended: 0 is success; `out` is its output as bytes, `said` what it told a person."""
     code: int
     out: bytes
@@ -29,18 +29,18 @@ class Done:
 
 
 def run(folder: os.PathLike, *words: str, data: bytes | None = None, more: Mapping[str, str] | None = None,
-        limit_s: float = LOCAL_S) -> Done:
+        limit_s: float = LOCAL_S) -> Completed:
     """One command in a repository. A failure is a value; UserError only where there is no git or it does not end."""
-    given = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+    stdin = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
     try:
         done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, timeout=limit_s,
-                              env=environment(os.environ, more or {}), **given)
+                              env=environment(os.environ, more or {}), **stdin)
     except FileNotFoundError:
         raise UserError("not installed, or not on the path", "git", "install it, then run this again", FOUND) from None
     except subprocess.TimeoutExpired:
         raise UserError(f"no end within {limit_s:.0f} s", f"git {command_of(words)}", "see that the network and the "
                         "server are well, then run this again", FOUND) from None
-    return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
+    return Completed(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
 def line(folder: os.PathLike, *words: str, limit_s: float = LOCAL_S) -> str | None:
@@ -66,7 +66,7 @@ def refusal(folder: os.PathLike) -> str | None:
 
 def environment(present: Mapping[str, str], more: Mapping[str, str]) -> dict:
     """English words, no other repository, no secrets, and no question where nobody can answer it."""
-    kept = {name: value for name, value in present.items() if name not in OTHERS + SECRETS}
+    kept = {name: value for name, value in present.items() if name not in REPOSITORY_VARIABLES + SECRETS}
     kept.update(LC_ALL="C", LANGUAGE="C")
     if not console.is_terminal():
         kept["GIT_TERMINAL_PROMPT"] = "0"

@@ -83,7 +83,7 @@ class Writer:
 
 def lines(path: os.PathLike) -> Iterator[bytes]:
     """The file's lines with their line feeds; the last may lack it."""
-    with files.mendable(path), open(path, "rb") as source:
+    with files.explaining_errors(path), open(path, "rb") as source:
         while True:
             line = source.readline(MAX_LINE_BYTES + 1)
             if not line:
@@ -116,7 +116,7 @@ def read(path: os.PathLike, whole: hashlib._Hash | None = None) -> Iterator[Reco
 
 def last(path: os.PathLike) -> dict | None:
     """The last line's record, found from the end of the file; None if that line is torn or is no JSON object."""
-    with files.mendable(path), open(path, "rb") as source:
+    with files.explaining_errors(path), open(path, "rb") as source:
         left, data = source.seek(0, os.SEEK_END), b""
         while left and data.rfind(b"\n", 0, -1) < 0 and len(data) <= MAX_LINE_BYTES:
             size = min(left, max(BLOCK_BYTES, len(data)))
@@ -124,10 +124,10 @@ def last(path: os.PathLike) -> dict | None:
             source.seek(left)
             data = source.read(size) + data
     try:
-        found = schema.loads(data[data.rfind(b"\n", 0, -1) + 1:]) if data.endswith(b"\n") else None
+        record = schema.loads(data[data.rfind(b"\n", 0, -1) + 1:]) if data.endswith(b"\n") else None
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return record if isinstance(record, dict) else None
 
 
 def parse(path: os.PathLike, number: int, line: bytes) -> dict:
@@ -156,15 +156,15 @@ def broken(path: os.PathLike, number: int, what: str, now: str) -> UserError:
 
 def tail(path: os.PathLike) -> Tail:
     """All whole records and what follows them, for a resume. A torn end is a value here, not an error."""
-    found = Tail()
+    read_so_far = Tail()
     for number, line in enumerate(lines(path), 1):
         if not line.endswith(b"\n"):
-            found.torn = line
+            read_so_far.torn = line
             break
         record = parse(path, number, line)
-        if record["prev"] != found.last_sha256:
+        if record["prev"] != read_so_far.last_sha256:
             raise broken(path, number, "the chain is broken", "a ledger is never edited; take the original file")
-        found.records.append(record)
-        found.whole_bytes += len(line)
-        found.last_sha256, found.last_line = sha256(line[:-1]), line
-    return found
+        read_so_far.records.append(record)
+        read_so_far.whole_bytes += len(line)
+        read_so_far.last_sha256, read_so_far.last_line = sha256(line[:-1]), line
+    return read_so_far

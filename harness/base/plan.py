@@ -92,11 +92,11 @@ class Settings:
         return self.context_num_ctx if phase in CONTEXT_PHASES else self.num_ctx
 
 
-def settings_of(found: dict) -> Settings:
+def settings_of(manifest: dict) -> Settings:
     """The settings that a manifest was planned with."""
-    return Settings(found["num_ctx"], found["context_num_ctx"], found["num_predict"],
-                    None if found["levels"] is None else tuple(found["levels"]), found["repeats"],
-                    found["options"], found["knobs"])
+    return Settings(manifest["num_ctx"], manifest["context_num_ctx"], manifest["num_predict"],
+                    None if manifest["levels"] is None else tuple(manifest["levels"]), manifest["repeats"],
+                    manifest["options"], manifest["knobs"])
 
 
 def overrides_of(settings: Settings) -> dict:
@@ -104,7 +104,7 @@ def overrides_of(settings: Settings) -> dict:
     values = {**settings.options, **settings.knobs, "num_ctx": settings.num_ctx, "repeats": settings.repeats,
               "context_num_ctx": settings.context_num_ctx, "num_predict": settings.num_predict,
               "levels": None if settings.levels is None else list(settings.levels)}
-    canonical = {knob.name: knob.value for knob in request_settings.KNOBS}
+    canonical = {knob.name: knob.value for knob in request_settings.SETTINGS}
     return {name: value for name, value in values.items() if name not in canonical or value != canonical[name]}
 
 
@@ -123,18 +123,18 @@ def blocks(models: list, phases: list, suites: dict, settings: Settings) -> list
 
 
 def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
-    found = []
+    stages = []
     for phase in (SMALL_EVAL, PYTHON_TASKS, PARALLEL_SAME, CONTEXT_APPEND, CONTEXT_EDGE):
         if phase not in phases:
             continue
         if phase == PARALLEL_SAME:
-            found.append(_waves(phase, (model,), suites[phase], settings))
+            stages.append(_waves(phase, (model,), suites[phase], settings))
         else:
-            found.append(_singles(phase, model, suites[phase], settings))
+            stages.append(_singles(phase, model, suites[phase], settings))
     if FROZEN in phases:
         frozen = suites[FROZEN]
-        found = [_frozen(model, frozen, settings, "first")] + found + [_frozen(model, frozen, settings, "last")]
-    return found
+        stages = [_frozen(model, frozen, settings, "first")] + stages + [_frozen(model, frozen, settings, "last")]
+    return stages
 
 
 def _singles(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:

@@ -11,7 +11,7 @@ from base.schema import Json
 
 
 @dataclass(frozen=True)
-class Knob:
+class Setting:
     """One canonical value. `kind` option goes into the request's options, knob beside them, plan into the plan."""
     name: str
     value: Json
@@ -19,24 +19,24 @@ class Knob:
     reason: str
 
 
-KNOBS = (
-    Knob("temperature", 0, "option", "the same text each time, so that speed and answers can be repeated"),
-    Knob("seed", 42, "option", "has no effect at temperature 0; fixed for who raises it"),
-    Knob("top_k", 40, "option", "the server's own value, stated because model files may change it"),
-    Knob("top_p", 0.9, "option", "the server's own value, stated because model files may change it"),
-    Knob("min_p", 0, "option", "the server's own value, stated because model files may change it"),
-    Knob("repeat_penalty", 1.0, "option", "off: older servers default to 1.1, which changes text and speed"),
-    Knob("num_batch", 512, "option", "the automatic value follows num_ctx, and prefill speed would follow it"),
-    Knob("num_ctx", 4096, "plan", "fits every prompt and answer of the short phases"),
-    Knob("context_num_ctx", 8192, "plan", "the context phases: long enough to show decay, short enough for a phone"),
-    Knob("num_predict", None, "plan", "each item's own, up to 768; never 0 or negative, which some servers take as no limit"),
-    Knob("repeats", 3, "plan", "of the frozen prompts in each pass; the suites are asked once"),
-    Knob("levels", None, "plan", "concurrency 1, 2, 4 and 8, as the suites say"),
-    Knob("keep_alive", "30m", "knob", "no unloading between calls, however slow they are"),
-    Knob("think", False, "knob", "thinking spends the limit before the answer begins"),
-    Knob("stream", True, "knob", "without a stream there is no time to first token"),
-    Knob("truncate", False, "knob", "an over-long prompt is refused, not cut in silence"),
-    Knob("shift", False, "knob", "a full context ends the answer, it does not forget the prompt"),
+SETTINGS = (
+    Setting("temperature", 0, "option", "the same text each time, so that speed and answers can be repeated"),
+    Setting("seed", 42, "option", "has no effect at temperature 0; fixed for who raises it"),
+    Setting("top_k", 40, "option", "the server's own value, stated because model files may change it"),
+    Setting("top_p", 0.9, "option", "the server's own value, stated because model files may change it"),
+    Setting("min_p", 0, "option", "the server's own value, stated because model files may change it"),
+    Setting("repeat_penalty", 1.0, "option", "off: older servers default to 1.1, which changes text and speed"),
+    Setting("num_batch", 512, "option", "the automatic value follows num_ctx, and prefill speed would follow it"),
+    Setting("num_ctx", 4096, "plan", "fits every prompt and answer of the short phases"),
+    Setting("context_num_ctx", 8192, "plan", "the context phases: long enough to show decay, short enough for a phone"),
+    Setting("num_predict", None, "plan", "each item's own, up to 768; never 0 or negative, which some servers take as no limit"),
+    Setting("repeats", 3, "plan", "of the frozen prompts in each pass; the suites are asked once"),
+    Setting("levels", None, "plan", "concurrency 1, 2, 4 and 8, as the suites say"),
+    Setting("keep_alive", "30m", "knob", "no unloading between calls, however slow they are"),
+    Setting("think", False, "knob", "thinking spends the limit before the answer begins"),
+    Setting("stream", True, "knob", "without a stream there is no time to first token"),
+    Setting("truncate", False, "knob", "an over-long prompt is refused, not cut in silence"),
+    Setting("shift", False, "knob", "a full context ends the answer, it does not forget the prompt"),
 )
 # Options of Ollama that may be set by hand though they are left to the server otherwise, with their types.
 OTHER_OPTIONS = {
@@ -49,7 +49,7 @@ GO_DURATION = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+\Z")
 
 
 def canonical(kind: str) -> dict:
-    return {knob.name: knob.value for knob in KNOBS if knob.kind == kind}
+    return {knob.name: knob.value for knob in SETTINGS if knob.kind == kind}
 
 
 def parse_override(text: str) -> tuple:
@@ -58,10 +58,10 @@ def parse_override(text: str) -> tuple:
     Ollama ignores unknown options without a word, so a misspelt one would be a silent no-op.
     """
     name, mark, raw = text.partition("=")
-    kinds = {knob.name: type(knob.value) for knob in KNOBS if knob.kind != "plan"}
+    kinds = {knob.name: type(knob.value) for knob in SETTINGS if knob.kind != "plan"}
     kinds.update(OTHER_OPTIONS, **dict.fromkeys(FRACTIONS, float))
     if not mark or name not in kinds or name in FIXED:
-        near = difflib.get_close_matches(name, [known for known in kinds if known not in FIXED], 1)
+        near = difflib.get_close_matches(name, [kind_name for kind_name in kinds if kind_name not in FIXED], 1)
         advice = f"did you mean {near[0]}=...?" if near else "write name=value, such as num_thread=8"
         if name in canonical("plan"):
             advice = "context, limits, repeats and levels have flags of their own; see --help"
@@ -101,15 +101,15 @@ def split(overrides: dict) -> tuple:
 def format_table(overrides: dict) -> str:
     """The table as text, one knob a line; what was overridden is marked."""
     rows = []
-    for knob in KNOBS:
-        value = shown(knob.name, overrides.get(knob.name, knob.value))
+    for knob in SETTINGS:
+        value = format_value(knob.name, overrides.get(knob.name, knob.value))
         rows.append(f"  {knob.name:<16} {value:<16} {'overridden; ' if knob.name in overrides else ''}{knob.reason}")
-    extra = [name for name in overrides if name not in {knob.name for knob in KNOBS}]
-    rows += [f"  {name:<16} {shown(name, overrides[name]):<16} set by hand; left to the server otherwise" for name in extra]
+    extra = [name for name in overrides if name not in {knob.name for knob in SETTINGS}]
+    rows += [f"  {name:<16} {format_value(name, overrides[name]):<16} set by hand; left to the server otherwise" for name in extra]
     return "\n".join(rows)
 
 
-def shown(name: str, value: Json) -> str:
+def format_value(name: str, value: Json) -> str:
     if value is None:
         return "each suite's own" if name == "levels" else "each item's own"
     return value if isinstance(value, str) else json.dumps(value)

@@ -19,7 +19,7 @@ SUBMISSIONS = ROOT / TREE
 
 def read_json(path: pathlib.Path) -> schema.Json:
     """The value of a JSON file. Raises UserError, exit code 1, where the file cannot be read or is not JSON."""
-    with files.mendable(path):
+    with files.explaining_errors(path):
         data = path.read_bytes()
     return parse_json(data, path)
 

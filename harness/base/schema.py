@@ -80,19 +80,19 @@ def _decoded(data: bytes, text: str) -> object:
     """
     shapes = data.translate(_SHAPES)
     if _LONG_NUMBER not in shapes and _BLANK_COLON not in shapes:
-        value, keys = _QUICK.read(text)
+        value, keys = _KEY_COUNTER.read(text)
         if keys == data.count(b'":'):
             return value
     return _CAREFUL.decode(text)
 
 
 def _object(pairs: list) -> dict:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    record = dict(pairs)
+    if len(record) != len(pairs):
         seen: set = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))
         raise ValueError(f"key {twice[:24]!r} twice in one object")
-    return found
+    return record
 
 
 def _constant(text: str) -> float:
@@ -118,16 +118,16 @@ _LONG_NUMBER, _BLANK_COLON = b"0" * 19, b" :"       # in the alphabet of _SHAPES
 _CAREFUL = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_number, parse_int=_integer)
 
 
-class _Quick(threading.local):
+class _KeyCounter(threading.local):
     """A reader that counts the keys of all objects."""
 
     def __init__(self) -> None:
         self._keys = 0
         self._decoder = json.JSONDecoder(object_hook=self._count, parse_constant=_constant, parse_float=_number)
 
-    def _count(self, found: dict) -> dict:
-        self._keys += len(found)
-        return found
+    def _count(self, record: dict) -> dict:
+        self._keys += len(record)
+        return record
 
     def read(self, text: str) -> tuple:
         """(the value, its keys)."""
@@ -135,17 +135,17 @@ class _Quick(threading.local):
         return self._decoder.decode(text), self._keys
 
 
-_QUICK = _Quick()
+_KEY_COUNTER = _KeyCounter()
 
 
 def _depth(value: object) -> int:
     """Levels of nesting, without recursion of our own."""
     deepest, waiting = 0, [(value, 1)]
     while waiting:
-        here, level = waiting.pop()
-        if type(here) in _CONTAINERS:
+        part, level = waiting.pop()
+        if type(part) in _CONTAINERS:
             deepest = max(deepest, level)
-            waiting += [(child, level + 1) for child in (here.values() if type(here) is dict else here)]
+            waiting += [(child, level + 1) for child in (part.values() if type(part) is dict else part)]
     return deepest
 
 
@@ -297,14 +297,14 @@ def problems(record: Json, kind: str, where: str = "") -> list:
         return []
     if not isinstance(record, dict):
         return [f"{where or kind}: not an object"]
-    known = {field.name: field for field in RECORDS[kind]}
-    found = [f"{_at(where, name)}: unknown field" for name in record if name not in known]
-    for name, field in known.items():
+    by_name = {field.name: field for field in RECORDS[kind]}
+    messages = [f"{_at(where, name)}: unknown field" for name in record if name not in by_name]
+    for name, field in by_name.items():
         if name in record:
-            found += _value_problems(record[name], field, _at(where, name))
+            messages += _value_problems(record[name], field, _at(where, name))
         elif not field.absent:
-            found.append(f"{_at(where, name)}: missing")
-    return found
+            messages.append(f"{_at(where, name)}: missing")
+    return messages
 
 
 def _at(where: str, name: str) -> str:
@@ -335,8 +335,8 @@ def _value_problems(value: object, field: Field, where: str) -> list:
 def bounded(record: dict, kind: str) -> dict:
     """The same record; a value outside of its range becomes null where it may be: a sensor or server that reports nonsense
     has reported nothing."""
-    known = {field.name: field for field in RECORDS[kind]}
-    return {name: _bounded(value, known[name]) if name in known else value for name, value in record.items()}
+    by_name = {field.name: field for field in RECORDS[kind]}
+    return {name: _bounded(value, by_name[name]) if name in by_name else value for name, value in record.items()}
 
 
 def _bounded(value: object, field: Field) -> object:

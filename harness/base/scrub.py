@@ -30,10 +30,10 @@ def model_name(name: str) -> str:
 
 def scrub(text: str) -> str:
     """One line, at most MAX_CHARACTERS, with everything replaced that could tell whose machine this is."""
-    shown = "".join(character if character.isprintable() else " " for character in text[: 8 * MAX_CHARACTERS])
-    text = " ".join(shown.split())
+    one_line = "".join(character if character.isprintable() else " " for character in text[: 8 * MAX_CHARACTERS])
+    text = " ".join(one_line.split())
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
-    for kind, found in list(sensitive.find(text)):    # what the checker refuses, no writer writes
-        text = text.replace(found, f"<{kind.id}>")
+    for kind, secret in list(sensitive.find(text)):    # what the checker refuses, no writer writes
+        text = text.replace(secret, f"<{kind.id}>")
     return text[:MAX_CHARACTERS]

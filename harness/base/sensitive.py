@@ -17,7 +17,7 @@ from typing import Callable, FrozenSet, Iterator, Tuple
 from base import secret_formats
 
 
-def _anything(found: re.Match) -> bool:
+def _always(match: re.Match) -> bool:
     return True
 
 
@@ -33,7 +33,7 @@ def _like(*patterns: str) -> Callable[[str], bool]:
 
 
 @dataclass(frozen=True)
-class Kind:
+class SensitiveKind:
     """One kind of private thing. `means` looks at a match and says whether it really is one."""
     id: str
     says: str
@@ -41,7 +41,7 @@ class Kind:
     pattern: re.Pattern
     hits: tuple     # examples that must be found
     misses: tuple   # and texts that must not
-    means: Callable[[re.Match], bool] = _anything
+    means: Callable[[re.Match], bool] = _always
 
 
 PLACEHOLDERS = frozenset("user username users you your-name yourname name me someone shared public default <user> <you> "
@@ -62,13 +62,13 @@ EXAMPLE_DOMAINS = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|test|inv
 NO_REPLY = re.compile(r"(?:^|[.@])(?:noreply|no-reply)(?:[.@]|\Z)|^(?:git|noreply|no-reply)@", re.IGNORECASE)
 
 
-def _names_somebody(found: re.Match) -> bool:
-    return next((part for part in found.groups() if part), "").lower() not in PLACEHOLDERS
+def _names_somebody(match: re.Match) -> bool:
+    return next((part for part in match.groups() if part), "").lower() not in PLACEHOLDERS
 
 
-def _is_address(found: re.Match) -> bool:
+def _is_address(match: re.Match) -> bool:
     try:
-        address = ipaddress.ip_address(found.group(1).rstrip(":."))
+        address = ipaddress.ip_address(match.group(1).rstrip(":."))
     except ValueError:
         return False
     if address.is_loopback or address.is_unspecified or str(address) == "255.255.255.255":
@@ -80,21 +80,21 @@ def _is_address(found: re.Match) -> bool:
     return not any(address in network for network in DOCUMENTATION if network.version == address.version)
 
 
-def _is_mailbox(found: re.Match) -> bool:
-    return not EXAMPLE_DOMAINS.search(found.group(1)) and not NO_REPLY.search(found.group(0)) and found.group(1).rpartition(".")[2].isalpha()
+def _is_mailbox(match: re.Match) -> bool:
+    return not EXAMPLE_DOMAINS.search(match.group(1)) and not NO_REPLY.search(match.group(0)) and match.group(1).rpartition(".")[2].isalpha()
 
 
-def _is_hardware(found: re.Match) -> bool:
-    digits = re.sub("[^0-9a-f]", "", found.group(0).lower()[-17:])
+def _is_hardware(match: re.Match) -> bool:
+    digits = re.sub("[^0-9a-f]", "", match.group(0).lower()[-17:])
     return len(set(digits)) > 2 and not digits.startswith("00005e0053")
 
 
-def _is_somewhere(found: re.Match) -> bool:
-    return not any(part and part.lower() in NO_HOSTS for part in found.groups())
+def _is_somewhere(match: re.Match) -> bool:
+    return not any(part and part.lower() in NO_HOSTS for part in match.groups())
 
 
-def _is_no_example(found: re.Match) -> bool:
-    return "example" not in found.group(0).lower() and len(set(found.group(0))) > 8
+def _is_real_secret(match: re.Match) -> bool:
+    return "example" not in match.group(0).lower() and len(set(match.group(0))) > 8
 
 
 def _is_random(found: re.Match) -> bool:
@@ -118,7 +118,7 @@ _UNBROKEN = re.compile(r"[\w+/=~.-]{16}").search        # every key has so many 
 _NAMED_VALUE = re.compile(r"[:=][>\"' \t]{0,6}[\w+/~-]{12}").search
 
 KINDS = (
-    Kind("path", "a path of somebody's own", lambda lowered: _PATH_SIGN(lowered) and _PATH_WORD(lowered), re.compile(
+    SensitiveKind("path", "a path of somebody's own", lambda lowered: _PATH_SIGN(lowered) and _PATH_WORD(lowered), re.compile(
         r"(?i:(?<![\w.])/(?:var/|usr/|export/)?home/([^\s/\\\"'`:;,)\]|]+)"
         r"|(?<![\w.])(?:/mnt)?(?:/[a-z])?/users/([^\s/\\\"'`:;,)\]|]+)"
         r"|(?<![a-z])[a-z]:[\\/]+(?:users|documents and settings)[\\/]+([^\s/\\\"'`:;,)\]|]+)"
@@ -137,7 +137,7 @@ KINDS = (
           "%2Fhome%2Fana%2F", "/var/home/ana", "/var/folders/ab/cd3f/T", "-Users-ana-models"),
          ("/home/user/x", "/usr/share/ollama", "/api/chat", "C:\\Windows", "/Users/you", "home/page", "/dev/null", "~/x",
           "/etc/home", "and/or", "/roots/x"), _names_somebody),
-    Kind("path", "a path of somebody's own", _any_of("/mnt/", "/volumes/", ":\\", "onedrive - ", "\\\\", "//"), re.compile(
+    SensitiveKind("path", "a path of somebody's own", _any_of("/mnt/", "/volumes/", ":\\", "onedrive - ", "\\\\", "//"), re.compile(
         r"(?i:(?<![\w.])/mnt/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w.])/volumes/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w])[d-z]:\\{1,2}([^\s/\\\"'`:;,)\]|<>%$*?.]+)"
@@ -146,32 +146,32 @@ KINDS = (
         r"|(?<![\w:/.<>*])//((?=[a-z0-9-]*(?:nas|srv|server|share|storage|synology|diskstation|samba|smb|files))[a-z0-9][a-z0-9-]{1,30})/[\w$.-]+)"),
          ("/mnt/my-nas", "/Volumes/Me", "D:\\me", "\\\\nas server\\x", "//nas/me", "OneDrive - Company"),
          ("/mnt/data", "/mnt/c/Windows", "D:\\models", "https://host/a//b", "//div/span", "OneDrive", "// nas"), _is_own_folder),
-    Kind("address", "a network address", _like(r"\.[0-9]{1,3}\.[0-9]"), re.compile(
+    SensitiveKind("address", "a network address", _like(r"\.[0-9]{1,3}\.[0-9]"), re.compile(
         r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w-]|\.[0-9])"),
          ("192.168.1.7", "http://10.0.0.3:11434", "100.64.3.2", "169.254.1.1", "8.8.8.8", "::ffff:10.1.2.3"),
          ("127.0.0.1", "0.0.0.0:11434", "192.0.2.7", "203.0.113.1", "1.2.3", "1.2.3.4.5", "31.0.15.3623", "v10.0.0.3"),
          _is_address),
-    Kind("address", "a network address", _like(":[0-9a-f]{0,4}:"), re.compile(
+    SensitiveKind("address", "a network address", _like(":[0-9a-f]{0,4}:"), re.compile(
         r"(?i:(?<![\w:.])((?:[23][0-9a-f]{3}|f[cdef][0-9a-f]{2}):[0-9a-f:]{2,40}))"),
          ("fe80::1ff:fe23:4567:890a%eth0", "[2a02:8070::1]", "fd12:3456:789a::1"),
          ("2001:db8::1", "::1", "12:34:56", "2026:11", "a[::2]", "std::vector"), _is_address),
-    Kind("hardware-address", "a hardware address", _like(
+    SensitiveKind("hardware-address", "a hardware address", _like(
         ":[0-9a-f]{2}:", "-[0-9a-f]{2}-", "_[0-9a-f]{2}_", r"\.[0-9a-f]{4}\.", "[0-9a-f]{12}"), re.compile(
         r"(?i:(?<![\w:.-])(?:[0-9a-f]{2}([:_-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w:-]))"
         r"|(?i:\b(?:mac|hwaddr|ether|bssid|lladdr|address)[\"' :=]{1,5})[0-9A-Fa-f]{12}\b"
         r"|(?<![\w.:/+-])(?=[0-9A-F]*[A-F])(?=(?:[A-F]*[0-9]){4})[0-9A-F]{12}(?![\w.:/+-])"),
          ("3c_22_fb_01_02_03", "3C22FB010203", "mac=3c22fb010203", "3c:22:fb:01:02:03", "3C-22-FB-01-02-03", "3c22.fb01.0203"),
          ("00:00:00:00:00:00", "12:34:56", "00:00:5e:00:53:af", "2026-11-24", "9a3f0c1d2e4b", "202611241200", "sha256:3C22FB010203"), _is_hardware),
-    Kind("e-mail", "an e-mail address", _any_of("@"), re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})\b"),
+    SensitiveKind("e-mail", "an e-mail address", _any_of("@"), re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})\b"),
          ("ana@mail.org", "write to a.b+c@sub.domain.de"),
          ("lodash@4.17.21", "ana@example.com", "1+ana@users.noreply.github.com", "git@github.com", "a@b", "@dataclass"), _is_mailbox),
-    Kind("host", "a host of a local network", _like(
+    SensitiveKind("host", "a host of a local network", _like(
         r"\.(?:local|lan|home|internal|intranet|corp|ts\.net|fritz\.box)"), re.compile(
         r"(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})(?:\.[a-z0-9-]{1,63}){0,4}\."
         r"(?:local|lan|home|internal|localdomain|intranet|corp|home\.arpa|ts\.net|fritz\.box)\b(?![\w(=.-]))"),
          ("anas-mac.local", "nas.lan", "http://box.fritz.box/", "a.tail1.ts.net", "nas.localdomain", "nas.home.arpa"),
          ("threading.local()", "example.local", "localhost", "local", "self.home(x)"), _is_somewhere),
-    Kind("host", "a host of a local network", lambda lowered: "://" in lowered or "@" in lowered or "desktop-" in lowered or "laptop-" in lowered
+    SensitiveKind("host", "a host of a local network", lambda lowered: "://" in lowered or "@" in lowered or "desktop-" in lowered or "laptop-" in lowered
          or "win-" in lowered or ".corp." in lowered or ".intra" in lowered or ".ad." in lowered or ".lan." in lowered, re.compile(
         r"(?i:\bhttps?://([a-z][a-z0-9-]{1,62})(?=:[0-9]{2,5}\b))"
         r"|(?i:(?<![\w.-])[a-z_][a-z0-9_.-]{0,31}@([a-z0-9][a-z0-9-]{0,62}):[~/][^\s$#:]{0,60}[$#](?!\w))"
@@ -180,23 +180,23 @@ KINDS = (
          ("me@laptop:~$", "http://my-nas:11434", "DESKTOP-4F7A2K1", "ws1.corp.contoso.com"),
          ("http://localhost:11434", "http://host:11434", "git@github.com:me/x", "http://ollama:11434", "https://example.com:80", "WIN-WIN", "desktop-app",
           "user@host:~$"), _is_somewhere),
-    Kind("token", "a key or token", lambda lowered: _UNBROKEN(lowered) is not None and _TOKEN_WORD(lowered), re.compile(
+    SensitiveKind("token", "a key or token", lambda lowered: _UNBROKEN(lowered) is not None and _TOKEN_WORD(lowered), re.compile(
         rf"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN}|(?i:bearer|basic)[ \t]+(?=[\w+/.~-]*[0-9])[\w+/.~-]{{16,}})"),
          ("sk-ant-api03-abcdefGHIJK12345", "ghp_0123456789abcdefghijABCDEFGHIJ", "hf_abcdefghijklmnopqrstuvwx12", "AKIAIOSFODNN7ABCDEFG",
           "Bearer abcdef0123456789abcdef", "https://hooks.slack.com/services/T01234567/B01234567/qwErTyUiOpAsDfGhJkLzXcVb",
           "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "xoxb-12345-abcdefghij"),
-         ("sk-learn", "token budget", "tokens: 512", "basic understanding of things", "desk-abc", "risk-management-and-control-systems", "AKIAIOSFODNN7EXAMPLE"), _is_no_example),
-    Kind("token", "a key or token", lambda lowered: _NAMED_VALUE(lowered) is not None and _NAMED_WORD(lowered), re.compile(rf"(?i:{secret_formats.NAMED})"),
+         ("sk-learn", "token budget", "tokens: 512", "basic understanding of things", "desk-abc", "risk-management-and-control-systems", "AKIAIOSFODNN7EXAMPLE"), _is_real_secret),
+    SensitiveKind("token", "a key or token", lambda lowered: _NAMED_VALUE(lowered) is not None and _NAMED_WORD(lowered), re.compile(rf"(?i:{secret_formats.NAMED})"),
          ("GITEA_TOKEN=0f9c1d2e3b4a59687786a5b4c3d2e1f00f9c1d2e", "WANDB_API_KEY=9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c",
           "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzR4nD0mKEY", "https://host/x?access_token=9f8e7d6c5b4a3928", "api_key=abcd1234efgh5678"),
          ("password: none", "max_tokens=4096", "token = tokenizer.encode", "tokens: 512", "key = cache_key_2", "api_key=your_api_key_here_123",
           "primary_key=True", "token=next_token_id2", "key: 'models/llama-3.2-1b'"), _is_random),
-    Kind("key", "a private key", _any_of("-----begin", "putty-", " aaaa"), re.compile(
+    SensitiveKind("key", "a private key", _any_of("-----begin", "putty-", " aaaa"), re.compile(
         r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY|PuTTY-User-Key-File-\d|(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-[\w-]{1,40}@openssh\.com) AAAA[\w+/]{20,}"),
          ("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI", "-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"), ("-----BEGIN CERTIFICATE-----", "a private key")),
-    Kind("credentials", "a name and password in an address", _any_of("://"), re.compile(r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@)"),
+    SensitiveKind("credentials", "a name and password in an address", _any_of("://"), re.compile(r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@)"),
          ("http://ana:pw@host/", "ftp://u:p@h"), ("http://host:11434/a@b", "https://user@host")),
-    Kind("serial", "a number that only one machine has", _like(
+    SensitiveKind("serial", "a number that only one machine has", _like(
         "-[0-9a-f]{4}-", "serial", "s-1-5-21", "s/?n[:# ]", "[0-9a-f]{32}"), re.compile(
         r"(?i:(?<![\w-])(?:(?:gpu-|mig-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}|[0-9a-f]{8}-[0-9a-f]{4}-[1-57][0-9a-f]{3}-[89ab][0-9a-f]{3}-)[0-9a-f]{12}(?![\w-])"
         r"|\bserial(?:[ _-]?(?:number|no\.?))?[\"']?[ \t]{0,3}[:=#][ \t]{0,3}[\"']?(?=[\w-]*[0-9])[\w-]{6,}|\bS-1-5-21-[0-9]+-[0-9]+-[0-9]+"
@@ -205,7 +205,7 @@ KINDS = (
          ("S/N C02XK0AAJG5J", "machine-id: 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-1b2c3d4e-0000-4a6b-8c7d-8e9f00112233", "Serial Number: C02XK0AAJG5J", "S-1-5-21-111-222-333"),
          ("00000000-0000-0000-0000-000000000000", "serial: false", "serialised", "md5 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "S/N ratio"),
          lambda found: len(set(found.group(0).replace("-", ""))) > 1 and "12345678" not in found.group(0)),
-    Kind("phone", "a phone number", _like(r"\+[0-9]", r"\([0-9]{3}\) ?[0-9]{3}-"), re.compile(
+    SensitiveKind("phone", "a phone number", _like(r"\+[0-9]", r"\([0-9]{3}\) ?[0-9]{3}-"), re.compile(
         r"(?<![\w+=*/(-])\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-][0-9]{2,8}){1,4}(?![\w.-])"
         r"|(?<![\w+])\+[1-9][0-9]{9,13}(?!\w)|(?<!\w)\([2-9][0-9]{2}\) ?[2-9][0-9]{2}-[0-9]{4}(?!\w)"),
          ("+49 171 2345678", "+381 64 123 4567", "(212) 736-5000", "+4917123456789"),
@@ -214,7 +214,7 @@ KINDS = (
 )
 
 
-def find(text: str, known: FrozenSet[str] = frozenset()) -> Iterator[Tuple[Kind, str]]:
+def find(text: str, allowed: FrozenSet[str] = frozenset()) -> Iterator[Tuple[SensitiveKind, str]]:
     """(kind, what was found) for each private thing in a text. `known` are texts that may stand there, such as run ids.
 
     Full-width letters and character references are read as what they stand for.
@@ -225,6 +225,6 @@ def find(text: str, known: FrozenSet[str] = frozenset()) -> Iterator[Tuple[Kind,
         text = html.unescape(text)
     lowered = text.lower()
     for kind in KINDS:
-        for found in kind.pattern.finditer(text) if kind.hint(lowered) else ():
-            if kind.means(found) and found.group(0).lower() not in known:
-                yield kind, found.group(0)
+        for match in kind.pattern.finditer(text) if kind.hint(lowered) else ():
+            if kind.means(match) and match.group(0).lower() not in allowed:
+                yield kind, match.group(0)

@@ -233,12 +233,12 @@ def _checked_bytes(path: pathlib.Path, sha256: str) -> bytes:
         content = path.read_bytes()
     except OSError as problem:
         raise UserError(f"the suite cannot be read ({problem.strerror})", where, restore)
-    found = _sha256(content)
-    if found == sha256:
+    actual = _sha256(content)
+    if actual == sha256:
         return content
     if _sha256(content.replace(b"\r\n", b"\n")) == sha256:
         raise UserError("its line ends were changed to CRLF, so its SHA-256 is not the pinned one", where, restore)
-    raise UserError(f"its SHA-256 is {found[:12]}..., pinned is {sha256[:12]}...", where, restore)
+    raise UserError(f"its SHA-256 is {actual[:12]}..., pinned is {sha256[:12]}...", where, restore)
 
 
 def _parse(phase: str, content: bytes, sha256: str) -> Suite:

@@ -23,8 +23,3 @@ def is_local(target: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def how_far(target: str) -> str | None:
-    """None for a local server; else `lan`, `remote` or its address, as the manifest says."""
-    return None if is_local(target) else target

@@ -165,8 +165,8 @@ class Quality:
         passed, graded = self.counts["passed"], self.counts["n"]
         per_minute = passed * 60e9 / self.busy_ns if graded and self.busy_ns and not self.has_waves else None
         return {**self.counts, "correct_per_minute": rounded(per_minute), "time_to_correct_ms": self.time_ms.record(),
-                "recall": [{"fill": fill, "place": place, "n": asked, "found": recalled}
-                           for (fill, place), (asked, recalled) in self.recall.items()]}
+                "recall": [{"fill": fill, "place": place, "n": n, "found": recalled}
+                           for (fill, place), (n, recalled) in self.recall.items()]}
 
 
 class Conversation(NamedTuple):
@@ -175,7 +175,7 @@ class Conversation(NamedTuple):
     first_turn_tok_s: Optional[float]
 
 
-class Cell:
+class Aggregate:
     """One model in one phase. Records are added in the order of the ledger; those of a wave once it is complete."""
 
     def __init__(self, model: str, phase: str, model_format: str | None, has_draft: bool = False,

@@ -220,5 +220,5 @@ def is_contended(call: CallRecord) -> bool | None:
     if (state.get("suspended_s") or 0) >= SUSPENDED_S:
         return True
     shares = [state.get("others_cpu_share"), *(card.get("others_busy_share") for card in state.get("accelerators") or ())]
-    known = [share for share in shares if share is not None]
-    return max(known) > CONTENDED_SHARE if known else None
+    known_shares = [share for share in shares if share is not None]
+    return max(known_shares) > CONTENDED_SHARE if known_shares else None

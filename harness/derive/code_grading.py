@@ -45,7 +45,7 @@ MIB = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class ResourceLimits:
     """What one answer may use, for all of its tests together."""
     wall_s: float = 30              # a phone needs some seconds for the longest task, whose tests call back often
     cpu_s: int = 10                 # whole seconds; the system counts no finer
@@ -56,7 +56,7 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class CodeVerdict:
     """How an answer came out. Nothing in it was worded by the answer."""
     passed: bool
     reason: str             # one of REASONS
@@ -74,14 +74,14 @@ class Verdict:
         return f"not denied on this system: {', '.join(open_to_it)}" if open_to_it else ""
 
 
-def grade_code(grader: dict, answer: str, limits: Limits = Limits(), layers: tuple = isolation.LAYERS) -> Verdict:
+def grade_code(grader: dict, answer: str, limits: ResourceLimits = ResourceLimits(), layers: tuple = isolation.LAYERS) -> CodeVerdict:
     """Run the tests of a python grader on an answer. `layers` is there for tests of what each layer is good for."""
     code = grading.extract_code(answer, grader["entry"])
     if grader["entry"] not in code or not (FENCE.search(answer) or BINDING.search(code)):
-        return Verdict(False, "no-code")
+        return CodeVerdict(False, "no-code")
     tests = grader["tests"] if isinstance(grader["tests"], str) else "\n".join(grader["tests"])
     with files.temporary_folder() as folder:
-        return _verdict(_examined({
+        return _verdict(_run_job({
             "code": code, "entry": grader["entry"], "tests": tests, "layers": list(layers),
             "limits": dataclasses.asdict(limits), "folder": str(folder), "harness": str(HARNESS)}))
 
@@ -92,7 +92,7 @@ def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str]
     `graders` are those of all items, by id; the python ones count. Graded are measured calls that ended by themselves:
     an answer cut by its limit is censored, a call that failed has no answer. What could not be judged stays ungraded.
     """
-    grades, known, noted, left_out = {}, {}, "", collections.Counter()
+    grades, verdicts, last_note, left_out = {}, {}, "", collections.Counter()
     for record in records:
         if not isinstance(record, CallRecord) or not record.is_measured:
             continue
@@ -102,13 +102,13 @@ def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str]
         if record.outcome != "ok":
             left_out[record.model] += 1
             continue
-        asked = (record.item, record.answer)
-        if asked not in known:      # at temperature 0 the repeats say the same
-            known[asked] = grade_code(grader, record.answer)
-        verdict = known[asked]
-        if verdict.notes != noted and verdict.notes:
-            noted = verdict.notes
-            tell(noted)
+        key = (record.item, record.answer)
+        if key not in verdicts:      # at temperature 0 the repeats say the same
+            verdicts[key] = grade_code(grader, record.answer)
+        verdict = verdicts[key]
+        if verdict.notes != last_note and verdict.notes:
+            last_note = verdict.notes
+            tell(last_note)
         tell(f"{record.model}, {record.item} (seq {record.seq}): {verdict.text}")
         if verdict.reason != "not-run":
             grades[str(record.seq)] = {"passed": verdict.passed, "reason": verdict.text}
@@ -117,31 +117,31 @@ def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str]
     return grades
 
 
-def _examined(job: dict) -> dict:
+def _run_job(job: dict) -> dict:
     """What the examiner says of a job: first what is in force around the guest, then the verdict; {} if it is mute."""
-    said: dict = {}
+    result: dict = {}
     try:
         process = subprocess.Popen(test_process.command("test_process", job["harness"]), cwd=job["folder"],
                                    env=test_process.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL, **test_process.apart())
+                                   stderr=subprocess.DEVNULL, **test_process.own_session())
     except OSError:
-        return said
+        return result
     watch = threading.Timer(job["limits"]["wall_s"] + GRACE_S, process.kill)
     watch.start()
     try:
         process.stdin.write(json.dumps(job).encode("ascii") + b"\n")
         process.stdin.flush()   # it stays open: at its end the examiner gives up
         for line in process.stdout:
-            said.update(json.loads(line))
+            result.update(json.loads(line))
     except OSError:
         pass
     finally:
         watch.cancel()
-        _end(process, said.get("guest"))
-    return said
+        _end(process, result.get("pid"))
+    return result
 
 
-def _end(process: subprocess.Popen, guest: Optional[int]) -> None:
+def _end(process: subprocess.Popen, untrusted_pid: Optional[int]) -> None:
     """Whatever broke us off: the examiner is told by the end of its input, and takes the guest with it."""
     try:
         process.stdin.close()
@@ -151,14 +151,14 @@ def _end(process: subprocess.Popen, guest: Optional[int]) -> None:
         process.wait()
     finally:
         process.stdout.close()
-        if process.returncode != 0 and guest and os.name == "posix":    # it could not clean up behind itself
+        if process.returncode != 0 and untrusted_pid and os.name == "posix":    # it could not clean up behind itself
             with contextlib.suppress(OSError):
-                os.killpg(guest, signal.SIGKILL)
+                os.killpg(untrusted_pid, signal.SIGKILL)
 
 
-def _verdict(said: dict) -> Verdict:
-    if "reason" not in said:
+def _verdict(result: dict) -> CodeVerdict:
+    if "reason" not in result:
         # Who stops the examiner shall not get away ungraded; before the guest was fenced nobody could.
-        said = {**said, **({"reason": "crashed", "detail": "the examiner was stopped"} if "isolation" in said else
+        result = {**result, **({"reason": "crashed", "detail": "the examiner was stopped"} if "isolation" in result else
                            {"reason": "not-run", "detail": "the examiner did not start"})}
-    return Verdict(said["reason"] == "passed", said["reason"], said["detail"], tuple(said.get("isolation", ())))
+    return CodeVerdict(result["reason"] == "passed", result["reason"], result["detail"], tuple(result.get("isolation", ())))

@@ -12,21 +12,21 @@ FOLLOWS = {"other-model": "two models, compared as such", "cause": "compared; ma
            "scope": "only what both have is compared", "unknown": "cannot be told"}
 
 
-def render(found: dict) -> str:
+def render(comparison: dict) -> str:
     """The whole `comparison` record but for what is told apart from it, such as unfinished runs."""
-    parts = [_synthetic(found), _runs(found), _differences(found["differences"]), _ratios(found["cells"]),
-             _answers(found["cells"]), _alone(found["cells"]), _noise(found)]
+    parts = [_synthetic(comparison), _runs(comparison), _differences(comparison["differences"]), _ratios(comparison["cells"]),
+             _answers(comparison["cells"]), _alone(comparison["cells"]), _noise(comparison)]
     return "\n\n".join(part for part in parts if part)
 
 
-def _synthetic(found: dict) -> str:
-    which = [name.upper() for name in ("a", "b") if found[name]["synthetic"]]
+def _synthetic(comparison: dict) -> str:
+    which = [name.upper() for name in ("a", "b") if comparison[name]["synthetic"]]
     return f"synthetic: {' and '.join(which)} made by a stub or a script; no machine was measured" if which else ""
 
 
-def _runs(found: dict) -> str:
-    rows = [[name.upper(), f"run-{one['run_id']}", one["device_tag"], one["started_at"],
-             f"{one['done']} of {one['planned']}", one["verdict"]] for name, one in (("a", found["a"]), ("b", found["b"]))]
+def _runs(comparison: dict) -> str:
+    rows = [[name.upper(), f"run-{run['run_id']}", run["device_tag"], run["started_at"],
+             f"{run['done']} of {run['planned']}", run["verdict"]] for name, run in (("a", comparison["a"]), ("b", comparison["b"]))]
     return console.format_table(["", "run", "device tag", "began", "calls", "verdict"], rows, range(6))
 
 
@@ -48,8 +48,8 @@ def _short(text: str | None, width: int = 40) -> str | None:
 def _follows(row: dict) -> str:
     if row["effect"] != "left-out":
         return FOLLOWS[row["effect"]]
-    everything = len(row["figures"]) == len(SHORT)
-    return "nothing is compared" if everything else "not compared: " + ", ".join(SHORT[name] for name in row["figures"])
+    all_figures = len(row["figures"]) == len(SHORT)
+    return "nothing is compared" if all_figures else "not compared: " + ", ".join(SHORT[name] for name in row["figures"])
 
 
 def _ratios(cells: list) -> str:
@@ -65,16 +65,16 @@ def _ratios(cells: list) -> str:
 
 
 def _answers(cells: list) -> str:
-    found = [(cell, cell["answers"]) for cell in cells if cell["answers"]]
-    if not found:
+    graded = [(cell, cell["answers"]) for cell in cells if cell["answers"]]
+    if not graded:
         return ""
     rows = [[_models(cell), place(cell), row["n"], row["right_a"], row["right_b"], row["gained"], row["lost"],
-             row["says"]] for cell, row in found]
+             row["says"]] for cell, row in graded]
     table = "Answers:\n" + console.format_table(
         ["model", "phase", "graded", "right in A", "right in B", "gained", "lost", "what that shows"], rows, (0, 1, 7))
     changes = [f"  {cell['models'][0]}, {place(cell)}, {_asked(change)}: {change['a']} in A, {change['b']} in B"
-               for cell, row in found for change in row["changes"]]
-    more = sum(row["changed"] for _, row in found) - SHOWN_CHANGES
+               for cell, row in graded for change in row["changes"]]
+    more = sum(row["changed"] for _, row in graded) - SHOWN_CHANGES
     return "\n".join([table, *changes[:SHOWN_CHANGES], *([f"  and {more} more"] if more > 0 else [])])
 
 
@@ -88,20 +88,20 @@ def _alone(cells: list) -> str:
     for cell in cells:
         counts = ((cell["only_a"], "in A alone"), (cell["only_b"], "in B alone"), (cell["unlike"], "with other prompts"),
                   (cell["failed_a"], "without figures in A"), (cell["failed_b"], "without figures in B"))
-        said = [f"{count} {what}" for count, what in counts if count]
-        if said:
-            lines.append(f"  {' + '.join(cell['models'])}, {place(cell)}: {', '.join(said)}")
+        parts = [f"{count} {reason}" for count, reason in counts if count]
+        if parts:
+            lines.append(f"  {' + '.join(cell['models'])}, {place(cell)}: {', '.join(parts)}")
     return "Calls that no ratio is of:\n" + "\n".join(lines) if lines else ""
 
 
-def _noise(found: dict) -> str:
-    if not found["noise_floor"]:
+def _noise(comparison: dict) -> str:
+    if not comparison["noise_floor"]:
         return ""
-    reach = [f"{100 * share:.1f} % of {SHORT[name]}" for name, share in paired_comparison.noise(found).items()]
-    unknown = [row["key"] for row in found["differences"] if row["effect"] == "unknown"]
+    reach = [f"{100 * share:.1f} % of {SHORT[name]}" for name, share in paired_comparison.noise(comparison).items()]
+    unknown = [row["key"] for row in comparison["differences"] if row["effect"] == "unknown"]
     doubt = f" as far as the files tell ({', '.join(unknown)} is not known of both)" if unknown else ""
-    told = f" For the frozen prompts it reaches {', '.join(reach)}." if reach else ""
-    return (f"Nothing that matters differs{doubt}: the intervals above are the noise floor.{told} A difference between "
+    reach_text = f" For the frozen prompts it reaches {', '.join(reach)}." if reach else ""
+    return (f"Nothing that matters differs{doubt}: the intervals above are the noise floor.{reach_text} A difference between "
             "other runs of this machine that is no larger than these is none.")
 
 

@@ -20,41 +20,41 @@ def metadata(folder: pathlib.Path, manifest: dict, graders: dict, observer: summ
     path, whole = folder / run_folder.LEDGER, hashlib.sha256()
     try:
         last = ledger.last(path)
-        found = summary.summarize(manifest, ledger.read(path, whole), graders, (last or {}).get("code_grades"), observer)
+        record = summary.summarize(manifest, ledger.read(path, whole), graders, (last or {}).get("code_grades"), observer)
     except UserError as problem:
         problem.exit_code = FOUND
         raise
-    if found["run_id"] != manifest["run_id"]:
+    if record["run_id"] != manifest["run_id"]:
         raise UserError("this ledger is of another run than the manifest", str(path), "put the run's own files back", FOUND)
-    found["ledger_sha256"] = whole.hexdigest()
-    return {field.name: found[field.name] for field in records.RECORDS["metadata"]}
+    record["ledger_sha256"] = whole.hexdigest()
+    return {field.name: record[field.name] for field in records.RECORDS["metadata"]}
 
 
-def close(folder: pathlib.Path, manifest: dict, graders: dict) -> dict:
+def write(folder: pathlib.Path, manifest: dict, graders: dict) -> dict:
     """Write both files, and give the metadata back."""
-    found = metadata(folder, manifest, graders)
-    wrong = schema.problems(found, "metadata")
+    record = metadata(folder, manifest, graders)
+    wrong = schema.problems(record, "metadata")
     if wrong:
         raise ValueError(f"metadata that the schema refuses: {wrong[:3]}")
-    told = story(folder, manifest, found)
-    files.replace(folder / run_folder.METADATA, schema.pretty(found))
-    files.replace(folder / run_folder.RUN_MD, told.encode("utf-8"))
-    return found
+    text = run_md_text(folder, manifest, record)
+    files.replace(folder / run_folder.METADATA, schema.pretty(record))
+    files.replace(folder / run_folder.RUN_MD, text.encode("utf-8"))
+    return record
 
 
 def stale(folder: pathlib.Path, manifest: dict, graders: dict) -> list:
     """Names of the files that are missing or differ from what the ledger gives."""
-    found = metadata(folder, manifest, graders)
-    wanted = {run_folder.METADATA: schema.pretty(found), run_folder.RUN_MD: story(folder, manifest, found).encode("utf-8")}
+    record = metadata(folder, manifest, graders)
+    wanted = {run_folder.METADATA: schema.pretty(record), run_folder.RUN_MD: run_md_text(folder, manifest, record).encode("utf-8")}
     return [name for name, data in wanted.items() if not (folder / name).is_file() or (folder / name).read_bytes() != data]
 
 
-def story(folder: pathlib.Path, manifest: dict, found: dict) -> str:
+def run_md_text(folder: pathlib.Path, manifest: dict, metadata_record: dict) -> str:
     """The text of run.md: a new one with its questions open, or the one there with its block made anew."""
-    path, block = folder / run_folder.RUN_MD, run_report.render(manifest, found)
+    path, block = folder / run_folder.RUN_MD, run_report.render(manifest, metadata_record)
     if not path.exists():
         return run_md.new(f"{manifest['device_tag'] or 'A machine'}, {manifest['started_at'][:10]}", block)
-    with files.mendable(path):
+    with files.explaining_errors(path):
         data = path.read_bytes()
     try:
         return run_md.renewed(data.decode("utf-8"), block, str(path))

@@ -115,8 +115,8 @@ def _choice(grader: dict, text: str) -> bool:
 
 
 def _number(grader: dict, text: str) -> bool:
-    found = given_number(text, grader.get("take", "last"))
-    return found is not None and math.isfinite(found) and abs(found - grader["value"]) <= grader.get("tolerance", 0)
+    number = given_number(text, grader.get("take", "last"))
+    return number is not None and math.isfinite(number) and abs(number - grader["value"]) <= grader.get("tolerance", 0)
 
 
 def _contains_all(grader: dict, text: str) -> bool:
@@ -129,8 +129,8 @@ def _regex(grader: dict, text: str) -> bool:
 
 
 def _json(grader: dict, text: str) -> bool:
-    found = _first_json(text, type(grader["expected"]))
-    return found is not None and _same(found, grader["expected"])
+    value = _first_json(text, type(grader["expected"]))
+    return value is not None and _same(value, grader["expected"])
 
 
 def _first_json(text: str, wanted: type) -> object:
@@ -148,15 +148,15 @@ def _first_json(text: str, wanted: type) -> object:
     return None
 
 
-def _same(found: Json, expected: Json) -> bool:
+def _same(value: Json, expected: Json) -> bool:
     if isinstance(expected, dict):
-        return (isinstance(found, dict) and found.keys() == expected.keys()
-                and all(_same(found[key], expected[key]) for key in expected))
+        return (isinstance(value, dict) and value.keys() == expected.keys()
+                and all(_same(value[key], expected[key]) for key in expected))
     if isinstance(expected, list):
-        return isinstance(found, list) and len(found) == len(expected) and all(map(_same, found, expected))
-    if isinstance(found, bool) or isinstance(expected, bool):
-        return found is expected
-    return found == expected
+        return isinstance(value, list) and len(value) == len(expected) and all(map(_same, value, expected))
+    if isinstance(value, bool) or isinstance(expected, bool):
+        return value is expected
+    return value == expected
 
 
 def _plain(answer: str) -> str:

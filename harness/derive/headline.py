@@ -12,7 +12,7 @@ from base.phases import FROZEN
 from base.records import SPEED_OUTCOMES
 
 
-class Place(NamedTuple):
+class FigureSource(NamedTuple):
     """Where a figure is measured. `item` None: all items of the pass, one call at a time."""
     title: str
     phase: str
@@ -21,10 +21,10 @@ class Place(NamedTuple):
 
 
 HEADLINE = {
-    "decode_tok_s": Place("decode tok/s", FROZEN, None, "first"),
-    "ttft_ms": Place("TTFT ms (P-MEDIUM)", FROZEN, "P-MEDIUM", "first"),
-    "prefill_tok_s": Place("prefill tok/s (P-HARD)", FROZEN, "P-HARD", "first"),
-    "energy_j_per_tok": Place("J/token", FROZEN, None, "first"),
+    "decode_tok_s": FigureSource("decode tok/s", FROZEN, None, "first"),
+    "ttft_ms": FigureSource("TTFT ms (P-MEDIUM)", FROZEN, "P-MEDIUM", "first"),
+    "prefill_tok_s": FigureSource("prefill tok/s (P-HARD)", FROZEN, "P-HARD", "first"),
+    "energy_j_per_tok": FigureSource("J/token", FROZEN, None, "first"),
 }
 SHOWN = ("decode_tok_s", "ttft_ms", "prefill_tok_s")        # in tables of text
 TITLES = ["model", "phase", "calls", "failed", "skipped", *(HEADLINE[name].title for name in SHOWN)]

@@ -15,7 +15,7 @@ from base.phases import FROZEN, PARALLEL_MIXED
 from base.records import COMPARED
 from derive import call_metrics, run_diff
 from derive.aggregate import CallMetrics
-from derive.run_diff import Side
+from derive.run_diff import ComparedRun
 from derive.distribution import METHOD, Sample, Stat
 
 RATIOS = run_diff.SPEED             # the last is a wave's, the others are of calls
@@ -25,7 +25,7 @@ MAX_CHANGES = 200           # answers of one cell that are named one by one
 CHANCE = 20                 # one in so many equal runs may show a difference of answers by chance
 
 
-class Call:
+class ComparedCall:
     """What one call came to: its part of RATIOS (None: it supports no metric), and the status of its answer."""
 
     __slots__ = ("prompt", "tokens", "in_wave", "values", "status")   # there are many
@@ -36,17 +36,17 @@ class Call:
         self.status = status
 
 
-class Remembered:
+class BaselineCalls:
     """Observes run A: what each call came to, until the same call of B comes. `only` is a model, None for all."""
 
     def __init__(self, only: str | None = None):
-        self.calls: Dict[tuple, Call] = {}
+        self.calls: Dict[tuple, ComparedCall] = {}
         self.waves: Dict[tuple, float] = {}
         self._only = only
 
     def call(self, call: CallRecord, metrics: CallMetrics | None, status: str | None) -> None:
         if self.is_wanted(call):
-            self.calls.setdefault(call_key(call), Call(call, metrics, status))
+            self.calls.setdefault(call_key(call), ComparedCall(call, metrics, status))
 
     def wave(self, wave: List[CallRecord]) -> None:
         """Short waves and those in which a call failed have no rate."""
@@ -58,16 +58,16 @@ class Remembered:
         return self._only is None or any(names.model_key(call.model) == self._only for call in calls)
 
 
-class Pairs:
+class PairedCalls:
     """Observes run B: pairs each call with A's. What is left in A afterwards, B does not have."""
 
-    def __init__(self, remembered: Remembered):
-        self.cells: Dict[tuple, Cell] = {}
+    def __init__(self, remembered: BaselineCalls):
+        self.cells: Dict[tuple, PairedCell] = {}
         self._a = remembered
 
     def call(self, call: CallRecord, metrics: CallMetrics | None, status: str | None) -> None:
         if self._a.is_wanted(call):
-            key, b = call_key(call), Call(call, metrics, status)
+            key, b = call_key(call), ComparedCall(call, metrics, status)
             self._cell(cell_key(key, b)).add(call, self._a.calls.pop(key, None), b)
 
     def wave(self, wave: List[CallRecord]) -> None:
@@ -76,18 +76,18 @@ class Pairs:
             models, phase, level, _ = wave_key(wave)
             self._cell((models, phase, level)).ratios["wave_tok_s"].add(rate / before)
 
-    def finish(self) -> Dict[tuple, "Cell"]:
+    def finish(self) -> Dict[tuple, "PairedCell"]:
         """(models, phase, level): its Cell, with what B does not have counted."""
         for key, call in self._a.calls.items():
             self._cell(cell_key(key, call)).only_a += 1
         self._a.calls.clear()
         return self.cells
 
-    def _cell(self, key: tuple) -> "Cell":
-        return self.cells.setdefault(key, Cell())
+    def _cell(self, key: tuple) -> "PairedCell":
+        return self.cells.setdefault(key, PairedCell())
 
 
-class Cell:
+class PairedCell:
     """Pairs of one model, phase and level."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class Cell:
         self.statuses: collections.Counter = collections.Counter()
         self.changes: list = []
 
-    def add(self, call: CallRecord, a: Call | None, b: Call) -> None:
+    def add(self, call: CallRecord, a: ComparedCall | None, b: ComparedCall) -> None:
         if a is None:
             self.only_b += 1
         elif a.prompt != b.prompt:
@@ -108,7 +108,7 @@ class Cell:
             self._ratios(a, b)
             self._statuses(call, a.status, b.status)
 
-    def _ratios(self, a: Call, b: Call) -> None:
+    def _ratios(self, a: ComparedCall, b: ComparedCall) -> None:
         for name, before, now in zip(RATIOS, a.values or (), b.values or ()):
             if before and now and (name != "total_ms" or a.tokens == b.tokens):
                 self.ratios[name].add(now / before)
@@ -127,7 +127,7 @@ def call_key(call: CallRecord) -> tuple:
     return (phase, names.model_key(model), *rest)
 
 
-def cell_key(key: tuple, call: Call) -> tuple:
+def cell_key(key: tuple, call: ComparedCall) -> tuple:
     phase, model, _, _, _, level = key
     return (model,), phase, level if call.in_wave else None
 
@@ -143,7 +143,7 @@ def wave_rate(wave: List[CallRecord]) -> float | None:
     return call_metrics.wave_tok_s(wave) if len(wave) == wave[0].level else None
 
 
-def document(a: Side, b: Side, pairs: Pairs) -> dict:
+def document(a: ComparedRun, b: ComparedRun, pairs: PairedCalls) -> dict:
     """The `comparison` record, once both ledgers were read. Where nothing at all may be compared there is no cell."""
     differences = run_diff.differences(a, b)
     cells = []
@@ -167,25 +167,25 @@ def _supports(cell: dict) -> bool:
     return any(row["n"] for row in cell["figures"]) or bool(cell["answers"] and cell["answers"]["n"])
 
 
-def _run_record(side: Side) -> dict:
-    found = side.metadata
-    return {**{name: found[name] for name in ("run_id", "ledger_sha256", "synthetic", "device_tag", "started_at", "complete",
-                                              "planned", "done")}, "verdict": found["verdict"]["verdict"]}
+def _run_record(side: ComparedRun) -> dict:
+    metadata = side.metadata
+    return {**{name: metadata[name] for name in ("run_id", "ledger_sha256", "synthetic", "device_tag", "started_at", "complete",
+                                              "planned", "done")}, "verdict": metadata["verdict"]["verdict"]}
 
 
-def _place(a: Side, b: Side, models: tuple, phase: str, level: int | None) -> dict:
-    known = {**b.models, **a.models}
-    met = a.together if phase == PARALLEL_MIXED else models
-    shown = [known[model]["name"] if model in known else model for model in models]
-    return {"models": shown, "phase": phase, "level": level, "same_model": run_diff.is_same_model(a, b, met)}
+def _place(a: ComparedRun, b: ComparedRun, models: tuple, phase: str, level: int | None) -> dict:
+    records = {**b.models, **a.models}
+    compared = a.together if phase == PARALLEL_MIXED else models
+    model_names = [records[model]["name"] if model in records else model for model in models]
+    return {"models": model_names, "phase": phase, "level": level, "same_model": run_diff.is_same_model(a, b, compared)}
 
 
-def _counts(cell: Cell) -> dict:
+def _counts(cell: PairedCell) -> dict:
     counts = {name: getattr(cell, name) for name in ("pairs", "only_a", "only_b", "unlike", "failed_a", "failed_b")}
     return {**counts, "pairs": cell.pairs or cell.ratios["wave_tok_s"].n}
 
 
-def _figures(cell: Cell, models: tuple, phase: str, level: int | None, barred: dict) -> list:
+def _figures(cell: PairedCell, models: tuple, phase: str, level: int | None, barred: dict) -> list:
     """The `compared_figure` records; a wave of several models is in no model's cell, and has no calls in its own."""
     has_waves = level is not None and (phase != PARALLEL_MIXED or cell.ratios["wave_tok_s"].n > 0)
     wanted = RATIOS[-1:] if len(models) > 1 else RATIOS if has_waves else RATIOS[:-1]
@@ -222,7 +222,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share >= 0.001 else "less than 0.1 %"
 
 
-def _answers(cell: Cell, keys: list | None) -> dict | None:
+def _answers(cell: PairedCell, keys: list | None) -> dict | None:
     """The `compared_answers` record; None where nothing has a right answer."""
     if not cell.statuses:
         return None
@@ -230,15 +230,15 @@ def _answers(cell: Cell, keys: list | None) -> dict | None:
     kept, gained, lost = statuses["right", "right"], statuses["wrong", "right"], statuses["right", "wrong"]
     counts = {"n": kept + gained + lost + statuses["wrong", "wrong"], "right_a": kept + lost, "right_b": kept + gained,
               "gained": gained, "lost": lost}
-    changed = sum(count for (one, other), count in statuses.items() if one != other)
+    changed = sum(count for (before, after), count in statuses.items() if before != after)
     if keys:
         return {**dict.fromkeys(counts, 0), "verdict": "not-compared", "says": _not_compared(keys),
                 "changed": 0, "changes": []}
     if is_chance(gained, lost):
-        found, says = "none-shown", "no difference shown"
+        verdict, says = "none-shown", "no difference shown"
     else:
-        found, says = ("more-right", "B answers more right") if gained > lost else ("fewer-right", "B answers fewer right")
-    return {**counts, "verdict": found, "says": says, "changed": changed, "changes": cell.changes}
+        verdict, says = ("more-right", "B answers more right") if gained > lost else ("fewer-right", "B answers fewer right")
+    return {**counts, "verdict": verdict, "says": says, "changed": changed, "changes": cell.changes}
 
 
 def is_chance(gained: int, lost: int) -> bool:
@@ -250,10 +250,10 @@ def is_chance(gained: int, lost: int) -> bool:
     return 2 * tail * CHANCE >= 2 ** changed
 
 
-def noise(found: dict) -> dict:
+def noise(comparison: dict) -> dict:
     """figure: how far from 1 the ends of its intervals reach, for the frozen prompts of two runs that are alike."""
     reach: dict = {}
-    for cell in found["cells"]:
+    for cell in comparison["cells"]:
         for row in cell["figures"]:
             if cell["phase"] == FROZEN and row["n"] >= MIN_PAIRS:
                 reach[row["figure"]] = max(reach.get(row["figure"], 0), abs(row["low"] - 1), abs(row["high"] - 1))

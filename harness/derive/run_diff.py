@@ -42,7 +42,7 @@ ACCELERATOR = ("vendor", "name", "memory_bytes", "driver", "interface", "power_l
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedRun:
     """One of the two runs: its manifest, its metadata, and hardware.json (None where it is not there)."""
     manifest: dict
     metadata: dict
@@ -69,24 +69,24 @@ class Side:
         return tuple(self.models)[:plan.MIXED_MODELS]
 
 
-def differences(a: Side, b: Side) -> list:
+def differences(a: ComparedRun, b: ComparedRun) -> list:
     """Every `difference` record: first what leaves figures out, then whatever else there is to tell."""
-    found = [*_suites(a, b), *_models(a, b), *_knobs(a, b), *_calibration(a, b), *_machine(a, b), *_harness(a, b)]
-    return sorted(found, key=lambda row: row["effect"] not in ("left-out", "other-model"))
+    rows = [*_suites(a, b), *_models(a, b), *_knobs(a, b), *_calibration(a, b), *_machine(a, b), *_harness(a, b)]
+    return sorted(rows, key=lambda row: row["effect"] not in ("left-out", "other-model"))
 
 
 def barred(rows: list, phase: str, models: tuple) -> dict:
     """figure: the keys that leave it out in a phase of these models."""
-    found: dict = {}
+    keys: dict = {}
     for row in rows:
         if (row["phases"] and phase not in row["phases"]) or (row["model"] and names.model_key(row["model"]) not in models):
             continue
         for figure in row["figures"]:
-            found.setdefault(figure, []).append(row["key"])
-    return found
+            keys.setdefault(figure, []).append(row["key"])
+    return keys
 
 
-def is_same_model(a: Side, b: Side, models: tuple) -> bool:
+def is_same_model(a: ComparedRun, b: ComparedRun, models: tuple) -> bool:
     """Whether all of these models are the same to the last byte in both."""
     return all(model in side.models for model in models for side in (a, b)) and all(
         a.models[model]["digest"] == b.models[model]["digest"] for model in models)
@@ -108,39 +108,39 @@ def _text(value: Json) -> str | None:
     return value if value is None or isinstance(value, str) else schema.dumps(value)
 
 
-def _suites(a: Side, b: Side) -> Iterator[dict]:
+def _suites(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
     for phase in dict.fromkeys([*a.suites, *b.suites]):
-        one, other = a.suites.get(phase), b.suites.get(phase)
-        if one is None or other is None:
-            yield _row("phase", one and phase, other and phase, "scope", phases=(phase,))
-        elif one["sha256"] != other["sha256"]:
-            yield _row("suite", _version(one), _version(other), "left-out", ALL, (phase,))
+        suite_a, suite_b = a.suites.get(phase), b.suites.get(phase)
+        if suite_a is None or suite_b is None:
+            yield _row("phase", suite_a and phase, suite_b and phase, "scope", phases=(phase,))
+        elif suite_a["sha256"] != suite_b["sha256"]:
+            yield _row("suite", _version(suite_a), _version(suite_b), "left-out", ALL, (phase,))
 
 
 def _version(suite: dict) -> str:
     return f"{suite['version']} {suite['sha256'][:12]}"
 
 
-def _models(a: Side, b: Side) -> Iterator[dict]:
+def _models(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
     for key in dict.fromkeys([*a.models, *b.models]):
-        one, other = a.models.get(key), b.models.get(key)
-        if one is None or other is None:
-            yield _row("model", one and one["name"], other and other["name"], "scope", model=(one or other)["name"])
-        elif one["digest"] != other["digest"]:
-            yield _row("model digest", one["digest"][:12], other["digest"][:12], "other-model", model=one["name"])
+        model_a, model_b = a.models.get(key), b.models.get(key)
+        if model_a is None or model_b is None:
+            yield _row("model", model_a and model_a["name"], model_b and model_b["name"], "scope", model=(model_a or model_b)["name"])
+        elif model_a["digest"] != model_b["digest"]:
+            yield _row("model digest", model_a["digest"][:12], model_b["digest"][:12], "other-model", model=model_a["name"])
             for name in MODEL_FACTS:
-                if one[name] != other[name]:
-                    yield _row(f"model {name}", one[name], other[name], "other-model", model=one["name"])
+                if model_a[name] != model_b[name]:
+                    yield _row(f"model {name}", model_a[name], model_b[name], "other-model", model=model_a["name"])
     if PARALLEL_MIXED in a.suites and PARALLEL_MIXED in b.suites and set(a.together) != set(b.together):
         yield _row("models at once", " + ".join(a.together), " + ".join(b.together), "left-out", ALL, (PARALLEL_MIXED,))
 
 
-def _knobs(a: Side, b: Side) -> Iterator[dict]:
+def _knobs(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
     for group in ("options", "knobs"):
-        mine, theirs = a.manifest[group], b.manifest[group]
-        for name in dict.fromkeys([*mine, *theirs]):
-            if mine.get(name) != theirs.get(name):
-                yield _row(name, mine.get(name), theirs.get(name), "cause", LEAVES_OUT.get(name, ()))
+        fields_a, fields_b = a.manifest[group], b.manifest[group]
+        for name in dict.fromkeys([*fields_a, *fields_b]):
+            if fields_a.get(name) != fields_b.get(name):
+                yield _row(name, fields_a.get(name), fields_b.get(name), "cause", LEAVES_OUT.get(name, ()))
     short = tuple(phase for phase in dict.fromkeys([*a.suites, *b.suites]) if phase not in CONTEXT_PHASES)
     for name, effect, figures, phases in (
             ("num_ctx", "left-out", SPEED, short), ("context_num_ctx", "left-out", ALL, CONTEXT_PHASES),
@@ -150,70 +150,70 @@ def _knobs(a: Side, b: Side) -> Iterator[dict]:
             yield _row(name, a.manifest[name], b.manifest[name], effect, figures, phases)
 
 
-def _calibration(a: Side, b: Side) -> Iterator[dict]:
+def _calibration(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
     """What was found of each model while it ran; of two models it differs by nature."""
     for key in a.models:
         if not is_same_model(a, b, (key,)):
             continue
-        one, other = a.calibrated[key], b.calibrated[key]
+        model_a, model_b = a.calibrated[key], b.calibrated[key]
         for name, figures in (("head_tokens", ("prefill_tok_s",)), ("tells_cached_tokens", ("prefill_tok_s",)),
                               ("slots_seen", ()), ("thinks_by_default", ())):
-            if None not in (one[name], other[name]) and one[name] != other[name]:
-                yield _row(name, one[name], other[name], "cause", figures, model=one["model"])
-        yield from _placement(one["model"], one["placement"] or {}, other["placement"] or {})
+            if None not in (model_a[name], model_b[name]) and model_a[name] != model_b[name]:
+                yield _row(name, model_a[name], model_b[name], "cause", figures, model=model_a["model"])
+        yield from _placement(model_a["model"], model_a["placement"] or {}, model_b["placement"] or {})
 
 
-def _placement(model: str, one: dict, other: dict) -> Iterator[dict]:
-    if one.get("size_bytes") and other.get("size_bytes") and stability.is_other_place(one, other):
-        shares = [round((place["vram_bytes"] or 0) / place["size_bytes"], 3) for place in (one, other)]
+def _placement(model: str, placement_a: dict, placement_b: dict) -> Iterator[dict]:
+    if placement_a.get("size_bytes") and placement_b.get("size_bytes") and stability.is_other_place(placement_a, placement_b):
+        shares = [round((place["vram_bytes"] or 0) / place["size_bytes"], 3) for place in (placement_a, placement_b)]
         yield _row("share on accelerators", *shares, "cause", model=model)
-    lengths = one.get("context_length"), other.get("context_length")
+    lengths = placement_a.get("context_length"), placement_b.get("context_length")
     if None not in lengths and lengths[0] != lengths[1]:
         yield _row("loaded context", *lengths, "cause", SPEED, model=model)
 
 
-def _machine(a: Side, b: Side) -> Iterator[dict]:
-    mine, theirs = a.manifest, b.manifest
-    places = ["this machine" if is_local(side["target"]) else side["target"] for side in (mine, theirs)]
+def _machine(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
+    manifest_a, manifest_b = a.manifest, b.manifest
+    places = ["this machine" if is_local(side["target"]) else side["target"] for side in (manifest_a, manifest_b)]
     if places[0] != places[1]:
         yield _row("server's place", *places, "cause", CLIENT)
     versions = [", ".join(side.metadata["server_versions"]) for side in (a, b)]
-    for key, one, other in (("synthetic", a.metadata["synthetic"], b.metadata["synthetic"]),
-                            ("server", mine["server_name"], theirs["server_name"]), ("server version", *versions),
-                            ("device tag", mine["device_tag"], theirs["device_tag"]),
-                            ("platform", mine["platform"], theirs["platform"])):
-        if one != other:
-            yield _row(key, one, other, "cause")
+    for key, value_a, value_b in (("synthetic", a.metadata["synthetic"], b.metadata["synthetic"]),
+                            ("server", manifest_a["server_name"], manifest_b["server_name"]), ("server version", *versions),
+                            ("device tag", manifest_a["device_tag"], manifest_b["device_tag"]),
+                            ("platform", manifest_a["platform"], manifest_b["platform"])):
+        if value_a != value_b:
+            yield _row(key, value_a, value_b, "cause")
     yield from _hardware(facts(a.hardware), facts(b.hardware))
 
 
-def _hardware(one: dict, other: dict) -> Iterator[dict]:
-    if not one or not other:
-        yield _row("hardware", "known" if one else None, "known" if other else None, "unknown")
+def _hardware(facts_a: dict, facts_b: dict) -> Iterator[dict]:
+    if not facts_a or not facts_b:
+        yield _row("hardware", "known" if facts_a else None, "known" if facts_b else None, "unknown")
         return
-    for key in dict.fromkeys([*one, *other]):
-        if key in one and key in other and not _is_same(key, one[key], other[key]):
-            yield _row(key, one[key], other[key], "cause")
+    for key in dict.fromkeys([*facts_a, *facts_b]):
+        if key in facts_a and key in facts_b and not _is_same(key, facts_a[key], facts_b[key]):
+            yield _row(key, facts_a[key], facts_b[key], "cause")
 
 
-def _is_same(key: str, one: Json, other: Json) -> bool:
-    if key == "memory usable_bytes" and schema.is_count(one) and schema.is_count(other):
-        return abs(one - other) <= MEMORY_SHARE * max(one, other)
-    return one == other
+def _is_same(key: str, value_a: Json, value_b: Json) -> bool:
+    if key == "memory usable_bytes" and schema.is_count(value_a) and schema.is_count(value_b):
+        return abs(value_a - value_b) <= MEMORY_SHARE * max(value_a, value_b)
+    return value_a == value_b
 
 
 def facts(hardware: dict | None) -> dict:
     """What hardware.json knows, `section name` to value, without what is unknown; a stranger's file may be of any shape."""
-    found = {}
+    values = {}
     for section, keys in HARDWARE.items():
         for key in keys:
-            found[f"{section} {key}"] = _value(_value_of(_value_of(hardware, section), key))
+            values[f"{section} {key}"] = _value(_value_of(_value_of(hardware, section), key))
     devices = _value(_value_of(hardware, "accelerators"))
     if isinstance(devices, list):
-        found["accelerators"] = len(devices)
+        values["accelerators"] = len(devices)
         for number, device in enumerate(devices):
-            found.update({f"accelerator {number} {key}": _value(_value_of(device, key)) for key in ACCELERATOR})
-    return {key: value for key, value in found.items() if value is not None}
+            values.update({f"accelerator {number} {key}": _value(_value_of(device, key)) for key in ACCELERATOR})
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _value_of(record: Json, key: str) -> Json:
@@ -224,8 +224,8 @@ def _value(fact: Json) -> Json:
     return _value_of(fact, "value")
 
 
-def _harness(a: Side, b: Side) -> Iterator[dict]:
+def _harness(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
     for key, name in (("harness version", "harness_version"), ("harness source", "harness_sha256"), ("Python", "python")):
-        one, other = a.manifest[name], b.manifest[name]
-        if one != other:
-            yield _row(key, *(text[:12] if name == "harness_sha256" else text for text in (one, other)), "cause")
+        value_a, value_b = a.manifest[name], b.manifest[name]
+        if value_a != value_b:
+            yield _row(key, *(text[:12] if name == "harness_sha256" else text for text in (value_a, value_b)), "cause")

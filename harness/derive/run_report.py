@@ -47,20 +47,20 @@ def _facts(manifest: dict, metadata: dict) -> str:
 
 
 def _verdict(metadata: dict) -> str:
-    found = metadata["verdict"]
-    said = f"**{found['verdict']}**" if found["verdict"] else "**no verdict**"
+    judgement = metadata["verdict"]
+    verdict = f"**{judgement['verdict']}**" if judgement["verdict"] else "**no verdict**"
     rows = [[records.EVIDENCE[row["code"]], code(row["model"]) if row["model"] else "whole run", figure(row["observed"]),
-             figure(row["expected"]), row["n"]] for row in found["evidence"]]
+             figure(row["expected"]), row["n"]] for row in judgement["evidence"]]
     evidence = "\n\n" + table(["evidence", "of", "observed", "limit", "n"], rows) if rows else ""
     finished = "" if metadata["complete"] else " The run is not finished."
-    return f"### Verdict\n\n{said}: {plain(found['why'])}.{finished}{evidence}"
+    return f"### Verdict\n\n{verdict}: {plain(judgement['why'])}.{finished}{evidence}"
 
 
 def _phases(metadata: dict) -> str:
     rows = []
     for row in metadata["aggregates"]:
-        everything = [group for group in row["groups"] if group["item"] is None]
-        alone = [group for group in everything if group["level"] in (None, 1) and group["pass"] in (None, "first")]
+        pooled = [group for group in row["groups"] if group["item"] is None]
+        alone = [group for group in pooled if group["level"] in (None, 1) and group["pass"] in (None, "first")]
         decode = alone[0]["metrics"]["decode_tok_s"] if alone else None
         rows.append([code(row["model"]), plain(row["phase"]), row["calls"], headline.failed(row), sum(row["skips"].values()), median_with_n(decode),
                      _quality(row["quality"])])
@@ -68,12 +68,12 @@ def _phases(metadata: dict) -> str:
         ["model", "phase", "calls", "failed", "skipped", "decode tok/s, one call at a time", "answers right"], rows)
 
 
-def _quality(found: dict | None) -> str:
-    if found is None:
+def _quality(quality: dict | None) -> str:
+    if quality is None:
         return "-"
-    parts = [f"{found['passed']} of {found['n']}"] if found["n"] else []
-    parts += [f"{found[name]} {word}" for name, word in (("censored", "cut by a limit"), ("ungraded", "not graded"))
-              if found[name]]
+    parts = [f"{quality['passed']} of {quality['n']}"] if quality["n"] else []
+    parts += [f"{quality[name]} {word}" for name, word in (("censored", "cut by a limit"), ("ungraded", "not graded"))
+              if quality[name]]
     return ", ".join(parts) or "none to judge"
 
 
@@ -83,9 +83,9 @@ def _prompts(metadata: dict) -> str:
     for row in metadata["aggregates"]:
         first = [group for group in row["groups"] if group["item"] is not None and group["pass"] == "first"]
         for group in first if row["phase"] == FROZEN else []:
-            found = group["metrics"]
-            rows.append([code(row["model"]), plain(group["item"]), median_with_n(found["prompt_tokens"]), median_with_n(found["ttft_ms"]),
-                         median_with_n(found["prefill_tok_s"]), median_with_n(found["decode_tok_s"])])
+            metrics = group["metrics"]
+            rows.append([code(row["model"]), plain(group["item"]), median_with_n(metrics["prompt_tokens"]), median_with_n(metrics["ttft_ms"]),
+                         median_with_n(metrics["prefill_tok_s"]), median_with_n(metrics["decode_tok_s"])])
     if not rows:
         return ""
     return "### Frozen prompts, before all else\n\nMedians, each with its number of calls.\n\n" + table(
@@ -95,21 +95,21 @@ def _prompts(metadata: dict) -> str:
 def _concurrency(metadata: dict) -> str:
     charts = []
     for row in metadata["aggregates"]:
-        found = row["waves"]
-        if not found or row["model"] != found[-1]["models"][0]:
+        waves = row["waves"]
+        if not waves or row["model"] != waves[-1]["models"][0]:
             continue        # waves of several models stand with each of them; once is enough here
-        names = " + ".join(found[-1]["models"])
-        lines = [(_level(wave, found[-1]["models"]), wave["tok_s"]) for wave in found]
+        names = " + ".join(waves[-1]["models"])
+        lines = [(_level(wave, waves[-1]["models"]), wave["tok_s"]) for wave in waves]
         charts.append(f"Answer tokens a second of all calls together: {code(names)}, {row['phase']}; n counts waves.\n\n"
                       + bars(lines, "tok/s"))
     return "### Concurrency\n\n" + "\n\n".join(charts) if charts else ""
 
 
-def _level(wave: dict, everybody: list) -> str:
-    told = f"{wave['level']} at once"
-    if wave["models"] != everybody:
-        told += f", {' + '.join(wave['models'])}"
-    return told + (", one by one" if wave["serialised"] else "")
+def _level(wave: dict, all_models: list) -> str:
+    label = f"{wave['level']} at once"
+    if wave["models"] != all_models:
+        label += f", {' + '.join(wave['models'])}"
+    return label + (", one by one" if wave["serialised"] else "")
 
 
 def _context(metadata: dict) -> str:
@@ -119,9 +119,9 @@ def _context(metadata: dict) -> str:
             groups = [group for group in row["groups"] if group["item"] is not None]
             if row["phase"] != phase or not groups:
                 continue
-            for metric, says, unit in (("ttft_ms", "Time to first text", "ms"), ("decode_tok_s", "Decode", "tok/s")):
+            for metric, title, unit in (("ttft_ms", "Time to first text", "ms"), ("decode_tok_s", "Decode", "tok/s")):
                 lines = [(_place(group), group["metrics"].get(metric)) for group in groups]
-                charts.append(f"{says}: {code(row['model'])}, {phase}; n counts calls.\n\n" + bars(lines, unit))
+                charts.append(f"{title}: {code(row['model'])}, {phase}; n counts calls.\n\n" + bars(lines, unit))
     return "### Context\n\n" + "\n\n".join(charts) if charts else ""
 
 
@@ -134,20 +134,20 @@ def _place(group: dict) -> str:
 def _drift(metadata: dict) -> str:
     rows = []
     for row in metadata["aggregates"]:
-        found = row["drift"]
-        if found is not None:
-            said = [_ratio(found[name]) for name in ("decode", "prefill", "ttft")]
-            rows.append([code(row["model"]), *said, plain(found["why"] or "")])
+        drift = row["drift"]
+        if drift is not None:
+            ratios = [_ratio(drift[name]) for name in ("decode", "prefill", "ttft")]
+            rows.append([code(row["model"]), *ratios, plain(drift["why"] or "")])
     if not rows:
         return ""
     return "### Drift\n\nThe frozen prompts after all else, over the same before: ratio with its 95 % interval.\n\n" + table(
         ["model", "decode", "prefill", "TTFT", "not judged because"], rows)
 
 
-def _ratio(found: dict | None) -> str:
-    if found is None:
+def _ratio(ratio: dict | None) -> str:
+    if ratio is None:
         return "-"
-    return f"{figure(found['ratio'])} ({figure(found['low'])} to {figure(found['high'])}, n={found['n']})"
+    return f"{figure(ratio['ratio'])} ({figure(ratio['low'])} to {figure(ratio['high'])}, n={ratio['n']})"
 
 
 def _warnings(metadata: dict) -> str:
@@ -216,14 +216,14 @@ def command(manifest: dict, metadata: dict) -> str:
 
 def bars(rows: list, unit: str) -> str:
     """A chart of (label, stat) in characters, from 0; a label without a value keeps its line."""
-    found = [(_one_line(label), None if stat is None or not stat["n"] else stat) for label, stat in rows]
-    longest = max((stat["median"] for _, stat in found if stat), default=0)
-    width = max(len(label) for label, _ in found)
+    labelled = [(_one_line(label), None if stat is None or not stat["n"] else stat) for label, stat in rows]
+    longest = max((stat["median"] for _, stat in labelled if stat), default=0)
+    width = max(len(label) for label, _ in labelled)
     lines = []
-    for label, stat in found:
+    for label, stat in labelled:
         filled = round(BAR_CHARACTERS * stat["median"] / longest) if stat and longest else 0
-        says = f"{figure(stat['median'])} {unit} (n={stat['n']})" if stat else "- (n=0)"
-        lines.append(f"{label:<{width}} |{'#' * filled:<{BAR_CHARACTERS}}| {says}")
+        value = f"{figure(stat['median'])} {unit} (n={stat['n']})" if stat else "- (n=0)"
+        lines.append(f"{label:<{width}} |{'#' * filled:<{BAR_CHARACTERS}}| {value}")
     return fenced("\n".join(lines))
 
 
@@ -245,7 +245,7 @@ def plain(text: str) -> str:
 
 def fenced(text: str) -> str:
     """A block of code; its fence is longer than any within."""
-    longest = max((len(found) for found in re.findall("`{3,}", text)), default=2)
+    longest = max((len(ticks) for ticks in re.findall("`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}text\n{text}\n{fence}"
 
@@ -256,5 +256,5 @@ def sentence(text: str) -> str:
 
 def _one_line(text: str) -> str:
     """ASCII alone, and no controls: the block must be the same bytes wherever it is made, and obeyed nowhere."""
-    shown = "".join(c if c.isprintable() else " " for c in str(text))
-    return shown.encode("ascii", "backslashreplace").decode("ascii")
+    visible = "".join(c if c.isprintable() else " " for c in str(text))
+    return visible.encode("ascii", "backslashreplace").decode("ascii")

@@ -7,7 +7,7 @@ from base import names
 from base.ledger_records import CallRecord
 from base.phases import FROZEN
 from derive import call_metrics
-from derive.aggregate import Cell
+from derive.aggregate import Aggregate
 from derive.distribution import Sample, Stat, rounded
 
 DRIFT_LIMIT = 0.05              # smaller than what a person would notice or a server's update would change
@@ -19,7 +19,7 @@ CONTENDED_LIMIT = 0.10          # of the calls that others could have been seen 
 PLACEMENT_SHARE = 0.01          # of the model; a server's own figures differ by less from load to load
 
 
-class Circumstances:
+class MachineConditions:
     """What the ledger's conditions and placements show, over all models. `models` are the names of the run's own."""
 
     def __init__(self, models: Set[str]) -> None:
@@ -53,7 +53,7 @@ class Circumstances:
             self._seen_last = state["background_cpu_share"]
         if state["throttled"] is not None:
             self.flags_known += 1
-            self.throttled += bool(state["throttled"] or any(one["throttled"] for one in state["accelerators"] or ()))
+            self.throttled += bool(state["throttled"] or any(accelerator["throttled"] for accelerator in state["accelerators"] or ()))
         if state["swapped_in_bytes"] is not None and state["swapped_out_bytes"] is not None:
             self.swap_bytes.add(state["swapped_in_bytes"] + state["swapped_out_bytes"])
         if call.phase == FROZEN and call.is_measured:
@@ -73,8 +73,8 @@ class Circumstances:
         place = call.placement
         if place is not None:
             self.placed_calls += 1
-            others = {name for name in place["loaded"] if names.model_key(name) not in self._models}
-            self.others_loaded = others if self.others_loaded is None else self.others_loaded & others
+            foreign = {name for name in place["loaded"] if names.model_key(name) not in self._models}
+            self.others_loaded = foreign if self.others_loaded is None else self.others_loaded & foreign
         if place is None or not place["size_bytes"]:
             return
         before = self.placed.setdefault((call.model, call.options.get("num_ctx")), place)
@@ -88,16 +88,16 @@ def is_other_place(before: dict, after: dict) -> bool:
     return abs(shares[0] - shares[1]) > PLACEMENT_SHARE
 
 
-def drift(cell: Cell, circumstances: Circumstances) -> dict | None:
+def drift(aggregate: Aggregate, conditions: MachineConditions) -> dict | None:
     """The `drift` record of a model's frozen prompts; None for other phases."""
-    if cell.phase != FROZEN:
+    if aggregate.phase != FROZEN:
         return None
     why = None
-    if not any(sample.n for sample in cell.ratios.values()):
+    if not any(sample.n for sample in aggregate.ratios.values()):
         why = "no frozen prompt has figures both before and after all else"
-    elif circumstances.moved.get(cell.model):
+    elif conditions.moved.get(aggregate.model):
         why = "the model's placement changed in between"
-    return {**{name: None if why else _ratio(sample.stat()) for name, sample in cell.ratios.items()}, "why": why}
+    return {**{name: None if why else _ratio(sample.stat()) for name, sample in aggregate.ratios.items()}, "why": why}
 
 
 def _ratio(stat: Stat | None) -> dict | None:
@@ -114,9 +114,9 @@ def has_drifted(ratio: dict | None) -> bool:
     return is_apart(ratio) and ratio["low"] is not None and not ratio["low"] <= 1 <= ratio["high"]
 
 
-def judgement(drifts: dict, circumstances: Circumstances) -> dict:
+def judgement(drifts: dict, conditions: MachineConditions) -> dict:
     """The `judgement` record. `drifts` maps models to their `drift` records."""
-    rows = _evidence(drifts, circumstances)
+    rows = _evidence(drifts, conditions)
     beyond = {(row["code"], row["model"]) for row, is_beyond in rows if is_beyond}
     slower = {model for code, model in beyond if code == "decode-drift" and drifts[model]["decode"]["ratio"] < 1}
     codes = {code for code, _ in beyond}
@@ -125,49 +125,49 @@ def judgement(drifts: dict, circumstances: Circumstances) -> dict:
     elif codes & {"background-load", "swapping"}:
         verdict, why = "contended", "something else used this machine"
     elif "contended-calls" in codes:
-        verdict, why = "contended", f"something else used this machine during {circumstances.contended} of {circumstances.calls_seen} calls"
+        verdict, why = "contended", f"something else used this machine during {conditions.contended} of {conditions.calls_seen} calls"
     elif any({("decode-drift", model), ("background-shift", model)} <= beyond for model in drifts):
         verdict, why = "contended", "something else used this machine for a part of the time"
     elif "decode-drift" in codes:
-        reason = "no reason was seen" if circumstances.calls_seen or not circumstances.looked_for_others else (
+        reason = "no reason was seen" if conditions.calls_seen or not conditions.looked_for_others else (
             "what else used this machine could not be seen")
         verdict, why = "drifting", f"decode at the end differs from the start, and {reason}"
-    elif any(found["decode"] for found in drifts.values()):
-        held = "decode at the end differs from the start by no more than chance gives" if any(
-            is_apart(found["decode"]) for found in drifts.values()) else "decode at the end is as at the start"
-        others = ("others used this machine for a part of the time" if "background-shift" in codes else
+    elif any(record["decode"] for record in drifts.values()):
+        decode = "decode at the end differs from the start by no more than chance gives" if any(
+            is_apart(record["decode"]) for record in drifts.values()) else "decode at the end is as at the start"
+        load = ("others used this machine for a part of the time" if "background-shift" in codes else
                   "nothing else used this machine as far as it tells")
-        verdict, why = "clean", f"{held}, and {others}"
+        verdict, why = "clean", f"{decode}, and {load}"
     else:
         verdict, why = None, "the frozen prompts have no figures from before and after"
     return {"verdict": verdict, "why": why, "evidence": [row for row, _ in rows]}
 
 
-def _evidence(drifts: dict, seen: Circumstances) -> list:
+def _evidence(drifts: dict, conditions: MachineConditions) -> list:
     """(`evidence` record, whether it is beyond its limit) for everything that could be looked at."""
     rows = []
-    for model, found in drifts.items():
-        ratio = found["decode"]
+    for model, record in drifts.items():
+        ratio = record["decode"]
         if ratio is not None:
             limit = 1 - DRIFT_LIMIT if ratio["ratio"] < 1 else 1 + DRIFT_LIMIT
             rows.append((_row("decode-drift", model, ratio["ratio"], limit, ratio["n"]), has_drifted(ratio)))
-    for model, clocks in seen.clocks.items():
+    for model, clocks in conditions.clocks.items():
         first, last = clocks["first"].median(), clocks["last"].median()
         if first and last:
             rows.append((_row("clock-drop", model, last / first, CLOCK_LIMIT, clocks["last"].n), last / first < CLOCK_LIMIT))
-    for model, looks in seen.seen_before.items():
-        first, last = looks.get("first"), looks.get("last")
+    for model, shares in conditions.seen_before.items():
+        first, last = shares.get("first"), shares.get("last")
         if first is not None and last is not None:
             limit = BACKGROUND_LIMIT if last >= first else -BACKGROUND_LIMIT
             rows.append((_row("background-shift", model, last - first, limit, 2), abs(last - first) > BACKGROUND_LIMIT))
-    if seen.flags_known:
-        share = seen.throttled / seen.flags_known
-        rows.append((_row("throttle-flags", None, share, THROTTLED_LIMIT, seen.flags_known), share > THROTTLED_LIMIT))
-    if seen.calls_seen:
-        share = seen.contended / seen.calls_seen
-        rows.append((_row("contended-calls", None, share, CONTENDED_LIMIT, seen.calls_seen), share > CONTENDED_LIMIT))
-    for code, sample, limit in (("background-load", seen.background, BACKGROUND_LIMIT),
-                                ("swapping", seen.swap_bytes, SWAP_LIMIT_BYTES)):
+    if conditions.flags_known:
+        share = conditions.throttled / conditions.flags_known
+        rows.append((_row("throttle-flags", None, share, THROTTLED_LIMIT, conditions.flags_known), share > THROTTLED_LIMIT))
+    if conditions.calls_seen:
+        share = conditions.contended / conditions.calls_seen
+        rows.append((_row("contended-calls", None, share, CONTENDED_LIMIT, conditions.calls_seen), share > CONTENDED_LIMIT))
+    for code, sample, limit in (("background-load", conditions.background, BACKGROUND_LIMIT),
+                                ("swapping", conditions.swap_bytes, SWAP_LIMIT_BYTES)):
         if sample.n:
             rows.append((_row(code, None, sample.median(), limit, sample.n), sample.median() > limit))
     return rows

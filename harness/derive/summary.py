@@ -10,13 +10,13 @@ from typing import Dict, Iterable, List, Optional, Protocol, Tuple
 from base import ledger_records, names, records
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
 from derive import grading, stability, warning_rules
-from derive.aggregate import CallMetrics, Cell
+from derive.aggregate import Aggregate, CallMetrics
 from derive.distribution import METHOD, Sample
 
 MAX_REMEMBERED = 4096       # answers whose verdict is known: at temperature 0 the repeats say the same
 CALIBRATED = ("head_tokens", "head_method", "slots_seen", "thinks_by_default", "tells_cached_tokens", "too_long",
               "one_token_eval_ns")
-Cells = Dict[Tuple[str, str], Cell]     # by (model, phase)
+Aggregates = Dict[Tuple[str, str], Aggregate]     # by (model, phase)
 
 
 class CallObserver(Protocol):
@@ -28,36 +28,36 @@ class CallObserver(Protocol):
 
 
 def summarize(manifest: dict, ledger: Iterable[Record], graders: Dict[str, Optional[dict]], code_grades: dict | None,
-              observer: CallObserver | None = None, cells: Cells | None = None) -> dict:
+              observer: CallObserver | None = None, aggregates: Aggregates | None = None) -> dict:
     """The `metadata` record but for its ledger_sha256, which is known when the last record was read.
 
     `graders` maps items to their graders (or None), `code_grades` is the final footer's. `cells`, where given, is filled
     for whoever pools the samples of several runs.
     """
-    run = _Run(manifest, graders, code_grades or {}, observer)
+    run = _Summary(manifest, graders, code_grades or {}, observer)
     for record in ledger:
         run.add(record)
     run.close_wave()
-    if cells is not None:
-        cells.update(run.cells)
+    if aggregates is not None:
+        aggregates.update(run.aggregates)
     return run.metadata()
 
 
-class _Run:
+class _Summary:
     def __init__(self, manifest: dict, graders: Dict[str, Optional[dict]], code_grades: dict, observer: CallObserver | None):
         self.manifest, self.graders, self.code_grades, self.observer = manifest, graders, code_grades, observer
         self.with_draft = {model["name"] for model in manifest["models"] if model.get("draft")}
         self.formats = {model["name"]: model["format"] for model in manifest["models"]}
         self.meta: MetaRecord | None = None
         self.footer: FooterRecord | None = None
-        self.cells: Cells = {}
+        self.aggregates: Aggregates = {}
         self.findings: Dict[str, dict] = {}
         self.loads: Dict[str, Sample] = {}
         self.first_placement: Dict[str, dict] = {}
         self.starts: List[dict] = []
         self.outcomes: Dict[str, int] = {}
         self.skipped = 0
-        self.circumstances = stability.Circumstances({model["name"] for model in manifest["models"]})
+        self.conditions = stability.MachineConditions({model["name"] for model in manifest["models"]})
         self.wave: List[CallRecord] = []
         self._grade = functools.lru_cache(MAX_REMEMBERED)(self._graded)
 
@@ -68,14 +68,14 @@ class _Run:
             self._call(record)
         elif isinstance(record, SkippedRecord):
             self.skipped += 1
-            self._cell(record).skip(record)
+            self._aggregate_of(record).skip(record)
         elif isinstance(record, MetaRecord):
             self.meta = record
         else:
             self.footer = record
 
     def _call(self, call: CallRecord) -> None:
-        self.circumstances.add(call)
+        self.conditions.add(call)
         if call.finding:
             self.findings.setdefault(call.model, {}).update(call.finding)
         if call.is_measured:
@@ -100,7 +100,7 @@ class _Run:
             self._count(call, energy_j)
         if wave[0].wave is not None:
             for model in models:
-                self.cells[model, wave[0].phase].wave(wave, models)
+                self.aggregates[model, wave[0].phase].wave(wave, models)
             if self.observer:
                 self.observer.wave(wave)
 
@@ -108,11 +108,11 @@ class _Run:
         self.outcomes[call.outcome] = self.outcomes.get(call.outcome, 0) + 1
         if call.placement:
             self.first_placement.setdefault(call.model, call.placement)
-        cell = self._cell(call)
-        metrics, status = cell.add(call, self.findings.get(call.model, {}), energy_j), None
+        aggregate = self._aggregate_of(call)
+        metrics, status = aggregate.add(call, self.findings.get(call.model, {}), energy_j), None
         grader = self.graders.get(call.item)
         if grader is not None:
-            status = cell.quality.add(call, grader, self._is_right(call, grader))
+            status = aggregate.quality.add(call, grader, self._is_right(call, grader))
         if self.observer:
             self.observer.call(call, metrics, status)
 
@@ -125,21 +125,21 @@ class _Run:
     def _graded(self, item: str, answer: str) -> bool:
         return grading.grade(self.graders[item], answer)
 
-    def _cell(self, record: CallRecord | SkippedRecord) -> Cell:
+    def _aggregate_of(self, record: CallRecord | SkippedRecord) -> Aggregate:
         key = record.model, record.phase
-        if key not in self.cells:
-            self.cells[key] = Cell(*key, self.formats.get(record.model), record.model in self.with_draft,
+        if key not in self.aggregates:
+            self.aggregates[key] = Aggregate(*key, self.formats.get(record.model), record.model in self.with_draft,
                                    self.meta is not None and self.meta.schema == "ledger-1.0")
-        return self.cells[key]
+        return self.aggregates[key]
 
     def metadata(self) -> dict:
-        drifts = {key: stability.drift(cell, self.circumstances) for key, cell in self.cells.items()}
+        drifts = {key: stability.drift(aggregate, self.conditions) for key, aggregate in self.aggregates.items()}
         versions = [start["server_version"] for start in self.starts]
-        groups = {key: cell.groups for key, cell in self.cells.items()}
-        warnings = [row for key, cell in self.cells.items() for row in warning_rules.of_cell(cell, groups[key], drifts[key])]
+        groups = {key: aggregate.groups for key, aggregate in self.aggregates.items()}
+        warnings = [row for key, aggregate in self.aggregates.items() for row in warning_rules.of_aggregate(aggregate, groups[key], drifts[key])]
         for model in self.manifest["models"]:
             warnings += warning_rules.of_calibration(model["name"], self.findings.get(model["name"], {}))
-        warnings += warning_rules.of_run(self.circumstances, self.manifest["target"],
+        warnings += warning_rules.of_run(self.conditions, self.manifest["target"],
                                    [start["floor"] for start in self.starts], versions)
         sessions = self.footer.sessions if self.footer else []
         return {
@@ -151,10 +151,10 @@ class _Run:
             "ended_at": sessions[-1]["ended_at"] if sessions else None,
             "server_versions": list(dict.fromkeys(versions)),
             "models": [self._calibrated(model) for model in self.manifest["models"]],
-            "aggregates": [self._aggregate(cell, groups[key], drifts[key]) for key, cell in self.cells.items()],
+            "aggregates": [self._aggregate_record(aggregate, groups[key], drifts[key]) for key, aggregate in self.aggregates.items()],
             "warnings": warnings,
-            "verdict": stability.judgement({cell.model: drifts[key] for key, cell in self.cells.items() if drifts[key]},
-                                         self.circumstances),
+            "verdict": stability.judgement({aggregate.model: drifts[key] for key, aggregate in self.aggregates.items() if drifts[key]},
+                                         self.conditions),
         }
 
     def _cell_id(self, model: str) -> str | None:
@@ -172,19 +172,19 @@ class _Run:
     def _loads(self, model: str) -> tuple:
         """(loads that found the model loaded, loads that read it in), told apart by what its calls take to find it."""
         calls = Sample()
-        for cell in self.cells.values():
-            if cell.model == model:
-                calls.add(cell.load_ms.median())
+        for aggregate in self.aggregates.values():
+            if aggregate.model == model:
+                calls.add(aggregate.load_ms.median())
         return self.loads.get(model, Sample()).split(warning_rules.cold_ms(calls))
 
-    def _aggregate(self, cell: Cell, groups: dict, drift: dict | None) -> dict:
+    def _aggregate_record(self, aggregate: Aggregate, groups: dict, drift: dict | None) -> dict:
         rows = [{"item": key.item, "pass": key.pass_, "level": key.level, "fill": key.fill, "calls": group.calls,
                  "metrics": group.metrics(), **group.uncontended()} for key, group in groups.items()]
         return {
-            "cell_id": self._cell_id(cell.model), "model": cell.model, "phase": cell.phase, "calls": cell.calls,
-            "outcomes": cell.outcomes, "void": cell.void, "reattempts": cell.reattempts, "skips": cell.skips,
-            "prefill_basis": cell.bases.pop() if len(cell.bases) == 1 else None, "quality": cell.quality.record(),
-            "groups": rows, "waves": [waves.record(level) for level, waves in cell.waves.items()], "drift": drift,
+            "cell_id": self._cell_id(aggregate.model), "model": aggregate.model, "phase": aggregate.phase, "calls": aggregate.calls,
+            "outcomes": aggregate.outcomes, "void": aggregate.void, "reattempts": aggregate.reattempts, "skips": aggregate.skips,
+            "prefill_basis": aggregate.bases.pop() if len(aggregate.bases) == 1 else None, "quality": aggregate.quality.record(),
+            "groups": rows, "waves": [waves.record(level) for level, waves in aggregate.waves.items()], "drift": drift,
         }
 
 

@@ -6,7 +6,7 @@ from typing import Callable, Dict, Iterator
 from base.phases import CONTEXT_PHASES
 from base.target import is_local
 from derive import stability
-from derive.aggregate import Cell, Group, GroupKey
+from derive.aggregate import Aggregate, Group, GroupKey
 from derive.distribution import Sample, rounded
 
 FEW = 5                     # calls; below that the middle half is no half
@@ -24,10 +24,10 @@ def cold_ms(warm: Sample) -> float:
     return max(COLD_MS, COLD_FACTOR * (warm.median() or 0.0))
 
 
-def of_cell(cell: Cell, groups: Dict[GroupKey, Group], drift: dict | None) -> Iterator[dict]:
+def of_aggregate(aggregate: Aggregate, groups: Dict[GroupKey, Group], drift: dict | None) -> Iterator[dict]:
     """Every warning about one model in one phase; `groups` are the cell's."""
     def warn(code: str, observed: float | None, expected: float | None, n: int, level: int | None = None) -> dict:
-        return {"code": code, "model": cell.model, "phase": cell.phase, "level": level, "observed": rounded(observed),
+        return {"code": code, "model": aggregate.model, "phase": aggregate.phase, "level": level, "observed": rounded(observed),
                 "expected": rounded(expected), "n": n}
 
     for (item, pass_, level, _), group in groups.items():
@@ -38,32 +38,32 @@ def of_cell(cell: Cell, groups: Dict[GroupKey, Group], drift: dict | None) -> It
             yield warn("few-samples", stat.n, FEW, stat.n, level)
         elif level in (None, 1) and stat.q3 - stat.q1 > SPREAD_LIMIT * stat.median:
             yield warn("wide-spread", (stat.q3 - stat.q1) / stat.median, SPREAD_LIMIT, stat.n, level)
-    clocks = cell.clock_ratio.median()
+    clocks = aggregate.clock_ratio.median()
     if clocks is not None and abs(clocks - 1) > CLOCKS_LIMIT:
-        yield warn("clocks-disagree", clocks, 1, cell.clock_ratio.n)
-    yield from _of_waves(cell, warn)
-    if cell.void:
-        yield warn("truncated", None, None, cell.void)
-    if cell.recomputed.n:
-        yield warn("prefix-recomputed", cell.recomputed.median(), 0, cell.recomputed.n)
-    if cell.turns_unclear:
-        yield warn("prefix-unclear", None, None, cell.turns_unclear)
-    yield from _of_fills(cell, groups, warn)
-    reloads = cell.load_ms.above(cold_ms(cell.load_ms))
+        yield warn("clocks-disagree", clocks, 1, aggregate.clock_ratio.n)
+    yield from _of_waves(aggregate, warn)
+    if aggregate.void:
+        yield warn("truncated", None, None, aggregate.void)
+    if aggregate.recomputed.n:
+        yield warn("prefix-recomputed", aggregate.recomputed.median(), 0, aggregate.recomputed.n)
+    if aggregate.turns_unclear:
+        yield warn("prefix-unclear", None, None, aggregate.turns_unclear)
+    yield from _of_fills(aggregate, groups, warn)
+    reloads = aggregate.load_ms.above(cold_ms(aggregate.load_ms))
     if reloads:
-        yield warn("reload", max(cell.load_ms.values()), cold_ms(cell.load_ms), reloads)
-    for code, count in (("context-reduced", cell.context_reduced), ("thinking-spent", cell.thinking_spent),
-                        ("thinking-uncalled", cell.thinking_uncalled), ("partial-offload", cell.partial), ("bunched", cell.bunched),
-                        ("contended-calls", cell.contended)):
+        yield warn("reload", max(aggregate.load_ms.values()), cold_ms(aggregate.load_ms), reloads)
+    for code, count in (("context-reduced", aggregate.context_reduced), ("thinking-spent", aggregate.thinking_spent),
+                        ("thinking-uncalled", aggregate.thinking_uncalled), ("partial-offload", aggregate.partial), ("bunched", aggregate.bunched),
+                        ("contended-calls", aggregate.contended)):
         if count:
             yield warn(code, None, None, count)
     if drift is not None and stability.has_drifted(drift["decode"]):
         yield warn("drift", drift["decode"]["ratio"], 1, drift["decode"]["n"])
 
 
-def _of_waves(cell: Cell, warn: Callable) -> Iterator[dict]:
-    alone = cell.waves[1].tok_s.median() if 1 in cell.waves else None
-    for level, waves in cell.waves.items():
+def _of_waves(aggregate: Aggregate, warn: Callable) -> Iterator[dict]:
+    alone = aggregate.waves[1].tok_s.median() if 1 in aggregate.waves else None
+    for level, waves in aggregate.waves.items():
         if waves.is_serialised:
             yield warn("serialised", waves.parallelism.median(), level, waves.full, level)
         rate = waves.tok_s.median()
@@ -71,9 +71,9 @@ def _of_waves(cell: Cell, warn: Callable) -> Iterator[dict]:
             yield warn("collapse", rate, alone, waves.full, level)
 
 
-def _of_fills(cell: Cell, groups: Dict[GroupKey, Group], warn: Callable) -> Iterator[dict]:
+def _of_fills(aggregate: Aggregate, groups: Dict[GroupKey, Group], warn: Callable) -> Iterator[dict]:
     for (_, _, _, fill), group in groups.items():
-        reached = group.sample("fill_reached").median() if cell.phase in CONTEXT_PHASES else None
+        reached = group.sample("fill_reached").median() if aggregate.phase in CONTEXT_PHASES else None
         if reached is not None and abs(reached - fill) > FILL_LIMIT:
             yield warn("fill-missed", reached, fill, group.calls)
 
@@ -85,7 +85,7 @@ def of_calibration(model: str, finding: dict) -> Iterator[dict]:
                "observed": rounded(finding.get("too_long_prompt_tokens")), "expected": None, "n": 1}
 
 
-def of_run(seen: stability.Circumstances, target: str, floors: list, versions: list) -> Iterator[dict]:
+def of_run(conditions: stability.MachineConditions, target: str, floors: list, versions: list) -> Iterator[dict]:
     """Warnings about the whole run. `floors` are the sessions' timing floors, `versions` their servers' versions."""
     def warn(code: str, n: int, model: str | None = None, observed: float | None = None,
              expected: float | None = None) -> dict:
@@ -96,14 +96,14 @@ def of_run(seen: stability.Circumstances, target: str, floors: list, versions: l
         yield warn("remote-server", 1)
     if len(set(versions)) > 1:
         yield warn("servers-differ", len(set(versions)))
-    for model, count in seen.moved.items():
+    for model, count in conditions.moved.items():
         yield warn("placement-changed", count, model)
-    if seen.on_battery:
-        yield warn("on-battery", seen.on_battery)
-    if seen.others_loaded and seen.looked_for_others:      # a run of before 2026-11-28 has no such warning
-        yield warn("other-model-loaded", seen.placed_calls)
-    if seen.suspended:
-        yield warn("suspended", seen.suspended)
+    if conditions.on_battery:
+        yield warn("on-battery", conditions.on_battery)
+    if conditions.others_loaded and conditions.looked_for_others:      # a run of before 2026-11-28 has no such warning
+        yield warn("other-model-loaded", conditions.placed_calls)
+    if conditions.suspended:
+        yield warn("suspended", conditions.suspended)
     late = max((floor["ttft_error_us_max"] for floor in floors if floor), default=0)
     if late > LATE_US:
         yield warn("slow-instrument", sum(1 for floor in floors if floor), None, late, LATE_US)

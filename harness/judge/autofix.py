@@ -38,7 +38,7 @@ def run(folder: pathlib.Path, hostname: str | None) -> Iterator[str]:
         graders = run_folder.graders_of(suites_loaded)
         stale = derived_files.stale(folder, manifest, graders)
         if stale:
-            derived_files.close(folder, manifest, graders)
+            derived_files.write(folder, manifest, graders)
         for file in stale:
             yield f"{folder / file}: made anew from the ledger"
     except UserError as problem:

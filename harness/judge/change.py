@@ -138,7 +138,7 @@ def _check_runs(clone: Clone, sizes: dict, by_path: Dict[str, str], findings: Fi
         contents = clone.contents(sorted(set(bearable.values())))
         with files.temporary_folder() as folder:
             for name, blob in bearable.items():
-                files.put(folder / name, contents[blob])
+                files.write_temporary(folder / name, contents[blob])
             if path != tree_layout.EXAMPLE:
                 findings.add(search.add(path, folder))
             sheets.append(run_check.check(folder, tree_layout.place_of(path), files_of_run, findings, now_s))

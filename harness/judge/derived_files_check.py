@@ -15,7 +15,7 @@ def recomputed(manifest: dict, graders: dict, ledger_pass: LedgerPass, cells: di
     records_read = iter(ledger_pass)
     try:
         grades = (ledger.last(ledger_pass.path) or {}).get("code_grades")
-        derived = summary.summarize(manifest, records_read, graders, grades, cells=cells)
+        derived = summary.summarize(manifest, records_read, graders, grades, aggregates=cells)
     except Exception:       # a ledger that contradicts itself may break any formula; one that does not must break none
         if ledger_pass.has_failed:
             raise

@@ -7,7 +7,7 @@ from typing import Callable, Dict, Iterator, List
 
 from base import git
 from base.errors import UserError
-from judge.tree_layout import Entry
+from judge.tree_layout import TreeEntry
 
 LIMIT_S = 600           # for one command; a whole clone's objects are listed in seconds
 KINDS = {"120000": "link", "160000": "submodule", "040000": "other"}
@@ -76,7 +76,7 @@ class Clone:
             mode, kind, blob = head.decode("ascii").split()
             rows.append((_path(path), mode, kind, blob))
         sizes = self.sizes(sorted({blob for path, _, kind, blob in rows if kind == "blob" and needs_size(path)}))
-        return [(Entry(path, KINDS.get(mode, "file"), mode == "100755", sizes.get(blob, 0)), blob)
+        return [(TreeEntry(path, KINDS.get(mode, "file"), mode == "100755", sizes.get(blob, 0)), blob)
                 for path, mode, _, blob in rows]
 
     def sizes(self, blobs: list) -> Dict[str, int]:

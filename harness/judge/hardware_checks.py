@@ -9,7 +9,7 @@ from base.records import hardware_fields
 from judge import thresholds
 from judge.findings import Finding
 from judge.plausibility import fact_value
-from judge.tree_layout import Place
+from judge.tree_layout import RunPlace
 
 PARTS = tuple(field.name for field in hardware_fields.RECORDS["hardware"] if field.null and field.name != "why_not_probed")
 FORWARDERS = ("ssh", "sshd", "autossh", "docker-proxy", "rootlessport", "slirp4netns", "pasta", "socat", "haproxy", "nginx", "caddy", "traefik",
@@ -18,7 +18,7 @@ PARAMETERS = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])\Z", re.IGNORECASE)
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
 
-def problems(manifest: dict, hardware: dict, place: Place) -> Iterator[Finding]:
+def problems(manifest: dict, hardware: dict, place: RunPlace) -> Iterator[Finding]:
     """What hardware.json says of itself, of the server's process, and of the card in the device tag."""
     yield from _parts(hardware)
     process = server_process(hardware)

@@ -114,8 +114,8 @@ def _local(manifest: dict) -> Iterator[Finding]:
 def _overrides(manifest: dict) -> Iterator[Finding]:
     settings = plan.settings_of(manifest)
     set_here = {**settings.options, **settings.knobs}
-    missing = sorted(knob.name for knob in request_settings.KNOBS if knob.kind != "plan" and knob.name not in set_here)
-    strangers = sorted(set(set_here) - {knob.name for knob in request_settings.KNOBS} - set(request_settings.OTHER_OPTIONS))
+    missing = sorted(knob.name for knob in request_settings.SETTINGS if knob.kind != "plan" and knob.name not in set_here)
+    strangers = sorted(set(set_here) - {knob.name for knob in request_settings.SETTINGS} - set(request_settings.OTHER_OPTIONS))
     if strangers or missing:
         yield Finding("protocol-overrides", f"{(strangers or missing)[0]} {'set' if strangers else 'left out'}",
                       "the options and knobs of base/request_settings.py", "/options")

@@ -35,7 +35,7 @@ ASKED = {       # what a finding of a rule leaves to a person
 
 
 @dataclass(frozen=True)
-class Figures:
+class ReviewFigures:
     """The headline figures of one model of a run: name and statistic."""
     run: str
     cell_id: str | None
@@ -47,12 +47,12 @@ class Figures:
 @dataclass(frozen=True)
 class ReviewSheet:
     """What a maintainer is shown of one run."""
-    place: tree_layout.Place
+    place: tree_layout.RunPlace
     facts: tuple            # (what, value)
     figures: tuple          # of Figures
 
 
-def sheet(place: tree_layout.Place, manifest: dict | None, hardware: dict | None, metadata: dict | None) -> ReviewSheet:
+def sheet(place: tree_layout.RunPlace, manifest: dict | None, hardware: dict | None, metadata: dict | None) -> ReviewSheet:
     """Of whatever could be read of a run."""
     facts: list = []
     if manifest is not None:
@@ -70,16 +70,16 @@ def sheet(place: tree_layout.Place, manifest: dict | None, hardware: dict | None
     return ReviewSheet(place, tuple(facts), tuple(figures_of(place.path, metadata) if metadata is not None else ()))
 
 
-def figures_of(run: str, metadata: dict) -> Iterator[Figures]:
+def figures_of(run: str, metadata: dict) -> Iterator[ReviewFigures]:
     """The figures of each model that answered the frozen prompts."""
     digests = {model["model"]: model["digest"] for model in metadata["models"]}
     for row in metadata["aggregates"]:
         if row["phase"] == FROZEN:
             stats = {name: headline.stat_of(name, {FROZEN: row}) for name in headline.SHOWN}
-            yield Figures(run, row["cell_id"], row["model"], digests.get(row["model"], ""), stats)
+            yield ReviewFigures(run, row["cell_id"], row["model"], digests.get(row["model"], ""), stats)
 
 
-def existing(tree: pathlib.Path, leave_out: set) -> Iterator[Figures]:
+def existing(tree: pathlib.Path, leave_out: set) -> Iterator[ReviewFigures]:
     """The figures of the runs that are in the tree already, from their own metadata; what cannot be read has none."""
     for path in sorted(tree.glob(f"*/*/run-*/{run_folder.METADATA}")):
         run = f"{run_folder.TREE}/{path.parent.relative_to(tree).as_posix()}"
@@ -91,7 +91,7 @@ def existing(tree: pathlib.Path, leave_out: set) -> Iterator[Figures]:
             yield from figures_of(run, record)
 
 
-def nearest(mine: Figures, others: list, most: int = 3) -> list:
+def nearest(mine: ReviewFigures, others: list, most: int = 3) -> list:
     """Runs of the same cell first, then of the same model on other machines; the same digest before another one."""
     key = names.model_key(mine.model)
     same = [other for other in others if other.cell_id == mine.cell_id or names.model_key(other.model) == key]
@@ -112,7 +112,7 @@ def render(sheets: list, findings: FindingList, report_text: str, tree: pathlib.
     return "\n".join(parts + [f"  - {question}" for question in questions(findings)])
 
 
-def _rows(mine: Figures, others: list) -> Iterator[list]:
+def _rows(mine: ReviewFigures, others: list) -> Iterator[list]:
     yield [shown(mine.model), "this run", *map(text_format.median_with_n, mine.stats.values()), None]
     near = nearest(mine, others)
     for other in near:

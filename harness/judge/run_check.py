@@ -18,7 +18,7 @@ from judge.ledger_pass import LedgerPass, LedgerVisitor
 from judge.plausibility import Plausibility
 from judge.session_checks import FooterChecks, SessionChecks, epoch_seconds
 from judge.timeline import Timeline
-from judge.tree_layout import Place
+from judge.tree_layout import RunPlace
 
 
 VERSION = re.compile(r"[0-9](?:\.[0-9]{1,2}){3}\Z")
@@ -39,7 +39,7 @@ class IdentityChecks(LedgerVisitor):
     """The ledger belongs to this run, and is as synthetic as its manifest says."""
     compares_records = False
 
-    def __init__(self, place: Place):
+    def __init__(self, place: RunPlace):
         self.place = place
 
     def visit(self, record: dict) -> Iterator[Finding]:
@@ -60,10 +60,10 @@ class RunDocuments:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _CheckedRun:
     """Where a run is, and the findings of its check."""
     folder: pathlib.Path
-    place: Place
+    place: RunPlace
     findings: FindingList
 
     def path_of(self, name: str) -> str:
@@ -75,7 +75,7 @@ class _Run:
         return frozenset([self.place.run_id] + ([version] if VERSION.match(version) else []))
 
 
-def check(folder: pathlib.Path, place: Place, sizes: Dict[str, int], findings: FindingList, now_s: float) -> review.ReviewSheet:
+def check(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findings: FindingList, now_s: float) -> review.ReviewSheet:
     """Check the files of one run. `sizes` are those of the plain files that are there; their names were checked before."""
     documents = inspect(folder, place, sizes, findings, now_s)
     try:
@@ -85,7 +85,7 @@ def check(folder: pathlib.Path, place: Place, sizes: Dict[str, int], findings: F
         return review.sheet(place, None, None, None)
 
 
-def inspect(folder: pathlib.Path, place: Place, sizes: Dict[str, int], findings: FindingList, now_s: float,
+def inspect(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findings: FindingList, now_s: float,
             visitors: Tuple[LedgerVisitor, ...] = ()) -> RunDocuments:
     """The same, for what was read. `visitors` of the caller's own see the ledger too.
 
@@ -93,7 +93,7 @@ def inspect(folder: pathlib.Path, place: Place, sizes: Dict[str, int], findings:
     """
     documents = RunDocuments()
     try:
-        _inspect(_Run(folder, place, findings), sizes, documents, now_s, visitors)
+        _inspect(_CheckedRun(folder, place, findings), sizes, documents, now_s, visitors)
     except Exception as problem:
         findings.add([crash(problem, place.path)])
     return documents
@@ -108,7 +108,7 @@ def crash(problem: Exception, path: str) -> Finding:
                    "a checker that reads every run to its end", path=path)
 
 
-def _inspect(run: _Run, sizes: Dict[str, int], documents: RunDocuments, now_s: float, visitors: Tuple[LedgerVisitor, ...]) -> None:
+def _inspect(run: _CheckedRun, sizes: Dict[str, int], documents: RunDocuments, now_s: float, visitors: Tuple[LedgerVisitor, ...]) -> None:
     usable = _usable_files(run, sizes)
     _read_manifest_and_hardware(run, usable, documents, now_s)
     if RUN_MD in usable:
@@ -127,7 +127,7 @@ def _inspect(run: _Run, sizes: Dict[str, int], documents: RunDocuments, now_s: f
             run.findings.add(synthetic_problems(document, run.place), run.path_of(name))
 
 
-def _usable_files(run: _Run, sizes: Dict[str, int]) -> set:
+def _usable_files(run: _CheckedRun, sizes: Dict[str, int]) -> set:
     """The files of a bearable size; names, missing files and sizes are checked."""
     run.findings.add(tree_layout.folder_problems(run.place))
     run.findings.add(tree_layout.missing(run.place, sizes))
@@ -137,7 +137,7 @@ def _usable_files(run: _Run, sizes: Dict[str, int]) -> set:
     return set(sizes) - too_large
 
 
-def _read_manifest_and_hardware(run: _Run, usable: set, documents: RunDocuments, now_s: float) -> None:
+def _read_manifest_and_hardware(run: _CheckedRun, usable: set, documents: RunDocuments, now_s: float) -> None:
     if MANIFEST in usable:
         documents.manifest = json_documents.read(run.folder / MANIFEST, run.findings, run.path_of(MANIFEST))
     if HARDWARE in usable:
@@ -150,14 +150,14 @@ def _read_manifest_and_hardware(run: _Run, usable: set, documents: RunDocuments,
         run.findings.add(hardware_checks.problems(documents.manifest, documents.hardware, run.place), run.path_of(HARDWARE))
 
 
-def _read_run_md(run: _Run, documents: RunDocuments) -> None:
+def _read_run_md(run: _CheckedRun, documents: RunDocuments) -> None:
     documents.story = run_md_rules.read(run.folder / RUN_MD, run.findings, run.path_of(RUN_MD))
     if documents.story is not None:
         run.findings.add(privacy.in_file(documents.story, run.known_texts(documents.manifest)), run.path_of(RUN_MD))
         run.findings.add(run_md_rules.problems(documents.story), run.path_of(RUN_MD))
 
 
-def _check_ledger(run: _Run, documents: RunDocuments, visitors: Tuple[LedgerVisitor, ...], now_s: float) -> dict | None:
+def _check_ledger(run: _CheckedRun, documents: RunDocuments, visitors: Tuple[LedgerVisitor, ...], now_s: float) -> dict | None:
     """Check the ledger in one pass; the metadata that it gives, where it and the manifest give any."""
     manifest = documents.manifest
     suites, blocks = ({}, None) if manifest is None else _plan(manifest, run)
@@ -177,7 +177,7 @@ def _check_ledger(run: _Run, documents: RunDocuments, visitors: Tuple[LedgerVisi
     return derived_files_check.recomputed(manifest, run_folder.graders_of(suites), ledger_pass, documents.cells)
 
 
-def _plan(manifest: dict, run: _Run) -> tuple:
+def _plan(manifest: dict, run: _CheckedRun) -> tuple:
     """({phase: Suite}, blocks or None); whatever is wrong with the plan is added to the findings."""
     suites, problems = protocol.load_suites(manifest)
     problems += protocol.settings_problems(manifest)
@@ -189,7 +189,7 @@ def _plan(manifest: dict, run: _Run) -> tuple:
     return suites, blocks
 
 
-def _manifest_problems(manifest: dict, place: Place, now_s: float) -> Iterator[Finding]:
+def _manifest_problems(manifest: dict, place: RunPlace, now_s: float) -> Iterator[Finding]:
     """Names in the manifest against the folders, and its date against the calendar."""
     for name, wanted in (("run_id", place.run_id), ("handle", place.handle), ("device_tag", place.device_tag)):
         if manifest[name] is not None and manifest[name] != wanted and not (place.is_example and name == "handle"):
@@ -204,7 +204,7 @@ def _manifest_problems(manifest: dict, place: Place, now_s: float) -> Iterator[F
         yield Finding("physics-date", manifest["started_at"], f"from {since} to now", "/started_at")
 
 
-def synthetic_problems(record: dict, place: Place) -> Iterator[Finding]:
+def synthetic_problems(record: dict, place: RunPlace) -> Iterator[Finding]:
     if "synthetic" in record and record["synthetic"] != place.is_example:
         yield Finding("name-synthetic", f"synthetic: {str(record['synthetic']).lower()}",
                       "true, in the EXAMPLE" if place.is_example else "false, since a machine was measured", "/synthetic")

@@ -82,9 +82,9 @@ def _folder(part: Part, path: str) -> pathlib.Path:
     return part.top.joinpath(*path.split("/")[1:])
 
 
-def _settled(entries: List[tree_layout.Entry]) -> Iterator[tree_layout.Entry]:
+def _settled(entries: List[tree_layout.TreeEntry]) -> Iterator[tree_layout.TreeEntry]:
     """Entries run by run, since a run is on one file system."""
-    by_run: Dict[str, List[tree_layout.Entry]] = {}
+    by_run: Dict[str, List[tree_layout.TreeEntry]] = {}
     for entry in entries:
         place = tree_layout.place_of(entry.path)
         by_run.setdefault(place.path if place else "", []).append(entry)

@@ -24,7 +24,7 @@ AGENT_FILES = re.compile(
 
 
 @dataclass(frozen=True)
-class Entry:
+class TreeEntry:
     """One file: its path from the repository's root, and what Git would say it is."""
     path: str
     kind: str = "file"          # file, link, submodule or other
@@ -37,7 +37,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Place:
+class RunPlace:
     """A run's place: its three folders. `path` is from the repository's root."""
     path: str
     handle: str
@@ -53,15 +53,15 @@ class Place:
         return self.path == EXAMPLE
 
 
-def place_of(path: str) -> Place | None:
+def place_of(path: str) -> RunPlace | None:
     """The place of the run that holds this path, or None where the path is not as deep as a run."""
     parts = path.split("/")
     if len(parts) < 4:
         return None
-    return Place("/".join(parts[:4]), *parts[1:4])
+    return RunPlace("/".join(parts[:4]), *parts[1:4])
 
 
-def on_disk(top: pathlib.Path, shown: str) -> Iterator[Entry]:
+def on_disk(top: pathlib.Path, shown: str) -> Iterator[TreeEntry]:
     """Every file below a folder, under the names that Git would give them below `shown`; links are not followed.
 
     Of a repository within it only that it is one is told.
@@ -73,16 +73,16 @@ def on_disk(top: pathlib.Path, shown: str) -> Iterator[Entry]:
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         folders[:] = [name for name in folders if name not in links and name not in (".git", "__pycache__")]
         if os.path.lexists(os.path.join(folder, ".git")):
-            yield Entry(here, "submodule")
+            yield TreeEntry(here, "submodule")
         for name in sorted(files + links):
             if name not in LEFT_BY_SYSTEMS and name != ".git":
                 yield _entry(os.path.join(folder, name), f"{here}/{name}")
 
 
-def _entry(path: str, shown: str) -> Entry:
+def _entry(path: str, shown: str) -> TreeEntry:
     state = os.lstat(path)
     kind = "file" if stat.S_ISREG(state.st_mode) else "link" if stat.S_ISLNK(state.st_mode) else "other"
-    return Entry(shown, kind, bool(state.st_mode & 0o111) and os.name != "nt", state.st_size)
+    return TreeEntry(shown, kind, bool(state.st_mode & 0o111) and os.name != "nt", state.st_size)
 
 
 def settled_modes(entries: list) -> list:
@@ -92,7 +92,7 @@ def settled_modes(entries: list) -> list:
     return [dataclasses.replace(entry, executable=False) for entry in entries]
 
 
-def runs_in(entries: Iterable[Entry]) -> dict:
+def runs_in(entries: Iterable[TreeEntry]) -> dict:
     """path of each run's folder: {name of file: size} of the plain files of the five that are there."""
     result: dict = {}
     for entry in entries:
@@ -104,7 +104,7 @@ def runs_in(entries: Iterable[Entry]) -> dict:
     return result
 
 
-def problems(entry: Entry) -> Iterator[Finding]:
+def problems(entry: TreeEntry) -> Iterator[Finding]:
     """What is wrong with one file's kind, name or place: the first that applies, since one thing is to be done about it."""
     def breach(rule: str, observed: str, expected: str = "") -> Iterator[Finding]:
         yield Finding(rule, observed, expected, path=entry.path)
@@ -136,7 +136,7 @@ def all_problems(entries: list) -> Iterator[Finding]:
     yield from (finding for path, finding in collided.items() if path not in paths)
 
 
-def folder_problems(place: Place) -> Iterator[Finding]:
+def folder_problems(place: RunPlace) -> Iterator[Finding]:
     """What is wrong with the names of a run's three folders; the EXAMPLE's are what they are."""
     if place.is_example:
         return
@@ -150,7 +150,7 @@ def folder_problems(place: Place) -> Iterator[Finding]:
             return
 
 
-def missing(place: Place, present: Iterable[str]) -> Iterator[Finding]:
+def missing(place: RunPlace, present: Iterable[str]) -> Iterator[Finding]:
     """The files of a run that are not there."""
     for name in run_folder.FILES:
         if name not in present:

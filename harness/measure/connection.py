@@ -24,7 +24,7 @@ READ_BYTES = 16384                  # a TLS record; a chunk of a stream has some
 
 
 @dataclass(frozen=True)
-class Limits:
+class TimeLimits:
     """How long to wait, in seconds. The first byte comes after queueing, loading and prefill."""
     connect_s: float = 10.0
     first_byte_s: float = 1800.0    # an 8k prompt at 10 tok/s on a phone takes a quarter of an hour, and it loads first
@@ -56,7 +56,7 @@ def _client(address: ServerAddress, timeout_s: float) -> _Plain:
 class Connection:
     """One request: connect, send, and close after the response. Stamps are readings of `clock`, in ns."""
 
-    def __init__(self, address: ServerAddress, path: str, body: bytes | None, headers: Mapping[str, str], limits: Limits,
+    def __init__(self, address: ServerAddress, path: str, body: bytes | None, headers: Mapping[str, str], limits: TimeLimits,
                  clock: Callable[[], int]):
         self.limits, self._clock = limits, clock
         self._address, self._path, self._body, self._headers = address, path, body, headers

@@ -12,7 +12,7 @@ from typing import Any, Callable, Mapping, NamedTuple
 from base import names
 from base.errors import FOUND, UserError
 from measure import foreign_answers, stream_reader
-from measure.connection import Connection, Limits
+from measure.connection import Connection, TimeLimits
 from measure.server_address import ServerAddress
 from measure.stream_reader import Stream
 
@@ -28,7 +28,7 @@ class ModelProblem(UserError):
     """The server answers, but not about this model."""
 
 
-class Answer(NamedTuple):
+class JsonAnswer(NamedTuple):
     """An answer to a small request; `value` is its JSON, None if it is not JSON. Header names are in lower case."""
     status: int
     value: Any
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 class Endpoint:
     """The API of one server. Small answers come as decoded JSON."""
 
-    def __init__(self, target: ServerAddress, limits: Limits = Limits(), api_key: str | None = None,
+    def __init__(self, target: ServerAddress, limits: TimeLimits = TimeLimits(), api_key: str | None = None,
                  clock: Callable[[], int] = time.perf_counter_ns):
         self.target, self.limits, self.clock = target, limits, clock
         self._headers = {"Content-Type": "application/json", "Accept": "application/x-ndjson, application/json"}
@@ -55,16 +55,16 @@ class Endpoint:
         elif api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
 
-    def connection(self, path: str, body: bytes | None = None, limits: Limits | None = None) -> Connection:
+    def connection(self, path: str, body: bytes | None = None, limits: TimeLimits | None = None) -> Connection:
         return Connection(self.target, path, body, self._headers, limits or self.limits, self.clock)
 
-    def ask(self, path: str, fields: dict | None = None, limits: Limits | None = None) -> tuple[int, Any, str]:
+    def ask(self, path: str, fields: dict | None = None, limits: TimeLimits | None = None) -> tuple[int, Any, str]:
         """(status, decoded JSON or None, text) of a small exchange; raises NoServer."""
         return self._ask(path, fields, limits)[:3]
 
-    def _ask(self, path: str, fields: dict | None = None, limits: Limits | None = None) -> Answer:
+    def _ask(self, path: str, fields: dict | None = None, limits: TimeLimits | None = None) -> JsonAnswer:
         body = None if fields is None else json.dumps(fields).encode("ascii")
-        limits = limits or Limits(self.limits.connect_s, SMALL_S, SMALL_S)
+        limits = limits or TimeLimits(self.limits.connect_s, SMALL_S, SMALL_S)
         stream, = stream_reader.exchange([self.connection(path, body, limits)], self.clock)
         if stream.ending != "end":
             raise self.unreachable(stream)
@@ -73,7 +73,7 @@ class Endpoint:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = None
-        return Answer(stream.parser.status, value, text, stream.parser.headers)
+        return JsonAnswer(stream.parser.status, value, text, stream.parser.headers)
 
     def unreachable(self, stream: Stream) -> NoServer:
         what = {
@@ -84,7 +84,7 @@ class Endpoint:
         }.get(type(stream.problem).__name__, f"no usable answer ({stream.error})")
         return NoServer(what, self.target.url, "start Ollama with `ollama serve`, or name the server with --target-url", FOUND)
 
-    def _unexpected(self, path: str, answer: Answer, problem: type[UserError] = UserError) -> UserError:
+    def _unexpected(self, path: str, answer: JsonAnswer, problem: type[UserError] = UserError) -> UserError:
         """The error for an answer that is not what Ollama gives there."""
         foreign = foreign_answers.explain(path, answer.status, answer.headers, answer.text, self.target.prefix)
         if foreign:
@@ -99,7 +99,7 @@ class Endpoint:
         return text
 
     def is_alive(self) -> bool:
-        quick = Limits(2.0, 5.0, 5.0)
+        quick = TimeLimits(2.0, 5.0, 5.0)
         try:
             status, answer, _ = self.ask("/api/version", limits=quick)
         except UserError:
@@ -152,7 +152,7 @@ class Endpoint:
     def pull(self, name: str, report: Callable[[str, int, int], None]) -> None:
         """Fetch a model; `report` gets (status, completed bytes, total bytes). Only the status `success` is success."""
         # Checking the hash of a download of many GB says nothing until it is done.
-        patient = Limits(self.limits.connect_s, self.limits.first_byte_s, self.limits.first_byte_s)
+        patient = TimeLimits(self.limits.connect_s, self.limits.first_byte_s, self.limits.first_byte_s)
         body = json.dumps({"model": name, "stream": True}).encode("ascii")
         progress = _PullProgress(report)
         stream, = stream_reader.exchange([self.connection("/api/pull", body, patient)], self.clock,

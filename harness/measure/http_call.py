@@ -23,7 +23,7 @@ COUNTS = {                # field of the record: key on the wire
 
 
 @dataclass(frozen=True)
-class Request:
+class ChatRequest:
     """What is sent: a path and a JSON body, encoded before the clock starts."""
     endpoint: str
     body: bytes
@@ -59,7 +59,7 @@ class Stop:
         self.soon = self.now = True
 
 
-def run(endpoint: Endpoint, requests: list[Request], stop: Stop,
+def run(endpoint: Endpoint, requests: list[ChatRequest], stop: Stop,
         tick: Callable[[int], None] = lambda chunks: None) -> list[StreamResult]:
     """Send all requests at the same moment and read each response to its end; results in the order of the requests.
 

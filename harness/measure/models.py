@@ -18,14 +18,14 @@ ROOM = 1.2      # a loaded model takes its file, its context and its buffers: ab
 
 
 @dataclass(frozen=True)
-class Choice:
+class ModelChoice:
     """What was decided about the models of a server: rows for the manifest, and names that are not there yet."""
     models: list
     left_out: list
     missing: list
 
 
-def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) -> Choice:
+def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) -> ModelChoice:
     """The models named in `wanted`, or every local chat model that fits in memory; smallest first either way.
 
     `memory_bytes` is main memory and graphics memory together, since the server spreads a model over both; None: unknown.
@@ -53,7 +53,7 @@ def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) ->
         else:
             raise UserError(reason, f"--models {row.get('name')}", RENAME if reason == PRIVATE_NAME else
                             "leave it out; --list shows what can be measured")
-    return Choice(chosen, left_out, missing)
+    return ModelChoice(chosen, left_out, missing)
 
 
 def _refuse_cloud_name(name: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 from base import console, plan, request_settings, suites
 from base.phases import PHASES
 from measure import eta
-from measure.models import Choice
+from measure.models import ModelChoice
 
 GUESSED_SPEEDS = ((250, 5000), (100, 2500), (40, 1000), (15, 400), (5, 150))     # tok/s of decode and of prefill
 WORK = ["phase", "model", "calls", "answer tokens, at most", "prompt tokens, about"]
 
 
-def format_models(choice: Choice) -> str:
+def format_models(choice: ModelChoice) -> str:
     """Every model of a server, and whether it is measured where nobody names any."""
     rows = [[model["name"], "measured", console.format_bytes(model["size_bytes"]), model["parameter_size"],
              model["quantization"]] for model in choice.models]
@@ -27,7 +27,7 @@ def format_phases() -> str:
     return "\n".join(lines)
 
 
-def format_plan(choice: Choice, phases: list, loaded_suites: dict, settings: plan.Settings) -> str:
+def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings: plan.Settings) -> str:
     """Models, calls, the time they may take, and knobs."""
     rows = [[model["name"], model["quantization"], console.format_bytes(model["size_bytes"])] for model in choice.models]
     rows += [[name, "to be pulled", "unknown before the pull"] for name in choice.missing]

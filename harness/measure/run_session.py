@@ -6,7 +6,7 @@ from typing import Callable
 
 from base import ledger, plan, records
 from base.errors import UserError
-from measure import http_call, phases, progress_report, run_setup, session, telemetry
+from measure import http_call, phase_runner, progress_report, run_setup, session, telemetry
 from measure.endpoint import Endpoint
 from measure.eta import Eta, weights
 
@@ -27,9 +27,9 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dic
     shown = progress_report.ProgressReport(progress, pace, manifest["planned_calls"])
     with ledger.Writer(earlier.folder) as writer:
         here = _open(endpoint, earlier, writer, stop, shown, floor or earlier.manifest["floor"])
-        runner = phases.Runner(here, settings, loaded_suites, earlier.recorded, earlier.findings,
+        runner = phase_runner.PhaseRunner(here, settings, loaded_suites, earlier.recorded, earlier.findings,
                                {model["name"]: model["context_length"] for model in manifest["models"]},
-                               phases.Deadline(endpoint.clock, limit_s), pace)
+                               phase_runner.Deadline(endpoint.clock, limit_s), pace)
         ended, grades = "failed", None
         try:
             ended = _run(runner, planned)
@@ -66,12 +66,12 @@ def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer,
     return session.Session(endpoint, writer, number, start, fresh, stop, shown, tally, machine)
 
 
-def _run(runner: phases.Runner, planned: list) -> str:
+def _run(runner: phase_runner.PhaseRunner, planned: list) -> str:
     try:
         runner.run(planned)
     except session.Stopped:
         return "interrupted"
-    except phases.ServerLost:
+    except phase_runner.ServerLost:
         return "server-lost"
     return "complete"
 

@@ -30,7 +30,7 @@ def check_writable(out: pathlib.Path) -> None:
     files.make_folder(out)
     probe = out / f".probe-{os.getpid()}"
     files.replace(probe, b"x" * 4096)
-    with files.mendable(probe):
+    with files.explaining_errors(probe):
         probe.unlink()
     free = shutil.disk_usage(out).free
     if free < NEEDED_BYTES:

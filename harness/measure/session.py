@@ -99,7 +99,7 @@ class Session:
         """
         if self.stop.soon:
             raise Stopped
-        requests = [http_call.Request(ask.endpoint, json.dumps(body_of(ask)).encode("ascii")) for ask in asks]
+        requests = [http_call.ChatRequest(ask.endpoint, json.dumps(body_of(ask)).encode("ascii")) for ask in asks]
         self.watch.begin(asks)
         self.machine.begin()
         results = http_call.run(self.endpoint, requests, self.stop, self.watch.tick)

@@ -66,8 +66,8 @@ def build(options: BuildOptions) -> BuildReport:
     cache = options.out.with_name(f"{options.out.name}.cache")
     check_out(options.out, cache)
     files.make_folder(cache)
-    with files.alone(cache / LOCK), _without_collector():
-        files.mend_place(cache / "new", options.out, cache / "old")
+    with files.exclusive(cache / LOCK), _without_collector():
+        files.repair_swap(cache / "new", options.out, cache / "old")
         _check_overlay(options, cache / WITHHELD)
         with build_cache.opened(cache, options.version, options.afresh) as kept:
             return _Build(options, cache, kept).run()

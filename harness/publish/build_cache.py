@@ -158,7 +158,7 @@ class BuildCache:
         key = self._key(folder)
         if key is not None:
             if key != keep_key:
-                files.discard(run_path(self.folder, key))
+                files.remove_file(run_path(self.folder, key))
             self._index.execute("DELETE FROM run WHERE folder = ?", (folder,))
             self._index.execute("DELETE FROM part WHERE folder = ?", (folder,))
 
@@ -233,7 +233,7 @@ class BuildCache:
             paths = {file.path for file in made}
             for path, source in self._index.execute("SELECT path, source FROM file WHERE owner = ?", (owner,)).fetchall():
                 if path not in paths and source is None:
-                    files.discard(self.folder / "files" / path)
+                    files.remove_file(self.folder / "files" / path)
             self._index.execute("DELETE FROM file WHERE owner = ?", (owner,))
         try:
             self._index.executemany("INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)", [
@@ -290,7 +290,7 @@ def _create(folder: pathlib.Path, version: str) -> sqlite3.Connection:
     for name in ("files", "runs"):
         files.remove_folder(folder / name)
     for name in (INDEX, f"{INDEX}-journal"):
-        files.discard(folder / name)
+        files.remove_file(folder / name)
     index = sqlite3.connect(folder / INDEX, isolation_level=None)
     index.executescript(TABLES)
     index.execute("INSERT INTO build (version) VALUES (?)", (version,))

@@ -64,7 +64,7 @@ def process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
 
 
 def _process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
-    with files.mendable(job.folder):
+    with files.explaining_errors(job.folder):
         processed = process_run.process(pathlib.Path(job.folder), job.path, job.overlay_entry, job.synthetic, job.now_s, job.raw_base,
                                         tuple(run_holds.findings(job.holds)))
     if processed.errors:
@@ -88,7 +88,7 @@ def raw_files(folder: str, run_id: str) -> List[File]:
     result = []
     for name, path in page_inputs.raw_of_run(run_id).items():
         source = os.path.join(folder, name)
-        with files.mendable(source):
+        with files.explaining_errors(source):
             state = os.stat(source)
         result.append(File(path, state.st_size, state.st_mtime_ns, state.st_ino, source))
     return result

@@ -29,8 +29,8 @@ def stage(run: pathlib.Path, submissions: pathlib.Path, folder: pathlib.Path) ->
     path = draft / run_folder.RUN_MD
     if path.is_file():
         text = filled_in(path.read_text(encoding="utf-8", errors="replace"))
-        files.discard(path)         # it may be another name of the run's own file
-        files.put(path, text.encode("utf-8"))
+        files.remove_file(path)         # it may be another name of the run's own file
+        files.write_temporary(path, text.encode("utf-8"))
     return tree, run_id
 
 
@@ -38,7 +38,7 @@ def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
     files.make_folder(target)
     for name in run_folder.FILES:
         if (source / name).is_file():
-            files.share(source / name, target / name)
+            files.link_or_copy(source / name, target / name)
 
 
 def filled_in(text: str) -> str:

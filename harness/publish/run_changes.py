@@ -42,7 +42,7 @@ def all_runs(submissions: pathlib.Path) -> Tuple[Dict[str, str], Set[str]]:
 
 def _folders(path: str) -> List[Tuple[str, str, bool]]:
     """(name, path, whether it is a link) of the folders in a folder."""
-    with files.mendable(path), os.scandir(path) as entries:
+    with files.explaining_errors(path), os.scandir(path) as entries:
         return [(entry.name, entry.path, entry.is_symlink()) for entry in entries if entry.is_dir()]
 
 
@@ -101,7 +101,7 @@ def states(folder: str) -> str:
 
 def _entries(folder: str) -> List[list]:
     rows = []
-    with files.mendable(folder), os.scandir(folder) as entries:
+    with files.explaining_errors(folder), os.scandir(folder) as entries:
         for entry in entries:
             state = entry.stat(follow_symlinks=False)
             rows.append([entry.name, state.st_mode, state.st_size, state.st_mtime_ns, state.st_ctime_ns])
@@ -120,7 +120,7 @@ def contents(folder: str) -> str:
 
 def _sha256(path: pathlib.Path) -> str:
     whole = hashlib.sha256()
-    with files.mendable(path), open(path, "rb") as source:
+    with files.explaining_errors(path), open(path, "rb") as source:
         for block in iter(lambda: source.read(BLOCK_BYTES), b""):
             whole.update(block)
     return whole.hexdigest()

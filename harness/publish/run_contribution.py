@@ -12,9 +12,9 @@ from base import names
 from base.phases import CONTEXT_PHASES, FROZEN
 from base.records.catalogue_fields import BY_RUN, FIGURES
 from derive import headline
-from derive.aggregate import Cell, Group
+from derive.aggregate import Aggregate, Group
 from derive.distribution import Sample, rounded
-from judge.tree_layout import Place
+from judge.tree_layout import RunPlace
 from publish import headline_figures, page_inputs
 
 ITEM_PHASES = (FROZEN,) + CONTEXT_PHASES       # phases whose items are points of a curve; in others only the group of all items is kept
@@ -23,7 +23,7 @@ MODEL_FIELDS = ("digest", "size_bytes", "family", "parameter_size", "quantizatio
 PHASE_FIELDS = ("phase", "calls", "outcomes", "void", "reattempts", "skips", "prefill_basis", "quality", "drift")
 
 
-def contributions(device_tag: str, manifest: dict, metadata: dict, cells: Dict[Tuple[str, str], Cell]) -> List[dict]:
+def contributions(device_tag: str, manifest: dict, metadata: dict, cells: Dict[Tuple[str, str], Aggregate]) -> List[dict]:
     """One contribution for each model of the run. `cells` has the samples by (model, phase).
 
     The device tag comes from the run's folder, since a manifest may have none.
@@ -45,7 +45,7 @@ def contributions(device_tag: str, manifest: dict, metadata: dict, cells: Dict[T
     return result
 
 
-def _phase(row: dict, cell: Cell) -> dict:
+def _phase(row: dict, cell: Aggregate) -> dict:
     """A `run_phase` record whose groups and waves also have `values`: the samples by figure."""
     groups = cell.groups        # computed at each access
     waves = [{**wave, "values": {name: _values(getattr(cell.waves[wave["level"]], name)) for name in ("tok_s", "parallelism")}}
@@ -71,7 +71,7 @@ def without_values(phase: dict) -> dict:
                         for part in ("groups", "waves")}}
 
 
-def run_row(place: Place, manifest: dict, metadata: dict, findings: dict, grade: str, unmet: Optional[dict], overlay_entry: dict,
+def run_row(place: RunPlace, manifest: dict, metadata: dict, findings: dict, grade: str, unmet: Optional[dict], overlay_entry: dict,
             of_models: List[dict], raw_base: Optional[str] = None) -> dict:
     """The `catalogue_run` record. `findings` are counts by severity, `of_models` the run's contributions."""
     run_id = manifest["run_id"]

@@ -53,7 +53,7 @@ def update(folder: pathlib.Path, expected: Dict[str, Tuple[int, str]]) -> List[s
     present = inodes(folder)
     for path, inode in present.items():
         if path not in expected or expected[path][0] != inode:
-            files.discard(folder / path)
+            files.remove_file(folder / path)
     folders, linked = set(), []
     for path, (inode, source) in expected.items():
         if present.get(path) != inode:
@@ -61,7 +61,7 @@ def update(folder: pathlib.Path, expected: Dict[str, Tuple[int, str]]) -> List[s
             if parent not in folders:
                 files.make_folder(folder / parent)
                 folders.add(parent)
-            files.share(source, f"{folder}/{path}")
+            files.link_or_copy(source, f"{folder}/{path}")
             linked.append(path)
     return linked
 
@@ -72,4 +72,4 @@ def put_in_place(new: pathlib.Path, site: pathlib.Path, old: pathlib.Path, linke
         files.flush(new / path for path in linked)
     else:
         files.flush_all()
-    files.put_in_place(new, site, old)
+    files.swap_folders(new, site, old)

@@ -28,7 +28,7 @@ DRIFT_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class Line:
+class CheckLine:
     """One comparison: what was planted, what was recovered, and whether they agree."""
     name: str
     planted: str
@@ -39,7 +39,7 @@ class Line:
 
 def faults(results: list) -> list:
     """Lines for (name, expected, observed) of each fault."""
-    return [Line(f"fault: {name}", _words(expected), _words(seen), expected == seen, timed=True)
+    return [CheckLine(f"fault: {name}", _words(expected), _words(seen), expected == seen, timed=True)
             for name, expected, seen in results]
 
 
@@ -115,7 +115,7 @@ def whole_run(records: list, log: list, models: tuple, slots: int, complete: boo
     return lines + _wave_lines(calls, truth, slots)
 
 
-def books(metadata: dict, records: list, log: list, models: tuple) -> list:
+def derived_files(metadata: dict, records: list, log: list, models: tuple) -> list:
     """Lines for metadata.json: whether what was computed from the ledger is what the fake server planted."""
     calls = [record for record in records if isinstance(record, CallRecord)]
     truth = _matched(calls, log)
@@ -188,7 +188,7 @@ def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens:
     name = f"{model['name']} {phase}"
     rows = [truth.get(call.seq) for call in calls]
     if not calls or None in rows:
-        return [Line(f"{name}: calls known to the fake server", str(len(calls)), str(len(calls) - rows.count(None)), False)]
+        return [CheckLine(f"{name}: calls known to the fake server", str(len(calls)), str(len(calls) - rows.count(None)), False)]
     lines = [
         _same(f"{name}: prompt tokens", sum(row["prompt_tokens"] for row in rows),
               sum(call.prompt_tokens or 0 for call in calls)),
@@ -215,23 +215,23 @@ def _disturbed_ns(row: dict) -> int:
     return max(sent - planned for sent, planned in zip(row["sent_ns"], row["planned_ns"]))
 
 
-def _ttft_line(name: str, calls: list, rows: list) -> Line:
+def _ttft_line(name: str, calls: list, rows: list) -> CheckLine:
     heard = [(call_metrics.ttft_ms(call) - row["sent_ns"][0] / 1e6, _disturbed_ns(row) / 1e6) for call, row in zip(calls, rows)
              if call_metrics.ttft_ms(call) is not None]
     late, planted = _median([late for late, _ in heard]), _median([row["sent_ns"][0] / 1e6 for row in rows])
-    return Line(f"{name}: TTFT, ms at the median", f"{planted:.2f}", f"{planted + late:.2f}",
+    return CheckLine(f"{name}: TTFT, ms at the median", f"{planted:.2f}", f"{planted + late:.2f}",
                 late >= -0.05 and _least([late - disturbed for late, disturbed in heard]) <= TTFT_MS, timed=True)
 
 
-def _clock_line(name: str, calls: list, rows: list) -> Line:
+def _clock_line(name: str, calls: list, rows: list) -> CheckLine:
     """Medians are shown; judged is how far each call is from what the fake server really did for it."""
     name = f"{name}: decode by the client's clock, tok/s"
     planted, recovered = [_sent_rate(row) for row in rows], [call_metrics.client_decode_tok_s(call) for call in calls]
     if all(value is None for value in planted + recovered):
-        return Line(name, "none", "none", True)
+        return CheckLine(name, "none", "none", True)
     apart = [abs(ours / theirs - 1) - _disturbed_ns(row) / (row["sent_ns"][-2] - row["sent_ns"][0])
              for theirs, ours, row in zip(planted, recovered, rows) if theirs and ours]
-    return Line(name, f"{_median(planted):.1f}", f"{_median(recovered):.1f}", _least(apart) <= GAP_SHARE, timed=True)
+    return CheckLine(name, f"{_median(planted):.1f}", f"{_median(recovered):.1f}", _least(apart) <= GAP_SHARE, timed=True)
 
 
 def _fill_lines(name: str, calls: list) -> list:
@@ -241,14 +241,14 @@ def _fill_lines(name: str, calls: list) -> list:
     return [_near(f"{name}: fill", call.fill, fill, FILL_SHARE) for call, fill in zip(calls, fills)]
 
 
-def _reuse_line(name: str, calls: list, rows: list) -> Line:
+def _reuse_line(name: str, calls: list, rows: list) -> CheckLine:
     """Turns whose prompt was taken over from the turn before, for a good part."""
     reused = [call for call, row in zip(calls[1:], rows[1:])
               if call.prompt_tokens and row["cached_tokens"] > call.prompt_tokens // 4]
     return _same(f"{name}: turns that reuse the prefix", len(rows) - 1, len(reused))
 
 
-def _drift_line(name: str, calls: list, rows: list) -> Line:
+def _drift_line(name: str, calls: list, rows: list) -> CheckLine:
     """Decode of the last pass over the first by the server's counters, which no busy machine disturbs."""
     def share(values: list) -> float:
         first = [value for call, value in zip(calls, values) if call.pass_ == "first"]
@@ -270,7 +270,7 @@ def _wave_lines(calls: list, truth: dict, slots: int) -> list:
         ours = [call_metrics.effective_parallelism(wave) for wave in full]
         theirs = [_true_parallelism([truth[call.seq] for call in wave]) for wave in full]
         planted, seen = _median(theirs), _median(ours)
-        lines.append(Line(f"{phase} at {level}: calls decoding at once", f"{planted:.2f}", f"{seen:.2f}",
+        lines.append(CheckLine(f"{phase} at {level}: calls decoding at once", f"{planted:.2f}", f"{seen:.2f}",
                           abs(seen - planted) <= PARALLEL_SHARE * planted, timed=True))
     return lines
 
@@ -302,25 +302,25 @@ def _least(values: list) -> float:
     return quantile(sorted(values), 0.25) if values else float("nan")
 
 
-def _same(name: str, planted: object, recovered: object) -> Line:
-    return Line(name, str(planted), str(recovered), planted == recovered)
+def _same(name: str, planted: object, recovered: object) -> CheckLine:
+    return CheckLine(name, str(planted), str(recovered), planted == recovered)
 
 
-def _timed(line: Line) -> Line:
+def _timed(line: CheckLine) -> CheckLine:
     return replace(line, timed=True)
 
 
-def _near(name: str, planted: float, recovered: float | None, within: float) -> Line:
+def _near(name: str, planted: float, recovered: float | None, within: float) -> CheckLine:
     passed = recovered is not None and abs(recovered - planted) <= within
-    return Line(name, f"{planted:.3g}", "none" if recovered is None else f"{recovered:.3g}", passed)
+    return CheckLine(name, f"{planted:.3g}", "none" if recovered is None else f"{recovered:.3g}", passed)
 
 
-def _ratio(name: str, planted: list, recovered: list, within: float) -> Line:
+def _ratio(name: str, planted: list, recovered: list, within: float) -> CheckLine:
     """Medians that agree within a share; none planted and none recovered agree as well."""
     if all(value is None for value in planted + recovered):
-        return Line(name, "none", "none", True)
+        return CheckLine(name, "none", "none", True)
     before, after = _median(planted), _median(recovered)
-    return Line(name, f"{before:.1f}", f"{after:.1f}", abs(after - before) <= within * before)
+    return CheckLine(name, f"{before:.1f}", f"{after:.1f}", abs(after - before) <= within * before)
 
 
 def _words(values: dict) -> str:

@@ -14,7 +14,7 @@ from base import console, files, ledger, names, plan, run_folder, schema, suites
 from base.phases import PHASES
 from self_test import timing_floor
 from measure import calibration, http_call, models, run_session, run_setup, session
-from measure.connection import Limits
+from measure.connection import TimeLimits
 from measure.endpoint import Endpoint
 from measure.server_address import ServerAddress
 
@@ -40,7 +40,7 @@ PASSING_404 = {"when": {"path": "/api/chat", "model": "mlx:1b", "nth": 1},
                "do": {"fault": "status", "code": 404, "error": "not found"}}
 SLOWER = 4                          # times, where a busy machine blurred what is timed
 PATIENCE_S = 0.4                    # for the calls that go wrong: silence is known to be silence sooner
-CALM = Limits(5.0, 60.0, 60.0)
+CALM = TimeLimits(5.0, 60.0, 60.0)
 BREAK_OFF_AFTER_S = 0.3
 # (name, what is planted: faults of the fake server, options of the request or a special case; what the record must show)
 FAULTS = (
@@ -79,7 +79,7 @@ FAULTS = (
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FaultOutcome:
     """What a run against the fake server left, and what the server knows of it."""
     records: list
     log: list
@@ -95,20 +95,20 @@ def slowed(times: float) -> tuple:
                      {"gap_pattern_ms": [gap * times for gap in model["gap_pattern_ms"]]})} for model in MODELS)
 
 
-def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, slower: float = 1) -> Outcome:
+def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, slower: float = 1) -> FaultOutcome:
     """Every phase of two models."""
     script = {"exact": True, "slots": SLOTS, "models": list(slowed(slower)), "rules": [COUNTING]}
     return _run(endpoint, script, tuple(PHASES), folder, progress)
 
 
-def kinds_of_models(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, speak: str) -> Outcome:
+def kinds_of_models(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, speak: str) -> FaultOutcome:
     """A conversation with hybrid models and a safetensors runner; one model is broken, and one load gets a passing 404."""
     others = [SAFETENSORS, BROKEN] if speak == SCRIPTED else [BROKEN]
     script = {"speak": speak, "models": [*HYBRIDS, *others], "rules": [PASSING_404, COUNTING]}
     return _run(endpoint, script, ("context-append",), folder, progress)
 
 
-def _run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, progress: console.Progress) -> Outcome:
+def _run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, progress: console.Progress) -> FaultOutcome:
     endpoint.ask("/fake/script", script)
     choice = models.choose(endpoint, None, None)
     loaded = {phase: suites.load(phase) for phase in phases}
@@ -119,7 +119,7 @@ def _run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, 
     files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
     earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
     _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress)
-    return Outcome(list(ledger.read(folder / run_folder.LEDGER)), timing_floor.log(endpoint), complete,
+    return FaultOutcome(list(ledger.read(folder / run_folder.LEDGER)), timing_floor.log(endpoint), complete,
                    choice.left_out, tuple(script["models"]))
 
 
@@ -135,7 +135,7 @@ def every_fault(endpoint: Endpoint, slower: float = 1, only: set | None = None) 
         if only is not None and name not in only:
             continue
         options = planted if isinstance(planted, dict) else {}
-        patience = Limits(2.0, PATIENCE_S * slower, PATIENCE_S * slower)
+        patience = TimeLimits(2.0, PATIENCE_S * slower, PATIENCE_S * slower)
         limits = patience if expected["outcome"] in ("timeout", "stalled") else CALM
         seen = observed(_call(endpoint, f"<{name}>", options, limits, slower, planted))
         results.append((name, expected, {key: seen[key] for key in expected}))
@@ -157,7 +157,7 @@ def observed(fields: dict) -> dict:
             "waited": fields["total_ns"] is not None and fields["total_ns"] - spent > 150_000_000}
 
 
-def _call(endpoint: Endpoint, text: str, options: dict, limits: Limits, slower: float, special: object = None) -> dict:
+def _call(endpoint: Endpoint, text: str, options: dict, limits: TimeLimits, slower: float, special: object = None) -> dict:
     nobody = ServerAddress("http", "127.0.0.1", 9)     # the discard port, where nothing has listened for decades
     here = Endpoint(nobody if special == "nobody" else endpoint.target, limits)
     body = {"model": MODELS[0]["name"], "messages": [{"role": "user", "content": text}],
@@ -166,7 +166,7 @@ def _call(endpoint: Endpoint, text: str, options: dict, limits: Limits, slower: 
     breaker = threading.Timer(BREAK_OFF_AFTER_S * slower, stop.break_off)
     if special == "break off":
         breaker.start()
-    request = http_call.Request(session.CHAT, json.dumps(body).encode("ascii"))
+    request = http_call.ChatRequest(session.CHAT, json.dumps(body).encode("ascii"))
     fields = http_call.fold(http_call.run(here, [request], stop)[0])
     breaker.cancel()
     return fields

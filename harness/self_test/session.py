@@ -11,7 +11,7 @@ from base.errors import FINE, FOUND
 from derive import derived_files
 from measure.endpoint import Endpoint
 from self_test import checks, scenarios, timing_floor
-from self_test.checks import Line
+from self_test.checks import CheckLine
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Result:
     lines: list
     busy_share: float | None
 
-    def word(self, line: Line) -> str:
+    def word(self, line: CheckLine) -> str:
         """ok, WRONG, or busy: what is timed cannot be judged on a busy machine."""
         if line.passed:
             return "ok"
@@ -63,9 +63,9 @@ def _whole_run(endpoint: Endpoint, slower: float) -> tuple[list, float | None]:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         outcome = scenarios.whole_run(endpoint, folder, console.Progress(quiet=True), slower)
-        metadata = derived_files.close(folder, run_folder.read_manifest(folder), {})
+        metadata = derived_files.write(folder, run_folder.read_manifest(folder), {})
     lines = checks.whole_run(outcome.records, outcome.log, outcome.models, scenarios.SLOTS, outcome.complete)
-    lines += checks.books(metadata, outcome.records, outcome.log, outcome.models)
+    lines += checks.derived_files(metadata, outcome.records, outcome.log, outcome.models)
     return lines, checks.busy_share(outcome.records, outcome.log)
 
 
@@ -73,7 +73,7 @@ def _kinds_of_models(endpoint: Endpoint, speak: str, reports_count: bool) -> lis
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         outcome = scenarios.kinds_of_models(endpoint, folder, console.Progress(quiet=True), speak)
-        metadata = derived_files.close(folder, run_folder.read_manifest(folder), {})
+        metadata = derived_files.write(folder, run_folder.read_manifest(folder), {})
     return checks.kinds_of_models(metadata, outcome.records, outcome.left_out, outcome.models, reports_count)
 
 

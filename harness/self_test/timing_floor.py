@@ -12,7 +12,7 @@ from typing import Iterator
 
 from base.errors import BROKEN, UserError
 from measure import http_call
-from measure.connection import Limits
+from measure.connection import TimeLimits
 from measure.endpoint import Endpoint
 from measure.server_address import parse_host
 
@@ -28,7 +28,7 @@ def fake_server() -> Iterator[Endpoint]:
         hello = process.stdout.readline()
         if not hello:
             raise UserError("the fake server did not start", str(SERVER), "report this with your Python version", BROKEN)
-        yield Endpoint(parse_host(json.loads(hello)["url"]), Limits(5.0, 60.0, 60.0))
+        yield Endpoint(parse_host(json.loads(hello)["url"]), TimeLimits(5.0, 60.0, 60.0))
     finally:
         process.stdin.close()
         process.stdout.close()
@@ -58,10 +58,10 @@ def floor(streams: int = 1, calls: int = FLOOR_CALLS, chunks: int = FLOOR_CHUNKS
         return compare(results, truth, streams, cpu_s)
 
 
-def _request(body: dict, number: int) -> http_call.Request:
+def _request(body: dict, number: int) -> http_call.ChatRequest:
     """A request that carries its number as the nonce, by which the fake server's log knows it."""
     message = {"role": "user", "content": f"{number:018d}\n\nFloor."}
-    return http_call.Request("/api/chat", json.dumps({**body, "messages": [message]}).encode("ascii"))
+    return http_call.ChatRequest("/api/chat", json.dumps({**body, "messages": [message]}).encode("ascii"))
 
 
 def log(endpoint: Endpoint) -> list:

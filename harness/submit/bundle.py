@@ -35,7 +35,7 @@ def write(push: Push, base: Base, upstream: Repository, folder: pathlib.Path) ->
     path = target(push, folder)
     if not folder.is_dir():
         raise UserError("no such folder", str(folder), "name another one with --bundle-to", FOUND)
-    with files.mendable(path):
+    with files.explaining_errors(path):
         files.replace(path, zipped({f"{push.submission.branch}.bundle": bundle,
                                     "HOW-TO-APPLY.txt": how_to_apply(push, base, upstream).encode("utf-8")}))
     return path

@@ -19,13 +19,13 @@ MODE = "100644"
 
 
 @dataclass(frozen=True)
-class Clone:
+class CommitClone:
     """The clone in which commits are made. A partial clone may have to fetch objects from `upstream` with `access`."""
     folder: pathlib.Path
     access: Access
     upstream: Repository
 
-    def git(self, *words: str, data: bytes | None = None, more: dict | None = None) -> git.Done:
+    def git(self, *words: str, data: bytes | None = None, more: dict | None = None) -> git.Completed:
         """A command that has to succeed; raises UserError with git's own words."""
         done = self.access.run(self.folder, self.upstream, *words, data=data, more=more)
         if done.code != 0:
@@ -34,7 +34,7 @@ class Clone:
         return done
 
 
-def make(clone: Clone, base: Base, submission: Submission, previous: str | None = None) -> str:
+def make(clone: CommitClone, base: Base, submission: Submission, previous: str | None = None) -> str:
     """The run's branch with its commit; the commit's id.
 
     `previous` is the commit that was sent before: it is used again if it holds the same files, else the new one is its
@@ -58,17 +58,17 @@ def make(clone: Clone, base: Base, submission: Submission, previous: str | None 
     return commit
 
 
-def _move(clone: Clone, ref: str, commit: str, earlier: str) -> None:
+def _move(clone: CommitClone, ref: str, commit: str, earlier: str) -> None:
     """Let the branch point to the commit, provided that it still is where it was seen; empty: it does not exist."""
     if commit != earlier:
         clone.git("update-ref", "-m", "submit_run.py", ref, commit, earlier)
 
 
-def _blob(clone: Clone, data: bytes) -> str:
+def _blob(clone: CommitClone, data: bytes) -> str:
     return clone.git("hash-object", "-w", "--stdin", data=data).text
 
 
-def _commit(clone: Clone, base: Base, blobs: dict, submission: Submission, previous: str | None) -> str:
+def _commit(clone: CommitClone, base: Base, blobs: dict, submission: Submission, previous: str | None) -> str:
     """Made by plumbing commands with an index of their own: hooks, filters, signing and staged changes have no effect."""
     parent = previous or base.commit
     entries = b"".join(f"{MODE} {blob}\t{path}\0".encode("utf-8") for path, blob in blobs.items())
@@ -84,7 +84,7 @@ def _commit(clone: Clone, base: Base, blobs: dict, submission: Submission, previ
                      data=submission.message.encode("utf-8"), more=person).text
 
 
-def is_this(clone: Clone, base: Base, commit: str, blobs: dict, submission: Submission, any_author: bool = False) -> bool:
+def is_this(clone: CommitClone, base: Base, commit: str, blobs: dict, submission: Submission, any_author: bool = False) -> bool:
     """Whether a commit adds exactly these files to the base or to an ancestor of it, by this author and with this title."""
     shown = clone.git("show", "-s", "--format=%an%n%ae%n%cn%n%ce%n%B", "--encoding=UTF-8", commit).text.split("\n")
     words = [submission.author, submission.address] * 2 + submission.message.strip().split("\n")
@@ -96,18 +96,18 @@ def is_this(clone: Clone, base: Base, commit: str, blobs: dict, submission: Subm
     return change(clone, start, commit) == expected(blobs)
 
 
-def adds_only(clone: Clone, base: Base, commit: str, paths: set) -> bool:
+def adds_only(clone: CommitClone, base: Base, commit: str, paths: set) -> bool:
     """Whether a commit adds some of these paths to the base's history, and changes nothing else."""
     changed = change(clone, fork_point(clone, base, commit), commit)
     return bool(changed) and all(status == "A" and path in paths for status, _, _, path in changed)
 
 
-def fork_point(clone: Clone, base: Base, commit: str) -> str:
+def fork_point(clone: CommitClone, base: Base, commit: str) -> str:
     """The newest commit that the base and this commit have in common; the base where there is none."""
     return git.line(clone.folder, "merge-base", base.commit, commit) or base.commit
 
 
-def same_files(clone: Clone, commit: str, submission: Submission) -> set | None:
+def same_files(clone: CommitClone, commit: str, submission: Submission) -> set | None:
     """Names of the files that this commit holds with the same bytes; None: the run is not in it."""
     rows = (git.line(clone.folder, "ls-tree", "-z", f"{commit}:{submission.folder}") or "").split("\0")
     blobs = {name: head.split(" ")[2] for head, _, name in (row.partition("\t") for row in rows) if name}
@@ -117,7 +117,7 @@ def same_files(clone: Clone, commit: str, submission: Submission) -> set | None:
             if blobs.get(name) == clone.git("hash-object", "--stdin", data=data).text}
 
 
-def file_of(clone: Clone, commit: str, path: str) -> bytes:
+def file_of(clone: CommitClone, commit: str, path: str) -> bytes:
     return clone.git("cat-file", "blob", f"{commit}:{path}").out
 
 
@@ -125,7 +125,7 @@ def expected(blobs: dict) -> set:
     return {("A", MODE, blob, path) for path, blob in blobs.items()}
 
 
-def check_change(clone: Clone, before: str, commit: str, blobs: dict) -> None:
+def check_change(clone: CommitClone, before: str, commit: str, blobs: dict) -> None:
     """Raises UserError unless a commit adds exactly the five files: nothing else may leave this machine."""
     changed = change(clone, before, commit)
     if changed != expected(blobs):
@@ -133,7 +133,7 @@ def check_change(clone: Clone, before: str, commit: str, blobs: dict) -> None:
         raise UserError("the commit would not add exactly these five files", ", ".join(other[:6]), "report this line", FOUND)
 
 
-def change(clone: Clone, before: str, after: str) -> set:
+def change(clone: CommitClone, before: str, after: str) -> set:
     """{(A, M or D, mode, blob, path)} of everything that differs between two commits."""
     raw = clone.git("diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", before, after).out
     parts = raw.decode("utf-8", "backslashreplace").split("\0")[:-1]

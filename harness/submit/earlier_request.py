@@ -8,7 +8,7 @@ from typing import Iterator
 from base import console, git
 from base.errors import FOUND, UserError, printable
 from submit import commit, remote_access
-from submit.commit import Clone
+from submit.commit import CommitClone
 from submit.gitea_api import ApiError, PullRequest
 from submit.push import PULL
 from submit.remotes import Destination
@@ -35,7 +35,7 @@ class EarlierRequest:
         return self.state in (OPEN, UNKNOWN)
 
 
-def find(destination: Destination, clone: Clone, submission: Submission) -> EarlierRequest | None:
+def find(destination: Destination, clone: CommitClone, submission: Submission) -> EarlierRequest | None:
     """The open request, else the run's branch in the fork or a closed request, which are fetched; None: never sent."""
     branch_head = _fork_head(destination, clone, submission)
     closed = None
@@ -51,7 +51,7 @@ def find(destination: Destination, clone: Clone, submission: Submission) -> Earl
     return None
 
 
-def _requests(destination: Destination, clone: Clone, submission: Submission, branch_head: str | None) -> Iterator[EarlierRequest]:
+def _requests(destination: Destination, clone: CommitClone, submission: Submission, branch_head: str | None) -> Iterator[EarlierRequest]:
     """Requests that may be of this run, open ones first; by git's references where the API does not answer."""
     try:
         if destination.api is None:
@@ -75,7 +75,7 @@ def _of_api(request: PullRequest, destination: Destination) -> EarlierRequest:
     return EarlierRequest(request.number, request.page, request.state, request.head_commit, is_agit, owner)
 
 
-def _by_git(destination: Destination, clone: Clone, submission: Submission, branch_head: str | None) -> Iterator[EarlierRequest]:
+def _by_git(destination: Destination, clone: CommitClone, submission: Submission, branch_head: str | None) -> Iterator[EarlierRequest]:
     """Requests whose head is a commit of ours. git does not say whether they are open."""
     known = {branch_head, git.line(clone.folder, "rev-parse", "--verify", "--quiet", f"refs/heads/{submission.branch}")}
     heads = remote_access.refs(clone.folder, destination.upstream, clone.access, "refs/pull/*/head")
@@ -90,7 +90,7 @@ def page_of(destination: Destination, number: int) -> str:
     return f"{upstream.page}/pulls/{number}" if upstream.web else f"request {number} of {upstream.shown}"
 
 
-def _fork_head(destination: Destination, clone: Clone, submission: Submission) -> str | None:
+def _fork_head(destination: Destination, clone: CommitClone, submission: Submission) -> str | None:
     """The commit of the run's branch in the fork; None where there is none, or the fork cannot be read."""
     ref = f"refs/heads/{submission.branch}"
     try:
@@ -99,7 +99,7 @@ def _fork_head(destination: Destination, clone: Clone, submission: Submission) -
         return None
 
 
-def _fetched(destination: Destination, clone: Clone, submission: Submission, request: EarlierRequest) -> EarlierRequest | None:
+def _fetched(destination: Destination, clone: CommitClone, submission: Submission, request: EarlierRequest) -> EarlierRequest | None:
     """The request with its commit fetched and compared; None where the commit does not hold this run."""
     repository = destination.upstream if request.number else destination.fork
     ref = f"refs/pull/{request.number}/head" if request.number else f"refs/heads/{submission.branch}"
@@ -121,7 +121,7 @@ def check(request: EarlierRequest, destination: Destination, anew: bool) -> None
                         "if that account is yours, name its fork with --fork; else ask there", FOUND)
 
 
-def format_changes(request: EarlierRequest, clone: Clone, submission: Submission) -> str:
+def format_changes(request: EarlierRequest, clone: CommitClone, submission: Submission) -> str:
     """What an update changes in the open request, as text."""
     where = f"request {request.number} ({request.page})" if request.number else "the branch in your fork"
     lines = [f"What changes in {where}:", ""]

@@ -30,7 +30,7 @@ def server_words(said: str) -> list:
     return [line for line in words if line and not PROGRESS.match(line)]
 
 
-def push_reason(done: git.Done) -> str:
+def push_reason(done: git.Completed) -> str:
     """Why a push failed. git prints the result of each reference on stdout, after an exclamation mark."""
     rejected = [line.split("\t")[-1] for line in done.text.split("\n") if line.startswith("!")]
     server = [f"remote: {words}" for words in server_words(done.said)[:1]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from base import git, names
 from base.errors import FOUND, UserError
 from submit import git_messages
-from submit.commit import Clone
+from submit.commit import CommitClone
 from submit.remote_access import default_branch, look, refs
 from submit.remote_address import Repository
 from submit.submission import Submission
@@ -25,7 +25,7 @@ class Push:
 
     Requests up to `closed_until` that hold the same commit are closed, and a new one is wanted in spite of them.
     """
-    clone: Clone
+    clone: CommitClone
     submission: Submission
     commit: str
     update_of: int = 0
@@ -94,7 +94,7 @@ def by_agit(push: Push, upstream: Repository) -> int:
     return number
 
 
-def _no_request(upstream: Repository, done: git.Done, stray: list) -> UserError:
+def _no_request(upstream: Repository, done: git.Completed, stray: list) -> UserError:
     """The error for a push to refs/for/ after which no request can be seen."""
     if done.code != 0:
         reason = git_messages.push_reason(done)

@@ -36,13 +36,13 @@ class Access:
         return ("-c", f"{key}=", "-c", f"{key}={self.HELPER}")
 
     def run(self, clone: pathlib.Path, repository: Repository, *words: str, data: bytes | None = None,
-            more: Mapping[str, str] | None = None) -> git.Done:
+            more: Mapping[str, str] | None = None) -> git.Completed:
         """One git command that may contact the server: a fetch, a push, or a local one in a clone that lacks objects."""
         token = {"GITEA_TOKEN": self._token} if self._fits(repository) else {}
         done = git.run(clone, *PATIENCE, *self.words(repository), *words, data=data, more={**(more or {}), **token},
                        limit_s=REMOTE_S)
         said = done.said.replace(self._token, "<token>") if self._token else done.said
-        return git.Done(done.code, done.out, without_credentials(said))
+        return git.Completed(done.code, done.out, without_credentials(said))
 
     def _fits(self, repository: Repository) -> bool:
         return bool(self._token and repository.web and "://" in repository.url and not repository.url.startswith("ssh")
@@ -113,5 +113,5 @@ def _pairs(listed: str) -> dict:
     return {line.group(2): line.group(1) for line in lines if line}
 
 
-def refused(what: str, repository: Repository, done: git.Done, now: str) -> UserError:
+def refused(what: str, repository: Repository, done: git.Completed, now: str) -> UserError:
     return UserError(f"{what} ({git_messages.reason(done.said)})", repository.shown, now, FOUND)

@@ -74,7 +74,7 @@ def read(folder: pathlib.Path) -> dict:
             raise UserError("not a plain file", str(path), "put the run's own file there", FOUND)
         if status.st_size > MAX_FILE_BYTES:
             raise UserError("too large for a file of a run", str(path), "name the folder of a run", FOUND)
-        with files.mendable(path):
+        with files.explaining_errors(path):
             contents[name] = path.read_bytes()
     return contents
 

@@ -129,7 +129,7 @@ def processor_s() -> tuple:
 
 
 def read_ours(url: str, bodies: list) -> list:
-    requests = [http_call.Request("/api/chat", json.dumps(body).encode()) for body in bodies]
+    requests = [http_call.ChatRequest("/api/chat", json.dumps(body).encode()) for body in bodies]
     results = http_call.run(Endpoint(parse_host(url)), requests, http_call.Stop())
     return [[now for now, _ in http_call.lines(result.pieces)] for result in results]
 
@@ -317,7 +317,7 @@ def memory() -> None:
         appender = ledger.files.Appender(pathlib.Path(folder) / "run.jsonl")
         for calls in (100, 2000):
             while done < calls:
-                fields = http_call.fold(http_call.run(endpoint, [http_call.Request("/api/chat", body)], http_call.Stop())[0])
+                fields = http_call.fold(http_call.run(endpoint, [http_call.ChatRequest("/api/chat", body)], http_call.Stop())[0])
                 appender.append(json.dumps(fields).encode() + b"\n")
                 done += 1
             peaks.append((calls, peak_kb()))

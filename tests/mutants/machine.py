@@ -12,7 +12,7 @@ import types
 import support
 
 from base import ledger, plan, records, schema
-from measure import http_call, phases, session
+from measure import http_call, phase_runner, session
 from measure.eta import Eta
 
 MS = 1_000_000
@@ -205,6 +205,6 @@ def records_of(manifest: dict, loaded: dict, server: Server, ended_at: str, firs
     settings = plan.settings_of(manifest)
     names = [model["name"] for model in manifest["models"]]
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded, settings)
-    runner = phases.Runner(here, settings, loaded, {}, {}, {name: None for name in names}, phases.Deadline(server.clock, None), Eta({}))
+    runner = phase_runner.PhaseRunner(here, settings, loaded, {}, {}, {name: None for name in names}, phase_runner.Deadline(server.clock, None), Eta({}))
     runner.run(planned)
     return closed(here, kept, manifest, ended_at, first_nonce)

@@ -26,7 +26,7 @@ PHASES = ("frozen-prompts", "small-eval")
 
 def manifest_of(phases: list, settings: plan.Settings, chosen: dict) -> dict:
     """A manifest as the driver would write it, but for what would be read from this machine."""
-    choice = models.Choice([models.described(
+    choice = models.ModelChoice([models.described(
         {"name": name, "digest": model["digest"], "size": model["size_bytes"], "details": {
             "format": "gguf", "family": "planted", "parameter_size": name.rpartition(":")[2].upper(),
             "quantization_level": "Q4_K_M"}, "capabilities": ["completion"]}, {"template": "{{ .Prompt }}"})

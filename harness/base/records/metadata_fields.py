@@ -22,7 +22,6 @@ METRICS = {     # name: what it is; the unit stands at the end of the name; deri
     "fill_reached": "share of the fillable context that the prompt took",
     "energy_j_per_tok": "energy of the machine's counters for each answer token, prefill included",
 }
-GRADED = ("passed", "censored", "ungraded")
 WARNINGS = {
     "few-samples": "too few calls for a spread that means something",
     "wide-spread": "the middle half of the decode rates lies far apart",

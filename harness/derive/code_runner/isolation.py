@@ -45,26 +45,26 @@ PROFILE = """(version 1) (allow default)
 FOOTPRINT_AT = 16 + 7 * 8       # ri_phys_footprint in macOS's rusage_info_v0: a UUID and seven numbers stand before it
 
 
-def close(limits: dict, layers: list) -> list:
+def isolate(limits: dict, layers: list) -> list:
     """Fence this process in, for good; the layers in force. The guest does this before it sees the code."""
-    found = []
+    in_force = []
     for name in LAYERS:
         if name in layers:
             try:
-                found += [name] if ACTS[name](limits) else []
+                in_force += [name] if LAYER_FUNCTIONS[name](limits) else []
             except (OSError, AttributeError, ValueError):
                 pass
-    if os.name == "posix" and "limits" in found and "seccomp" not in found:
+    if os.name == "posix" and "limits" in in_force and "seccomp" not in in_force:
         _limit("RLIMIT_NPROC", 0)       # on Linux it counts threads too; seccomp tells them apart
-    return found
+    return in_force
 
 
 def not_denied(layers: Iterable[str]) -> list:
     """What no layer of these keeps from the code."""
-    return [what for what, guards in DENIED_BY.items() if guards.isdisjoint(layers)]
+    return [action for action, denied_by in DENIED_BY.items() if denied_by.isdisjoint(layers)]
 
 
-def guard_examiner() -> None:
+def protect_test_process() -> None:
     """Linux: orphans of the guest come to this process, and other processes of the user cannot look into it."""
     if sys.platform.startswith("linux"):
         try:
@@ -98,10 +98,10 @@ def memory_in_use(pid: int) -> int:
     if sys.platform != "darwin":
         return 0
     try:
-        told = ctypes.create_string_buffer(256)
-        if _library().proc_pid_rusage(ctypes.c_int(pid), ctypes.c_int(0), told) != 0:
+        usage = ctypes.create_string_buffer(256)
+        if _library().proc_pid_rusage(ctypes.c_int(pid), ctypes.c_int(0), usage) != 0:
             return 0
-        return struct.unpack_from("=Q", told, FOOTPRINT_AT)[0]
+        return struct.unpack_from("=Q", usage, FOOTPRINT_AT)[0]
     except (OSError, AttributeError):
         return 0
 
@@ -222,5 +222,5 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-ACTS = {"limits": _limits, "landlock": _landlock, "namespaces": _namespaces, "rights": _rights, "seccomp": _seccomp,
+LAYER_FUNCTIONS = {"limits": _limits, "landlock": _landlock, "namespaces": _namespaces, "rights": _rights, "seccomp": _seccomp,
         "sandbox": _sandbox, "low": _low}

@@ -20,7 +20,7 @@ NAMES = {name for name, kind in vars(builtins).items() if isinstance(kind, type)
 EXCEPTIONS = {name: getattr(builtins, name) for name in NAMES if issubclass(getattr(builtins, name), Exception)}
 
 
-class Lost(BaseException):
+class ConnectionLost(BaseException):
     """The other side is gone or breaks the rules. No `except Exception` in a test may take it for an answer."""
 
     def __init__(self, reason: str):
@@ -28,32 +28,32 @@ class Lost(BaseException):
         super().__init__(reason)
 
 
-class Unusable(Exception):
+class NotSerializable(Exception):
     """A value that cannot travel: too deep, too large, or circular."""
 
 
-class Raised(Exception):
+class RemoteException(Exception):
     """Mixed into every exception that stands for one of the other process."""
     name = "Exception"
 
 
-class StandIn:
+class Proxy:
     """An object of the other side, here only by its number."""
 
-    def __init__(self, line: "Line", number: int):
-        self._line, self._number = line, number
+    def __init__(self, channel: "Channel", number: int):
+        self._channel, self._number = channel, number
 
 
-class Line:
+class Channel:
     """One end of a connection. Each side asks, and answers what it is asked while it waits; never two at a time."""
 
     def __init__(self, incoming: BinaryIO, outgoing: int, limit_bytes: int, answer: Callable[..., list],
-                 stand_in: Callable[["Line", int, str], StandIn]):
+                 make_proxy: Callable[["Channel", int, str], Proxy]):
         self._incoming, self._outgoing, self._left_bytes = incoming, outgoing, limit_bytes
-        self._answer, self._stand_in = answer, stand_in
-        self._shelf: list = []          # objects of this side that the other side knows by their place here
-        self._places: dict = {}         # the place of an object by its id; the shelf keeps it alive
-        self._stand_ins: dict = {}
+        self._answer, self._make_proxy = answer, make_proxy
+        self._objects: list = []          # objects of this side that the other side knows by their place here
+        self._numbers: dict = {}         # the place of an object by its id; the shelf keeps it alive
+        self._proxies: dict = {}
         self._decoder = json.JSONDecoder(parse_int=_parse_int, parse_constant=_refuse)
         self._encode = json.JSONEncoder(separators=(",", ":")).encode   # json.dumps would make one for each message
 
@@ -74,7 +74,7 @@ class Line:
             while sent < len(data):
                 sent += os.write(self._outgoing, data[sent:sent + WRITE_BYTES])
         except OSError:
-            raise Lost("crashed") from None
+            raise ConnectionLost("crashed") from None
 
     def receive(self) -> list:
         """The next message: a list that begins with a word. Lost if there is none, or too much, or no sense in it."""
@@ -84,8 +84,8 @@ class Line:
             data = b""
         self._left_bytes -= len(data)
         if self._left_bytes < 0:
-            raise Lost("output")
-        with sensible():
+            raise ConnectionLost("output")
+        with lost_on_error():
             message, _ = self._decoder.raw_decode(data.decode("ascii"))
             if not isinstance(message, list) or not isinstance(message[0], str):
                 raise ValueError("no message")
@@ -98,7 +98,7 @@ class Line:
         if value is None or value is True or value is False:
             return value
         if depth > MAX_DEPTH:
-            raise Unusable("too deep")
+            raise NotSerializable("too deep")
         if isinstance(value, str):
             return str.__str__(value)
         if isinstance(value, int):
@@ -114,41 +114,41 @@ class Line:
                              for key, inner in dict.items(value)]}
         return _pack_number(value) or self._pack_reference(value)
 
-    def unpack(self, parcel: object) -> object:
+    def unpack(self, packed: object) -> object:
         """The value; any exception means that the parcel is malformed."""
-        if not isinstance(parcel, dict):
-            if isinstance(parcel, list):
+        if not isinstance(packed, dict):
+            if isinstance(packed, list):
                 raise ValueError("a bare list")
-            return parcel
-        (kind, inner), = parcel.items()
+            return packed
+        (kind, inner), = packed.items()
         if kind in ("list", "tuple", "set", "frozenset"):
             return getattr(builtins, kind)([self.unpack(part) for part in inner])
         if kind == "dict":
             return {self.unpack(key): self.unpack(part) for key, part in inner}
         if kind == "mine":
-            number, called = inner
-            if number not in self._stand_ins:
-                self._stand_ins[int(number)] = self._stand_in(self, int(number), called)
-            return self._stand_ins[number]
+            number, type_name = inner
+            if number not in self._proxies:
+                self._proxies[int(number)] = self._make_proxy(self, int(number), type_name)
+            return self._proxies[number]
         return self.own(inner) if kind == "yours" else _unpack_number(kind, inner)
 
     def own(self, number: int) -> object:
         """The object of this side that the other side means."""
-        if not 0 <= number < len(self._shelf):
+        if not 0 <= number < len(self._objects):
             raise ValueError("no such object")
-        return self._shelf[number]
+        return self._objects[number]
 
     def _pack_reference(self, value: object) -> dict:
-        if issubclass(type(value), StandIn):
+        if issubclass(type(value), Proxy):
             return {"yours": value._number}
-        place = self._places.get(id(value))
-        if place is None:
-            place = self._places[id(value)] = len(self._shelf)
-            self._shelf.append(value)
-        return {"mine": [place, "callable" if callable(value) else "object"]}
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = len(self._objects)
+            self._objects.append(value)
+        return {"mine": [number, "callable" if callable(value) else "object"]}
 
 
-class sensible:
+class lost_on_error:
     """Inside, whatever goes wrong with what the other side sent means that it is lost."""
 
     def __enter__(self) -> None:
@@ -156,10 +156,10 @@ class sensible:
 
     def __exit__(self, kind: object, problem: object, trace: object) -> None:
         if isinstance(problem, Exception):
-            raise Lost("crashed") from None
+            raise ConnectionLost("crashed") from None
 
 
-def told(problem: BaseException) -> list:
+def exception_message(problem: BaseException) -> list:
     """An exception as a message: the built-in names it goes by, nearest first, and its text."""
     names = [kind.__name__ for kind in type(problem).__mro__ if kind.__module__ == "builtins"]
     try:
@@ -169,27 +169,27 @@ def told(problem: BaseException) -> list:
     return ["raise", names, text]
 
 
-def raised(names: list, text: str) -> Exception:
+def remote_exception(names: list, text: str) -> Exception:
     """The exception that stands for one of the other process: a test catches it by any built-in name it goes by."""
-    with sensible():
+    with lost_on_error():
         names = names[:20]
         kinds = [EXCEPTIONS[name] for name in names if name in EXCEPTIONS] or [Exception]
-        leaves = [kind for kind in kinds if not any(issubclass(other, kind) for other in kinds if other is not kind)]
+        leaves = [kind for kind in kinds if not any(issubclass(other_kind, kind) for other_kind in kinds if other_kind is not kind)]
         nearest = next((name for name in names if name in NAMES), "Exception")
         inside = {"__init__": lambda self: None, "__str__": lambda self: str(text), "name": nearest}
         for bases in (leaves, leaves[:1]):
             try:
-                return type("Raised", (Raised, *bases), inside)()
+                return type("Raised", (RemoteException, *bases), inside)()
             except TypeError:       # two built-in exceptions whose layouts do not fit into one
                 continue
-        return type("Raised", (Raised,), inside)()
+        return type("Raised", (RemoteException,), inside)()
 
 
 def _pack_int(number: int) -> object:
     if -SAFE < number < SAFE:
         return number
     if number.bit_length() > MAX_BITS:
-        raise Unusable("too large a number")
+        raise NotSerializable("too large a number")
     return {"int": hex(number)}
 
 

@@ -21,23 +21,23 @@ import time
 from typing import Optional
 
 from derive.code_runner import isolation, windows_job
-from derive.code_runner.rpc import Line, Lost, Raised, StandIn, Unusable, raised, sensible, told
+from derive.code_runner.rpc import Channel, ConnectionLost, NotSerializable, Proxy, RemoteException, exception_message, lost_on_error, remote_exception
 
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from derive.code_runner import {0}; sys.path.pop(0); {0}.main()"
 SWEEP_S = 2.0           # how long descendants of a guest are hunted; each round gets one generation
 WATCH_S = 0.05          # how often memory is looked at where the system has no limit for it
 
 
-class Remote(StandIn):
+class AnswerProxy(Proxy):
     """An object of the guest's. Equal to itself alone, whatever it says."""
 
     def __call__(self, *args: object, **words: object) -> object:
-        return _called(self._line, self._number, None, args, words)
+        return _called(self._channel, self._number, None, args, words)
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
-        return lambda *args, **words: _called(self._line, self._number, name, args, words)
+        return lambda *args, **words: _called(self._channel, self._number, name, args, words)
 
     def __len__(self) -> int:
         return self._counted("len")
@@ -45,42 +45,42 @@ class Remote(StandIn):
     def __bool__(self) -> bool:
         return bool(self._counted("bool"))
 
-    def __iter__(self) -> "Remote":
-        return _result(self._line, self._line.ask("iter", self._number))
+    def __iter__(self) -> "AnswerProxy":
+        return _result(self._channel, self._channel.ask("iter", self._number))
 
     def __next__(self) -> object:
-        return _result(self._line, self._line.ask("next", self._number))
+        return _result(self._channel, self._channel.ask("next", self._number))
 
     def _counted(self, verb: str) -> int:
-        found = _result(self._line, self._line.ask(verb, self._number))
-        if not isinstance(found, int):
-            raise Lost("crashed")
-        return found
+        count = _result(self._channel, self._channel.ask(verb, self._number))
+        if not isinstance(count, int):
+            raise ConnectionLost("crashed")
+        return count
 
 
-class Guest:
+class UntrustedProcess:
     """The process of the answer, from its start until nothing of it is left."""
 
     def __init__(self, job: dict):
         self.limits = job["limits"]
-        self.expired = self.overfull = False
+        self.timed_out = self.over_memory = False
         self._over, self._lock = threading.Event(), threading.Lock()
         self.process = subprocess.Popen(command("untrusted_process", job["harness"]), cwd=job["folder"], env=environment(),
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        **apart())
-        self.line = Line(self.process.stdout, self.process.stdin.fileno(), self.limits["output_bytes"],
-                         self._answer, lambda line, number, _: Remote(line, number))
+                                        **own_session())
+        self.channel = Channel(self.process.stdout, self.process.stdin.fileno(), self.limits["output_bytes"],
+                         self._answer, lambda channel, number, _: AnswerProxy(channel, number))
         self._job = None
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def fence(self, layers: list) -> Optional[list]:
+    def isolate(self, layers: list) -> Optional[list]:
         """The layers in force around the guest, or None if it did not survive to tell."""
         try:
-            pid = self.line.receive()[1]
+            pid = self.channel.receive()[1]
             self._job = windows_job.job_around(pid, self.limits) if os.name == "nt" else None
-            reply = self.line.ask("fence", self.limits, layers)
-            return self.line.unpack(reply[1]) + (["job"] if self._job else [])
-        except Lost:
+            reply = self.channel.ask("isolate", self.limits, layers)
+            return self.channel.unpack(reply[1]) + (["job"] if self._job else [])
+        except ConnectionLost:
             return None
 
     def end(self) -> None:
@@ -90,29 +90,29 @@ class Guest:
         self.process.wait()
         self.process.stdout.close()
         self.process.stdin.close()
-        sweep()
+        kill_descendants()
 
     def why_lost(self, reason: str) -> str:
         """Better than `crashed`, if something better is known. After `end`."""
         if reason != "crashed":
             return reason
-        if self.expired or isolation.children_cpu_s() > self.limits["cpu_s"] - 0.2:
+        if self.timed_out or isolation.children_cpu_s() > self.limits["cpu_s"] - 0.2:
             return "timeout"
-        return "memory" if self.overfull else "crashed"
+        return "memory" if self.over_memory else "crashed"
 
     def _watch(self) -> None:
         """In a thread: time, and memory where the system has no limit for it."""
         deadline = time.monotonic() + self.limits["wall_s"]
         while not self._over.wait(min(WATCH_S, max(0.0, deadline - time.monotonic()))):
-            self.expired = time.monotonic() >= deadline
-            self.overfull = isolation.memory_in_use(self.process.pid) > self.limits["memory_bytes"]
-            if self.expired or self.overfull:
+            self.timed_out = time.monotonic() >= deadline
+            self.over_memory = isolation.memory_in_use(self.process.pid) > self.limits["memory_bytes"]
+            if self.timed_out or self.over_memory:
                 self.kill()
                 return
 
     def _answer(self, *request: object) -> list:
-        with sensible():
-            return _answer(self.line, *request)
+        with lost_on_error():
+            return _answer(self.channel, *request)
 
     def kill(self) -> None:
         with self._lock:
@@ -128,59 +128,59 @@ class Guest:
 
 def main() -> None:
     """One job from standard input; to standard output one line once the guest is fenced, and one with the verdict."""
-    isolation.guard_examiner()
+    isolation.protect_test_process()
     with open(0, "rb", closefd=False) as incoming:
         job = json.loads(incoming.readline())
-    say(examine(job))
+    send_line(run_job(job))
 
 
-def examine(job: dict) -> dict:
+def run_job(job: dict) -> dict:
     """The verdict on a job. Fewer layers are tried where a guest dies of them, before it has seen the code."""
     for layers in (job["layers"], [layer for layer in job["layers"] if layer == "limits"]):
-        guest = Guest(job)
-        threading.Thread(target=_end_with_input, args=(guest,), daemon=True).start()
+        process = UntrustedProcess(job)
+        threading.Thread(target=_end_with_input, args=(process,), daemon=True).start()
         try:
-            isolation = guest.fence(layers)
+            isolation = process.isolate(layers)
             if isolation is not None:
-                say({"isolation": isolation, "guest": guest.process.pid})
-                return hear(guest, job)
+                send_line({"isolation": isolation, "pid": process.process.pid})
+                return run_tests(process, job)
         finally:
-            guest.end()
+            process.end()
     return {"reason": "not-run", "detail": "the process for the answer did not start"}
 
 
-def say(found: dict) -> None:
-    os.write(1, json.dumps(found).encode("ascii") + b"\n")
+def send_line(result: dict) -> None:
+    os.write(1, json.dumps(result).encode("ascii") + b"\n")
 
 
-def hear(guest: Guest, job: dict) -> dict:
+def run_tests(process: UntrustedProcess, job: dict) -> dict:
     """Run the code, then each test; the first that does not return decides."""
-    place = "before the tests"
+    test_name = "before the tests"
     try:
-        reply = guest.line.ask("run", job["code"], job["entry"])
+        reply = process.channel.ask("run", job["code"], job["entry"])
         if reply[0] in ("syntax-error", "no-entry"):
             return {"reason": reply[0], "detail": ""}
-        scope = {job["entry"]: _result(guest.line, reply)}
+        scope = {job["entry"]: _result(process.channel, reply)}
         exec(compile(job["tests"], "tests", "exec", dont_inherit=True, optimize=0), scope)
         tests = {name: test for name, test in scope.items() if name.startswith("test_")}
-        for place, test in tests.items():
+        for test_name, test in tests.items():
             test()
         return {"reason": "passed" if tests else "not-run", "detail": "" if tests else "no tests"}
-    except Lost as lost:
-        guest.end()
-        return {"reason": guest.why_lost(lost.reason), "detail": place}
-    except Raised as problem:
+    except ConnectionLost as lost:
+        process.end()
+        return {"reason": process.why_lost(lost.reason), "detail": test_name}
+    except RemoteException as problem:
         return {"reason": "memory" if isinstance(problem, MemoryError) else "exception",
-                "detail": f"{place}: {problem.name}"}
+                "detail": f"{test_name}: {problem.name}"}
     except Exception:   # the assertion failed, or what came back could not be used in it
-        return {"reason": "wrong", "detail": place}
+        return {"reason": "wrong", "detail": test_name}
 
 
-def command(noun: str, harness: str) -> list:
+def command(module: str, harness: str) -> list:
     """Isolated, without site-packages, writing no bytecode, and with one encoding on all systems."""
     # In a virtual environment of Windows sys.executable is a launcher, and the real process its child.
     python = getattr(sys, "_base_executable", None) if os.name == "nt" else None
-    return [python or sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", BOOT.format(noun), harness]
+    return [python or sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", BOOT.format(module), harness]
 
 
 def environment() -> dict:
@@ -188,14 +188,14 @@ def environment() -> dict:
     return {name: os.environ[name] for name in ("SYSTEMROOT",) if os.name == "nt" and name in os.environ}
 
 
-def apart() -> dict:
+def own_session() -> dict:
     """A session of its own: no terminal, no Ctrl-C, and a group that can be killed whole."""
     if os.name == "nt":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     return {"start_new_session": True}
 
 
-def sweep() -> None:
+def kill_descendants() -> None:
     """Kill and wait for every child that is left; those whose parents die come to us, where the system allows."""
     end = time.monotonic() + SWEEP_S
     while os.name == "posix" and time.monotonic() < end:
@@ -209,24 +209,24 @@ def sweep() -> None:
             return
 
 
-def _end_with_input(guest: Guest) -> None:
+def _end_with_input(process: UntrustedProcess) -> None:
     """In a thread: whoever started us holds our input open for as long as it waits for the verdict."""
     while os.read(0, 4096):
         pass
-    guest.kill()
+    process.kill()
 
 
-def _called(line: Line, number: int, name: Optional[str], args: tuple, words: dict) -> object:
+def _called(channel: Channel, number: int, name: Optional[str], args: tuple, words: dict) -> object:
     """Call in the guest; afterwards our lists, dicts and sets hold what theirs hold."""
-    given = [*args, *words.values()]
-    packed = line.pack(given)
-    reply = line.ask("call", number, name, line.pack(list(args)), line.pack(words))
+    arguments = [*args, *words.values()]
+    packed = channel.pack(arguments)
+    reply = channel.ask("call", number, name, channel.pack(list(args)), channel.pack(words))
     after = reply[-1] if reply[0] in ("ok", "raise") else None
     if after is not None and after != packed:
-        with sensible():
-            for ours, theirs in zip(given, line.unpack(after)):
+        with lost_on_error():
+            for ours, theirs in zip(arguments, channel.unpack(after)):
                 _become(ours, theirs)
-    return _result(line, reply)
+    return _result(channel, reply)
 
 
 def _become(ours: object, theirs: object) -> None:
@@ -237,27 +237,27 @@ def _become(ours: object, theirs: object) -> None:
         ours.update(theirs)
 
 
-def _result(line: Line, reply: list) -> object:
-    with sensible():
+def _result(channel: Channel, reply: list) -> object:
+    with lost_on_error():
         kind, details = reply[0], reply[1:]
         if kind == "ok":
-            return line.unpack(details[0])
-        problem = raised(*details[:2]) if kind == "raise" else None
+            return channel.unpack(details[0])
+        problem = remote_exception(*details[:2]) if kind == "raise" else None
     if problem is None:
-        raise Unusable() if kind == "unusable" else Lost("crashed")
+        raise NotSerializable() if kind == "unusable" else ConnectionLost("crashed")
     raise problem
 
 
-def _answer(line: Line, verb: str, number: int, other: object = None) -> list:
+def _answer(channel: Channel, verb: str, number: int, other: object = None) -> list:
     """What the guest may ask of the test's objects: their hash, whether they equal something, and to be called."""
-    ours, theirs = line.own(number), line.unpack(other)
+    ours, theirs = channel.own(number), channel.unpack(other)
     try:
         if verb == "hash":
             return ["ok", hash(ours)]
         if verb == "eq":
             return ["ok", bool(ours == theirs)]
         if verb == "call":
-            return ["ok", line.pack(ours(*theirs))]
+            return ["ok", channel.pack(ours(*theirs))]
     except Exception as problem:
-        return told(problem)
-    raise Lost("crashed")
+        return exception_message(problem)
+    raise ConnectionLost("crashed")

@@ -38,14 +38,14 @@ def job_around(pid: int, limits: dict) -> Optional[int]:
         getattr(kernel, name).restype = ctypes.c_void_p
     job = kernel.CreateJobObjectW(None, None)
     process = kernel.OpenProcess(SET_QUOTA_AND_TERMINATE, False, pid)
-    asked = ExtendedLimits(process_memory=limits["memory_bytes"], job_memory=limits["memory_bytes"])
-    asked.basic.process_time = limits["cpu_s"] * 10_000_000     # in steps of 100 ns
-    asked.basic.processes = 1
-    asked.basic.flags = (ACTIVE_PROCESS | PROCESS_TIME | PROCESS_MEMORY | JOB_MEMORY | DIE_ON_EXCEPTION
+    wanted = ExtendedLimits(process_memory=limits["memory_bytes"], job_memory=limits["memory_bytes"])
+    wanted.basic.process_time = limits["cpu_s"] * 10_000_000     # in steps of 100 ns
+    wanted.basic.processes = 1
+    wanted.basic.flags = (ACTIVE_PROCESS | PROCESS_TIME | PROCESS_MEMORY | JOB_MEMORY | DIE_ON_EXCEPTION
                          | KILL_ON_CLOSE)
     try:
         if job and process and kernel.SetInformationJobObject(
-                ctypes.c_void_p(job), EXTENDED_LIMITS, ctypes.byref(asked), ctypes.sizeof(asked)):
+                ctypes.c_void_p(job), EXTENDED_LIMITS, ctypes.byref(wanted), ctypes.sizeof(wanted)):
             if kernel.AssignProcessToJobObject(ctypes.c_void_p(job), ctypes.c_void_p(process)):
                 return job
         return None

@@ -5,7 +5,7 @@ from typing import Any, Callable
 
 from base import facts
 from measure.hardware import gpu, pci, text_parsing
-from measure.hardware.machine import SLOW_S, Answer, Machine
+from measure.hardware.machine import SLOW_S, CommandResult, Machine
 
 LIMITS = (("limit", "socket_power"), ("limit", "ppt0", "socket_power_limit"), ("limit", "max_power"))    # by version
 STATIC = ("amd-smi", "static", "--asic", "--bus", "--vram", "--driver")
@@ -24,7 +24,7 @@ def _amd_smi(machine: Machine) -> list:
     return [(gpu.slot(_inside(row, "bus", "bdf")), _of_amd_smi(row)) for row in rows if isinstance(row.get("asic"), dict)]
 
 
-def _static(machine: Machine) -> Answer:
+def _static(machine: Machine) -> CommandResult:
     """In a virtual machine amd-smi refuses --limit, and the whole call with it."""
     answer = machine.run(*STATIC, "--limit", "--json", limit_s=SLOW_S)
     return machine.run(*STATIC, "--json", limit_s=SLOW_S) if answer.outcome == "failed" else answer
@@ -38,14 +38,14 @@ def _of_amd_smi(row: dict) -> dict:
     driver = _inside(row, "driver", "version") or _inside(row, "driver", "driver_version")
     return {
         "vendor": facts.known("AMD", method),
-        "name": facts.told(pci.product(_product_name(_inside(row, "asic", "market_name"))), method, SILENT),
-        "memory_bytes": facts.told(_measure(_inside(row, "vram", "size"), text_parsing.size_bytes), method, SILENT),
-        "cores": facts.told(text_parsing.whole(_inside(row, "asic", "num_compute_units")), method, SILENT),
-        "driver": facts.told(text_parsing.version(driver), method, SILENT),
+        "name": facts.optional(pci.product(_product_name(_inside(row, "asic", "market_name"))), method, SILENT),
+        "memory_bytes": facts.optional(_measure(_inside(row, "vram", "size"), text_parsing.size_bytes), method, SILENT),
+        "cores": facts.optional(text_parsing.whole(_inside(row, "asic", "num_compute_units")), method, SILENT),
+        "driver": facts.optional(text_parsing.version(driver), method, SILENT),
         "interface": facts.known("rocm", method),
-        "unified_memory": facts.told(not kind.startswith(("GDDR", "HBM")) if kind else None,
+        "unified_memory": facts.optional(not kind.startswith(("GDDR", "HBM")) if kind else None,
                                      f"{method}: its memory is {kind}", SILENT),
-        "power_limit_w": facts.told(limit, method, SILENT),
+        "power_limit_w": facts.optional(limit, method, SILENT),
     }
 
 
@@ -82,11 +82,11 @@ def _of_rocm_smi(row: dict, driver: str | None) -> dict:
     names = [pci.product(_product_name(row.get(key))) for key in ("card series", "card model", "device name")]
     return {
         "vendor": facts.known("AMD", method),
-        "name": facts.told(next(filter(None, names), None), method, silent),
-        "memory_bytes": facts.told(text_parsing.whole(row.get("vram total memory (b)")), method, silent),
-        "driver": facts.told(driver, method, silent),
+        "name": facts.optional(next(filter(None, names), None), method, silent),
+        "memory_bytes": facts.optional(text_parsing.whole(row.get("vram total memory (b)")), method, silent),
+        "driver": facts.optional(driver, method, silent),
         "interface": facts.known("rocm", method),
-        "power_limit_w": facts.told(text_parsing.number(row.get("max graphics package power (w)")), method, silent),
+        "power_limit_w": facts.optional(text_parsing.number(row.get("max graphics package power (w)")), method, silent),
     }
 
 
@@ -102,5 +102,5 @@ def kernel_list(machine: Machine) -> dict:
         per_core = values.get("simd_per_cu") or 0
         found[f"{values.get('domain') or 0:04x}:{bus:02x}:{number >> 3:02x}.{number & 7}"] = {
             "interface": facts.known("rocm", NODES),
-            "cores": facts.told(units // per_core if per_core else None, NODES, f"{NODES} does not report it")}
+            "cores": facts.optional(units // per_core if per_core else None, NODES, f"{NODES} does not report it")}
     return found

@@ -30,7 +30,7 @@ def read(machine: Machine) -> dict:
     except MemoryError:
         return _reading(facts.unknown("the system refused the memory for the buffers"), None, None)
     rate = round(2 * size / fastest_ns * 1e9) if fastest_ns > 0 else None
-    return _reading(facts.told(rate, "copies between two buffers by one thread, read plus written, the fastest of n",
+    return _reading(facts.optional(rate, "copies between two buffers by one thread, read plus written, the fastest of n",
                                "the clock is too coarse"), size, copies)
 
 

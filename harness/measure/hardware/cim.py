@@ -8,7 +8,7 @@ from typing import Any
 
 from base import facts
 from measure.hardware import text_parsing
-from measure.hardware.machine import SLOW_S, Answer, Machine
+from measure.hardware.machine import SLOW_S, CommandResult, Machine
 
 CLASSES = {
     "system": "Win32_OperatingSystem Caption,Version,OSArchitecture",
@@ -35,7 +35,7 @@ SCRIPT = "".join([
 ])
 
 
-def ask(machine: Machine) -> Answer:
+def ask(machine: Machine) -> CommandResult:
     return machine.run("powershell", "-NoProfile", "-NonInteractive", "-Command", SCRIPT, limit_s=SLOW_S)
 
 
@@ -61,4 +61,4 @@ def adapters(machine: Machine) -> list:
 
 
 def fact(machine: Machine, value: Any, method: str) -> dict:
-    return facts.told(value, f"CIM {method}", ask(machine).why)
+    return facts.optional(value, f"CIM {method}", ask(machine).why)

@@ -32,9 +32,9 @@ def _facts(kinds: list, method: str, why: str = ONE_KIND) -> dict:
     """`kinds` are (count, name, whether it is an efficiency core), fastest first."""
     fast, slow = (sum(count for count, _, is_slow in kinds if is_slow is wanted) for wanted in (False, True))
     known = len(kinds) > 1
-    return {"performance_cores": facts.told(fast if known else None, method, why),
-            "efficiency_cores": facts.told(slow if known else None, method, why),
-            "core_kinds": facts.told([f"{count} {name}" for count, name, _ in kinds] if known else None, method, why)}
+    return {"performance_cores": facts.optional(fast if known else None, method, why),
+            "efficiency_cores": facts.optional(slow if known else None, method, why),
+            "core_kinds": facts.optional([f"{count} {name}" for count, name, _ in kinds] if known else None, method, why)}
 
 
 def _intel(machine: Machine) -> dict | None:

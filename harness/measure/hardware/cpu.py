@@ -24,7 +24,7 @@ RISCV_VENDORS = {"0x710": "SpacemiT", "0x489": "SiFive", "0x5b7": "T-Head", "0x3
 def read(machine: Machine) -> dict:
     reader = {"linux": _linux, "darwin": _mac, "windows": _windows}.get(machine.platform.system, lambda machine: {})
     values = reader(machine)
-    logical = facts.told(machine.platform.logical_cores, "os.cpu_count", "Python does not know it")
+    logical = facts.optional(machine.platform.logical_cores, "os.cpu_count", "Python does not know it")
     values = {**values, "logical_cores": facts.first(*filter(None, [values.get("logical_cores"), logical])),
               "usable_cores": _usable(machine)}
     return {name: values.get(name, facts.unknown("it is not looked for on this system")) for name in FIELDS}
@@ -42,7 +42,7 @@ def _usable(machine: Machine) -> dict:
     if limit and (not allowed or limit < allowed):
         return facts.known(limit, path)
     method = "os.sched_getaffinity" if machine.platform.allowed_cores else "os.cpu_count"
-    return facts.told(allowed, method, "Python does not know it")
+    return facts.optional(allowed, method, "Python does not know it")
 
 
 # ----- Linux
@@ -63,11 +63,11 @@ def _linux_model(machine: Machine) -> dict:
     stated = next(filter(None, (text_parsing.line(info.get(name)) for name in fields)), None)
     return facts.first(
         *[_android_chip(machine)] * system.is_android(machine),
-        facts.told(_model_name(stated), CPUINFO, f"{CPUINFO} has no model name"),
-        facts.told(_firmware_model(listed), f"{command}, BIOS Model name", why),
-        facts.told(" + ".join(filter(None, map(_model_name, listed.every("Model name")))), command, why),
-        facts.told(" + ".join(dict.fromkeys(arm_parts.names(machine.read(CPUINFO)))), f"{CPUINFO} CPU part", "no known CPU part"),
-        facts.told(None if (stated or "").startswith("VirtualApple") else stated, CPUINFO, f"{CPUINFO} has no model name"))
+        facts.optional(_model_name(stated), CPUINFO, f"{CPUINFO} has no model name"),
+        facts.optional(_firmware_model(listed), f"{command}, BIOS Model name", why),
+        facts.optional(" + ".join(filter(None, map(_model_name, listed.every("Model name")))), command, why),
+        facts.optional(" + ".join(dict.fromkeys(arm_parts.names(machine.read(CPUINFO)))), f"{CPUINFO} CPU part", "no known CPU part"),
+        facts.optional(None if (stated or "").startswith("VirtualApple") else stated, CPUINFO, f"{CPUINFO} has no model name"))
 
 
 def _model_name(text: str | None) -> str | None:
@@ -89,9 +89,9 @@ def _linux_vendor(machine: Machine, listed: lscpu.Lscpu) -> dict:
     named = listed.first("Vendor ID")
     named = RISCV_VENDORS.get(named or "", None if (named or "").startswith("0x") else named)
     stated = "Apple" if (info.get("vendor_id") or "").startswith("VirtualApple") else text_parsing.line(info.get("vendor_id"))
-    return facts.first(facts.told(stated, CPUINFO, f"{CPUINFO} has no vendor"),
-                       facts.told(named, listed.answer.command, listed.answer.why),
-                       facts.told(arm_parts.vendor(machine.read(CPUINFO)), f"{CPUINFO} CPU implementer", "no known CPU implementer"))
+    return facts.first(facts.optional(stated, CPUINFO, f"{CPUINFO} has no vendor"),
+                       facts.optional(named, listed.answer.command, listed.answer.why),
+                       facts.optional(arm_parts.vendor(machine.read(CPUINFO)), f"{CPUINFO} CPU implementer", "no known CPU implementer"))
 
 
 def _physical_cores(machine: Machine, listed: lscpu.Lscpu) -> dict:
@@ -101,8 +101,8 @@ def _physical_cores(machine: Machine, listed: lscpu.Lscpu) -> dict:
     most = machine.platform.logical_cores
     if most and (len(processors) > most or not groups and (listed_cores or 0) > most):
         return facts.unknown(f"{SIBLINGS} and lscpu describe the host, of which this container has a part")
-    return facts.first(facts.told(len(groups) or None, SIBLINGS, f"no {SIBLINGS} here"),
-                       facts.told(listed_cores, listed.answer.command, listed.answer.why))
+    return facts.first(facts.optional(len(groups) or None, SIBLINGS, f"no {SIBLINGS} here"),
+                       facts.optional(listed_cores, listed.answer.command, listed.answer.why))
 
 
 def _android_chip(machine: Machine) -> dict:
@@ -110,9 +110,9 @@ def _android_chip(machine: Machine) -> dict:
     maker, model = (machine.run("getprop", f"ro.soc.{name}") for name in ("manufacturer", "model"))
     name = text_parsing.line(model.text)
     hardware = text_parsing.line(text_parsing.pairs(machine.read(CPUINFO)).get("Hardware"))
-    return facts.first(facts.told(name and f"{text_parsing.line(maker.text) or ''} {name}".strip(),
+    return facts.first(facts.optional(name and f"{text_parsing.line(maker.text) or ''} {name}".strip(),
                                   "getprop ro.soc.manufacturer and ro.soc.model", model.why),
-                       facts.told(hardware, f"{CPUINFO} Hardware", f"{CPUINFO} has no Hardware"))
+                       facts.optional(hardware, f"{CPUINFO} Hardware", f"{CPUINFO} has no Hardware"))
 
 
 def _highest_mhz(machine: Machine, listed: lscpu.Lscpu) -> dict:
@@ -120,8 +120,8 @@ def _highest_mhz(machine: Machine, listed: lscpu.Lscpu) -> dict:
     path = f"{CPUS}/cpu*/cpufreq/cpuinfo_max_freq"
     clocks = core_kinds.numbers(machine, path)
     stated = max(filter(None, map(text_parsing.number, listed.every("CPU max MHz"))), default=None)
-    return facts.first(facts.told(max(clocks) / 1000 if clocks else None, path, f"no {path} here"),
-                       facts.told(stated, listed.answer.command, listed.answer.why))
+    return facts.first(facts.optional(max(clocks) / 1000 if clocks else None, path, f"no {path} here"),
+                       facts.optional(stated, listed.answer.command, listed.answer.why))
 
 
 # ----- macOS and Windows
@@ -147,7 +147,7 @@ def _windows_model(machine: Machine) -> dict:
     sockets = cim.every(machine, "processor")
     return facts.first(
         cim.fact(machine, text_parsing.line(sockets[0].get("Name")) if sockets else None, "Win32_Processor Name"),
-        facts.told(text_parsing.line(machine.platform.cpu_name), "registry ProcessorNameString", "the registry has no name"))
+        facts.optional(text_parsing.line(machine.platform.cpu_name), "registry ProcessorNameString", "the registry has no name"))
 
 
 def _windows(machine: Machine) -> dict:

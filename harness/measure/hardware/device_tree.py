@@ -29,8 +29,8 @@ def cards(machine: Machine) -> list:
         name = "Qualcomm Adreno" if QUALCOMM_DISPLAY.match(name or "") else name
         if name and "PCI_SLOT_NAME" not in values and not NOT_GRAPHICS.search(name):
             vendor, driver = gpu.vendor_of(name) or name.partition(",")[0], text_parsing.line(values.get("DRIVER"))
-            found[name] = {"vendor": facts.told(vendor, UEVENT, "no vendor in the device tree"), "name": facts.known(name, UEVENT),
-                           "driver": facts.told(driver, UEVENT, "it has no driver"), **shared(UEVENT)}
+            found[name] = {"vendor": facts.optional(vendor, UEVENT, "no vendor in the device tree"), "name": facts.known(name, UEVENT),
+                           "driver": facts.optional(driver, UEVENT, "it has no driver"), **shared(UEVENT)}
     if not any(card["vendor"]["value"] == "NVIDIA" for card in found.values()):
         found.update({name: _tegra(name) for word, name in TEGRA.items() if word in compatible(machine)})
     return list(found.values())

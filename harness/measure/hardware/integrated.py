@@ -47,16 +47,16 @@ def unified_memory(card: dict, usable_bytes: int | None, module_bytes: int | Non
     missing = by_memory(card["memory_bytes"]["value"], usable_bytes, module_bytes)
     by_cpu = True if "radeon" in (cpu_model or "").lower() and is_vague(product) else None
     return facts.first(
-        facts.told(by_id, "its PCI id", "its PCI id does not show it"), card["unified_memory"],
-        facts.told(by_name(product), "the product's name", "nor does its name"),
-        facts.told(missing, "its memory is missing from main memory", "nor does the size of main memory"),
-        facts.told(by_cpu, "the processor's name", "nor does the processor's name"))
+        facts.optional(by_id, "its PCI id", "its PCI id does not show it"), card["unified_memory"],
+        facts.optional(by_name(product), "the product's name", "nor does its name"),
+        facts.optional(missing, "its memory is missing from main memory", "nor does the size of main memory"),
+        facts.optional(by_cpu, "the processor's name", "nor does the processor's name"))
 
 
 def name(card: dict, cpu_model: str | None) -> dict:
     """The field of that name for graphics in an AMD processor, whose name is often the better source."""
     from_cpu = name_from_cpu(cpu_model) if card["vendor"]["value"] == "AMD" and is_vague(card["name"]["value"]) else None
-    return facts.first(facts.told(from_cpu, "the processor's name", "the processor's name has none"), card["name"])
+    return facts.first(facts.optional(from_cpu, "the processor's name", "the processor's name has none"), card["name"])
 
 
 def by_device(ids: tuple, place: str) -> bool | None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from base import facts
 from measure.hardware import amd, cpu, device_tree, gpu, integrated, memory, nvidia, pci, products, vulkan
-from measure.hardware.machine import Answer, Machine
+from measure.hardware.machine import CommandResult, Machine
 
 SOURCES = "/sys/bus/pci/devices, /sys/class/drm, nvidia-smi, amd-smi, rocm-smi, vulkaninfo"
 
@@ -38,7 +38,7 @@ def _placed(tools: list, devices: dict) -> tuple:
     return placed, rest
 
 
-def _on_bus(machine: Machine, device: pci.PciDevice, tool: dict, drawing: list, answer: Answer) -> dict:
+def _on_bus(machine: Machine, device: pci.PciDevice, tool: dict, drawing: list, answer: CommandResult) -> dict:
     """One device from its vendor's tool, the kernel's list, vulkaninfo and the bus itself, in this order."""
     names, why = pci.names(machine)
     seen = vulkan.take(drawing, lambda other: other.ids == device.ids)
@@ -56,7 +56,7 @@ def _beside_bus(machine: Machine, tool: dict, drawing: list) -> dict:
     return _completed(machine, gpu.merged(tool, seen.card if seen else {}))
 
 
-def _on_chip(machine: Machine, tools: list, drawing: list, answer: Answer, has_nvidia_chip: bool) -> list:
+def _on_chip(machine: Machine, tools: list, drawing: list, answer: CommandResult, has_nvidia_chip: bool) -> list:
     """Graphics that the device tree names, with what its vendor's tool reports; and tools' cards that nothing else shows."""
     cards = []
     for card in device_tree.cards(machine):

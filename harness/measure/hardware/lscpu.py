@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from measure.hardware import text_parsing
-from measure.hardware.machine import Answer, Machine
+from measure.hardware.machine import CommandResult, Machine
 
 
 @dataclass(frozen=True)
 class Lscpu:
-    answer: Answer
+    answer: CommandResult
     common: dict = field(default_factory=dict)      # what comes before the first cluster
     clusters: tuple = ()                            # a dict for each `Model name`, and what follows it
 
@@ -47,7 +47,7 @@ def _flat(entries: Any) -> list:
     return rows
 
 
-def _grouped(rows: list, answer: Answer) -> Lscpu:
+def _grouped(rows: list, answer: CommandResult) -> Lscpu:
     common: dict = {}
     clusters: list = []
     for name, value in rows:

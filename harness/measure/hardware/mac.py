@@ -6,10 +6,10 @@ from typing import Any, Callable
 
 from base import facts
 from measure.hardware import text_parsing
-from measure.hardware.machine import SLOW_S, Answer, Machine
+from measure.hardware.machine import SLOW_S, CommandResult, Machine
 
 
-def ask(machine: Machine) -> Answer:
+def ask(machine: Machine) -> CommandResult:
     return machine.run("sysctl", "hw", "machdep.cpu", "kern.osproductversion", "kern.hv_vmm_present")
 
 
@@ -28,7 +28,7 @@ def is_apple_silicon(machine: Machine) -> bool:
 def fact(machine: Machine, *names: str, convert: Callable[[Any], Any] = text_parsing.line) -> dict:
     """The first of these names that sysctl has."""
     values = sysctl(machine)
-    return facts.first(*(facts.told(convert(values.get(name)), f"sysctl {name}", f"sysctl has no {name}"
+    return facts.first(*(facts.optional(convert(values.get(name)), f"sysctl {name}", f"sysctl has no {name}"
                                     if values else ask(machine).why) for name in names))
 
 
@@ -39,7 +39,7 @@ def chip(machine: Machine) -> dict:
     names = [(row.get("sppci_model"), "system_profiler SPDisplaysDataType", answer)
              for row in text_parsing.rows(reports.get("SPDisplaysDataType"))]
     names += [(row.get("model"), "ioreg -c AGXAccelerator", registered) for row in listed]
-    return facts.first(*[facts.told(name if str(name).startswith("Apple ") else None, method, source.why)
+    return facts.first(*[facts.optional(name if str(name).startswith("Apple ") else None, method, source.why)
                          for name, method, source in names] or [facts.unknown(f"{answer.why}; {registered.why}")])
 
 

@@ -20,10 +20,10 @@ def read(machine: Machine) -> dict:
     rows, registry = mac.registry(machine)
     cards = [gpu.merged({
         "vendor": facts.known("Apple", REGISTRY),
-        "name": facts.told(text_parsing.line(row["model"]), REGISTRY, "ioreg reports none"),
-        "cores": facts.told(text_parsing.whole(row.get("gpu-core-count")), REGISTRY, "ioreg reports none"),
+        "name": facts.optional(text_parsing.line(row["model"]), REGISTRY, "ioreg reports none"),
+        "cores": facts.optional(text_parsing.whole(row.get("gpu-core-count")), REGISTRY, "ioreg reports none"),
         "interface": facts.known("metal", REGISTRY), **_shared(REGISTRY)}) for row in rows]
-    return facts.told(cards or None, REGISTRY, f"{answer.why}; {registry.why}")
+    return facts.optional(cards or None, REGISTRY, f"{answer.why}; {registry.why}")
 
 
 def _shared(method: str) -> dict:
@@ -34,16 +34,16 @@ def _shared(method: str) -> dict:
 def _of_profile(row: dict) -> dict:
     vendor = gpu.vendor_of(re.sub(r".*_", "", str(row.get("spdisplays_vendor"))))
     own, borrowed = (text_parsing.size_bytes(row.get(f"spdisplays_{name}")) for name in ("vram", "vram_shared"))
-    shared = _shared(PROFILE) if vendor == "Apple" or borrowed else {"unified_memory": facts.told(
+    shared = _shared(PROFILE) if vendor == "Apple" or borrowed else {"unified_memory": facts.optional(
         False if own else None, f"{PROFILE}: it has memory of its own", SILENT)}
     return gpu.merged({
-        "vendor": facts.told(vendor, PROFILE, "system_profiler names no vendor that is known here"),
-        "name": facts.told(text_parsing.line(row.get("sppci_model")), PROFILE, SILENT),
-        "memory_bytes": facts.told(own, PROFILE, SILENT),
-        "cores": facts.told(text_parsing.whole(row.get("sppci_cores")), PROFILE, SILENT),
+        "vendor": facts.optional(vendor, PROFILE, "system_profiler names no vendor that is known here"),
+        "name": facts.optional(text_parsing.line(row.get("sppci_model")), PROFILE, SILENT),
+        "memory_bytes": facts.optional(own, PROFILE, SILENT),
+        "cores": facts.optional(text_parsing.whole(row.get("sppci_cores")), PROFILE, SILENT),
         "driver": facts.unknown("it is a part of macOS"),
-        "interface": facts.first(facts.told(_metal(row), f"{PROFILE}, Metal support", SILENT),
-                                 facts.told("metal" if vendor == "Apple" else None, f"{PROFILE}: Apple chips have Metal", SILENT)),
+        "interface": facts.first(facts.optional(_metal(row), f"{PROFILE}, Metal support", SILENT),
+                                 facts.optional("metal" if vendor == "Apple" else None, f"{PROFILE}: Apple chips have Metal", SILENT)),
         "power_limit_w": facts.unknown("macOS does not report it"), **shared})
 
 

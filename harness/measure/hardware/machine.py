@@ -45,7 +45,7 @@ class Platform:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """A tool's stdout, and how the call ended (records.hardware.SOURCE_OUTCOMES)."""
     command: str
     outcome: str
@@ -67,12 +67,12 @@ class Answer:
 class Machine:
     """Runs each tool once and remembers its answer. Tests pass in a platform and functions that play a machine."""
 
-    def __init__(self, platform: Platform, run: Callable[[list, float], Answer], read: Callable[[str], "str | None"],
+    def __init__(self, platform: Platform, run: Callable[[list, float], CommandResult], read: Callable[[str], "str | None"],
                  paths: Callable[[str], list], link: Callable[[str], "str | None"], copy: Callable[[int], tuple]):
         self.platform, self.read, self.paths, self.link, self.copy = platform, read, paths, link, copy
         self._run, self._answers = run, {}
 
-    def run(self, *words: str, limit_s: float = LIMIT_S) -> Answer:
+    def run(self, *words: str, limit_s: float = LIMIT_S) -> CommandResult:
         if words not in self._answers:
             self._answers[words] = self._run(list(words), limit_s)
         return self._answers[words]
@@ -88,20 +88,20 @@ def here() -> Machine:
     return Machine(_platform(), run, read, lambda pattern: sorted(glob.glob(pattern)), link, copy)
 
 
-def run(words: list, limit_s: float, variables: Mapping[str, str] = os.environ) -> Answer:
+def run(words: list, limit_s: float, variables: Mapping[str, str] = os.environ) -> CommandResult:
     command = recorded_command(words)
     tool = find_tool(words[0], variables.get("PATH", ""))
     if tool is None:
-        return Answer(command, "missing", limit_s=limit_s)
+        return CommandResult(command, "missing", limit_s=limit_s)
     environment = {**variables, "LC_ALL": "C", "LANG": "C"}
     options = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {"start_new_session": True}
     try:
         process = subprocess.Popen([tool, *words[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, env=environment, **options)
     except OSError:
-        return Answer(command, "missing", limit_s=limit_s)
+        return CommandResult(command, "missing", limit_s=limit_s)
     data, outcome = _read_output(process, limit_s)
-    return Answer(command, outcome, data.decode("utf-8", "replace"), limit_s)
+    return CommandResult(command, outcome, data.decode("utf-8", "replace"), limit_s)
 
 
 def recorded_command(words: list) -> str:

@@ -33,7 +33,7 @@ def usable(machine: Machine) -> dict:
     if total and limit and limit < total:
         return facts.known(limit, path)
     method = "GlobalMemoryStatusEx" if machine.platform.system == "windows" else "os.sysconf"
-    return facts.told(total, method, "the system does not report it")
+    return facts.optional(total, method, "the system does not report it")
 
 
 def free_bytes(machine: Machine) -> int | None:
@@ -63,14 +63,14 @@ def _linux(machine: Machine) -> tuple:
     modules, method, why = _linux_modules(machine)
     kind, speed = _kind_and_speed(modules, method, why)
     if shows_a_part(machine):
-        return facts.told(mem_total(machine), f"{MEMINFO} MemTotal: the container's part", f"no {MEMINFO} here"), kind, speed
+        return facts.optional(mem_total(machine), f"{MEMINFO} MemTotal: the container's part", f"no {MEMINFO} here"), kind, speed
     set_aside, total, board = _set_aside_bytes(machine), mem_total(machine), device_tree.module_bytes(machine)
     board = board if board and (total or 0) <= board <= 1.4 * (total or board) else None
     return facts.first(
-        facts.told(module_bytes(machine), method, why),
-        facts.told(board, f"the module in {device_tree.COMPATIBLE}", "not one of NVIDIA's modules"),
+        facts.optional(module_bytes(machine), method, why),
+        facts.optional(board, f"the module in {device_tree.COMPATIBLE}", "not one of NVIDIA's modules"),
         _blocks(machine, set_aside),
-        facts.told(total and total + set_aside, f"{MEMINFO} MemTotal, without what the kernel keeps for itself"
+        facts.optional(total and total + set_aside, f"{MEMINFO} MemTotal, without what the kernel keeps for itself"
                    + (", and what is set aside for graphics" if set_aside else ""), f"{MEMINFO} does not report it")), kind, speed
 
 
@@ -114,7 +114,7 @@ def _kind_and_speed(modules: list, method: str, why: str) -> tuple:
     """Two kinds of modules are both named; of two speeds the slower one holds for all."""
     kinds = list(dict.fromkeys(kind for _, kind, _ in modules if kind))
     speeds = [speed for _, _, speed in modules if speed]
-    return (facts.told(" + ".join(kinds), method, why), facts.told(min(speeds, default=None), method, why))
+    return (facts.optional(" + ".join(kinds), method, why), facts.optional(min(speeds, default=None), method, why))
 
 
 def _blocks(machine: Machine, set_aside: int) -> dict:

@@ -5,7 +5,7 @@ import re
 
 from base import facts
 from measure.hardware import gpu, integrated, products, text_parsing
-from measure.hardware.machine import SLOW_S, Answer, Machine
+from measure.hardware.machine import SLOW_S, CommandResult, Machine
 
 QUERY = ("pci.bus_id", "name", "memory.total", "driver_version", "power.limit")      # never uuid or serial
 QUERY_METHOD = "nvidia-smi --query-gpu"
@@ -39,14 +39,14 @@ def _card(row: list) -> dict:
     shared = not lost and _is_shared(row)
     return {
         "vendor": facts.known("NVIDIA", QUERY_METHOD),
-        "name": facts.told(name, QUERY_METHOD, SILENT),
+        "name": facts.optional(name, QUERY_METHOD, SILENT),
         "memory_bytes": facts.unknown("it works in main memory") if shared else
-        facts.told(memory_mib and memory_mib << 20, QUERY_METHOD, f"nvidia-smi prints {row[2] or 'nothing'}"),
-        "driver": facts.told(text_parsing.version(row[3]), QUERY_METHOD, SILENT),
+        facts.optional(memory_mib and memory_mib << 20, QUERY_METHOD, f"nvidia-smi prints {row[2] or 'nothing'}"),
+        "driver": facts.optional(text_parsing.version(row[3]), QUERY_METHOD, SILENT),
         "interface": facts.known("none", f"nvidia-smi prints {lost}") if lost else facts.known("cuda", QUERY_METHOD),
         "unified_memory": facts.known(True, f"{QUERY_METHOD}: it reports no memory of its own") if shared else
-        facts.told(False if memory_mib or _is_hidden(row) else None, f"{QUERY_METHOD}: it has memory of its own", SILENT),
-        "power_limit_w": facts.told(text_parsing.number(row[4]), QUERY_METHOD, f"nvidia-smi prints {row[4] or 'nothing'}"),
+        facts.optional(False if memory_mib or _is_hidden(row) else None, f"{QUERY_METHOD}: it has memory of its own", SILENT),
+        "power_limit_w": facts.optional(text_parsing.number(row[4]), QUERY_METHOD, f"nvidia-smi prints {row[4] or 'nothing'}"),
     }
 
 
@@ -88,8 +88,8 @@ def _with_slice(card: dict, is_split: bool, profile: str | None) -> dict:
     method = f"{QUERY_METHOD} mig.mode.current, nvidia-smi -L"
     size = re.search(r"\.([0-9]{1,3})gb", profile or "")
     words = text_parsing.line(f"{card['name']['value'] or ''} MIG {profile or ''}")
-    return {**card, "name": facts.told(words, method, SILENT),
-            "memory_bytes": facts.told(size and int(size.group(1)) << 30, "nvidia-smi -L: the name of the slice's profile",
+    return {**card, "name": facts.optional(words, method, SILENT),
+            "memory_bytes": facts.optional(size and int(size.group(1)) << 30, "nvidia-smi -L: the name of the slice's profile",
                                        "the card is split (MIG), and the slice's memory is not reported"),
             "unified_memory": facts.known(False, method)}
 
@@ -100,7 +100,7 @@ def is_slice(name: str | None) -> bool:
 
 # ----- without nvidia-smi
 
-def _from_driver(machine: Machine, answer: Answer) -> list:
+def _from_driver(machine: Machine, answer: CommandResult) -> list:
     """From the driver's files. nvidia-smi there but failing means a mismatched driver, and then CUDA fails too."""
     version = re.search(r"Kernel Module +(?:for \S+ +)?([0-9.]+)", machine.read(f"{DRIVER}/version") or "")
     method = f"{DRIVER}/gpus/*/information"
@@ -109,9 +109,9 @@ def _from_driver(machine: Machine, answer: Answer) -> list:
         name = text_parsing.line(text_parsing.pairs(machine.read(path)).get("Model"))
         shared = integrated.by_name(name)
         cards.append((path.split("/")[-2].lower(), {
-            "vendor": facts.known("NVIDIA", method), "name": facts.told(name, method, f"{method} does not report it"),
-            "driver": facts.told(version and version.group(1), f"{DRIVER}/version", f"{DRIVER}/version does not report it"),
-            "unified_memory": facts.told(shared, f"{method}: by its name", "the name does not show it"),
-            "interface": facts.told("cuda" if answer.outcome == "missing" else None, f"{DRIVER}/version: the driver is loaded",
+            "vendor": facts.known("NVIDIA", method), "name": facts.optional(name, method, f"{method} does not report it"),
+            "driver": facts.optional(version and version.group(1), f"{DRIVER}/version", f"{DRIVER}/version does not report it"),
+            "unified_memory": facts.optional(shared, f"{method}: by its name", "the name does not show it"),
+            "interface": facts.optional("cuda" if answer.outcome == "missing" else None, f"{DRIVER}/version: the driver is loaded",
                                     answer.why)}))
     return cards

@@ -24,7 +24,7 @@ PLAIN = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6}){0,2}(?:ns|us|ms|s|m|h|[KMGT]i
 
 def read(machine: Machine, version: str | None, port: int) -> dict:
     process, environment = _process(machine, port)
-    return {"version": facts.told(text_parsing.line(version), "GET /api/version", "no Ollama server answered"),
+    return {"version": facts.optional(text_parsing.line(version), "GET /api/version", "no Ollama server answered"),
             "process": process, "environment": environment}
 
 
@@ -40,7 +40,7 @@ def _process(machine: Machine, port: int) -> tuple:
                             "no process of this system listens there" if any(tables) else "/proc/net/tcp cannot be read")
         return why, why
     name = text_parsing.line(machine.read(f"/proc/{owner}/comm"))
-    process = facts.told(name, "/proc/net/tcp, /proc/*/fd and comm", "the name of the process that listens cannot be read")
+    process = facts.optional(name, "/proc/net/tcp, /proc/*/fd and comm", "the name of the process that listens cannot be read")
     if name != "ollama":
         return process, facts.unknown("the process that listens is not ollama itself")
     environment = machine.read(f"/proc/{owner}/environ")

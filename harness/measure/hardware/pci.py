@@ -61,11 +61,11 @@ def card(machine: Machine, device: PciDevice, names: dict, why: str) -> dict:
                   for value in [text_parsing.whole(machine.read(path))] if value), None)
     own = text_parsing.whole(machine.read(f"{device.folder}/mem_info_vram_total"))
     fields = {
-        "vendor": facts.told(gpu.VENDORS.get(device.ids[0], listed.vendor), UEVENT, why),
+        "vendor": facts.optional(gpu.VENDORS.get(device.ids[0], listed.vendor), UEVENT, why),
         "name": _name(machine, device, listed, own, why),
-        "memory_bytes": facts.told(own, f"{DEVICES}/*/mem_info_vram_total", "its driver does not report it"),
-        "driver": facts.told(device.driver, UEVENT, "no driver is bound to it"),
-        "power_limit_w": facts.told(watts and watts / 1e6, f"{DEVICES}/*/hwmon/*/power1_cap", "its driver does not report it"),
+        "memory_bytes": facts.optional(own, f"{DEVICES}/*/mem_info_vram_total", "its driver does not report it"),
+        "driver": facts.optional(device.driver, UEVENT, "no driver is bound to it"),
+        "power_limit_w": facts.optional(watts and watts / 1e6, f"{DEVICES}/*/hwmon/*/power1_cap", "its driver does not report it"),
     }
     if device.driver in NO_DRIVER:
         fields["interface"] = facts.known("none", f"{UEVENT}: {device.driver or 'no driver'} is bound to it")
@@ -77,10 +77,10 @@ def _name(machine: Machine, device: PciDevice, listed: LspciName, own_bytes: int
     exact = _amd_name(machine, device) if device.ids[0] == integrated.AMD else None
     named = None if (listed.product or "Device").startswith("Device") else listed
     by_id = None if named else LspciName(product=pci_names.product(machine, device.ids))
-    return facts.first(facts.told(exact, AMD_NAMES, why),
-                       facts.told(named and (_one_of(named, own_bytes) or product(named.product)), "lspci", why),
-                       facts.told(by_id and (_one_of(by_id, own_bytes) or product(by_id.product)), "its PCI id", "no name for its PCI id"),
-                       facts.told(listed.product, "lspci", why))
+    return facts.first(facts.optional(exact, AMD_NAMES, why),
+                       facts.optional(named and (_one_of(named, own_bytes) or product(named.product)), "lspci", why),
+                       facts.optional(by_id and (_one_of(by_id, own_bytes) or product(by_id.product)), "its PCI id", "no name for its PCI id"),
+                       facts.optional(listed.product, "lspci", why))
 
 
 def _amd_name(machine: Machine, device: PciDevice) -> str | None:
@@ -137,10 +137,10 @@ def memory(machine: Machine, device: PciDevice, name: str | None) -> dict:
     among = products.largest_within(name, window) if window else None
     resource = f"{DEVICES}/*/resource"
     return facts.first(
-        facts.told(stated, file, "its driver does not report it"),
-        facts.told(among, f"the size in which this product is sold that fits the memory window in {resource}", "no size fits"),
+        facts.optional(stated, file, "its driver does not report it"),
+        facts.optional(among, f"the size in which this product is sold that fits the memory window in {resource}", "no size fits"),
         products.memory(name),
-        facts.told(window, f"the memory window in {resource}: an upper bound", "no large memory window"))
+        facts.optional(window, f"the memory window in {resource}: an upper bound", "no large memory window"))
 
 
 def _stated_bytes(machine: Machine, device: PciDevice) -> tuple:

@@ -26,8 +26,8 @@ def read(machine: Machine) -> dict:
 
 def _linux(machine: Machine) -> tuple:
     governors = dict.fromkeys(filter(None, (text_parsing.line(machine.read(path)) for path in machine.paths(GOVERNORS))))
-    return (_supply(machine), facts.told(text_parsing.line(machine.read(PROFILE)), PROFILE, f"no {PROFILE} here"),
-            facts.told(", ".join(governors), GOVERNORS, f"no {GOVERNORS} here"))
+    return (_supply(machine), facts.optional(text_parsing.line(machine.read(PROFILE)), PROFILE, f"no {PROFILE} here"),
+            facts.optional(", ".join(governors), GOVERNORS, f"no {GOVERNORS} here"))
 
 
 def _supply(machine: Machine) -> dict:
@@ -37,7 +37,7 @@ def _supply(machine: Machine) -> dict:
     if "Discharging" in states:
         return facts.known("battery", f"{SUPPLIES}/*/status")
     online = [(machine.read(path) or "").strip() for path in machine.paths(f"{SUPPLIES}/*/online")]
-    return facts.told("ac" if "1" in online else None, f"{SUPPLIES}/*/online", f"{SUPPLIES} has no supply that is online")
+    return facts.optional("ac" if "1" in online else None, f"{SUPPLIES}/*/online", f"{SUPPLIES} has no supply that is online")
 
 
 def _mac(machine: Machine) -> tuple:
@@ -46,7 +46,7 @@ def _mac(machine: Machine) -> tuple:
     source = match and {"AC": "ac", "Battery": "battery"}[match.group(1)]
     modes = dict(re.findall(r"^[ \t]*(lowpowermode|powermode)[ \t]+([012])\b", settings.text, re.MULTILINE))
     mode = {"0": "automatic", "1": "low-power", "2": "high-power"}.get(modes.get("powermode", modes.get("lowpowermode")))
-    return (facts.told(source, battery.command, battery.why), facts.told(mode, settings.command, settings.why),
+    return (facts.optional(source, battery.command, battery.why), facts.optional(mode, settings.command, settings.why),
             facts.unknown("macOS has no governors"))
 
 
@@ -59,5 +59,5 @@ def _windows(machine: Machine) -> tuple:
     number = re.search(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", plan.text.lower())
     mode = PLANS.get(number.group(), "custom") if number else None
     why = "Windows has no battery" if cim.one(machine, "system") and not battery else cim.ask(machine).why
-    return (facts.told(source, "CIM Win32_Battery BatteryStatus", why), facts.told(mode, plan.command, plan.why),
+    return (facts.optional(source, "CIM Win32_Battery BatteryStatus", why), facts.optional(mode, plan.command, plan.why),
             facts.unknown("Windows has no governors"))

@@ -94,7 +94,7 @@ def card_bytes(name: str | None) -> int | None:
 
 
 def memory(name: str | None) -> dict:
-    return facts.told(card_bytes(name), "the size in which this product is sold, by its name", "no size for this name")
+    return facts.optional(card_bytes(name), "the size in which this product is sold, by its name", "no size for this name")
 
 
 def largest_within(name: str | None, window_bytes: int) -> int | None:

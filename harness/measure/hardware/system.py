@@ -14,9 +14,9 @@ BOARD = "/proc/device-tree/model"
 def read(machine: Machine) -> dict:
     reader = {"linux": _linux, "darwin": _mac, "windows": _windows}.get(machine.platform.system)
     values = reader(machine) if reader else {
-        "name": facts.told(text_parsing.line(machine.platform.system), "platform.system", "Python does not know it")}
+        "name": facts.optional(text_parsing.line(machine.platform.system), "platform.system", "Python does not know it")}
     why = "it is not looked for on this system"
-    architecture = facts.told(text_parsing.line(machine.platform.architecture), "platform.machine", "Python does not know it")
+    architecture = facts.optional(text_parsing.line(machine.platform.architecture), "platform.machine", "Python does not know it")
     return {"name": values["name"], "version": values.get("version", facts.unknown(why)), "kernel": _kernel(machine),
             "architecture": values.get("architecture", architecture), "product": values.get("product", facts.unknown(why))}
 
@@ -28,7 +28,7 @@ def _kernel(machine: Machine) -> dict:
     own = {part for word in machine.platform.own_words for part in _words(word)}
     if number and own & set(_words(release)):
         return facts.known(number.group(), "uname, without its suffix")
-    return facts.told(release, "uname", "Python does not know it")
+    return facts.optional(release, "uname", "Python does not know it")
 
 
 def _words(text: str) -> list:
@@ -41,11 +41,11 @@ def _linux(machine: Machine) -> dict:
     if is_android(machine):
         version = machine.run("getprop", "ro.build.version.release")
         return {"name": facts.known("Android", "ANDROID_ROOT and TERMUX_VERSION"), "product": phone(machine),
-                "version": facts.told(text_parsing.line(version.text), version.command, version.why)}
+                "version": facts.optional(text_parsing.line(version.text), version.command, version.why)}
     path = next((path for path in ("/etc/os-release", "/usr/lib/os-release") if machine.read(path)), "/etc/os-release")
     release = text_parsing.pairs(machine.read(path), "=")
-    return {"name": facts.told(text_parsing.line(release.get("NAME")), path, f"{path} has no NAME"),
-            "version": facts.told(text_parsing.line(release.get("VERSION_ID")), path, f"{path} has no VERSION_ID"),
+    return {"name": facts.optional(text_parsing.line(release.get("NAME")), path, f"{path} has no NAME"),
+            "version": facts.optional(text_parsing.line(release.get("VERSION_ID")), path, f"{path} has no VERSION_ID"),
             "product": facts.first(board(machine), _dmi(machine))}
 
 
@@ -57,20 +57,20 @@ def is_android(machine: Machine) -> bool:
 def phone(machine: Machine) -> dict:
     """Maker and model; the maker is left out where the model begins with it."""
     maker, model = (machine.run("getprop", f"ro.product.{name}") for name in ("manufacturer", "model"))
-    return facts.told(_product(text_parsing.line(maker.text), text_parsing.line(model.text)),
+    return facts.optional(_product(text_parsing.line(maker.text), text_parsing.line(model.text)),
                       "getprop ro.product.manufacturer and ro.product.model", model.why)
 
 
 def board(machine: Machine) -> dict:
     model = (machine.read(BOARD) or "").split("\0")[0]
-    return facts.told(text_parsing.line(model), BOARD, f"no {BOARD} here")
+    return facts.optional(text_parsing.line(model), BOARD, f"no {BOARD} here")
 
 
 def _dmi(machine: Machine) -> dict:
     """Maker and model from the firmware, never the files beside them that hold serial numbers."""
     maker, model, version, family = (text_parsing.line(machine.read(f"{DMI}/{name}"))
                                      for name in ("sys_vendor", "product_name", "product_version", "product_family"))
-    return facts.told(_lenovo(maker, version, family) or _product(maker, model), f"{DMI}/sys_vendor and product_name",
+    return facts.optional(_lenovo(maker, version, family) or _product(maker, model), f"{DMI}/sys_vendor and product_name",
                       f"{DMI}/product_name has no name")
 
 

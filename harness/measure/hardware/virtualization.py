@@ -44,10 +44,10 @@ def _linux_host(machine: Machine) -> dict:
     listed, product = lscpu.read(machine), system.read(machine)["product"]
     flags = text_parsing.pairs(machine.read("/proc/cpuinfo")).get("flags", "").split()
     by_flag = "a virtual machine" if "hypervisor" in flags else "none" if flags else None
-    return facts.first(facts.told(listed.first("Hypervisor vendor"), listed.answer.command, listed.answer.why),
-                       facts.told(product["value"] if VIRTUAL_PRODUCTS.search(product["value"] or "") else None,
+    return facts.first(facts.optional(listed.first("Hypervisor vendor"), listed.answer.command, listed.answer.why),
+                       facts.optional(product["value"] if VIRTUAL_PRODUCTS.search(product["value"] or "") else None,
                                   product.get("method", ""), "the firmware names no virtual machine"),
-                       facts.told(by_flag, "/proc/cpuinfo flags", "this kind of processor does not report it"))
+                       facts.optional(by_flag, "/proc/cpuinfo flags", "this kind of processor does not report it"))
 
 
 def _wsl(machine: Machine) -> dict:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from base import facts
 from measure.hardware import gpu, text_parsing
-from measure.hardware.machine import Answer, Machine
+from measure.hardware.machine import CommandResult, Machine
 
 METHOD = "vulkaninfo --summary"
 KINDS = {"PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU": True, "PHYSICAL_DEVICE_TYPE_DISCRETE_GPU": False}
@@ -63,15 +63,15 @@ def _device(name: str, values: dict) -> VulkanDevice:
     driver = " ".join(filter(None, (text_parsing.line(values.get("driverName")), text_parsing.version(values.get("driverInfo")))))
     vendor = gpu.VENDORS.get(ids[0]) or gpu.vendor_of(name)
     return VulkanDevice(ids, integrated, {
-        "vendor": facts.told(vendor, METHOD, "vulkaninfo reports a vendor that is not known here"),
+        "vendor": facts.optional(vendor, METHOD, "vulkaninfo reports a vendor that is not known here"),
         "name": facts.known(name, METHOD),
-        "driver": facts.told(driver, METHOD, silent),
+        "driver": facts.optional(driver, METHOD, silent),
         "interface": facts.known("vulkan", METHOD),
-        "unified_memory": facts.told(integrated, f"{METHOD} deviceType", silent),
+        "unified_memory": facts.optional(integrated, f"{METHOD} deviceType", silent),
     })
 
 
-def absent(answer: Answer) -> dict:
+def absent(answer: CommandResult) -> dict:
     """The interface of a device that vulkaninfo does not list: none, if there was a list at all."""
     return {"interface": facts.known("none", f"neither the vendor's own tool nor {METHOD} lists it")
             if answer.outcome == "answered" else facts.unknown(f"{answer.why}, nor a tool of its vendor")}

@@ -6,7 +6,7 @@ from typing import Any
 
 from base import facts
 from measure.hardware import cim, cpu, gpu, integrated, memory, nvidia, products, text_parsing, vulkan
-from measure.hardware.machine import Answer, Machine
+from measure.hardware.machine import CommandResult, Machine
 
 # Adapters without a device that computes: remote desktops, virtual screens, management controllers, missing drivers.
 NO_ACCELERATOR = re.compile(
@@ -35,7 +35,7 @@ def read(machine: Machine) -> dict:
         cards.append(_completed(machine, gpu.merged(
             {"name": windows["name"]}, tool, windows, seen.card if seen else vulkan.absent(answer))))
     cards += [gpu.merged(card) for card in tools]
-    return facts.told(cards if cards or cim.every(machine, "system") else None,
+    return facts.optional(cards if cards or cim.every(machine, "system") else None,
                       f"{METHOD}, nvidia-smi, vulkaninfo", cim.ask(machine).why)
 
 
@@ -59,11 +59,11 @@ def _completed(machine: Machine, card: dict) -> dict:
 def _of_windows(row: dict, registry: list) -> dict:
     stated, exact = text_parsing.whole(row.get("AdapterRAM")), _registry_bytes(row, registry)
     return {
-        "vendor": facts.told(_vendor(row), METHOD, SILENT),
+        "vendor": facts.optional(_vendor(row), METHOD, SILENT),
         "name": facts.known(text_parsing.line(row["Name"]), METHOD),
-        "memory_bytes": facts.first(facts.told(exact, REGISTRY, SILENT),
-                                    facts.told(_unsaturated(stated), f"{METHOD} AdapterRAM", SILENT)),
-        "driver": facts.told(text_parsing.version(row.get("DriverVersion")), METHOD, SILENT)}
+        "memory_bytes": facts.first(facts.optional(exact, REGISTRY, SILENT),
+                                    facts.optional(_unsaturated(stated), f"{METHOD} AdapterRAM", SILENT)),
+        "driver": facts.optional(text_parsing.version(row.get("DriverVersion")), METHOD, SILENT)}
 
 
 def _registry_bytes(row: dict, registry: list) -> int | None:

@@ -11,7 +11,7 @@ from publish.escape import Html
 from publish.markup import tag
 from publish.pages import curve_sections, figure_text, layout, lists, phase_tables, tables
 from publish.pages.figure_columns import COLUMNS, Column, Row
-from publish.pages.tables import Cell, Head, interval, number, table
+from publish.pages.tables import Head, TableCell, interval, number, table
 
 
 APART = "The model was published more than once under this name. Each digest is shown separately; they are never pooled."
@@ -136,7 +136,7 @@ def _drift(run: dict) -> Optional[Interval]:
 
 
 def _run(root: str, run: dict, own: dict, drift: Optional[Interval], speed: Optional[Scale],
-         steady: Optional[Scale]) -> List[Cell]:
+         steady: Optional[Scale]) -> List[TableCell]:
     decode = figure_text.of_calls(own["decode_tok_s"])
     return [lists.run_link(root, run, _superseded(root, run)), tables.text(lists.name(run["handle"]), run["handle"]),
             interval(decode), lists.spark(speed, decode), interval(figure_text.of_calls(own["ttft_ms"]), number_format.milliseconds),

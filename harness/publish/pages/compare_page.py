@@ -12,7 +12,7 @@ from publish.escape import Html
 from publish.markup import tag
 from publish.pages import figure_text, layout, lists, tables
 from publish.pages.figure_columns import BY_ID, COLUMNS, Column, Row
-from publish.pages.tables import Cell, Head, interval, table
+from publish.pages.tables import Head, TableCell, interval, table
 
 PICKED = tuple(BY_ID[name] for name in ("decode", "ttft", "prefill", "answers", "code", "recall", "most", "cost", "bound",
                                         "drift", "memory"))
@@ -65,7 +65,7 @@ def _block(root: str, column: Column, rows: List[Row], differ: str) -> Optional[
         rank += not figure.is_lone
         place = tag("span", number_format.NONE if figure.is_lone or not column.better else rank, class_="rank")
         words = row.name_of_model if differ == "model" else row.name_of_device
-        lines.append([Cell([place, " ", lists.link(root, row.page, words)]),
+        lines.append([TableCell([place, " ", lists.link(root, row.page, words)]),
                       lists.spark(scale, figure, 1.0 if column.id == "drift" else None), interval(figure, column.show)])
     heads = [Head(differ.capitalize()), lists.drawn(scale), Head(column.title, "n")]
     cut = layout.note(f"The first {MAX_RANKED} of {len(lines)}; all are on the page of the {_other(differ)}.")
@@ -119,11 +119,11 @@ def _table(rows: List[Row]) -> Html:
     return table("All cells", HEADS, (_line(row) for row in ordered), "cells", "Find a device or a model")
 
 
-def _line(row: Row) -> List[Cell]:
+def _line(row: Row) -> List[TableCell]:
     words = f"{row.name_of_model} on {row.cell['device_tag']}"
     tick = tag("input", type="checkbox", class_="tick", value=row.page.replace("cells/", "", 1),
                aria_label=f"compare {words}")
     below = tag("small", tag("bdi", row.cell["device_tag"]))
     return [tables.text([tick, " ", lists.link("", row.page, row.name_of_model), below], words),
             *(interval(column.find(row), column.show) for column in PICKED), *lists.work_cells(row.variant),
-            Cell(figure_text.counts(row.variant["grades"]), None, "tight")]
+            TableCell(figure_text.counts(row.variant["grades"]), None, "tight")]

@@ -7,7 +7,7 @@ from publish import number_format
 from publish.markup import tag
 from publish.pages import figure_text, layout, lists, ranking, tables
 from publish.pages.figure_columns import BY_ID, Row
-from publish.pages.tables import Cell, Head, number, table, text
+from publish.pages.tables import Head, TableCell, number, table, text
 
 HEADS = [Head("Device"), Head("Memory for models", first="down"),
          Head("Bandwidth", "n", "down", tooltip="of that memory, by the chip table"), Head(ranking.QUICK, first="down"),
@@ -29,23 +29,23 @@ def _line(device: dict, rows: List[Row]) -> list:
     label = tag("small", lists.name(device["label"] or "not known"))
     system, bandwidth = device["system"] or "", device["bandwidth_gb_s"]
     return [text([lists.link("", device["page"], device["device_tag"]), label], device["device_tag"]),
-            Cell(ranking.class_name(device), device["memory_class_gb"]),
+            TableCell(ranking.class_name(device), device["memory_class_gb"]),
             number(bandwidth, f"{number_format.figure(bandwidth)} GB/s" if bandwidth else number_format.NONE), _best(best),
             _fastest(fastest), number(len({row.cell["model"] for row in rows})), number(device["runs"]),
-            text(lists.name(system or number_format.NONE), system), Cell(figure_text.day(device["newest"]), device["newest"])]
+            text(lists.name(system or number_format.NONE), system), TableCell(figure_text.day(device["newest"]), device["newest"])]
 
 
-def _best(choice: ranking.Choice) -> Cell:
+def _best(choice: ranking.BestRow) -> TableCell:
     answers = BY_ID["answers"].find(choice.row) if choice.row else None
     if answers is None:
         return tables.empty("")
     below = tag("small", f"{number_format.percent(answers.value)} ({answers.n})")
-    return Cell([lists.link("", choice.row.page, choice.row.name_of_model), below], answers.low)
+    return TableCell([lists.link("", choice.row.page, choice.row.name_of_model), below], answers.low)
 
 
-def _fastest(choice: ranking.Choice) -> Cell:
+def _fastest(choice: ranking.BestRow) -> TableCell:
     decode = BY_ID["decode"].find(choice.row) if choice.row else None
     if decode is None:
         return tables.empty("")
     below = tag("small", f"{number_format.figure(decode.value)} tok/s, ", figure_text.run_count(decode.runs))
-    return Cell([lists.link("", choice.row.page, choice.row.name_of_model), below], decode.value)
+    return TableCell([lists.link("", choice.row.page, choice.row.name_of_model), below], decode.value)

@@ -9,7 +9,7 @@ from publish.escape import Html
 from publish.markup import tag
 from publish.pages import layout, lists, ranking, tables
 from publish.pages.figure_columns import Row, grouped
-from publish.pages.tables import Cell, number, table
+from publish.pages.tables import TableCell, number, table
 
 STRIPS = 6          # models with a strip chart of all devices
 NEWEST = 12
@@ -84,7 +84,7 @@ def _percentiles(chosen: List[List[Row]]) -> Html:
     for rows in chosen:
         values = [point.interval.value for point in lists.device_points(rows, None)]
         marks = (min(values), *strip.quartiles(values), max(values))
-        lines.append([Cell(_link(rows)), number(len(values)), *map(number, marks)])
+        lines.append([TableCell(_link(rows)), number(len(values)), *map(number, marks)])
     return layout.details("The same as numbers", table("Decode in tokens a second, over devices", heads, lines))
 
 

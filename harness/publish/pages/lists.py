@@ -12,7 +12,7 @@ from publish.escape import Html, text
 from publish.markup import tag
 from publish.pages import figure_text, layout, ranking, tables
 from publish.pages.figure_columns import BY_ID, Column, Row
-from publish.pages.tables import Cell, Head, interval, number, table
+from publish.pages.tables import Head, TableCell, interval, number, table
 
 BREAKS = re.compile(r"([/:])(?=.)")      # where a model's name may break; no HTML entity contains these
 
@@ -37,7 +37,7 @@ def muted(*words: object) -> Html:
 
 # ----- choices
 
-def pick(root: str, choice: ranking.Choice, with_device: bool = False) -> Html:
+def pick(root: str, choice: ranking.BestRow, with_device: bool = False) -> Html:
     """A recommended model, with the rule by which it was chosen."""
     if choice.row is None:
         return tag("div", tag("dt", choice.rule), tag("dd", tag("span", "nothing measured yet", class_="none")))
@@ -81,14 +81,14 @@ def drawn(scale: Optional[Scale]) -> Head:
     return Head(strip.ruler(scale), "spark-head", is_plain=True)
 
 
-def spark(scale: Optional[Scale], interval: Optional[Interval], at: Optional[float] = None) -> Cell:
-    return Cell(interval and strip.spark(scale, interval, "lone" if interval.is_lone else "ours", at))
+def spark(scale: Optional[Scale], interval: Optional[Interval], at: Optional[float] = None) -> TableCell:
+    return TableCell(interval and strip.spark(scale, interval, "lone" if interval.is_lone else "ours", at))
 
 
 WORK_HEADS = tables.counts("Runs") + [Head("Failed", "n", "down", tooltip="measured calls that failed, of all")]
 
 
-def work_cells(variant: dict) -> List[Cell]:
+def work_cells(variant: dict) -> List[TableCell]:
     """The number of runs and of failed calls."""
     failed = failures(variant)
     run_count = tag("span", variant["runs"], class_="lone" if variant["runs"] == 1 else None)
@@ -107,7 +107,7 @@ def fastest_first(rows: Iterable[Row]) -> List[Row]:
     return sorted(rows, key=key)
 
 
-def _cell_row(root: str, row: Row, columns: List[Column], first: str, scale: Optional[Scale]) -> List[Cell]:
+def _cell_row(root: str, row: Row, columns: List[Column], first: str, scale: Optional[Scale]) -> List[TableCell]:
     cells = [_name_of(root, row, first)]
     for column in columns:
         figure = column.find(row)
@@ -117,13 +117,13 @@ def _cell_row(root: str, row: Row, columns: List[Column], first: str, scale: Opt
     return cells + work_cells(row.variant)
 
 
-def _name_of(root: str, row: Row, first: str) -> Cell:
+def _name_of(root: str, row: Row, first: str) -> TableCell:
     if first == "model":
         size = number_format.gigabytes(row.variant["size_bytes"])
         words, below = row.name_of_model, f"{row.variant['quantization'] or ''} {size}".strip()
     else:
         words, below = row.name_of_device, row.device["label"] or ""
-    return Cell([link(root, row.page, words), tag("small", name(below))], words)
+    return TableCell([link(root, row.page, words), tag("small", name(below))], words)
 
 
 # ----- runs
@@ -135,23 +135,23 @@ def runs(root: str, rows: Iterable[dict], caption: str, with_device: bool = True
     return table(caption, heads, (_run_row(root, run, with_device) for run in rows), class_="runs")
 
 
-def run_link(root: str, run: dict, *below: object) -> Cell:
+def run_link(root: str, run: dict, *below: object) -> TableCell:
     """A link to a run: its day and the beginning of its id."""
     words = tag("a", figure_text.day(run["started_at"]), muted(f" run {run['run_id'][:8]}"), href=root + run["page"])
-    return Cell([words, *below], run["started_at"])
+    return TableCell([words, *below], run["started_at"])
 
 
-def grade_and_verdict(run: dict) -> List[Cell]:
+def grade_and_verdict(run: dict) -> List[TableCell]:
     """Grade and verdict."""
     return [tables.text(figure_text.grade(run["site_grade"]), run["site_grade"]),
             tables.text(figure_text.verdict(run["verdict"]), run["verdict"] or "")]
 
 
-def _run_row(root: str, run: dict, with_device: bool) -> List[Cell]:
-    device = [Cell(link(root, page_inputs.page_of_device(run["device_tag"]), run["device_tag"]))] if with_device else []
+def _run_row(root: str, run: dict, with_device: bool) -> List[TableCell]:
+    device = [TableCell(link(root, page_inputs.page_of_device(run["device_tag"]), run["device_tag"]))] if with_device else []
     models = tag("ul", (_run_model(model) for model in run["models"]), class_="plain")
-    return [run_link(root, run), *device, Cell(models), *grade_and_verdict(run), number(run["done"]), number(failures(run)),
-            Cell(name(run["handle"]))]
+    return [run_link(root, run), *device, TableCell(models), *grade_and_verdict(run), number(run["done"]), number(failures(run)),
+            TableCell(name(run["handle"]))]
 
 
 def _run_model(model: dict) -> Html:

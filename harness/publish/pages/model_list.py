@@ -8,7 +8,7 @@ from publish.charts import strip
 from publish.markup import tag
 from publish.pages import layout, lists, tables
 from publish.pages.figure_columns import Row
-from publish.pages.tables import Cell, Head, number, table, text
+from publish.pages.tables import Head, TableCell, number, table, text
 
 HEADS = [Head("Model"), *tables.counts("Parameters"), Head("Quantization"),
          *tables.counts("On disk", "Answers right", "Code right"),
@@ -37,13 +37,13 @@ def _line(model: dict, rows: List[Row]) -> list:
             number(len({row.cell["device_tag"] for row in rows})), number(model["runs"])]
 
 
-def _together(rows: List[Row], name: str) -> Cell:
+def _together(rows: List[Row], name: str) -> TableCell:
     """Right answers over all devices."""
     shares = [row.variant["headline"][name] for row in rows if row.variant["headline"][name]]
     return tables.passed_of(sum(share["passed"] for share in shares), sum(share["n"] for share in shares))
 
 
-def _range(rows: List[Row]) -> Cell:
+def _range(rows: List[Row]) -> TableCell:
     """From the slowest to the fastest device, sorted by the median."""
     speeds = [point.interval.value for point in lists.device_points(rows, None)]
     if not speeds:

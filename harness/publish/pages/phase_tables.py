@@ -8,7 +8,7 @@ from publish import number_format
 from publish.escape import Html
 from publish.markup import tag
 from publish.pages import figure_text, layout, lists
-from publish.pages.tables import Cell, Head, interval, number, table
+from publish.pages.tables import Head, TableCell, interval, number, table
 
 TITLES = {"frozen-prompts": "Frozen prompts", "small-eval": "Small evaluation", "python-tasks": "Python tasks",
           "parallel-same": "Parallel, one model", "context-append": "Context, appended to",
@@ -43,7 +43,7 @@ def _phase(phase: dict, part: str, read: Callable, levels: Optional[Html], runs:
     columns = [(name, title, show) for name, title, show in SHOWN if any(group[part].get(name) for group in groups)]
     heads = [Head("What was asked"), *(Head(title, "n", tooltip=METRICS[name]) for name, title, _ in columns),
              Head("Calls", "n")]
-    lines = [[Cell(group_name(group)), *(interval(read(group[part].get(name)), show) for name, _, show in columns),
+    lines = [[TableCell(group_name(group)), *(interval(read(group[part].get(name)), show) for name, _, show in columns),
               number(group["calls"])] for group in groups]
     title = TITLES.get(phase["phase"], phase["phase"])
     body = table(f"{title}: medians, quartiles and n", heads, lines) if lines else layout.note("No call of this phase has figures.")
@@ -96,8 +96,8 @@ def _levels(levels: List[dict], read: Callable) -> Optional[Html]:
     """A table of waves, by level."""
     if not levels:
         return None
-    lines = [[Cell(_level_name(row)), interval(read(row["tok_s"])), interval(read(row["parallelism"])),
-              number(row["full"]), number(row["short"]), number(row["failed"]), Cell(_serialised(row))] for row in levels]
+    lines = [[TableCell(_level_name(row)), interval(read(row["tok_s"])), interval(read(row["parallelism"])),
+              number(row["full"]), number(row["short"]), number(row["failed"]), TableCell(_serialised(row))] for row in levels]
     return table("Calls sent together", WAVE_HEADS, lines)
 
 
@@ -119,11 +119,11 @@ def _recall(quality: Optional[dict]) -> Optional[Html]:
     places = [place for place in ("head", "middle", "tail") if any(row["place"] == place for row in quality["recall"])]
     fills = sorted({row["fill"] for row in quality["recall"]})
     by_key = {(row["fill"], row["place"]): row for row in quality["recall"]}
-    lines = [[Cell(f"{number_format.percent(fill)} full"), *(_recalled(by_key.get((fill, place))) for place in places)]
+    lines = [[TableCell(f"{number_format.percent(fill)} full"), *(_recalled(by_key.get((fill, place))) for place in places)]
              for fill in fills]
     return table("Recalled facts, by their place in the context",
                  [Head("Context"), *(Head(place, "n") for place in places)], lines)
 
 
-def _recalled(row: Optional[dict]) -> Cell:
-    return Cell(number_format.NONE if row is None else f"{row['found']:,} of {row['n']:,}", None, "n")
+def _recalled(row: Optional[dict]) -> TableCell:
+    return TableCell(number_format.NONE if row is None else f"{row['found']:,} of {row['n']:,}", None, "n")

@@ -17,18 +17,18 @@ UNKNOWN = "memory not known"
 
 
 @dataclass(frozen=True)
-class Choice:
+class BestRow:
     """The best row by one rule; None if no row qualifies."""
     rule: str
     row: Optional[Row]
 
 
-def choices(rows: List[Row]) -> List[Choice]:
+def choices(rows: List[Row]) -> List[BestRow]:
     """The choices that visitors look for first."""
     quick, best = _best([row for row in rows if _speed(row) >= READING_TOK_S]), _best(rows)
-    result = [Choice(QUICK if quick is not best else "Most answers right", quick)]
-    result += [Choice("Most answers right, at any speed", best)] if quick is not best else []
-    return result + [Choice("Fastest", _fastest(rows))]
+    result = [BestRow(QUICK if quick is not best else "Most answers right", quick)]
+    result += [BestRow("Most answers right, at any speed", best)] if quick is not best else []
+    return result + [BestRow("Fastest", _fastest(rows))]
 
 
 def _speed(row: Row) -> float:

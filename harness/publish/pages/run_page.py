@@ -8,7 +8,7 @@ from publish import markdown, number_format, page_inputs
 from publish.escape import Html
 from publish.markup import tag
 from publish.pages import calls_page, figure_text, json_view, layout, lists, phase_tables, tables
-from publish.pages.tables import Cell, Head, interval, number, table
+from publish.pages.tables import Head, TableCell, interval, number, table
 
 TITLES = {"manifest.json": "plan and settings", "run.jsonl": "the ledger: every call", "hardware.json": "the machine",
           "metadata.json": "figures computed from the ledger", "run.md": "the contributor's account"}
@@ -67,7 +67,7 @@ def _grade_and_verdict(run: dict, metadata: dict) -> Html:
 
 
 def _evidence(rows: List[dict]) -> Optional[Html]:
-    lines = [[Cell(EVIDENCE.get(row["code"], row["code"])), Cell(_about(row)), number(row["observed"]),
+    lines = [[TableCell(EVIDENCE.get(row["code"], row["code"])), TableCell(_about(row)), number(row["observed"]),
               number(row["expected"]),
               number(row["n"])] for row in rows]
     heads = tables.words("Evidence", "Of") + [Head(title, "n") for title in ("Observed", "Limit", "n")]
@@ -97,9 +97,9 @@ def _models(root: str, run: dict) -> Html:
     return layout.section("Figures", models_table, id_="figures")
 
 
-def _model(root: str, model: dict) -> List[Cell]:
+def _model(root: str, model: dict) -> List[TableCell]:
     below = tag("small", tag("code", figure_text.short(model["digest"])))
-    return [Cell([lists.link(root, page_inputs.page_of_cell(model["cell_id"]), model["model"]), below]),
+    return [TableCell([lists.link(root, page_inputs.page_of_cell(model["cell_id"]), model["model"]), below]),
             interval(figure_text.of_calls(model["decode_tok_s"])),
             interval(figure_text.of_calls(model["ttft_ms"]), number_format.milliseconds),
             interval(figure_text.of_calls(model["prefill_tok_s"])), tables.share(model["answers"]), tables.share(model["code"]),
@@ -114,12 +114,12 @@ def _findings(findings: List[dict]) -> Html:
     return layout.section("Findings of the checker", body, id_="findings")
 
 
-def _finding(finding: dict) -> List[Cell]:
+def _finding(finding: dict) -> List[TableCell]:
     severity = tag("span", finding["severity"], class_=f"badge {finding['severity']}")
     where = finding["path"].rpartition("/")[2] + (f":{finding['line']}" if finding["line"] else "") + (
         f" {finding['pointer']}" if finding["pointer"] else "")
-    return [Cell(tag("code", finding["rule"])), Cell(severity), Cell(lists.name(where)), Cell(lists.name(finding["observed"])),
-            Cell(lists.name(finding["expected"] or "")), Cell(finding["says"])]
+    return [TableCell(tag("code", finding["rule"])), TableCell(severity), TableCell(lists.name(where)), TableCell(lists.name(finding["observed"])),
+            TableCell(lists.name(finding["expected"] or "")), TableCell(finding["says"])]
 
 
 def _warnings(rows: List[dict]) -> Html:
@@ -130,8 +130,8 @@ def _warnings(rows: List[dict]) -> Html:
     return layout.section("Warnings", body, id_="warnings")
 
 
-def _warning(row: dict) -> List[Cell]:
-    return [Cell([tag("code", row["code"]), tag("small", WARNINGS.get(row["code"], ""))]), Cell(_about(row)),
+def _warning(row: dict) -> List[TableCell]:
+    return [TableCell([tag("code", row["code"]), tag("small", WARNINGS.get(row["code"], ""))]), TableCell(_about(row)),
             number(row["observed"]), number(row["expected"]), number(row["n"])]
 
 
@@ -145,8 +145,8 @@ def _about(row: dict) -> list:
 # ----- the five files
 
 def _files(root: str, inputs: page_inputs.RunPageInput) -> Html:
-    lines = [[Cell(tag("a", name, href=lists.raw_href(root, where))),
-              Cell([TITLES[name], ", ", tag("a", "shown below", href=SECTION_OF[name])]),
+    lines = [[TableCell(tag("a", name, href=lists.raw_href(root, where))),
+              TableCell([TITLES[name], ", ", tag("a", "shown below", href=SECTION_OF[name])]),
               number(inputs.sizes.get(name), number_format.gigabytes(inputs.sizes.get(name)))]
              for name, where in inputs.run["raw"].items()]
     heads = tables.words("File", "Content") + [Head("Size", "n")]

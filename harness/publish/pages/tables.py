@@ -14,7 +14,7 @@ Content = Union[Html, str, int, list, None]     # what markup.tag takes as a chi
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """Content, sort key (None sorts last) and CSS class."""
     content: Content
     key: Union[str, float, None] = None
@@ -41,37 +41,37 @@ def counts(*titles: str) -> List[Head]:
     return [Head(title, "n", "down") for title in titles]
 
 
-def empty(class_: str = "n") -> Cell:
-    return Cell(tag("span", number_format.NONE, class_="none"), None, class_)
+def empty(class_: str = "n") -> TableCell:
+    return TableCell(tag("span", number_format.NONE, class_="none"), None, class_)
 
 
-def number(value: Optional[float], text: Content = None) -> Cell:
+def number(value: Optional[float], text: Content = None) -> TableCell:
     """A number without an interval."""
-    return Cell(number_format.figure(value) if text is None else text, value, "n")
+    return TableCell(number_format.figure(value) if text is None else text, value, "n")
 
 
-def interval(value: Optional[Interval], show: Callable = number_format.figure) -> Cell:
-    return empty() if value is None else Cell(figure_text.render(value, show), value.value, "n")
+def interval(value: Optional[Interval], show: Callable = number_format.figure) -> TableCell:
+    return empty() if value is None else TableCell(figure_text.render(value, show), value.value, "n")
 
 
-def passed_of(passed: int, n: int) -> Cell:
+def passed_of(passed: int, n: int) -> TableCell:
     """Right answers as a share and as counts."""
     if not n:
         return empty()
     figure = tag("span", tag("b", number_format.percent(passed / n)), tag("small", f"{passed:,} of {n:,}"), class_="figure")
-    return Cell(figure, passed / n, "n")
+    return TableCell(figure, passed / n, "n")
 
 
-def share(record: Optional[dict]) -> Cell:
+def share(record: Optional[dict]) -> TableCell:
     """Right answers of a `share` record."""
     return empty() if record is None else passed_of(record["passed"], record["n"])
 
 
-def text(content: Content, key: str) -> Cell:
-    return Cell(content, key)
+def text(content: Content, key: str) -> TableCell:
+    return TableCell(content, key)
 
 
-def table(caption: str, heads: List[Head], rows: Iterable[List[Cell]], live: str = "", find: str = "",
+def table(caption: str, heads: List[Head], rows: Iterable[List[TableCell]], live: str = "", find: str = "",
           class_: str = "cells") -> Html:
     """The first cell of a row is its heading. `live` names the table in the URL, which keeps its sorting and filter."""
     head = tag("tr", (tag("th", column.title, scope="col", class_=column.class_ or None, title=column.tooltip or None,
@@ -84,7 +84,7 @@ def table(caption: str, heads: List[Head], rows: Iterable[List[Cell]], live: str
     return tag("div", html, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
-def _key(cell: Cell, live: str) -> str | None:
+def _key(cell: TableCell, live: str) -> str | None:
     """Numbers as they are, text in lower case; None where the table is not sorted."""
     if not live or cell.key is None:
         return None

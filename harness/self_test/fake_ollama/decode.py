@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Iterator, NamedTuple
 
 from . import tokenizer, versions
-from .engine import Engine, Runner
+from .engine import Engine, LoadedModel
 from .request_validation import Order
 from .script import Model
 
@@ -57,7 +57,7 @@ def without_oldest(messages: list[dict], num_ctx: int, count) -> list[dict]:
 class Decoding:
     """One answer in its slot. The counters are final when said() has come to its end."""
 
-    def __init__(self, engine: Engine, runner: Runner, model: Model, tokens: Iterator[tokenizer.Token], limit: int,
+    def __init__(self, engine: Engine, runner: LoadedModel, model: Model, tokens: Iterator[tokenizer.Token], limit: int,
                  first_ns: int):
         self.engine, self.runner, self.model = engine, runner, model
         self.tokens, self.limit = tokens, limit

@@ -35,7 +35,7 @@ class Slot:
         self.number, self.tokens, self.busy, self.used_ns = number, [], False, 0
 
 
-class Runner:
+class LoadedModel:
     """A model in memory."""
 
     def __init__(self, model: Model, launch: Launch, slots: int):
@@ -61,7 +61,7 @@ class Runner:
 class Loan(NamedTuple):
     """A runner for the time of one request; ready_ns is when loading, or the warm overhead, is over."""
 
-    runner: Runner
+    runner: LoadedModel
     ready_ns: int
 
 
@@ -79,8 +79,8 @@ class Engine:
     def __init__(self, script: Script):
         self.script = script
         self.changed = threading.Condition()
-        self.runners: dict[str, Runner] = {}
-        self.leaving: list[tuple[Runner, int]] = []   # unloaded, but still shown until then
+        self.runners: dict[str, LoadedModel] = {}
+        self.leaving: list[tuple[LoadedModel, int]] = []   # unloaded, but still shown until then
         self.loads: list = []                         # tickets of requests that need a load; the first one has it
         self.served: dict[str, int] = {}
 
@@ -132,7 +132,7 @@ class Engine:
         if model.load_error is not None:
             raise versions.Refusal(500, model.load_error)
         with self.changed:
-            self.runners[model.name] = Runner(model, launch, self.script.slots)
+            self.runners[model.name] = LoadedModel(model, launch, self.script.slots)
             self._lend(model, launch)
         return Loan(self.runners[model.name], ready_ns)
 
@@ -181,12 +181,12 @@ class Engine:
             if not runner.lent and runner.expires_ns <= now_ns:
                 self._unload(runner)
 
-    def _unload(self, runner: Runner) -> None:
+    def _unload(self, runner: LoadedModel) -> None:
         del self.runners[runner.model.name]
         shown_until_ns = time.perf_counter_ns() + round(self.script.unload_lag_ms * 1e6)
         self.leaving.append((runner, shown_until_ns))
 
-    def shown(self) -> list[Runner]:
+    def shown(self) -> list[LoadedModel]:
         """What /api/ps lists, the last to expire first."""
         with self.changed:
             self._expire()
@@ -198,7 +198,7 @@ class Engine:
     # ----- slots
 
     @contextlib.contextmanager
-    def seat(self, runner: Runner, tokens: list[str], client: Client) -> Iterator[Seat]:
+    def seat(self, runner: LoadedModel, tokens: list[str], client: Client) -> Iterator[Seat]:
         """A slot of the runner, first come first served; it keeps the prompt for the next one."""
         seat = self._sit(runner, tokens, client)
         try:
@@ -209,7 +209,7 @@ class Engine:
                 self.served[runner.model.name] = self.served.get(runner.model.name, 0) + 1
                 self.changed.notify_all()
 
-    def _sit(self, runner: Runner, tokens: list[str], client: Client) -> Seat:
+    def _sit(self, runner: LoadedModel, tokens: list[str], client: Client) -> Seat:
         ticket = object()
         with self.changed:
             runner.line.append(ticket)
@@ -227,7 +227,7 @@ class Engine:
                 runner.line.remove(ticket)
                 self.changed.notify_all()
 
-    def gap_ns(self, runner: Runner, index: int) -> float:
+    def gap_ns(self, runner: LoadedModel, index: int) -> float:
         """The gap behind token number index, as things are now."""
         model = runner.model
         crowd = 1 + model.slowdown_per_busy_slot * (runner.busy_slots() - 1)

@@ -39,7 +39,7 @@ class NotHTTP(Exception):
     """What came in is no request."""
 
 
-class Request:
+class HttpRequest:
     """One request, read to its last byte."""
 
     def __init__(self, method: str, target: str, headers: dict, body: bytes):
@@ -59,7 +59,7 @@ class Client:
 
     # ----- reading
 
-    def read_request(self) -> Request | None:
+    def read_request(self) -> HttpRequest | None:
         """The next request, or None when the client is done."""
         head = self._until(b"\r\n\r\n")
         if head is None:
@@ -71,7 +71,7 @@ class Client:
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             method, target, _ = first.split(" ")
-            return Request(method, target, headers, self._body(headers))
+            return HttpRequest(method, target, headers, self._body(headers))
         except ValueError:
             raise NotHTTP(first) from None
 

@@ -7,7 +7,7 @@ import time
 from typing import Iterator
 
 from . import chat_handlers, engine, faults, http_wire, request_validation, script, versions
-from .truth_log import Entry, Log
+from .truth_log import Log, TruthEntry
 from .server_state import Exchange, NDJSON, World
 
 PLAIN = "text/plain"
@@ -42,7 +42,7 @@ class FakeOllama:
         finally:
             client.close(reset)
 
-    def answer(self, client: http_wire.Client, request: http_wire.Request) -> bool:
+    def answer(self, client: http_wire.Client, request: http_wire.HttpRequest) -> bool:
         """Answer one request and write down the truth about it; False when the connection is spent."""
         if request.path.startswith("/fake/"):
             return self.answer_for_itself(client, request)
@@ -61,7 +61,7 @@ class FakeOllama:
             raise
         return "body_not_http" not in exchange.ills
 
-    def exchange(self, client: http_wire.Client, request: http_wire.Request, body: dict) -> Exchange:
+    def exchange(self, client: http_wire.Client, request: http_wire.HttpRequest, body: dict) -> Exchange:
         world, text = self.world, text_of(body)
         model = str(body.get("model", body.get("name", "")))
         ills = world.ills(request.method, request.path, model, text)
@@ -71,8 +71,8 @@ class FakeOllama:
 
     # ----- the fake server's own endpoints, which stand in no log
 
-    def answer_for_itself(self, client: http_wire.Client, request: http_wire.Request) -> bool:
-        entry = Entry(n=0, method=request.method, path=request.path, model=None, nonce=None,
+    def answer_for_itself(self, client: http_wire.Client, request: http_wire.HttpRequest) -> bool:
+        entry = TruthEntry(n=0, method=request.method, path=request.path, model=None, nonce=None,
                       received_ns=request.received_ns)
         exchange = Exchange(client, request, self.world, entry, {})
         try:
@@ -81,7 +81,7 @@ class FakeOllama:
             exchange.json({"error": f"{type(problem).__name__}: {problem}"}, 400)
         return True
 
-    def own_answer(self, request: http_wire.Request) -> object:
+    def own_answer(self, request: http_wire.HttpRequest) -> object:
         what = f"{request.method} {request.path}"
         if what == "POST /fake/script":
             self.world = World(script.read(json.loads(request.body)))
@@ -161,7 +161,7 @@ def tags(exchange: Exchange) -> None:
 
 
 def loaded(exchange: Exchange) -> None:
-    def entry(runner: engine.Runner) -> dict:
+    def entry(runner: engine.LoadedModel) -> dict:
         expires_at = exchange.wall_time(runner.expires_ns)
         return versions.loaded_model(runner.model, exchange.world.dialect, runner.launch.num_ctx, expires_at)
 

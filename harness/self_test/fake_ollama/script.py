@@ -62,7 +62,7 @@ class Model:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
+class FaultRule:
     """Which requests go wrong, and how. All conditions given must hold."""
 
     ills: dict                            # fault -> its parameters, all filled in
@@ -120,7 +120,7 @@ def model(data: object) -> Model:
     return Model(**fields)
 
 
-def rule(data: object) -> Rule:
+def rule(data: object) -> FaultRule:
     """{"when": {...}, "times": N, "do": {...} or [{...}, ...]} as a record."""
     if not isinstance(data, dict) or set(data) - {"when", "times", "do"}:
         raise ScriptError(f"rule: only when, times and do are known, not {data!r}")
@@ -130,7 +130,7 @@ def rule(data: object) -> Rule:
         raise ScriptError(f"when: unknown {', '.join(sorted(unknown))}")
     todo = data.get("do", [])
     ills = dict(ill(entry) for entry in (todo if isinstance(todo, list) else [todo]))
-    return Rule(ills=ills, times=data.get("times"), **when)
+    return FaultRule(ills=ills, times=data.get("times"), **when)
 
 
 def ill(data: dict) -> tuple[str, dict]:

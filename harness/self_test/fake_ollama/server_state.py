@@ -8,7 +8,7 @@ from typing import Iterator
 from . import faults, http_wire, versions
 from .engine import Engine
 from .script import Model, Script, full_name
-from .truth_log import Entry, Log
+from .truth_log import Log, TruthEntry
 
 JSON = "application/json; charset=utf-8"
 NDJSON = "application/x-ndjson"
@@ -54,7 +54,7 @@ class World:
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, client: http_wire.Client, request: http_wire.Request, world: World, entry: Entry, ills: dict):
+    def __init__(self, client: http_wire.Client, request: http_wire.HttpRequest, world: World, entry: TruthEntry, ills: dict):
         self.client, self.request, self.world = client, request, world
         client.spin_ns = http_wire.SPIN_NS if world.script.exact else 0
         self.entry, self.ills = entry, ills

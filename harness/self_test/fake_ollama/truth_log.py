@@ -11,7 +11,7 @@ MAX_STAMPS = 2_000_000                    # over all entries, 16 bytes each; the
 
 
 @dataclasses.dataclass
-class Entry:
+class TruthEntry:
     """One request. Offsets count from received_ns, which is on the system-wide clock of perf_counter_ns."""
 
     n: int                                # number of the request, from 0, in order of arrival
@@ -47,10 +47,10 @@ class Log:
         self.entries: collections.deque = collections.deque()
         self.count = 0
 
-    def open(self, **fields) -> Entry:
+    def open(self, **fields) -> TruthEntry:
         """A new entry; its number tells its place in the order of arrival."""
         with self.lock:
-            entry = Entry(n=self.count, **fields)
+            entry = TruthEntry(n=self.count, **fields)
             self.count += 1
             self.entries.append(entry)
             self._trim()

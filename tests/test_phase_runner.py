@@ -12,9 +12,9 @@ import ledgers
 import support
 
 from base import console, ledger, names, plan, records, run_folder, schema, suites
-from measure import http_call, models, phases, run_session, run_setup, session, telemetry
+from measure import http_call, models, phase_runner, run_session, run_setup, session, telemetry
 from self_test import scenarios
-from measure.connection import Limits
+from measure.connection import TimeLimits
 from measure.endpoint import Endpoint
 from measure.eta import Eta, weights
 from measure.server_address import parse_host
@@ -35,14 +35,14 @@ class Case(unittest.TestCase):
         self.out = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.out, True)
         for name, value in (("PAUSE_S", 0.01), ("SERVER_PATIENCE_S", 1.0), ("LOOK_AROUND_S", 0.0)):
-            patch = mock.patch.object(phases, name, value)
+            patch = mock.patch.object(phase_runner, name, value)
             patch.start()
             self.addCleanup(patch.stop)
 
     def carry_out(self, script: dict, chosen: list, settings: plan.Settings = plan.Settings(), limit_s=None) -> list:
         """The records of a run of the chosen phases against a stub with this script."""
         self.stub.script(script)
-        endpoint = Endpoint(parse_host(self.stub.url), Limits(2.0, 2.0, 1.0))
+        endpoint = Endpoint(parse_host(self.stub.url), TimeLimits(2.0, 2.0, 1.0))
         choice = models.choose(endpoint, None, None)
         loaded = {phase: suites.load(phase) for phase in chosen}
         facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": self.stub.url,
@@ -62,7 +62,7 @@ class Case(unittest.TestCase):
         path = self.out / run_folder.LEDGER
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:keep]))
         self.stub.script(script)
-        endpoint = Endpoint(parse_host(self.stub.url), Limits(2.0, 2.0, 1.0))
+        endpoint = Endpoint(parse_host(self.stub.url), TimeLimits(2.0, 2.0, 1.0))
         (self.out / run_folder.MANIFEST).write_bytes(schema.pretty({**self.manifest, "floor": None}))
         earlier = run_setup.reopen(self.out)
         run_session.carry_out(endpoint, earlier, run_folder.suites_of(self.manifest), None, http_call.Stop(),
@@ -94,7 +94,7 @@ class Order(Case):
         self.assertGreater(calls(rows, item="LOAD")[0]["done_ns"], 4_000_000)
 
     def test_what_else_the_machine_does_is_looked_at_before_each_load_and_only_there(self):
-        with mock.patch.object(phases, "LOOK_AROUND_S", 0.1):
+        with mock.patch.object(phase_runner, "LOOK_AROUND_S", 0.1):
             rows = calls(self.carry_out({"models": [ALPHA, BETA]}, ["small-eval"]))
         looked = [row["conditions"]["background_cpu_share"] is not None for row in rows]
         can_be_told = telemetry.reader(True)._system.processor_ticks() is not None
@@ -253,7 +253,7 @@ class Troubles(Case):
                 self.assertEqual({row["model"] for row in rows if row["type"] == "skipped"}, {"alpha:1b"})
                 self.assertEqual([row["model"] for row in calls(rows, role="measured")], ["beta:1b"] * 5)
                 loads = calls(rows, item="LOAD", model="alpha:1b")
-                self.assertEqual(len(loads), 1 if reason == "too-big" else phases.LOAD_TRIES)
+                self.assertEqual(len(loads), 1 if reason == "too-big" else phase_runner.LOAD_TRIES)
 
     def test_a_model_that_vanishes_is_skipped_from_there_on(self):
         gone = {"when": {"path": "/api/tags", "nth": 2}, "do": [{"fault": "status", "code": 200, "body": '{"models":[]}'}]}
@@ -310,13 +310,13 @@ class Troubles(Case):
 
     def test_a_server_that_is_gone_ends_the_session_and_the_ledger_is_sealed(self):
         with support.stub({"models": [ALPHA]}) as mortal:
-            endpoint = Endpoint(parse_host(mortal.url), Limits(2.0, 2.0, 1.0))
+            endpoint = Endpoint(parse_host(mortal.url), TimeLimits(2.0, 2.0, 1.0))
             here = mock.Mock(endpoint=endpoint, stop=http_call.Stop(), sleep=lambda seconds: None)
-            runner = phases.Runner(here, plan.Settings(), {}, {}, {}, {}, phases.Deadline(endpoint.clock, None), Eta({}))
+            runner = phase_runner.PhaseRunner(here, plan.Settings(), {}, {}, {}, {}, phase_runner.Deadline(endpoint.clock, None), Eta({}))
             runner._alive()
             mortal.process.kill()
             mortal.process.wait()
-            with self.assertRaises(phases.ServerLost):
+            with self.assertRaises(phase_runner.ServerLost):
                 runner._alive()
 
 
@@ -358,8 +358,8 @@ class Machine:
             took_s = len(item.prompt) / 4 / self.prefill_tok_s + item.num_predict / self.decode_tok_s
             recorded[step.key] = "call"
             self.pace.done(step.model, [step.key], int(took_s * 1e9))
-        deadline = phases.Deadline(lambda: self.now_ns, limit_s)
-        phases.Runner(self, settings, loaded, recorded, {}, {}, deadline, self.pace).run(planned)
+        deadline = phase_runner.Deadline(lambda: self.now_ns, limit_s)
+        phase_runner.PhaseRunner(self, settings, loaded, recorded, {}, {}, deadline, self.pace).run(planned)
 
 
 class TimeLimit(unittest.TestCase):

@@ -55,7 +55,7 @@ class Deadline:
         return self._ends is None or self._clock() + needed_ns <= self._ends
 
 
-class Runner:
+class PhaseRunner:
     """Works through the plan.
 
     `recorded` maps the keys of steps that have a record to the record's type, `findings` models to what calibration
