@@ -539,7 +539,7 @@ class Fence(Tidy):
         code = ("import signal, sys; sys.path.insert(0, sys.argv[1]); from derive import code_grading\n"
                 "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
                 "code_grading.grade_code({'entry': 'double', 'tests': ''}, sys.argv[2], layers=(),"
-                " limits=code_grading.Limits(wall_s=60))")
+                " limits=code_grading.ResourceLimits(wall_s=60))")
         for number in (signal.SIGINT, signal.SIGKILL):
             pid_file, home = self.folder / f"pid-{number}", self.folder / f"home-{number}"
             home.mkdir()
