@@ -60,13 +60,13 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     identity.add_argument("--record-target", action="store_true", default=None,
                      help="write a non-local server's address into the manifest, not only `lan` or `remote`")
     identity.add_argument("--out", metavar="FOLDER", help="where runs go (default: submissions/ of this clone)")
-    settings = parser.add_argument_group("knobs (each change is recorded as a deviation)")
+    settings = parser.add_argument_group("settings (each change is recorded as a deviation)")
     settings.add_argument("--num-ctx", type=int, metavar="N", help="context of every phase, a multiple of 256 "
                                                                "(default: 4096, context phases 8192)")
     settings.add_argument("--num-predict", type=int, metavar="N", help="limit of every answer (default: each item's own)")
     settings.add_argument("--concurrency", metavar="LIST", help="levels of the parallel phases (default: 1,2,4,8)")
     settings.add_argument("--repeats", type=int, metavar="N", help="of the frozen prompts in each pass (default: 3)")
-    settings.add_argument("--option", action="append", metavar="NAME=VALUE", help="set one more option or knob; repeatable")
+    settings.add_argument("--option", action="append", metavar="NAME=VALUE", help="set one more request option or field; repeatable")
     execution = parser.add_argument_group("how it runs")
     execution.add_argument("--time-limit", metavar="TIME", help="such as 90m or 2h: skip what does not fit")
     execution.add_argument("--first-byte-limit", metavar="TIME", help="longest wait for a first token, loading included "
@@ -75,7 +75,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     execution.add_argument("--grade-code", action="store_true",
                      help="at the end run the Python answers' tests, each in a fenced process: this runs code from a model")
     execution.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
-    execution.add_argument("--dry-run", action="store_true", help="show the whole plan; nothing is sent but reads")
+    execution.add_argument("--dry-run", action="store_true", help="show the whole plan; only read-only requests are sent")
     execution.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
     execution.add_argument("--move", metavar="RUN", help="put a finished run under --handle and --device-tag, and exit")
     execution.add_argument("--self-test", action="store_true", help="test the harness against a built-in fake server with known timings; no Ollama needed")
@@ -138,7 +138,7 @@ def show_plan(args: argparse.Namespace, planned: dict, out: pathlib.Path) -> int
     from measure import hardware, plan_text
     console.say(f"Ollama {planned['version']} at {planned['target'].url}; runs go under {out}\n")
     console.say(plan_text.format_plan(planned["choice"], planned["phases"], planned["suites"], planned["settings"]))
-    console.say("\nNothing was sent but reads. Leave out --dry-run to measure.")
+    console.say("\nOnly read-only requests were sent. Leave out --dry-run to measure.")
     tag = args.device_tag or (hardware.suggest_device_tag() if planned["target"].is_loopback else "DEVICE-TAG")
     console.next_step(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
                             hostname="other" if args.hostname is None else args.hostname))

@@ -48,8 +48,8 @@ def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     from derive import derived_files
     stale = derived_files.stale(folder, manifest, graders)
     for name in stale:
-        console.say(f"{folder / name}: is not what the ledger gives")
-    console.note("nothing was written" + ("" if stale else "; all is as it should be"))
+        console.say(f"{folder / name}: does not match the ledger")
+    console.note("nothing was written" + ("" if stale else "; both files match the ledger"))
     console.next_step(shell.command(f"{'summarize_run' if stale else 'check_submission'}.py", shell.path(folder)))
     return FOUND if stale else FINE
 

@@ -1,4 +1,4 @@
-"""Spans: intervals of time, and how many of them run at once."""
+"""Intervals of time, and how many of them run at once."""
 from __future__ import annotations
 
 from typing import Iterable

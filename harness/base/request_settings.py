@@ -1,4 +1,4 @@
-"""The canonical knobs: one table of what every call is sent, why, and what a person may change."""
+"""The canonical settings: one table of what every call is sent, why, and what a person may change."""
 from __future__ import annotations
 
 import difflib

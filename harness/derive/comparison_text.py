@@ -1,4 +1,4 @@
-"""The contrast: a comparison as text for a person, in tables that stand by themselves."""
+"""A comparison as text tables."""
 from __future__ import annotations
 
 from base import console

@@ -1,4 +1,4 @@
-"""The books: metadata.json and run.md of a run's folder, closed from its ledger.
+"""Write metadata.json and run.md of a run's folder from its ledger.
 
 Nothing is written before all of it could be computed; the contributor's own words in run.md stay as they are.
 """

@@ -1,8 +1,7 @@
 """The comparison: two runs call by call, and for each figure whether they differ by more than chance.
 
-Each call of B is held against the call of A that asked the same, so that prompts of all lengths may share a median: it
-is one of ratios. The interval tells of the noise within the two runs; how far two runs of one machine differ, only two
-runs of one machine tell.
+Each call of B is compared with the call of A for the same prompt. The median is over the ratios, so prompts of different
+lengths can share it. The interval covers the noise within the two runs, not the noise between runs of one machine.
 """
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Likeness: in what two runs differ, and which figures that leaves comparable.
+"""The differences between two runs, and which figures that leaves comparable.
 
 A difference that changes what a figure is of leaves the figure out. One that may be what a person wants to know about,
-such as another server version, is told and compared. Nothing is decided by the figures themselves.
+such as another server version, is reported, and the figure is compared. Nothing is decided by the figures themselves.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verdict: did the machine hold still while it was measured? From its own readings, and from the frozen prompts."""
+"""Whether the machine was stable during the run, judged from its telemetry and from the frozen prompts."""
 from __future__ import annotations
 
 from typing import Set

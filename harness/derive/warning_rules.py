@@ -1,4 +1,4 @@
-"""Caution: what a reader should know before trusting a figure, as values that travel beside the figures."""
+"""Warnings: what a reader should know before trusting a figure, as values that travel beside the figures."""
 from __future__ import annotations
 
 from typing import Callable, Dict, Iterator

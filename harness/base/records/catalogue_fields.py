@@ -10,10 +10,10 @@ from base.records.field import fields
 
 CATALOGUE_VERSION = "catalogue-1.0"
 
-# Of the metadata's metrics those that are carried here; the unit stands at the end of the name.
+# Of the metadata's metrics those that are carried here; the name ends with the unit.
 FIGURES = ("ttft_ms", "total_ms", "prefill_tok_s", "decode_tok_s", "icl_p99_ms", "prompt_tokens", "fill_reached",
            "energy_j_per_tok")
-BY_RUN = ("ttft_ms", "prefill_tok_s", "decode_tok_s")       # of these, what is told of each run beside the others
+BY_RUN = ("ttft_ms", "prefill_tok_s", "decode_tok_s")       # of these, the ones given for each run
 GRADES = {
     "flagship": "complete, calm, repeated and explained: a figure from it may stand alone",
     "standard": "as the protocol wants it; compare it with others",
@@ -31,14 +31,14 @@ VISIBILITIES = {
 CHOICES = {"grade": GRADES, "memory_kind": MEMORY_KINDS, "visibility": VISIBILITIES}
 
 _COUNTED = fields(
-    ("runs", "count", "runs that are counted here, withheld ones too"),
-    ("withheld", "count", "of these, runs that are not shown"),
+    ("runs", "count", "number of runs, withheld ones included"),
+    ("withheld", "count", "of these, not shown"),
 )
 _WORK = fields(
     ("calls", "count", "measured calls of all runs"),
     ("outcomes", "counts", "of these calls; nothing is left out for how it came out"),
-    ("void", "count", "calls that came to an end and yet support no figure: their prompt was cut"),
-    ("reattempts", "count", "calls that a resumed session made in place of ones without a record"),
+    ("void", "count", "calls without figures because their prompt was truncated"),
+    ("reattempts", "count", "calls repeated by a resumed session because they had no record"),
     ("skips", "counts", "planned calls that were not made, by reason"),
 )
 _KEY = fields(
@@ -61,9 +61,9 @@ _SHARE = fields(
 RECORDS = {
     "catalogue": fields(
         ("schema", "text", "catalogue-1.0"),
-        ("synthetic", "bool", "true: some runs were made by a stub or a script; such a catalogue is for tests alone"),
+        ("synthetic", "bool", "true: some runs are from the fake server or a script; the catalogue is for tests only"),
         ("statistics", "text", "how medians, quartiles and intervals were made"),
-        ("totals", "catalogue_totals", "how much is shown"),
+        ("totals", "catalogue_totals", "counts of what is shown"),
         ("devices", "list:device", "in order of their tags"),
         ("models", "list:catalogue_model", "in order of their names"),
         ("cells", "list:cell", "in order of their ids, each without by_run"),
@@ -77,7 +77,7 @@ RECORDS = {
     "device": _COUNTED + fields(
         ("device_tag", "text", "what was measured"),
         ("page", "text", "its page, from the site's root"),
-        ("label", "text?", "the chip that answers, in words, by the newest run's hardware.json; null: not known"),
+        ("label", "text?", "name of the chip that runs the models, from the newest run's hardware.json; null: unknown"),
         ("system", "text?", "operating system and its version"),
         ("cpu", "text?", "the processor"),
         ("accelerators", "list:text", "names of the graphics or compute devices"),
@@ -85,8 +85,8 @@ RECORDS = {
         ("model_memory_bytes", "count?", "the memory that models should fit into"),
         ("model_memory_kind", "choice:memory_kind?", "which memory that is"),
         ("memory_class_gb", "count?", "the same, as it is sold: 8, 12, 16, 24, ..."),
-        ("bandwidth_gb_s", "number?", "what that memory can move, from the table of chips; null: not in the table"),
-        ("bandwidth_of", "text?", "the words of the chip's name by which it was found"),
+        ("bandwidth_gb_s", "number?", "bandwidth of that memory, from the table of chips; null: not in the table"),
+        ("bandwidth_of", "text?", "the part of the chip's name that matched the table"),
         ("handles", "count", "people who submitted the runs shown"),
         ("newest", "utc", "start of the newest run shown"),
         ("cells", "list:text", "their ids"),
@@ -96,7 +96,7 @@ RECORDS = {
         ("page", "text", "its page, from the site's root"),
         ("model", "text", "name and tag, without the default registry and namespace"),
         ("family", "text?", "architecture family"),
-        ("parameter_size", "text?", "as servers tell"),
+        ("parameter_size", "text?", "as the server reports it"),
         ("quantizations", "list:text", "of its digests"),
         ("digests", "list:sha256", "that were measured"),
         ("cells", "list:text", "their ids"),
@@ -114,24 +114,24 @@ RECORDS = {
         ("digest", "sha256", "of the model's manifest"),
         ("size_bytes", "count", "on disk"),
         ("family", "text?", "architecture family"),
-        ("parameter_size", "text?", "as the server tells"),
-        ("quantization", "text?", "as the server tells"),
+        ("parameter_size", "text?", "as the server reports it"),
+        ("quantization", "text?", "as the server reports it"),
         ("format", "text?", "gguf or safetensors"),
         ("context_length", "count?", "trained context"),
         ("handles", "count", "people who submitted the runs shown"),
         ("oldest", "utc", "start of the oldest run shown"),
         ("newest", "utc", "start of the newest run shown"),
         ("server_versions", "list:text", "of the runs shown, in order"),
-        ("verdicts", "counts", "runs by verdict; `none` where it could not be told"),
+        ("verdicts", "counts", "runs by verdict; `none`: no verdict possible"),
         ("warnings", "counts", "runs by code of their warnings about this model or the whole run"),
         ("grades", "counts", "runs shown by grade"),
         ("memory_bytes", "stat?", "over runs: the model in memory"),
         ("offload_share", "stat?", "over runs: share of it on accelerators"),
         ("cold_load_ms", "stat?", "over runs: median of the loads that read the model in"),
         ("headline", "headline", "what tables and rankings show"),
-        ("bound", "bound?", "decode against what memory bandwidth allows; null where either is not known"),
+        ("bound", "bound?", "decode rate as a share of the limit set by memory bandwidth; null: unknown"),
         ("phases", "list:cell_phase", "in the order of the protocol"),
-        ("by_run", "list:run_in_cell~", "what each run shown says by itself, newest first; only in cells/*.json"),
+        ("by_run", "list:run_in_cell~", "the figures of each run shown, newest first; only in cells/*.json"),
     ),
     "spread": fields(
         ("over_runs", "stat", "of the runs' own medians: each run counts once, its n is of runs"),
@@ -158,8 +158,8 @@ RECORDS = {
         ("drift", "stat?", "over runs: decode at the end over decode at the start"),
     ),
     "bound": fields(
-        ("bandwidth_gb_s", "number", "what the device's memory can move"),
-        ("bandwidth_of", "text", "the words of the chip's name by which it was found"),
+        ("bandwidth_gb_s", "number", "memory bandwidth of the device"),
+        ("bandwidth_of", "text", "the part of the chip's name that matched the table"),
         ("size_bytes", "count", "weights, all of which are read for each token"),
         ("bound_tok_s", "number", "bandwidth over size"),
         ("decode_tok_s", "number", "the headline's median over runs"),
@@ -201,11 +201,11 @@ RECORDS = {
         ("decode", "stat?", "over runs: tok/s at the end over tok/s at the start"),
         ("prefill", "stat?", "over runs: tok/s at the end over tok/s at the start"),
         ("ttft", "stat?", "over runs: ms at the end over ms at the start"),
-        ("not_judged", "count", "runs in which it could not be told"),
+        ("not_judged", "count", "runs without a result"),
     ),
     "run_in_cell": fields(
         ("run_id", "run_id", "which run"),
-        ("phases", "list:run_phase", "what it says of this model"),
+        ("phases", "list:run_phase", "its figures for this model"),
     ),
     "run_phase": _WORK + fields(
         ("phase", "text", "which suite"),
@@ -224,7 +224,7 @@ RECORDS = {
         ("folder", "text", "its folder, from the clone's root"),
         ("handle", "text", "who submitted it"),
         ("device_tag", "text", "what was measured"),
-        ("synthetic", "bool", "true: made by a stub or a script, no machine was measured"),
+        ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("visibility", "choice:visibility", "public; a redacted run has no such record"),
         ("started_at", "utc", "time of day"),
         ("ended_at", "utc?", "time of day"),
@@ -244,15 +244,15 @@ RECORDS = {
         ("harness_modified", "bool?", "against its commit; null: not known"),
         ("phases", "list:text", "that were planned"),
         ("models", "list:run_model", "in the order they ran"),
-        ("superseded_by", "run_id?", "a later run that should be looked at in its place; both count"),
+        ("superseded_by", "run_id?", "a later run to use instead; both count"),
         ("notes", "list:text", "of the maintainer"),
         ("blurb_md", "text?", "Janie's, in the small Markdown of the site"),
     ),
     "unmet": fields(
         ("grade", "choice:grade", "the grade that it would be a condition of"),
         ("condition", "text", "its id"),
-        ("says", "text", "what has to be so"),
-        ("observed", "text", "what was seen instead"),
+        ("says", "text", "the requirement"),
+        ("observed", "text", "the observed value"),
     ),
     "run_model": fields(
         ("cell_id", "text", "its cell"),

@@ -1,4 +1,4 @@
-"""The manifest's records: what was planned, with what, and how exact the instrument was when the run began."""
+"""The manifest's records: the plan, the models and settings, and the timing error of the harness at the start."""
 from __future__ import annotations
 
 from base.records.field import fields
@@ -8,14 +8,14 @@ MANIFEST_VERSION = "manifest-1.0"
 RECORDS = {
     "manifest": fields(
         ("schema", "text", "manifest-1.0"),
-        ("synthetic", "bool", "true: made by a stub or a script, no machine was measured"),
+        ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("run_id", "run_id", "random UUID, also in the folder's name"),
         ("handle", "text?", "who submits; null: not given yet"),
         ("device_tag", "text?", "what was measured; null: not given yet"),
         ("started_at", "utc", "time of day"),
         ("target", "text", "the server's URL on loopback, else only lan or remote"),
         ("server_name", "text", "ollama"),
-        ("server_version", "text", "as it told"),
+        ("server_version", "text", "as the server reports it"),
         ("models", "list:model", "in the order they run"),
         ("models_left_out", "list:left_out", "on the server, and not planned"),
         ("plan", "list:plan", "what was to be measured"),
@@ -29,15 +29,15 @@ RECORDS = {
         ("levels", "list:count?", "concurrency; null: each suite's own"),
         ("repeats", "count", "of the frozen prompts, in each pass"),
         ("time_limit_s", "count?", "null: none"),
-        ("overrides", "settings", "what differs from the canonical knobs: name to value"),
+        ("overrides", "settings", "settings that differ from the canonical ones: name to value"),
         ("host_hostname_short", "text", "short host name, or what --hostname gave"),
         ("platform", "text", "operating system and architecture"),
         ("python", "text", "version"),
         ("harness_version", "text", "release"),
         ("harness_sha256", "sha256", "over all source files of the harness"),
-        ("harness_modified", "bool?", "against the clone's commit; null: no git here to tell"),
-        ("harness_commit", "text?", "of the clone; null: no git here to tell"),
-        ("floor", "floor?", "what the instrument itself adds"),
+        ("harness_modified", "bool?", "against the clone's commit; null: unknown without git"),
+        ("harness_commit", "text?", "of the clone; null: unknown without git"),
+        ("floor", "floor?", "timing error of the harness itself"),
     ),
     "model": fields(
         ("name", "text", "as the server lists it"),
@@ -45,12 +45,12 @@ RECORDS = {
         ("size_bytes", "count", "on disk"),
         ("format", "text?", "gguf or safetensors"),
         ("family", "text?", "architecture family"),
-        ("parameter_size", "text?", "as the server tells"),
-        ("quantization", "text?", "as the server tells"),
+        ("parameter_size", "text?", "as the server reports it"),
+        ("quantization", "text?", "as the server reports it"),
         ("context_length", "count?", "trained context"),
-        ("expert_count", "count?~", "experts of a mixture, as /api/show tells; null: none; absent in older records"),
+        ("expert_count", "count?~", "experts of a mixture, from /api/show; null: none; absent in older records"),
         ("expert_used_count", "count?~", "of which are used for a token"),
-        ("capabilities", "list:text", "as the server tells"),
+        ("capabilities", "list:text", "as the server reports it"),
         ("template_sha256", "sha256?", "of the chat template; null: the model's file holds its own"),
         ("draft", "text?~", "what guesses tokens ahead: a draft model, or the number of prediction layers (MTP); null: none reported"),
     ),

@@ -1,11 +1,11 @@
-"""The metadata's records: what a ledger comes to, each figure with its n, its spread and its interval."""
+"""The records of metadata.json: the figures computed from a ledger, each with n, spread and interval."""
 from __future__ import annotations
 
 from base.records.field import fields
 
 METADATA_VERSION = "metadata-1.0"
 
-METRICS = {     # name: what it is; the unit stands at the end of the name; derive/call_metrics.py holds the formulas
+METRICS = {     # name: what it is; the name ends with the unit; derive/call_metrics.py holds the formulas
     "ttft_ms": "time to first token: request to first text, thinking included, by the client's clock",
     "first_answer_ms": "request to first text of the answer, by the client's clock",
     "total_ms": "request to the line that said done, by the client's clock",
@@ -70,7 +70,7 @@ CHOICES = {"warning": WARNINGS, "verdict": VERDICTS, "evidence": EVIDENCE}
 RECORDS = {
     "metadata": fields(
         ("schema", "text", "metadata-1.0"),
-        ("synthetic", "bool", "true: made by a stub or a script, no machine was measured"),
+        ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("run_id", "run_id", "the run this was computed from"),
         ("ledger_sha256", "sha256", "of the ledger's bytes"),
         ("device_tag", "text?", "from the manifest"),
@@ -87,7 +87,7 @@ RECORDS = {
         ("models", "list:calibrated", "how the server counts for each model"),
         ("aggregates", "list:aggregate", "for each model and phase, in the order of the ledger"),
         ("warnings", "list:warning", "what a reader should know before trusting a figure"),
-        ("verdict", "judgement", "whether the machine held still"),
+        ("verdict", "judgement", "whether the machine was stable during the run"),
     ),
     "calibrated": fields(
         ("cell_id", "text?", "device tag and model; null: no device tag"),
@@ -96,8 +96,8 @@ RECORDS = {
         ("head_tokens", "count?", "template tokens before the nonce, which a cache may hold"),
         ("head_method", "text?", "rendered: counted exactly; upper-bound: the whole template"),
         ("slots_seen", "count?", "requests that the server worked on at once"),
-        ("thinks_by_default", "bool?", "whether it thinks when nothing is said about it"),
-        ("tells_cached_tokens", "bool?", "whether the server tells how many prompt tokens were cached"),
+        ("thinks_by_default", "bool?", "whether it thinks when the request does not set `think`"),
+        ("tells_cached_tokens", "bool?", "whether the server reports cached prompt tokens"),
         ("too_long", "text?", "what happens to an over-long prompt: refused, cut, answered (num_ctx is not in force), error or unknown"),
         ("one_token_eval_ns", "count?", "eval_duration of a one-token answer"),
         ("placement", "placement?", "of its first measured call"),
@@ -110,8 +110,8 @@ RECORDS = {
         ("phase", "text", "which suite"),
         ("calls", "count", "measured calls"),
         ("outcomes", "counts", "of these calls"),
-        ("void", "count", "calls that came to an end and yet support no figure: their prompt was cut"),
-        ("reattempts", "count", "calls that a resumed session made in place of ones without a record"),
+        ("void", "count", "calls without figures because their prompt was truncated"),
+        ("reattempts", "count", "calls repeated by a resumed session because they had no record"),
         ("skips", "counts", "planned calls that were not made, by reason"),
         ("prefill_basis", "text?", "where the cached count comes from: server, nonce or append"),
         ("quality", "quality?", "null where nothing has a right answer"),
@@ -152,7 +152,7 @@ RECORDS = {
         ("tok_s", "stat?", "answer tokens of all calls over first sent to last done"),
         ("parallelism", "stat?", "calls that decode at once, at the mean, while any does"),
         ("start_spread_ms", "stat?", "first to last request of a wave"),
-        ("serialised", "bool?", "served one after the other; null at level 1 and where it cannot be told"),
+        ("serialised", "bool?", "true: served one after the other; null: level 1, or unknown"),
     ),
     "quality": fields(
         ("n", "count", "answers that were graded"),
@@ -182,11 +182,11 @@ RECORDS = {
         ("phase", "text?", "null: all of them"),
         ("level", "count?", "calls at once, where it matters"),
         ("observed", "number?", "the figure that led to it"),
-        ("expected", "number?", "what it was held against"),
+        ("expected", "number?", "the limit or the expected value"),
         ("n", "count", "calls (or waves, or readings) that it was seen in"),
     ),
     "judgement": fields(
-        ("verdict", "choice:verdict?", "null: it cannot be told"),
+        ("verdict", "choice:verdict?", "null: unknown"),
         ("why", "text", "in words"),
         ("evidence", "list:evidence", "the figures that led to it"),
     ),
@@ -194,7 +194,7 @@ RECORDS = {
         ("code", "choice:evidence", "what was looked at"),
         ("model", "text?", "null: the whole run"),
         ("observed", "number", "the figure"),
-        ("expected", "number", "the limit it was held against"),
+        ("expected", "number", "the limit"),
         ("n", "count", "pairs or readings"),
     ),
 }

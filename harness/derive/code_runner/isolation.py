@@ -1,4 +1,4 @@
-"""The fence: what a process may use up and touch, as far as the system lets one without rights deny it.
+"""Isolation: what a process may use and access, as far as the system lets one without rights deny it.
 
     layer       system      what it does
     limits      POSIX       time of the processor, memory, size of files (none), open files, processes, core dumps

@@ -1,8 +1,8 @@
-"""Parcels: plain values as JSON lines between two processes that do not trust each other, and requests both ways.
+"""Remote calls: plain values as JSON lines between two processes that do not trust each other, and requests both ways.
 
 Plain are None, bool, int, float, str, list, tuple, dict, set, frozenset, Fraction and Decimal; a subclass travels as
-what it is a subclass of. Anything else stays where it is and travels as a number: the other side gets a stand-in,
-which knows nothing but this number. To unpack runs no code that the sender chose, and no pickle is read.
+what it is a subclass of. Anything else stays where it is and travels as a number: the other side gets a proxy,
+which knows only this number. To unpack runs no code that the sender chose, and no pickle is read.
 """
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Channel:
         self._incoming, self._outgoing, self._left_bytes = incoming, outgoing, limit_bytes
         self._answer, self._make_proxy = answer, make_proxy
         self._objects: list = []          # objects of this side that the other side knows by their place here
-        self._numbers: dict = {}         # the place of an object by its id; the shelf keeps it alive
+        self._numbers: dict = {}         # the place of an object by its id; _objects keeps it alive
         self._proxies: dict = {}
         self._decoder = json.JSONDecoder(parse_int=_parse_int, parse_constant=_refuse)
         self._encode = json.JSONEncoder(separators=(",", ":")).encode   # json.dumps would make one for each message
