@@ -64,7 +64,9 @@ class Planted(driver.Case):
                 self.assertEqual((waves[4]["serialised"], waves[4]["full"], waves[1]["serialised"]), (serialised, 5, None))
                 codes = {row["code"] for row in found["warnings"]}
                 self.assertEqual("serialised" in codes, serialised)
-                self.assertAlmostEqual(waves[4]["parallelism"]["median"], 1 if serialised else 4, delta=0.5)
+                # A busy machine delays some streams of a wave; it never makes calls overlap that came one by one.
+                self.assertLess(waves[4]["parallelism"]["max"], 1.5 if serialised else 4.01)
+                self.assertGreater(waves[4]["parallelism"]["max"], 0.99 if serialised else 1.5)
             driver.shutil.rmtree(self.folder())
 
     def test_a_cut_prompt_is_void_and_a_cut_answer_is_censored(self):
