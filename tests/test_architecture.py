@@ -4,6 +4,7 @@ from __future__ import annotations
 import ast
 import functools
 import pathlib
+import re
 import sys
 import unittest
 from typing import Callable
@@ -165,6 +166,12 @@ class Layout(unittest.TestCase):
         names = {path.split("/")[0] for path in tracked.split("\0") if path} if tracked else {
             entry.name for entry in support.ROOT.iterdir()} - {"site", "site.cache"}
         self.assertLessEqual(names, TOP_LEVEL)
+
+    def test_the_readme_shows_every_room_and_what_it_may_import(self):
+        text = (support.HARNESS / "README.md").read_text(encoding="utf-8")
+        shown = {room: set(re.findall(r"`(\w+)`", imports))
+                 for room, imports in re.findall(r"^\| `(\w+)/` \| ([^|]*)\|", text, re.MULTILINE)}
+        self.assertEqual(shown, ROOMS)
 
     def test_every_room_says_what_it_is(self):
         for room in ROOMS:

@@ -329,6 +329,12 @@ class BareSystem(unittest.TestCase):
                 self.assertNotIn("Traceback", done.stderr)
                 self.assertIn(done.returncode, (0, 1), done.stderr)
 
+    def test_an_older_python_gets_one_line(self):
+        code = "import sys; sys.version_info = (3, 8, 20, 'final', 0); sys.path.insert(0, sys.argv[1]); import base"
+        done = subprocess.run([sys.executable, "-c", code, str(support.HARNESS)], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1))
+        self.assertIn("Python 3.8: this harness needs 3.9 or newer", done.stderr)
+
     def test_what_needs_a_missing_module_is_one_line(self):
         for name, words in (("sqlite3", "the catalogue"), ("_ctypes", "grading"), ("ssl", "https")):
             def main(name: str = name) -> int:

@@ -86,7 +86,7 @@ class LeftOut(unittest.TestCase):
         ("no name", row(""), {}, "cannot be printed"),
         ("no digest", {**row("none:1b"), "digest": None}, {}, "no digest"),
         ("a digest that is none", row("none:1b", digest="../../x"), {}, "no digest"),
-        ("broken on the server", row("bad:7b"), ModelProblem("/api/show answers HTTP 500 'open /root/x: no such file'"),
+        ("broken on the server", row("bad:7b"), ModelProblem("/api/show answers HTTP 500 'open /usr/share/x: no such file'"),
          "cannot read it .*HTTP 500 'open <path>"),
         ("too big", row("big:70b", 40 * GB), {}, r"too big: 40\.0 GB on disk, 16\.0 GB of memory"),
     )

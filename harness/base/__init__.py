@@ -1,1 +1,12 @@
-"""Base: what all four rooms speak: records, files, ledgers, names and the console."""
+"""Base: shared by all rooms: records, files, the ledger, names and the console."""
+from __future__ import annotations
+
+import os
+import sys
+
+OLDEST = (3, 9)
+
+if sys.version_info < OLDEST:       # before any module that an older Python would trip over
+    os.write(2, ("error: Python %d.%d: this harness needs %d.%d or newer; run it with a newer python3\n"
+                 % (sys.version_info[:2] + OLDEST)).encode("ascii"))
+    raise SystemExit(2)
