@@ -377,9 +377,9 @@ def report(args: argparse.Namespace, earlier: object, metadata: dict, ended: str
 
 def self_test(args: argparse.Namespace) -> int:
     """Planted against recovered, one line each; 1 if any of them disagree."""
-    from self_test import session
+    from self_test import full_test
     console.note("synthetic: every phase and every fault against a fake server; nothing of this machine is measured")
-    result = session.run(console.note)
+    result = full_test.run(console.note)
     console.say(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], [
         [result.word(line), line.name, line.planted, line.recovered] for line in result.lines], range(4)))
     console.say(f"\n{result.summary()}")

@@ -659,7 +659,7 @@ class SelfTest(unittest.TestCase):
 
     def test_a_planted_error_in_the_harness_is_found(self):
         from measure import http_call
-        from self_test import scenarios, session
+        from self_test import full_test, scenarios
         honest = http_call.fold
 
         def one_token_short(came):
@@ -668,7 +668,7 @@ class SelfTest(unittest.TestCase):
             return fields
         with mock.patch.object(http_call, "fold", one_token_short), \
                 mock.patch.object(scenarios, "PHASES", ("small-eval",)), \
-                mock.patch.object(session, "_kinds_of_models", lambda *_: []):
+                mock.patch.object(full_test, "_kinds_of_models", lambda *_: []):
             code, out, _ = call_main("--self-test")
         self.assertEqual(code, 1)
         self.assertRegex(out, r"WRONG .*answer tokens")

@@ -32,7 +32,7 @@ def explaining_errors(path: os.PathLike) -> Iterator[None]:
 
 def user_error(problem: OSError, path: os.PathLike) -> UserError:
     advice = {
-        errno.ENOSPC: "free some space, then go on with --resume",
+        errno.ENOSPC: "free some space, then repeat the command; a run goes on with --resume",
         getattr(errno, "EDQUOT", -1): "free some of your quota, then go on with --resume",
         errno.EACCES: "make the folder writable or choose another with --out",
         errno.EPERM: "make the folder writable or choose another with --out",

@@ -5,8 +5,8 @@
     <out>.cache/files/          the files of the site but the raw ones; those of the site are hard links of these
     <out>.cache/new/            a second copy of the site, also of hard links, in which the next site is prepared
 
-It may be deleted at any time. It may contain what is redacted on the site. The index is a database and not a folder of JSON
-notes, since opening ten thousand notes takes longer than a whole build without changes.
+It may be deleted at any time. It may contain what is redacted on the site. The index is a database: one file is read at
+once, where a folder of notes would be thousands. The two were not measured side by side.
 """
 from __future__ import annotations
 
