@@ -22,7 +22,7 @@ DEFAULT_REGISTRY, DEFAULT_NAMESPACE, DEFAULT_TAG = "registry.ollama.ai", "librar
 
 
 def handle_problem(handle: str) -> str | None:
-    """Why this is no handle, or None. `example` is reserved for the EXAMPLE run."""
+    """Why this is not a valid handle, or None. `example` is reserved for the EXAMPLE run."""
     if not HANDLE.match(handle):
         return "a handle is 1 to 39 of a-z, 0-9 and inner hyphens, such as ana or ana-2"
     if handle in WINDOWS_DEVICES:

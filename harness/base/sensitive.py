@@ -22,7 +22,7 @@ def _always(match: re.Match) -> bool:
 
 
 def _any_of(*words: str) -> Callable[[str], bool]:
-    """A hint: one of these stands in the text, which is lower-case."""
+    """A hint: one of these is in the text, which is lower-case."""
     return lambda lowered: any(word in lowered for word in words)
 
 

@@ -1,7 +1,7 @@
 """The rules: every reason for which a submission is refused, held or remarked on, each once. Ids never change.
 
 A rule says what has to be so; its advice is the one command that mends it. `{path}` in it is the file, `{run}` the
-run's folder. What looks for a breach stands in the other files of this room and names its rule by id.
+run's folder. The checks are in the other files of this room and name their rule by id.
 """
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _ROWS = (
     ("scope-symlink", "error", "Everything under submissions/ is a plain file and no link.", REMOVE),
     ("scope-submodule", "error", "Nothing under submissions/ is a repository of its own.", REMOVE),
     ("scope-git-file", "error", "No file under submissions/ steers Git or a forge.", REMOVE),
-    ("scope-agent-file", "error", "No file under submissions/ gives orders to an agent or an editor.", REMOVE),
+    ("scope-agent-file", "error", "No file under submissions/ configures an agent or an editor.", REMOVE),
     # ----- names and places
     ("name-layout", "error", "The tree holds <handle>/<device-tag>/run-<uuid>/ and README.md, nothing else.", MOVE),
     ("name-handle", "error", "The first folder is a handle that names its owner.", MOVE),
@@ -62,11 +62,11 @@ _ROWS = (
     ("name-collision", "error", "No two names are the same to a system that ignores case or composes letters.", REMOVE),
     ("name-twice", "error", "A run is in the tree once.", REMOVE),
     ("name-mismatch", "error", "Handle, device tag and run id are the same in the folders and in every record.", RESTORE),
-    ("name-synthetic", "error", "A run of no machine is marked as synthetic in each file, and only the EXAMPLE is one.",
+    ("name-synthetic", "error", "A run that measured no machine is marked as synthetic in each file; only the EXAMPLE is synthetic.",
      MEASURE),
     # ----- bytes
     ("bytes-size", "error", "A file is no larger than its limit.", MEASURE),
-    ("bytes-lfs", "error", "A file is itself and no pointer to a large-file store.",
+    ("bytes-lfs", "error", "A file is its content, not a pointer to a large-file store.",
      "git lfs untrack {path} && git add --renormalize {path}"),
     ("bytes-utf8", "error", "Text is UTF-8.", EDIT),
     ("bytes-ascii", "error", "The four JSON files are ASCII, as the harness writes them.", RESTORE),
@@ -79,12 +79,12 @@ _ROWS = (
      RESTORE),
     ("json-version", "error", "The file is of a format that this checker knows.", "git pull"),
     ("json-fields", "error", "A record has the fields of its format, each of its kind, and no others.", RESTORE),
-    ("json-facts", "error", "Each value of hardware.json says how it was found, and each unknown why it is one.", PROBE),
+    ("json-facts", "error", "Each value of hardware.json says how it was found, and each unknown value says why.", PROBE),
     ("hardware-parts", "error", "The parts of hardware.json are there where the machine was probed, and only there.", PROBE),
-    ("json-canonical", "error", "JSON stands byte for byte as the harness writes it.", RESTORE),
+    ("json-canonical", "error", "JSON is byte for byte as the harness writes it.", RESTORE),
     # ----- the ledger
     ("ledger-torn", "error", "The last line is whole.", RESUME),
-    ("ledger-order", "error", "First a meta line, then calls and skipped ones, last one footer.", RESTORE),
+    ("ledger-order", "error", "A ledger is one meta line, then call and skipped lines, then one footer.", RESTORE),
     ("ledger-seq", "error", "Lines are numbered from 0 without a gap.", RESTORE),
     ("ledger-chain", "error", "Each line holds the hash of the line before it.", RESTORE),
     ("ledger-unfinished", "error", "The run is finished: its last line is a footer that says so.", RESUME),
@@ -92,8 +92,8 @@ _ROWS = (
     ("ledger-plan", "error", "Each planned call has one record, and no other call was measured.", RESTORE),
     ("ledger-sessions", "error", "Each session is introduced once, in order, and the footer lists them all.", RESTORE),
     ("ledger-overlap", "error", "Calls that run alone do not overlap.", MEASURE),
-    ("ledger-wave", "error", "The calls of a wave stand together, in slot order, and were under way at once.", MEASURE),
-    ("ledger-stamps", "error", "The stamps of a call stand in the order in which things happen.", MEASURE),
+    ("ledger-wave", "error", "The calls of a wave are adjacent, in slot order, and overlap in time.", MEASURE),
+    ("ledger-stamps", "error", "The stamps of a call are in chronological order.", MEASURE),
     ("ledger-chunks", "error", "Chunks, text and their stamps agree.", MEASURE),
     ("ledger-gaps", "error", "The gaps between chunks add up to the time from first to last text.", MEASURE),
     ("ledger-tokens", "error", "Tokens are enough for the chunks and the text they are said to make.", MEASURE),
@@ -111,7 +111,7 @@ _ROWS = (
     ("protocol-options", "error", "Each call was sent with the options and knobs of the manifest.", MEASURE),
     ("protocol-settings", "error", "Settings are within what the driver takes.", MEASURE),
     ("protocol-overrides", "error", "Every difference from the canonical knobs is declared, and nothing else.", MEASURE),
-    ("protocol-local", "error", "Models are local, and so is the server or its distance is told.", MEASURE),
+    ("protocol-local", "error", "Models are local, and the server is local or declared to be elsewhere.", MEASURE),
     ("protocol-models", "error", "Calls are of the manifest's models, each named and described once.", MEASURE),
     ("protocol-warm-up", "error", "Before a measured call its model was warmed in the same session and context.", MEASURE),
     ("protocol-load", "error", "Before a measured call its model was loaded in the same session.", MEASURE),
@@ -121,10 +121,10 @@ _ROWS = (
     ("protocol-nothing", "hold", "At least one call was measured.", MEASURE),
     ("protocol-conditions", "error", "Where the server is local, each call has the state of the machine.", MEASURE),
     ("protocol-commit", "error", "The harness is named by the full hashes of its commit and its sources.", MEASURE),
-    ("protocol-forwarded", "warning", "The server itself listens on its port; what passes requests on may do so to another machine.", ASK),
+    ("protocol-forwarded", "warning", "The server itself listens on its port; a forwarder may pass requests on to another machine.", ASK),
     ("protocol-model-name", "hold", "A model has a name that Ollama gives, in ASCII.", "ollama cp <name> <a plain name>"),
     ("protocol-harness", "warning", "The harness was an unmodified commit; otherwise the grade says so.", MEASURE),
-    ("protocol-anchor", "warning", "The frozen prompts were run first and last: without them nothing tells of drift.",
+    ("protocol-anchor", "warning", "The frozen prompts were run first and last: without them drift is unknown.",
      MEASURE),
     # ----- derived files
     ("sum-metadata", "error", "What metadata.json says is what the ledger gives.", DERIVE),
@@ -159,7 +159,7 @@ _ROWS = (
     ("privacy-host-name", "warning", "The host name does not name its owner.", HOSTNAME),
     ("privacy-answer", "warning", "What a model wrote looks like none of these either.", ASK),
     ("privacy-answer-key", "hold", "No model wrote what looks like a mail address, a key or a password.", ASK),
-    ("privacy-author", "warning", "A commit's address becomes public for ever; a no-reply address tells nothing.", REWORD),
+    ("privacy-author", "warning", "A commit's address becomes public for ever; a no-reply address reveals nothing.", REWORD),
     # ----- run.md
     ("runmd-block", "error", "The two marks around the generated block are there once each.", DERIVE),
     ("runmd-attestation", "error", "Every box of the attestation is ticked, by whoever may say so.", CONSENT),

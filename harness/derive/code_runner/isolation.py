@@ -10,7 +10,7 @@
     low         Windows     low integrity: nothing of the user's can be written, no process of the user's opened
     job         Windows     time, memory, one process, all gone at the end
 
-Each layer is tried; what is in force is said. A layer that cannot be had is no error.
+Each layer is tried; the ones in force are reported. An unavailable layer is not an error.
 """
 from __future__ import annotations
 
