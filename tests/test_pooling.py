@@ -52,7 +52,8 @@ class Planted(driver.Case):
         self.assertAlmostEqual(drift["ratio"], planted, delta=0.005)
         self.assertEqual(drift["n"], 9)
         told = found["models"][0]
-        self.assertEqual((told["head_tokens"], told["slots_seen"]), (11, 1))
+        self.assertEqual(told["head_tokens"], 11)
+        self.assertIn(told["slots_seen"], (1, None))      # null where a busy machine blurs them
         self.assertGreaterEqual(told["cold_load_ms"]["median"], 300)      # a busy machine loads later, never sooner
         self.assertLess(told["cold_load_ms"]["median"], 1200)
 
