@@ -8,7 +8,7 @@ import support  # noqa: F401  (puts the harness on the path)
 
 from base import ledger_records
 from base.errors import FINE, FOUND
-from self_test import checks, scenarios, session
+from self_test import checks, full_test, scenarios
 from self_test.checks import CheckLine
 from support import record
 
@@ -36,7 +36,7 @@ class Words(unittest.TestCase):
                 ([GOOD, WRONG], 0.5, ["ok", "WRONG"], FOUND, "failed: 1 of 2", "trust no figure"),
                 ([LATE, WRONG], 0.5, ["busy", "WRONG"], FOUND, "failed: 0 of 2", "trust no figure")):
             with self.subTest(words, busy=busy):
-                result = session.Result(lines, busy)
+                result = full_test.Result(lines, busy)
                 self.assertEqual(([result.word(line) for line in lines], result.exit_code), (words, code))
                 self.assertIn(f"self-test {summary}", result.summary())
                 self.assertIn(step, result.next_step("again", "onward"))
@@ -58,10 +58,10 @@ class Again(unittest.TestCase):
         def whole_run(endpoint: object, slower: float) -> tuple:
             asked.append(slower)
             return list(next(results)), None
-        with mock.patch.object(session, "_whole_run", whole_run), mock.patch.object(session, "_kinds_of_models", lambda *_: []), \
-                mock.patch.object(session, "_faults", lambda endpoint: []), \
-                mock.patch.object(session.timing_floor, "fake_server", mock.MagicMock()):
-            return session.run(lambda text: None), asked
+        with mock.patch.object(full_test, "_whole_run", whole_run), mock.patch.object(full_test, "_kinds_of_models", lambda *_: []), \
+                mock.patch.object(full_test, "_faults", lambda endpoint: []), \
+                mock.patch.object(full_test.timing_floor, "fake_server", mock.MagicMock()):
+            return full_test.run(lambda text: None), asked
 
     def test_only_what_is_timed_is_asked_again_and_slower(self):
         for attempts, asked, passed in (([[GOOD]], [1], True), ([[GOOD, WRONG]], [1], False),
@@ -80,7 +80,7 @@ class Again(unittest.TestCase):
             rows = [("a reset", {"outcome": "cut"}, {"outcome": "cut"}), ("silence", {"outcome": "stalled"}, {"outcome": outcome})]
             return [line for line in rows if only is None or line[0] in only]
         with mock.patch.object(scenarios, "every_fault", every_fault):
-            lines = session._faults(mock.Mock())
+            lines = full_test._faults(mock.Mock())
         self.assertEqual([line.passed for line in lines], [True, True])
         self.assertEqual(tries, [(1, None), (scenarios.SLOWER, {"silence"})])
 
