@@ -188,7 +188,8 @@ class Owners(unittest.TestCase):
         for path, people in (
                 ("README.md", {"@sloba"}), ("harness/run_benchmark.py", {"@sloba", "@bane"}),
                 (".gitea/workflows/check.yml", {"@sloba", "@bane"}), (".ci/run", {"@sloba", "@bane"}),
-                ("harness/methodology.md", {"@sloba", "@bane", "@ben"}), ("harness/suites/x.json", {"@sloba", "@bane", "@ben"}),
+                ("harness/methodology.md", {"@sloba", "@bane", "@ben"}),
+                ("harness/commands/build_catalogue.py", {"@sloba", "@bane", "@ben"}), ("harness/suites/x.json", {"@sloba", "@bane", "@ben"}),
                 ("submissions/ana/x/run-1/run.md", {"@sloba", "@janie"})):
             with self.subTest(path):
                 self.assertEqual(self.owners(path), people)

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Build the catalogue from submissions/: catalogue.json, .csv and .sqlite, a feed and a static site.
 
 Each run is checked as check_submission.py checks it, and every figure is recomputed from its ledger. Rejected runs are
@@ -22,7 +21,7 @@ from base.errors import BROKEN, FINE, FOUND, UserError
 if TYPE_CHECKING:
     from publish import build
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEFAULTS = {"submissions": ROOT / "submissions", "out": ROOT / "site"}
 MAX_LISTED = 20     # rejected runs that are listed
 
@@ -130,7 +129,3 @@ def serve(out: pathlib.Path, port: int, page: str = "") -> None:
     with server, contextlib.suppress(KeyboardInterrupt):
         console.note(f"http://127.0.0.1:{server.server_address[1]}/{page}  Ctrl-C stops it")
         server.serve_forever()
-
-
-if __name__ == "__main__":
-    raise SystemExit(console.guarded(main))

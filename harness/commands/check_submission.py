@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Check runs against every rule: one run, a handle's, the whole tree, or pull requests. No network is used.
 
 Errors must not be merged, and lead to exit code 1. Holds are for a maintainer to look at; holds, warnings and infos do
@@ -20,7 +19,7 @@ if TYPE_CHECKING:       # imported where they are used: --help must not pay for 
     from judge.findings import FindingList
     from judge.tree import Part
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def main(argv: list | None = None) -> int:
@@ -111,7 +110,3 @@ def fix(part: Part, hostname: str | None) -> None:
     from judge import autofix
     for line in autofix.part(part, hostname):
         console.note(line)
-
-
-if __name__ == "__main__":
-    raise SystemExit(console.guarded(main))

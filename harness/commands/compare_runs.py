@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Compare two runs call by call: how they differ, and by how much B is faster or slower than A; or show where one run ranks.
 
 With two runs, each figure is the median ratio B/A over calls that asked the same, with its 95 % interval. Two runs of one
@@ -133,7 +132,3 @@ def next_command(a: ComparedRun, b: ComparedRun, comparison: dict) -> str:
     if comparison["noise_floor"]:
         return f"compare this machine with another one: {shell.command('compare_runs.py', 'A', 'B')}"
     return f"for the noise floor, on the machine of B once more: {run_report.command(b.manifest, b.metadata)}"
-
-
-if __name__ == "__main__":
-    raise SystemExit(console.guarded(main))

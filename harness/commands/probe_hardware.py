@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Probe this machine: print what it is, each value with its method and each unknown value with the reason.
 
 Nothing is installed, nothing needs root, and nothing leaves this machine. No serial number, UUID, MAC address, user
@@ -138,7 +137,3 @@ def next_command(args: argparse.Namespace, tag: str | None) -> str:
     words += ["--target-url", args.target_url] if args.target_url is not None else []
     words += ["--device-tag", tag] if tag else []
     return shell.command("run_benchmark.py", *words)
-
-
-if __name__ == "__main__":
-    raise SystemExit(console.guarded(main))

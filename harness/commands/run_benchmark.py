@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Measure local models through an Ollama server, and leave one run under submissions/.
 
 Every call is on disk before the next begins. Ctrl-C once ends after the present call, twice at once; either way
@@ -385,7 +384,3 @@ def self_test(args: argparse.Namespace) -> int:
     console.say(f"\n{result.summary()}")
     console.next_step(result.next_step(shell.command("run_benchmark.py", "--self-test"), shell.command("run_benchmark.py", "--list")))
     return result.exit_code
-
-
-if __name__ == "__main__":
-    raise SystemExit(console.guarded(main))

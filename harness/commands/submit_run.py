@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Bring a finished run to a pull request: check it, show what becomes public, ask, then push and open the request.
 
 Nothing leaves this machine before a person has read the list and agreed: on a terminal by answering `yes`, elsewhere by
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from submit.methods import Attempt, Outcome
     from submit.submission import Submission
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHECK_S = 600               # the checker reads a few MB
 SCRIPT = "submit_run.py"
 
@@ -321,7 +320,3 @@ def finish(outcome: Outcome, attempt: Attempt) -> int:
         console.note("not submitted yet")
     console.next_step("wait for a maintainer: nothing merges by itself" if outcome.done else "the step above")
     return FINE if outcome.done else FOUND
-
-
-if __name__ == "__main__":
-    raise SystemExit(console.guarded(main))

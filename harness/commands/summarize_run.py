@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Compute metadata.json and the generated block of run.md from a run's ledger.
 
 Every figure comes from run.jsonl, so anybody gets the same bytes; what its contributor wrote into run.md stays. A
@@ -52,7 +51,3 @@ def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     console.note("nothing was written" + ("" if stale else "; both files match the ledger"))
     console.next_step(shell.command(f"{'summarize_run' if stale else 'check_submission'}.py", shell.path(folder)))
     return FOUND if stale else FINE
-
-
-if __name__ == "__main__":
-    raise SystemExit(console.guarded(main))

@@ -1,0 +1,1 @@
+"""Commands: what the scripts at the top of harness/ do, one module for each of them."""
