@@ -12,7 +12,7 @@ from machine_facts import EXPECTED
 from base import facts, names, schema, sensitive
 from measure import hardware
 from measure.hardware import bandwidth, cgroups, gpu, instructions, machine, ollama, pci, text_parsing
-from measure.hardware.machine import Platform
+from measure.hardware.machine import Machine, Platform
 
 GIB = 2 ** 30
 # What stands in the samples and must stand in no record.
@@ -259,6 +259,19 @@ class Ollama(unittest.TestCase):
         files.update({f"/proc/12/{name}": text for name, text in (("comm", comm), ("environ", environ)) if text is not None})
         there = fake_machine.machine(files=files, links={"/proc/12/fd/3": f"socket:[{inode}]", "/proc/9/fd/0": "/dev/null"})
         return ollama.read(there, "0.33.0", 11434)
+
+    def test_the_listener_is_found_whatever_separates_paths_and_outside_linux_nobody_looks(self):
+        """Windows' glob joins what it finds with backslashes; the first look-up there ended with an IndexError."""
+        files = {"/proc/net/tcp": "head\n" + self.ROW.format(port=11434, state="0A", inode=77), "/proc/12/comm": "ollama\n"}
+        slashes = fake_machine.machine(files=files, links={"/proc/12/fd/3": "socket:[77]"})
+
+        def paths(pattern: str) -> list:
+            return [path.replace("/", "\\") for path in slashes.paths(pattern.replace("\\", "/"))]
+        for system, process in (("linux", "12"), ("windows", None), ("darwin", None)):
+            there = Machine(Platform(system), lambda words, limit_s: None, lambda path: slashes.read(path.replace("\\", "/")), paths,
+                            lambda path: slashes.link(path.replace("\\", "/")), slashes.copy)
+            with self.subTest(system):
+                self.assertEqual(ollama.listening_process(there, 11434), process)
 
     def test_the_process_is_the_one_that_really_listens(self):
         for what, found, process, environment, word in (
