@@ -1,5 +1,5 @@
-"""A scripted Gitea: an independent small server that keeps bare repositories, speaks the few calls of the API that a
-submission needs, serves git over HTTP by git's own backend, and knows AGit or does not. It logs what it was sent."""
+"""A scripted Gitea: a small server with bare repositories, the few API calls that a submission needs, and git over HTTP
+by git's own backend, with or without AGit. Its answers follow those of a real server. It logs what it was sent."""
 from __future__ import annotations
 
 import base64
@@ -166,12 +166,12 @@ class Gitea:
             planned = planned(body)
         if isinstance(planned, bytes):
             return planned
-        status, value = planned or self._told(method, path, headers, body, query)
+        status, value = planned or self._answer(method, path, headers, body, query)
         if status == 301:
             return f"HTTP/1.1 301 Moved\r\nLocation: {value}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
         return support.whole(json.dumps(value).encode(), status)
 
-    def _told(self, method: str, path: str, headers: dict, body: bytes, query: str) -> tuple:
+    def _answer(self, method: str, path: str, headers: dict, body: bytes, query: str) -> tuple:
         known = headers.get("authorization") == f"token {TOKEN}"
         refused = self._refused(method, path, headers, known)
         if refused:
@@ -192,9 +192,9 @@ class Gitea:
         if f"{owner}/{name}" in self.renamed:
             where = list(self.renamed).index(f"{owner}/{name}")
             return 301, f"/api/v1/repositories/{where}"
-        status, told = self._repository(owner, name, known)
+        status, record = self._repository(owner, name, known)
         if status != 200 or not pulls:
-            return status, told
+            return status, record
         if method == "POST":
             return self._open(owner, name, json.loads(body))
         if files:

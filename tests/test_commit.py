@@ -59,7 +59,7 @@ class Made(submitting.Submission):
                 gitea.git(self.clone, "rev-parse", "HEAD", "origin/main"), (self.clone / ".git" / "index").read_bytes(),
                 (self.clone / ".git" / "FETCH_HEAD").exists())
 
-    def test_the_same_once_more_is_the_same_commit(self):
+    def test_a_second_call_makes_the_same_commit(self):
         made = self.make()
         self.assertEqual(commit.make(self.clone_, self.base, submitting.a_submission()), made)
 
@@ -81,7 +81,7 @@ class Made(submitting.Submission):
         clone = commit.CommitClone(other, Access(), remote_address.parse(str(self.upstream)))
         self.assertEqual(commit.make(clone, self.base, submitting.a_submission()), made)
 
-    def test_a_correction_is_a_further_commit_and_the_same_files_are_none(self):
+    def test_a_correction_is_a_further_commit_and_unchanged_files_make_none(self):
         sent = self.make()
         changed = {"contents": {**submitting.contents(), "run.md": b"a better sentence"}}
         made = commit.make(self.clone_, self.base, submitting.a_submission(**changed), sent)
@@ -93,7 +93,7 @@ class Made(submitting.Submission):
                          set(submitting.FIVE) - {"run.md"})
         self.assertIsNone(commit.same_files(self.clone_, self.base.commit, submitting.a_submission()))
 
-    def test_an_earlier_branch_on_an_older_base_will_do_and_one_with_more_in_it_will_not(self):
+    def test_an_earlier_branch_on_an_older_base_is_used_unless_it_holds_more(self):
         made = self.make()
         work = self.world / "work"
         gitea.git(self.world, "clone", "-q", str(self.upstream), "work")
@@ -114,12 +114,12 @@ class Made(submitting.Submission):
         with self.assertRaisesRegex(UserError, "another branch of this name"):
             commit.make(self.clone_, newer, submitting.a_submission())
 
-    def test_a_run_that_the_upstream_has_is_not_sent_again(self):
+    def test_a_run_that_is_upstream_is_not_sent_again(self):
         self.base = replace(self.base, commit=self.make())
         with self.assertRaisesRegex(UserError, "has this run already"):
             self.make()
 
-    def test_a_commit_that_changes_anything_else_is_never_let_through(self):
+    def test_a_commit_that_changes_anything_else_is_refused(self):
         made = self.make()
         blobs = {path: gitea.git(self.clone, "rev-parse", f"{made}:{path}") for path in submitting.a_submission().paths}
         commit.check_change(self.clone_, self.base.commit, made, blobs)
@@ -137,7 +137,7 @@ class Made(submitting.Submission):
                 with self.subTest(what), self.assertRaisesRegex(UserError, "not add exactly these five"):
                     commit.check_change(self.clone_, self.base.commit, other, blobs)
 
-    def test_a_file_of_the_upstream_that_stands_in_the_way_is_not_replaced(self):
+    def test_an_upstream_file_at_the_same_path_is_not_replaced(self):
         blob = gitea.git(self.clone, "hash-object", "-w", "--stdin", data=b"a file, where a handle's folder would be")
         tree = gitea.git(self.clone, "mktree", data=f"100644 blob {blob}\tana\n".encode())
         tree = gitea.git(self.clone, "mktree", data=f"040000 tree {tree}\tsubmissions\n".encode())
@@ -146,7 +146,7 @@ class Made(submitting.Submission):
             self.make()
         self.assertEqual(gitea.git(self.clone, "for-each-ref", "refs/heads/run-*"), "")
 
-    def test_a_git_that_fails_is_one_line_with_its_own_words(self):
+    def test_a_git_failure_is_one_line_with_gits_words(self):
         with self.assertRaisesRegex(UserError, "git ls-tree failed .*fatal"):
             commit.make(self.clone_, Base("main", "0" * 40), submitting.a_submission())
 

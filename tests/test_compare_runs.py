@@ -67,7 +67,7 @@ class Compared(Folders):
         self.assertRegex(said, r"m:1b +frozen-prompts +TTFT +9 +1\.000 +1\.000 to 1\.000 +no difference shown\n")
         self.assertNotIn("synthetic", said)
 
-    def test_the_next_command_is_to_finish_a_run_else_to_learn_the_noise_floor_else_another_machine(self):
+    def test_the_next_command_finishes_a_run_or_measures_the_noise_floor_or_names_another_machine(self):
         machine = {"system": {"name": {"value": "Debian", "method": "x"}}}
         for folder in (self.a, self.b):
             (folder / "hardware.json").write_bytes(schema.pretty(machine))
@@ -100,14 +100,14 @@ class Compared(Folders):
                                "next: name two runs of machines that were measured\n")
         self.assertNotIn("noise floor", said)
 
-    def test_what_a_stub_made_is_marked_in_both_forms(self):
+    def test_synthetic_runs_are_marked_as_text_and_as_json(self):
         self.b = self.folder(calls(), OTHER_ID, synthetic=True)
         _, said, told = self.compare()
         self.assertTrue(said.startswith("synthetic: B made by a stub or a script; no machine was measured\n"), said)
         self.assertEqual(told, "next: name two runs of machines that were measured\n")
         self.assertTrue(json.loads(self.compare(self.a, self.b, "--json")[1])["synthetic"])
 
-    def test_one_model_can_be_asked_for(self):
+    def test_the_comparison_can_be_limited_to_one_model(self):
         self.assertEqual(self.compare(self.a, self.b, "--model", "M:1B")[0], 0)
 
     def test_answers_are_graded_by_the_suite_of_their_run(self):
@@ -116,7 +116,7 @@ class Compared(Folders):
         answers = [cell["answers"] for cell in found["cells"]]
         self.assertEqual([one and one["n"] for one in answers], [None, 1], "frozen prompts have no right answers")
 
-    def test_a_suite_that_this_clone_lacks_leaves_its_answers_out_and_no_more(self):
+    def test_a_missing_suite_excludes_only_its_answers(self):
         unknown = [{**row, "sha256": "1" * 64} for row in manifest()["suites"]]
         self.a, self.b = self.folder(calls(), suites=unknown), self.folder(calls(), OTHER_ID, suites=unknown)
         code, said, told = self.compare()
@@ -152,14 +152,14 @@ class OneRun(Folders):
 
 
 class Refused(Folders):
-    def test_runs_without_a_call_in_common_are_not_comparable_and_still_say_in_what_they_differ(self):
+    def test_runs_without_a_common_call_are_not_comparable_and_their_differences_are_listed(self):
         self.b = self.folder([call(phase="small-eval", item="5Q-Q05")], OTHER_ID)
         code, said, told = self.compare()
         self.assertEqual(code, 1)
-        self.assertIn("differ", said)
+        self.assertIn("Differences:", said)
         self.assertRegex(told, r"\Aerror: A and B: no call of one run can be compared with .*; compare runs of the same models")
 
-    def test_a_ledger_that_is_not_whole_is_named_with_its_line(self):
+    def test_a_damaged_ledger_is_named_with_its_line(self):
         path = self.b / run_folder.LEDGER
         whole = path.read_bytes()
         for what, data, says in (("torn", whole[:-9], "the line ends early"), ("binary", b"\0\xff\n", ":1: "),
@@ -172,7 +172,7 @@ class Refused(Folders):
                 self.assertIn(str(self.b), told)
                 self.assertIn(says, told)
 
-    def test_a_manifest_or_a_hardware_file_that_is_no_json_is_named(self):
+    def test_a_file_that_is_not_json_is_named(self):
         for name in ("hardware.json", "manifest.json"):
             (self.b / name).write_bytes(b"{")
             with self.subTest(name):
@@ -186,7 +186,7 @@ class Refused(Folders):
         self.assertEqual(code, 1)
         self.assertIn("of another run", told)
 
-    def test_what_cannot_be_asked_is_wrong_usage(self):
+    def test_impossible_combinations_are_wrong_usage(self):
         for words, says in (((self.a, "latest"), "is a UUID"), ((self.a, "1" + OTHER_ID[1:-1] + "0"), "no such run"),
                             ((self.a, self.b, "--model", "x:1b"), "neither run has this model")):
             with self.subTest(words=words):

@@ -45,7 +45,7 @@ class SentBefore(submitting.Submission):
         os.rename(fresh / ".git", self.clone / ".git")
         self.origin(f"{self.url}/bench-org/bench.git")
 
-    def test_from_a_fresh_clone_on_a_newer_base_it_is_not_sent_again(self):
+    def test_the_same_run_is_not_sent_again_from_a_fresh_clone_on_a_newer_base(self):
         self.merge_something()
         self.fresh_clone()
         code, out, said = self.submit()
@@ -78,14 +78,14 @@ class SentBefore(submitting.Submission):
         self.assertEqual((code, self.requests()), (0, ["refs/pull/1/head", "refs/pull/2/head"]), said)
         self.assertTrue(out.endswith("/pulls/2\n"))
 
-    def test_a_request_that_somebody_else_opened_of_this_run_is_left_alone(self):
+    def test_an_open_request_of_this_run_from_another_account_is_not_changed(self):
         self.server.pulls[1]["owner"] = "bob"
         os.rename(self.fork.parent, self.server.bare("bob").parent)
         code, _, said = self.submit("--fork", f"{self.url}/ana/bench.git")
         self.assertEqual(code, 1)
         self.assertIn("there is an open request of this run already, from bob", said)
 
-    def test_a_request_that_only_names_this_run_is_not_taken_for_it(self):
+    def test_a_request_that_only_mentions_this_run_is_ignored(self):
         gitea.git(self.fork, "update-ref", "-d", f"refs/heads/{BRANCH}")
         gitea.git(self.upstream, "update-ref", "refs/pull/1/head", "main")
         self.server.pulls[1]["head"] = "ana:other"
@@ -100,7 +100,7 @@ class SentBefore(submitting.Submission):
         code, _, said = self.agree()
         self.assertEqual((code, self.head(1)), (0, self.first), said)
 
-    def test_where_only_git_can_be_asked_the_state_is_not_made_up(self):
+    def test_if_only_git_can_be_asked_the_state_is_unknown(self):
         self.server.answers = {"GET /repos/bench-org/bench/pulls": (500, {})}
         self.fresh_clone()
         code, out, said = self.submit()
@@ -129,7 +129,7 @@ class Agit(submitting.Submission):
 
 @unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
 class Refused(submitting.Submission):
-    def test_a_plain_no_of_the_upstream_ends_it_with_the_reason(self):
+    def test_a_final_refusal_of_the_upstream_ends_it_with_the_reason(self):
         self.token()
         gitea.teach_agit(self.upstream)
         for what, act in (("known before", lambda: None),
@@ -146,7 +146,7 @@ class Refused(submitting.Submission):
                 self.assertNotIn("bundle", said)
         self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
 
-    def test_a_token_that_may_too_little_names_the_missing_scope(self):
+    def test_the_missing_scope_of_a_token_is_named(self):
         self.token()
         self.server.scopes = {"read:user"}
         code, out, said = self.agree()

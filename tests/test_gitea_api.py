@@ -25,7 +25,7 @@ def header(request: bytes, name: str) -> str | None:
 
 
 class Asking(unittest.TestCase):
-    def test_a_request_is_opened_with_the_words_and_the_token_in_a_header(self):
+    def test_a_request_is_opened_with_title_text_and_the_token_in_a_header(self):
         with support.listener(said(PULL, 201)) as here:
             request = gitea_api.GiteaApi(here.url, TOKEN).open_request(UPSTREAM, "ana:run-1", "main", "a \"title\" & more", "text")
         self.assertEqual(request, gitea_api.PullRequest(7, "https://h/bench-org/bench/pulls/7", "open", "main", "bench-org/bench", "a" * 40))
@@ -35,7 +35,7 @@ class Asking(unittest.TestCase):
         self.assertEqual(json.loads(request.split(b"\r\n\r\n")[1]),
                          {"head": "ana:run-1", "base": "main", "title": "a \"title\" & more", "body": "text"})
 
-    def test_the_server_must_show_itself_before_it_gets_the_token(self):
+    def test_the_server_must_prove_to_be_a_gitea_before_it_gets_the_token(self):
         with support.listener(said({"version": "1.22.2"})) as here:
             self.assertEqual(gitea_api.GiteaApi(here.url, TOKEN).version(), "1.22.2")
         self.assertIsNone(header(here.requests[0], "Authorization"))
@@ -44,7 +44,7 @@ class Asking(unittest.TestCase):
             with self.subTest(what), support.listener(answer) as here, self.assertRaises(gitea_api.ApiError):
                 gitea_api.GiteaApi(here.url, TOKEN).version()
 
-    def test_a_forge_that_shows_nothing_to_strangers_is_one_all_the_same(self):
+    def test_a_server_that_requires_sign_in_is_recognised(self):
         with support.listener(said({"message": "Only signed in user is allowed to call APIs."}, 403)) as here:
             self.assertEqual(gitea_api.GiteaApi(here.url, TOKEN).version(), "unknown")
 
@@ -96,7 +96,7 @@ class Asking(unittest.TestCase):
                          [(7, "", ""), (9, "run-1", "ana/bench")])
         self.assertIn(b"state=open&sort=recentupdate&page=1", here.requests[0].split(b" ")[1])
 
-    def test_a_repository_that_is_not_there_is_none(self):
+    def test_a_missing_repository_is_none(self):
         with support.listener(said({"message": "Not Found"}, 404)) as here:
             self.assertIsNone(gitea_api.GiteaApi(here.url).repository("a", "b"))
 
@@ -133,12 +133,12 @@ class Refusals(unittest.TestCase):
                 with self.assertRaisesRegex(gitea_api.ApiError, "sign-in is required .*set GITEA_TOKEN"):
                     gitea_api.GiteaApi(here.url).repository("a", "b")
 
-    def test_how_long_to_wait_is_told_where_the_server_says_it(self):
+    def test_the_waiting_time_that_the_server_names_is_shown(self):
         answer = b"HTTP/1.1 429 Said\r\nRetry-After: 17\r\nContent-Length: 0\r\n\r\n"
         with support.listener(answer) as here, self.assertRaisesRegex(gitea_api.ApiError, "run this again after 17 s"):
             gitea_api.GiteaApi(here.url, TOKEN).login()
 
-    def test_a_redirect_is_not_followed_and_the_token_stays(self):
+    def test_a_redirect_is_not_followed_and_the_token_is_not_sent_there(self):
         with support.listener(said({"login": "thief"})) as other:
             for status in (301, 302, 303, 307, 308):
                 answer = (f"HTTP/1.1 {status} Said\r\nLocation: {other.url}/api/v1/user\r\nContent-Length: 0\r\n\r\n").encode()
@@ -147,7 +147,7 @@ class Refusals(unittest.TestCase):
                         gitea_api.GiteaApi(here.url, TOKEN).login()
             self.assertEqual(other.requests, [])
 
-    def test_what_is_no_json_or_not_the_apis_is_said(self):
+    def test_an_answer_that_is_not_json_or_not_of_the_api_is_reported(self):
         for what, answer, words in (
                 ("a login page", support.whole(b"<html>", 200, "text/html; charset=utf-8"), "text/html.* instead of JSON"),
                 ("half of it", support.whole(b'{"login": "a', 200), "instead of JSON"),
@@ -158,14 +158,14 @@ class Refusals(unittest.TestCase):
             with self.subTest(what), support.listener(answer) as here, self.assertRaisesRegex(gitea_api.ApiError, words):
                 gitea_api.GiteaApi(here.url, TOKEN).login()
 
-    def test_a_request_told_in_another_shape_is_refused(self):
+    def test_a_malformed_request_is_refused(self):
         for what, changes in (("no number", {"number": None}), ("a number in words", {"number": "7"}), ("no head", {"head": None}),
                               ("a true number", {"number": True}), ("a list", {"base": []})):
             with self.subTest(what), support.listener(said({**PULL, **changes})) as here:
                 with self.assertRaisesRegex(gitea_api.ApiError, "not an answer of Gitea's API"):
                     gitea_api.GiteaApi(here.url).request(UPSTREAM, 7)
 
-    def test_a_server_that_is_silent_drips_or_is_not_there_holds_nobody(self):
+    def test_a_silent_slow_or_missing_server_ends_in_time(self):
         def silent(connection, request):
             here.over.wait(10)
 
@@ -183,7 +183,7 @@ class Refusals(unittest.TestCase):
 
 
 class Token(unittest.TestCase):
-    def test_it_is_sent_to_no_plain_http_and_shown_in_no_error(self):
+    def test_it_is_never_sent_over_plain_http_nor_shown_in_an_error(self):
         with self.assertRaisesRegex(UserError, "https is required"):
             gitea_api.GiteaApi("http://forge.example.org", TOKEN)
         for token in ("two words", "a\nb", "schl\u00fcssel"):
@@ -191,7 +191,7 @@ class Token(unittest.TestCase):
                 gitea_api.GiteaApi("https://forge.example.org", token)
             self.assertNotIn(token, str(caught.exception))
 
-    def test_what_is_printed_of_a_forge_does_not_hold_it(self):
+    def test_the_printed_server_does_not_contain_it(self):
         self.assertNotIn(TOKEN, repr(gitea_api.GiteaApi("https://forge.example.org", TOKEN)))
 
     def test_a_proxy_is_used_for_a_distant_forge_as_git_does_and_never_for_this_machine(self):

@@ -98,18 +98,18 @@ class Facts(unittest.TestCase):
     def test_what_leaves_figures_out_of_a_comparison_is_what_the_code_leaves_out(self):
         said = {row[0]: row[1] for row in rows(section("Comparing two runs"))}
         short = {"decode_tok_s": "decode", "total_ms": "total", "wave_tok_s": "waves", "answers": "answers", "ttft_ms": "TTFT"}
-        for key, figures in ((" `num_predict` set by hand", run_diff.LEAVES_OUT["num_predict"]),
-                             (" `think`", run_diff.LEAVES_OUT["think"]),
+        for key, figures in ((" `num_predict` set by hand", run_diff.EXCLUDED["num_predict"]),
+                             (" `think`", run_diff.EXCLUDED["think"]),
                              (" this machine against another one over a network", run_diff.CLIENT),
-                             (" temperature, seed and the other sampling options", run_diff.LEAVES_OUT["temperature"])):
+                             (" temperature, seed and the other sampling options", run_diff.EXCLUDED["temperature"])):
             with self.subTest(key):
                 row = next(value for name, value in said.items() if name.strip("| ") == key.strip())
                 self.assertEqual(row.strip(" |"), ", ".join(short[name] for name in figures))
-        self.assertEqual(run_diff.LEAVES_OUT["num_batch"], run_diff.SPEED)
+        self.assertEqual(run_diff.EXCLUDED["num_batch"], run_diff.SPEED)
 
     def test_sampling_options_are_all_there_are(self):
         known = {knob.name for knob in request_settings.SETTINGS} | set(request_settings.OTHER_OPTIONS)
-        self.assertLessEqual(set(run_diff.LEAVES_OUT), known)
+        self.assertLessEqual(set(run_diff.EXCLUDED), known)
 
     def test_the_present_version_of_the_harness_is_in_the_history(self):
         self.assertIn(run_setup.VERSION, [row[1] for row in rows(section("Changes of method"))])

@@ -32,13 +32,13 @@ class Choice(unittest.TestCase):
                         GiteaApi("https://h", token) if forge else None, pathlib.Path())
         return [method.name for method in methods.methods(destination, "run-1") if not method.missing]
 
-    def test_which_ways_can_be_tried_follows_from_what_is_known(self):
+    def test_the_usable_methods_follow_from_fork_token_and_pages(self):
         for given, found in (({}, [API, AGIT, COMPARE, BUNDLE]), ({"token": ""}, [AGIT, COMPARE, BUNDLE]),
                              ({"fork": False}, [AGIT, BUNDLE]), ({"web": "", "forge": False}, [AGIT, BUNDLE])):
             with self.subTest(given):
                 self.assertEqual(self.possible(**given), found)
 
-    def test_every_way_that_cannot_be_tried_says_what_is_missing(self):
+    def test_each_unusable_method_says_what_is_missing(self):
         for method in methods.methods(Destination(remote_address.Repository("u", "/u"), None, None, pathlib.Path()), "run-1"):
             if method.name in (API, COMPARE):
                 self.assertTrue(method.missing)
@@ -62,13 +62,13 @@ class Sending(submitting.Committed):
         asked = [path for method, path, _, _ in self.server.log if "/files" in path]
         self.assertEqual([path.split("?")[1][:6] for path in asked], ["page=1", "page=2", "page=3", "page=4"])
 
-    def test_once_more_finds_what_is_open_and_opens_nothing(self):
+    def test_a_second_call_finds_the_open_request_and_opens_nothing(self):
         self.send()
         self.assertTrue(self.send().done)
         self.assertEqual(len(self.opened()), 1)
         self.assertIn("request 1 holds this commit already", self.said)
 
-    def test_a_token_that_fails_before_the_push_leads_to_the_next_way(self):
+    def test_after_a_token_failure_before_the_push_the_next_method_is_tried(self):
         for status, word in ((401, "not accepted"), (403, "not allowed"), (429, "overloaded"), (503, "overloaded or failing")):
             self.server.answers = {"GET /user": refuse(status)}
             gitea.git(self.fork, "update-ref", "-d", f"refs/heads/{self.sender.submission.branch}")
@@ -83,7 +83,7 @@ class Sending(submitting.Committed):
         return (f"{self.url}/bench-org/bench/compare/main...ana:{self.sender.submission.branch}?expand=1&title=a%20title&"
                 f"body={form}")
 
-    def test_a_refusal_after_the_push_leads_to_the_compare_page_and_never_to_a_second_request(self):
+    def test_after_a_refusal_behind_the_push_the_compare_page_is_shown_and_no_second_request_is_opened(self):
         gitea.teach_agit(self.upstream)
         for answer, word in ((refuse(403), "not allowed"), (refuse(404), "not found"), (refuse(409), "already"),
                              (refuse(422, "bad head"), "bad head"), (refuse(500), "overloaded or failing"),
@@ -97,7 +97,7 @@ class Sending(submitting.Committed):
                 self.assertRegex("\n".join(self.said), f"(?s)api: .*{word}.*agit: skipped, the branch is in the fork already")
         self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
 
-    def test_a_request_that_is_there_in_spite_of_the_answer_is_found(self):
+    def test_a_request_that_was_opened_in_spite_of_an_error_is_found(self):
         def opens_and_dies(body: bytes) -> bytes:
             self.server._open("bench-org", "bench", json.loads(body))
             return b"HTTP/1.1"
@@ -111,7 +111,7 @@ class Sending(submitting.Committed):
                 self.assertTrue(self.send().done)
                 gitea.git(self.upstream, "update-ref", "-d", "refs/pull/1/head")
 
-    def test_what_the_forge_shows_otherwise_is_never_called_done(self):
+    def test_a_request_that_differs_on_the_server_is_never_reported_as_done(self):
         sha = self.made
         told = {"number": 1, "state": "open", "base": {"ref": "main", "repo": {"full_name": "bench-org/bench"}}, "head": {"sha": sha}}
         wanted = [{"filename": path, "status": "added"} for path in self.sender.submission.paths]
@@ -132,14 +132,14 @@ class Sending(submitting.Committed):
                 self.send()
         self.assertEqual([said for said in self.said if said.startswith("agit")], [])
 
-    def test_a_forge_that_needs_a_moment_is_given_one(self):
+    def test_a_server_that_needs_a_moment_is_asked_again(self):
         waits = []
         self.server.answers = {f"GET {PULLS}/1/files": lambda _: (200, []) if len(waits) < 2 else None}
         self.assertTrue(self.send(sleep=waits.append).done)
         self.assertEqual(waits, [methods.READ_PAUSE_S] * 2)
 
     @unittest.skipIf(os.name == "nt", "the hook is a script with a first line")
-    def test_agit_is_taken_without_a_token_and_read_back_by_the_api_or_by_git(self):
+    def test_agit_works_without_a_token_and_is_read_back_by_the_api_or_git(self):
         gitea.teach_agit(self.upstream)
         for what, pages in (("by the API", True), ("by git", False)):
             with self.subTest(what):
@@ -150,13 +150,13 @@ class Sending(submitting.Committed):
         self.assertNotIn(f"refs/heads/{self.sender.submission.branch}", self.refs(self.fork))
 
     @unittest.skipIf(os.name == "nt", "the hook is a script with a first line")
-    def test_an_agit_request_with_another_commit_is_not_called_done(self):
+    def test_an_agit_request_with_another_commit_is_not_reported_as_done(self):
         gitea.teach_agit(self.upstream)
         with mock.patch.dict(os.environ, {"BENCH_WRONG_HEAD": self.base.commit}):
             with self.assertRaisesRegex(push.Unsettled, "no request is to be seen|another commit"):
                 self.send(token="", pages=False)
 
-    def test_without_any_way_in_the_commit_is_left_as_a_file_with_the_text_to_send(self):
+    def test_if_nothing_can_be_pushed_the_commit_is_written_to_a_file(self):
         ending = self.send(token="", fork=False)
         self.assertFalse(ending.done)
         bundle = pathlib.Path(ending.address)
@@ -165,20 +165,20 @@ class Sending(submitting.Committed):
             self.assertIn(word, ending.text)
         self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit})
 
-    def test_a_fork_that_refuses_leads_on_to_the_file(self):
+    def test_if_the_fork_refuses_the_commit_is_written_to_a_file(self):
         os.rename(self.fork, f"{self.fork}.gone")
         ending = self.send()
         self.assertEqual(pathlib.Path(ending.address).suffix, ".zip")
         self.assertRegex("\n".join(self.said), "(?s)api: .*cannot be read.*agit: .*compare: .*cannot be read")
 
-    def test_where_nothing_works_the_branch_is_named(self):
+    def test_if_no_method_works_the_branch_is_named(self):
         destination = Destination(replace(self.upstream_address, web=""), None, None, self.world / "no such folder")
         with self.assertRaisesRegex(UserError, f"no method worked.*{self.sender.submission.branch}"):
             methods.send(Attempt(destination, self.sender, self.base), lambda text: None)
 
 
 class Judging(unittest.TestCase):
-    def test_a_request_is_ours_only_in_every_respect(self):
+    def test_a_request_is_ours_only_if_commit_branch_state_and_repository_match(self):
         upstream = remote_address.Repository("u", "u", "h", "https://h", "Bench-Org", "bench")
         told = PullRequest(1, "p", "open", "main", "bench-org/bench", "c")
         self.assertTrue(methods.is_ours(told, upstream, "main", "c"))

@@ -1,4 +1,4 @@
-"""The comparison of two runs: planted ratios come out, what is not alike is left out, and chance is called chance."""
+"""The comparison of two runs: planted ratios are recovered, differing conditions are excluded, and chance is recognised."""
 from __future__ import annotations
 
 import hashlib
@@ -52,9 +52,9 @@ def side(manifest_: dict, made: list, witness: object, graders: dict, hardware: 
 def compared(a: list, b: list, graders: dict | None = None, one: dict | None = None, two: dict | None = None,
              only: str | None = None, hardware: tuple = (None, None)) -> dict:
     """The comparison of two runs of these calls; what the schema refuses, no test sees."""
-    remembered = paired_comparison.BaselineCalls(only)
-    first = side(one or manifest(), a, remembered, graders or {}, hardware[0])
-    pairs = paired_comparison.PairedCalls(remembered)
+    baseline = paired_comparison.BaselineCalls(only)
+    first = side(one or manifest(), a, baseline, graders or {}, hardware[0])
+    pairs = paired_comparison.PairedCalls(baseline)
     second = side(two or other(), b, pairs, graders or {}, hardware[1])
     found = paired_comparison.document(first, second, pairs)
     wrong = schema.problems(found, "comparison")
@@ -76,7 +76,7 @@ def keys(found: dict) -> dict:
 
 
 class Ratios(unittest.TestCase):
-    def test_decode_twice_as_fast_is_found_and_nothing_else(self):
+    def test_a_doubled_decode_rate_is_the_only_difference_found(self):
         faster = [call(item=one["item"], ttft_ms=one["first_text_ns"] / 1e6, gap_ms=(10 + n / 10) / 2, prompt=200 + n)
                   for n, one in enumerate(calls())]
         found = compared(calls(), faster)
@@ -99,34 +99,34 @@ class Ratios(unittest.TestCase):
             with self.subTest(name=name, stat=stat):
                 self.assertEqual(paired_comparison.verdict_on(name, Stat(20, stat[0], 0, 0, 0, 0, *stat[1:])), expected)
 
-    def test_below_six_pairs_no_difference_is_shown_however_large(self):
+    def test_with_fewer_than_six_pairs_no_difference_is_shown(self):
         for n, verdict in ((5, "none-shown"), (6, "faster")):
             with self.subTest(n=n):
                 fast = [call(item=item, gap_ms=1, prompt=300) for item in ITEMS[:n]]
                 found = figure(compared(calls()[:n], fast), "decode_tok_s")
                 self.assertEqual((found["n"], found["verdict"]), (n, verdict))
 
-    def test_six_is_where_an_interval_can_hold_the_median_in_95_of_100_cases(self):
+    def test_six_pairs_are_the_fewest_for_a_95_percent_interval(self):
         self.assertLess(1 - 2 / 2 ** (paired_comparison.MIN_PAIRS - 1), 0.95)
         self.assertGreaterEqual(1 - 2 / 2 ** paired_comparison.MIN_PAIRS, 0.95)
 
-    def test_answers_of_different_length_share_no_total(self):
+    def test_total_times_of_answers_with_different_lengths_are_not_compared(self):
         longer = [call(item=item, ttft_ms=20 + n, tokens=41 if n < 6 else 21, prompt=200 + n) for n, item in enumerate(ITEMS)]
         found = compared(calls(), longer)
         self.assertEqual((figure(found, "total_ms")["n"], figure(found, "ttft_ms")["n"]), (6, 12))
 
-    def test_short_answers_and_short_prompts_have_no_rates_and_are_pairs_all_the_same(self):
+    def test_short_answers_and_prompts_are_paired_without_rates(self):
         found = compared(calls(tokens=5, prompt=30), calls(tokens=5, prompt=30))
         self.assertEqual([row["n"] for row in cell(found)["figures"]], [12, 0, 0, 12])
         self.assertEqual(figure(found, "decode_tok_s")["says"], "no difference shown: fewer than 6 pairs")
 
-    def test_a_repeat_is_held_against_the_same_repeat_and_a_pass_against_the_same_pass(self):
+    def test_calls_are_paired_by_repeat_and_pass(self):
         def frozen(first_ms: float, last_ms: float) -> list:
             return [call(gap_ms=gap_ms * repeat, phase="frozen-prompts", item=f"P-{n}", repeat=repeat, **{"pass": pass_})
                     for pass_, gap_ms in (("first", first_ms), ("last", last_ms)) for repeat in (1, 2, 3) for n in range(3)]
         self.assertEqual(figure(compared(frozen(10, 40), frozen(5, 20)), "decode_tok_s", "frozen-prompts")["low"], 2)
 
-    def test_waves_are_held_against_waves_level_by_level(self):
+    def test_waves_are_compared_by_level(self):
         a, b = ([one for level, waves in ((2, 6), (4, 5)) for number in range(waves) for one in wave(level, number, gap_ms)]
                 for gap_ms in (10, 5))
         found = compared(a, b)
@@ -135,7 +135,7 @@ class Ratios(unittest.TestCase):
         self.assertEqual(figure(found, "wave_tok_s", "parallel-same", 2)["verdict"], "faster")
         self.assertEqual(figure(found, "decode_tok_s", "parallel-same", 2)["ratio"], 2)
 
-    def test_short_waves_and_waves_with_a_failure_are_in_no_throughput(self):
+    def test_short_waves_and_waves_with_a_failure_have_no_throughput(self):
         good, short = wave(4, 0), wave(4, 1)[:3]
         failed = wave(4, 2)
         failed[1]["outcome"] = "cut"
@@ -143,7 +143,7 @@ class Ratios(unittest.TestCase):
         self.assertEqual(figure(found, "wave_tok_s", "parallel-same", 4)["n"], 1)
         self.assertEqual((cell(found, "parallel-same", 4)["pairs"], cell(found, "parallel-same", 4)["failed_a"]), (11, 1))
 
-    def test_a_wave_of_two_models_stands_by_itself_and_its_calls_with_their_models(self):
+    def test_a_wave_of_two_models_has_its_own_cell_and_its_calls_are_with_their_models(self):
         two = [support.record("model", name=name, digest=hashlib.sha256(name.encode()).hexdigest(), format="gguf")
                for name in ("m:1b", "n:3b")]
 
@@ -162,23 +162,23 @@ class Pairs(unittest.TestCase):
         found = cell(compared(calls()[:10], calls()[3:]))
         self.assertEqual([found[name] for name in ("pairs", "only_a", "only_b", "unlike")], [7, 3, 2, 0])
 
-    def test_failures_are_counted_beside_the_ratios_and_stand_in_none(self):
+    def test_failures_are_counted_and_are_in_no_ratio(self):
         broken = calls()
         broken[0]["outcome"], broken[1]["outcome"] = "cut", "timeout"
         found = compared(calls(), broken)
         self.assertEqual([cell(found)[name] for name in ("pairs", "failed_a", "failed_b")], [12, 0, 2])
         self.assertEqual(figure(found, "decode_tok_s")["n"], 10)
 
-    def test_another_prompt_under_the_same_id_is_no_pair(self):
+    def test_different_prompts_with_the_same_id_are_not_paired(self):
         found = cell(compared(calls(), calls(prompt_sha256="1" * 64)))
         self.assertEqual((found["pairs"], found["unlike"], found["figures"][0]["n"]), (0, 12, 0))
 
-    def test_two_spellings_of_a_model_are_one(self):
+    def test_two_spellings_of_a_model_name_are_the_same_model(self):
         spelt = [{**model, "name": "library/M:1B"} for model in manifest()["models"]]
         found = compared(calls(), calls(model="library/M:1B"), two=other(models=spelt))
         self.assertEqual((cell(found)["pairs"], cell(found)["same_model"]), (12, True))
 
-    def test_one_model_alone_is_compared_where_it_is_asked_for(self):
+    def test_the_comparison_can_be_limited_to_one_model(self):
         models = manifest()["models"] + [support.record("model", name="n:3b", digest="1" * 64)]
         both = calls() + wave(2, 0) + calls(model="n:3b") + wave(2, 0, model="n:3b")
         found = compared(both, both, one=manifest(models=models), two=other(models=models), only="n:3b")
@@ -186,7 +186,7 @@ class Pairs(unittest.TestCase):
                          {("n:3b", "small-eval"), ("n:3b", "parallel-same")})
         self.assertEqual(figure(found, "wave_tok_s", "parallel-same", 2, ("n:3b",))["n"], 1)
 
-    def test_a_doubled_call_is_paired_once(self):
+    def test_a_duplicate_call_is_paired_once(self):
         found = cell(compared(calls() + calls(), calls() + calls()))
         self.assertEqual((found["pairs"], found["only_b"]), (12, 12))
 
@@ -199,30 +199,30 @@ class Pairs(unittest.TestCase):
 class Noise(unittest.TestCase):
     HARDWARE = {"system": {"name": {"value": "Debian", "method": "x"}}}
 
-    def test_two_runs_that_are_alike_tell_the_noise_floor(self):
+    def test_two_runs_without_a_difference_give_the_noise_floor(self):
         found = compared(calls(), calls(), hardware=(self.HARDWARE, self.HARDWARE))
         self.assertEqual((found["noise_floor"], found["differences"], found["same_run"]), (True, [], False))
         self.assertIn("the intervals above are the noise floor", comparison_text.render(found))
-        self.assertIn("They differ in nothing that matters.", comparison_text.render(found))
+        self.assertIn("The runs have no relevant difference.", comparison_text.render(found))
 
-    def test_unknown_hardware_is_said_with_it(self):
+    def test_unknown_hardware_is_mentioned_with_the_noise_floor(self):
         found = compared(calls(), calls())
         self.assertTrue(found["noise_floor"])
         self.assertEqual([row["effect"] for row in found["differences"]], ["unknown"])
-        self.assertIn("as far as the files tell (hardware is not known of both)", comparison_text.render(found))
+        self.assertIn("as far as the files show: hardware is not known for both", comparison_text.render(found))
 
-    def test_one_run_held_against_itself_is_no_noise_floor(self):
+    def test_a_run_compared_with_itself_gives_no_noise_floor(self):
         found = compared(calls(), calls(), two=manifest())
         self.assertEqual((found["same_run"], found["noise_floor"], figure(found, "ttft_ms")["ratio"]), (True, False, 1))
 
-    def test_any_difference_that_may_be_a_cause_ends_it(self):
+    def test_runs_with_a_possible_cause_give_no_noise_floor(self):
         for what, two in (("device", other(device_tag="mac-m2-8gb")), ("harness", other(harness_sha256="1" * 64)),
                           ("python", other(python="3.9.18")), ("knob", other(knobs={"think": False, "keep_alive": "1m"}))):
             with self.subTest(what):
                 self.assertFalse(compared(calls(), calls(), two=two)["noise_floor"])
         self.assertTrue(compared(calls(), calls(), two=other(repeats=5))["noise_floor"], "more repeats touch no pair")
 
-    def test_it_reaches_as_far_as_the_frozen_prompts_intervals(self):
+    def test_the_noise_floor_is_taken_from_the_frozen_prompts(self):
         def frozen(factor: float) -> list:
             return [call(ttft_ms=20 * factor ** (n % 3), phase="frozen-prompts", item=f"P-{n}", **{"pass": "first"})
                     for n in range(9)]
@@ -244,7 +244,7 @@ class Answers(unittest.TestCase):
                          [(ITEMS[0], "right", "wrong"), (ITEMS[1], "right", "censored"), (ITEMS[2], "right", "failed")])
         self.assertEqual((found["verdict"], found["says"]), ("none-shown", "no difference shown"))
 
-    def test_many_that_change_one_way_are_more_than_chance(self):
+    def test_many_changes_in_one_direction_are_more_than_chance(self):
         wrong = calls(answer="C")
         self.assertEqual(cell(compared(calls(), wrong, self.GRADERS))["answers"]["verdict"], "fewer-right")
         self.assertEqual(cell(compared(wrong, calls(), self.GRADERS))["answers"]["verdict"], "more-right")
@@ -257,13 +257,13 @@ class Answers(unittest.TestCase):
             with self.subTest(gained=gained, lost=lost):
                 self.assertEqual((paired_comparison.is_chance(gained, lost), p >= 0.05), (chance, chance))
 
-    def test_code_that_was_not_run_is_ungraded_and_no_answer_is_where_nothing_is_asked(self):
+    def test_ungraded_code_counts_as_ungraded_and_ungraded_items_have_no_answers(self):
         graders = {item: {"kind": "python", "entry": "f", "tests": ""} for item in ITEMS}
         found = cell(compared(calls(), calls(), graders))["answers"]
         self.assertEqual((found["n"], found["changed"]), (0, 0))
         self.assertIsNone(cell(compared(calls(), calls()))["answers"])
 
-    def test_what_is_named_is_bounded_and_what_is_counted_is_not(self):
+    def test_listed_changes_are_limited_and_counted_ones_are_not(self):
         most, paired_comparison.MAX_CHANGES = paired_comparison.MAX_CHANGES, 4
         self.addCleanup(setattr, paired_comparison, "MAX_CHANGES", most)
         found = cell(compared(calls(), calls(answer="C"), self.GRADERS))["answers"]
@@ -271,27 +271,27 @@ class Answers(unittest.TestCase):
 
 
 class Text(unittest.TestCase):
-    def test_the_parts_stand_in_order_and_every_number_has_its_n(self):
+    def test_the_parts_are_in_order_and_every_number_has_its_n(self):
         graders = Answers.GRADERS
         b = calls(answer="C")[:-1]
         b[0]["outcome"] = "cut"
         text = comparison_text.render(compared(calls(), b, graders, two=other(python="3.9.18", device_tag="mac-m2-8gb")))
-        places = [text.index(part) for part in ("synthetic: A and B", "A  run-", "In what they differ:", "what follows",
+        places = [text.index(part) for part in ("synthetic: A and B", "A  run-", "Differences:", "effect",
                                                 "B/A, the median of n pairs", "TTFT", "Answers:",
-                                                "Calls that no ratio is of:")]
+                                                "Calls without a ratio:")]
         self.assertEqual(places, sorted(places))
         self.assertIn("5Q-Q02: right in A, wrong in B", text)
-        self.assertIn("m:1b, small-eval: 1 in A alone, 1 without figures in B", text)
-        self.assertRegex(text, r"Of 4 intervals, about 0 may leave 1 out by chance alone\.")
+        self.assertIn("m:1b, small-eval: 1 only in A, 1 without figures in B", text)
+        self.assertRegex(text, r"Of 4 intervals, about 0 may exclude 1 by chance\.")
         self.assertNotIn("None", text)
-        self.assertNotIn("by chance alone", comparison_text.render(compared(calls()[:3], calls()[:3])))
+        self.assertNotIn("by chance", comparison_text.render(compared(calls()[:3], calls()[:3])))
 
-    def test_every_effect_and_every_figure_has_its_words(self):
-        self.assertEqual(set(comparison_text.FOLLOWS) | {"left-out"}, set(records.EFFECTS))
+    def test_every_effect_and_figure_has_a_text(self):
+        self.assertEqual(set(comparison_text.EFFECTS) | {"left-out"}, set(records.EFFECTS))
         self.assertEqual(set(comparison_text.SHORT), set(records.COMPARED))
         self.assertEqual(paired_comparison.RATIOS[-1], "wave_tok_s")
 
-    def test_changes_beyond_what_is_shown_are_counted(self):
+    def test_changes_that_are_not_listed_are_counted(self):
         most, comparison_text.SHOWN_CHANGES = comparison_text.SHOWN_CHANGES, 5
         self.addCleanup(setattr, comparison_text, "SHOWN_CHANGES", most)
         self.assertIn("  and 7 more", comparison_text.render(compared(calls(), calls(answer="C"), Answers.GRADERS)))

@@ -17,7 +17,7 @@ DOOR = "refs/for/main"
 
 
 class Guard(unittest.TestCase):
-    def test_only_a_runs_own_branch_and_agits_door_are_pushed_to(self):
+    def test_only_the_branch_of_a_run_and_refs_for_are_pushed_to(self):
         for ref, default in ((f"refs/heads/{BRANCH}", "main"), (DOOR, "main"), ("refs/for/release/1", "release/1")):
             push.check_ref(ref, default)
         for ref, default in (("refs/heads/main", "main"), ("refs/heads/master", "main"), ("refs/heads/anything", "main"),
@@ -53,18 +53,18 @@ class Pushed(submitting.Committed):
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
 
-    def test_the_branch_arrives_and_once_more_is_as_good(self):
+    def test_pushing_the_branch_twice_is_fine(self):
         for _ in range(2):
             push.to_branch(self.sender, self.fork_address)
         self.assertEqual(self.refs(self.fork), {"refs/heads/main": self.base.commit, f"refs/heads/{BRANCH}": self.sender.commit})
 
-    def test_a_default_branch_that_is_called_like_the_run_is_not_pushed_to(self):
+    def test_a_default_branch_with_the_name_of_the_run_is_not_pushed_to(self):
         gitea.git(self.fork, "branch", "-m", "main", BRANCH)
         with self.assertRaisesRegex(UserError, "only a run.s own branch"):
             push.to_branch(self.sender, self.fork_address)
         self.assertEqual(self.refs(self.fork), {f"refs/heads/{BRANCH}": self.base.commit})
 
-    def test_an_older_try_in_the_fork_is_not_overwritten(self):
+    def test_an_older_branch_in_the_fork_is_not_overwritten(self):
         other = gitea.git(self.fork, "commit-tree", "main^{tree}", "-m", "older", **gitea.PERSON)
         gitea.git(self.fork, "update-ref", f"refs/heads/{BRANCH}", other)
         with self.assertRaisesRegex(UserError, f"rejected.*{BRANCH} with something else in it"):
@@ -72,13 +72,13 @@ class Pushed(submitting.Committed):
         self.assertEqual(self.refs(self.fork)[f"refs/heads/{BRANCH}"], other)
 
     @unittest.skipIf(os.name == "nt", "hooks are shell scripts here")
-    def test_a_server_that_says_no_is_heard_in_its_own_words(self):
+    def test_the_servers_reason_for_a_refusal_is_shown(self):
         self.hook("pre-receive", "echo 'this branch is protected' >&2; exit 1", self.fork)
         with self.assertRaisesRegex(UserError, "rejected .*this branch is protected.*pre-receive hook declined.*log in"):
             push.to_branch(self.sender, self.fork_address)
 
     @unittest.skipIf(os.name == "nt", "hooks are shell scripts here")
-    def test_agit_opens_a_request_and_returns_its_number_again(self):
+    def test_agit_opens_a_request_and_returns_its_number(self):
         gitea.teach_agit(self.upstream)
         self.assertEqual(push.by_agit(self.sender, self.upstream_address), 1)
         self.assertEqual(push.by_agit(self.sender, self.upstream_address), 1)         # the server says that it has this one already
@@ -98,25 +98,25 @@ class Pushed(submitting.Committed):
         self.assertIn("force-push=true", push.agit_words(self.upstream_address, "c", changed, "main", True))
 
     @unittest.skipIf(os.name == "nt", "hooks are shell scripts here")
-    def test_a_request_that_the_server_hides_is_known_by_the_servers_answer(self):
+    def test_a_request_that_is_not_listed_is_known_from_the_answer_to_the_push(self):
         gitea.teach_agit(self.upstream)
         gitea.git(self.upstream, "config", "transfer.hideRefs", "refs/pull")
         self.assertEqual(push.by_agit(self.sender, self.upstream_address), 1)
 
-    def test_a_server_without_push_options_refuses_and_holds_nothing(self):
+    def test_a_server_without_push_options_refuses_and_keeps_nothing(self):
         with self.assertRaisesRegex(UserError, "push options.*may not support AGit") as caught:
             push.by_agit(self.sender, self.upstream_address)
         self.assertNotIsInstance(caught.exception, push.Unsettled)
         self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit})
 
-    def test_a_server_that_silently_makes_a_reference_of_it_is_put_right(self):
+    def test_a_plain_reference_that_the_server_creates_is_removed(self):
         gitea.git(self.upstream, "config", "receive.advertisePushOptions", "true")
         with self.assertRaisesRegex(UserError, f"opened no request but created {DOOR}, which was removed again") as caught:
             push.by_agit(self.sender, self.upstream_address)
         self.assertNotIsInstance(caught.exception, push.Unsettled)
         self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit})
 
-    def test_what_was_there_with_this_commit_before_the_push_stays(self):
+    def test_references_that_had_this_commit_before_the_push_are_kept(self):
         gitea.git(self.upstream, "config", "receive.advertisePushOptions", "true")
         push.to_branch(self.sender, self.upstream_address)
         with self.assertRaisesRegex(UserError, f"created {DOOR}, which was removed again"):
@@ -124,7 +124,7 @@ class Pushed(submitting.Committed):
         self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main", f"refs/heads/{BRANCH}"])
 
     @unittest.skipIf(os.name == "nt", "hooks are shell scripts here")
-    def test_what_it_makes_a_branch_of_is_removed_as_well(self):
+    def test_a_branch_that_the_server_creates_is_removed(self):
         gitea.git(self.upstream, "config", "receive.advertisePushOptions", "true")
         self.hook("post-receive", "while read old new ref; do case $ref$new in refs/for/main*[1-9]*)\n"
                                   "git update-ref refs/heads/for/main $new; esac; done")
@@ -147,7 +147,7 @@ class Pushed(submitting.Committed):
             push.by_agit(self.sender, self.upstream_address)
 
     @unittest.skipIf(os.name == "nt", "hooks are shell scripts here")
-    def test_a_push_that_leaves_no_trace_is_not_sent_another_way(self):
+    def test_after_a_push_without_a_visible_result_no_other_method_is_tried(self):
         gitea.git(self.upstream, "config", "receive.advertisePushOptions", "true")
         self.hook("post-receive", f"git update-ref -d {DOOR}")
         with self.assertRaisesRegex(push.Unsettled, "no request can be seen"):
@@ -160,7 +160,7 @@ class Pushed(submitting.Committed):
             push.by_agit(self.sender, self.upstream_address)
         self.assertIn(DOOR, self.refs(self.upstream))
 
-    def test_a_bundle_gives_the_branch_to_whoever_has_the_upstream(self):
+    def test_a_bundle_can_be_fetched_into_a_clone_of_the_upstream(self):
         path = bundle.write(self.sender, self.base, self.upstream_address, self.world)
         self.assertEqual(path, bundle.write(self.sender, self.base, self.upstream_address, self.world))
         with zipfile.ZipFile(path) as archive:

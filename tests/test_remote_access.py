@@ -15,7 +15,7 @@ WEB = "https://forge.example.org"
 
 
 class Login(unittest.TestCase):
-    def test_the_token_is_offered_to_the_very_server_of_the_forge_and_to_no_other(self):
+    def test_the_token_is_offered_to_the_server_of_the_web_pages_only(self):
         access = remote_access.Access(gitea.TOKEN, WEB + "/sub")
         for url, fits in (("https://forge.example.org/a/b.git", True), ("https://Forge.example.org/a/b", True),
                           ("https://ana@forge.example.org/a/b", True), ("https://forge.example.org:3000/a/b", False),
@@ -42,7 +42,7 @@ class OverHttp(submitting.Submission):
         self.commit = gitea.git(self.clone, "rev-parse", "HEAD")
         self.ref = f"{self.commit}:refs/heads/run-x"
 
-    def test_a_push_logs_in_with_the_token_and_no_store_of_the_system_hears_of_it(self):
+    def test_a_push_logs_in_with_the_token_and_no_credential_store_saves_it(self):
         store = self.world / "store"
         self.config("credential.helper", f"!f() {{ echo \"$1\" >> '{store.as_posix()}'; cat >> '{store.as_posix()}'; }}; f")
         access = remote_access.Access(gitea.TOKEN, self.url)
@@ -52,7 +52,7 @@ class OverHttp(submitting.Submission):
         self.assertTrue(any("authorization" in headers for method, _, headers, _ in self.server.log if method == "POST"))
         self.assertNotIn(gitea.TOKEN, str([row[:2] for row in self.server.log]))     # no address holds it
 
-    def test_a_wrong_token_and_none_are_a_failure_and_no_question(self):
+    def test_a_wrong_or_missing_token_fails_without_a_question(self):
         for token in ("", "wrong"):
             with self.subTest(token):
                 done = remote_access.Access(token, self.url).run(self.clone, self.place, "push", "--", "origin", self.ref)
@@ -75,7 +75,7 @@ class OverHttp(submitting.Submission):
         self.assertTrue(any(b"receive-pack" in line or b"\0push\0" in line for line in seen))
         self.assertFalse([line for line in seen if gitea.TOKEN.encode() in line])
 
-    def test_what_a_server_repeats_of_the_token_is_taken_out(self):
+    def test_the_token_is_removed_from_what_a_server_repeats(self):
         said = f"remote: your token is {gitea.TOKEN}\n"
         self.server.answers["git /bench-org/bench.git/info/refs"] = support.whole(said.encode(), 403, "text/plain")
         done = remote_access.Access(gitea.TOKEN, self.url).run(self.clone, self.place, "ls-remote", "--", "origin")
@@ -84,12 +84,12 @@ class OverHttp(submitting.Submission):
 
 
 class Servers(submitting.Submission):
-    def test_the_default_branch_is_what_the_server_says_whatever_its_name(self):
+    def test_the_default_branch_is_the_one_that_the_server_names(self):
         gitea.git(self.upstream, "branch", "-m", "main", "trunk/x")
         found = remote_access.default_branch(self.clone, remote_address.parse(str(self.upstream)), remote_access.Access())
         self.assertEqual(found, remote_access.Base("trunk/x", gitea.git(self.upstream, "rev-parse", "trunk/x")))
 
-    def test_an_empty_a_missing_and_an_odd_repository_are_one_line(self):
+    def test_an_empty_missing_or_odd_repository_gives_a_one_line_error(self):
         empty = self.world / "empty.git"
         empty.mkdir()
         gitea.git(empty, "init", "-q", "--bare")
@@ -100,13 +100,13 @@ class Servers(submitting.Submission):
         with self.assertRaisesRegex(UserError, "cannot be read"):
             remote_access.refs(self.clone, remote_address.parse(str(self.world / "none.git")), remote_access.Access())
 
-    def test_a_base_that_moved_away_meanwhile_is_said(self):
+    def test_a_base_that_has_moved_meanwhile_is_reported(self):
         with self.assertRaisesRegex(UserError, "cannot be fetched.*run this again"):
             remote_access.fetch(self.clone, remote_address.parse(str(self.upstream)), remote_access.Base("main", "1" * 40), remote_access.Access())
 
 
 class Words(unittest.TestCase):
-    def test_the_line_that_says_why_is_chosen(self):
+    def test_the_line_with_the_reason_is_chosen(self):
         for said, why in (
                 ("warning: x\nfatal: unable to access 'u': 403\nhelp\n", "fatal: unable to access 'u': 403"),
                 ("To x\n ! [rejected]  a -> b (fetch first)\nerror: failed to push\n", "! [rejected]  a -> b (fetch first)"),

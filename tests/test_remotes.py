@@ -22,21 +22,21 @@ class Found(submitting.Submission):
     def remote(self, name: str, owner: str) -> None:
         gitea.git(self.clone, "remote", "add", name, f"{self.url}/{owner}/bench.git")
 
-    def test_origin_may_be_the_upstream_or_a_fork_and_the_forge_knows_which(self):
+    def test_the_server_says_whether_origin_is_the_upstream_or_a_fork(self):
         self.assertEqual(self.find(), ("bench-org/bench", None))
         self.assertEqual(self.find(gitea.TOKEN), ("bench-org/bench", "ana/bench"))
         self.origin(f"{self.url}/ana/bench.git")
         self.assertEqual(self.find(), ("bench-org/bench", "ana/bench"))
         self.assertEqual(self.find(gitea.TOKEN), ("bench-org/bench", "ana/bench"))
 
-    def test_a_remote_called_upstream_is_it(self):
+    def test_a_remote_called_upstream_is_the_upstream(self):
         self.origin(f"{self.url}/ana/bench.git")
         self.remote("upstream", "bench-org")
         self.assertEqual(self.find(), ("bench-org/bench", "ana/bench"))
         self.assertEqual(self.server.log, [])       # nobody had to be asked
         self.assertEqual(remotes.find(self.clone, RemoteFlags(), "").upstream.spec, "upstream")
 
-    def test_flags_come_first_as_a_remotes_name_an_address_or_a_folder(self):
+    def test_flags_take_the_name_of_a_remote_an_address_or_a_folder(self):
         self.remote("mine", "ana")
         url = f"{self.url}/bench-org/bench"
         for wishes, found in (({"fork": "mine"}, ("bench-org/bench", "ana/bench")),
@@ -47,11 +47,11 @@ class Found(submitting.Submission):
             with self.subTest(wishes):
                 self.assertEqual(self.find(**wishes), found)
 
-    def test_the_only_remote_is_taken_whatever_its_name(self):
+    def test_the_only_remote_is_used_whatever_its_name(self):
         gitea.git(self.clone, "remote", "rename", "origin", "theirs")
         self.assertEqual(self.find(), ("bench-org/bench", None))
 
-    def test_what_is_not_clear_is_a_question_and_no_guess(self):
+    def test_unclear_cases_are_an_error_and_never_a_guess(self):
         self.remote("b", "ana")
         for wishes, words in (({"remote": "none"}, "no such remote here; there are b, origin"),
                               ({"fork": "https://ana:pw@forge.example.org/ana/bench"}, "would be visible to every user"),
@@ -69,17 +69,17 @@ class Found(submitting.Submission):
         with self.assertRaisesRegex(UserError, "this clone has no remote.*--upstream"):
             self.find()
 
-    def test_a_remote_that_is_pushed_to_elsewhere_is_not_taken(self):
+    def test_a_remote_with_another_push_address_is_refused(self):
         self.config("remote.origin.pushurl", f"{self.url}/ana/bench.git")
         with self.assertRaisesRegex(UserError, "read from one address and pushed to another"):
             self.find()
 
-    def test_a_password_in_a_remote_stays_behind_its_name(self):
+    def test_a_password_in_the_address_of_a_remote_is_not_shown(self):
         self.origin(f"{self.url.replace('//', '//ana:s3cret@')}/bench-org/bench.git")
         upstream = remotes.find(self.clone, RemoteFlags(), "").upstream
         self.assertEqual((upstream.spec, upstream.shown), ("origin", f"{self.url}/bench-org/bench.git"))
 
-    def test_where_nobody_can_say_whether_it_is_a_fork_it_stops(self):
+    def test_it_stops_if_it_cannot_find_out_whether_origin_is_a_fork(self):
         """Requests were once opened in the contributor's own fork, where no maintainer looks."""
         self.origin(f"{self.url}/ana/bench.git")
         hidden = (200, {"full_name": "ana/bench", "fork": True, "parent": None})
@@ -101,7 +101,7 @@ class Found(submitting.Submission):
             self.find()
         self.assertEqual(self.find(gitea.TOKEN), ("bench-org/bench", "ana/bench"))
 
-    def test_an_address_without_an_api_is_not_taken_for_the_upstream(self):
+    def test_an_address_without_an_api_is_not_used_as_the_upstream(self):
         for url in ("http://forge.example.org/ana/bench.git", "git://forge.example.org/ana/bench.git"):
             self.origin(url)
             with self.subTest(url), self.assertRaisesRegex(UserError, "whether this is a fork .*no API.*--upstream URL"):
@@ -130,7 +130,7 @@ class Found(submitting.Submission):
         with self.assertRaisesRegex(UserError, "whether this is a fork .*a fork of a fork"):
             self.find()
 
-    def test_why_no_fork_is_known_is_said(self):
+    def test_the_reason_why_no_fork_is_known_is_shown(self):
         upstream = f"{self.url}/bench-org/bench"
         for what, answers, words in (("a bad token", {"GET /user": (401, {"message": "no"})}, "token is not accepted"),
                                      ("no fork", {"GET /repos/ana/bench": (404, {})}, "ana has no fork called bench"),
@@ -142,13 +142,13 @@ class Found(submitting.Submission):
                 self.assertIsNone(destination.fork)
                 self.assertRegex(destination.no_fork, words)
 
-    def test_the_token_goes_only_where_a_gitea_has_shown_itself(self):
+    def test_the_token_is_sent_only_to_a_server_that_proved_to_be_a_gitea(self):
         self.server.answers = {"GET /version": support.whole(b"<html>", 200, "text/html")}
         with self.assertRaises(UserError):
             self.find(gitea.TOKEN)
         self.assertFalse([row for row in self.server.log if "authorization" in row[2]])
 
-    def test_the_file_to_attach_goes_outside_of_the_clone(self):
+    def test_the_file_to_attach_is_written_outside_the_clone(self):
         for where, flag, found in ((self.clone, None, self.world), (self.clone / "submissions", None, self.world),
                                    (self.world / "repos", None, self.world / "repos"), (self.clone, "x", self.clone / "x")):
             os.chdir(where)
@@ -157,7 +157,7 @@ class Found(submitting.Submission):
 
 
 class Addresses(unittest.TestCase):
-    def test_two_places_are_the_same_whatever_their_transport_and_case(self):
+    def test_two_addresses_of_one_repository_are_the_same_whatever_transport_and_case(self):
         one = remote_address.parse("https://h.org/Bench-Org/bench.git")
         self.assertTrue(remote_address.is_same(one, remote_address.parse("git@h.org:bench-org/bench")))
         self.assertFalse(remote_address.is_same(one, replace(one, owner="ana")))

@@ -1,4 +1,4 @@
-"""The review: a run beside its nearest cells, and for each thing that no rule decides a question."""
+"""The review: a run with its nearest cells, and a question for everything that no rule decides."""
 from __future__ import annotations
 
 import pathlib
@@ -24,13 +24,13 @@ def figures(run: str, cell: str = "mac-m1-8gb.m_3a1b", model: str = "m:1b", dige
 
 
 class Nearest(unittest.TestCase):
-    def test_the_same_cell_comes_before_the_same_model_elsewhere_and_nothing_else_comes(self):
+    def test_the_same_cell_comes_first_then_the_same_model_elsewhere(self):
         mine = figures("me")
         others = [figures("z", "pc.m_3a1b"), figures("b"), figures("a", digest="b"), figures("c", "mac-m1-8gb.other", "other"),
                   figures("d", "pc.m_3a1b", "M:1b")]
         self.assertEqual([one.run for one in review.nearest(mine, others, 9)], [f"submissions/{run}" for run in "badz"])
 
-    def test_there_may_be_none(self):
+    def test_there_may_be_nothing_near(self):
         self.assertEqual(review.nearest(figures("me"), []), [])
 
 
@@ -40,7 +40,7 @@ class Sheets(unittest.TestCase):
         self.addCleanup(made.cleanup)
         self.root = pathlib.Path(made.name)
 
-    def test_it_shows_the_run_beside_what_is_there_already_with_the_ratio(self):
+    def test_it_shows_the_run_with_its_nearest_runs_and_the_ratio(self):
         old, new = valid.Run(), valid.Run()
         old.handle = old.manifest["handle"] = "earlier"
         for record in new.calls(role="measured"):
@@ -64,7 +64,7 @@ class Sheets(unittest.TestCase):
 
 
 class Questions(unittest.TestCase):
-    def test_every_hold_and_every_warning_that_asks_for_a_person_is_a_question_once(self):
+    def test_each_hold_and_each_warning_for_a_person_is_asked_once(self):
         for rule in RULES.values():
             findings = FindingList()
             findings.add([Finding(rule.id, "x"), Finding(rule.id, "y")], "p")

@@ -1,4 +1,4 @@
-"""The likeness: every key that differs is told, with what follows from it, and what is not comparable is left out."""
+"""Differences between two runs: each one is listed with its effect, and excludes the figures that it changes."""
 from __future__ import annotations
 
 import unittest
@@ -23,7 +23,7 @@ def suites(**changed: str) -> list:
 
 
 class Keys(unittest.TestCase):
-    def test_a_manifest_s_keys_are_told_with_both_values_and_what_follows(self):
+    def test_keys_of_the_manifest_are_listed_with_both_values_and_their_effect(self):
         options = {"temperature": 0, "num_batch": 512}
         for key, changes, effect, left_out, values in (
                 ("server", {"server_name": "other"}, "cause", [], ("ollama", "other")),
@@ -48,42 +48,42 @@ class Keys(unittest.TestCase):
                 row = keys(compared(calls(), calls(), two=other(**changes)))[key]
                 self.assertEqual((row["effect"], row["figures"], (row["a"], row["b"])), (effect, left_out, values))
 
-    def test_two_ports_or_addresses_of_this_machine_are_one_place(self):
+    def test_all_addresses_of_this_machine_are_the_same_place(self):
         self.assertEqual(list(keys(compared(calls(), calls(), two=other(target="http://127.0.0.1:5")))), ["hardware"])
 
-    def test_the_server_s_version_is_what_the_sessions_saw(self):
+    def test_the_server_version_lists_the_versions_of_all_sessions(self):
         newer = calls()
         newer[0]["session_start"] = {**support.record("session_start"), "server_version": "0.34.0"}
         row = keys(compared(calls(), newer))["server version"]
         self.assertEqual((row["a"], row["b"], row["effect"]), ("0.33.0", "0.33.0, 0.34.0", "cause"))
 
-    def test_what_leaves_something_out_stands_first(self):
+    def test_differences_that_exclude_figures_come_first(self):
         slower = other(python="3.9.18", num_ctx=2048, options={"temperature": 0, "num_batch": 512, "num_thread": 1})
         self.assertEqual([row["key"] for row in compared(calls(), calls(), two=slower)["differences"]],
                          ["num_ctx", "num_thread", "hardware", "Python"])
 
 
-class LeftOut(unittest.TestCase):
-    def test_another_suite_leaves_its_phase_out_and_no_other(self):
+class Exclusions(unittest.TestCase):
+    def test_a_different_suite_excludes_its_phase_only(self):
         found = compared(calls() + calls(phase="python-tasks"), calls() + calls(phase="python-tasks"),
                          two=other(suites=suites(small_eval="1" * 64)))
         self.assertEqual([row["phase"] for row in found["cells"]], ["python-tasks"])
         self.assertEqual((keys(found)["suite"]["phases"], keys(found)["suite"]["figures"]), (["small-eval"], ALL))
 
-    def test_a_run_of_other_suites_alone_is_not_comparable(self):
+    def test_runs_with_different_suites_are_not_comparable(self):
         self.assertFalse(compared(calls(), calls(), two=other(suites=suites(small_eval="1" * 64)))["comparable"])
 
-    def test_a_figure_that_is_left_out_says_why_and_has_no_number(self):
+    def test_an_excluded_figure_has_a_reason_and_no_number(self):
         found = compared(calls(), calls(), two=other(num_ctx=2048))
         row = figure(found, "decode_tok_s")
         self.assertEqual((row["n"], row["ratio"], row["verdict"], row["says"]),
                          (0, None, "not-compared", "not compared: num_ctx differs"))
 
-    def test_several_keys_that_leave_a_figure_out_are_all_named(self):
+    def test_all_keys_that_exclude_a_figure_are_named(self):
         found = compared(calls(), calls(), two=other(num_ctx=2048, options={"temperature": 0, "num_batch": 64}))
         self.assertEqual(figure(found, "decode_tok_s")["says"], "not compared: num_batch, num_ctx differ")
 
-    def test_answers_are_left_out_where_they_were_drawn_otherwise(self):
+    def test_answers_are_excluded_if_they_were_sampled_by_other_rules(self):
         graders = {one["item"]: {"kind": "exact", "accept": ["B"]} for one in calls()}
         found = compared(calls(), calls(answer="C"), graders, two=other(options={"temperature": 0.8, "num_batch": 512}))
         answers = cell(found)["answers"]
@@ -91,20 +91,20 @@ class LeftOut(unittest.TestCase):
                          (0, "not-compared", "not compared: temperature differs", []))
         self.assertEqual(figure(found, "decode_tok_s")["n"], 12)
 
-    def test_the_context_of_the_short_phases_touches_no_context_phase_and_the_other_way_round(self):
+    def test_num_ctx_concerns_short_phases_and_context_num_ctx_context_phases(self):
         both = calls() + calls(phase="context-edge", fill=0.5)
         short, long = (compared(both, both, two=other(**change)) for change in ({"num_ctx": 2048}, {"context_num_ctx": 4096}))
         self.assertEqual(figure(short, "decode_tok_s", "context-edge")["n"], 12)
         self.assertEqual([row["phase"] for row in long["cells"]], ["small-eval"])
 
-    def test_phases_and_models_of_one_run_alone_are_told(self):
+    def test_phases_and_models_of_only_one_run_are_listed(self):
         more = manifest()["models"] + [support.record("model", name="n:3b", digest="1" * 64)]
         found = compared(calls() + calls(model="n:3b"), calls(), one=manifest(models=more), two=other(suites=suites()[:2]))
         self.assertEqual({(row["key"], row["a"], row["b"]) for row in found["differences"] if row["effect"] == "scope"},
                          {("phase", phase, None) for phase in ("parallel-same", "parallel-mixed", "context-edge")}
                          | {("model", "n:3b", None)})
 
-    def test_other_models_at_once_leave_that_phase_out(self):
+    def test_a_different_mix_of_models_excludes_the_mixed_phase(self):
         names = ("m:1b", "n:3b", "o:7b")
         three = [support.record("model", name=name, digest=str(n) * 64) for n, name in enumerate(names)]
         mixed = calls() + [{**one, "phase": "parallel-mixed"} for one in wave(2, 0)]
@@ -114,7 +114,7 @@ class LeftOut(unittest.TestCase):
 
 
 class Models(unittest.TestCase):
-    def test_another_digest_is_another_model_and_compared_as_such(self):
+    def test_models_with_different_digests_are_compared_as_two_models(self):
         found = compared(calls(), calls(), two=other(models=model(digest="1" * 64, quantization="Q8_0")))
         self.assertEqual({row["key"]: row["effect"] for row in found["differences"] if row["key"] != "hardware"},
                          {"model digest": "other-model", "model quantization": "other-model"})
@@ -122,7 +122,7 @@ class Models(unittest.TestCase):
         self.assertEqual(figure(found, "decode_tok_s")["n"], 12)
         self.assertFalse(found["noise_floor"])
 
-    def test_what_calibration_found_is_told_of_one_model_alone(self):
+    def test_calibration_is_compared_for_equal_models_only(self):
         def found_by(**finding: object) -> list:
             return [{**calls()[0], "role": "calibration", "phase": "calibration", "finding": finding}] + calls()
         a = found_by(head_tokens=20, slots_seen=1, tells_cached_tokens=False)
@@ -133,7 +133,7 @@ class Models(unittest.TestCase):
                           "tells_cached_tokens": ("false", "true", ["prefill_tok_s"])})
         self.assertNotIn("head_tokens", keys(compared(a, b, two=other(models=model(digest="1" * 64)))))
 
-    def test_what_differs_for_one_model_leaves_out_nothing_of_another(self):
+    def test_a_difference_of_one_model_excludes_nothing_of_another(self):
         both = manifest()["models"] + [support.record("model", name="n:3b", digest="1" * 64, format="gguf")]
 
         def found_by(head_tokens: int) -> list:
@@ -143,14 +143,14 @@ class Models(unittest.TestCase):
         self.assertEqual([figure(found, "prefill_tok_s", "small-eval", None, (name,))["n"] for name in ("m:1b", "n:3b")],
                          [12, 0])
 
-    def test_a_call_beside_another_model_is_of_that_model_too(self):
+    def test_a_call_in_a_mixed_wave_belongs_to_all_its_models(self):
         two = manifest()["models"] + [support.record("model", name="n:3b", digest="1" * 64)]
         mixed = [{**one, "phase": "parallel-mixed"} for one in wave(2, 0)]
         mixed[1]["model"] = "n:3b"
         found = compared(mixed, mixed, one=manifest(models=two), two=other(models=[two[0], {**two[1], "digest": "2" * 64}]))
         self.assertEqual({row["same_model"] for row in found["cells"]}, {False})
 
-    def test_where_the_model_lay_is_told(self):
+    def test_the_placement_of_the_model_is_compared(self):
         half = {"size_bytes": 10 ** 9, "vram_bytes": 5 * 10 ** 8, "context_length": 2048, "loaded": ["m:1b"]}
         found = keys(compared(calls(), calls(placement=half)))
         self.assertEqual((found["share on accelerators"]["a"], found["share on accelerators"]["b"]), ("1.0", "0.5"))
@@ -168,31 +168,31 @@ class Hardware(unittest.TestCase):
                 "memory": {"usable_bytes": self.fact(16 * 10 ** 9)},
                 "accelerators": self.fact([{"name": self.fact("G"), "driver": self.fact("550")}]), **changes}
 
-    def told(self, a: object, b: object) -> dict:
+    def differences(self, a: object, b: object) -> dict:
         return keys(compared(calls(), calls(), hardware=(a, b)))
 
-    def test_facts_that_both_know_and_that_differ_are_told(self):
+    def test_facts_known_in_both_runs_are_compared(self):
         other_machine = self.machine(cpu={"model": self.fact("B"), "max_mhz": self.fact(4000)},
                                      accelerators=self.fact([{"name": self.fact("H"), "driver": self.fact("550")}]))
-        found = self.told(self.machine(), other_machine)
+        found = self.differences(self.machine(), other_machine)
         self.assertEqual({key: (row["a"], row["b"], row["effect"]) for key, row in found.items()},
                          {"cpu model": ("A", "B", "cause"), "accelerator 0 name": ("G", "H", "cause")})
 
-    def test_one_more_accelerator_is_told(self):
-        self.assertEqual(self.told(self.machine(), self.machine(accelerators=self.fact([])))["accelerators"]["b"], "0")
+    def test_the_number_of_accelerators_is_compared(self):
+        self.assertEqual(self.differences(self.machine(), self.machine(accelerators=self.fact([])))["accelerators"]["b"], "0")
 
     def test_a_little_less_usable_memory_is_the_same_machine(self):
         for size, same in ((15_900_000_000, True), (15_000_000_000, False)):
             with self.subTest(size=size):
-                found = self.told(self.machine(), self.machine(memory={"usable_bytes": self.fact(size)}))
+                found = self.differences(self.machine(), self.machine(memory={"usable_bytes": self.fact(size)}))
                 self.assertEqual("memory usable_bytes" not in found, same)
 
-    def test_what_is_missing_not_probed_or_of_any_shape_is_unknown(self):
+    def test_missing_unprobed_and_malformed_hardware_is_unknown(self):
         for what, found in (("missing", None), ("not probed", {"probed": False, "system": None}), ("a list", [1]),
                             ("a text", "x"),
                             ("facts that are none", {"system": {"name": "Debian"}, "cpu": 7, "accelerators": {"value": 3}})):
             with self.subTest(what):
-                row = self.told(self.machine(), found)["hardware"]
+                row = self.differences(self.machine(), found)["hardware"]
                 self.assertEqual((row["a"], row["b"], row["effect"]), ("known", None, "unknown"))
 
 

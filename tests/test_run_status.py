@@ -72,7 +72,7 @@ class Looking(unittest.TestCase):
     def state(self, folder: pathlib.Path) -> str:
         return run_status.describe(run_status.look(folder, self.root))
 
-    def test_what_its_contributor_left_open_is_told_apart_from_errors(self):
+    def test_open_questions_are_counted_apart_from_errors(self):
         text = self.files["run.md"].decode()
         self.files["run.md"] = text.replace("- [x] ", run_md.BOX).encode()
         folder = self.lay()
@@ -80,7 +80,7 @@ class Looking(unittest.TestCase):
         (folder / "metadata.json").unlink()
         self.assertEqual(self.state(folder), "complete; the checker finds 1 error")
 
-    def test_a_whole_run_waits_for_its_submission_until_it_was_sent(self):
+    def test_a_complete_run_waits_until_it_was_sent(self):
         folder = self.lay()
         self.assertEqual(self.state(folder), "complete and checked")
         gitea.git(self.root, "branch", NAME)
@@ -96,7 +96,7 @@ class Looking(unittest.TestCase):
             server.answers = {}
             self.assertEqual(self.state(folder), f"sent; its state cannot be read now: {pulls}")
 
-    def test_a_run_without_a_handle_is_moved_to_one_and_never_to_what_its_manifest_denies(self):
+    def test_a_run_without_a_handle_can_be_moved_unless_its_manifest_disagrees(self):
         folder = self.lay(handle="unnamed")
         for handle, tag, words in (("example", valid.DEVICE_TAG, "reserved"), ("bob", valid.DEVICE_TAG, "never changed"),
                                    (valid.HANDLE, "mac-m9-8gb", "never changed"), ("a b", valid.DEVICE_TAG, "a handle is")):
@@ -108,7 +108,7 @@ class Looking(unittest.TestCase):
         with self.assertRaisesRegex(UserError, "exists"):
             run_folder.move(self.lay(handle="unnamed"), self.out, valid.HANDLE, valid.DEVICE_TAG)
 
-    def test_a_ledger_that_is_torn_broken_or_not_there_is_not_finished(self):
+    def test_a_torn_broken_or_missing_ledger_is_not_finished(self):
         folder = self.lay()
         for data in (self.files["run.jsonl"][:-9], b"{}\n", b"[]\n", b'{"type":"footer","complete":true}\n', b"", None):
             with self.subTest(data=data and data[-20:]):
@@ -127,7 +127,7 @@ class Looking(unittest.TestCase):
             (folder / run_folder.MANIFEST).write_bytes(b"{}")
             self.assertTrue(run_status.look(folder, pathlib.Path(root)).has_plan)
 
-    def test_only_runs_that_are_in_no_commit_are_ones_own_the_latest_last(self):
+    def test_own_runs_are_those_without_a_commit_oldest_first(self):
         theirs, mine = self.lay(handle="other"), self.lay(f"run-{valid.RUN_ID[:-1]}4")
         gitea.git(self.root, "add", "submissions/other")
         self.assertEqual(run_status.own_runs(self.out, self.root), [mine.resolve()])

@@ -24,22 +24,29 @@ class Shells(unittest.TestCase):
                 ("Linux", "posix", {"PROMPT": "x"}, shell.POSIX), ("Git's bash", "nt", {"MSYSTEM": "MINGW64"}, shell.POSIX),
                 ("cmd", "nt", {**home, "PROMPT": "$P$G", "PSModulePath": "C:\\Windows\\Modules"}, shell.CMD),
                 ("PowerShell", "nt", {**home, "PSModulePath": "C:\\Users\\Ana\\Documents\\PowerShell\\Modules"}, shell.POWERSHELL),
+                ("PowerShell 7", "nt", {**home, "PSModulePath": "C:\\Users\\ana\\Documents\\PowerShell\\Modules;C:\\Program Files\\"
+                                                                "PowerShell\\7\\Modules"}, shell.PWSH),
                 ("PowerShell in cmd", "nt", {**home, "PROMPT": "$P$G", "PSModulePath": "C:\\Users\\ana\\Documents"}, shell.POWERSHELL)):
             with self.subTest(what):
                 self.assertEqual(shell.kind(environ, system), found)
 
     def test_each_shell_gets_its_own_quotes(self):
-        for word, posix, cmd, powershell in (
-                ("plain-1", "plain-1", "plain-1", "plain-1"), ("a b", "'a b'", '"a b"', '"a b"'),
-                ("small-eval,x", "small-eval,x", '"small-eval,x"', '"small-eval,x"'),
-                ("--models=llama3.2:1b", "--models=llama3.2:1b", '"--models=llama3.2:1b"', '"--models=llama3.2:1b"'),
-                ("C:\\a\\run-1", "'C:\\a\\run-1'", "C:\\a\\run-1", "C:\\a\\run-1"),
-                ("C:\\a b\\", "'C:\\a b\\'", '"C:\\a b\\\\"', '"C:\\a b\\\\"'),
-                ("$(x)", "'$(x)'", '"$(x)"', "'$(x)'"), ('"x"', "'\"x\"'", '"\\"x\\""', "'\\\"x\\\"'"),
-                ("it's $x", "'it'\"'\"'s $x'", '"it\'s $x"', "'it''s $x'"), ("", "''", '""', '""')):
+        for word, posix, cmd, powershell, pwsh in (
+                ("plain-1", "plain-1", "plain-1", "plain-1", "plain-1"), ("a b", "'a b'", '"a b"', '"a b"', "'a b'"),
+                ("small-eval,x", "small-eval,x", '"small-eval,x"', '"small-eval,x"', "'small-eval,x'"),
+                ("--models=llama3.2:1b", "--models=llama3.2:1b", '"--models=llama3.2:1b"', '"--models=llama3.2:1b"',
+                 "'--models=llama3.2:1b'"),
+                ("C:\\a\\run-1", "'C:\\a\\run-1'", "C:\\a\\run-1", "C:\\a\\run-1", "C:\\a\\run-1"),
+                ("C:\\a b\\", "'C:\\a b\\'", '"C:\\a b\\\\"', '"C:\\a b\\\\"', "'C:\\a b\\'"),
+                ("$(x)", "'$(x)'", '"$(x)"', "'$(x)'", "'$(x)'"),
+                ('"x" & y', "'\"x\" & y'", '^"\\^"x\\^" ^& y^"', "'\\\"x\\\" & y'", "'\"x\" & y'"),
+                ("50 % of %PATH%", "'50 % of %PATH%'", '^"50 ^% of ^%PATH^%^"', '"50 % of %PATH%"', "'50 % of %PATH%'"),
+                ("it's $x", "'it'\"'\"'s $x'", '"it\'s $x"', "'it''s $x'", "'it''s $x'"),
+                ("it\u2019s $x", "'it\u2019s $x'", '"it\u2019s $x"', "'it\u2019\u2019s $x'", "'it\u2019\u2019s $x'"),
+                ("", "''", '""', "'\"\"'", "''")):
             with self.subTest(word):
-                self.assertEqual([shell.quote(word, name) for name in (shell.POSIX, shell.CMD, shell.POWERSHELL)],
-                                 [posix, cmd, powershell])
+                self.assertEqual([shell.quote(word, name) for name in (shell.POSIX, shell.CMD, shell.POWERSHELL, shell.PWSH)],
+                                 [posix, cmd, powershell, pwsh])
 
     @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
     def test_a_posix_shell_takes_every_word_back_as_it_was(self):
@@ -51,11 +58,10 @@ class Shells(unittest.TestCase):
 
     @unittest.skipUnless(os.name == "nt", "needs Windows' own rules for command lines")
     def test_windows_takes_every_word_back_as_it_was(self):
-        words = [word for word in ODD if "%" not in word]
         code = "import sys; print(ascii(sys.argv[1:]))"
-        line = " ".join([shell.quote(sys.executable, shell.CMD), "-c", shell.quote(code, shell.CMD),
-                         *(shell.quote(word, shell.CMD) for word in words)])
-        self.assertEqual(subprocess.run(line, capture_output=True, text=True).stdout.strip(), ascii(words))
+        line = " ".join(shell.quote(word, shell.CMD) for word in (sys.executable, "-c", code, *ODD))
+        done = subprocess.run(f'cmd /d /s /c "{line}"', capture_output=True, text=True)
+        self.assertEqual(done.stdout.strip(), ascii(ODD))
 
     def test_the_word_for_python_is_one_that_can_be_started(self):
         for known, found in (({"python", "python3"}, "python"), ({"python3"}, "python3"), (set(), "python")):

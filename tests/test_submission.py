@@ -34,7 +34,7 @@ class Reading(unittest.TestCase):
                 (self.folder / name).write_bytes(data)
 
     @unittest.skipIf(os.name == "nt", "links need a privilege there")
-    def test_a_link_is_not_followed_into_the_public(self):
+    def test_a_symbolic_link_is_not_published(self):
         secret = self.folder.parent / "secret"
         secret.write_bytes(b"private")
         (self.folder / "run.md").unlink()
@@ -78,13 +78,13 @@ class Ownership(unittest.TestCase):
             with self.subTest(what):
                 self.assertEqual(self.owner(place, told, wanted), ("ana", "mac-m1-8gb"))
 
-    def test_nothing_says_it_so_the_command_that_does_is_printed(self):
+    def test_without_any_owner_the_command_that_sets_it_is_printed(self):
         for place, told in (("unnamed/mac-m1-8gb", (None, "mac-m1-8gb")), ("", (None, "mac-m1-8gb"))):
             with self.subTest(place), self.assertRaisesRegex(
                     UserError, "run_benchmark.py --move .*run-x --handle YOUR-HANDLE --device-tag mac-m1-8gb"):
                 self.owner(place, told)
 
-    def test_two_that_do_not_agree_are_a_question_and_no_guess(self):
+    def test_two_different_owners_are_an_error_and_never_a_guess(self):
         for place, told, wanted in (("ana/mac-m1-8gb", ("bob", "mac-m1-8gb"), (None, None)),
                                     ("ana/mac-m1-8gb", (None, None), ("bob", None)),
                                     ("ana/mac-m1-8gb", ("ana", "mac-m2-8gb"), (None, None)),
@@ -92,7 +92,7 @@ class Ownership(unittest.TestCase):
             with self.subTest((place, told, wanted)), self.assertRaisesRegex(UserError, "do not agree"):
                 self.owner(place, told, wanted)
 
-    def test_a_name_that_cannot_be_one_is_refused(self):
+    def test_an_invalid_name_is_refused(self):
         for wanted, words in ((("example", "mac-m1-8gb"), "reserved"), (("../x", "mac-m1-8gb"), "a handle is"),
                               (("ana", "unknown"), "names no particular machine"), (("ana", "a b"), "a device tag is"),
                               (("$(touch hit)", "mac-m1-8gb"), "a handle is")):
@@ -110,10 +110,10 @@ class Words(unittest.TestCase):
                 submission.check_words(author, address, title)
         submission.check_words("Žana O'Neill-Müller", "ana@noreply.example.org", "$(touch hit) \"quoted\" & ünïcode")
 
-    def test_marks_at_the_ends_that_git_takes_off_are_off_before(self):
+    def test_marks_that_git_strips_from_a_name_are_stripped_before(self):
         self.assertEqual(submission.as_git_writes(" <Dr. A.> "), "Dr. A")
 
-    def test_an_address_that_leads_nowhere_can_always_be_made(self):
+    def test_a_no_reply_address_can_always_be_made(self):
         for host, found in (("forge.example.org", "ana@noreply.forge.example.org"), ("", "ana@noreply.invalid"),
                             ("[::1]", "ana@noreply.invalid"), ("localhost", "ana@noreply.invalid"),
                             ("192.168.1.7", "ana@noreply.invalid"), ("git.anas-home.lan", "ana@noreply.invalid")):
@@ -142,7 +142,7 @@ class Showing(unittest.TestCase):
             {"contents": {**made.contents, "run.md": b"other"}})] + [submission.code_of(made, ["y"])]
         self.assertEqual(len({code, *others}), 7)
 
-    def test_the_requests_words_fit_into_one_line_of_a_push(self):
+    def test_the_text_of_the_request_fits_into_one_push_option(self):
         self.assertNotIn("\n", submitting.a_submission().text)
 
 

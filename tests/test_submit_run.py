@@ -45,7 +45,7 @@ class WholeWay(submitting.Submission):
             if path.is_file():
                 self.assertNotIn(gitea.TOKEN.encode(), path.read_bytes(), path)
 
-    def test_without_a_token_and_a_login_the_commit_is_left_as_a_file(self):
+    def test_without_a_token_and_a_login_the_commit_is_written_to_a_file(self):
         code, out, said = self.agree()
         self.assertEqual(code, 1, said)
         self.assertIn("not submitted yet", said)
@@ -67,7 +67,7 @@ class Stops(submitting.Submission):
         self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
         self.assertEqual(list(self.world.glob("*.zip")), [])
 
-    def test_without_a_terminal_it_shows_all_and_prints_what_a_person_has_to_do(self):
+    def test_without_a_terminal_it_shows_the_list_and_the_command_for_a_person(self):
         code, out, said = self.submit()
         self.assertEqual(code, 1)
         for word in submitting.FIVE + ["ana <ana@noreply.invalid>", str(self.upstream), BRANCH, "for good"]:
@@ -89,7 +89,7 @@ class Stops(submitting.Submission):
         self.assertIn("does not belong to the list above", self.submit(f"--confirm={code}")[2])
         self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
 
-    def test_there_is_no_flag_that_answers_for_a_person_by_itself(self):
+    def test_no_flag_agrees_in_the_place_of_a_person(self):
         for flag in ("--yes", "-y", "--force", "--confirm"):
             with self.subTest(flag), self.assertRaises(SystemExit) as caught, contextlib.redirect_stderr(io.StringIO()):
                 submit_run.main([str(self.run_folder), flag], root=self.clone)
@@ -120,7 +120,7 @@ class Stops(submitting.Submission):
         self.assertIn("'title=$(touch hit); '\"'\"'x'\"'\"''", out)     # as it can be pasted
         self.assert_nothing_happened()
 
-    def test_a_check_that_is_not_clean_stops_it_whatever_the_reason(self):
+    def test_every_failed_check_stops_it(self):
         for what, act, code, word in (
                 ("a finding", lambda: (self.run_folder / "run.md").write_bytes(b"BAD"), 1, "found errors"),
                 ("the checker's own failure", lambda: (self.run_folder / "hardware.json").write_bytes(b"BAD"), 3, "nothing was sent"),
@@ -136,7 +136,7 @@ class Stops(submitting.Submission):
                 for name, data in submitting.contents().items():
                     (self.run_folder / name).write_bytes(data)
 
-    def test_a_dry_run_shows_the_list_although_something_is_left_to_mend(self):
+    def test_a_dry_run_shows_the_list_of_a_run_with_errors(self):
         """Whoever is to agree looks at the list first; an unticked box once kept it from being shown."""
         (self.run_folder / "run.md").write_bytes(b"BAD")
         code, out, said = self.submit("--dry-run")
@@ -149,7 +149,7 @@ class Stops(submitting.Submission):
         self.assertEqual(self.submit("--dry-run")[:2], (3, ""))
         self.assert_nothing_happened()
 
-    def test_a_dry_run_shows_the_list_although_nobody_answers_upstream(self):
+    def test_a_dry_run_shows_the_list_if_the_upstream_does_not_answer(self):
         self.origin(f"http://127.0.0.1:{support.closed_port()}/a/b.git")
         code, out, said = self.submit("--dry-run")
         self.assertEqual(code, 1, said)
@@ -157,7 +157,7 @@ class Stops(submitting.Submission):
         self.assertIn("cannot find out whether this is a fork", said)
         self.assert_nothing_happened()
 
-    def test_the_very_commit_is_judged_once_more_before_it_is_sent(self):
+    def test_the_commit_itself_is_checked_before_it_is_sent(self):
         code, _, said = self.agree("--author-name=Bad")
         self.assertEqual(code, 1)
         self.assertIn("checked a commit of Bad", said)
@@ -171,14 +171,14 @@ class Stops(submitting.Submission):
         self.assertEqual(code, 1)
         self.assertIn("changed while it was checked", said)
 
-    def test_a_checker_that_does_not_end_is_no_pass(self):
+    def test_a_checker_that_does_not_end_is_a_failure(self):
         (self.clone / "harness" / "check_submission.py").write_text("import time\ntime.sleep(60)\n")
         with mock.patch.object(submit_run, "CHECK_S", 0.3):
             code, _, said = self.submit()
         self.assertEqual(code, 3)
         self.assertIn("did not end", said)
 
-    def test_what_is_wrong_with_the_run_is_one_line(self):
+    def test_each_error_in_the_run_is_one_line(self):
         for run, code, word in (("no-such-folder", 2, "no such run"), (f"run-{submitting.RUN_ID[:-1]}0", 2, "no such run"),
                                 ("run-*", 2, "no such run"),
                                 (str(self.clone), 1, "hardware.json: not found")):
@@ -207,13 +207,13 @@ class Places(submitting.Submission):
     def test_a_run_is_named_by_its_id_alone(self):
         self.assertEqual(self.submit("--dry-run", run=BRANCH)[0], 0)
 
-    def test_a_run_without_a_handle_is_refused_with_the_command_that_mends_it(self):
+    def test_a_run_without_a_handle_is_refused_with_the_command_that_sets_it(self):
         folder = self.elsewhere(handle=None)
         code, _, said = self.submit(run=str(folder))
         self.assertEqual(code, 2)
         self.assertIn(f"run_benchmark.py --move '{folder}' --handle YOUR-HANDLE --device-tag mac-m1-8gb\n", said)
 
-    def test_a_run_from_elsewhere_is_checked_as_it_will_lie_and_shown_as_it_lies(self):
+    def test_a_run_outside_the_clone_is_checked_in_its_place_and_shown_by_its_path(self):
         folder = self.elsewhere(handle=None)
         code, out, said = self.submit("--handle=ana", "--dry-run", run=str(folder))
         self.assertEqual(code, 0, said)
@@ -221,7 +221,7 @@ class Places(submitting.Submission):
         self.assertIn(f"checked {folder}\n", said)
 
     @unittest.skipIf(os.name == "nt", "the line is written for another shell there")
-    def test_the_printed_command_is_this_very_call_and_works_as_it_stands(self):
+    def test_the_printed_command_repeats_this_call_and_works_as_printed(self):
         folder = self.elsewhere(handle=None)
         words = ["--handle=ana", "--title=$(touch hit) \"two\" words", "--author-name=O'Neill", "--author-email=o@noreply.example.org"]
         _, _, said = self.submit(*words, run=str(folder))
@@ -238,7 +238,7 @@ class Author(submitting.Submission):
         super().setUp()
         self.origin(self.upstream)
 
-    def test_neither_name_nor_mailbox_out_of_gits_settings_is_used_unasked(self):
+    def test_name_and_address_from_gits_settings_are_not_used(self):
         for known, words, found in (
                 ("ana@noreply.example.org", [], "ana <ana@noreply.invalid>"), ("ana@mail.org", [], "ana <ana@noreply.invalid>"),
                 ("ana@mail.org", ["--author-email=ana@mail.org"], "ana <ana@mail.org>"),
@@ -249,7 +249,7 @@ class Author(submitting.Submission):
                 self.assertIn(f"author      {found}\n", out)
                 self.assertEqual("will be public for good" in said, "ana@mail.org" in found)
 
-    def test_on_a_terminal_both_are_asked_for_with_the_safe_answer_as_default(self):
+    def test_on_a_terminal_name_and_address_are_asked_for_with_safe_defaults(self):
         self.config("user.email", "ana@mail.org")
         asked = []
 
@@ -264,7 +264,7 @@ class Author(submitting.Submission):
 
 
 class Command(unittest.TestCase):
-    def test_its_help_says_what_it_asks_and_what_it_never_does(self):
+    def test_its_help_names_what_it_asks_and_what_it_never_does(self):
         done = subprocess.run([sys.executable, str(support.HARNESS / "submit_run.py"), "--help"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0)
         for word in ("An agent shows its human", "--confirm CODE", "No default branch is ever pushed to", "GITEA_TOKEN",

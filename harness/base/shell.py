@@ -9,19 +9,22 @@ import shutil
 from typing import Mapping
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
-POSIX, CMD, POWERSHELL = "posix", "cmd", "powershell"
+POSIX, CMD, POWERSHELL, PWSH = "posix", "cmd", "powershell", "pwsh"     # the last is PowerShell 7
 # PowerShell splits words at a comma, and a flag at a full stop or colon.
 PLAIN = re.compile(r"-*[A-Za-z0-9_/\\][A-Za-z0-9_/\\-]*|[A-Za-z0-9_/\\][A-Za-z0-9_/\\.:-]*")
 MAGIC = re.compile(r"[$`\u201c\u201d\u201e]")        # what PowerShell replaces or ends a text at within double quotes
+SINGLE = re.compile(r"(['\u2018\u2019\u201a\u201b])")    # what PowerShell takes for a single quote; two of them stand for one
+CARET = re.compile(r'([()%!^"<>&|])')                 # what cmd obeys
 
 
 def kind(environ: Mapping[str, str] = os.environ, system: str = os.name) -> str:
     """Which shell this process was started from, as far as its environment tells."""
     if system != "nt" or "MSYSTEM" in environ or "SHELL" in environ:
         return POSIX
-    home = environ.get("USERPROFILE", "")
-    from_powershell = home and home.lower() in environ.get("PSModulePath", "").lower()
-    return CMD if "PROMPT" in environ and not from_powershell else POWERSHELL
+    home, modules = environ.get("USERPROFILE", "").lower(), environ.get("PSModulePath", "").lower()
+    if "PROMPT" in environ and not (home and home in modules):
+        return CMD
+    return PWSH if "\\powershell\\7" in modules else POWERSHELL
 
 
 def quote(word: str, shell: str) -> str:
@@ -30,10 +33,16 @@ def quote(word: str, shell: str) -> str:
         return shlex.quote(word)
     if PLAIN.fullmatch(word):
         return word
+    if shell == PWSH:       # since 7.3 it quotes for the program by itself
+        return "'" + SINGLE.sub(r"\1\1", word) + "'"
     text = re.sub(r'(\\*)"', r'\1\1\\"', word)          # the program itself takes backslashes before a quote in pairs
     text = re.sub(r"(\\+)\Z", r"\1\1", text)
-    if shell == POWERSHELL and (MAGIC.search(text) or '"' in text):
-        return "'" + text.replace("'", "''") + "'"
+    if shell == POWERSHELL:
+        if not word:
+            return "'\"\"'"     # a plain empty text would be dropped
+        return "'" + SINGLE.sub(r"\1\1", text) + "'" if MAGIC.search(text) or '"' in text else f'"{text}"'
+    if '"' in word or "%" in word:      # quotes would end early, and variables are replaced within them
+        return CARET.sub(r"^\1", f'"{text}"')
     return f'"{text}"'
 
 

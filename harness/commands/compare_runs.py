@@ -16,11 +16,12 @@ from base import console, names, shell
 from base.errors import FINE, FOUND, UserError
 
 if TYPE_CHECKING:        # --help must not pay for these
+    from base.schema import Json
     from derive.run_diff import ComparedRun
     from derive.summary import CallObserver
 
 
-def main(argv: list | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     from base import run_folder
     from derive import comparison_text, paired_comparison
@@ -29,9 +30,9 @@ def main(argv: list | None = None) -> int:
         return show_position(run_folder.find(out, args.a), out)
     folders = [run_folder.find(out, text) for text in (args.a, args.b)]
     manifests = [run_folder.read_manifest(folder) for folder in folders]
-    graders, remembered = shared_graders(manifests), paired_comparison.BaselineCalls(wanted_model(args.model, manifests))
-    a = side(folders[0], manifests[0], graders, remembered)
-    pairs = paired_comparison.PairedCalls(remembered)
+    graders, baseline = shared_graders(manifests), paired_comparison.BaselineCalls(wanted_model(args.model, manifests))
+    a = side(folders[0], manifests[0], graders, baseline)
+    pairs = paired_comparison.PairedCalls(baseline)
     b = side(folders[1], manifests[1], graders, pairs)
     comparison = paired_comparison.document(a, b, pairs)
     console.say(text_of(comparison) if args.json else comparison_text.render(comparison))
@@ -55,7 +56,7 @@ def show_position(folder: pathlib.Path, tree: pathlib.Path) -> int:
     return FINE
 
 
-def parse_args(argv: list | None) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="compare_runs.py", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("a", metavar="A", help="run-<uuid> or its folder: the baseline run, or the only one")
@@ -69,7 +70,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     return args
 
 
-def wanted_model(name: str | None, manifests: list) -> str | None:
+def wanted_model(name: str | None, manifests: list[dict]) -> str | None:
     """The key of the one model that is asked for; None for all."""
     known = [model["name"] for manifest in manifests for model in manifest["models"]]
     if name is not None and names.model_key(name) not in map(names.model_key, known):
@@ -77,11 +78,11 @@ def wanted_model(name: str | None, manifests: list) -> str | None:
     return name and names.model_key(name)
 
 
-def shared_graders(manifests: list) -> dict:
+def shared_graders(manifests: list[dict]) -> dict[str, dict | None]:
     """item: its grader, in the suites that both runs used; a suite that this clone lacks leaves its answers out."""
     from base import suites
     used = [{(suite["phase"], suite["sha256"]) for suite in manifest["suites"]} for manifest in manifests]
-    graders: dict = {}
+    graders: dict[str, dict | None] = {}
     for phase, sha256 in sorted(used[0] & used[1]):
         try:
             graders.update((item.id, item.grader) for item in suites.load_by_sha256(phase, sha256).items)
@@ -96,7 +97,7 @@ def side(folder: pathlib.Path, manifest: dict, graders: dict, observer: CallObse
     return run_diff.ComparedRun(manifest, derived_files.metadata(folder, manifest, graders, observer), hardware_of(folder))
 
 
-def hardware_of(folder: pathlib.Path) -> dict | None:
+def hardware_of(folder: pathlib.Path) -> Json:
     from base import run_folder
     path = folder / run_folder.HARDWARE
     return run_folder.read_json(path) if path.exists() else None

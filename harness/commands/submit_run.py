@@ -28,6 +28,8 @@ from base.errors import BROKEN, FINE, FOUND, UserError
 if TYPE_CHECKING:
     from submit.earlier_request import EarlierRequest
     from submit.methods import Attempt, Outcome
+    from submit.remote_access import Access
+    from submit.remotes import Destination
     from submit.submission import Submission
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -35,7 +37,7 @@ CHECK_S = 600               # the checker reads a few MB
 SCRIPT = "submit_run.py"
 
 
-def main(argv: list | None = None, root: pathlib.Path = ROOT) -> int:
+def main(argv: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     args = parse_args(argv)
     trust = git.refusal(root)
     if trust:
@@ -59,7 +61,7 @@ def main(argv: list | None = None, root: pathlib.Path = ROOT) -> int:
     return send(attempt, earlier) if agreed(args, code) else FOUND
 
 
-def parse_args(argv: list | None) -> argparse.Namespace:
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=SCRIPT, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", metavar="RUN", help="the folder of a run, or run-<uuid> under submissions/")
     who = parser.add_argument_group("whose run it is")
@@ -106,7 +108,7 @@ def read(args: argparse.Namespace, folder: pathlib.Path, root: pathlib.Path) -> 
     return submission.Submission(handle, device_tag, manifest["run_id"], contents, submission.dated(manifest))
 
 
-def find_destination(args: argparse.Namespace, root: pathlib.Path) -> tuple:
+def find_destination(args: argparse.Namespace, root: pathlib.Path) -> tuple[Destination, Access]:
     """(destination, access): where it goes, and how git logs in there."""
     from submit import remote_access, remotes
     token = os.environ.get("GITEA_TOKEN", "").strip()
@@ -123,7 +125,7 @@ def with_author(args: argparse.Namespace, submission: Submission, host: str) -> 
     return replace(submission, author=author, address=address, title=title)
 
 
-def author_of(args: argparse.Namespace, handle: str, host: str) -> tuple:
+def author_of(args: argparse.Namespace, handle: str, host: str) -> tuple[str, str]:
     """(name, address) of the commit. Those of git's settings are not used, because a commit publishes them for good."""
     from submit import submission as words
     hidden = words.hidden_address(handle, host)
@@ -136,7 +138,7 @@ def author_of(args: argparse.Namespace, handle: str, host: str) -> tuple:
     return words.as_git_writes(name), words.as_git_writes(address)
 
 
-def prepare(args: argparse.Namespace, submission: Submission, root: pathlib.Path) -> tuple:
+def prepare(args: argparse.Namespace, submission: Submission, root: pathlib.Path) -> tuple[Attempt, EarlierRequest | None]:
     """(attempt, what was sent of this run before or None). Raises UserError where it cannot or must not be sent."""
     from submit import commit, earlier_request, methods, push, remote_access
     destination, access = find_destination(args, root)
@@ -146,9 +148,9 @@ def prepare(args: argparse.Namespace, submission: Submission, root: pathlib.Path
     earlier = earlier_request.find(destination, clone, submission)
     if earlier:
         earlier_request.check(earlier, destination, args.anew)
-    is_update = earlier is not None and earlier.number > 0 and earlier.is_open
-    sending = push.Push(clone, submission, "", update_of=earlier.number if is_update else 0,
-                        closed_until=earlier.number if earlier and not is_update else 0)
+    number = earlier.number if earlier else 0
+    is_open = earlier is not None and earlier.is_open
+    sending = push.Push(clone, submission, "", update_of=number if is_open else 0, closed_until=0 if is_open else number)
     return methods.Attempt(destination, sending, base), earlier
 
 
@@ -235,13 +237,13 @@ def show(attempt: Attempt, earlier: EarlierRequest | None) -> str:
     """Print the list for the person who decides; the code that stands for it."""
     from submit import earlier_request, methods, submission as words
     destination, submission = attempt.destination, attempt.push.submission
-    is_update = bool(attempt.push.update_of)
+    update_of = attempt.push.update_of
     target = f"{destination.upstream.shown}, as a request to merge into {attempt.base.branch}"
     listed = methods.methods(destination, submission.branch)
     shown = [f"{method.name}: {method.about}" + (f" [not now: {method.missing}]" if method.missing else "")
              for method in listed]
-    if is_update:
-        target = f"{target}: request {earlier.number}, which is updated"
+    if update_of:
+        target = f"{target}: request {update_of}, which is updated"
         shown = ["a further commit on the branch of the open request"]
     console.say(words.format_submission(submission, target, shown))
     if earlier and earlier.is_open and len(earlier.same) < len(submission.contents):
@@ -287,7 +289,7 @@ def agreed(args: argparse.Namespace, code: str) -> bool:
     return False
 
 
-def understood(args: argparse.Namespace) -> list:
+def understood(args: argparse.Namespace) -> list[str]:
     """The words of this call as they were parsed, without those that are for one call only."""
     words = [args.run]
     for name, value in vars(args).items():

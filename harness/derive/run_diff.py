@@ -1,12 +1,12 @@
 """The differences between two runs, and which figures that leaves comparable.
 
-A difference that changes what a figure is of leaves the figure out. One that may be what a person wants to know about,
-such as another server version, is reported, and the figure is compared. Nothing is decided by the figures themselves.
+A difference that changes what a figure measures excludes the figure. One whose influence a person may want to know, such as
+another server version, is listed, and the figure is compared. The figures themselves play no part in this.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from base import names, plan, schema
 from base.phases import CONTEXT_PHASES, PARALLEL_MIXED
@@ -18,16 +18,16 @@ from derive import stability
 ALL = tuple(COMPARED)
 ANSWERS = ("answers",)
 SPEED = tuple(name for name in COMPARED if name != "answers")
-CLIENT = ("ttft_ms", "total_ms", "wave_tok_s")      # the way over the network is in them
+CLIENT = ("ttft_ms", "total_ms", "wave_tok_s")      # they include the time on the network
 MEMORY_SHARE = 0.01         # usable memory differs a little from one kernel to the next
 
-# What an option or knob that differs leaves out; those that are not named here may be a cause of any difference.
-LEAVES_OUT = {
-    "num_batch": SPEED,     # how many prompt tokens are computed at once, and which memory is left
+# The figures that an option or knob excludes where it differs; any other option may be the cause of a difference.
+EXCLUDED: Dict[str, Tuple[str, ...]] = {
+    "num_batch": SPEED,     # how many prompt tokens are computed at once, and how much memory is free
     "num_predict": ("decode_tok_s", "total_ms", "wave_tok_s", "answers"),   # answers of other lengths
-    "think": ("total_ms", "wave_tok_s", "answers"),                         # another text altogether
+    "think": ("total_ms", "wave_tok_s", "answers"),                         # another text
     **dict.fromkeys(("temperature", "seed", "top_k", "top_p", "min_p", "typical_p", "repeat_penalty", "repeat_last_n",
-                     "presence_penalty", "frequency_penalty"), ANSWERS),    # answers drawn by other rules
+                     "presence_penalty", "frequency_penalty"), ANSWERS),    # answers are sampled by other rules
 }
 MODEL_FACTS = ("quantization", "parameter_size", "family", "format", "context_length", "template_sha256")
 HARDWARE = {
@@ -43,41 +43,41 @@ ACCELERATOR = ("vendor", "name", "memory_bytes", "driver", "interface", "power_l
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One of the two runs: its manifest, its metadata, and hardware.json (None where it is not there)."""
+    """One of the two runs: its manifest, its metadata, and the content of hardware.json (None: there is none)."""
     manifest: dict
     metadata: dict
-    hardware: dict | None = None
+    hardware: Json = None
 
     @property
-    def models(self) -> dict:
+    def models(self) -> Dict[str, dict]:
         """model_key: the manifest's record of the model."""
         return {names.model_key(model["name"]): model for model in self.manifest["models"]}
 
     @property
-    def calibrated(self) -> dict:
+    def calibrated(self) -> Dict[str, dict]:
         """model_key: what calibration found."""
         return {names.model_key(model["model"]): model for model in self.metadata["models"]}
 
     @property
-    def suites(self) -> dict:
+    def suites(self) -> Dict[str, dict]:
         """phase: the manifest's record of its suite."""
         return {suite["phase"]: suite for suite in self.manifest["suites"]}
 
     @property
-    def together(self) -> tuple:
-        """The models of the phase that needs several, as keys."""
+    def together(self) -> Tuple[str, ...]:
+        """The keys of the models of the phase that needs several."""
         return tuple(self.models)[:plan.MIXED_MODELS]
 
 
-def differences(a: ComparedRun, b: ComparedRun) -> list:
-    """Every `difference` record: first what leaves figures out, then whatever else there is to tell."""
+def differences(a: ComparedRun, b: ComparedRun) -> List[dict]:
+    """All `difference` records; those that exclude figures come first."""
     rows = [*_suites(a, b), *_models(a, b), *_knobs(a, b), *_calibration(a, b), *_machine(a, b), *_harness(a, b)]
     return sorted(rows, key=lambda row: row["effect"] not in ("left-out", "other-model"))
 
 
-def barred(rows: list, phase: str, models: tuple) -> dict:
-    """figure: the keys that leave it out in a phase of these models."""
-    keys: dict = {}
+def exclusions(rows: List[dict], phase: str, models: Tuple[str, ...]) -> Dict[str, List[str]]:
+    """figure: the keys that exclude it in this phase of these models."""
+    keys: Dict[str, List[str]] = {}
     for row in rows:
         if (row["phases"] and phase not in row["phases"]) or (row["model"] and names.model_key(row["model"]) not in models):
             continue
@@ -86,20 +86,20 @@ def barred(rows: list, phase: str, models: tuple) -> dict:
     return keys
 
 
-def is_same_model(a: ComparedRun, b: ComparedRun, models: tuple) -> bool:
-    """Whether all of these models are the same to the last byte in both."""
+def is_same_model(a: ComparedRun, b: ComparedRun, models: Sequence[str]) -> bool:
+    """Whether both runs have all of these models, with equal digests."""
     return all(model in side.models for model in models for side in (a, b)) and all(
         a.models[model]["digest"] == b.models[model]["digest"] for model in models)
 
 
-def is_alike(rows: list) -> bool:
-    """Whether nothing that matters differs, as far as it can be told."""
+def is_alike(rows: List[dict]) -> bool:
+    """Whether the two runs have no relevant difference, as far as the files show."""
     return all(row["effect"] in ("scope", "unknown") for row in rows)
 
 
-def _row(key: str, a: Json, b: Json, effect: str, figures: tuple = (), phases: tuple = (),
-         model: str | None = None) -> dict:
-    """A `difference` record; what leaves figures out has that effect, whatever it would have otherwise."""
+def _row(key: str, a: Json, b: Json, effect: str, figures: Tuple[str, ...] = (), phases: Tuple[str, ...] = (),
+         model: Optional[str] = None) -> dict:
+    """A `difference` record; where it excludes figures, its effect is `left-out`."""
     return {"key": key, "model": model, "phases": list(phases), "a": _text(a), "b": _text(b),
             "effect": "left-out" if figures else effect, "figures": list(figures)}
 
@@ -123,9 +123,9 @@ def _version(suite: dict) -> str:
 
 def _models(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
     for key in dict.fromkeys([*a.models, *b.models]):
-        model_a, model_b = a.models.get(key), b.models.get(key)
-        if model_a is None or model_b is None:
-            yield _row("model", model_a and model_a["name"], model_b and model_b["name"], "scope", model=(model_a or model_b)["name"])
+        model_a, model_b = a.models.get(key, {}), b.models.get(key, {})
+        if not model_a or not model_b:
+            yield _row("model", model_a.get("name"), model_b.get("name"), "scope", model=(model_a or model_b)["name"])
         elif model_a["digest"] != model_b["digest"]:
             yield _row("model digest", model_a["digest"][:12], model_b["digest"][:12], "other-model", model=model_a["name"])
             for name in MODEL_FACTS:
@@ -140,18 +140,18 @@ def _knobs(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
         fields_a, fields_b = a.manifest[group], b.manifest[group]
         for name in dict.fromkeys([*fields_a, *fields_b]):
             if fields_a.get(name) != fields_b.get(name):
-                yield _row(name, fields_a.get(name), fields_b.get(name), "cause", LEAVES_OUT.get(name, ()))
+                yield _row(name, fields_a.get(name), fields_b.get(name), "cause", EXCLUDED.get(name, ()))
     short = tuple(phase for phase in dict.fromkeys([*a.suites, *b.suites]) if phase not in CONTEXT_PHASES)
     for name, effect, figures, phases in (
             ("num_ctx", "left-out", SPEED, short), ("context_num_ctx", "left-out", ALL, CONTEXT_PHASES),
-            ("num_predict", "left-out", LEAVES_OUT["num_predict"], ()), ("levels", "scope", (), ()),
+            ("num_predict", "left-out", EXCLUDED["num_predict"], ()), ("levels", "scope", (), ()),
             ("repeats", "scope", (), ())):
         if a.manifest[name] != b.manifest[name]:
             yield _row(name, a.manifest[name], b.manifest[name], effect, figures, phases)
 
 
 def _calibration(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
-    """What was found of each model while it ran; of two models it differs by nature."""
+    """What calibration found for each model that is the same in both runs."""
     for key in a.models:
         if not is_same_model(a, b, (key,)):
             continue
@@ -165,21 +165,21 @@ def _calibration(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
 
 def _placement(model: str, placement_a: dict, placement_b: dict) -> Iterator[dict]:
     if placement_a.get("size_bytes") and placement_b.get("size_bytes") and stability.is_other_place(placement_a, placement_b):
-        shares = [round((place["vram_bytes"] or 0) / place["size_bytes"], 3) for place in (placement_a, placement_b)]
-        yield _row("share on accelerators", *shares, "cause", model=model)
-    lengths = placement_a.get("context_length"), placement_b.get("context_length")
-    if None not in lengths and lengths[0] != lengths[1]:
-        yield _row("loaded context", *lengths, "cause", SPEED, model=model)
+        share_a, share_b = (round((place["vram_bytes"] or 0) / place["size_bytes"], 3) for place in (placement_a, placement_b))
+        yield _row("share on accelerators", share_a, share_b, "cause", model=model)
+    length_a, length_b = placement_a.get("context_length"), placement_b.get("context_length")
+    if None not in (length_a, length_b) and length_a != length_b:
+        yield _row("loaded context", length_a, length_b, "cause", SPEED, model=model)
 
 
 def _machine(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
     manifest_a, manifest_b = a.manifest, b.manifest
-    places = ["this machine" if is_local(side["target"]) else side["target"] for side in (manifest_a, manifest_b)]
-    if places[0] != places[1]:
-        yield _row("server's place", *places, "cause", CLIENT)
-    versions = [", ".join(side.metadata["server_versions"]) for side in (a, b)]
+    place_a, place_b = ("this machine" if is_local(side["target"]) else side["target"] for side in (manifest_a, manifest_b))
+    if place_a != place_b:
+        yield _row("server's place", place_a, place_b, "cause", CLIENT)
+    version_a, version_b = (", ".join(side.metadata["server_versions"]) for side in (a, b))
     for key, value_a, value_b in (("synthetic", a.metadata["synthetic"], b.metadata["synthetic"]),
-                            ("server", manifest_a["server_name"], manifest_b["server_name"]), ("server version", *versions),
+                            ("server", manifest_a["server_name"], manifest_b["server_name"]), ("server version", version_a, version_b),
                             ("device tag", manifest_a["device_tag"], manifest_b["device_tag"]),
                             ("platform", manifest_a["platform"], manifest_b["platform"])):
         if value_a != value_b:
@@ -197,14 +197,14 @@ def _hardware(facts_a: dict, facts_b: dict) -> Iterator[dict]:
 
 
 def _is_same(key: str, value_a: Json, value_b: Json) -> bool:
-    if key == "memory usable_bytes" and schema.is_count(value_a) and schema.is_count(value_b):
+    if key == "memory usable_bytes" and isinstance(value_a, int) and isinstance(value_b, int):
         return abs(value_a - value_b) <= MEMORY_SHARE * max(value_a, value_b)
     return value_a == value_b
 
 
-def facts(hardware: dict | None) -> dict:
-    """What hardware.json knows, `section name` to value, without what is unknown; a stranger's file may be of any shape."""
-    values = {}
+def facts(hardware: Json) -> Dict[str, Json]:
+    """`section name`: value, for every known value of hardware.json. The file may be malformed."""
+    values: Dict[str, Json] = {}
     for section, keys in HARDWARE.items():
         for key in keys:
             values[f"{section} {key}"] = _value(_value_of(_value_of(hardware, section), key))
@@ -228,4 +228,5 @@ def _harness(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
     for key, name in (("harness version", "harness_version"), ("harness source", "harness_sha256"), ("Python", "python")):
         value_a, value_b = a.manifest[name], b.manifest[name]
         if value_a != value_b:
-            yield _row(key, *(text[:12] if name == "harness_sha256" else text for text in (value_a, value_b)), "cause")
+            length = 12 if name == "harness_sha256" else None
+            yield _row(key, value_a[:length], value_b[:length], "cause")

@@ -1,11 +1,12 @@
-"""The review: one page for the maintainer who decides, with what no rule can decide put as questions."""
+"""The review: one page for the maintainer who decides. What no rule can decide is asked as a question."""
 from __future__ import annotations
 
 import pathlib
 from dataclasses import dataclass
-from typing import Dict, Iterator, Optional
+from typing import Collection, Dict, Iterator, List, Optional, Tuple
 
-from base import console, names, run_folder, schema, text_format
+from base import console, names, run_folder, text_format
+from base.errors import UserError
 from base.phases import FROZEN
 from derive import headline
 from derive.headline import HEADLINE
@@ -13,32 +14,32 @@ from judge import tree_layout
 from judge.findings import FindingList, shown
 from judge.rules import RULES
 
-TITLES = ["model", "beside", *(HEADLINE[name].title for name in headline.SHOWN), "decode, this / that"]
+TITLES = ["model", "run", *(HEADLINE[name].title for name in headline.SHOWN), "decode, this / that"]
 ALWAYS = (
-    "Does the device tag name the machine that hardware.json describes, and as others would name it?",
-    "Is run.md written by the person who ran it, and fit to be public?",
-    "Does the handle pass for somebody else?",
+    "Does the device tag name the machine that hardware.json describes, in the way that others would name it?",
+    "Did the person who measured write run.md, and is it fit to be public?",
+    "Does the handle imitate somebody else?",
 )
-ASKED = {       # what a finding of a rule leaves to a person
-    "physics-duplicate": "Is this another run, or a part of one, under a new name?",
+QUESTIONS = {       # rule: what only a person can decide about its finding
+    "physics-duplicate": "Is this a copy of another run, or of a part of one, under a new name?",
     "physics-date": "Was the machine's clock wrong, and does it matter?",
     "physics-clock": "Was the machine's clock set, or did it sleep, while it was measured?",
-    "privacy-answer": "Did the model make this up, or was it told?",
-    "privacy-answer-key": "Did the model make this address or key up, or is it somebody's?",
-    "privacy-author": "Does the author know that the address stays public for ever?",
+    "privacy-answer": "Did the model invent this, or did it get it from a prompt?",
+    "privacy-answer-key": "Did the model invent this address or key, or does it belong to somebody?",
+    "privacy-author": "Does the author know that the address stays public forever?",
     "privacy-host-name": "Does the contributor want this host name to be public?",
-    "runmd-agent": "Whom does this text speak to, and why?",
+    "runmd-agent": "Is this text written for a person, or does it give orders to an agent?",
     "protocol-forwarded": "On which machine does the server run?",
-    "protocol-harness": "What was changed in the harness, and does it touch a figure?",
-    "protocol-anchor": "Without the frozen prompts nothing tells of drift: is the run worth keeping?",
+    "protocol-harness": "What was changed in the harness, and does it change a figure?",
+    "protocol-anchor": "Without the frozen prompts drift cannot be seen: is the run worth keeping?",
 }
 
 
 @dataclass(frozen=True)
 class ReviewFigures:
-    """The headline figures of one model of a run: name and statistic."""
+    """The headline figures of one model of a run, by their names."""
     run: str
-    cell_id: str | None
+    cell_id: Optional[str]
     model: str
     digest: str
     stats: Dict[str, Optional[dict]]
@@ -46,15 +47,16 @@ class ReviewFigures:
 
 @dataclass(frozen=True)
 class ReviewSheet:
-    """What a maintainer is shown of one run."""
+    """What a maintainer sees of one run. `facts` are pairs of name and value."""
     place: tree_layout.RunPlace
-    facts: tuple            # (what, value)
-    figures: tuple          # of Figures
+    facts: Tuple[Tuple[str, str], ...]
+    figures: Tuple[ReviewFigures, ...]
 
 
-def sheet(place: tree_layout.RunPlace, manifest: dict | None, hardware: dict | None, metadata: dict | None) -> ReviewSheet:
-    """Of whatever could be read of a run."""
-    facts: list = []
+def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optional[dict],
+          metadata: Optional[dict]) -> ReviewSheet:
+    """The sheet of a run; a file that could not be read is None."""
+    facts: List[Tuple[str, str]] = []
     if manifest is not None:
         state = {False: "unmodified", True: "modified", None: "not known whether modified"}[manifest["harness_modified"]]
         server = f"{manifest['server_name']} {manifest['server_version']} at {manifest['target']}"
@@ -79,26 +81,28 @@ def figures_of(run: str, metadata: dict) -> Iterator[ReviewFigures]:
             yield ReviewFigures(run, row["cell_id"], row["model"], digests.get(row["model"], ""), stats)
 
 
-def existing(tree: pathlib.Path, leave_out: set) -> Iterator[ReviewFigures]:
-    """The figures of the runs that are in the tree already, from their own metadata; what cannot be read has none."""
+def existing(tree: pathlib.Path, leave_out: Collection[str]) -> Iterator[ReviewFigures]:
+    """The figures of the runs in the tree, from their own metadata.json; unreadable ones are skipped."""
     for path in sorted(tree.glob(f"*/*/run-*/{run_folder.METADATA}")):
         run = f"{run_folder.TREE}/{path.parent.relative_to(tree).as_posix()}"
-        try:
-            record = schema.loads(path.read_bytes())
-        except (OSError, ValueError):
+        if run in leave_out:
             continue
-        if run not in leave_out and not schema.problems(record, "metadata") and not record["synthetic"]:
-            yield from figures_of(run, record)
+        try:
+            metadata = run_folder.read_record(path, "metadata")
+        except UserError:
+            continue
+        if not metadata["synthetic"]:
+            yield from figures_of(run, metadata)
 
 
-def nearest(mine: ReviewFigures, others: list, most: int = 3) -> list:
-    """Runs of the same cell first, then of the same model on other machines; the same digest before another one."""
+def nearest(mine: ReviewFigures, others: List[ReviewFigures], most: int = 3) -> List[ReviewFigures]:
+    """Runs of the same cell first, then of the same model on other machines; runs with the same digest come first."""
     key = names.model_key(mine.model)
     same = [other for other in others if other.cell_id == mine.cell_id or names.model_key(other.model) == key]
     return sorted(same, key=lambda other: (other.cell_id != mine.cell_id, other.digest != mine.digest, other.run))[:most]
 
 
-def render(sheets: list, findings: FindingList, report_text: str, tree: pathlib.Path) -> str:
+def render(sheets: List[ReviewSheet], findings: FindingList, report_text: str, tree: pathlib.Path) -> str:
     others = list(existing(tree, {run_sheet.place.path for run_sheet in sheets}))
     parts = ["Runs\n"]
     for run_sheet in sheets:
@@ -112,7 +116,7 @@ def render(sheets: list, findings: FindingList, report_text: str, tree: pathlib.
     return "\n".join(parts + [f"  - {question}" for question in questions(findings)])
 
 
-def _rows(mine: ReviewFigures, others: list) -> Iterator[list]:
+def _rows(mine: ReviewFigures, others: List[ReviewFigures]) -> Iterator[List[Optional[str]]]:
     yield [shown(mine.model), "this run", *map(text_format.median_with_n, mine.stats.values()), None]
     near = nearest(mine, others)
     for other in near:
@@ -123,14 +127,15 @@ def _rows(mine: ReviewFigures, others: list) -> Iterator[list]:
         yield ["", "nothing to compare with", None, None, None, None]
 
 
-def _ratio(this: dict | None, that: dict | None) -> str | None:
+def _ratio(this: Optional[dict], that: Optional[dict]) -> Optional[str]:
     return f"{this['median'] / that['median']:.2f}" if this and that and that["median"] else None
 
 
 def questions(findings: FindingList) -> Iterator[str]:
+    """What the maintainer has to decide, each question once."""
     yield from ALWAYS
     for rule in dict.fromkeys(finding.rule for finding in findings):
-        if rule in ASKED:
-            yield f"{rule}: {ASKED[rule]}"
+        if rule in QUESTIONS:
+            yield f"{rule}: {QUESTIONS[rule]}"
         elif RULES[rule].severity == "hold":
             yield f"{rule}: How can this be? {RULES[rule].says}"

@@ -1,4 +1,4 @@
-"""A draft of the site with one run that was not submitted yet, in a folder of its own beside the published site."""
+"""A draft of the site that includes one run which was not submitted yet, in a folder beside the published site."""
 from __future__ import annotations
 
 import pathlib
@@ -9,13 +9,18 @@ from derive import run_md
 
 FOLDER = "site.draft"           # in the clone's root; git ignores it
 HANDLE = "draft"                # of a run without a handle
-NOTE = ("DRAFT: this run was not submitted. The page exists on this machine only, and open questions of run.md are shown as "
-        "if they were answered.")
+NOTE = ("This run was not submitted. The page exists on this machine only, and open questions of run.md are shown as if they "
+        "were answered.")
 UNANSWERED = "(draft: not filled in yet)"
 
 
+def is_draft(run: dict) -> bool:
+    """Whether this `catalogue_run` record belongs to the run that was not submitted."""
+    return NOTE in run["notes"]
+
+
 def stage(run: pathlib.Path, submissions: pathlib.Path, folder: pathlib.Path) -> Tuple[pathlib.Path, str]:
-    """A tree with all submitted runs and this one, and the id of this one. Raises UserError where it has no manifest."""
+    """(a tree with all submitted runs and this one, the id of this one). Raises UserError if it has no manifest."""
     manifest = run_folder.read_manifest(run)
     tree, run_id = folder / run_folder.TREE, manifest["run_id"]
     files.remove_folder(tree)
@@ -29,7 +34,7 @@ def stage(run: pathlib.Path, submissions: pathlib.Path, folder: pathlib.Path) ->
     path = draft / run_folder.RUN_MD
     if path.is_file():
         text = filled_in(path.read_text(encoding="utf-8", errors="replace"))
-        files.remove_file(path)         # it may be another name of the run's own file
+        files.remove_file(path)         # it may be a hard link to the run's own file
         files.write_temporary(path, text.encode("utf-8"))
     return tree, run_id
 
@@ -42,6 +47,6 @@ def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def filled_in(text: str) -> str:
-    """A run.md with placeholders for what its contributor has not filled in, so that it passes the check."""
+    """A run.md with placeholders for the open questions, so that it passes the check."""
     lines = [UNANSWERED if line.startswith(run_md.PROMPT) else line for line in text.split("\n")]
     return "\n".join(lines).replace(run_md.BOX, "- [x] ")

@@ -12,10 +12,10 @@ from submit.push import Push
 from submit.remote_access import Base
 from submit.remote_address import Repository
 
-DATE = (1980, 1, 1, 0, 0, 0)        # the oldest that a .zip can hold: the same run makes the same file
+DATE = (1980, 1, 1, 0, 0, 0)        # the first that a .zip can hold; fixed, so that the same run makes the same file
 
 
-def words(base: str, push: Push, folder: pathlib.Path) -> tuple:
+def words(base: str, push: Push, folder: pathlib.Path) -> tuple[str, ...]:
     branch = push.submission.branch
     return ("bundle", "create", "--quiet", str(folder / f"{branch}.bundle"), f"refs/heads/{branch}", f"^{base}")
 
@@ -41,7 +41,7 @@ def write(push: Push, base: Base, upstream: Repository, folder: pathlib.Path) ->
     return path
 
 
-def zipped(contents: dict) -> bytes:
+def zipped(contents: dict[str, bytes]) -> bytes:
     """A .zip of these files, the same for the same contents."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

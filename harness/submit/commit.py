@@ -1,12 +1,13 @@
 """The commit: the five files of one run on top of the upstream, made without touching the clone's branch, index or files.
 
-Author, message and date come from the run, so that the same files on the same base are the same commit wherever and
-whenever it is made. A correction is a further commit on top of the one that was sent.
+Author, message and date come from the run, so that the same files on the same base give the same commit at any time and in any
+clone. A correction is a further commit on top of the one that was sent.
 """
 from __future__ import annotations
 
 import pathlib
 from dataclasses import dataclass
+from typing import Mapping
 
 from base import files, git
 from base.errors import FOUND, UserError, printable
@@ -17,6 +18,8 @@ from submit.submission import Submission
 
 MODE = "100644"
 
+Change = tuple[str, str, str, str]      # A, M or D; mode; blob; path
+
 
 @dataclass(frozen=True)
 class CommitClone:
@@ -25,8 +28,8 @@ class CommitClone:
     access: Access
     upstream: Repository
 
-    def git(self, *words: str, data: bytes | None = None, more: dict | None = None) -> git.Completed:
-        """A command that has to succeed; raises UserError with git's own words."""
+    def git(self, *words: str, data: bytes | None = None, more: Mapping[str, str] | None = None) -> git.Completed:
+        """Run a command that has to succeed; raises UserError with git's own words."""
         done = self.access.run(self.folder, self.upstream, *words, data=data, more=more)
         if done.code != 0:
             raise UserError(f"git {git.command_of(words)} failed ({git_messages.reason(done.said)})", str(self.folder),
@@ -59,7 +62,7 @@ def make(clone: CommitClone, base: Base, submission: Submission, previous: str |
 
 
 def _move(clone: CommitClone, ref: str, commit: str, earlier: str) -> None:
-    """Let the branch point to the commit, provided that it still is where it was seen; empty: it does not exist."""
+    """Let the branch point to the commit, unless it was moved since it was read; `earlier` is empty for a new branch."""
     if commit != earlier:
         clone.git("update-ref", "-m", "submit_run.py", ref, commit, earlier)
 
@@ -68,7 +71,7 @@ def _blob(clone: CommitClone, data: bytes) -> str:
     return clone.git("hash-object", "-w", "--stdin", data=data).text
 
 
-def _commit(clone: CommitClone, base: Base, blobs: dict, submission: Submission, previous: str | None) -> str:
+def _commit(clone: CommitClone, base: Base, blobs: dict[str, str], submission: Submission, previous: str | None) -> str:
     """Made by plumbing commands with an index of their own: hooks, filters, signing and staged changes have no effect."""
     parent = previous or base.commit
     entries = b"".join(f"{MODE} {blob}\t{path}\0".encode("utf-8") for path, blob in blobs.items())
@@ -84,7 +87,8 @@ def _commit(clone: CommitClone, base: Base, blobs: dict, submission: Submission,
                      data=submission.message.encode("utf-8"), more=person).text
 
 
-def is_this(clone: CommitClone, base: Base, commit: str, blobs: dict, submission: Submission, any_author: bool = False) -> bool:
+def is_this(clone: CommitClone, base: Base, commit: str, blobs: dict[str, str], submission: Submission,
+            any_author: bool = False) -> bool:
     """Whether a commit adds exactly these files to the base or to an ancestor of it, by this author and with this title."""
     shown = clone.git("show", "-s", "--format=%an%n%ae%n%cn%n%ce%n%B", "--encoding=UTF-8", commit).text.split("\n")
     words = [submission.author, submission.address] * 2 + submission.message.strip().split("\n")
@@ -96,7 +100,7 @@ def is_this(clone: CommitClone, base: Base, commit: str, blobs: dict, submission
     return change(clone, start, commit) == expected(blobs)
 
 
-def adds_only(clone: CommitClone, base: Base, commit: str, paths: set) -> bool:
+def adds_only(clone: CommitClone, base: Base, commit: str, paths: set[str]) -> bool:
     """Whether a commit adds some of these paths to the base's history, and changes nothing else."""
     changed = change(clone, fork_point(clone, base, commit), commit)
     return bool(changed) and all(status == "A" and path in paths for status, _, _, path in changed)
@@ -107,7 +111,7 @@ def fork_point(clone: CommitClone, base: Base, commit: str) -> str:
     return git.line(clone.folder, "merge-base", base.commit, commit) or base.commit
 
 
-def same_files(clone: CommitClone, commit: str, submission: Submission) -> set | None:
+def same_files(clone: CommitClone, commit: str, submission: Submission) -> set[str] | None:
     """Names of the files that this commit holds with the same bytes; None: the run is not in it."""
     rows = (git.line(clone.folder, "ls-tree", "-z", f"{commit}:{submission.folder}") or "").split("\0")
     blobs = {name: head.split(" ")[2] for head, _, name in (row.partition("\t") for row in rows) if name}
@@ -121,11 +125,11 @@ def file_of(clone: CommitClone, commit: str, path: str) -> bytes:
     return clone.git("cat-file", "blob", f"{commit}:{path}").out
 
 
-def expected(blobs: dict) -> set:
+def expected(blobs: dict[str, str]) -> set[Change]:
     return {("A", MODE, blob, path) for path, blob in blobs.items()}
 
 
-def check_change(clone: CommitClone, before: str, commit: str, blobs: dict) -> None:
+def check_change(clone: CommitClone, before: str, commit: str, blobs: dict[str, str]) -> None:
     """Raises UserError unless a commit adds exactly the five files: nothing else may leave this machine."""
     changed = change(clone, before, commit)
     if changed != expected(blobs):
@@ -133,8 +137,8 @@ def check_change(clone: CommitClone, before: str, commit: str, blobs: dict) -> N
         raise UserError("the commit would not add exactly these five files", ", ".join(other[:6]), "report this line", FOUND)
 
 
-def change(clone: CommitClone, before: str, after: str) -> set:
-    """{(A, M or D, mode, blob, path)} of everything that differs between two commits."""
+def change(clone: CommitClone, before: str, after: str) -> set[Change]:
+    """Everything that differs between two commits."""
     raw = clone.git("diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", before, after).out
     parts = raw.decode("utf-8", "backslashreplace").split("\0")[:-1]
     heads = [head.split(" ") for head in parts[0::2]]

@@ -1,4 +1,4 @@
-"""Whether this run was sent before: its pull request, found by the API or by git, and the commit that it holds."""
+"""Was this run sent before? Finds its pull request through the API or git, and the commit that it holds."""
 from __future__ import annotations
 
 import difflib
@@ -28,7 +28,7 @@ class EarlierRequest:
     commit: str
     is_agit: bool = False
     owner: str = ""             # whose fork or account it came from; empty where only git could be asked
-    same: frozenset = frozenset()
+    same: frozenset[str] = frozenset()
 
     @property
     def is_open(self) -> bool:
@@ -51,13 +51,13 @@ def find(destination: Destination, clone: CommitClone, submission: Submission) -
     return None
 
 
-def _requests(destination: Destination, clone: CommitClone, submission: Submission, branch_head: str | None) -> Iterator[EarlierRequest]:
+def _requests(destination: Destination, clone: CommitClone, submission: Submission,
+              branch_head: str | None) -> Iterator[EarlierRequest]:
     """Requests that may be of this run, open ones first; by git's references where the API does not answer."""
     try:
-        if destination.api is None:
-            raise ApiError("no API", "", "")
+        api = destination.the_api()
         for state, pages in PAGES.items():
-            for request in destination.api.requests(destination.upstream, state, pages):
+            for request in api.requests(destination.upstream, state, pages):
                 if is_of(request, submission):
                     yield _of_api(request, destination)
     except ApiError:
@@ -75,7 +75,8 @@ def _of_api(request: PullRequest, destination: Destination) -> EarlierRequest:
     return EarlierRequest(request.number, request.page, request.state, request.head_commit, is_agit, owner)
 
 
-def _by_git(destination: Destination, clone: CommitClone, submission: Submission, branch_head: str | None) -> Iterator[EarlierRequest]:
+def _by_git(destination: Destination, clone: CommitClone, submission: Submission,
+            branch_head: str | None) -> Iterator[EarlierRequest]:
     """Requests whose head is a commit of ours. git does not say whether they are open."""
     known = {branch_head, git.line(clone.folder, "rev-parse", "--verify", "--quiet", f"refs/heads/{submission.branch}")}
     heads = remote_access.refs(clone.folder, destination.upstream, clone.access, "refs/pull/*/head")
@@ -99,9 +100,10 @@ def _fork_head(destination: Destination, clone: CommitClone, submission: Submiss
         return None
 
 
-def _fetched(destination: Destination, clone: CommitClone, submission: Submission, request: EarlierRequest) -> EarlierRequest | None:
+def _fetched(destination: Destination, clone: CommitClone, submission: Submission,
+             request: EarlierRequest) -> EarlierRequest | None:
     """The request with its commit fetched and compared; None where the commit does not hold this run."""
-    repository = destination.upstream if request.number else destination.fork
+    repository = destination.upstream if request.number else destination.the_fork()
     ref = f"refs/pull/{request.number}/head" if request.number else f"refs/heads/{submission.branch}"
     remote_access.fetch_whole(clone.folder, repository, ref, clone.access)
     same = commit.same_files(clone, request.commit, submission)
@@ -135,7 +137,7 @@ def format_changes(request: EarlierRequest, clone: CommitClone, submission: Subm
     return "\n".join(lines + ([*console.hanging("  unchanged: ", unchanged)] if unchanged else []))
 
 
-def _diff(before: bytes, after: bytes) -> list:
+def _diff(before: bytes, after: bytes) -> list[str]:
     old, new = (data.decode("utf-8", "replace").splitlines() for data in (before, after))
     lines = [line for line in difflib.unified_diff(old, new, lineterm="", n=1) if not line.startswith(("---", "+++"))]
     return lines[:DIFF_LINES] + ([f"... and {len(lines) - DIFF_LINES} lines more"] if len(lines) > DIFF_LINES else [])

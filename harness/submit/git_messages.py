@@ -23,7 +23,7 @@ def reason(said: str) -> str:
     return printable((chosen or lines[-1:] or ["git printed nothing"])[0])[:MAX_LENGTH]
 
 
-def server_words(said: str) -> list:
+def server_words(said: str) -> list[str]:
     """The lines that the server sent for a person, without frames and progress."""
     matches = (REMOTE.match(line.strip()) for line in said.split("\n"))
     words = [match.group(1).strip() for match in matches if match]

@@ -48,7 +48,7 @@ class RepositoryInfo:
     owner: str
     name: str
     is_fork: bool
-    parent: tuple | None
+    parent: tuple[str, str] | None
     takes_requests: bool = True     # not archived, and pull requests are switched on
 
 
@@ -146,7 +146,7 @@ class GiteaApi:
             if not rows:        # a server may return fewer a page than asked for
                 return
 
-    def files(self, upstream: Repository, number: int) -> list:
+    def files(self, upstream: Repository, number: int) -> list[tuple[str, str]]:
         """(path, status) of every file that a request changes, over all pages."""
         path, files = f"{_pulls(upstream)}/{number}/files", []
         for page in range(1, MAX_PAGES + 1):
@@ -156,7 +156,7 @@ class GiteaApi:
                 break
         return files
 
-    def _rows(self, path: str) -> list:
+    def _rows(self, path: str) -> list[dict]:
         rows = self._json("GET", path)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._unexpected(path)
@@ -210,7 +210,7 @@ class GiteaApi:
         target = urllib.parse.urljoin(f"{self.web}/api/v1/", headers.get("Location", ""))
         return target[len(self.web) + 7:] if target.startswith(f"{self.web}/api/v1/") and target.isprintable() else None
 
-    def _exchange(self, method: str, path: str, fields: dict | None, with_token: bool) -> tuple:
+    def _exchange(self, method: str, path: str, fields: dict | None, with_token: bool) -> tuple[int, Message, bytes]:
         """(status, headers, body) of one request, whatever its status."""
         body = None if fields is None else json.dumps(fields).encode("ascii")
         request = urllib.request.Request(f"{self.web}/api/v1{path}", data=body, method=method,
@@ -219,17 +219,17 @@ class GiteaApi:
             request.add_unredirected_header("Authorization", f"token {self._token}")
         try:
             with self._answer(request) as answer:
-                return answer.status, answer.headers, self._body(answer)
+                return answer.status or 0, answer.headers, self._body(answer)
         except Broken as problem:
             raise self._unreachable(problem, path) from None
 
-    def _answer(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+    def _answer(self, request: urllib.request.Request) -> http.client.HTTPResponse | urllib.error.HTTPError:
         try:
             return self._opener.open(request, timeout=self._silence_s)
         except urllib.error.HTTPError as answer:
             return answer
 
-    def _body(self, answer: http.client.HTTPResponse) -> bytes:
+    def _body(self, answer: http.client.HTTPResponse | urllib.error.HTTPError) -> bytes:
         data, until = bytearray(), self._clock() + self._answer_s
         while len(data) <= MAX_BODY_BYTES and self._clock() < until:
             piece = answer.read1(65536)
@@ -256,7 +256,7 @@ class GiteaApi:
         return text.replace(self._token, "<token>") if self._token else text
 
 
-def refusal(status: int, headers: Message, web: str, message: str, has_token: bool) -> tuple:
+def refusal(status: int, headers: Message, web: str, message: str, has_token: bool) -> tuple[str, str]:
     """(what it means, what to do now) of a status that is not a success."""
     if 300 <= status < 400:
         target = printable(remote_address.without_credentials(headers.get("Location", "nowhere")))[:200]
@@ -297,7 +297,7 @@ def clean(token: str) -> str:
     return token
 
 
-def _owner_and_name(record: Any) -> tuple | None:
+def _owner_and_name(record: Any) -> tuple[str, str] | None:
     """(owner, name) out of a record's `full_name`."""
     full_name = record.get("full_name") if isinstance(record, dict) else None
     owner, _, name = full_name.partition("/") if isinstance(full_name, str) else ("", "", "")

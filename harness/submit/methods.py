@@ -1,4 +1,4 @@
-"""The methods: from a commit to a pull request by the first one that works, and the request is read back before it counts."""
+"""The methods by which a commit becomes a pull request. The first one that works is used, and the request is read back."""
 from __future__ import annotations
 
 import time
@@ -9,7 +9,7 @@ from base import git
 from base.errors import FOUND, UserError, printable
 from submit import bundle, commit, git_messages, push, remote_access, remote_address
 from submit.earlier_request import page_of
-from submit.gitea_api import ApiError, PullRequest
+from submit.gitea_api import ApiError, GiteaApi, PullRequest
 from submit.push import Push
 from submit.remote_access import Base
 from submit.remote_address import Repository
@@ -54,7 +54,7 @@ class Attempt:
         return self.destination.upstream
 
 
-def methods(destination: Destination, branch: str) -> list:
+def methods(destination: Destination, branch: str) -> list[Method]:
     """The four methods in their order."""
     fork, upstream, api = destination.fork, destination.upstream, destination.api
     where = fork.shown if fork else "a fork"
@@ -105,21 +105,21 @@ def update(attempt: Attempt, is_agit: bool) -> Outcome:
             raise push.Unsettled(f"this opened request {opened} beside request {number}, which another account opened",
                                  page_of(attempt.destination, opened), "close one of the two", FOUND)
     else:
-        push.to_branch(attempt.push, attempt.destination.fork)
+        push.to_branch(attempt.push, attempt.destination.the_fork())
     return read_back(attempt, number)
 
 
 def by_api(attempt: Attempt) -> Outcome:
-    api, upstream, fork = attempt.destination.api, attempt.upstream, attempt.destination.fork
+    api, upstream, fork = attempt.destination.the_api(), attempt.upstream, attempt.destination.the_fork()
     submission = attempt.push.submission
     api.version()
     api.login()               # before anything is pushed: is the token accepted?
-    check_takes_requests(attempt)
+    check_takes_requests(api, upstream)
     push.to_branch(attempt.push, fork)
     is_own = fork.full_name.lower() == upstream.full_name.lower()
     head = submission.branch if is_own else f"{fork.owner}:{submission.branch}"
     try:
-        number = api.open_request(upstream, head, attempt.base.branch, submission.title, submission.text).number
+        opened = api.open_request(upstream, head, attempt.base.branch, submission.title, submission.text).number
     except ApiError as problem:
         if problem.status == 423 or problem.status == 403 and git_messages.is_final(problem.message):
             raise push.Refused(problem.what, problem.where, "ask the upstream's maintainers where runs go", FOUND) from None
@@ -128,14 +128,15 @@ def by_api(attempt: Attempt) -> Outcome:
         number = None if is_refused else appears_late(attempt)
         if number is None:
             raise PushedOnly(problem.what, problem.where, problem.now, FOUND) from None
-    return read_back(attempt, number)
+        opened = number
+    return read_back(attempt, opened)
 
 
-def check_takes_requests(attempt: Attempt) -> None:
+def check_takes_requests(api: GiteaApi, upstream: Repository) -> None:
     """Raises Refused for an archived upstream, or one without pull requests."""
-    info = attempt.destination.api.repository(attempt.upstream.owner, attempt.upstream.name)
+    info = api.repository(upstream.owner, upstream.name)
     if info and not info.takes_requests:
-        raise push.Refused("the upstream is archived, or its pull requests are switched off", attempt.upstream.page,
+        raise push.Refused("the upstream is archived, or its pull requests are switched off", upstream.page,
                            "ask its maintainers where runs go", FOUND)
 
 
@@ -144,7 +145,7 @@ def by_agit(attempt: Attempt) -> Outcome:
 
 
 def by_compare(attempt: Attempt) -> Outcome:
-    submission, fork = attempt.push.submission, attempt.destination.fork
+    submission, fork = attempt.push.submission, attempt.destination.the_fork()
     push.to_branch(attempt.push, fork)
     page = remote_address.compare_page(attempt.upstream, fork, attempt.base.branch, submission.branch, submission.title,
                                        TEMPLATE.format(text=submission.text))
@@ -193,7 +194,7 @@ def read_back(attempt: Attempt, number: int) -> Outcome:
     raise push.Unsettled(f"the request {what}", page, "look at it, and close it there if it is wrong", FOUND)
 
 
-def _request_of(attempt: Attempt, number: int, page: str) -> tuple:
+def _request_of(attempt: Attempt, number: int, page: str) -> tuple[bool, list[str]]:
     """(whether it is our request, open and unchanged; the files that it changes)."""
     try:
         return _by_api(attempt, number)
@@ -205,10 +206,8 @@ def _request_of(attempt: Attempt, number: int, page: str) -> tuple:
         raise push.Unsettled(f"the request was sent and cannot be read back ({problem})", page, "look there", FOUND) from None
 
 
-def _by_api(attempt: Attempt, number: int) -> tuple:
-    api, upstream = attempt.destination.api, attempt.upstream
-    if api is None:
-        raise ApiError("no server with an API is known", upstream.shown, "")
+def _by_api(attempt: Attempt, number: int) -> tuple[bool, list[str]]:
+    api, upstream = attempt.destination.the_api(), attempt.upstream
     is_right = is_ours(api.request(upstream, number), upstream, attempt.base.branch, attempt.push.commit)
     return is_right, sorted(path if status == "added" else f"{path} ({status})" for path, status in api.files(upstream, number))
 
@@ -218,7 +217,7 @@ def is_ours(request: PullRequest, upstream: Repository, branch: str, head: str) 
         head, branch, "open", upstream.full_name.lower())
 
 
-def _by_git(attempt: Attempt, number: int) -> tuple:
+def _by_git(attempt: Attempt, number: int) -> tuple[bool, list[str]]:
     """The same from the reference that the server keeps for the request."""
     clone, ref = attempt.push.clone, f"refs/pull/{number}/head"
     head = remote_access.refs(clone.folder, attempt.upstream, clone.access, ref).get(ref)
@@ -229,7 +228,7 @@ def _by_git(attempt: Attempt, number: int) -> tuple:
                         for status, _, _, path in commit.change(clone, since, head))
 
 
-def commands(attempt: Attempt, is_agit: bool | None = None) -> list:
+def commands(attempt: Attempt, is_agit: bool | None = None) -> list[tuple[str, ...]]:
     """Every command that changes something, in order, as tuples of words, for --dry-run. `is_agit`: how an update is sent."""
     submission, base = attempt.push.submission, attempt.base
     lines = [("git", *remote_access.fetch_words(attempt.upstream, base)), ("git", "hash-object", "-w", "--stdin"),
@@ -244,14 +243,14 @@ def commands(attempt: Attempt, is_agit: bool | None = None) -> list:
     return lines
 
 
-def _commands_of(name: str, attempt: Attempt) -> list:
+def _commands_of(name: str, attempt: Attempt) -> list[tuple[str, ...]]:
     sending, base = attempt.push, attempt.base
     if name == BUNDLE:
         return [("git", *bundle.words(base.commit, sending, attempt.destination.bundle_folder))]
-    to = attempt.upstream if name == AGIT else attempt.destination.fork
+    to = attempt.upstream if name == AGIT else attempt.destination.the_fork()
     words = (push.agit_words(to, "COMMIT", sending.submission, base.branch, bool(sending.update_of)) if name == AGIT
              else push.branch_words(to, "COMMIT", sending.submission))
     lines = [("git", *sending.clone.access.words(to), *words)]
     if name == API:
-        lines.append(("POST", f"{attempt.destination.api.web}/api/v1/repos/{attempt.upstream.full_name}/pulls"))
+        lines.append(("POST", f"{attempt.upstream.web}/api/v1/repos/{attempt.upstream.full_name}/pulls"))
     return lines

@@ -48,12 +48,13 @@ def check_ref(ref: str, default: str) -> None:
         raise UserError("only a run's own branch and refs/for/ may be pushed to", ref, "report this line", FOUND)
 
 
-def branch_words(repository: Repository, commit: str, submission: Submission) -> tuple:
+def branch_words(repository: Repository, commit: str, submission: Submission) -> tuple[str, ...]:
     return PLAIN + ("--", repository.spec, f"{commit}:refs/heads/{submission.branch}")
 
 
-def agit_words(repository: Repository, commit: str, submission: Submission, default: str, is_update: bool = False) -> tuple:
-    options = (f"topic={submission.branch}", f"title={submission.title}", f"description={submission.text}")
+def agit_words(repository: Repository, commit: str, submission: Submission, default: str,
+               is_update: bool = False) -> tuple[str, ...]:
+    options: tuple[str, ...] = (f"topic={submission.branch}", f"title={submission.title}", f"description={submission.text}")
     options += ("force-push=true",) if is_update else ()
     return PLAIN + tuple(word for option in options for word in ("-o", option)) + (
         "--", repository.spec, f"{commit}:refs/for/{default}")
@@ -94,7 +95,7 @@ def by_agit(push: Push, upstream: Repository) -> int:
     return number
 
 
-def _no_request(upstream: Repository, done: git.Completed, stray: list) -> UserError:
+def _no_request(upstream: Repository, done: git.Completed, stray: list[str]) -> UserError:
     """The error for a push to refs/for/ after which no request can be seen."""
     if done.code != 0:
         reason = git_messages.push_reason(done)
@@ -108,7 +109,7 @@ def _no_request(upstream: Repository, done: git.Completed, stray: list) -> UserE
     return Unsettled("the push was accepted, but no request can be seen", upstream.shown, "look at its open requests", FOUND)
 
 
-def undo(push: Push, upstream: Repository, default: str, stray: list, before: dict) -> None:
+def undo(push: Push, upstream: Repository, default: str, stray: list[str], before: dict[str, str]) -> None:
     """Remove the references that our own push has just created, as long as nobody changed them. Raises Unsettled if one stays."""
     for ref in stray:
         if ref in before or ref == f"refs/heads/{default}":
@@ -127,7 +128,7 @@ def number_in(text: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def number_of(commits: dict, commit: str, above: int = 0) -> int | None:
+def number_of(commits: dict[str, str], commit: str, above: int = 0) -> int | None:
     """The newest request whose head is this commit, among those with a higher number than `above`."""
     matches = ((PULL.match(ref), head) for ref, head in commits.items())
     numbers = [int(match.group(1)) for match, head in matches if match and head == commit]

@@ -28,7 +28,7 @@ class Access:
     def __init__(self, token: str = "", web: str = ""):
         self._token, self._web = token, web
 
-    def words(self, repository: Repository) -> tuple:
+    def words(self, repository: Repository) -> tuple[str, ...]:
         """Settings for this command alone. The empty helper comes first, so that no credential store of the system saves the token."""
         if not self._fits(repository):
             return ()
@@ -68,7 +68,7 @@ def default_branch(clone: pathlib.Path, repository: Repository, access: Access) 
     return look(clone, repository, access, "HEAD")[0]
 
 
-def look(clone: pathlib.Path, repository: Repository, access: Access, *patterns: str) -> tuple:
+def look(clone: pathlib.Path, repository: Repository, access: Access, *patterns: str) -> tuple[Base, dict[str, str]]:
     """(default branch, {reference: commit}) in one request; `patterns` have to include HEAD."""
     listed = _listed(clone, repository, access, "--symref", "--", repository.spec, *patterns)
     branch = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", listed, re.MULTILINE)
@@ -85,7 +85,7 @@ def fetch(clone: pathlib.Path, repository: Repository, base: Base, access: Acces
         raise refused("cannot be fetched", repository, done, "run this again; the branch may just have moved")
 
 
-def fetch_words(repository: Repository, base: Base) -> tuple:
+def fetch_words(repository: Repository, base: Base) -> tuple[str, ...]:
     return FETCH + ("--", repository.spec, f"refs/heads/{base.branch}")
 
 
@@ -96,7 +96,7 @@ def fetch_whole(clone: pathlib.Path, repository: Repository, ref: str, access: A
         raise refused(f"{ref} cannot be fetched", repository, done, "run this again")
 
 
-def refs(clone: pathlib.Path, repository: Repository, access: Access, *patterns: str) -> dict:
+def refs(clone: pathlib.Path, repository: Repository, access: Access, *patterns: str) -> dict[str, str]:
     """{reference: commit} of what the server shows."""
     return _pairs(_listed(clone, repository, access, "--", repository.spec, *patterns))
 
@@ -108,7 +108,7 @@ def _listed(clone: pathlib.Path, repository: Repository, access: Access, *words:
     return done.text
 
 
-def _pairs(listed: str) -> dict:
+def _pairs(listed: str) -> dict[str, str]:
     lines = (re.fullmatch(r"([0-9a-f]{40,64})\t(\S+)", line) for line in listed.split("\n"))
     return {line.group(2): line.group(1) for line in lines if line}
 

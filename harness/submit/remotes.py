@@ -36,6 +36,18 @@ class Destination:
     bundle_folder: pathlib.Path
     no_fork: str = "no fork is known: make one on the upstream's page and pass --fork URL"
 
+    def the_fork(self) -> Repository:
+        """The fork; raises UserError where none is known."""
+        if self.fork is None:
+            raise UserError(self.no_fork, self.upstream.shown, "pass --fork URL", FOUND)
+        return self.fork
+
+    def the_api(self) -> GiteaApi:
+        """The API; raises ApiError where no server can be asked."""
+        if self.api is None:
+            raise ApiError("no server with an API is known", self.upstream.shown, "give its address with --forge https://host")
+        return self.api
+
 
 def find(clone: pathlib.Path, flags: RemoteFlags, token: str) -> Destination:
     """Raises UserError where something is wrong, unclear or cannot be learnt."""
@@ -46,22 +58,23 @@ def find(clone: pathlib.Path, flags: RemoteFlags, token: str) -> Destination:
     fork = given(clone, remotes, flags.fork, pages) if flags.fork else None
     if upstream is None and not remotes:
         raise UserError("this clone has no remote", str(clone), "name the repository that takes runs with --upstream URL")
-    if remotes and (upstream is None or fork is None):
-        near = of_remote(clone, chosen(remotes, flags), pages)
-        if upstream is None:
-            near, upstream = with_root(near, token)
+    if upstream is None:
+        near, upstream = with_root(of_remote(clone, chosen(remotes, flags), pages), token)
         fork = fork or (None if remote_address.is_same(near, upstream) else near)
-    destination = Destination(upstream, fork, GiteaApi(upstream.web, token) if upstream.web else None,
-                              bundle_folder(clone, flags.bundle_to))
-    if fork is None and destination.api is not None and token:
-        destination = with_own_fork(destination)
+    elif fork is None and remotes:
+        near = of_remote(clone, chosen(remotes, flags), pages)
+        fork = None if remote_address.is_same(near, upstream) else near
+    api = GiteaApi(upstream.web, token) if upstream.web else None
+    destination = Destination(upstream, fork, api, bundle_folder(clone, flags.bundle_to))
+    if fork is None and api is not None and token:
+        destination = with_own_fork(destination, api)
     if fork is not None and upstream.web and fork.web != upstream.web:
         raise UserError("fork and upstream are not on the same server", fork.shown,
                         "name the right ones with --fork and --upstream")
     return destination
 
 
-def chosen(remotes: list, flags: RemoteFlags) -> str:
+def chosen(remotes: list[str], flags: RemoteFlags) -> str:
     """The remote to use: the one that is named, else origin, else the only one."""
     if flags.remote and flags.remote not in remotes:
         raise UserError(f"no such remote here; there are {', '.join(remotes)}", f"--remote {flags.remote}",
@@ -71,7 +84,7 @@ def chosen(remotes: list, flags: RemoteFlags) -> str:
     raise UserError(f"no remote is called origin; there are {', '.join(remotes)}", "--remote", "name one of these")
 
 
-def given(clone: pathlib.Path, remotes: list, text: str, pages: str) -> Repository:
+def given(clone: pathlib.Path, remotes: list[str], text: str, pages: str) -> Repository:
     """A flag's value: a remote's name, an address, or a folder relative to the current one."""
     if text in remotes:
         return of_remote(clone, text, pages)
@@ -95,7 +108,7 @@ def of_remote(clone: pathlib.Path, name: str, pages: str) -> Repository:
     return remote_address.parse(url, spec=name, forge=pages)
 
 
-def with_root(near: Repository, token: str) -> tuple:
+def with_root(near: Repository, token: str) -> tuple[Repository, Repository]:
     """(the repository under its present name, the root of its forks, which takes the runs).
 
     Raises UserError where nobody can say whether it is a fork: a run pushed into a fork would be seen by nobody.
@@ -144,9 +157,9 @@ def unknown(repository: Repository, why: str) -> UserError:
                      "name the repository that takes runs with --upstream URL", FOUND)
 
 
-def with_own_fork(destination: Destination) -> Destination:
+def with_own_fork(destination: Destination, api: GiteaApi) -> Destination:
     """The destination with the fork of the token's owner, if there is one of the same name; else with the reason."""
-    api, upstream = destination.api, destination.upstream
+    upstream = destination.upstream
     try:
         api.version()
         login = api.login()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from base import git, ledger, names, run_folder, schema, shell
 from base.errors import UserError
 from judge import run_check, tree, tree_layout
-from judge.findings import FindingList
+from judge.findings import Finding, FindingList
 from submit import remote_address
 from submit.gitea_api import ApiError, GiteaApi
 
@@ -105,11 +105,12 @@ def look(folder: pathlib.Path, root: pathlib.Path) -> RunState:
                     request=request_state(page) if page else "")
 
 
-def _findings(folder: pathlib.Path) -> list:
+def _findings(folder: pathlib.Path) -> list[Finding]:
     findings, shown = FindingList(), tree.part_of(folder).shown
-    entries = list(tree_layout.on_disk(folder, shown))
+    entries, place = list(tree_layout.on_disk(folder, shown)), tree_layout.place_of(shown)
     findings.add(tree_layout.all_problems(entries))
-    run_check.check(folder, tree_layout.place_of(shown), tree_layout.runs_in(entries).get(shown, {}), findings, time.time())
+    if place is not None:
+        run_check.check(folder, place, tree_layout.runs_in(entries).get(shown, {}), findings, time.time())
     return list(findings)
 
 
@@ -129,7 +130,7 @@ def remember(root: pathlib.Path, branch: str, page: str) -> None:
     git.line(root, "config", "--local", PAGE_KEY.format(branch), page)
 
 
-def own_runs(out: pathlib.Path, root: pathlib.Path) -> list:
+def own_runs(out: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
     """Folders of runs under `out` that are not in git's index, the oldest first: what others submitted is left out."""
     tracked = git.line(root, "ls-files", "-z", "--", run_folder.TREE) or ""
     known = {root.resolve() / pathlib.PurePosixPath(path).parent for path in tracked.split("\0")}

@@ -14,8 +14,8 @@ from typing import Callable
 from base import console, files, names, run_folder, sensitive, shell
 from base.errors import FOUND, UserError, printable
 
-# Each file with the script that makes it, should it be missing; None: nothing can.
-FILES = {run_folder.HARDWARE: ("probe_hardware.py", "--out"), run_folder.MANIFEST: None, run_folder.LEDGER: None,
+# Each file with the script that makes it if it is missing; None: no script can.
+FILES: dict[str, tuple[str, ...] | None] = {run_folder.HARDWARE: ("probe_hardware.py", "--out"), run_folder.MANIFEST: None, run_folder.LEDGER: None,
          run_folder.METADATA: ("summarize_run.py",), run_folder.RUN_MD: ("summarize_run.py",)}
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_TITLE = 120
@@ -30,8 +30,8 @@ class Submission:
     handle: str
     device_tag: str
     run_id: str
-    contents: dict
-    dated: int = 0              # seconds since 1970 of the commit: the run's, so that a second try makes the same commit
+    contents: dict[str, bytes]
+    dated: int = 0              # of the commit, in seconds since 1970: when the run began, so that a second try makes the same commit
     author: str = ""
     address: str = ""
     title: str = ""
@@ -45,13 +45,13 @@ class Submission:
         return f"submissions/{self.handle}/{self.device_tag}/run-{self.run_id}"
 
     @property
-    def paths(self) -> dict:
+    def paths(self) -> dict[str, bytes]:
         """path in the repository: bytes."""
         return {f"{self.folder}/{name}": data for name, data in sorted(self.contents.items())}
 
     @property
     def text(self) -> str:
-        """The text of the request: one line, since a push option cannot hold more."""
+        """The text of the request, in one line because a push option holds no more."""
         return (f"One run by {self.handle} on {self.device_tag}: five files under {self.folder}, no other change. "
                 "check_submission.py found no error before it was sent; the attestation is in run.md.")
 
@@ -60,7 +60,7 @@ class Submission:
         return f"{self.title}\n\n{self.folder}\n"
 
 
-def read(folder: pathlib.Path) -> dict:
+def read(folder: pathlib.Path) -> dict[str, bytes]:
     """The bytes of the five files by name; raises UserError for one that is missing or is not a plain file."""
     contents = {}
     for name, script in FILES.items():
@@ -79,8 +79,8 @@ def read(folder: pathlib.Path) -> dict:
     return contents
 
 
-def manifest_of(contents: dict, folder: pathlib.Path) -> dict:
-    """The manifest of a run that can be submitted at all; raises UserError for a synthetic or unfinished one."""
+def manifest_of(contents: dict[str, bytes], folder: pathlib.Path) -> dict:
+    """The manifest of a run that can be submitted; raises UserError for a synthetic or unfinished one."""
     manifest = run_folder.parse_record(contents[run_folder.MANIFEST], folder / run_folder.MANIFEST, "manifest")
     last = contents[run_folder.LEDGER].rstrip(b"\n").rpartition(b"\n")[2]
     footer = run_folder.parse_json(last, folder / run_folder.LEDGER)
@@ -107,16 +107,15 @@ def dated(manifest: dict) -> int:
     return int(started.replace(tzinfo=datetime.timezone.utc).timestamp())
 
 
-def owner_of(folder: pathlib.Path, submissions: pathlib.Path, manifest: dict, flags: tuple) -> tuple:
+def owner_of(folder: pathlib.Path, submissions: pathlib.Path, manifest: dict,
+             flags: tuple[str | None, str | None]) -> tuple[str, str]:
     """(handle, device tag) from the folder, the manifest and the flags, which have to agree.
 
-    Raises UserError with the command to run next where none of them names an owner.
+    Raises UserError with the command to run next if none of them names an owner.
     """
-    handle, device_tag = (
-        _agreed(folder, flag, {in_folder, manifest[field], value}, problem_of)
-        for flag, field, in_folder, value, problem_of in (
-            ("--handle", "handle", _owner_folders(folder, submissions)[0], flags[0], names.handle_problem),
-            ("--device-tag", "device_tag", _owner_folders(folder, submissions)[1], flags[1], names.device_tag_problem)))
+    in_folder = _owner_folders(folder, submissions)
+    handle = _agreed(folder, "--handle", {in_folder[0], manifest["handle"], flags[0]}, names.handle_problem)
+    device_tag = _agreed(folder, "--device-tag", {in_folder[1], manifest["device_tag"], flags[1]}, names.device_tag_problem)
     if handle is None or device_tag is None:
         words = ("--move", str(folder), "--handle", handle or "YOUR-HANDLE", "--device-tag", device_tag or "YOUR-DEVICE")
         raise UserError("this run has no handle and device tag yet", str(folder),
@@ -124,9 +123,9 @@ def owner_of(folder: pathlib.Path, submissions: pathlib.Path, manifest: dict, fl
     return handle, device_tag
 
 
-def _agreed(folder: pathlib.Path, flag: str, values: set, problem_of: Callable[[str], str | None]) -> str | None:
-    """The one value that is given; None: there is none. Raises UserError for two, or for one that is not valid."""
-    given = sorted(values - {None, names.UNNAMED})
+def _agreed(folder: pathlib.Path, flag: str, values: set[str | None], problem_of: Callable[[str], str | None]) -> str | None:
+    """The only value that is given; None: none is. Raises UserError for two, or for an invalid one."""
+    given = sorted(value for value in values if value not in (None, names.UNNAMED))
     if len(given) > 1:
         raise UserError(f"folder, manifest and {flag} do not agree: {', '.join(given)}", str(folder),
                         f"leave {flag} out, or move the run back to where it was measured", FOUND)
@@ -136,12 +135,13 @@ def _agreed(folder: pathlib.Path, flag: str, values: set, problem_of: Callable[[
     return given[0] if given else None
 
 
-def _owner_folders(folder: pathlib.Path, submissions: pathlib.Path) -> tuple:
+def _owner_folders(folder: pathlib.Path, submissions: pathlib.Path) -> tuple[str | None, str | None]:
+    """The names of the folders for handle and device tag that the run is in; None where it is elsewhere."""
     try:
         parts = folder.relative_to(submissions).parts
     except ValueError:
         return None, None
-    return parts[:2] if len(parts) == 3 else (None, None)
+    return (parts[0], parts[1]) if len(parts) == 3 else (None, None)
 
 
 def title_of(handle: str, device_tag: str, run_id: str) -> str:
@@ -174,14 +174,14 @@ def hidden_address(handle: str, host: str) -> str:
     return f"{handle}@noreply.{host if is_public else 'invalid'}"
 
 
-def code_of(submission: Submission, destination: list) -> str:
-    """A short code for exactly this submission and destination: whoever has read the list can name it."""
-    parts = [submission.author, submission.address, submission.title, submission.text, destination]
+def code_of(submission: Submission, destination: list[str]) -> str:
+    """A short code for exactly this submission and destination, which only a reader of the list knows."""
+    parts: list[object] = [submission.author, submission.address, submission.title, submission.text, destination]
     parts += [[path, hashlib.sha256(data).hexdigest()] for path, data in submission.paths.items()]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode("ascii")).hexdigest()[:12]
 
 
-def format_submission(submission: Submission, target: str, methods: list) -> str:
+def format_submission(submission: Submission, target: str, methods: list[str]) -> str:
     """Everything that would become public, for the person who decides."""
     sizes = {name: console.format_bytes(len(data)) for name, data in sorted(submission.contents.items())}
     width = max(map(len, sizes.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from typing import Iterable, List, Optional
 
-from publish import number_format, page_inputs
+from publish import draft, number_format, page_inputs
 from publish.charts import strip
 from publish.charts.axes import Interval
 from publish.charts.scale import Scale
@@ -137,7 +137,8 @@ def runs(root: str, rows: Iterable[dict], caption: str, with_device: bool = True
 
 def run_link(root: str, run: dict, *below: object) -> TableCell:
     """A link to a run: its day and the beginning of its id."""
-    words = tag("a", figure_text.day(run["started_at"]), muted(f" run {run['run_id'][:8]}"), href=root + run["page"])
+    words = tag("a", figure_text.day(run["started_at"]), muted(f" run {run['run_id'][:8]}"),
+                tag("b", " draft") if draft.is_draft(run) else None, href=root + run["page"])
     return TableCell([words, *below], run["started_at"])
 
 

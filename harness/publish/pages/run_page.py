@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import List, Optional
 
 from base.records import EVIDENCE, WARNINGS
-from publish import markdown, number_format, page_inputs
+from publish import draft, markdown, number_format, page_inputs
 from publish.escape import Html
 from publish.markup import tag
 from publish.pages import calls_page, figure_text, json_view, layout, lists, phase_tables, tables
@@ -20,12 +20,13 @@ def page(inputs: page_inputs.RunPageInput) -> tuple:
     run = inputs.run
     path, root = run["page"], layout.root_of(run["page"])
     device = page_inputs.page_of_device(run["device_tag"])
+    title = "Draft: run of" if draft.is_draft(run) else "Run of"
     return layout.page(
-        path, f"Run of {run['started_at'][:10]} on {run['device_tag']}",
+        path, f"{title} {run['started_at'][:10]} on {run['device_tag']}",
         (("devices.html", "Devices"), (device, run["device_tag"])), inputs.synthetic or run["synthetic"],
-        tag("h1", "Run of ", figure_text.day(run["started_at"]), lists.muted(" on "), lists.name(run["device_tag"])),
+        tag("h1", title, " ", figure_text.day(run["started_at"]), lists.muted(" on "), lists.name(run["device_tag"])),
         tag("p", tag("code", run["run_id"]), " by ", lists.name(run["handle"]), class_="lead"),
-        _superseded(root, run), _maintainer_notes(run), _grade_and_verdict(run, inputs.metadata), _facts(inputs), _contents(),
+        _draft(run), _superseded(root, run), _maintainer_notes(run), _grade_and_verdict(run, inputs.metadata), _facts(inputs), _contents(),
         _models(root, run), _findings(inputs.findings), _warnings(inputs.metadata["warnings"]),
         _files(root, inputs), _account(root, inputs), _phases(inputs), _calls(root, inputs), _documents(root, inputs))
 
@@ -33,6 +34,10 @@ def page(inputs: page_inputs.RunPageInput) -> tuple:
 def _contents() -> Html:
     return layout.contents(*((words.lower(), words) for words in (
         "Figures", "Findings", "Warnings", "Files", "Account", "Phases", "Calls", "Manifest", "Hardware", "Metadata")))
+
+
+def _draft(run: dict) -> Optional[Html]:
+    return tag("p", tag("b", "Draft. "), draft.NOTE, class_="banner") if draft.is_draft(run) else None
 
 
 def _superseded(root: str, run: dict) -> Optional[Html]:
@@ -47,7 +52,8 @@ def _maintainer_notes(run: dict) -> list:
     """What the overlay adds."""
     blurb = tag("div", markdown.render(run["blurb_md"], 2), tag("p", "Janie, for the catalogue", class_="note"),
                 class_="blurb") if run["blurb_md"] else None
-    notes = tag("ul", (tag("li", note, dir="auto") for note in run["notes"]), class_="notes") if run["notes"] else None
+    texts = [note for note in run["notes"] if note != draft.NOTE]
+    notes = tag("ul", (tag("li", note, dir="auto") for note in texts), class_="notes") if texts else None
     return [blurb, tag("div", tag("p", tag("b", "Maintainer's notes")), notes, class_="banner") if notes else None]
 
 
