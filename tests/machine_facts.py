@@ -129,6 +129,10 @@ EXPECTED.update({
                                       "accelerators[1].driver": None, "accelerators[1].interface": "none"}),
     "mi300x-guest": ("instinct-mi300x-vf-192gb", 1, {"accelerators[0].cores": 304, "accelerators[0].interface": "rocm",
                                                      "accelerators[0].driver": "6.12.12"}),
+    "mi300a": ("instinct-mi300a-512gb", 4, {"memory.usable_bytes": 501 * GIB, "memory.physical_bytes": 501 * GIB,
+                                            "accelerators[0].memory_bytes": None, "accelerators[0].unified_memory": True}),
+    "phone-market-name": ("xiaomi-15-pro-16gb", 1, {"system.product": "Xiaomi 15 Pro", "cpu.performance_cores": 2, "cpu.efficiency_cores": 6}),
+    "asahi-no-capacity": ("macbook-pro-16-inch-m2-max-2023-96gb", 1, {"cpu.performance_cores": 8, "cpu.efficiency_cores": 4}),
     # containers
     "lxc": ("ryzen-9-5950x-2gb", 0, {"memory.usable_bytes": 2 * GIB, "memory.physical_bytes": 2 * GIB,
                                         "cpu.physical_cores": None, "surroundings.container": "lxc"}),

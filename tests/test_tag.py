@@ -36,6 +36,9 @@ class Tags(unittest.TestCase):
                 ("Intel(R) Core(TM) Ultra 7 155H", "ultra-7-155h-8gb"),
                 ("Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", "xeon-e5-2680-v4-8gb"),
                 ("Intel(R) Xeon(R) Processor @ 2.20GHz", "xeon-8gb"),
+                ("Intel(R) Core(TM) 7 240H", "core-7-240h-8gb"), ("Intel(R) Core(TM)2 Duo CPU E8400 @ 3.00GHz", "core-2-duo-e8400-8gb"),
+                ("AMD A10-7850K Radeon R7, 12 Compute Cores 4C+8G", "a10-7850k-8gb"), ("Apple Silicon", "apple-silicon-8gb"),
+                ("AMD Instinct MI300A Accelerator", "instinct-mi300a-8gb"),
                 ("Intel(R) N100", "n100-8gb"), ("Cortex-A76", "cortex-a76-8gb"), ("aarch64", "aarch64-8gb")):
             with self.subTest(chip):
                 self.assertEqual(self.tag(chip), expected)
@@ -46,14 +49,25 @@ class Tags(unittest.TestCase):
                 ("Raspberry Pi 5 Model B Rev 1.0", board, "none", "raspberry-pi-5-8gb"),
                 ("Raspberry Pi 3 Model B Plus Rev 1.3", board, "none", "raspberry-pi-3-plus-8gb"),
                 ("Raspberry Pi Zero 2 W Rev 1.0", board, "none", "raspberry-pi-zero-2-w-8gb"),
+                ("StarFive VisionFive 2 v1.3B", board, "none", "starfive-visionfive-2-8gb"),
                 ("Google Pixel 8 Pro", "getprop", "0.118.0", "pixel-8-pro-8gb"),
                 ("samsung SM-S928B", "getprop", "0.118.0", "samsung-sm-s928b-8gb"),
                 ("LENOVO 21CB", "/sys/class/dmi/id/product_name", "none", "n100-8gb")):
             with self.subTest(name):
                 self.assertEqual(self.tag("Intel(R) N100", product=(name, method), termux=termux), expected)
 
-    def card(self, name: str, gib: float, unified: bool | None = False, interface: str | None = "cuda") -> dict:
+    def test_the_size_is_the_one_that_was_sold(self):
+        """A phone's system keeps up to a tenth, and no phone has 10 or 11 GB; a Raspberry Pi Zero has half of one."""
+        board = ("Raspberry Pi Zero 2 W Rev 1.0", "/proc/device-tree/model")
+        for product, termux, gib, expected in (
+                (("samsung SM-S938B", "getprop"), "0.118.0", 10.97, "samsung-sm-s938b-12gb"),
+                (("OnePlus 13", "getprop"), "0.118.0", 14.69, "oneplus-13-16gb"), (board, "none", 0.41, "raspberry-pi-zero-2-w-512mb")):
+            with self.subTest(product):
+                self.assertEqual(self.tag("Cortex-A53", int(gib * GIB), product=product, termux=termux), expected)
+
+    def card(self, name: str, gib: float, unified: bool | None = False, interface: str | None = "cuda", watts: float | None = None) -> dict:
         return gpu.merged({"name": facts.known(name, "m"), "memory_bytes": facts.known(int(gib * GIB), "m"),
+                             "power_limit_w": facts.optional(watts, "m", "w"),
                              "unified_memory": facts.optional(unified, "m", "w"), "interface": facts.optional(interface, "m", "w")})
 
     def test_a_card_that_computes_gives_the_machine_its_name(self):
@@ -116,6 +130,8 @@ class Tags(unittest.TestCase):
         small, large = self.card("Quadro P400", 4), self.card("NVIDIA GeForce RTX 3090", 24)
         for found, expected in (([small, large], "rtx-3090-24gb"), ([large, small, large], "2x-rtx-3090-24gb")):
             self.assertEqual(self.tag("Intel(R) N100", accelerators=found), expected)
+        equal = [self.card("NVIDIA GeForce RTX 3090", 24, watts=350.0), self.card("Tesla P40", 24, watts=250.0)]
+        self.assertEqual(self.tag("Intel(R) N100", accelerators=equal), "rtx-3090-24gb")
 
     def test_a_mac_says_that_it_is_one(self):
         for chip, expected in (("Apple M1", "mac-m1-8gb"), ("Apple M2 Pro", "mac-m2-pro-8gb"),

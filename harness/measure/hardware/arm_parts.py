@@ -39,7 +39,7 @@ PARTS = {
     0xC0: {0xAC3: "Ampere-1", 0xAC4: "Ampere-1a"},
 }
 # Designs of which one chip joins several, fastest first.
-RANKS = (re.compile(r"-X[0-9]"), re.compile(r"-A7|Gold"), re.compile(r"-A5|-A3|Silver"))
+RANKS = (re.compile(r"-X[0-9]|Firestorm|Avalanche|Everest"), re.compile(r"-A7|Gold"), re.compile(r"-A5|-A3|Silver|Icestorm|Blizzard|Sawtooth"))
 
 
 def names(cpuinfo: str | None) -> list:

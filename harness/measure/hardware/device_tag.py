@@ -9,9 +9,10 @@ from measure.hardware import nvidia, products
 from measure.hardware.machine import Platform
 
 NOISE = re.compile(r"\((?:r|tm|c)\)|[\u00ae\u2122]|\(nvgpu\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bdesign\b|"
-                   r"\bw(?:ith\b|/)(?! max-q).*|\bwith\b|\bintel\b|\bamd\b|\bapple\b|\b\d+th gen\b|\bvirtual\b|\bnvidia\b|"
-                   r"\bgeforce\b|\bgoogle\b|\bgpu\b|\bgraphics\b|\bmodel [ab]\b|\brev \d[\d.]*|\b\d+ ?gb\b|\bhbm\w*\b|\bgeneration\b|\bseries\b|"
-                   r"\bcore\b|\bengineering reference\b|\bdev(?:eloper|elopment)?[ -]kit\b|, altivec.*", re.IGNORECASE)
+                   r"\bw(?:ith\b|/)(?! max-q).*|\bwith\b|\bintel\b|\bamd\b|\bapple\b(?! silicon)|\b\d+th gen\b|\bvirtual\b|\bnvidia\b|"
+                   r"\bgeforce\b|\bgoogle\b|\bgpu\b|\bgraphics\b|\bmodel [ab]\b|\brev \d[\d.]*|\bv\d+\.\d+[a-z]?\b|\b\d+ ?gb\b|\bhbm\w*\b|\bgeneration\b|\bseries\b|"
+                   r"\bcore\b(?!(?:\(tm\))?\s*\d)|\bengineering reference\b|\bdev(?:eloper|elopment)?[ -]kit\b|\baccelerator\b|, altivec.*|"
+                   r"\b(?:radeon )?r\d, \d+ compute cores.*", re.IGNORECASE)
 MIN_CARD_GB = 3         # a smaller one holds no model worth naming the machine after
 MAX_CHARACTERS = 48
 STEAM_DECKS = {"jupiter": "Steam Deck", "galileo": "Steam Deck OLED"}     # what Valve calls them in the firmware
@@ -37,14 +38,14 @@ def suggest(record: dict, platform: Platform) -> str:
 
 
 def _strongest(cards: list) -> Parts | None:
-    """The card with the most memory of its own that can compute, and how many there are of it."""
-    able = [(_card_gb(card), card["name"]) for card in cards if card["name"] and _computes(card)
+    """The card with the most memory of its own that can compute, of two the one with more power; and how many there are of it."""
+    able = [(_card_gb(card), card["power_limit_w"] or 0, card["name"]) for card in cards if card["name"] and _computes(card)
             and (card["unified_memory"] is False or card["unified_memory"] is None and re.search("[0-9]", card["name"]))]
-    able = [(gb, name) for gb, name in able if (gb >= MIN_CARD_GB if gb else products.holds_models(name))]
+    able = [row for row in able if (row[0] >= MIN_CARD_GB if row[0] else products.holds_models(row[2]))]
     if not able:
         return None
-    gb, name = max(able, key=lambda pair: (pair[0] or 0, pair[1]))
-    count = [other for _, other in able].count(name)
+    gb, _, name = max(able, key=lambda row: (row[0] or 0, *row[1:]))
+    count = sum(other == name for _, _, other in able)
     if nvidia.is_slice(name):       # CUDA uses one slice, however many there are
         return Parts(name if gb else re.sub(r"\bMIG\s*\Z", "", name), gb, suffix="" if gb else "mig")
     # Of `Navi 48 [Radeon RX 9070/9070 XT]` only the chip is certain.
@@ -78,8 +79,10 @@ def _board_or_chip(record: dict, main: int | None, main_gb: int | None, platform
     deck = next((name for word, name in STEAM_DECKS.items() if product and product.lower() == f"valve {word}"), None)
     if deck:
         return Parts(deck, products.power_of_two_gb(main) if main else None)
-    if product and (_is_board(record) or record["surroundings"]["termux"]["value"] not in (None, "none")):
-        return Parts(product, main_gb)
+    if product and record["surroundings"]["termux"]["value"] not in (None, "none"):
+        return Parts(product, products.phone_gb(main) if main else None)
+    if product and _is_board(record):
+        return Parts(product, main_gb, suffix="512mb" if main and main <= products.GIB // 2 else "")
     vendor = record["cpu"].get("vendor", {}).get("value") or ""
     return Parts(chip or f"{vendor}_{platform.architecture}", main_gb, "mac-" if platform.system == "darwin" else "")
 

@@ -10,6 +10,7 @@ import re
 from base import facts
 
 AMD, INTEL = 0x1002, 0x8086
+MI300A = (AMD, 0x74A0)      # its driver reports all main memory as its own; firmware sets nothing aside
 # AMD's processors with graphics: PCI device ids and code names of lspci and rocm-smi.
 AMD_IDS = frozenset([
     0x15D8, 0x15DD, 0x1506, 0x150E, 0x15BF, 0x15C8, 0x15E7, 0x1586, 0x1636, 0x1638, 0x163F, 0x1435, 0x13C0, 0x13FE, 0x143F, 0x1114,

@@ -77,7 +77,8 @@ def _completed(machine: Machine, card: dict, device: pci.PciDevice | None = None
     card = {**card, "unified_memory": integrated.unified_memory(
         card, machine.platform.memory_bytes, memory.module_bytes(machine), by_id, model)}
     if card["unified_memory"]["value"] is True:
-        return {**card, "name": integrated.name(card, cpu.model(machine)["value"])}
+        memory_bytes = facts.unknown("it works in main memory") if device and device.ids == integrated.MI300A else card["memory_bytes"]
+        return {**card, "name": integrated.name(card, cpu.model(machine)["value"]), "memory_bytes": memory_bytes}
     if nvidia.is_slice(card["name"]["value"]) or card["memory_bytes"]["value"] is not None:
         return card
     by_product = pci.memory(machine, device, card["name"]["value"]) if device else products.memory(card["name"]["value"])

@@ -83,7 +83,8 @@ def shows_a_part(machine: Machine) -> bool:
 def _set_aside_bytes(machine: Machine) -> int:
     """What firmware has taken from main memory for the processor's own AMD graphics."""
     sizes = [text_parsing.whole(machine.read(f"{device.folder}/mem_info_vram_total"))
-             for device in pci.devices(machine).values() if integrated.by_device(device.ids, device.place)]
+             for device in pci.devices(machine).values()
+             if integrated.by_device(device.ids, device.place) and device.ids != integrated.MI300A]
     return sum(filter(None, sizes))
 
 

@@ -9,6 +9,7 @@ GIB = 2 ** 30
 # Sizes in which memory is sold. What a system shows is less: drivers, firmware and error correction keep a part.
 MAIN_GB = (1, 2, 3, 4, 6, 8, 10, 11, 12, 16, 18, 20, 24, 32, 36, 40, 48, 64, 80, 96, 128, 144, 160, 192, 256, 288, 384, 512, 768,
            1024, 1536, 2048, 3072, 4096)
+PHONE_GB = (1, 2, 3, 4, 6, 8, 12, 16, 18, 24, 32)
 CARD_GB = (1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 16, 18, 20, 22, 24, 32, 36, 40, 48, 64, 72, 80, 94, 96, 128, 141, 192, 256, 288)
 MAIN_KEPT = 0.07        # GB10 shows 119.6 GiB of 128, AGX Orin 29.8 of 32
 CARD_KEPT = 0.095       # a Tesla T4 with error correction shows 14.6 GiB of 16
@@ -59,6 +60,11 @@ SEVERAL_SIZES = {"arc a770": (8, 16), "rtx 3060": (8, 12), "rtx 3080": (10, 12),
 def main_gb(size_bytes: int) -> int:
     """The size under which a main memory was sold: 23.4 GiB is 24, 62.7 is 64. What is near no such size is rounded up."""
     return _sold(size_bytes, MAIN_GB, MAIN_KEPT)
+
+
+def phone_gb(size_bytes: int) -> int:
+    """The size under which a phone was sold, whose system keeps up to a tenth: 10.9 GiB is 12, 14.7 is 16."""
+    return next((gb for gb in PHONE_GB if size_bytes <= gb * GIB), main_gb(size_bytes))
 
 
 def power_of_two_gb(size_bytes: int) -> int:

@@ -9,6 +9,8 @@ from measure.hardware.machine import Machine
 
 DMI = "/sys/class/dmi/id"
 BOARD = "/proc/device-tree/model"
+# Properties in which Xiaomi; OnePlus, Oppo and realme; vivo; Honor and Huawei keep the name of a phone whose model is a number.
+MARKET_NAMES = ("ro.product.marketname", "ro.vendor.oplus.market.name", "ro.vivo.market.name", "ro.config.marketing_name")
 
 
 def read(machine: Machine) -> dict:
@@ -55,10 +57,11 @@ def is_android(machine: Machine) -> bool:
 
 
 def phone(machine: Machine) -> dict:
-    """Maker and model; the maker is left out where the model begins with it."""
+    """Maker and model; the maker is left out where the model begins with it. Some makers write the name that buyers know."""
     maker, model = (machine.run("getprop", f"ro.product.{name}") for name in ("manufacturer", "model"))
-    return facts.optional(_product(text_parsing.line(maker.text), text_parsing.line(model.text)),
-                      "getprop ro.product.manufacturer and ro.product.model", model.why)
+    sold = next(((name, text) for name in MARKET_NAMES for text in [text_parsing.line(machine.run("getprop", name).text)] if text), None)
+    name, text = sold or ("ro.product.model", text_parsing.line(model.text))
+    return facts.optional(_product(text_parsing.line(maker.text), text), f"getprop ro.product.manufacturer and {name}", model.why)
 
 
 def board(machine: Machine) -> dict:
