@@ -329,6 +329,12 @@ class BareSystem(unittest.TestCase):
                 self.assertNotIn("Traceback", done.stderr)
                 self.assertIn(done.returncode, (0, 1), done.stderr)
 
+    def test_grading_without_ctypes_is_refused_before_anything_is_measured(self):
+        """It was refused after the last call, and left a run without its last two files."""
+        done = self.run_script("run_benchmark.py", "--grade-code", "--target-url", "http://127.0.0.1:1")
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1))
+        self.assertIn("this Python has no ctypes; only grading Python answers needs it", done.stderr)
+
     def test_an_older_python_gets_one_line(self):
         code = "import sys; sys.version_info = (3, 8, 20, 'final', 0); sys.path.insert(0, sys.argv[1]); import base"
         done = subprocess.run([sys.executable, "-c", code, str(support.HARNESS)], capture_output=True, text=True, timeout=60)

@@ -27,6 +27,8 @@ def main(argv: list | None = None) -> int:
     if args.version:
         console.say(f"run_benchmark.py {run_setup.VERSION}")
         return FINE
+    if args.grade_code:     # where Python was built without ctypes, this fails before the run, not after it
+        from derive import code_grading     # noqa: F401
     out = pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS
     if args.status:
         return status(args, out)
