@@ -378,7 +378,7 @@ class Hostile(Tidy):
                 self.assertFalse(verdict.passed)
                 self.assertIn(verdict.reason, self.ATTACKS[name][0].split(), verdict)
 
-    def test_an_examiner_that_is_kept_busy_by_what_came_back_is_stopped_with_its_guest(self):
+    def test_a_test_process_kept_busy_by_a_returned_value_is_stopped_with_the_untrusted_process(self):
         colliding = ",".join('{"int":"%s"}' % hex(k * (2 ** 61 - 1)) for k in range(10, 60_000))
         code = """
             import os
@@ -498,7 +498,7 @@ class Fence(Tidy):
         self.denied("from base import files", "limits", "low")
         self.denied("from derive import sandbox", "limits", "low")
 
-    def test_who_stops_the_examiner_has_failed(self):
+    def test_code_that_kills_the_test_process_has_failed(self):
         verdict = judge("import os\ndef double(n): os.kill(os.getppid(), 9)", layers=())
         self.assertEqual((verdict.passed, verdict.reason), (False, "crashed"))
 
@@ -572,9 +572,9 @@ class Fence(Tidy):
         self.assertEqual(self.secret.read_text(), "the word is umbrella")
         self.assertEqual((outside / "inner").stat().st_mode & 0o777, 0o755)
 
-    def test_layers_that_kill_the_guest_are_left_out(self):
+    def test_layers_that_kill_the_untrusted_process_are_left_out(self):
         with mock.patch.object(code_grading, "HARNESS", self.folder):
-            self.assertEqual(judge(RIGHT), code_grading.CodeVerdict(False, "not-run", "the examiner did not start"))
+            self.assertEqual(judge(RIGHT), code_grading.CodeVerdict(False, "not-run", "the test process did not start"))
 
     @unittest.skipUnless(LINUX and os.uname().machine in seccomp.MACHINES, "Linux")
     def test_on_linux_every_layer_alone_lets_a_right_answer_pass(self):
@@ -593,7 +593,7 @@ class Fence(Tidy):
 
 
 class Parcels(unittest.TestCase):
-    """What the examiner takes from a guest, read by a line whose other end is hostile."""
+    """What the test process accepts from a hostile untrusted process."""
 
     def channel(self, said: bytes, limit_bytes: int = 10_000) -> rpc.Channel:
         incoming, theirs = os.pipe()
@@ -692,7 +692,7 @@ class Records(Tidy):
     def test_what_could_not_be_judged_is_told_and_left_out(self):
         with mock.patch.object(subprocess, "Popen", side_effect=OSError):
             found, told = self.graded(self.call(1))
-        self.assertEqual((found, told), ({}, ["m:1b, PY-T99 (seq 1): not-run (the examiner did not start)"]))
+        self.assertEqual((found, told), ({}, ["m:1b, PY-T99 (seq 1): not-run (the test process did not start)"]))
 
 
 if __name__ == "__main__":

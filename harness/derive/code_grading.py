@@ -1,22 +1,22 @@
-"""The sandbox: is the Python code of an answer right? It is run only here, and only when a person asked for it.
+"""The sandbox that decides whether the Python code of an answer is correct.
 
-Two processes are started for each answer. The examiner runs the suite's tests and never the answer's code; the guest
-runs the answer's code, fenced in as far as the system allows, and never sees a test. They exchange plain data. This
-process reads two lines from the examiner and nothing from the guest. The guest has no way to say that it passed: it
-can only return what the tests expect.
+Code from a model runs only here, and only after a person asked for it. Two processes are started for each answer. The
+test process runs the suite's tests and never the answer's code. The untrusted process runs the answer's code, isolated
+as far as the system allows, and never sees a test. They exchange plain data. This process reads two lines from the test
+process and nothing from the untrusted one, which cannot claim that it passed: it can only return what the tests expect.
 
-    reason        it means
+    reason        meaning
     passed        every test returned
-    no-code       nothing in the answer could define what was asked for
+    no-code       nothing in the answer could define the requested name
     syntax-error  this Python cannot compile the code
-    no-entry      the code ran, but did not define what was asked for
-    wrong         a test did not hold, or could not use what came back
-    exception     the code raised what no test expected
+    no-entry      the code ran, but did not define the requested name
+    wrong         a test failed, or could not use the returned value
+    exception     the code raised an exception that no test expected
     timeout       it took too long, waiting or computing
-    memory        it wanted more memory than it may have
-    output        it sent more data than it may send
-    crashed       the process ended, or spoke out of turn
-    not-run       the harness could not judge it; neither right nor wrong
+    memory        it needed more memory than allowed
+    output        it sent more data than allowed
+    crashed       the process ended, or broke the protocol
+    not-run       the harness could not grade it; neither right nor wrong
 """
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from derive import grading
 from derive.code_runner import REASONS, isolation, test_process
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
-GRACE_S = 15            # the examiner ends a guest in time; if it does not end itself, something is wrong with it
+GRACE_S = 15            # the test process enforces the time limit; past this, it is stuck itself
 FENCE = re.compile(r"```|~~~")
 BINDING = re.compile(r"^[ \t]*(?:async def|def|class|import|from)\b|=", re.MULTILINE)
 MIB = 1 << 20
@@ -47,21 +47,21 @@ MIB = 1 << 20
 @dataclasses.dataclass(frozen=True)
 class ResourceLimits:
     """What one answer may use, for all of its tests together."""
-    wall_s: float = 30              # a phone needs some seconds for the longest task, whose tests call back often
+    wall_s: float = 30              # a phone needs some seconds for the task whose tests call back most
     cpu_s: int = 10                 # whole seconds; the system counts no finer
-    memory_bytes: int = 512 * MIB   # beyond what Python takes before the code; address space on Linux
-    output_bytes: int = 4 * MIB     # what it may send to the examiner; what it prints goes nowhere
+    memory_bytes: int = 512 * MIB   # on top of what Python itself uses; address space on Linux
+    output_bytes: int = 4 * MIB     # what it may send to the test process; what it prints is discarded
     file_bytes: int = 0             # no task needs to write a file
     open_files: int = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class CodeVerdict:
-    """How an answer came out. Nothing in it was worded by the answer."""
+    """The result for one answer. No part of it is text from the answer."""
     passed: bool
     reason: str             # one of REASONS
-    detail: str = ""        # the test that decided, and the built-in exception
-    isolation: tuple = ()   # fence.LAYERS that were in force; empty where no code was run
+    detail: str = ""        # the test that failed, and the built-in exception
+    isolation: tuple = ()   # of isolation.LAYERS, those in force; empty if no code was run
 
     @property
     def text(self) -> str:
@@ -69,13 +69,13 @@ class CodeVerdict:
 
     @property
     def notes(self) -> str:
-        """What the system did not deny to the code that was run."""
+        """What the system could not deny to the code."""
         open_to_it = isolation.not_denied(self.isolation) if self.isolation else []
         return f"not denied on this system: {', '.join(open_to_it)}" if open_to_it else ""
 
 
 def grade_code(grader: dict, answer: str, limits: ResourceLimits = ResourceLimits(), layers: tuple = isolation.LAYERS) -> CodeVerdict:
-    """Run the tests of a python grader on an answer. `layers` is there for tests of what each layer is good for."""
+    """Run the tests of a python grader on an answer. `layers` lets tests try single layers."""
     code = grading.extract_code(answer, grader["entry"])
     if grader["entry"] not in code or not (FENCE.search(answer) or BINDING.search(code)):
         return CodeVerdict(False, "no-code")
@@ -87,10 +87,11 @@ def grade_code(grader: dict, answer: str, limits: ResourceLimits = ResourceLimit
 
 
 def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str], None]) -> dict:
-    """Verdicts for the ledger's footer, by seq as text: {"passed", "reason"}. `tell` hears of each answer.
+    """Verdicts for the ledger's footer, by seq as text: {"passed", "reason"}. `tell` gets a line for each answer.
 
-    `graders` are those of all items, by id; the python ones count. Graded are measured calls that ended by themselves:
-    an answer cut by its limit is censored, a call that failed has no answer. What could not be judged stays ungraded.
+    `graders` maps item ids to graders, of which only the python ones matter. Only measured calls that ended by
+    themselves are graded: an answer cut by its limit is censored, a failed call has no answer. An answer that could not
+    be run stays ungraded.
     """
     grades, verdicts, last_note, left_out = {}, {}, "", collections.Counter()
     for record in records:
@@ -103,7 +104,7 @@ def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str]
             left_out[record.model] += 1
             continue
         key = (record.item, record.answer)
-        if key not in verdicts:      # at temperature 0 the repeats say the same
+        if key not in verdicts:      # at temperature 0 repeats give the same answer
             verdicts[key] = grade_code(grader, record.answer)
         verdict = verdicts[key]
         if verdict.notes != last_note and verdict.notes:
@@ -118,7 +119,7 @@ def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str]
 
 
 def _run_job(job: dict) -> dict:
-    """What the examiner says of a job: first what is in force around the guest, then the verdict; {} if it is mute."""
+    """The test process's reply: the layers in force, then the verdict; {} if it sent nothing."""
     result: dict = {}
     try:
         process = subprocess.Popen(test_process.command("test_process", job["harness"]), cwd=job["folder"],
@@ -130,7 +131,7 @@ def _run_job(job: dict) -> dict:
     watch.start()
     try:
         process.stdin.write(json.dumps(job).encode("ascii") + b"\n")
-        process.stdin.flush()   # it stays open: at its end the examiner gives up
+        process.stdin.flush()   # kept open: when it closes, the test process gives up
         for line in process.stdout:
             result.update(json.loads(line))
     except OSError:
@@ -142,7 +143,7 @@ def _run_job(job: dict) -> dict:
 
 
 def _end(process: subprocess.Popen, untrusted_pid: Optional[int]) -> None:
-    """Whatever broke us off: the examiner is told by the end of its input, and takes the guest with it."""
+    """Close the test process's input, at which it kills the untrusted process and exits; kill both if it does not."""
     try:
         process.stdin.close()
         process.wait(timeout=GRACE_S)
@@ -151,14 +152,14 @@ def _end(process: subprocess.Popen, untrusted_pid: Optional[int]) -> None:
         process.wait()
     finally:
         process.stdout.close()
-        if process.returncode != 0 and untrusted_pid and os.name == "posix":    # it could not clean up behind itself
+        if process.returncode != 0 and untrusted_pid and os.name == "posix":    # it could not clean up
             with contextlib.suppress(OSError):
                 os.killpg(untrusted_pid, signal.SIGKILL)
 
 
 def _verdict(result: dict) -> CodeVerdict:
     if "reason" not in result:
-        # Who stops the examiner shall not get away ungraded; before the guest was fenced nobody could.
-        result = {**result, **({"reason": "crashed", "detail": "the examiner was stopped"} if "isolation" in result else
-                           {"reason": "not-run", "detail": "the examiner did not start"})}
+        # Code that kills the test process must not go ungraded; before isolation was in force, no code had run.
+        result = {**result, **({"reason": "crashed", "detail": "the test process was stopped"} if "isolation" in result else
+                           {"reason": "not-run", "detail": "the test process did not start"})}
     return CodeVerdict(result["reason"] == "passed", result["reason"], result["detail"], tuple(result.get("isolation", ())))

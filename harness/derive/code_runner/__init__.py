@@ -1,5 +1,5 @@
-"""Exam: the two processes behind the sandbox, one that holds the tests and one that runs the code, and the fence."""
+"""The two processes behind code grading, one with the tests and one with the code, and the isolation around the latter."""
 
-# What a verdict may say; explained in derive/code_grading. It is here so that checking a run needs no ctypes.
+# Explained in derive/code_grading; defined here so that checking a run does not import ctypes.
 REASONS = ("passed", "no-code", "syntax-error", "no-entry", "wrong", "exception", "timeout", "memory", "output",
            "crashed", "not-run")

@@ -1,14 +1,14 @@
-"""Isolation: what a process may use and access, as far as the system lets one without rights deny it.
+"""Isolation: what a process can be denied without special privileges.
 
-    layer       system      what it does
-    limits      POSIX       time of the processor, memory, size of files (none), open files, processes, core dumps
-    landlock    Linux       no file can be opened but those of Python and the system's libraries; none can be changed
-    namespaces  Linux       a network of its own with nothing in it
-    rights      Linux       no rights of root, now or ever again
-    seccomp     Linux       no sockets, processes, changes to files, signals to others; see seccomp
-    sandbox     macOS       no network, processes, changes to files, signals to others; nothing of people's folders
-    low         Windows     low integrity: nothing of the user's can be written, no process of the user's opened
-    job         Windows     time, memory, one process, all gone at the end
+    layer       system      effect
+    limits      POSIX       limits on CPU time, memory, file size (zero), open files, processes, core dumps
+    landlock    Linux       only Python's and the system libraries' files can be opened, and none can be changed
+    namespaces  Linux       an empty network namespace
+    rights      Linux       no root privileges, permanently
+    seccomp     Linux       no sockets, new processes, file changes, or signals to others; see seccomp
+    sandbox     macOS       no network, new processes, file changes, or signals to others; no access to users' folders
+    low         Windows     low integrity: cannot write the user's files or open the user's processes
+    job         Windows     limits on CPU time and memory, a single process, killed with the job
 
 Each layer is tried; the ones in force are reported. An unavailable layer is not an error.
 """
@@ -46,7 +46,7 @@ FOOTPRINT_AT = 16 + 7 * 8       # ri_phys_footprint in macOS's rusage_info_v0: a
 
 
 def isolate(limits: dict, layers: list) -> list:
-    """Fence this process in, for good; the layers in force. The guest does this before it sees the code."""
+    """Isolate this process permanently; returns the layers in force. Called before the process receives any code."""
     in_force = []
     for name in LAYERS:
         if name in layers:
@@ -60,12 +60,12 @@ def isolate(limits: dict, layers: list) -> list:
 
 
 def not_denied(layers: Iterable[str]) -> list:
-    """What no layer of these keeps from the code."""
+    """What none of these layers denies to the code."""
     return [action for action, denied_by in DENIED_BY.items() if denied_by.isdisjoint(layers)]
 
 
 def protect_test_process() -> None:
-    """Linux: orphans of the guest come to this process, and other processes of the user cannot look into it."""
+    """Linux: adopt orphans of the untrusted process, and keep the user's other processes from inspecting this one."""
     if sys.platform.startswith("linux"):
         try:
             _library().prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -75,7 +75,7 @@ def protect_test_process() -> None:
 
 
 def children() -> list:
-    """The processes whose parent is this one; only Linux tells, elsewhere there are none to be found."""
+    """Process ids of the children of this process; known on Linux only, elsewhere empty."""
     try:
         with open("/proc/self/task/%d/children" % os.getpid(), "rb") as listed:
             return [int(pid) for pid in listed.read().split()]
@@ -84,7 +84,7 @@ def children() -> list:
 
 
 def children_cpu_s() -> float:
-    """Time of the processor that ended children took; 0 where it cannot be had."""
+    """CPU time of the children that have ended; 0 where the system does not say."""
     try:
         import resource
     except ImportError:
@@ -94,7 +94,7 @@ def children_cpu_s() -> float:
 
 
 def memory_in_use(pid: int) -> int:
-    """macOS, which has no limit for it: bytes that a process takes. Elsewhere 0."""
+    """Bytes that a process uses on macOS, which cannot limit them; elsewhere 0."""
     if sys.platform != "darwin":
         return 0
     try:
@@ -116,12 +116,12 @@ def _limits(limits: dict) -> bool:
     _limit("RLIMIT_FSIZE", limits["file_bytes"])
     _limit("RLIMIT_NOFILE", limits["open_files"])
     if sys.platform.startswith("linux"):
-        _library().prctl(seccomp.PR_SET_PDEATHSIG, 9, 0, 0, 0)      # no guest outlives its examiner
+        _library().prctl(seccomp.PR_SET_PDEATHSIG, 9, 0, 0, 0)      # die with the test process
     return True
 
 
 def _mapped_bytes() -> int:
-    """What this process has mapped; on Android the allocator alone reserves gigabytes. 0 where it cannot be told."""
+    """Bytes that this process has mapped (on Android the allocator alone reserves gigabytes); 0 where unknown."""
     try:
         with open("/proc/self/statm", "rb") as sizes:
             return int(sizes.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -130,7 +130,7 @@ def _mapped_bytes() -> int:
 
 
 def _limit(name: str, value: int) -> None:
-    """Soft and hard alike, so that it cannot be raised; a system that does not have it goes without."""
+    """Set soft and hard limit alike, so that it cannot be raised; skipped where the system lacks it."""
     import resource
     try:
         hard = resource.getrlimit(getattr(resource, name))[1]

@@ -1,8 +1,8 @@
-"""Remote calls: plain values as JSON lines between two processes that do not trust each other, and requests both ways.
+"""Remote calls in both directions between two processes that do not trust each other: plain values as JSON lines.
 
-Plain are None, bool, int, float, str, list, tuple, dict, set, frozenset, Fraction and Decimal; a subclass travels as
-what it is a subclass of. Anything else stays where it is and travels as a number: the other side gets a proxy,
-which knows only this number. To unpack runs no code that the sender chose, and no pickle is read.
+Plain values are None, bool, int, float, str, list, tuple, dict, set, frozenset, Fraction and Decimal; an instance of a
+subclass is sent as its base type. Any other object stays where it is, and its number is sent: the other side gets a
+proxy that knows only this number. Unpacking never runs code chosen by the sender, and pickle is not used.
 """
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import os
 import sys
 from typing import BinaryIO, Callable
 
-MAX_DEPTH = 60          # an honest result is five deep; more is a circle or an attack on the recursion limit
-MAX_BITS = 8192         # larger whole numbers are refused: arithmetic with them would keep the examiner busy
+MAX_DEPTH = 60          # an honest result is at most five deep; more is circular, or an attack on the recursion limit
+MAX_BITS = 8192         # larger whole numbers are refused: arithmetic with them could keep the test process busy
 WRITE_BYTES = 1 << 20
-SAFE = 2 ** 63          # whole numbers below travel in decimal; beyond, decimal would take quadratic time
+SAFE = 2 ** 63          # smaller whole numbers are sent in decimal; beyond, decimal conversion takes quadratic time
 NAMES = {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)}
 EXCEPTIONS = {name: getattr(builtins, name) for name in NAMES if issubclass(getattr(builtins, name), Exception)}
 
 
 class ConnectionLost(BaseException):
-    """The other side is gone or breaks the rules. No `except Exception` in a test may take it for an answer."""
+    """The other side is gone or broke the protocol. A BaseException, so that no `except Exception` in a test catches it."""
 
     def __init__(self, reason: str):
         self.reason = reason
@@ -29,30 +29,30 @@ class ConnectionLost(BaseException):
 
 
 class NotSerializable(Exception):
-    """A value that cannot travel: too deep, too large, or circular."""
+    """A value that cannot be sent: too deep, too large, or circular."""
 
 
 class RemoteException(Exception):
-    """Mixed into every exception that stands for one of the other process."""
+    """Mixed into every exception that represents one of the other process."""
     name = "Exception"
 
 
 class Proxy:
-    """An object of the other side, here only by its number."""
+    """An object of the other side, known here only by its number."""
 
     def __init__(self, channel: "Channel", number: int):
         self._channel, self._number = channel, number
 
 
 class Channel:
-    """One end of a connection. Each side asks, and answers what it is asked while it waits; never two at a time."""
+    """One end of a connection. While a side waits for a reply, it serves the other's requests; one at a time."""
 
     def __init__(self, incoming: BinaryIO, outgoing: int, limit_bytes: int, answer: Callable[..., list],
                  make_proxy: Callable[["Channel", int, str], Proxy]):
         self._incoming, self._outgoing, self._left_bytes = incoming, outgoing, limit_bytes
         self._answer, self._make_proxy = answer, make_proxy
-        self._objects: list = []          # objects of this side that the other side knows by their place here
-        self._numbers: dict = {}         # the place of an object by its id; _objects keeps it alive
+        self._objects: list = []          # objects of this side; the other side knows them by index
+        self._numbers: dict = {}         # id of an object: its index; _objects keeps it alive
         self._proxies: dict = {}
         self._decoder = json.JSONDecoder(parse_int=_parse_int, parse_constant=_refuse)
         self._encode = json.JSONEncoder(separators=(",", ":")).encode   # json.dumps would make one for each message
@@ -77,7 +77,7 @@ class Channel:
             raise ConnectionLost("crashed") from None
 
     def receive(self) -> list:
-        """The next message: a list that begins with a word. Lost if there is none, or too much, or no sense in it."""
+        """The next message, a list that begins with a word. Raises ConnectionLost if there is none, or an invalid or too long one."""
         try:
             data = self._incoming.readline(self._left_bytes + 1)
         except OSError:
@@ -94,7 +94,7 @@ class Channel:
     # ----- values
 
     def pack(self, value: object, depth: int = 0) -> object:
-        """What json.dumps takes. Unusable if the value cannot travel."""
+        """The value in a form that json.dumps accepts. Raises NotSerializable."""
         if value is None or value is True or value is False:
             return value
         if depth > MAX_DEPTH:
@@ -115,7 +115,7 @@ class Channel:
         return _pack_number(value) or self._pack_reference(value)
 
     def unpack(self, packed: object) -> object:
-        """The value; any exception means that the parcel is malformed."""
+        """The value; any exception means that the message is malformed."""
         if not isinstance(packed, dict):
             if isinstance(packed, list):
                 raise ValueError("a bare list")
@@ -133,7 +133,7 @@ class Channel:
         return self.own(inner) if kind == "yours" else _unpack_number(kind, inner)
 
     def own(self, number: int) -> object:
-        """The object of this side that the other side means."""
+        """The object of this side with this number."""
         if not 0 <= number < len(self._objects):
             raise ValueError("no such object")
         return self._objects[number]
@@ -149,7 +149,7 @@ class Channel:
 
 
 class lost_on_error:
-    """Inside, whatever goes wrong with what the other side sent means that it is lost."""
+    """Turn any exception inside, while data from the other side is used, into ConnectionLost."""
 
     def __enter__(self) -> None:
         pass
@@ -160,17 +160,17 @@ class lost_on_error:
 
 
 def exception_message(problem: BaseException) -> list:
-    """An exception as a message: the built-in names it goes by, nearest first, and its text."""
+    """An exception as a message: the names of its built-in classes, nearest first, and its text."""
     names = [kind.__name__ for kind in type(problem).__mro__ if kind.__module__ == "builtins"]
     try:
         text = str.__str__(str(problem))[:2000]
-    except BaseException:   # a stranger's __str__ may do anything, and what it raises says nothing more
+    except BaseException:   # an untrusted __str__ may raise anything
         text = ""
     return ["raise", names, text]
 
 
 def remote_exception(names: list, text: str) -> Exception:
-    """The exception that stands for one of the other process: a test catches it by any built-in name it goes by."""
+    """The exception that represents one of the other process: a test catches it as any of its built-in classes."""
     with lost_on_error():
         names = names[:20]
         kinds = [EXCEPTIONS[name] for name in names if name in EXCEPTIONS] or [Exception]
@@ -180,7 +180,7 @@ def remote_exception(names: list, text: str) -> Exception:
         for bases in (leaves, leaves[:1]):
             try:
                 return type("Raised", (RemoteException, *bases), inside)()
-            except TypeError:       # two built-in exceptions whose layouts do not fit into one
+            except TypeError:       # two built-in exceptions whose memory layouts conflict
                 continue
         return type("Raised", (RemoteException,), inside)()
 
@@ -194,7 +194,7 @@ def _pack_int(number: int) -> object:
 
 
 def _pack_number(value: object) -> object:
-    """A Fraction or Decimal as a parcel, else None. Their modules are slow to import, so only those there count."""
+    """A Fraction or Decimal as a message, else None. Their modules are slow to import, so they are used only if imported."""
     fractions, decimal = sys.modules.get("fractions"), sys.modules.get("decimal")
     if fractions and isinstance(value, fractions.Fraction):
         return {"fraction": [_pack_int(value.numerator), _pack_int(value.denominator)]}

@@ -1,7 +1,7 @@
-"""Seccomp: what a Linux process may no longer ask of its kernel: network, processes, changes to files, other processes.
+"""Seccomp: deny a Linux process the system calls for network, new processes, file changes and other processes.
 
-A list of what is denied, not of what is allowed, because Python may ask for anything harmless. Whatever is newer than
-the newest call that was looked at does not exist for the process. The filter cannot be taken off again.
+A list of denied calls, not of allowed ones, because Python may make any harmless call. Calls newer than the newest one
+considered here fail as not implemented. The filter cannot be removed.
 """
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""The examiner: runs a task's tests in a process that never runs what a model wrote, and says how they came out.
+"""The test process: runs a task's tests, never runs model-written code, and reports the result.
 
-In the tests the name of the entry is a stand-in. To call it asks the guest, another process, and what comes back is
-rebuilt here as plain data, so that every comparison is made on this side, by the methods of built-in types. The guest
-can send any data; none passes but that which a right answer would have sent. It never sees an expected value.
+In the tests the requested name is a proxy. Calling it sends a request to the untrusted process; the reply is rebuilt
+here as plain data, so that every comparison is made on this side, by the methods of built-in types. The untrusted
+process can send any data, but only a correct answer's data passes the tests, and it never sees an expected value.
 
-What a test can do with a stand-in: call it, call methods of what it returned, len, bool, iterate, catch the built-in
-exceptions it raises; lists, dicts and sets passed to it are changed here as they were there. Objects of the test's can
-be passed: there they can be hashed, compared and called. Attributes cannot be read, in either direction.
+A test can call a proxy, call methods of what it returned, use len, bool and iteration, and catch the built-in exceptions
+it raises. Lists, dicts and sets passed to it are updated here as they changed there. Objects of the test can be passed:
+on the other side they can be hashed, compared and called. Attributes cannot be read in either direction.
 """
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from derive.code_runner import isolation, windows_job
 from derive.code_runner.rpc import Channel, ConnectionLost, NotSerializable, Proxy, RemoteException, exception_message, lost_on_error, remote_exception
 
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from derive.code_runner import {0}; sys.path.pop(0); {0}.main()"
-SWEEP_S = 2.0           # how long descendants of a guest are hunted; each round gets one generation
-WATCH_S = 0.05          # how often memory is looked at where the system has no limit for it
+SWEEP_S = 2.0           # how long to look for descendants to kill; each round finds one generation
+WATCH_S = 0.05          # how often memory is checked where the system cannot limit it
 
 
 class AnswerProxy(Proxy):
-    """An object of the guest's. Equal to itself alone, whatever it says."""
+    """An object of the untrusted process. It equals only itself, whatever the other side replies."""
 
     def __call__(self, *args: object, **words: object) -> object:
         return _called(self._channel, self._number, None, args, words)
@@ -59,7 +59,7 @@ class AnswerProxy(Proxy):
 
 
 class UntrustedProcess:
-    """The process of the answer, from its start until nothing of it is left."""
+    """The untrusted process, from its start until it and its descendants are gone."""
 
     def __init__(self, job: dict):
         self.limits = job["limits"]
@@ -74,7 +74,7 @@ class UntrustedProcess:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def isolate(self, layers: list) -> Optional[list]:
-        """The layers in force around the guest, or None if it did not survive to tell."""
+        """The layers in force, or None if the process did not survive them."""
         try:
             pid = self.channel.receive()[1]
             self._job = windows_job.job_around(pid, self.limits) if os.name == "nt" else None
@@ -84,7 +84,7 @@ class UntrustedProcess:
             return None
 
     def end(self) -> None:
-        """Kill the guest, its group and what left the group; the system forgets a process only once it is waited for."""
+        """Kill the process, its group, and descendants that left the group, and wait for them."""
         self._over.set()
         self.kill()
         self.process.wait()
@@ -93,7 +93,7 @@ class UntrustedProcess:
         kill_descendants()
 
     def why_lost(self, reason: str) -> str:
-        """Better than `crashed`, if something better is known. After `end`."""
+        """A more specific reason than `crashed`, if there is one. Call after `end`."""
         if reason != "crashed":
             return reason
         if self.timed_out or isolation.children_cpu_s() > self.limits["cpu_s"] - 0.2:
@@ -101,7 +101,7 @@ class UntrustedProcess:
         return "memory" if self.over_memory else "crashed"
 
     def _watch(self) -> None:
-        """In a thread: time, and memory where the system has no limit for it."""
+        """In a thread: enforce the wall time, and memory where the system cannot limit it."""
         deadline = time.monotonic() + self.limits["wall_s"]
         while not self._over.wait(min(WATCH_S, max(0.0, deadline - time.monotonic()))):
             self.timed_out = time.monotonic() >= deadline
@@ -121,13 +121,13 @@ class UntrustedProcess:
             if self._job:
                 windows_job.end_job(self._job)
             if os.name == "posix":
-                with contextlib.suppress(OSError):      # it is gone already
+                with contextlib.suppress(OSError):      # already gone
                     os.killpg(self.process.pid, signal.SIGKILL)
             self.process.kill()
 
 
 def main() -> None:
-    """One job from standard input; to standard output one line once the guest is fenced, and one with the verdict."""
+    """Read one job from standard input; write one line when isolation is in force, and one with the verdict."""
     isolation.protect_test_process()
     with open(0, "rb", closefd=False) as incoming:
         job = json.loads(incoming.readline())
@@ -135,7 +135,7 @@ def main() -> None:
 
 
 def run_job(job: dict) -> dict:
-    """The verdict on a job. Fewer layers are tried where a guest dies of them, before it has seen the code."""
+    """The verdict on a job. If the process dies of its isolation, before it has the code, fewer layers are tried."""
     for layers in (job["layers"], [layer for layer in job["layers"] if layer == "limits"]):
         process = UntrustedProcess(job)
         threading.Thread(target=_end_with_input, args=(process,), daemon=True).start()
@@ -154,7 +154,7 @@ def send_line(result: dict) -> None:
 
 
 def run_tests(process: UntrustedProcess, job: dict) -> dict:
-    """Run the code, then each test; the first that does not return decides."""
+    """Run the code, then each test; the first that fails decides."""
     test_name = "before the tests"
     try:
         reply = process.channel.ask("run", job["code"], job["entry"])
@@ -172,7 +172,7 @@ def run_tests(process: UntrustedProcess, job: dict) -> dict:
     except RemoteException as problem:
         return {"reason": "memory" if isinstance(problem, MemoryError) else "exception",
                 "detail": f"{test_name}: {problem.name}"}
-    except Exception:   # the assertion failed, or what came back could not be used in it
+    except Exception:   # the assertion failed, or the returned value could not be used in it
         return {"reason": "wrong", "detail": test_name}
 
 
@@ -184,19 +184,19 @@ def command(module: str, harness: str) -> list:
 
 
 def environment() -> dict:
-    """Nothing; Python on Windows does not start without one variable."""
+    """Empty, except for one variable without which Python on Windows does not start."""
     return {name: os.environ[name] for name in ("SYSTEMROOT",) if os.name == "nt" and name in os.environ}
 
 
 def own_session() -> dict:
-    """A session of its own: no terminal, no Ctrl-C, and a group that can be killed whole."""
+    """Options for a new session: no terminal, no Ctrl-C, and a process group that can be killed."""
     if os.name == "nt":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     return {"start_new_session": True}
 
 
 def kill_descendants() -> None:
-    """Kill and wait for every child that is left; those whose parents die come to us, where the system allows."""
+    """Kill and wait for all remaining children, adopted orphans included where the system supports that."""
     end = time.monotonic() + SWEEP_S
     while os.name == "posix" and time.monotonic() < end:
         for pid in isolation.children():
@@ -210,14 +210,14 @@ def kill_descendants() -> None:
 
 
 def _end_with_input(process: UntrustedProcess) -> None:
-    """In a thread: whoever started us holds our input open for as long as it waits for the verdict."""
+    """In a thread: the parent keeps our input open while it waits for the verdict."""
     while os.read(0, 4096):
         pass
     process.kill()
 
 
 def _called(channel: Channel, number: int, name: Optional[str], args: tuple, words: dict) -> object:
-    """Call in the guest; afterwards our lists, dicts and sets hold what theirs hold."""
+    """Call in the untrusted process, then copy changes of lists, dicts and sets among the arguments back."""
     arguments = [*args, *words.values()]
     packed = channel.pack(arguments)
     reply = channel.ask("call", number, name, channel.pack(list(args)), channel.pack(words))
@@ -249,7 +249,7 @@ def _result(channel: Channel, reply: list) -> object:
 
 
 def _answer(channel: Channel, verb: str, number: int, other: object = None) -> list:
-    """What the guest may ask of the test's objects: their hash, whether they equal something, and to be called."""
+    """Serve a request for one of the test's objects: its hash, a comparison, or a call."""
     ours, theirs = channel.own(number), channel.unpack(other)
     try:
         if verb == "hash":

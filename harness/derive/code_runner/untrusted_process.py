@@ -1,7 +1,7 @@
-"""The guest: the process in which model-written code runs. It knows the code and the calls, and never what is right.
+"""The untrusted process, in which model-written code runs. It gets the code and the calls, never the expected results.
 
-It obeys one line of parcels: fence yourself in, run the code, call this. Whatever it says is only data to the
-examiner. What the code prints goes nowhere, and its standard input is empty.
+It serves requests on one channel: isolate yourself, run the code, call this. Its replies are only data to the test
+process. What the code prints is discarded, and its standard input is empty.
 """
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import types
 from derive.code_runner import isolation
 from derive.code_runner.rpc import Channel, ConnectionLost, NotSerializable, Proxy, exception_message, remote_exception
 
-UNLIMITED = 2 ** 31 - 2     # bytes that the guest reads from the examiner, which it trusts
-RESERVE_BYTES = 4 << 20     # given back when memory is out, so that this can still be said
+UNLIMITED = 2 ** 31 - 2     # bytes read from the test process, which is trusted
+RESERVE_BYTES = 4 << 20     # freed when memory runs out, so that this can still be reported
 
 
 class TestObject(Proxy):
-    """An object of the test's, in the hands of the answer: hashed and compared by asking for it."""
+    """An object of the test, passed to the answer: hashing and comparing it sends a request."""
 
     def __hash__(self) -> int:
         return _value(self._channel, self._channel.ask("hash", self._number))
@@ -34,7 +34,7 @@ class CallableTestObject(TestObject):
 
 
 class RequestServer:
-    """Serves the examiner's requests, one after the other, until it is killed."""
+    """Serves the test process's requests, one after another, until killed."""
 
     def __init__(self, incoming: int, outgoing: int):
         self.channel = Channel(open(incoming, "rb"), outgoing, UNLIMITED, self.serve, _make_proxy)
@@ -47,7 +47,7 @@ class RequestServer:
             self.channel.send(self.serve(*message[1:]))
 
     def serve(self, verb: str, *details: object) -> list:
-        """The reply to one request. Whatever the code raises, even SystemExit, is a reply too."""
+        """The reply to one request. Any exception from the code, even SystemExit, becomes a reply."""
         try:
             return self.serve_any(verb, *details)
         except ConnectionLost:
@@ -73,14 +73,14 @@ class RequestServer:
             compiled = compile(code, "answer", "exec", dont_inherit=True)
         except Exception:   # a null byte is a ValueError or a SyntaxError, deep nesting a MemoryError: by version
             return ["syntax-error"]
-        sys.modules["answer"] = self.module     # dataclasses and the like look their module up
+        sys.modules["answer"] = self.module     # dataclasses and others look up their module
         exec(compiled, self.module.__dict__)
         if entry not in self.module.__dict__:
             return ["no-entry"]
         return self.packed(_Entry(self.module.__dict__[entry]))
 
     def call(self, number: int, name: object, args: object, words: object) -> list:
-        """Call an object or its method; the reply tells what became of lists, dicts and sets among the arguments."""
+        """Call an object or its method; the reply includes the lists, dicts and sets among the arguments as they are now."""
         target, args, words = self.channel.own(number), self.channel.unpack(args), self.channel.unpack(words)
         arguments = [*args, *words.values()]
         try:
@@ -102,7 +102,7 @@ class RequestServer:
 
 
 class _Entry:
-    """The entry itself stays here, even if the answer made it a plain value."""
+    """Marks the requested name's value, which is sent as a reference even if it is a plain value."""
 
     def __init__(self, value: object):
         self.value = value
@@ -112,7 +112,7 @@ OPERATIONS = {"len": len, "bool": bool, "iter": iter, "next": next}
 
 
 def main() -> None:
-    """The line stands on the standard input and output that the examiner gave; the code will see empty ones."""
+    """Take over the pipes to the test process, and give the code empty standard streams."""
     incoming, outgoing = os.dup(0), os.dup(1)
     if os.name == "nt":
         import msvcrt
@@ -128,7 +128,7 @@ def main() -> None:
     try:
         server.loop()
     except ConnectionLost:
-        pass        # the examiner is gone
+        pass        # the test process is gone
 
 
 def _make_proxy(channel: Channel, number: int, type_name: str) -> TestObject:

@@ -1,6 +1,6 @@
-"""Windows: a job object, which ends all processes in it at once, and low integrity, which may write nothing.
+"""Windows: a job object, which ends all its processes at once, and low integrity, which denies writing.
 
-Written from the documented interface. Whatever is not there, or says no, leaves the layer out.
+If a function is missing or fails, the layer is left out.
 """
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Label(ctypes.Structure):
 
 
 def job_around(pid: int, limits: dict) -> Optional[int]:
-    """A job with this one process in it, and the limits; None if it cannot be had."""
+    """A job with the limits that contains this one process; None if it cannot be created."""
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)
     for name in ("CreateJobObjectW", "OpenProcess"):
         getattr(kernel, name).restype = ctypes.c_void_p
@@ -59,7 +59,7 @@ def end_job(job: int) -> None:
 
 
 def lower_integrity() -> bool:
-    """This process may from now on write nothing that is not marked as low, and open no process that is higher."""
+    """From now on this process can write only objects marked low, and open no process of higher integrity."""
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)
     rights = ctypes.WinDLL("advapi32", use_last_error=True)
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
