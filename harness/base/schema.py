@@ -6,10 +6,13 @@ import functools
 import json
 import re
 import threading
-from typing import Callable, Collection, Dict, List, Union
+from typing import TYPE_CHECKING, Callable, Collection, Dict, List, Union
 
 from base import names
 from base.records import CHOICES, RECORDS, Field
+
+if TYPE_CHECKING:
+    from typing import TypeGuard        # since Python 3.10
 
 Json = Union[None, bool, int, float, str, List, Dict]      # a value of a JSON text; what its parts are is not told
 MAX_INTEGER = 2 ** 63 - 1
@@ -192,7 +195,7 @@ _SCALARS: dict = {
 }
 
 
-def is_count(value: object) -> bool:
+def is_count(value: object) -> TypeGuard[int]:
     """A whole number of at least 0 that `loads` takes back; True and False are none."""
     return _SCALARS["count"](value)
 

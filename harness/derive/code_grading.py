@@ -93,7 +93,10 @@ def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str]
     themselves are graded: an answer cut by its limit is censored, a failed call has no answer. An answer that could not
     be run stays ungraded.
     """
-    grades, verdicts, last_note, left_out = {}, {}, "", collections.Counter()
+    grades: dict[str, dict] = {}
+    verdicts: dict[tuple, CodeVerdict] = {}
+    left_out: collections.Counter[str] = collections.Counter()
+    last_note = ""
     for record in records:
         if not isinstance(record, CallRecord) or not record.is_measured:
             continue
@@ -129,6 +132,7 @@ def _run_job(job: dict) -> dict:
         return result
     watch = threading.Timer(job["limits"]["wall_s"] + GRACE_S, process.kill)
     watch.start()
+    assert process.stdin and process.stdout
     try:
         process.stdin.write(json.dumps(job).encode("ascii") + b"\n")
         process.stdin.flush()   # kept open: when it closes, the test process gives up

@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import socket
 from dataclasses import dataclass
-from typing import Callable, Mapping
+from typing import Any, Callable, Mapping
 
 from base.errors import UserError
 from measure.server_address import ServerAddress
@@ -35,7 +35,7 @@ class _Request:
     """Mixed into an http.client connection: keep what would be sent piece by piece, so that it leaves in one write."""
     request_bytes = b""
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: Any) -> None:
         self.request_bytes += data
 
 
@@ -61,7 +61,7 @@ class Connection:
         self.limits, self._clock = limits, clock
         self._address, self._path, self._body, self._headers = address, path, body, headers
         self._request_bytes = b""
-        self.socket: socket.socket | None = None
+        self.socket: Any = None         # a socket once connected, encrypted or not
         self.receive: Callable[[int], bytes] = bytes    # of the socket, once there is one; raises NOT_YET and OSError
         self.has_own_buffer = False     # bytes may be pending although the socket is not readable: TLS decrypts records
         self.connect_ns: int | None = None
@@ -80,8 +80,8 @@ class Connection:
                        {**self._headers, "Connection": "close"})
         self._request_bytes = client.request_bytes
 
-    def send(self) -> None:
-        """Send the whole request. Raises OSError."""
+    def send(self) -> int:
+        """Send the whole request; when that was done. Raises OSError."""
         self.socket.settimeout(self.limits.first_byte_s)
         self.started_ns = self._clock()
         try:
@@ -89,6 +89,7 @@ class Connection:
         finally:
             self.sent_ns = self._clock()
         self.socket.setblocking(False)
+        return self.sent_ns
 
     def close(self) -> None:
         if self.socket is not None:

@@ -73,7 +73,7 @@ class Endpoint:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = None
-        return JsonAnswer(stream.parser.status, value, text, stream.parser.headers)
+        return JsonAnswer(stream.parser.status or 0, value, text, stream.parser.headers)
 
     def unreachable(self, stream: Stream) -> NoServer:
         what = {
@@ -88,7 +88,8 @@ class Endpoint:
         """The error for an answer that is not what Ollama gives there."""
         foreign = foreign_answers.explain(path, answer.status, answer.headers, answer.text, self.target.prefix)
         if foreign:
-            return problem(*map(self.without_secrets, (foreign[0], self.target.url, foreign[1])), FOUND)
+            what, now = map(self.without_secrets, foreign)
+            return problem(what, self.without_secrets(self.target.url), now, FOUND)
         text = self.without_secrets(error_text(answer.text))
         return problem(f"{path} answers HTTP {answer.status} {text!r}", self.target.url, "see the server's log", FOUND)
 

@@ -81,7 +81,7 @@ def run(endpoint: Endpoint, requests: list[ChatRequest], stop: Stop,
 def _result(stream: Stream) -> StreamResult:
     connection = stream.connection
     started_ns = stream.ended_ns if connection.started_ns is None else connection.started_ns
-    return StreamResult(stream.body, stream.ending, stream.error, stream.parser.status, connection.connect_ns, started_ns,
+    return StreamResult(stream.body, stream.ending or "end", stream.error, stream.parser.status, connection.connect_ns, started_ns,
                         connection.sent_ns, stream.headers_ns, stream.ended_ns)
 
 
@@ -177,7 +177,8 @@ class _Answer:
             self.final, self.done_ns = value, after_ns
 
     def _add_text(self, after_ns: int, value: dict) -> None:
-        message = value.get("message") if isinstance(value.get("message"), dict) else {}
+        message = value.get("message")
+        message = message if isinstance(message, dict) else {}
         answer = _string(message.get("content")) or _string(value.get("response"))
         thinking = _string(message.get("thinking")) or _string(value.get("thinking"))
         if thinking:

@@ -1,6 +1,7 @@
 """Models: which of the server's models are measured, and why the others are not."""
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from dataclasses import dataclass
@@ -38,12 +39,12 @@ def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) ->
     spelt = {names.model_key(name): names.full_name(name) for name in wanted or []}
     keys = list(listed) if wanted is None else list(spelt)
     missing = [spelt[key] for key in keys if key not in listed]
-    chosen, left_out, digests = [], [], {}
+    chosen, left_out = [], []
+    digests: dict[str | None, str] = {}
     for key in sorted((key for key in keys if key in listed), key=lambda key: (_size(listed[key]), key)):
-        row, shown = listed[key], {}
+        row = listed[key]
         reason = _listed_reason(row, digests)
-        if reason is None:
-            shown, reason = _shown(endpoint, row["name"])
+        shown, reason = _shown(endpoint, row["name"]) if reason is None else ({}, reason)
         reason = reason or _shown_reason(row, shown, memory_bytes if wanted is None else None)
         if reason is None:
             digests[_digest(row)] = row["name"]
@@ -128,7 +129,7 @@ def described(row: dict, shown: dict) -> dict:
         "context_length": trained if is_count(trained) and trained else None,
         **{name: _positive(information, f".{name}") for name in ("expert_count", "expert_used_count")},
         "capabilities": _capabilities(row, shown),
-        "template_sha256": hashlib.sha256(template.encode("utf-8")).hexdigest() if _text(template) else None,
+        "template_sha256": hashlib.sha256(template.encode("utf-8")).hexdigest() if isinstance(template, str) and template else None,
         "draft": _draft(shown, information),
     }
 
@@ -159,4 +160,4 @@ def _text(value: object) -> str | None:
 
 def pull(endpoint: Endpoint, missing: list, tell: Callable[[str, str, int, int], None]) -> None:
     for name in missing:
-        endpoint.pull(name, lambda status, done, total, name=name: tell(name, status, done, total))
+        endpoint.pull(name, functools.partial(tell, name))

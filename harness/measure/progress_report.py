@@ -19,8 +19,9 @@ class ProgressReport:
         self.progress, self.pace, self.total, self._clock = progress, pace, total, clock
         self.finished = 0
         self._started = clock()
-        self._label, self._work, self._began = "", None, self._started
-        self._skipping: object = False
+        self._label, self._began = "", self._started
+        self._work: str | None = None
+        self._skipping: tuple | None = None
 
     def already(self, record: dict) -> None:
         """A record of an earlier session. The calls of a wave shared its time."""

@@ -59,7 +59,7 @@ class ResponseParser:
                 self.problem = f"not an HTTP response: {_shown(first)}"
                 break
             end = re.search(rb"\n\r?\n", data)
-            if end is None:
+            if status_line is None or end is None:
                 self.problem = "headers without an end" if len(data) > MAX_HEAD_BYTES else None
                 break
             if status_line.group(1) >= b"200":      # else 100 Continue or its kind: the response proper follows

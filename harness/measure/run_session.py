@@ -4,7 +4,7 @@ from __future__ import annotations
 import contextlib
 from typing import Callable
 
-from base import ledger, plan, records
+from base import console, ledger, plan, records
 from base.errors import UserError
 from measure import http_call, phase_runner, progress_report, run_setup, session, telemetry
 from measure.endpoint import Endpoint
@@ -12,7 +12,7 @@ from measure.eta import Eta, weights
 
 
 def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dict, limit_s: int | None, stop: http_call.Stop,
-              progress: object, grade: Callable[[], dict | None] | None = None,
+              progress: console.Progress, grade: Callable[[], dict | None] | None = None,
               floor: dict | None = None) -> tuple:
     """Do what the run still lacks; (how it ended, whether it is complete now).
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from base import files, git, ledger, names, plan, records, run_folder
 from base.errors import UserError
+from measure.endpoint import Endpoint
+from measure.models import ModelChoice
 
 VERSION = "1.0.0"
 NEEDED_BYTES = 64 * 1024 * 1024         # a long run's ledger is a few MB; a disk this full will not do
@@ -38,7 +40,7 @@ def check_writable(out: pathlib.Path) -> None:
                         f"free at least {NEEDED_BYTES // 1_000_000} MB or choose another folder with --out")
 
 
-def manifest(run_id: str, facts: dict, choice: object, phases: list, settings: plan.Settings, loaded_suites: dict,
+def manifest(run_id: str, facts: dict, choice: ModelChoice, phases: list, settings: plan.Settings, loaded_suites: dict,
              overrides: dict) -> dict:
     """The manifest of a new run. `facts` are handle, device_tag, started_at, target, server_version, floor and such."""
     planned = plan.blocks([model["name"] for model in choice.models], phases, loaded_suites, settings)
@@ -134,10 +136,10 @@ def _sessions_seen(records: list) -> list:
                        "ended": "died"}]
 
 
-def check_same_models(endpoint: object, found: dict) -> None:
+def check_same_models(endpoint: Endpoint, manifest: dict) -> None:
     """Refuse to go on with other models than the run began with; same name and same digest is the same model."""
     present = {names.model_key(str(row.get("name", ""))): str(row.get("digest", "")) for row in endpoint.models()}
-    for model in found["models"]:
+    for model in manifest["models"]:
         digest = present.get(names.model_key(model["name"]))
         if digest is None:
             raise UserError("the server no longer has this model", model["name"], f"ollama pull {model['name']}")

@@ -9,11 +9,12 @@ from typing import Callable
 
 from base import ledger, names, schema
 from base.errors import UserError
-from measure import http_call
-from measure.endpoint import Endpoint
 from base.plan import Step
 from base.scrub import model_name
 from base.suites import prompt_sha256
+from measure import http_call, telemetry
+from measure.endpoint import Endpoint
+from measure.progress_report import ProgressReport
 
 CHAT, GENERATE = "/api/chat", "/api/generate"
 
@@ -85,7 +86,8 @@ class Session:
     """
 
     def __init__(self, endpoint: Endpoint, writer: ledger.Writer, number: int, start: dict, introduced: bool,
-                 stop: http_call.Stop, watch: object, tally: Tally, machine: object):
+                 stop: http_call.Stop, watch: ProgressReport, tally: Tally,
+                 machine: telemetry.Reader | telemetry.Elsewhere):
         self.endpoint, self.writer, self.number, self.stop, self.watch = endpoint, writer, number, stop, watch
         self.sleep, self.tally, self.machine = stop.sleep, tally, machine
         self.origin_ns = endpoint.clock()
@@ -180,7 +182,7 @@ def placement(loaded: list | None, model: str) -> dict | None:
     if loaded is None:
         return None
     named = {str(row["name"]): row for row in loaded if row.get("name")}
-    mine = next((row for name, row in named.items() if names.model_key(name) == names.model_key(model)), {})
+    mine: dict = next((row for name, row in named.items() if names.model_key(name) == names.model_key(model)), {})
     return {"size_bytes": _count(mine.get("size")), "vram_bytes": _count(mine.get("size_vram")),
             "context_length": _count(mine.get("context_length")), "loaded": [model_name(name) for name in named]}
 

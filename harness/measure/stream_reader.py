@@ -120,7 +120,7 @@ def _connect(streams: list[Stream], clock: Callable[[], int], is_stopped: Callab
         if is_stopped():
             stream.end("aborted", clock())
         elif timed_out:
-            stream.fail("unreachable", clock(), timed_out.problem)
+            stream.fail("unreachable", clock(), Timeout())
         else:
             try:
                 stream.connection.connect()
@@ -134,8 +134,7 @@ def _send(streams: list[Stream], clock: Callable[[], int], is_stopped: bool) -> 
             stream.end("aborted", clock())
             continue
         try:
-            stream.connection.send()
-            stream.last_ns = stream.connection.sent_ns
+            stream.last_ns = stream.connection.send()
         except OSError as problem:
             stream.fail("broken", clock(), problem)
 

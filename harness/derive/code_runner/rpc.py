@@ -10,7 +10,7 @@ import builtins
 import json
 import os
 import sys
-from typing import BinaryIO, Callable
+from typing import IO, Any, Callable
 
 MAX_DEPTH = 60          # an honest result is at most five deep; more is circular, or an attack on the recursion limit
 MAX_BITS = 8192         # larger whole numbers are refused: arithmetic with them could keep the test process busy
@@ -47,7 +47,7 @@ class Proxy:
 class Channel:
     """One end of a connection. While a side waits for a reply, it serves the other's requests; one at a time."""
 
-    def __init__(self, incoming: BinaryIO, outgoing: int, limit_bytes: int, answer: Callable[..., list],
+    def __init__(self, incoming: IO[bytes], outgoing: int, limit_bytes: int, answer: Callable[..., list],
                  make_proxy: Callable[["Channel", int, str], Proxy]):
         self._incoming, self._outgoing, self._left_bytes = incoming, outgoing, limit_bytes
         self._answer, self._make_proxy = answer, make_proxy
@@ -59,7 +59,7 @@ class Channel:
 
     # ----- messages
 
-    def ask(self, *request: object) -> list:
+    def ask(self, *request: Any) -> list:
         self.send(["ask", *request])
         while True:
             message = self.receive()
@@ -93,7 +93,7 @@ class Channel:
 
     # ----- values
 
-    def pack(self, value: object, depth: int = 0) -> object:
+    def pack(self, value: Any, depth: int = 0) -> Any:
         """The value in a form that json.dumps accepts. Raises NotSerializable."""
         if value is None or value is True or value is False:
             return value
@@ -106,7 +106,8 @@ class Channel:
         if isinstance(value, float):
             number = float.__float__(value)
             return number if number - number == 0 else {"float": repr(number)}
-        for kind in (list, tuple, set, frozenset):
+        kinds: tuple[Any, ...] = (list, tuple, set, frozenset)      # of a subclass only what the base class holds is sent
+        for kind in kinds:
             if isinstance(value, kind):
                 return {kind.__name__: [self.pack(inner, depth + 1) for inner in kind.__iter__(value)]}
         if isinstance(value, dict):
@@ -114,7 +115,7 @@ class Channel:
                              for key, inner in dict.items(value)]}
         return _pack_number(value) or self._pack_reference(value)
 
-    def unpack(self, packed: object) -> object:
+    def unpack(self, packed: Any) -> Any:
         """The value; any exception means that the message is malformed."""
         if not isinstance(packed, dict):
             if isinstance(packed, list):
@@ -132,13 +133,13 @@ class Channel:
             return self._proxies[number]
         return self.own(inner) if kind == "yours" else _unpack_number(kind, inner)
 
-    def own(self, number: int) -> object:
+    def own(self, number: int) -> Any:
         """The object of this side with this number."""
         if not 0 <= number < len(self._objects):
             raise ValueError("no such object")
         return self._objects[number]
 
-    def _pack_reference(self, value: object) -> dict:
+    def _pack_reference(self, value: Any) -> dict:
         if issubclass(type(value), Proxy):
             return {"yours": value._number}
         number = self._numbers.get(id(value))
@@ -154,7 +155,7 @@ class lost_on_error:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: object, problem: object, trace: object) -> None:
+    def __exit__(self, kind: Any, problem: Any, trace: Any) -> None:
         if isinstance(problem, Exception):
             raise ConnectionLost("crashed") from None
 
@@ -185,7 +186,7 @@ def remote_exception(names: list, text: str) -> Exception:
         return type("Raised", (RemoteException,), inside)()
 
 
-def _pack_int(number: int) -> object:
+def _pack_int(number: int) -> Any:
     if -SAFE < number < SAFE:
         return number
     if number.bit_length() > MAX_BITS:
@@ -193,7 +194,7 @@ def _pack_int(number: int) -> object:
     return {"int": hex(number)}
 
 
-def _pack_number(value: object) -> object:
+def _pack_number(value: Any) -> Any:
     """A Fraction or Decimal as a message, else None. Their modules are slow to import, so they are used only if imported."""
     fractions, decimal = sys.modules.get("fractions"), sys.modules.get("decimal")
     if fractions and isinstance(value, fractions.Fraction):
@@ -203,7 +204,7 @@ def _pack_number(value: object) -> object:
     return None
 
 
-def _unpack_number(kind: str, inner: object) -> object:
+def _unpack_number(kind: str, inner: Any) -> Any:
     if kind == "int" and len(inner) <= MAX_BITS // 4 + 3:
         return int(inner, 16)
     if kind == "float" and inner in ("nan", "inf", "-inf"):

@@ -44,13 +44,14 @@ DENIED = {
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219), "memfd_create": (319, 279),
     "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
 }
-# As above, then: which argument, how it is looked at, with what, and whether it is denied or allowed if that holds.
+OWN_PID = -1
+# As above, then: which argument, how it is compared, with what, and whether the call is denied or allowed if that holds.
 DENIED_IF = (
     ("open", (2, None), 1, ANY_BIT, WRITING, True),
     ("openat", (257, 56), 2, ANY_BIT, WRITING, True),
     ("clone", (56, 220), 0, ANY_BIT, CLONE_THREAD, False),
-    ("kill", (62, 129), 0, EQUAL, "own pid", False),
-    ("tgkill", (234, 131), 0, EQUAL, "own pid", False),
+    ("kill", (62, 129), 0, EQUAL, OWN_PID, False),
+    ("tgkill", (234, 131), 0, EQUAL, OWN_PID, False),
     ("prlimit64", (302, 261), 0, EQUAL, 0, False),
     ("prctl", (157, 167), 0, EQUAL, PR_SET_PDEATHSIG, True),
     ("fcntl", (72, 25), 1, EQUAL, F_SETOWN, True),
@@ -70,13 +71,15 @@ def program(machine: str, pid: int) -> bytes:
         lines += [(EQUAL, 0, 1, number), (RETURN, 0, 0, ALLOW)]
     lines += [(AT_LEAST, 0, 1, NEW), (RETURN, 0, 0, NO_SUCH_CALL)]      # those of x32 are larger still
     for numbers in DENIED.values():
-        if numbers[column] is not None:
-            lines += [(EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, NO_PERMISSION)]
+        number = numbers[column]
+        if number is not None:
+            lines += [(EQUAL, 0, 1, number), (RETURN, 0, 0, NO_PERMISSION)]
     for _, numbers, argument, look, value, denied in DENIED_IF:
-        if numbers[column] is not None:
-            value = pid if value == "own pid" else value
-            lines += [(EQUAL, 0, 4, numbers[column]), (LOAD, 0, 0, ARGUMENTS_AT + 8 * argument),
-                      (look, *((0, 1) if denied else (1, 0)), value), (RETURN, 0, 0, NO_PERMISSION),
+        number = numbers[column]
+        if number is not None:
+            if_equal, if_not = (0, 1) if denied else (1, 0)
+            lines += [(EQUAL, 0, 4, number), (LOAD, 0, 0, ARGUMENTS_AT + 8 * argument),
+                      (look, if_equal, if_not, pid if value == OWN_PID else value), (RETURN, 0, 0, NO_PERMISSION),
                       (LOAD, 0, 0, NUMBER_AT)]
     return b"".join(struct.pack("=HBBI", *line) for line in lines + [(RETURN, 0, 0, ALLOW)])
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Optional
+from typing import Any, Optional
 
 from derive.code_runner import isolation, windows_job
 from derive.code_runner.rpc import Channel, ConnectionLost, NotSerializable, Proxy, RemoteException, exception_message, lost_on_error, remote_exception
@@ -31,10 +31,10 @@ WATCH_S = 0.05          # how often memory is checked where the system cannot li
 class AnswerProxy(Proxy):
     """An object of the untrusted process. It equals only itself, whatever the other side replies."""
 
-    def __call__(self, *args: object, **words: object) -> object:
+    def __call__(self, *args: Any, **words: Any) -> Any:
         return _called(self._channel, self._number, None, args, words)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         return lambda *args, **words: _called(self._channel, self._number, name, args, words)
@@ -45,10 +45,10 @@ class AnswerProxy(Proxy):
     def __bool__(self) -> bool:
         return bool(self._counted("bool"))
 
-    def __iter__(self) -> "AnswerProxy":
+    def __iter__(self) -> Any:
         return _result(self._channel, self._channel.ask("iter", self._number))
 
-    def __next__(self) -> object:
+    def __next__(self) -> Any:
         return _result(self._channel, self._channel.ask("next", self._number))
 
     def _counted(self, verb: str) -> int:
@@ -68,9 +68,11 @@ class UntrustedProcess:
         self.process = subprocess.Popen(command("untrusted_process", job["harness"]), cwd=job["folder"], env=environment(),
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                         **own_session())
+        assert self.process.stdin and self.process.stdout
+        self._pipes = self.process.stdin, self.process.stdout
         self.channel = Channel(self.process.stdout, self.process.stdin.fileno(), self.limits["output_bytes"],
-                         self._answer, lambda channel, number, _: AnswerProxy(channel, number))
-        self._job = None
+                               self._answer, lambda channel, number, _: AnswerProxy(channel, number))
+        self._job: Optional[int] = None
         threading.Thread(target=self._watch, daemon=True).start()
 
     def isolate(self, layers: list) -> Optional[list]:
@@ -88,8 +90,8 @@ class UntrustedProcess:
         self._over.set()
         self.kill()
         self.process.wait()
-        self.process.stdout.close()
-        self.process.stdin.close()
+        for pipe in self._pipes:
+            pipe.close()
         kill_descendants()
 
     def why_lost(self, reason: str) -> str:
@@ -110,7 +112,7 @@ class UntrustedProcess:
                 self.kill()
                 return
 
-    def _answer(self, *request: object) -> list:
+    def _answer(self, *request: Any) -> list:
         with lost_on_error():
             return _answer(self.channel, *request)
 
@@ -216,7 +218,7 @@ def _end_with_input(process: UntrustedProcess) -> None:
     process.kill()
 
 
-def _called(channel: Channel, number: int, name: Optional[str], args: tuple, words: dict) -> object:
+def _called(channel: Channel, number: int, name: Optional[str], args: tuple, words: dict) -> Any:
     """Call in the untrusted process, then copy changes of lists, dicts and sets among the arguments back."""
     arguments = [*args, *words.values()]
     packed = channel.pack(arguments)
@@ -229,7 +231,7 @@ def _called(channel: Channel, number: int, name: Optional[str], args: tuple, wor
     return _result(channel, reply)
 
 
-def _become(ours: object, theirs: object) -> None:
+def _become(ours: Any, theirs: Any) -> None:
     if isinstance(ours, list):
         ours[:] = theirs
     elif isinstance(ours, (dict, set)):
@@ -237,7 +239,7 @@ def _become(ours: object, theirs: object) -> None:
         ours.update(theirs)
 
 
-def _result(channel: Channel, reply: list) -> object:
+def _result(channel: Channel, reply: list) -> Any:
     with lost_on_error():
         kind, details = reply[0], reply[1:]
         if kind == "ok":
@@ -248,7 +250,7 @@ def _result(channel: Channel, reply: list) -> object:
     raise problem
 
 
-def _answer(channel: Channel, verb: str, number: int, other: object = None) -> list:
+def _answer(channel: Channel, verb: str, number: int, other: Any = None) -> list:
     """Serve a request for one of the test's objects: its hash, a comparison, or a call."""
     ours, theirs = channel.own(number), channel.unpack(other)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import types
+from typing import Any
 
 from derive.code_runner import isolation
 from derive.code_runner.rpc import Channel, ConnectionLost, NotSerializable, Proxy, exception_message, remote_exception
@@ -22,12 +23,12 @@ class TestObject(Proxy):
     def __hash__(self) -> int:
         return _value(self._channel, self._channel.ask("hash", self._number))
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: Any) -> bool:
         return _value(self._channel, self._channel.ask("eq", self._number, self._channel.pack(other)))
 
 
 class CallableTestObject(TestObject):
-    def __call__(self, *args: object) -> object:
+    def __call__(self, *args: Any) -> Any:
         return _value(self._channel, self._channel.ask("call", self._number, self._channel.pack(args)))
 
     __hash__ = TestObject.__hash__
@@ -46,7 +47,7 @@ class RequestServer:
             message = self.channel.receive()
             self.channel.send(self.serve(*message[1:]))
 
-    def serve(self, verb: str, *details: object) -> list:
+    def serve(self, verb: str, *details: Any) -> list:
         """The reply to one request. Any exception from the code, even SystemExit, becomes a reply."""
         try:
             return self.serve_any(verb, *details)
@@ -58,7 +59,7 @@ class RequestServer:
         except BaseException as problem:
             return exception_message(problem)
 
-    def serve_any(self, verb: str, *details: object) -> list:
+    def serve_any(self, verb: str, *details: Any) -> list:
         if verb == "isolate":
             limits, layers = details
             return ["ok", self.channel.pack(isolation.isolate(limits, layers))]
@@ -79,7 +80,7 @@ class RequestServer:
             return ["no-entry"]
         return self.packed(_Entry(self.module.__dict__[entry]))
 
-    def call(self, number: int, name: object, args: object, words: object) -> list:
+    def call(self, number: int, name: Any, args: Any, words: Any) -> list:
         """Call an object or its method; the reply includes the lists, dicts and sets among the arguments as they are now."""
         target, args, words = self.channel.own(number), self.channel.unpack(args), self.channel.unpack(words)
         arguments = [*args, *words.values()]
@@ -94,7 +95,7 @@ class RequestServer:
         after = self.packed(arguments)
         return [*reply, after[1]] if after[0] == "ok" else after
 
-    def packed(self, value: object) -> list:
+    def packed(self, value: Any) -> list:
         try:
             return ["ok", self.channel._pack_reference(value.value) if type(value) is _Entry else self.channel.pack(value)]
         except (NotSerializable, RecursionError, RuntimeError):
@@ -104,7 +105,7 @@ class RequestServer:
 class _Entry:
     """Marks the requested name's value, which is sent as a reference even if it is a plain value."""
 
-    def __init__(self, value: object):
+    def __init__(self, value: Any):
         self.value = value
 
 
@@ -135,7 +136,7 @@ def _make_proxy(channel: Channel, number: int, type_name: str) -> TestObject:
     return (CallableTestObject if type_name == "callable" else TestObject)(channel, number)
 
 
-def _value(channel: Channel, reply: list) -> object:
+def _value(channel: Channel, reply: list) -> Any:
     if reply[0] == "raise":
         raise remote_exception(*reply[1:3])
     return channel.unpack(reply[1])

@@ -14,8 +14,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
-from types import ModuleType
-from typing import Callable, Mapping
+from typing import Any, Callable, Mapping
 
 LIMIT_S = 5.0
 SLOW_S = 20.0       # tools that wake a sleeping accelerator, or that start a runtime of their own
@@ -70,7 +69,8 @@ class Machine:
     def __init__(self, platform: Platform, run: Callable[[list, float], CommandResult], read: Callable[[str], "str | None"],
                  paths: Callable[[str], list], link: Callable[[str], "str | None"], copy: Callable[[int], tuple]):
         self.platform, self.read, self.paths, self.link, self.copy = platform, read, paths, link, copy
-        self._run, self._answers = run, {}
+        self._run = run
+        self._answers: dict[tuple, CommandResult] = {}
 
     def run(self, *words: str, limit_s: float = LIMIT_S) -> CommandResult:
         if words not in self._answers:
@@ -182,7 +182,8 @@ def copy(size_bytes: int, clock: Callable[[], int] = time.perf_counter_ns) -> tu
     source, target = bytearray(b"\x55") * size_bytes, bytearray(size_bytes)
     with memoryview(source) as source_view, memoryview(target) as target_view:
         target_view[:] = source_view
-        started, times_ns = clock(), []
+        times_ns: list[int] = []
+        started = clock()
         while len(times_ns) < MIN_COPIES or clock() - started < TIMED_NS:
             before = clock()
             target_view[:] = source_view
@@ -249,7 +250,7 @@ def _windows_features() -> frozenset:
     return frozenset(number for number in WINDOWS_FEATURES if ctypes.windll.kernel32.IsProcessorFeaturePresent(number))
 
 
-def _ctypes() -> ModuleType | None:
+def _ctypes() -> Any:
     try:
         import ctypes
     except ImportError:     # a Python built without libffi

@@ -29,7 +29,8 @@ class Reader:
         self.others_unknown = contention.unknown if contention else "this machine's processes are not looked at"
         self._meter = energy.Meter(system.energy() + ([nvidia.energy()] if nvidia else []), clock)
         self.energy_counter, self.energy_unknown = self._meter.counter, self._meter.unknown
-        self._swapped, self._background_share = system.swapped_bytes(), None
+        self._swapped = system.swapped_bytes()
+        self._background_share: float | None = None
 
     def look_around(self, sleep: Callable[[float], None], seconds: float) -> None:
         """See how busy the processors are with other things; the next reading tells. No call may be under way."""

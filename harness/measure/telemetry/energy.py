@@ -1,6 +1,7 @@
 """Energy: what the machine's own counters say was spent between two moments."""
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from typing import Callable
@@ -31,7 +32,8 @@ class Meter:
 
     def __init__(self, sources: list, clock: Callable[[], float]):
         self._counters = [counter for source in sources for counter in source.counters]
-        self._clock, self._before = clock, None
+        self._clock = clock
+        self._before: tuple[float, list] | None = None
         said = [source.name if source.counters else f"{source.name} not counted: {source.unknown}" for source in sources]
         self.counter = "; ".join(said) if self._counters else None
         self.unknown = None if self._counters else "; ".join(said)
@@ -46,7 +48,8 @@ class Meter:
             return None
         (began, before), self._before = self._before, None
         spent = [spent_uj(counter, then, self._clock() - began) for counter, then in zip(self._counters, before)]
-        return None if None in spent else round(sum(spent) / 1e6, 3)
+        known = [energy_uj for energy_uj in spent if energy_uj is not None]
+        return round(sum(known) / 1e6, 3) if len(known) == len(spent) else None
 
 
 def spent_uj(counter: Counter, before: int | None, seconds: float) -> int | None:
@@ -72,5 +75,5 @@ def rapl(files: Files) -> Source:
     if any(number(files, f"{package}/energy_uj") is None for package in packages):
         return Source("processor", unknown="its counter (RAPL) is for the administrator alone")
     return Source("processor packages by RAPL", tuple(
-        Counter(lambda path=f"{package}/energy_uj": number(files, path),
+        Counter(functools.partial(number, files, f"{package}/energy_uj"),
                 number(files, f"{package}/max_energy_range_uj")) for package in packages))

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 
-def opened(*names: str | None) -> object | None:
+def opened(*names: str | None) -> Any:
     """The first of these that this system has; None as a name is what the interpreter itself is linked with."""
     try:
         import ctypes
@@ -18,7 +19,7 @@ def opened(*names: str | None) -> object | None:
     return None
 
 
-def ask(library: object | None, function: str, *arguments: object) -> object:
+def ask(library: Any, function: str, *arguments: Any) -> Any:
     """What the function returns; None where there is no such library or function, or the call failed."""
     try:
         return getattr(library, function)(*arguments)
@@ -26,7 +27,7 @@ def ask(library: object | None, function: str, *arguments: object) -> object:
         return None
 
 
-def set_result(library: object | None, function: str, kind: type) -> None:
+def set_result(library: Any, function: str, kind: type) -> None:
     """Say what the function returns, where there is one; without this ctypes takes it for an int."""
     with contextlib.suppress(AttributeError):
         getattr(library, function).restype = kind

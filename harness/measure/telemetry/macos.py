@@ -42,7 +42,8 @@ class Mac:
     def __init__(self, system: object = None, power: object = None, ioreg: Callable[[], str | None] = _ioreg,
                  clock: Callable[[], float] = time.monotonic):
         import ctypes
-        self._types, self._ioreg, self._clock, self._looked = ctypes, ioreg, clock, None
+        self._types, self._ioreg, self._clock = ctypes, ioreg, clock
+        self._looked: float | None = None
         self._system, self._power = system or library.opened(None), power or library.opened(IOKIT)
         library.set_result(self._power, "IOPSGetTimeRemainingEstimate", ctypes.c_double)
         self._host = library.ask(self._system, "mach_host_self")        # each call would leave a port behind

@@ -1,8 +1,10 @@
 """NVML: NVIDIA's own library, in which each question is one call into the driver and no process is started."""
 from __future__ import annotations
 
+import functools
 import os
 import time
+from typing import AbstractSet, Any
 
 from measure.telemetry import library
 from measure.telemetry.energy import Counter, Source
@@ -23,23 +25,24 @@ def load() -> Nvml | None:
     return started(library.opened("nvml.dll", older) if os.name == "nt" else library.opened("libnvidia-ml.so.1"))
 
 
-def started(found: object | None) -> Nvml | None:
-    if found is None or library.ask(found, "nvmlInit_v2") != 0:
+def started(nvidia_library: Any) -> Nvml | None:
+    if nvidia_library is None or library.ask(nvidia_library, "nvmlInit_v2") != 0:
         return None
-    nvml = Nvml(found)
+    nvml = Nvml(nvidia_library)
     return nvml if nvml.devices else None
 
 
 class Nvml:
     """All accelerators in the driver's order. What one does not support is null."""
 
-    def __init__(self, found: object):
+    def __init__(self, nvidia_library: Any):
         import ctypes
-        self._library, self._types = found, ctypes
+        self._library = nvidia_library
+        self._types: Any = ctypes
         count = self._asked("nvmlDeviceGetCount_v2", ctypes.c_uint) or 0
         self.devices = [device for device in map(self._device, range(count)) if device is not None]
 
-    def states(self, own: set = frozenset()) -> list:
+    def states(self, own: AbstractSet[int] = frozenset()) -> list:
         """One for each accelerator. `own` are the processes of the server and the harness; {}: not known."""
         return [{**self._state(device), **self._others(device, own)} for device in self.devices]
 
@@ -48,9 +51,9 @@ class Nvml:
         if any(self._energy_uj(device) is None for device in self.devices):
             return Source("accelerators", unknown="their energy counter (NVML) came with the Volta generation")
         return Source("accelerators by NVML", tuple(
-            Counter(lambda device=device: self._energy_uj(device)) for device in self.devices))
+            Counter(functools.partial(self._energy_uj, device)) for device in self.devices))
 
-    def _state(self, device: object) -> dict:
+    def _state(self, device: Any) -> dict:
         c = self._types
         rates = self._asked("nvmlDeviceGetUtilizationRates", c.c_uint * 2, device)      # of the processor, of the memory
         memory = self._asked("nvmlDeviceGetMemoryInfo", c.c_ulonglong * 3, device)      # total, free, used
@@ -64,7 +67,7 @@ class Nvml:
             "throttled": reasons(self._asked("nvmlDeviceGetCurrentClocksThrottleReasons", c.c_ulonglong, device)),
         }
 
-    def _others(self, device: object, own: set) -> dict:
+    def _others(self, device: Any, own: AbstractSet[int]) -> dict:
         """Memory and utilisation of processes that are not ours.
 
         Null where none of the driver's processes is ours: in a container it may name them by other numbers.
@@ -77,7 +80,7 @@ class Nvml:
         return {"others_memory_bytes": None if None in others else sum(others),
                 "others_busy_share": min(1.0, sum(shares) / 100)}
 
-    def _memory_users(self, device: object, kind: str) -> list:
+    def _memory_users(self, device: Any, kind: str) -> list:
         """(process, bytes or None) of those that compute, or draw."""
         c = self._types
 
@@ -88,7 +91,7 @@ class Nvml:
             return []
         return [(row.number, None if row.used == NOT_AVAILABLE else row.used) for row in rows[:count.value]]
 
-    def _busy_shares(self, device: object) -> list:
+    def _busy_shares(self, device: Any) -> list:
         """(process, per cent of the processors in its last sample)."""
         c = self._types
 
@@ -102,16 +105,16 @@ class Nvml:
         newest = {row.number: row.processors for row in sorted(rows[:count.value], key=lambda row: row.time_us)}
         return [(number, share) for number, share in newest.items() if share <= 100]
 
-    def _energy_uj(self, device: object) -> int | None:
+    def _energy_uj(self, device: Any) -> int | None:
         millijoules = self._asked("nvmlDeviceGetTotalEnergyConsumption", self._types.c_ulonglong, device)
         return None if millijoules is None else millijoules * 1000
 
-    def _device(self, number: int) -> object | None:
+    def _device(self, number: int) -> Any:
         handle = self._types.c_void_p()
-        found = library.ask(self._library, "nvmlDeviceGetHandleByIndex_v2", number, self._types.byref(handle))
-        return handle if found == 0 else None
+        status = library.ask(self._library, "nvmlDeviceGetHandleByIndex_v2", number, self._types.byref(handle))
+        return handle if status == 0 else None
 
-    def _asked(self, function: str, kind: type, *arguments: object) -> object:
+    def _asked(self, function: str, kind: type, *arguments: Any) -> Any:
         """What the function left in its last argument: a number, or a list for an array; None if it did not.
 
         A number with all its bits set is NVML's word for one that is not available.

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import Dict, NamedTuple
+from typing import Any, Dict, NamedTuple
 
 from measure.telemetry import library
 from measure.telemetry.sysfs import Files
@@ -30,7 +30,8 @@ class LinuxProcesses:
     """Parents are read once, when a process is new; only the processes that are asked for are read again."""
 
     def __init__(self, files: Files = Files()):
-        self._files, self._known = files, {}
+        self._files = files
+        self._known: Snapshot = {}
         self._tick_s = 1 / os.sysconf("SC_CLK_TCK")
 
     def snapshot(self) -> Snapshot:
@@ -57,19 +58,19 @@ class LinuxProcesses:
 class MacProcesses:
     """`system` is libSystem. The processes of other users have no times there."""
 
-    def __init__(self, system: object = None):
+    def __init__(self, system: Any = None):
         import ctypes
         self._types, self._system = ctypes, system or library.opened(None)
         base = (ctypes.c_uint32 * 2)()
-        told = library.ask(self._system, "mach_timebase_info", base)
-        self._unit_s = base[0] / base[1] / 1e9 if told == 0 and base[1] else 1e-9
+        status = library.ask(self._system, "mach_timebase_info", base)
+        self._unit_s = base[0] / base[1] / 1e9 if status == 0 and base[1] else 1e-9
 
     def snapshot(self) -> Snapshot:
         count = library.ask(self._system, "proc_listallpids", None, 0) or 0
         numbers = (self._types.c_int * (count + 64))()
         count = library.ask(self._system, "proc_listallpids", numbers, self._types.sizeof(numbers)) or 0
-        found = {number: self.read(number) for number in numbers[:max(0, count)]}
-        return {number: process for number, process in found.items() if process is not None}
+        processes = {number: self.read(number) for number in numbers[:max(0, count)]}
+        return {number: process for number, process in processes.items() if process is not None}
 
     def read(self, number: int) -> Process | None:
         info = self._types.create_string_buffer(BSD_INFO.size)
@@ -78,8 +79,8 @@ class MacProcesses:
             return None
         fields = BSD_INFO.unpack(info.raw)
         usage = self._types.create_string_buffer(512)
-        told = library.ask(self._system, "proc_pid_rusage", number, RUSAGE_V0, usage) == 0
-        times = RUSAGE.unpack(usage.raw[:RUSAGE.size])[1:3] if told else (0, 0)
+        is_readable = library.ask(self._system, "proc_pid_rusage", number, RUSAGE_V0, usage) == 0
+        times = RUSAGE.unpack(usage.raw[:RUSAGE.size])[1:3] if is_readable else (0, 0)
         name = (fields[13].rstrip(b"\0") or fields[12].rstrip(b"\0")).decode("utf-8", "replace")
         return Process(fields[4], name, fields[-2] * 1_000_000 + fields[-1], sum(times) * self._unit_s)
 
@@ -87,7 +88,7 @@ class MacProcesses:
 class WindowsProcesses:
     """`kernel` is kernel32."""
 
-    def __init__(self, kernel: object = None):
+    def __init__(self, kernel: Any = None):
         import ctypes
 
         class Entry(ctypes.Structure):      # PROCESSENTRY32W in <tlhelp32.h>
@@ -104,16 +105,17 @@ class WindowsProcesses:
         handle = library.ask(self._kernel, "CreateToolhelp32Snapshot", SNAPSHOT_PROCESSES, 0)
         if handle is None or self._types.c_void_p(handle).value == self._types.c_void_p(INVALID).value:
             return {}
-        handle, found = self._types.c_void_p(handle), {}
+        handle = self._types.c_void_p(handle)
+        processes: Snapshot = {}
         entry = self._entry(size=self._types.sizeof(self._entry))
         more = library.ask(self._kernel, "Process32FirstW", handle, self._types.byref(entry))
         while more:
             name = bytes(entry.name).decode("utf-16-le", "replace").partition("\0")[0]
             started, cpu_s = self._times(entry.number) or (0, 0.0)
-            found[entry.number] = Process(entry.parent, name, started, cpu_s)
+            processes[entry.number] = Process(entry.parent, name, started, cpu_s)
             more = library.ask(self._kernel, "Process32NextW", handle, self._types.byref(entry))
         library.ask(self._kernel, "CloseHandle", handle)
-        return found
+        return processes
 
     def _times(self, number: int) -> tuple | None:
         """(started, CPU seconds); None where this user may not ask."""
@@ -122,6 +124,6 @@ class WindowsProcesses:
             return None
         handle = self._types.c_void_p(handle)
         started, ended, kernel, user = (self._types.c_ulonglong() for _ in range(4))
-        told = library.ask(self._kernel, "GetProcessTimes", handle, *map(self._types.byref, (started, ended, kernel, user)))
+        is_readable = library.ask(self._kernel, "GetProcessTimes", handle, *map(self._types.byref, (started, ended, kernel, user)))
         library.ask(self._kernel, "CloseHandle", handle)
-        return (started.value, (kernel.value + user.value) / TICKS_IN_S) if told else None
+        return (started.value, (kernel.value + user.value) / TICKS_IN_S) if is_readable else None
