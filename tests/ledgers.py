@@ -7,7 +7,7 @@ from typing import Iterable, Iterator
 
 import support
 
-from base import ledger, ledger_records, schema
+from base import ledger_reader, ledger_records, schema
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 STARTED = "2026-01-02T03:04:05Z"
@@ -74,7 +74,7 @@ def typed(records: Iterable[dict]) -> list:
 
 def lines(path: pathlib.Path) -> list:
     """The lines of a ledger as plain objects, after the reader has found nothing wrong with them."""
-    list(ledger.read(path))
+    list(ledger_reader.read(path))
     return [schema.loads(line) for line in path.read_bytes().splitlines()]
 
 

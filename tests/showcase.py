@@ -5,6 +5,7 @@ import functools
 
 import corpus
 
+from base import ledger_records
 from judge import tree_layout
 from publish import catalogue, device_summary, grades, page_inputs, pooling, run_contribution
 
@@ -19,7 +20,7 @@ def taken(number: int) -> tuple:
     counts = {"error": 0, "hold": 0, "warning": 0, "info": 0}
     grade, unmet = grades.grade_of(grades.GradeInput(made.manifest, made.metadata, made.hardware, made.story, 0))
     row = run_contribution.run_row(tree_layout.place_of(one.folder), made.manifest, made.metadata, counts, grade, unmet, {}, given)
-    calls = [page_inputs.call_row(record) for record in made.lines if record["type"] in ("call", "skipped")]
+    calls = [page_inputs.call_row(ledger_records.typed(record)) for record in made.lines if record["type"] in ("call", "skipped")]
     view = page_inputs.RunPageInput(row, made.manifest, made.metadata, made.hardware, made.story, [],
                                     page_inputs.with_rates(calls, made.manifest), sizes, True)
     return view, given, device_summary.facts(made.hardware)

@@ -6,6 +6,7 @@ import unittest
 
 import support
 
+from base.ledger_records import CallRecord, typed
 from judge import call_checks
 from measure import http_call
 
@@ -23,14 +24,14 @@ def exchanges() -> list:
     return found
 
 
-def as_call(request: dict, response: dict) -> dict:
+def as_call(request: dict, response: dict) -> CallRecord:
     """The record that the exchange would have left."""
     pieces = [(at_us * 1000, text.encode("utf-8")) for at_us, text in response["pieces"]]
     headers_ns = response["head_us"] * 1000 if "head_us" in response else None
     came = http_call.StreamResult(pieces, "end", None, response["status"], 1000, 0, 100, headers_ns, response["end_us"] * 1000)
     options = request["body"].get("options") if isinstance(request["body"], dict) else None
-    return support.record("call", role="measured", item="x", options={"num_ctx": 4096, "num_predict": 4096, **(options or {})},
-                          **http_call.fold(came))
+    return typed(support.record("call", role="measured", item="x", options={"num_ctx": 4096, "num_predict": 4096, **(options or {})},
+                                **http_call.fold(came)))
 
 
 class RealServers(unittest.TestCase):
@@ -40,7 +41,7 @@ class RealServers(unittest.TestCase):
         outcomes = set()
         for name, request, response in recorded:
             call = as_call(request, response)
-            outcomes.add(call["outcome"])
+            outcomes.add(call.outcome)
             with self.subTest(recording=name):
                 self.assertEqual(list(call_checks.problems(call)), [])
         self.assertLessEqual({"ok", "length", "empty", "refused", "error", "cut"}, outcomes)
@@ -54,15 +55,15 @@ class Outcomes(unittest.TestCase):
                 ("stalled", {"error": "x", "http_status": 200}), ("cut", {"error": "x", "http_status": 200}),
                 ("interrupted", {}), ("interrupted", {"http_status": 200})):
             with self.subTest(outcome=outcome, fields=fields):
-                call = support.record("call", role="measured", item="x", outcome=outcome, **fields)
+                call = typed(support.record("call", role="measured", item="x", outcome=outcome, **fields))
                 self.assertEqual(list(call_checks.problems(call)), [])
 
     def test_no_outcome_passes_for_another(self):
         done = as_call(*exchanges()[0][1:])
         for outcome in ("ok", "length", "empty", "refused", "error", "cut", "timeout", "stalled", "interrupted"):
-            if outcome != done["outcome"]:
+            if outcome != done.outcome:
                 with self.subTest(outcome=outcome):
-                    self.assertTrue(list(call_checks.outcome({**done, "outcome": outcome})))
+                    self.assertTrue(list(call_checks.outcome(done._replace(outcome=outcome))))
 
 
 if __name__ == "__main__":

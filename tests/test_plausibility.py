@@ -26,7 +26,7 @@ def rules(rate: float, size_bytes: int, machine: dict | None, vram_bytes: int = 
     visitor = Plausibility({"models": [row], "options": {"num_batch": 512}}, machine)
     call = support.record("call", role="measured", model="m:1b", outcome="ok", eval_tokens=101, eval_ns=round(100 * 1e9 / rate),
                           placement={"size_bytes": size_bytes, "vram_bytes": vram_bytes, "context_length": 4096, "loaded": []})
-    return {one.rule for one in list(visitor.visit(call)) + list(visitor.finish())}
+    return {one.rule for one in list(visitor.visit(typed(call))) + list(visitor.finish())}
 
 
 class Bandwidth(unittest.TestCase):

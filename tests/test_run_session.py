@@ -114,7 +114,7 @@ class Grades(Case):
     def test_they_stand_in_the_final_footer_and_are_made_when_the_models_are_unloaded(self):
         self.server, seen = Server("alpha:1b"), []
 
-        def grade() -> dict:
+        def grade(calls: list) -> dict:
             seen.append((list(self.server.unloaded), self.short()))
             return {"3": {"passed": True, "reason": "passed"}}
         self.assertEqual(self.carry_out(skip_all, grade), ("complete", True))
@@ -125,7 +125,7 @@ class Grades(Case):
         for grades, there in (({}, True), (None, False)):
             with self.subTest(grades):
                 (self.folder / run_folder.LEDGER).unlink(missing_ok=True)
-                self.carry_out(skip_all, lambda: grades)
+                self.carry_out(skip_all, lambda calls: grades)
                 self.assertIs("code_grades" in self.rows()[-1], there)
 
     def test_an_unfinished_run_is_not_graded(self):

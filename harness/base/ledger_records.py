@@ -154,9 +154,14 @@ def is_planned(record: Record) -> bool:
     return isinstance(record, SkippedRecord) or (isinstance(record, CallRecord) and record.is_measured)
 
 
+def is_same_wave(call: CallRecord, before: CallRecord) -> bool:
+    """Whether a call says that it was sent together with the one before it; calibration asks the same wave several times."""
+    return call.wave is not None and call.slot > 0 and _wave_key(call) == _wave_key(before)
+
+
 def continues_wave(call: CallRecord, before: CallRecord) -> bool:
-    """Whether a call was sent together with the one before it: the records of a wave follow each other, slots ascending."""
-    return call.wave is not None and call.slot > before.slot and _wave_key(call) == _wave_key(before)
+    """The same where the records of a wave are in order, slots ascending."""
+    return is_same_wave(call, before) and call.slot > before.slot
 
 
 def waves(calls: Iterable[CallRecord]) -> Iterator[List[CallRecord]]:

@@ -10,11 +10,12 @@ import contextlib
 import os
 import pathlib
 import signal
-from typing import Iterator
+from typing import Dict, Iterator, List, Optional
 
 # The rooms are imported where they are used: --help must not pay for the client.
 from base import console, errors, git, ledger, names, run_folder, shell
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
+from base.ledger_records import CallRecord
 
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
 
@@ -305,7 +306,7 @@ def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded:
     from measure import http_call, options, run_session
     stop, limit_s = http_call.Stop(), options.seconds(args.time_limit, "--time-limit")
     graders = run_folder.graders_of(loaded)
-    grade = (lambda: grade_code(earlier.folder, graders)) if args.grade_code else None
+    grade = (lambda calls: grade_code(calls, graders)) if args.grade_code else None
     with interruptible(stop):
         try:
             ended, complete = run_session.carry_out(endpoint, earlier, loaded, limit_s, stop, console.Progress(args.quiet),
@@ -323,11 +324,11 @@ def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded:
     return report(args, earlier, metadata, ended)
 
 
-def grade_code(folder: pathlib.Path, graders: dict) -> dict:
+def grade_code(calls: List[CallRecord], graders: Dict[str, Optional[dict]]) -> Dict[str, dict]:
     """Verdicts on the Python answers, by seq; the code runs in a fenced process of its own."""
     from derive import code_grading
     console.note("grading the Python answers, each in a fenced process of its own")
-    return code_grading.grade_records(ledger.read(folder / run_folder.LEDGER), graders, console.note)
+    return code_grading.grade_records(calls, graders, console.note)
 
 
 @contextlib.contextmanager

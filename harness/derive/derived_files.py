@@ -4,11 +4,11 @@ Nothing is written before all of it could be computed; the contributor's own wor
 """
 from __future__ import annotations
 
-import hashlib
 import pathlib
 
-from base import files, ledger, records, run_folder, schema
+from base import files, ledger_reader, records, run_folder, schema
 from base.errors import FOUND, UserError
+from base.ledger_reader import LedgerReader
 from derive import run_md, run_report, summary
 
 
@@ -17,16 +17,16 @@ def metadata(folder: pathlib.Path, manifest: dict, graders: dict, observer: summ
 
     For `observer` see summary.summarize.
     """
-    path, whole = folder / run_folder.LEDGER, hashlib.sha256()
+    path = folder / run_folder.LEDGER
+    reader = LedgerReader(path)
     try:
-        last = ledger.last(path)
-        record = summary.summarize(manifest, ledger.read(path, whole), graders, (last or {}).get("code_grades"), observer)
+        record = summary.summarize(manifest, ledger_reader.read(path, reader), graders, ledger_reader.code_grades(path), observer)
     except UserError as problem:
         problem.exit_code = FOUND
         raise
     if record["run_id"] != manifest["run_id"]:
         raise UserError("this ledger is of another run than the manifest", str(path), "put the run's own files back", FOUND)
-    record["ledger_sha256"] = whole.hexdigest()
+    record["ledger_sha256"] = reader.sha256.hexdigest()
     return {field.name: record[field.name] for field in records.RECORDS["metadata"]}
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from base import names, plan, schema
+from base.hardware_view import part, value_of
 from base.phases import CONTEXT_PHASES, PARALLEL_MIXED
 from base.records import COMPARED
 from base.schema import Json
@@ -207,21 +208,13 @@ def facts(hardware: Json) -> Dict[str, Json]:
     values: Dict[str, Json] = {}
     for section, keys in HARDWARE.items():
         for key in keys:
-            values[f"{section} {key}"] = _value(_value_of(_value_of(hardware, section), key))
-    devices = _value(_value_of(hardware, "accelerators"))
+            values[f"{section} {key}"] = value_of(part(part(hardware, section), key))
+    devices = value_of(part(hardware, "accelerators"))
     if isinstance(devices, list):
         values["accelerators"] = len(devices)
         for number, device in enumerate(devices):
-            values.update({f"accelerator {number} {key}": _value(_value_of(device, key)) for key in ACCELERATOR})
+            values.update({f"accelerator {number} {key}": value_of(part(device, key)) for key in ACCELERATOR})
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _value_of(record: Json, key: str) -> Json:
-    return record.get(key) if isinstance(record, dict) else None
-
-
-def _value(fact: Json) -> Json:
-    return _value_of(fact, "value")
 
 
 def _harness(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:

@@ -27,11 +27,11 @@ class CallObserver(Protocol):
     def wave(self, wave: List[CallRecord]) -> None: ...
 
 
-def summarize(manifest: dict, ledger: Iterable[Record], graders: Dict[str, Optional[dict]], code_grades: dict | None,
+def summarize(manifest: dict, ledger: Iterable[Record], graders: Dict[str, Optional[dict]], code_grades: Optional[Dict[str, dict]],
               observer: CallObserver | None = None, aggregates: Aggregates | None = None) -> dict:
     """The `metadata` record but for its ledger_sha256, which is known when the last record was read.
 
-    `graders` maps items to their graders (or None), `code_grades` is the final footer's. `cells`, where given, is filled
+    `graders` maps items to their graders (or None), `code_grades` is the final footer's. `aggregates`, where given, is filled
     for whoever pools the samples of several runs.
     """
     run = _Summary(manifest, graders, code_grades or {}, observer)
@@ -44,7 +44,7 @@ def summarize(manifest: dict, ledger: Iterable[Record], graders: Dict[str, Optio
 
 
 class _Summary:
-    def __init__(self, manifest: dict, graders: Dict[str, Optional[dict]], code_grades: dict, observer: CallObserver | None):
+    def __init__(self, manifest: dict, graders: Dict[str, Optional[dict]], code_grades: Dict[str, dict], observer: CallObserver | None):
         self.manifest, self.graders, self.code_grades, self.observer = manifest, graders, code_grades, observer
         self.with_draft = {model["name"] for model in manifest["models"] if model.get("draft")}
         self.formats = {model["name"]: model["format"] for model in manifest["models"]}

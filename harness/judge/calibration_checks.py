@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, Optional, Tuple
 
+from base.ledger_records import CallRecord, Record
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
@@ -15,42 +16,42 @@ class CalibrationChecks(LedgerVisitor):
     def __init__(self) -> None:
         self._bare: Dict[str, Optional[int]] = {}        # model: tokens of a nonce alone, for the template's length
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        if record["type"] != "call" or record["role"] != "calibration":
+    def visit(self, record: Record) -> Iterator[Finding]:
+        if not isinstance(record, CallRecord) or record.role != "calibration":
             return
-        if record["item"] == "CAL-HEAD-NONCE":
-            self._bare[record["model"]] = record["prompt_tokens"]
-        finding = record["finding"] or {}
+        if record.item == "CAL-HEAD-NONCE":
+            self._bare[record.model] = record.prompt_tokens
+        finding = record.finding or {}
         for name, observed in self._observed(record, finding):
             if finding[name] != observed or type(finding[name]) is not type(observed):
                 yield Finding("ledger-finding", f"{name} {finding[name]}", "nothing, since no call shows it" if observed is None else str(observed),
                               f"/finding/{name}")
 
-    def _observed(self, record: dict, finding: dict) -> Iterator[Tuple[str, object]]:
+    def _observed(self, record: CallRecord, finding: dict) -> Iterator[Tuple[str, object]]:
         """(name, what the call shows) of each finding that can be checked by it."""
         for name, field in COPIED.items():
             if name in finding:
-                yield name, record[field]
+                yield name, getattr(record, field)
         if "thinks_by_default" in finding:
-            yield "thinks_by_default", record["thinking_chunks"] > 0
+            yield "thinks_by_default", record.thinking_chunks > 0
         if "tells_cached_tokens" in finding:
-            yield "tells_cached_tokens", record["cached_tokens"] is not None
+            yield "tells_cached_tokens", record.cached_tokens is not None
         if "head_tokens" in finding:
-            bare, whole = self._bare.get(record["model"]), record["prompt_tokens"]
+            bare, whole = self._bare.get(record.model), record.prompt_tokens
             yield "head_tokens", None if bare is None or whole is None else max(0, whole - bare) + 1
         if "too_long" in finding:
             yield "too_long", _too_long(record)
         for name in finding:
             if name.endswith("_tokens_at"):
-                yield name, [[units, record["prompt_tokens"]] if units == record["material_units"] else [units, tokens]
+                yield name, [[units, record.prompt_tokens] if units == record.material_units else [units, tokens]
                              for units, tokens in finding[name]]
 
 
-def _too_long(call: dict) -> str:
+def _too_long(call: CallRecord) -> str:
     """What became of a prompt that is longer than num_ctx; the same as in measure/calibration.py."""
-    num_ctx = call["options"].get("num_ctx")
-    if call["outcome"] in ("refused", "error"):
-        return call["outcome"]
-    if not call["prompt_tokens"] or not isinstance(num_ctx, int):
+    num_ctx = call.options.get("num_ctx")
+    if call.outcome in ("refused", "error"):
+        return call.outcome
+    if not call.prompt_tokens or not isinstance(num_ctx, int):
         return "unknown"
-    return "answered" if call["prompt_tokens"] > num_ctx else "cut"
+    return "answered" if call.prompt_tokens > num_ctx else "cut"

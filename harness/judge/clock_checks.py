@@ -10,7 +10,7 @@ import statistics
 from typing import Dict, Iterator, List
 
 from base import suites
-from base.ledger_records import CallRecord, typed
+from base.ledger_records import CallRecord, Record
 from derive import call_metrics
 from judge import thresholds
 from judge.findings import Finding
@@ -35,11 +35,10 @@ class ClockChecks(LedgerVisitor):
         self._visible: Dict[str, List[float]] = {}          # the same, of the tokens that surely made text
         self._unexplained: Dict[str, List[float]] = {}
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        call = typed(record) if record["type"] == "call" and record["role"] == "measured" else None
-        if call is not None and call.model in self._models and is_comparable(call):
-            yield from self._decode_of(call)
-            self._prefill_of(call)
+    def visit(self, record: Record) -> Iterator[Finding]:
+        if isinstance(record, CallRecord) and record.model in self._models and is_comparable(record):
+            yield from self._decode_of(record)
+            self._prefill_of(record)
 
     def _decode_of(self, call: CallRecord) -> Iterator[Finding]:
         seen_ns, counted_ns = call.last_text_ns and call.last_text_ns - call.first_text_ns, call.eval_ns
@@ -89,10 +88,11 @@ class TokenChecks(LedgerVisitor):
         self._prompts: Dict[str, List[float]] = {}     # model: bytes a token
         self._answers: Dict[tuple, List[float]] = {}   # (model, phase): bytes a token
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        if record["type"] != "call" or record["prompt_tokens"] is None:
-            return
-        call = typed(record)
+    def visit(self, record: Record) -> Iterator[Finding]:
+        if isinstance(record, CallRecord) and record.prompt_tokens is not None:
+            yield from self._call(record)
+
+    def _call(self, call: CallRecord) -> Iterator[Finding]:
         size = self._prompt_bytes.get((call.phase, call.item)) if call.is_measured else None
         if size is not None and call.model in self._template:
             yield from self._prompt_of(call, size)

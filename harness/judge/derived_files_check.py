@@ -1,21 +1,21 @@
 """Sums: are the derived files what the ledger gives? They are recomputed, in the same pass that judges the records."""
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Dict, Iterator, Optional
 
-from base import ledger, records, run_folder, schema
+from base import records, run_folder, schema
 from base.errors import UserError
 from derive import run_md, run_report, summary
 from judge.findings import FindingList, Finding
 from judge.ledger_pass import LedgerPass
 
 
-def recomputed(manifest: dict, graders: dict, ledger_pass: LedgerPass, cells: dict | None = None) -> dict | None:
+def recomputed(manifest: dict, graders: Dict[str, Optional[dict]], code_grades: Dict[str, dict], ledger_pass: LedgerPass,
+               aggregates: summary.Aggregates | None = None) -> dict | None:
     """The `metadata` record; None where the ledger is such that there is none. Reads the ledger to its end either way."""
     records_read = iter(ledger_pass)
     try:
-        grades = (ledger.last(ledger_pass.path) or {}).get("code_grades")
-        derived = summary.summarize(manifest, records_read, graders, grades, aggregates=cells)
+        derived = summary.summarize(manifest, records_read, graders, code_grades, aggregates=aggregates)
     except Exception:       # a ledger that contradicts itself may break any formula; one that does not must break none
         if ledger_pass.has_failed:
             raise
@@ -26,7 +26,7 @@ def recomputed(manifest: dict, graders: dict, ledger_pass: LedgerPass, cells: di
         return None
     if not ledger_pass.is_whole:
         return None
-    derived["ledger_sha256"] = ledger_pass.sha256.hexdigest()
+    derived["ledger_sha256"] = ledger_pass.reader.sha256.hexdigest()
     return {field.name: derived[field.name] for field in records.RECORDS["metadata"]}
 
 

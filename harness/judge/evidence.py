@@ -7,8 +7,9 @@ import hashlib
 import pathlib
 from typing import Callable, Dict, Iterator, Optional, Set, Tuple
 
-from base import git, names, schema
+from base import git, names
 from base.errors import UserError
+from base.ledger_records import CallRecord, Record, SkippedRecord
 from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED
 from base.suites import Suite
 from base.target import is_local
@@ -27,13 +28,13 @@ SOURCE_ENDINGS = (".py", ".json")
 class EvidenceChecks(LedgerVisitor):
     """Skips against what happened before them; calibration, loads and conditions of what was measured."""
 
-    def __init__(self, manifest: dict, loaded_suites: Dict[str, Suite], code_grades: Optional[dict]):
+    def __init__(self, manifest: dict, loaded_suites: Dict[str, Suite], code_grades: Dict[str, dict]):
         self._manifest = manifest
         self._trained = {model["name"]: model["context_length"] for model in manifest["models"]}
         self._is_local = is_local(manifest["target"])
         self._entries = {item.id: item.grader["entry"] for suite in loaded_suites.values() for item in suite.items
                          if item.grader and item.grader["kind"] == "python"}
-        self._grades = code_grades or {}
+        self._grades = code_grades
         self._failed: Set[str] = set()          # models of which a load, a warm-up or a measured call failed
         self._called: Set[tuple] = set()        # (model, phase) of measured calls
         self._waves: Set[tuple] = set()
@@ -44,39 +45,39 @@ class EvidenceChecks(LedgerVisitor):
         self._measured = self._skipped = 0
         self._conditions: Dict[int, Set[bool]] = {}    # session: whether its calls have conditions
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        if record["type"] == "skipped":
+    def visit(self, record: Record) -> Iterator[Finding]:
+        if isinstance(record, SkippedRecord):
             self._skipped += 1
             yield from self._skip(record)
-        elif record["type"] == "call":
+        elif isinstance(record, CallRecord):
             yield from self._call(record)
 
     # ----- calls
 
-    def _call(self, call: dict) -> Iterator[Finding]:
-        model, role = call["model"], call["role"]
-        if call["outcome"] not in DONE and role != "calibration":
+    def _call(self, call: CallRecord) -> Iterator[Finding]:
+        model, role = call.model, call.role
+        if call.outcome not in DONE and role != "calibration":
             self._failed.add(model)
-        self._conditions.setdefault(call["session"], set()).add(call["conditions"] is not None)
+        self._conditions.setdefault(call.session, set()).add(call.conditions is not None)
         if role == "calibration":
-            self._questions.setdefault(model, set()).add(call["item"])
+            self._questions.setdefault(model, set()).add(call.item)
         elif role == "warmup":
-            if call["item"] == "LOAD":
-                self._loads.add((call["session"], model))
-            if call["phase"] == PARALLEL_MIXED and call["placement"]:
-                self._together = {names.model_key(name) for name in call["placement"]["loaded"]}
+            if call.item == "LOAD":
+                self._loads.add((call.session, model))
+            if call.phase == PARALLEL_MIXED and call.placement:
+                self._together = {names.model_key(name) for name in call.placement["loaded"]}
         else:
             yield from self._measured_call(call)
 
-    def _measured_call(self, call: dict) -> Iterator[Finding]:
-        model = call["model"]
+    def _measured_call(self, call: CallRecord) -> Iterator[Finding]:
+        model = call.model
         self._measured += 1
-        self._called.add((model, call["phase"]))
-        self._waves.add((call["phase"], call["level"], call["wave"]))
-        if (call["session"], model) not in self._loads:
-            self._loads.add((call["session"], model))       # reported once
-            yield Finding("protocol-load", f"no record of loading {model} in session {call['session']}", "one before its first measured call", "/model")
-        if call["phase"] != PARALLEL_MIXED and model not in self._alone:
+        self._called.add((model, call.phase))
+        self._waves.add((call.phase, call.level, call.wave))
+        if (call.session, model) not in self._loads:
+            self._loads.add((call.session, model))       # reported once
+            yield Finding("protocol-load", f"no record of loading {model} in session {call.session}", "one before its first measured call", "/model")
+        if call.phase != PARALLEL_MIXED and model not in self._alone:
             self._alone.add(model)
             missing = [item for item in CALIBRATION if item not in self._questions.get(model, ())]
             if missing:
@@ -84,76 +85,76 @@ class EvidenceChecks(LedgerVisitor):
                               "/model")
         yield from self._verdict(call)
 
-    def _verdict(self, call: dict) -> Iterator[Finding]:
-        grade = self._grades.get(str(call["seq"]))
-        if not _is_grade(grade) or call["item"] not in self._entries:
+    def _verdict(self, call: CallRecord) -> Iterator[Finding]:
+        grade = self._grades.get(str(call.seq))
+        if grade is None or call.item not in self._entries:
             return
         reason = grade["reason"].partition(" ")[0]
         if reason not in REASONS or grade["passed"] != (reason == "passed"):
             yield Finding("ledger-grades", f"passed {str(grade['passed']).lower()}, reason {grade['reason']}", f"one of {', '.join(REASONS)}, and passed only with it")
-        elif call["outcome"] != "ok":
-            yield Finding("ledger-grades", f"a verdict on an answer that ended {call['outcome']}", "verdicts on answers that ended ok", "/outcome")
+        elif call.outcome != "ok":
+            yield Finding("ledger-grades", f"a verdict on an answer that ended {call.outcome}", "verdicts on answers that ended ok", "/outcome")
         elif grade["passed"]:
-            wrong = why_not_passed(call["answer"], self._entries[call["item"]])
+            wrong = why_not_passed(call.answer, self._entries[call.item])
             if wrong:
                 yield Finding("ledger-grades", f"passed, and yet {wrong}", "an answer that could have passed", "/answer")
 
     # ----- skips
 
-    def _skip(self, record: dict) -> Iterator[Finding]:
+    def _skip(self, record: SkippedRecord) -> Iterator[Finding]:
         wrong = self._contradiction(record)
         if wrong:
-            yield Finding("protocol-skip", f"{record['reason']}: {wrong}", "a reason that the ledger supports", "/reason")
+            yield Finding("protocol-skip", f"{record.reason}: {wrong}", "a reason that the ledger supports", "/reason")
 
-    def _contradiction(self, record: dict) -> str | None:
-        look: Callable[[dict], Optional[str]] = getattr(self, "_" + record["reason"].replace("-", "_"), lambda record: None)
+    def _contradiction(self, record: SkippedRecord) -> str | None:
+        look: Callable[[SkippedRecord], Optional[str]] = getattr(self, "_" + record.reason.replace("-", "_"), lambda record: None)
         return look(record)
 
-    def _has_failed(self, record: dict) -> str | None:
-        models = set(self._trained) if record["phase"] == PARALLEL_MIXED else {record["model"]}
+    def _has_failed(self, record: SkippedRecord) -> str | None:
+        models = set(self._trained) if record.phase == PARALLEL_MIXED else {record.model}
         return None if models & self._failed else "no call of the model failed before"
 
     _model_missing = _too_big = _load_failed = _cloud_model = _has_failed
 
-    def _one_model(self, record: dict) -> str | None:
-        if record["phase"] != PARALLEL_MIXED:
-            return f"{record['phase']} needs one model"
+    def _one_model(self, record: SkippedRecord) -> str | None:
+        if record.phase != PARALLEL_MIXED:
+            return f"{record.phase} needs one model"
         return f"{len(self._trained)} models were planned" if len(self._trained) > 1 else None
 
-    def _not_loaded_together(self, record: dict) -> str | None:
-        if record["phase"] != PARALLEL_MIXED:
-            return f"{record['phase']} needs one model"
+    def _not_loaded_together(self, record: SkippedRecord) -> str | None:
+        if record.phase != PARALLEL_MIXED:
+            return f"{record.phase} needs one model"
         if self._together is None:
             return "no warm-up of the phase shows what was loaded"
         planned = {names.model_key(name) for name in list(self._trained)[:2]}
         return "both models were loaded after the last warm-up" if planned <= self._together else None
 
-    def _context_too_small(self, record: dict) -> str | None:
-        if record["phase"] not in CONTEXT_PHASES:
-            return f"{record['phase']} runs in any context"
-        trained, needed = self._trained.get(record["model"]), self._manifest["context_num_ctx"]
+    def _context_too_small(self, record: SkippedRecord) -> str | None:
+        if record.phase not in CONTEXT_PHASES:
+            return f"{record.phase} runs in any context"
+        trained, needed = self._trained.get(record.model), self._manifest["context_num_ctx"]
         if trained is not None and trained < needed:
             return None
         return None if self._asked_material(record) else f"trained for {trained} tokens, {needed} are needed"
 
-    def _calibration_failed(self, record: dict) -> str | None:
-        if record["phase"] not in CONTEXT_PHASES:
-            return f"{record['phase']} needs no material"
+    def _calibration_failed(self, record: SkippedRecord) -> str | None:
+        if record.phase not in CONTEXT_PHASES:
+            return f"{record.phase} needs no material"
         return None if self._asked_material(record) else "its material was not counted"
 
-    def _asked_material(self, record: dict) -> bool:
-        return any(item.startswith(f"CAL-{record['phase'].upper()}-") for item in self._questions.get(record["model"], ()))
+    def _asked_material(self, record: SkippedRecord) -> bool:
+        return any(item.startswith(f"CAL-{record.phase.upper()}-") for item in self._questions.get(record.model, ()))
 
-    def _time_limit(self, record: dict) -> str | None:
-        is_limited = record["session"] > 0 or self._manifest["time_limit_s"] is not None     # a resumed session may have its own limit
+    def _time_limit(self, record: SkippedRecord) -> str | None:
+        is_limited = record.session > 0 or self._manifest["time_limit_s"] is not None     # a resumed session may have its own limit
         return None if is_limited else "the run has no time limit"
 
-    def _wave_broken(self, record: dict) -> str | None:
-        is_begun = (record["phase"], record["level"], record["wave"]) in self._waves
-        return None if record["wave"] is not None and is_begun else "no call of this wave was recorded"
+    def _wave_broken(self, record: SkippedRecord) -> str | None:
+        is_begun = (record.phase, record.level, record.wave) in self._waves
+        return None if record.wave is not None and is_begun else "no call of this wave was recorded"
 
-    def _conversation_broken(self, record: dict) -> str | None:
-        is_begun = record["phase"] == CONTEXT_APPEND and (record["model"], record["phase"]) in self._called
+    def _conversation_broken(self, record: SkippedRecord) -> str | None:
+        is_begun = record.phase == CONTEXT_APPEND and (record.model, record.phase) in self._called
         return None if is_begun else "no turn of this conversation was recorded"
 
     # ----- the whole
@@ -166,11 +167,6 @@ class EvidenceChecks(LedgerVisitor):
                 yield Finding("protocol-conditions", f"session {session}: some calls have conditions and some have none", "all or none")
             elif self._is_local and session == 0 and kinds == {False}:
                 yield Finding("protocol-conditions", "no call has conditions", "the machine's state after each call, since the server is local")
-
-
-def _is_grade(grade: object) -> bool:
-    """Whether the footer, which is read ahead and not yet checked, has a verdict of the right form."""
-    return not schema.problems(grade, "code_grade") if grade is not None else False
 
 
 def why_not_passed(answer: str, entry: str) -> str | None:

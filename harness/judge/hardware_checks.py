@@ -5,10 +5,10 @@ import re
 from typing import Iterator
 
 from base import facts
+from base.hardware_view import HardwareView
 from base.records import hardware_fields
 from judge import thresholds
 from judge.findings import Finding
-from judge.plausibility import fact_value
 from judge.tree_layout import RunPlace
 
 PARTS = tuple(field.name for field in hardware_fields.RECORDS["hardware"] if field.null and field.name != "why_not_probed")
@@ -21,20 +21,15 @@ UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 def problems(manifest: dict, hardware: dict, place: RunPlace) -> Iterator[Finding]:
     """What hardware.json says of itself, of the server's process, and of the card in the device tag."""
     yield from _parts(hardware)
-    process = server_process(hardware)
+    view = HardwareView(hardware)
     if is_forwarded(hardware):
-        yield Finding("protocol-forwarded", f"{process} listens on the server's port", "the server itself", "/ollama/process")
-    yield from _card(hardware, place.device_tag)
-
-
-def server_process(hardware: dict | None) -> str | None:
-    """The name of the process that listens on the server's port, as far as it is known."""
-    return fact_value(((hardware or {}).get("ollama") or {}).get("process"))
+        yield Finding("protocol-forwarded", f"{view.server_process} listens on the server's port", "the server itself", "/ollama/process")
+    yield from _card(view, place.device_tag)
 
 
 def is_forwarded(hardware: dict | None) -> bool:
     """Whether what listens only passes requests on, so that the server may run on another machine."""
-    return (server_process(hardware) or "").lower() in FORWARDERS
+    return (HardwareView(hardware).server_process or "").lower() in FORWARDERS
 
 
 def _parts(hardware: dict) -> Iterator[Finding]:
@@ -45,14 +40,14 @@ def _parts(hardware: dict) -> Iterator[Finding]:
         yield Finding("hardware-parts", "probed, and nothing is known", "what the probe found", "/probed")
 
 
-def _card(hardware: dict, device_tag: str) -> Iterator[Finding]:
+def _card(hardware: HardwareView, device_tag: str) -> Iterator[Finding]:
     """A tag that names a graphics card, against the cards that were found."""
     wanted = thresholds.card_in(device_tag.replace("-", " "))
-    accelerators = fact_value(hardware["accelerators"])
+    accelerators = hardware.accelerators
     if wanted is None or accelerators is None:
         return
-    names = [fact_value(card["name"]) for card in accelerators]
-    if None not in names and not any(thresholds.same_card(wanted, name) for name in names):
+    names = [card.name for card in accelerators if card.name is not None]
+    if len(names) == len(accelerators) and not any(thresholds.same_card(wanted, name) for name in names):
         yield Finding("physics-tag", f"{device_tag}, where hardware.json has {', '.join(names) or 'no accelerator'}", f"a machine with a {wanted}",
                       "/accelerators")
 

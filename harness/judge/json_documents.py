@@ -4,15 +4,17 @@ from __future__ import annotations
 import functools
 import pathlib
 import re
-from typing import Iterator
+from typing import Iterator, Tuple
 
-from base import facts, records, run_folder, schema
+from base import facts, ledger_records, records, run_folder, schema
+from base.ledger_records import Record
 from judge import text_encoding, thresholds
 from judge.findings import Finding, FindingList
 
 LIMITS = {run_folder.MANIFEST: "manifest_bytes", run_folder.HARDWARE: "hardware_bytes", run_folder.METADATA: "metadata_bytes",
           run_folder.RUN_MD: "run_md_bytes", run_folder.LEDGER: "ledger_bytes"}
 OWN_TEXT = ("answer", "thinking")       # what a model wrote may hold any character
+KIND_OF = {record_type: kind for kind, record_type in ledger_records.TYPES.items()}
 _PLACE = re.compile(r"[^.\[\]]+")
 
 
@@ -94,25 +96,35 @@ def texts(value: object, where: str = "") -> Iterator[tuple]:
             waiting.extend((f"{where}/{n}", child) for n, child in enumerate(here) if isinstance(child, (str, dict, list)))
 
 
-def free_texts(record: dict, kind: str, where: str = "") -> Iterator[tuple]:
-    """(pointer, text) of the texts of a record that its fields do not bound, but for what a model wrote.
+def free_texts(document: dict, kind: str, where: str = "") -> Iterator[Tuple[str, str]]:
+    """(pointer, text) of the texts of a document that its fields do not bound.
 
-    Keys, hashes, times and words of a closed list can say nothing; numbers are most of a ledger and are not looked at.
+    Keys, hashes, times and words of a closed list can say nothing; numbers are not looked at.
     """
     for name, shape in _shapes(kind):
-        value = record.get(name)
-        if value is None:
-            continue
-        pointer = f"{where}/{name}"
-        if shape == "text":
-            yield pointer, value
-        elif shape not in records.RECORDS:
-            yield from texts(value, pointer)
-        elif isinstance(value, list):
-            for place, part in enumerate(value):
-                yield from free_texts(part, shape, f"{pointer}/{place}")
-        else:
-            yield from free_texts(value, shape, pointer)
+        value = document.get(name)
+        if value is not None:
+            yield from _texts_of_field(value, shape, f"{where}/{name}")
+
+
+def texts_of_record(record: Record) -> Iterator[Tuple[str, str]]:
+    """The same of a record of the ledger, but for what a model wrote."""
+    for name, shape in _shapes(KIND_OF[type(record)]):
+        value = getattr(record, name, None)      # the record's type is its class
+        if value is not None:
+            yield from _texts_of_field(value, shape, f"/{name}")
+
+
+def _texts_of_field(value: schema.Json, shape: str, pointer: str) -> Iterator[Tuple[str, str]]:
+    if shape == "text" and isinstance(value, str):
+        yield pointer, value
+    elif shape not in records.RECORDS:
+        yield from texts(value, pointer)
+    elif isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from free_texts(part, shape, f"{pointer}/{place}")
+    elif isinstance(value, dict):
+        yield from free_texts(value, shape, pointer)
 
 
 @functools.lru_cache(maxsize=None)

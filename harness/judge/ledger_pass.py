@@ -7,28 +7,28 @@ of that line. A visitor that looks at each record alone goes on.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import pathlib
-from typing import Iterator, List, Protocol
+from typing import Iterable, Iterator, List, Protocol
 
-from base import schema
-from base.ledger_records import Record, typed
+from base.ledger_reader import LedgerLine, LedgerReader, LineProblem
+from base.ledger_records import Record
 from judge import json_documents, text_encoding, thresholds
 from judge.findings import Finding, FindingList
 
-TYPES = ("meta", "call", "skipped", "footer")
+RULE_OF = {"size": "bytes-size", "torn": "ledger-torn", "json": "json-strict", "type": "ledger-order", "version": "json-version",
+         "fields": "json-fields", "canonical": "json-canonical", "order": "ledger-order", "seq": "ledger-seq", "chain": "ledger-chain"}     # of base/ledger_reader.py's problems
 
 
 class LedgerVisitor(Protocol):
     """A check of the records of one ledger."""
     compares_records: bool = True
 
-    def visit(self, record: dict) -> Iterator[Finding]:
+    def visit(self, record: Record) -> Iterable[Finding]:
         """Findings about one record."""
 
-    def finish(self) -> Iterator[Finding]:
+    def finish(self) -> Iterable[Finding]:
         """Findings about the ledger as a whole; only asked for where every line could be read."""
-        return iter(())
+        return ()
 
 
 class LedgerPass:
@@ -38,35 +38,31 @@ class LedgerPass:
         self.path, self.visitors, self.findings, self.shown = path, visitors, findings, shown
         self.is_whole = True            # every line could be read
         self.has_failed = False         # a visitor raised, not the consumer of the records
-        self.sha256 = hashlib.sha256()
+        self.reader = LedgerReader(path, thresholds.value("line_bytes"))
         self._unreadable = 0
-        self._prev: str | None = None
-        self._last_type: str | None = None
 
     def __iter__(self) -> Iterator[Record]:
         number = 0
-        for number, line in enumerate(_lines(self.path), 1):
-            self.sha256.update(line)
-            record = self._record(number, line)
-            self._prev = hashlib.sha256(line[:-1]).hexdigest()
-            self._last_type = record["type"] if record else "unknown"
-            if record is None:
-                self.is_whole = False
-                self._unreadable += 1
-                if self._unreadable >= thresholds.value("unreadable_lines"):
-                    self._refuse(number, Finding("bytes-size", f"{self._unreadable} lines that cannot be read",
-                                                 "a ledger; the lines after this one were not looked at"))
-                    return
-            else:
-                self._visit(record, number)
-                yield typed(record)
-        if self._last_type not in ("footer", "unknown"):
-            self._refuse(max(1, number), Finding("ledger-unfinished", f"the last line is {self._last_type or 'missing'}", "a footer"))
+        for line in self.reader:
+            number = line.number
+            if self._is_usable(line):
+                self._visit(line.record, number)
+                yield line.record
+                continue
+            self.is_whole = False
+            self._unreadable += 1
+            if self._unreadable >= thresholds.value("unreadable_lines"):
+                self.findings.add([Finding("bytes-size", f"{self._unreadable} lines that cannot be read",
+                                             "a ledger; the lines after this one were not looked at")], self.shown, number)
+                return
+        if self.reader.last_type not in ("footer", "unknown"):
+            self.findings.add([Finding("ledger-unfinished", f"the last line is {self.reader.last_type or 'missing'}", "a footer")],
+                              self.shown, max(1, number))
             self.is_whole = False
         if self.is_whole:
             self._finish(number)
 
-    def _visit(self, record: dict, number: int) -> None:
+    def _visit(self, record: Record, number: int) -> None:
         self.has_failed = True
         for visitor in self.visitors:
             if self.is_whole or not visitor.compares_records:
@@ -81,58 +77,15 @@ class LedgerPass:
             self.findings.add((finding for finding in of_ledger if not finding.pointer), self.shown)
         self.has_failed = False
 
-    def _record(self, number: int, line: bytes) -> dict | None:
-        """The line as a record that can be checked further, or None."""
-        limit = thresholds.value("line_bytes")
-        if len(line) > limit:
-            return self._refuse(number, Finding("bytes-size", f"a line of more than {limit} bytes", "a shorter one"))
-        if not line.endswith(b"\n"):
-            return self._refuse(number, Finding("ledger-torn", "the line ends early", "a line feed at its end"))
-        text = line[:-1]
-        problems = [dataclasses.replace(finding, line=number) for finding in text_encoding.json_problems(text)]
-        if problems:
-            return self._refuse(number, *problems)
-        try:
-            value = schema.loads(text)
-        except ValueError as problem:
-            return self._refuse(number, Finding("json-strict", str(problem), "JSON that every reader understands alike"))
-        record_type = value.get("type") if isinstance(value, dict) else None
-        if record_type not in TYPES:
-            return self._refuse(number, Finding("ledger-order", f"type {record_type!r}", ", ".join(TYPES), "/type"))
-        problems = list(json_documents.version_problems(value, record_type)) if record_type == "meta" else []
-        problems = problems or list(json_documents.field_problems(value, record_type))
-        if problems:
-            return self._refuse(number, *problems)
-        self.findings.add(self._place(number, value, record_type), self.shown, number)
-        if schema.dumps(value).encode("ascii") != text:
-            self._refuse(number, Finding("json-canonical", "other white space, escapes or spelling of numbers",
-                                         "as base/schema.py writes it"))
-        return value
-
-    def _refuse(self, number: int, *findings: Finding) -> None:
-        self.findings.add(findings, self.shown, number)
-
-    def _place(self, number: int, record: dict, record_type: str) -> Iterator[Finding]:
-        """Its place among the lines, its number, and the hash of the line before it."""
-        if (record_type == "meta") != (number == 1):
-            yield Finding("ledger-order", f"{record_type} as line {number}", "one meta, as line 1", "/type")
-        elif self._last_type == "footer":
-            yield Finding("ledger-order", f"{record_type} after the footer", "the footer as the last line", "/type")
-        if record["seq"] != number - 1:
-            yield Finding("ledger-seq", f"seq {record['seq']}", str(number - 1), "/seq")
-        if record["prev"] != self._prev:
-            yield Finding("ledger-chain", f"prev {str(record['prev'])[:12]}",
-                          f"{str(self._prev)[:12]}, the hash of the line before", "/prev")
+    def _is_usable(self, line: LedgerLine) -> bool:
+        """Whether the line holds a record that can be checked further; what is wrong with the line is reported."""
+        if not line.problems:
+            return True
+        of_bytes = text_encoding.json_problems(line.data.rstrip(b"\n")) if line.problems[0].code in ("characters", "json") else ()
+        self.findings.add([dataclasses.replace(finding, line=line.number) for finding in of_bytes] or map(_finding, line.problems),
+                          self.shown, line.number)
+        return line.record is not None
 
 
-def _lines(path: pathlib.Path) -> Iterator[bytes]:
-    """The file's lines; a line that is too long is cut there, and is the last one."""
-    most = thresholds.value("line_bytes")
-    with open(path, "rb") as source:
-        while True:
-            line = source.readline(most + 1)
-            if not line:
-                return
-            yield line
-            if len(line) > most:
-                return
+def _finding(problem: LineProblem) -> Finding:
+    return Finding(RULE_OF[problem.code], problem.observed, problem.expected, json_documents.pointer(problem.where) if problem.where else None)

@@ -6,11 +6,11 @@ import re
 from typing import Dict, Iterator, Optional, Set, Tuple
 
 from base import schema
-from base.ledger_records import CallRecord, typed
+from base.hardware_view import Accelerator, HardwareView
+from base.ledger_records import CallRecord, Record
 from base.phases import CONTEXT_APPEND, FROZEN
 from derive import call_metrics
 from judge import thresholds
-from judge.call_checks import is_for_speed
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
@@ -56,18 +56,17 @@ class Plausibility(LedgerVisitor):
         self.spreads: Dict[tuple, Spread] = {}         # (model, item): of decode rates
         self._timings: Set[int] = set()
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        if record["type"] != "call":
+    def visit(self, record: Record) -> Iterator[Finding]:
+        if not isinstance(record, CallRecord):
             return
-        model = record["model"]
-        if record["finding"]:
-            head = record["finding"].get("head_tokens")
+        model = record.model
+        if record.finding:
+            head = record.finding.get("head_tokens")
             self.heads[model] = head if head is not None else self.heads.get(model)
-        if model in self.models and is_for_speed(record):
-            call = typed(record)
-            self._rates(call, model)
-            self._place(call, model)
-            yield from self._gaps(record["gaps_us"])
+        if model in self.models and record.has_speed:
+            self._rates(record, model)
+            self._place(record, model)
+            yield from self._gaps(record.gaps_us)
 
     def _rates(self, call: CallRecord, model: str) -> None:
         video = bool((call.placement or {}).get("vram_bytes"))
@@ -180,10 +179,10 @@ class MachineMemory:
     """What hardware.json says of the memory that models are read from."""
 
     def __init__(self, hardware: Optional[dict]):
-        parts = hardware or {}
-        self.processor = fact_value((parts.get("cpu") or {}).get("model")) or ""
-        self.accelerators = fact_value(parts.get("accelerators")) or []
-        self.main_bytes = fact_value((parts.get("memory") or {}).get("physical_bytes"))
+        view = HardwareView(hardware)
+        self.processor = view.cpu_model or ""
+        self.accelerators = view.accelerators or []
+        self.main_bytes = view.physical_bytes
 
     @property
     def accelerator_bytes(self) -> Optional[int]:
@@ -194,40 +193,38 @@ class MachineMemory:
         """
         if not self.accelerators:
             return None
-        own = [0 if fact_value(card["unified_memory"]) else fact_value(card["memory_bytes"]) for card in self.accelerators]
-        if None in own:
-            return None
-        if all(_is_dedicated(card) for card in self.accelerators):
-            return sum(own)
-        return None if self.main_bytes is None else self.main_bytes + sum(own)
+        own_bytes = self._own_bytes
+        if own_bytes is None or all(map(_is_dedicated, self.accelerators)):
+            return own_bytes
+        return None if self.main_bytes is None else self.main_bytes + own_bytes
 
     @property
     def total_bytes(self) -> Optional[int]:
         """Main memory and the accelerators' own; None where any of it is unknown."""
-        own = [0 if fact_value(card["unified_memory"]) else fact_value(card["memory_bytes"]) for card in self.accelerators]
-        return None if self.main_bytes is None or None in own else self.main_bytes + sum(own)
+        return None if self.main_bytes is None or self._own_bytes is None else self.main_bytes + self._own_bytes
+
+    @property
+    def _own_bytes(self) -> Optional[int]:
+        """Memory that accelerators do not share with the processor; None where any of it is unknown."""
+        known = [card.own_bytes for card in self.accelerators if card.own_bytes is not None]
+        return sum(known) if len(known) == len(self.accelerators) else None
 
     def gb_s(self, on_accelerator: bool) -> Tuple[float, str]:
         """(GB/s, whose) by the names of the chips, else of the fastest of its kind; several accelerators add up."""
         if not on_accelerator:
             return known_gb_s(self.processor) or (thresholds.value("cpu_gb_s"), "the fastest processor's memory")
-        known = [known_gb_s(fact_value(card["name"]) or "") for card in self.accelerators]
+        known = [known_gb_s(card.name or "") for card in self.accelerators]
         if not known or None in known:
             return max(1, len(known)) * thresholds.value("accelerator_gb_s"), "the fastest accelerator"
         return sum(gb_s for gb_s, _ in known), " + ".join(words for _, words in known)
 
 
-def _is_dedicated(card: dict) -> bool:
+def _is_dedicated(card: Accelerator) -> bool:
     """Whether a card has all of its memory to itself."""
-    if fact_value(card["unified_memory"]) is not False:
+    if card.unified_memory is not False:
         return False
-    vendor, name = (fact_value(card[field]) or "" for field in ("vendor", "name"))
+    vendor, name = card.vendor or "", card.name or ""
     return known_gb_s(name) is not None or any(word in f"{vendor} {name}".lower() for word in DEDICATED)
-
-
-def fact_value(fact: Optional[dict]) -> object:
-    """The value of a fact of hardware.json; None where it is unknown."""
-    return None if fact is None else fact["value"]
 
 
 def known_gb_s(name: str) -> Optional[Tuple[float, str]]:

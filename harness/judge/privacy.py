@@ -6,6 +6,7 @@ import re
 from typing import Any, Iterable, Iterator
 
 from base import sensitive
+from base.ledger_records import CallRecord, Record
 from judge import json_documents, text_encoding
 from judge.findings import MOST, Finding, redacted, with_line_numbers
 from judge.ledger_pass import LedgerVisitor
@@ -110,15 +111,16 @@ class PrivacyChecks(LedgerVisitor):
         self._answers: set = set()      # hashes of clean answers: at temperature 0 the repeats are the same
         self._clean: set = set()        # texts that were searched; most of a ledger's are the same in every record
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        for pointer, text in json_documents.free_texts(record, record["type"]):
+    def visit(self, record: Record) -> Iterator[Finding]:
+        for pointer, text in json_documents.texts_of_record(record):
             if text not in self._clean:
                 if is_clean(text, self.known) and len(self._clean) < MOST_REMEMBERED:
                     self._clean.add(text)
                 else:
                     yield from in_text(text, pointer, self.known)
-        for name in json_documents.OWN_TEXT:
-            yield from self._written(record.get(name) or "", f"/{name}")
+        if isinstance(record, CallRecord):
+            for name in json_documents.OWN_TEXT:
+                yield from self._written(getattr(record, name), f"/{name}")
 
     def _written(self, text: str, pointer: str) -> Iterator[Finding]:
         """The answer of a model: a mail address or a key is looked at by a person, anything else is remarked on."""

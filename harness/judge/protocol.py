@@ -1,10 +1,11 @@
 """The protocol: was it measured as the manifest says, and does the manifest say what this repository measures by?"""
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterator, Union
 
 from base import names, plan, request_settings, schema, suites, target
 from base.errors import UserError
+from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
 from base.phases import CONTEXT_APPEND, FROZEN, PHASES
 from judge import hardware_checks, thresholds
 from judge.findings import Finding
@@ -158,105 +159,105 @@ class ProtocolChecks(LedgerVisitor):
         self.nonces: dict = {}
         self._prompts: dict = {}
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        if record["type"] == "footer":
-            if record["planned"] != self.planned:
-                yield Finding("ledger-footer", f"planned {record['planned']}", f"the manifest's {self.planned}", "/planned")
+    def visit(self, record: Record) -> Iterator[Finding]:
+        if isinstance(record, FooterRecord):
+            if record.planned != self.planned:
+                yield Finding("ledger-footer", f"planned {record.planned}", f"the manifest's {self.planned}", "/planned")
             return
-        if record["type"] == "meta":
+        if isinstance(record, MetaRecord):
             return
-        if record["model"] not in self.models:
-            yield Finding("protocol-models", record["model"], "a model of the manifest", "/model")
-        elif record["type"] == "skipped" or record["role"] == "measured":
+        if record.model not in self.models:
+            yield Finding("protocol-models", record.model, "a model of the manifest", "/model")
+        elif isinstance(record, SkippedRecord) or record.role == "measured":
             yield from self._planned(record)
         else:
             yield from self._around(record)
 
-    def _planned(self, record: dict) -> Iterator[Finding]:
-        key = plan.record_key(record)
+    def _planned(self, record: Union[CallRecord, SkippedRecord]) -> Iterator[Finding]:
+        key = record.key
         step = self.steps.get(key)
         if step is None or key not in self.missing:
-            yield Finding("ledger-plan", f"{record['phase']} {record['item']} {'again' if step else 'was not planned'}",
+            yield Finding("ledger-plan", f"{record.phase} {record.item} {'again' if step else 'was not planned'}",
                           "one record for each planned call", "/item")
             return
         self.missing.discard(key)
         if self._order[key] < self._reached and not self.is_example:
-            yield Finding("protocol-order", f"{record['phase']} {record['item']} after a later step of the plan", "the order of the plan", "/item")
+            yield Finding("protocol-order", f"{record.phase} {record.item} after a later step of the plan", "the order of the plan", "/item")
         self._reached = max(self._reached, self._order[key])
-        if (record["wave"], record["slot"], record["fill"]) != (step.wave, step.slot, step.fill):
-            yield Finding("ledger-plan", f"wave {record['wave']}, slot {record['slot']}, fill {record['fill']}",
+        if (record.wave, record.slot, record.fill) != (step.wave, step.slot, step.fill):
+            yield Finding("ledger-plan", f"wave {record.wave}, slot {record.slot}, fill {record.fill}",
                           f"wave {step.wave}, slot {step.slot}, fill {step.fill}", "/wave")
-        if record["type"] == "call":
+        if isinstance(record, CallRecord):
             yield from self._sent(record)
             yield from self._nonce(record)
             yield from self._text(record)
 
-    def _sent(self, call: dict) -> Iterator[Finding]:
+    def _sent(self, call: CallRecord) -> Iterator[Finding]:
         """Options, knobs and path of a measured call, and whether its model was warm with them."""
-        item, num_ctx = self.items[call["phase"], call["item"]], self.settings.context_of(call["phase"])
+        item, num_ctx = self.items[call.phase, call.item], self.settings.context_of(call.phase)
         wanted = self.settings.options_for(num_ctx, self.settings.limit(item.num_predict))
-        if not _same(call["options"], wanted):
-            yield Finding("protocol-options", _difference(call["options"], wanted), "the manifest's options", "/options")
-        elif not _same(call["knobs"], self.settings.knobs):
-            yield Finding("protocol-options", _difference(call["knobs"], self.settings.knobs), "the manifest's knobs",
+        if not _same(call.options, wanted):
+            yield Finding("protocol-options", _difference(call.options, wanted), "the manifest's options", "/options")
+        elif not _same(call.knobs, self.settings.knobs):
+            yield Finding("protocol-options", _difference(call.knobs, self.settings.knobs), "the manifest's knobs",
                           "/knobs")
-        elif call["endpoint"] != "/api/chat":
-            yield Finding("protocol-options", call["endpoint"], "/api/chat", "/endpoint")
-        if not self.is_example and (call["session"], call["model"], num_ctx) not in self.warm:
-            yield Finding("protocol-warm-up", f"no warm-up of {call['model']} with a context of {num_ctx}",
+        elif call.endpoint != "/api/chat":
+            yield Finding("protocol-options", call.endpoint, "/api/chat", "/endpoint")
+        if not self.is_example and (call.session, call.model, num_ctx) not in self.warm:
+            yield Finding("protocol-warm-up", f"no warm-up of {call.model} with a context of {num_ctx}",
                           "one in this session, before it",
                           "/model")
 
-    def _around(self, call: dict) -> Iterator[Finding]:
+    def _around(self, call: CallRecord) -> Iterator[Finding]:
         """Warm-up and calibration carry the options of the measured calls, or the next call would reload."""
-        num_ctx, num_predict = call["options"].get("num_ctx"), call["options"].get("num_predict")
+        num_ctx, num_predict = call.options.get("num_ctx"), call.options.get("num_predict")
         if not (schema.is_count(num_ctx) and schema.is_count(num_predict) and num_ctx in self.contexts):
             yield Finding("protocol-options", "another context or limit", "the contexts of the planned phases, and a limit",
                           "/options")
             return
         wanted = self.settings.options_for(num_ctx, num_predict)
-        if not _same(call["options"], wanted):
-            yield Finding("protocol-options", _difference(call["options"], wanted), "the manifest's options", "/options")
-        elif not _same(call["knobs"], self._knobs(call)):
-            yield Finding("protocol-options", _difference(call["knobs"], self._knobs(call)), "the manifest's knobs", "/knobs")
-        if call["item"] == "WARM-UP" and call["done_ns"] is not None:
-            self.warm.add((call["session"], call["model"], num_ctx))
+        if not _same(call.options, wanted):
+            yield Finding("protocol-options", _difference(call.options, wanted), "the manifest's options", "/options")
+        elif not _same(call.knobs, self._knobs(call)):
+            yield Finding("protocol-options", _difference(call.knobs, self._knobs(call)), "the manifest's knobs", "/knobs")
+        if call.item == "WARM-UP" and call.done_ns is not None:
+            self.warm.add((call.session, call.model, num_ctx))
 
-    def _knobs(self, call: dict) -> dict:
+    def _knobs(self, call: CallRecord) -> dict:
         """One question of calibration says nothing about thinking, and a raw prompt says that it is one."""
-        knobs = {**self.settings.knobs, **({"raw": True} if call["endpoint"] == "/api/generate" else {})}
-        return {name: value for name, value in knobs.items() if name != "think" or call["item"] != "CAL-DEFAULT"}
+        knobs = {**self.settings.knobs, **({"raw": True} if call.endpoint == "/api/generate" else {})}
+        return {name: value for name, value in knobs.items() if name != "think" or call.item != "CAL-DEFAULT"}
 
-    def _nonce(self, call: dict) -> Iterator[Finding]:
+    def _nonce(self, call: CallRecord) -> Iterator[Finding]:
         """The turns of a conversation share one, since reuse of the prefix is what they measure; no other calls do."""
-        nonce = call["nonce"]
-        owner = (call["phase"], call["model"], call["session"]) if call["phase"] == CONTEXT_APPEND else call["seq"]
+        nonce = call.nonce
+        owner = (call.phase, call.model, call.session) if call.phase == CONTEXT_APPEND else call.seq
         if nonce is None or self.nonces.setdefault(nonce, owner) != owner:
             yield Finding("protocol-nonce", "none" if nonce is None else "that of another call", "a fresh one", "/nonce")
 
-    def _text(self, call: dict) -> Iterator[Finding]:
-        units, has_material = call["material_units"], self.suites[call["phase"]].material is not None
+    def _text(self, call: CallRecord) -> Iterator[Finding]:
+        units, has_material = call.material_units, self.suites[call.phase].material is not None
         most = self._most_units(call)
         if (units is not None) != has_material or (units or 0) > most:
             yield Finding("protocol-prompt", f"{units} units of material",
                           f"up to {most} where there is material, else none", "/material_units")
             return
-        wanted = self._prompt(call["phase"], call["item"], units)
+        wanted = self._prompt(call.phase, call.item, units)
         if wanted is None:
             if self._units_left > -MOST_UNITS:
                 self._units_left = -MOST_UNITS      # reported once
                 yield Finding("bytes-size", f"material of more than {MOST_UNITS} units", "prompts that can be rebuilt and checked", "/material_units")
             return
-        if call["prompt_sha256"] != wanted:
-            yield Finding("protocol-prompt", f"SHA-256 {call['prompt_sha256'][:12]}",
+        if call.prompt_sha256 != wanted:
+            yield Finding("protocol-prompt", f"SHA-256 {call.prompt_sha256[:12]}",
                           f"{wanted[:12]}, that of the suite's text", "/prompt_sha256")
 
-    def _most_units(self, call: dict) -> int:
+    def _most_units(self, call: CallRecord) -> int:
         """A prompt is rebuilt to be checked; the call's own tokens bound what that costs."""
-        context = self.settings.context_of(call["phase"])
+        context = self.settings.context_of(call.phase)
         # A conversation's units are those of its last turn, which has eight times the tokens of the first.
-        turns = 4 if call["phase"] == CONTEXT_APPEND else 1
-        tokens = min(context, turns * (call["prompt_tokens"] or context))
+        turns = 4 if call.phase == CONTEXT_APPEND else 1
+        tokens = min(context, turns * (call.prompt_tokens or context))
         return tokens // thresholds.value("tokens_per_unit")
 
     def _prompt(self, phase: str, item: str, units: int | None) -> str | None:

@@ -7,6 +7,7 @@ from typing import Collection, Dict, Iterator, List, Optional, Tuple
 
 from base import console, names, run_folder, text_format
 from base.errors import UserError
+from base.hardware_view import HardwareView
 from base.phases import FROZEN
 from derive import headline
 from derive.headline import HEADLINE
@@ -63,9 +64,9 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         facts += [("began", manifest["started_at"]), ("server", server), ("harness", f"{manifest['harness_version']}, {state}"),
                   ("host name", manifest["host_hostname_short"])]
     if hardware is not None and hardware["cpu"]:
-        cards = [card["name"]["value"] or "a card without a name"
-                 for card in (hardware["accelerators"] or {}).get("value") or []]
-        facts.append(("machine", " + ".join([hardware["cpu"]["model"]["value"] or "processor unknown", *cards])))
+        view = HardwareView(hardware)
+        cards = [card.name or "a card without a name" for card in view.accelerators or []]
+        facts.append(("machine", " + ".join([view.cpu_model or "processor unknown", *cards])))
     if metadata is not None:
         facts.append(("verdict", f"{metadata['verdict']['verdict'] or 'none'}: {metadata['verdict']['why']}"))
         facts.append(("warnings", ", ".join(dict.fromkeys(row["code"] for row in metadata["warnings"])) or "none"))

@@ -5,9 +5,10 @@ import pathlib
 import re
 import traceback
 from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, Iterator, List, Optional, Tuple
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Tuple
 
-from base import console, ledger, run_folder
+from base import console, ledger_reader, run_folder
+from base.ledger_records import CallRecord, MetaRecord, Record
 from base.run_folder import HARDWARE, LEDGER, MANIFEST, METADATA, RUN_MD
 from judge import (call_checks, derived_files_check, evidence, hardware_checks, json_documents, privacy, protocol, review, run_md_rules,
                    thresholds, tree_layout)
@@ -31,8 +32,8 @@ class CallChecks(LedgerVisitor):
     def __init__(self, manifest: Optional[dict]):
         self._safetensors = {model["name"] for model in (manifest or {"models": []})["models"] if model["format"] == "safetensors"}
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        return call_checks.problems(record, record["model"] in self._safetensors) if record["type"] == "call" else iter(())
+    def visit(self, record: Record) -> Iterable[Finding]:
+        return call_checks.problems(record, record.model in self._safetensors) if isinstance(record, CallRecord) else ()
 
 
 class IdentityChecks(LedgerVisitor):
@@ -42,11 +43,11 @@ class IdentityChecks(LedgerVisitor):
     def __init__(self, place: RunPlace):
         self.place = place
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        if record["type"] == "meta":
-            if record["run_id"] != self.place.run_id:
-                yield Finding("name-mismatch", f"run-{record['run_id']}", self.place.name, "/run_id")
-            yield from synthetic_problems(record, self.place)
+    def visit(self, record: Record) -> Iterator[Finding]:
+        if isinstance(record, MetaRecord):
+            if record.run_id != self.place.run_id:
+                yield Finding("name-mismatch", f"run-{record.run_id}", self.place.name, "/run_id")
+            yield from synthetic_problems(record.synthetic, self.place)
 
 
 @dataclass
@@ -124,7 +125,8 @@ def _inspect(run: _CheckedRun, sizes: Dict[str, int], documents: RunDocuments, n
         if document is not None:
             known = run.known_texts(documents.manifest)
             run.findings.add(privacy.in_document(document, run_folder.RECORD_OF[name], known), run.path_of(name))
-            run.findings.add(synthetic_problems(document, run.place), run.path_of(name))
+            if "synthetic" in document:
+                run.findings.add(synthetic_problems(document["synthetic"], run.place), run.path_of(name))
 
 
 def _usable_files(run: _CheckedRun, sizes: Dict[str, int]) -> set:
@@ -159,22 +161,21 @@ def _read_run_md(run: _CheckedRun, documents: RunDocuments) -> None:
 
 def _check_ledger(run: _CheckedRun, documents: RunDocuments, visitors: Tuple[LedgerVisitor, ...], now_s: float) -> dict | None:
     """Check the ledger in one pass; the metadata that it gives, where it and the manifest give any."""
-    manifest = documents.manifest
+    manifest, code_grades = documents.manifest, ledger_reader.code_grades(run.folder / LEDGER)
     suites, blocks = ({}, None) if manifest is None else _plan(manifest, run)
     all_visitors: List[LedgerVisitor] = [CallChecks(manifest), SessionChecks(manifest, now_s), FooterChecks(), Timeline(), CalibrationChecks(),
                                          IdentityChecks(run.place), privacy.PrivacyChecks(run.known_texts(manifest)), *visitors]
     if blocks is not None:
         all_visitors.append(protocol.ProtocolChecks(manifest, suites, blocks, run.place.is_example))
     if manifest is not None and not manifest["synthetic"]:
-        grades = (ledger.last(run.folder / LEDGER) or {}).get("code_grades")
         all_visitors += [Plausibility(manifest, documents.hardware), ClockChecks(manifest), TokenChecks(suites),
-                         evidence.EvidenceChecks(manifest, suites, grades if isinstance(grades, dict) else None)]
+                         evidence.EvidenceChecks(manifest, suites, code_grades)]
     ledger_pass = LedgerPass(run.folder / LEDGER, all_visitors, run.findings, run.path_of(LEDGER))
     if blocks is None:
         for _ in ledger_pass:
             pass
         return None
-    return derived_files_check.recomputed(manifest, run_folder.graders_of(suites), ledger_pass, documents.cells)
+    return derived_files_check.recomputed(manifest, run_folder.graders_of(suites), code_grades, ledger_pass, documents.cells)
 
 
 def _plan(manifest: dict, run: _CheckedRun) -> tuple:
@@ -204,7 +205,7 @@ def _manifest_problems(manifest: dict, place: RunPlace, now_s: float) -> Iterato
         yield Finding("physics-date", manifest["started_at"], f"from {since} to now", "/started_at")
 
 
-def synthetic_problems(record: dict, place: RunPlace) -> Iterator[Finding]:
-    if "synthetic" in record and record["synthetic"] != place.is_example:
-        yield Finding("name-synthetic", f"synthetic: {str(record['synthetic']).lower()}",
+def synthetic_problems(is_synthetic: bool, place: RunPlace) -> Iterator[Finding]:
+    if is_synthetic != place.is_example:
+        yield Finding("name-synthetic", f"synthetic: {str(is_synthetic).lower()}",
                       "true, in the EXAMPLE" if place.is_example else "false, since a machine was measured", "/synthetic")

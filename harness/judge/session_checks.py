@@ -4,6 +4,7 @@ from __future__ import annotations
 import datetime
 from typing import Iterator
 
+from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
 from base.phases import PYTHON_TASKS
 from judge import thresholds
 from judge.findings import Finding
@@ -24,11 +25,10 @@ class SessionChecks(LedgerVisitor):
         self.number = -1
         self.starts: dict = {}          # session: its session_start
         self.reached_ns: dict = {}      # session: the latest moment on its clock
-        self.footer: dict | None = None
+        self.footer: FooterRecord | None = None
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        number, start = record["session"], record.get("session_start")
-        cut = record.get("cut")
+    def visit(self, record: Record) -> Iterator[Finding]:
+        number, start, cut = record.session, record.session_start, record.cut
         if number < self.number or (self.number < 0 and number != 0):
             yield Finding("ledger-sessions", f"session {number} after {self.number}", "sessions in order, from 0",
                           "/session")
@@ -41,14 +41,14 @@ class SessionChecks(LedgerVisitor):
         elif start is not None and number and not self._continues(start["earlier_sessions"]):
             yield Finding("ledger-sessions", "other earlier sessions than were there", "those that this ledger shows",
                           "/session_start/earlier_sessions")
-        elif cut is not None and (start is None or (number == 0 and record["type"] != "meta") or not cut["size_bytes"]):
+        elif cut is not None and (start is None or (number == 0 and not isinstance(record, MetaRecord)) or not cut["size_bytes"]):
             yield Finding("ledger-sessions", "a cut", "cuts only where a session begins again", "/cut")
         if start is not None:
             self.starts.setdefault(number, start)
         self.number = max(self.number, number)
-        if record["type"] == "call":
-            self.reached_ns[number] = record["start_ns"] + record["end_ns"]
-        elif record["type"] == "footer":
+        if isinstance(record, CallRecord):
+            self.reached_ns[number] = record.start_ns + record.end_ns
+        elif isinstance(record, FooterRecord):
             self.footer = record
 
     def _continues(self, earlier: list) -> bool:
@@ -58,7 +58,7 @@ class SessionChecks(LedgerVisitor):
                    for place, row in enumerate(earlier))
 
     def finish(self) -> Iterator[Finding]:
-        rows = self.footer["sessions"]
+        rows = self.footer.sessions
         last = self.starts.get(self.number, {})
         if [row["session"] for row in rows] != list(range(self.number + 1)) or not self._continues(rows):
             yield Finding("ledger-sessions", f"the footer lists {len(rows)} sessions", f"{self.number + 1}, as they began",
@@ -100,30 +100,30 @@ class FooterChecks(LedgerVisitor):
         self.outcomes: dict = {}
         self.skipped = 0
         self.tasks: set = set()         # seq of answers whose code may have a verdict
-        self.footer: dict | None = None
+        self.footer: FooterRecord | None = None
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        if record["type"] == "skipped":
+    def visit(self, record: Record) -> Iterator[Finding]:
+        if isinstance(record, SkippedRecord):
             self.skipped += 1
-        elif record["type"] == "call" and record["role"] == "measured":
-            self.outcomes[record["outcome"]] = self.outcomes.get(record["outcome"], 0) + 1
-            if record["phase"] == PYTHON_TASKS:
-                self.tasks.add(str(record["seq"]))
-        elif record["type"] == "footer":
+        elif isinstance(record, CallRecord) and record.role == "measured":
+            self.outcomes[record.outcome] = self.outcomes.get(record.outcome, 0) + 1
+            if record.phase == PYTHON_TASKS:
+                self.tasks.add(str(record.seq))
+        elif isinstance(record, FooterRecord):
             self.footer = record
-            if not record["complete"]:
+            if not record.complete:
                 yield Finding("ledger-unfinished", "complete: false", "true", "/complete")
 
     def finish(self) -> Iterator[Finding]:
         done = sum(self.outcomes.values())
         for name, counted in (("done", done), ("skipped", self.skipped), ("outcomes", self.outcomes)):
-            if self.footer[name] != counted:
-                yield Finding("ledger-footer", f"{name} {self.footer[name]}", str(counted), f"/{name}")
+            if getattr(self.footer, name) != counted:
+                yield Finding("ledger-footer", f"{name} {getattr(self.footer, name)}", str(counted), f"/{name}")
                 return
-        if self.footer["complete"] and self.footer["planned"] != done + self.skipped:
+        if self.footer.complete and self.footer.planned != done + self.skipped:
             yield Finding("ledger-footer", f"planned {self.footer['planned']}", f"{done} done + {self.skipped} skipped",
                           "/planned")
-        strangers = sorted(set(self.footer.get("code_grades") or {}) - self.tasks)
+        strangers = sorted(set(self.footer.code_grades or {}) - self.tasks)
         if strangers:
             yield Finding("ledger-grades", f"a verdict on line {strangers[0][:12]}", "answers of the Python tasks",
                           "/code_grades")

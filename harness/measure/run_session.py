@@ -2,22 +2,24 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Callable
+from typing import Callable, Dict, FrozenSet, List
 
-from base import console, ledger, plan, records
+from base import console, ledger, plan, records, suites
 from base.errors import UserError
+from base.ledger_records import CallRecord
 from measure import http_call, phase_runner, progress_report, run_setup, session, telemetry
 from measure.endpoint import Endpoint
 from measure.eta import Eta, weights
 
 
 def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dict, limit_s: int | None, stop: http_call.Stop,
-              progress: console.Progress, grade: Callable[[], dict | None] | None = None,
+              progress: console.Progress, grade: Callable[[List[CallRecord]], Dict[str, dict]] | None = None,
               floor: dict | None = None) -> tuple:
     """Do what the run still lacks; (how it ended, whether it is complete now).
 
     Whatever goes wrong, a footer is written if the disk still takes one; errors are raised after it. `grade` is asked
-    for the verdicts on code once every planned call has its record and the models are unloaded; None is no verdicts.
+    for the verdicts on the calls of items with a Python grader, once every planned call has its record and the models are
+    unloaded.
     `floor` is this session's timing floor; the first session's is in the manifest already.
     """
     manifest, settings = earlier.manifest, plan.settings_of(earlier.manifest)
@@ -26,7 +28,8 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dic
     pace = Eta(weights(planned, loaded_suites, settings))
     shown = progress_report.ProgressReport(progress, pace, manifest["planned_calls"])
     with ledger.Writer(earlier.folder) as writer:
-        here = _open(endpoint, earlier, writer, stop, shown, floor or earlier.manifest["floor"])
+        here = _open(endpoint, earlier, writer, stop, shown, floor or earlier.manifest["floor"],
+                     _code_items(loaded_suites) if grade else frozenset())
         runner = phase_runner.PhaseRunner(here, settings, loaded_suites, earlier.recorded, earlier.findings,
                                {model["name"]: model["context_length"] for model in manifest["models"]},
                                phase_runner.Deadline(endpoint.clock, limit_s), pace)
@@ -36,7 +39,7 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dic
             shown.wait("the models to be unloaded")
             _leave(endpoint, names)
             complete = here.is_complete(manifest["planned_calls"])
-            grades = grade() if grade and complete else None
+            grades = grade(here.tally.code_calls) if grade and complete else None
         finally:
             progress.clear()
             with contextlib.suppress(UserError) if ended == "failed" else contextlib.nullcontext():
@@ -45,7 +48,7 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dic
 
 
 def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer, stop: http_call.Stop,
-          shown: progress_report.ProgressReport, floor: dict) -> session.Session:
+          shown: progress_report.ProgressReport, floor: dict, code_items: FrozenSet[str]) -> session.Session:
     """The session, introduced by the ledger's meta line or, in a resumed run, by its first record."""
     number, machine = len(earlier.sessions), telemetry.reader(endpoint.target.is_loopback, endpoint.target.port)
     start = {"started_at": session.utc_now(), "server_version": endpoint.version(),
@@ -54,7 +57,7 @@ def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer,
              "energy_counter": machine.energy_counter, "energy_unknown": machine.energy_unknown,
              "others_counter": machine.others_counter, "others_unknown": machine.others_unknown}
     writer.follow(earlier.tail, earlier.removed)
-    tally = session.Tally()
+    tally = session.Tally(code_items=code_items)
     for record in earlier.tail.records:
         tally.add(record)
         shown.already(record)
@@ -64,6 +67,10 @@ def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer,
                        "run_id": earlier.manifest["run_id"], "synthetic": earlier.manifest["synthetic"],
                        "session_start": start})
     return session.Session(endpoint, writer, number, start, fresh, stop, shown, tally, machine)
+
+
+def _code_items(loaded_suites: Dict[str, suites.Suite]) -> FrozenSet[str]:
+    return frozenset(item.id for suite in loaded_suites.values() for item in suite.items if item.grader and item.grader["kind"] == "python")
 
 
 def _run(runner: phase_runner.PhaseRunner, planned: list) -> str:

@@ -5,10 +5,11 @@ import datetime
 import json
 import secrets
 from dataclasses import dataclass, field
-from typing import Callable
+from typing import Callable, Dict, FrozenSet, List
 
 from base import ledger, names, schema
 from base.errors import UserError
+from base.ledger_records import CallRecord, typed
 from base.plan import Step
 from base.scrub import model_name
 from base.suites import prompt_sha256
@@ -68,15 +69,19 @@ def utc_now() -> str:
 
 @dataclass
 class Tally:
-    """What the footer counts: measured calls by outcome, and skipped ones."""
-    outcomes: dict = field(default_factory=dict)
+    """What the footer counts: measured calls by outcome, and skipped ones; and the calls whose code is graded for it."""
+    outcomes: Dict[str, int] = field(default_factory=dict)
     skipped: int = 0
+    code_items: FrozenSet[str] = frozenset()       # items whose answers are graded at the end
+    code_calls: List[CallRecord] = field(default_factory=list)
 
     def add(self, record: dict) -> None:
         if record["type"] == "skipped":
             self.skipped += 1
         elif record["type"] == "call" and record["role"] == "measured":
             self.outcomes[record["outcome"]] = self.outcomes.get(record["outcome"], 0) + 1
+            if record["item"] in self.code_items:
+                self.code_calls.append(typed(record))
 
 
 class Session:

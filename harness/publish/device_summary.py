@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Optional
 
+from base.hardware_view import HardwareView
 from judge import plausibility
 
 GIB = 2 ** 30
@@ -16,23 +17,23 @@ USED_INTERFACES = ("metal", "cuda", "rocm")     # that the server computes with;
 
 def facts(hardware: dict | None) -> dict:
     """The fields of a `device` record that come from hardware.json."""
-    cards = [card for card in _value(hardware, "accelerators", list) or [] if isinstance(card, dict)]
-    used = [card for card in cards if _value(card, "interface", str) in USED_INTERFACES]
-    dedicated = [card for card in used if not _value(card, "unified_memory", bool) and _value(card, "memory_bytes", int)]
-    main = _value(hardware, "memory", int, "physical_bytes") or _value(hardware, "memory", int, "usable_bytes")
-    cpu, names = _value(hardware, "cpu", str, "model"), [_value(card, "name", str) for card in cards]
+    view = HardwareView(hardware)
+    cards = view.accelerators or []
+    used = [card for card in cards if card.interface in USED_INTERFACES]
+    dedicated = [card for card in used if card.own_bytes]
+    main, cpu = view.physical_bytes or view.usable_bytes, view.cpu_model
     if dedicated:
-        kind, size, label = "accelerator", sum(_value(card, "memory_bytes", int) for card in dedicated), _value(dedicated[0], "name", str)
+        kind, size, label = "accelerator", sum(card.own_bytes or 0 for card in dedicated), dedicated[0].name
         label = f"{len(dedicated)} x {label}" if label and len(dedicated) > 1 else label
     elif used:
-        kind, size, label = "unified", main, _value(used[0], "name", str) or cpu
+        kind, size, label = "unified", main, used[0].name or cpu
     else:
         kind, size, label = "main", main, cpu
-    system = [_value(hardware, "system", str, part) for part in ("name", "version")]
+    system = [view.value("system", part, str) for part in ("name", "version")]
     return {"label": label, "system": " ".join(filter(None, system)) or None, "cpu": cpu,
-            "accelerators": [name for name in names if name], "memory_bytes": main,
+            "accelerators": [card.name for card in cards if card.name], "memory_bytes": main,
             "model_memory_bytes": size, "model_memory_kind": kind if size else None, "memory_class_gb": memory_class_gb(size),
-            **bandwidth([_value(card, "name", str) for card in dedicated] if dedicated else [label])}
+            **bandwidth([card.name for card in dedicated] if dedicated else [label])}
 
 
 def bandwidth(names: list) -> dict:
@@ -49,11 +50,3 @@ def memory_class_gb(size_bytes: int | None) -> Optional[int]:
         return None
     return next((sold for sold in SOLD_GB if sold * GIB >= size_bytes), SOLD_GB[-1])
 
-
-def _value(record: object, name: str, kind: type, inner: str | None = None) -> object:
-    """The value of a fact, or None if it is unknown or not of this type."""
-    fact = record.get(name) if isinstance(record, dict) else None
-    if inner is not None:
-        return _value(fact, inner, kind)
-    value = fact.get("value") if isinstance(fact, dict) else None
-    return value if type(value) is kind else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Optional
 
+from base.hardware_view import HardwareView
 from base.phases import FROZEN, PHASES
 from base.records import GRADES, SPEED_OUTCOMES
 from base.target import is_local
@@ -84,8 +85,9 @@ def _local(facts: GradeInput) -> str | None:
     target = facts.manifest["target"]
     if not is_local(target):
         return f"the server was elsewhere ({target})"
-    process = hardware_checks.server_process(facts.hardware)
-    return f"{process} listens on the server's port" if hardware_checks.is_forwarded(facts.hardware) else None
+    if not hardware_checks.is_forwarded(facts.hardware):
+        return None
+    return f"{HardwareView(facts.hardware).server_process} listens on the server's port"
 
 
 def _unheld(facts: GradeInput) -> str | None:

@@ -15,9 +15,10 @@ from __future__ import annotations
 import collections
 import hashlib
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Union
 
-from base import ledger_records, names, run_folder
+from base import names, run_folder
+from base.ledger_records import CallRecord, SkippedRecord
 from derive import call_metrics
 
 MAX_NAME = 200          # characters of a file name without its suffix; file systems allow 255 bytes
@@ -61,11 +62,11 @@ def _without_changing(record: dict) -> dict:
     return {name: value for name, value in record.items() if name not in CHANGING}
 
 
-def call_row(record: dict) -> dict:
+def call_row(record: Union[CallRecord, SkippedRecord]) -> dict:
     """The CallRow of a call or skipped record, without its rate; fields that its type does not have are None."""
-    call = ledger_records.typed(record) if record["type"] == "call" else None
-    row = {name: record.get(name) for name in CallRow._fields}
-    row["pass_"] = record["pass"]
+    call = record if isinstance(record, CallRecord) else None
+    row = {name: getattr(record, name, None) for name in CallRow._fields}
+    row["type"] = "call" if call else "skipped"
     row["ttft_ms"] = call_metrics.ttft_ms(call) if call else None
     row["total_ms"] = call_metrics.total_ms(call) if call else None
     return row

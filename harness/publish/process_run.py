@@ -7,8 +7,9 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterable, List, Optional, Tuple
 
+from base.ledger_records import CallRecord, Record, SkippedRecord
 from judge import run_check, tree_layout
 from judge.findings import Finding, FindingList, row
 from judge.ledger_pass import LedgerVisitor
@@ -70,7 +71,7 @@ class _CallRows(LedgerVisitor):
     def __init__(self) -> None:
         self.rows: List[dict] = []
 
-    def visit(self, record: dict) -> Iterator[Finding]:
-        if record["type"] in ("call", "skipped"):
+    def visit(self, record: Record) -> Iterable[Finding]:
+        if isinstance(record, (CallRecord, SkippedRecord)):
             self.rows.append(page_inputs.call_row(record))
-        return iter(())
+        return ()

@@ -10,7 +10,7 @@ import pathlib
 import threading
 from dataclasses import dataclass
 
-from base import console, files, ledger, names, plan, run_folder, schema, suites
+from base import console, files, ledger, ledger_reader, names, plan, run_folder, schema, suites
 from base.phases import PHASES
 from self_test import timing_floor
 from measure import calibration, http_call, models, run_session, run_setup, session
@@ -119,7 +119,7 @@ def _run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, 
     files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
     earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
     _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress)
-    return FaultOutcome(list(ledger.read(folder / run_folder.LEDGER)), timing_floor.log(endpoint), complete,
+    return FaultOutcome(list(ledger_reader.read(folder / run_folder.LEDGER)), timing_floor.log(endpoint), complete,
                    choice.left_out, tuple(script["models"]))
 
 

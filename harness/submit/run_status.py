@@ -6,7 +6,7 @@ import pathlib
 import time
 from dataclasses import dataclass
 
-from base import git, ledger, names, run_folder, schema, shell
+from base import git, ledger_reader, names, run_folder, schema, shell
 from base.errors import UserError
 from judge import run_check, tree, tree_layout
 from judge.findings import Finding, FindingList
@@ -88,7 +88,7 @@ def look(folder: pathlib.Path, root: pathlib.Path) -> RunState:
     """One run as it is on disk, checked alone: finding duplicates would mean reading the whole tree."""
     handle, device_tag = folder.parts[-3:-1]
     try:
-        last = ledger.last(folder / run_folder.LEDGER) or {}
+        last = ledger_reader.last(folder / run_folder.LEDGER) or {}
     except UserError:
         last = {}
     footer = last if last.get("type") == "footer" and not schema.problems(last, "footer") else None

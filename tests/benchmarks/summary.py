@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import support      # noqa: F401,E402  puts the harness on the path
 import ledgers      # noqa: E402
 
-from base import ledger, schema     # noqa: E402
+from base import ledger_reader, schema     # noqa: E402
 
 ROUNDS = 3
 ITEMS = [("small-eval", f"5Q-Q0{n}") for n in range(1, 6)] + [("python-tasks", f"PY-T{n:02d}") for n in range(1, 13)]
@@ -52,7 +52,7 @@ def read_alone(path: str) -> None:
 
 def summarise(path: str) -> None:
     from derive import summary
-    summary.summarize(ledgers.manifest(), ledger.read(path), {}, None)
+    summary.summarize(ledgers.manifest(), ledger_reader.read(path), {}, {})
 
 
 def measured(work: str, path: pathlib.Path) -> tuple:
