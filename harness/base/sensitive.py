@@ -57,7 +57,8 @@ COMMON_FOLDERS = frozenset("c d e f g h i wsl data disk disk1 disk2 storage nfs 
                            "path windows users program programs tools dev src test tests dir file files folder foo bar work build games users documents "
                            "msys64 mingw64 python projects code repo repos your-disk disk-name volume volumes point mountpoint cgroup huge hugepages".split())
 PLACEHOLDER_SECRET = re.compile(r"(?i)example|your[_-]|<|xxxx|placeholder|changeme|dummy|redacted")
-IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*")
+WORD_LIKE = re.compile(r"[A-Za-z]*[0-9]{0,4}|[0-9]{1,12}[A-Za-z]{0,4}|[A-Z]?[a-z]{1,8}[0-9]{1,3}[A-Z]?[a-z]{0,8}")
+CASE_RUNS = re.compile(r"[a-z]+|[A-Z]+")
 EXAMPLE_DOMAINS = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)\Z", re.IGNORECASE)
 NO_REPLY = re.compile(r"(?:^|[.@])(?:noreply|no-reply)(?:[.@]|\Z)|^(?:git|noreply|no-reply)@", re.IGNORECASE)
 
@@ -94,15 +95,24 @@ def _is_somewhere(match: re.Match) -> bool:
 
 
 def _is_real_secret(match: re.Match) -> bool:
-    return "example" not in match.group(0).lower() and len(set(match.group(0))) > 8
+    text = match.group(0)
+    is_drawn = any(map(str.isdigit, text)) or any(map(_is_scrambled, re.split("[^A-Za-z]+", text)))
+    return is_drawn and len(set(text)) > 8 and not PLACEHOLDER_SECRET.search(text)
 
 
 def _is_random(found: re.Match) -> bool:
-    """Whether the value of a setting looks drawn and not written: names of variables and files have words."""
-    value = found.group(1)
-    digits, letters = sum(map(str.isdigit, value)), sum(map(str.isalpha, value))
-    is_name = IDENTIFIER.fullmatch(value) is not None and digits < 5 and max(map(len, re.split("[_-]", value))) < 16
-    return digits >= 1 and letters >= 3 and not is_name and not PLACEHOLDER_SECRET.search(found.group(0)) and len(set(value)) > 7
+    """Whether the value of a setting looks drawn and not written: names of variables, files and versions have words."""
+    value = found.group(1).rstrip(".:=%-")
+    if PLACEHOLDER_SECRET.search(found.group(0)) or len(value) < 12 or len(set(value)) < 6:
+        return False
+    parts = re.split("[^A-Za-z0-9]+", value)
+    return any(len(part) > 3 and not WORD_LIKE.fullmatch(part) for part in parts) or any(map(_is_scrambled, parts))
+
+
+def _is_scrambled(part: str) -> bool:
+    """Whether letters change between small and capital ones as in no word and no name made of words."""
+    runs = CASE_RUNS.findall(part)
+    return len(part) >= 12 and len(part) < 2.6 * len(runs) and sum(len(run) > 1 and run.isupper() for run in runs) > 1
 
 
 def _is_own_folder(found: re.Match) -> bool:
@@ -113,9 +123,10 @@ _PATH_SIGN = _any_of("/", "\\", "~", "%2f", "-home-", "-users-")
 _PATH_WORD = _any_of("home", "users", "settings", "/root/", "/data/", "/storage/", "/sdcard", "media/", "/volumes/",
                      "/folders/", "\\\\", "~")
 _TOKEN_WORD = _any_of(*secret_formats.HINTS, "bearer", "basic")
+_TOKEN_SHAPE = _like(*secret_formats.SHAPES)
 _NAMED_WORD = _any_of(*secret_formats.NAMED_HINTS)
 _UNBROKEN = re.compile(r"[\w+/=~.-]{16}").search        # every key has so many characters in a row
-_NAMED_VALUE = re.compile(r"[:=][>\"' \t]{0,6}[\w+/~-]{12}").search
+_NAMED_VALUE = re.compile(r"[:=>,](?:(?<!,)|[ \t]{0,3}[\"'`])[>\"'`\s]{0,12}[\w+/~.:%=-]{12}").search
 
 KINDS = (
     SensitiveKind("path", "a path of somebody's own", lambda lowered: _PATH_SIGN(lowered) and _PATH_WORD(lowered), re.compile(
@@ -180,7 +191,7 @@ KINDS = (
          ("me@laptop:~$", "http://my-nas:11434", "DESKTOP-4F7A2K1", "ws1.corp.contoso.com"),
          ("http://localhost:11434", "http://host:11434", "git@github.com:me/x", "http://ollama:11434", "https://example.com:80", "WIN-WIN", "desktop-app",
           "user@host:~$"), _is_somewhere),
-    SensitiveKind("token", "a key or token", lambda lowered: _UNBROKEN(lowered) is not None and _TOKEN_WORD(lowered), re.compile(
+    SensitiveKind("token", "a key or token", lambda lowered: _UNBROKEN(lowered) is not None and (_TOKEN_WORD(lowered) or _TOKEN_SHAPE(lowered)), re.compile(
         rf"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN}|(?i:bearer|basic)[ \t]+(?=[\w+/.~-]*[0-9])[\w+/.~-]{{16,}})"),
          ("sk-ant-api03-abcdefGHIJK12345", "ghp_0123456789abcdefghijABCDEFGHIJ", "hf_abcdefghijklmnopqrstuvwx12", "AKIAIOSFODNN7ABCDEFG",
           "Bearer abcdef0123456789abcdef", "https://hooks.slack.com/services/T01234567/B01234567/qwErTyUiOpAsDfGhJkLzXcVb",
@@ -188,14 +199,25 @@ KINDS = (
          ("sk-learn", "token budget", "tokens: 512", "basic understanding of things", "desk-abc", "risk-management-and-control-systems", "AKIAIOSFODNN7EXAMPLE"), _is_real_secret),
     SensitiveKind("token", "a key or token", lambda lowered: _NAMED_VALUE(lowered) is not None and _NAMED_WORD(lowered), re.compile(rf"(?i:{secret_formats.NAMED})"),
          ("GITEA_TOKEN=0f9c1d2e3b4a59687786a5b4c3d2e1f00f9c1d2e", "WANDB_API_KEY=9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c",
-          "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzR4nD0mKEY", "https://host/x?access_token=9f8e7d6c5b4a3928", "api_key=abcd1234efgh5678"),
+          "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzR4nD0mKEY", "https://host/x?access_token=9f8e7d6c5b4a3928", "\"password\": \"BOWmxXIgyVnecNNT\"",
+          "shopToken := `9f8e7d6c5b4a3928`", "set(\"SHOP_TOKEN\", \"9f8e7d6c5b4a3928\")", "<shopToken>\n  9f8e7d6c5b4a3928\n</shopToken>",
+          "var shopToken string = \"9f8e7d6c5b4a3928\"", "SHOP_SECRET ?= 17:q9fk2x8e%7=04tz", "api_key=abcd1234efgh5678"),
          ("password: none", "max_tokens=4096", "token = tokenizer.encode", "tokens: 512", "key = cache_key_2", "api_key=your_api_key_here_123",
-          "primary_key=True", "token=next_token_id2", "key: 'models/llama-3.2-1b'"), _is_random),
+          "primary_key=True", "token=next_token_id2", "key: 'models/llama-3.2-1b'", "token, position = 17", "secret=getUserAccessKeyFromCache",
+          "<token>end-of-text-2024</token>"), _is_random),
     SensitiveKind("key", "a private key", _any_of("-----begin", "putty-", " aaaa"), re.compile(
         r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY|PuTTY-User-Key-File-\d|(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-[\w-]{1,40}@openssh\.com) AAAA[\w+/]{20,}"),
          ("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI", "-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"), ("-----BEGIN CERTIFICATE-----", "a private key")),
-    SensitiveKind("credentials", "a name and password in an address", _any_of("://"), re.compile(r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@)"),
-         ("http://ana:pw@host/", "ftp://u:p@h"), ("http://host:11434/a@b", "https://user@host")),
+    SensitiveKind("credentials", "a name and password in an address", _any_of("://", "curl"), re.compile(
+        r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@"
+        r"|\bcurl\b(?:[^\n\\]|\\\n?){0,200}?\s(?:-u|--user|--proxy-user)[ \t=]{0,3}(?:\"[^\s:\"$<]{0,64}:[^\"$<]{4,}|'[^\s:'$<]{0,64}:[^'<]{4,}|[\"'][^\s:\"'$<]{10,64}:[\"']|[^\s:\"'$<{-][^\s:\"'$<{]{0,64}:[\"']?[^\s\"'$<{]{4,}))"),
+         ("http://ana:pw@host/", "ftp://u:p@h", "curl -k -u elastic:P4ssw0rd9 https://localhost:9200"),
+         ("http://host:11434/a@b", "https://user@host", "curl -u $NAME:$WORD https://host", "curl -u user:password x"),
+         lambda found: "://" in found.group(0) and "@" in found.group(0) or re.search("(?i):(?:pass|your|secret|pw)", found.group(0)) is None),
+    SensitiveKind("token", "a key or token", lambda lowered: "secret" in lowered and "kind:" in lowered and "data:" in lowered, re.compile(
+        r"(?is:\bkind:[ \t]*[\"']?secret\b.{0,400}?\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}"
+        r"|\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}.{0,400}?\bkind:[ \t]*[\"']?secret\b)"),
+         ("kind: Secret\ndata:\n  word: YWRtaW46c2Vz",), ("kind: secret\ndata:\n  count: 3", "data:\n  word: YWRtaW46c2Vz")),
     SensitiveKind("serial", "a number that only one machine has", _like(
         "-[0-9a-f]{4}-", "serial", "s-1-5-21", "s/?n[:# ]", "[0-9a-f]{32}"), re.compile(
         r"(?i:(?<![\w-])(?:(?:gpu-|mig-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}|[0-9a-f]{8}-[0-9a-f]{4}-[1-57][0-9a-f]{3}-[89ab][0-9a-f]{3}-)[0-9a-f]{12}(?![\w-])"
