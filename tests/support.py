@@ -10,7 +10,9 @@ import struct
 import subprocess
 import sys
 import threading
+import unittest
 import urllib.request
+from typing import Callable
 
 # The many processes that tests start would compile every module again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -21,6 +23,23 @@ HARNESS = ROOT / "harness"
 if str(HARNESS) not in sys.path:
     sys.path.insert(0, str(HARNESS))
 
+
+# ----- kinds of tests that can be left out
+
+def is_left_out(kind: str) -> bool:
+    """Whether SKIP_TESTS, a list such as `browser,sandbox`, names this kind of test."""
+    return kind in os.environ.get("SKIP_TESTS", "").split(",")
+
+
+def optional(kind: str) -> Callable[[], None]:
+    """A setUpModule for a file `test_<kind>_*.py`."""
+    def set_up_module() -> None:
+        if is_left_out(kind):
+            raise unittest.SkipTest(f"SKIP_TESTS leaves out {kind}")
+    return set_up_module
+
+
+# ----- the fake server
 
 class Stub:
     """A running loopback server (harness/self_test/fake_ollama), which speaks like Ollama and says what it was told to."""

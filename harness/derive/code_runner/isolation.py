@@ -18,7 +18,7 @@ import ctypes
 import os
 import struct
 import sys
-from typing import Iterable
+from collections.abc import Iterable
 
 from derive.code_runner import seccomp, windows_job
 

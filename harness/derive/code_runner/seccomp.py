@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER_MODE = 1, 38, 22, 2
@@ -58,7 +57,7 @@ DENIED_IF = (
     ("fcntl", (72, 25), 1, EQUAL, F_SETSIG, True),
     ("fcntl", (72, 25), 1, EQUAL, F_SETOWN_EX, True),
 )
-# platform.machine(): the kernel's name of the architecture, the column of the tables
+# The machine as uname() names it: the kernel's name of the architecture, the column of the tables
 MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1), "riscv64": (0xC00000F3, 1)}
 
 
@@ -86,9 +85,10 @@ def program(machine: str, pid: int) -> bytes:
 
 def install(library: ctypes.CDLL) -> bool:
     """Put the filter on this process for good; False where the machine is not known or the kernel does not want it."""
-    if platform.machine() not in MACHINES or struct.calcsize("P") != 8:
+    machine = os.uname().machine
+    if machine not in MACHINES or struct.calcsize("P") != 8:
         return False
-    code = program(platform.machine(), os.getpid())
+    code = program(machine, os.getpid())
     held = ctypes.create_string_buffer(code, len(code))
     # struct sock_fprog: the number of instructions, then a pointer to them
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(held))

@@ -18,10 +18,13 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Optional
 
 from derive.code_runner import isolation, windows_job
 from derive.code_runner.rpc import Channel, ConnectionLost, NotSerializable, Proxy, RemoteException, exception_message, lost_on_error, remote_exception
+
+TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
+if TYPE_CHECKING:
+    from typing import Any
 
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from derive.code_runner import {0}; sys.path.pop(0); {0}.main()"
 SWEEP_S = 2.0           # how long to look for descendants to kill; each round finds one generation
@@ -72,10 +75,10 @@ class UntrustedProcess:
         self._pipes = self.process.stdin, self.process.stdout
         self.channel = Channel(self.process.stdout, self.process.stdin.fileno(), self.limits["output_bytes"],
                                self._answer, lambda channel, number, _: AnswerProxy(channel, number))
-        self._job: Optional[int] = None
+        self._job: int | None = None
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def isolate(self, layers: list) -> Optional[list]:
+    def isolate(self, layers: list) -> list | None:
         """The layers in force, or None if the process did not survive them."""
         try:
             pid = self.channel.receive()[1]
@@ -218,7 +221,7 @@ def _end_with_input(process: UntrustedProcess) -> None:
     process.kill()
 
 
-def _called(channel: Channel, number: int, name: Optional[str], args: tuple, words: dict) -> Any:
+def _called(channel: Channel, number: int, name: str | None, args: tuple, words: dict) -> Any:
     """Call in the untrusted process, then copy changes of lists, dicts and sets among the arguments back."""
     arguments = [*args, *words.values()]
     packed = channel.pack(arguments)

@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import sys
 import types
-from typing import Any
 
 from derive.code_runner import isolation
 from derive.code_runner.rpc import Channel, ConnectionLost, NotSerializable, Proxy, exception_message, remote_exception
+
+TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
+if TYPE_CHECKING:
+    from typing import Any
 
 UNLIMITED = 2 ** 31 - 2     # bytes read from the test process, which is trusted
 RESERVE_BYTES = 4 << 20     # freed when memory runs out, so that this can still be reported

@@ -5,7 +5,6 @@ If a function is missing or fails, the layer is left out.
 from __future__ import annotations
 
 import ctypes
-from typing import Optional
 
 ACTIVE_PROCESS, PROCESS_TIME, PROCESS_MEMORY, JOB_MEMORY, DIE_ON_EXCEPTION, KILL_ON_CLOSE = (
     0x8, 0x2, 0x100, 0x200, 0x400, 0x2000)
@@ -31,7 +30,7 @@ class Label(ctypes.Structure):
     _fields_ = [("sid", ctypes.c_void_p), ("attributes", ctypes.c_uint32)]
 
 
-def job_around(pid: int, limits: dict) -> Optional[int]:
+def job_around(pid: int, limits: dict) -> int | None:
     """A job with the limits that contains this one process; None if it cannot be created."""
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)
     for name in ("CreateJobObjectW", "OpenProcess"):

@@ -1,23 +1,22 @@
 """The site in a browser: no page overflows, logs errors, runs foreign code or loads from elsewhere, and the script works.
 
-Skipped where there is no Chromium, and with LOOK=0. Alone: `python -m unittest discover -s tests -p test_looks.py`.
+Skipped where there is no Chromium, and with SKIP_TESTS=browser. Alone: `python -m unittest discover -s tests -p "test_browser_*.py"`.
 """
 from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import pathlib
 import tempfile
 import unittest
 
-import support      # noqa: F401  (puts the harness on the path)
+import support
 import chromium
 import hostile
 import showcase
 from test_pages import made
 
-HAS_BROWSER = os.environ.get("LOOK", "") != "0" and chromium.path() is not None
+setUpModule = support.optional("browser")
 STRANGE_LINKS = "[...document.links].filter((one) => !['file:', 'https:'].includes(one.protocol)).length"
 OPEN_ALL = ("document.querySelectorAll('details').forEach((one) => { one.open = true; }); "
             "document.querySelectorAll('a, button, input, summary, [tabindex], [contenteditable]').forEach((one) => one.focus())")
@@ -41,7 +40,7 @@ def tab() -> chromium.Page:
     return stack.enter_context(chromium.page())
 
 
-@unittest.skipUnless(HAS_BROWSER, "no Chromium here")
+@unittest.skipIf(chromium.path() is None, "no Chromium here")
 class Browser(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
