@@ -79,7 +79,7 @@ def stub(script: dict | None = None):
 
 # ----- records
 
-PLAINEST = {"text": "", "bool": False, "count": 0, "number": 0, "object": {}, "settings": {}, "counts": {}, "point": [0, 0], "sha256": "0" * 64,
+PLAINEST = {"think_mode": True, "text": "", "bool": False, "count": 0, "number": 0, "object": {}, "settings": {}, "counts": {}, "point": [0, 0], "sha256": "0" * 64,
             "nonce": "0" * 18, "utc": "2026-01-02T03:04:05Z", "run_id": "00000000-0000-0000-0000-000000000000"}
 
 

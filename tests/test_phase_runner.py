@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import tempfile
 import unittest
+from dataclasses import replace
 from unittest import mock
 
 import ledgers
@@ -442,6 +443,82 @@ class Broken(Case):
         self.assertEqual([row["item"] for row in later], ["LOAD", "WARM-UP", "5Q-Q04", "5Q-Q05"])
         self.assertEqual(later[0]["session_start"]["earlier_sessions"][0]["ended"], "died")
         self.assertIsNone(later[1]["session_start"])
+
+
+class Thinking(Case):
+    """A small budget, so that a context of 1,024 tokens has room for it."""
+    SETTINGS = plan.Settings(num_ctx=768, thinking=True, thinking_budget=256)
+    THINKER = {**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 10}
+
+    def test_graded_items_are_asked_once_more_with_thinking_in_a_context_with_room(self):
+        rows = self.carry_out({"models": [self.THINKER]}, ["small-eval", "parallel-same"], replace(self.SETTINGS, levels=(1, 2)))
+        for phase in ("small-eval", "parallel-same"):
+            plain = {row["item"]: row for row in calls(rows, phase=phase, level=1, role="measured")}
+            thinking = {row["item"]: row for row in calls(rows, phase=f"{phase}-thinking", role="measured")}
+            self.assertEqual(list(plain), list(thinking))
+            for item, row in thinking.items():
+                self.assertEqual((row["knobs"]["think"], row["options"]["num_ctx"], row["thinking_chunks"], row["level"]), (True, 1024, 9, 1))
+                self.assertEqual(row["options"]["num_predict"], plain[item]["options"]["num_predict"] + 256)
+                self.assertEqual(row["prompt_sha256"], plain[item]["prompt_sha256"])
+                self.assertEqual((plain[item]["knobs"]["think"], plain[item]["thinking_chunks"]), (False, 0))
+        self.assertEqual({row["item"]: row["finding"]["takes_thinking"] for row in calls(rows, item="CAL-THINKING")}, {"CAL-THINKING": True})
+
+    def test_a_model_that_cannot_think_has_no_thinking_phases(self):
+        rows = self.carry_out({"models": [ALPHA]}, ["small-eval"], self.SETTINGS)
+        self.assertEqual({row["phase"] for row in calls(rows, role="measured")}, {"small-eval"})
+        self.assertEqual(calls(rows, item="CAL-THINKING"), [])
+        self.assertEqual(self.manifest["thinking"], {"mode": True, "budget": 256})
+
+    def test_a_level_is_sent_as_it_is(self):
+        thinker = {**self.THINKER, "level_tokens": {"low": 6, "high": 20}}
+        rows = self.carry_out({"models": [thinker]}, ["small-eval"], replace(self.SETTINGS, thinking="low"))
+        self.assertEqual({row["knobs"]["think"] for row in calls(rows, phase="small-eval-thinking", role="measured")}, {"low"})
+        self.assertEqual({row["thinking_chunks"] for row in calls(rows, phase="small-eval-thinking", role="measured")}, {5})
+
+    def test_a_level_that_the_server_refuses_is_found_by_calibration_and_skips_the_phase(self):
+        thinker = {**self.THINKER, "level_tokens": {"low": 6}}
+        rows = self.carry_out({"models": [thinker]}, ["small-eval"], replace(self.SETTINGS, thinking="high"))
+        self.assertEqual(reasons(rows), {"thinking-refused"})
+        self.assertEqual(len(calls(rows, phase="small-eval", outcome="ok")), 5)
+
+    def test_a_model_that_always_thinks_is_asked_its_plain_items_with_the_budget_wherever_its_thoughts_come(self):
+        for tags in (False, True):
+            with self.subTest(tags_in_answer=tags):
+                thinker = {**self.THINKER, "thinks_always": True, "tags_in_answer": tags}
+                rows = self.carry_out({"models": [thinker]}, ["frozen-prompts", "small-eval"], replace(self.SETTINGS, repeats=1))
+                self.assertEqual([row["finding"]["always_thinks"] for row in calls(rows, item="CAL-THINKS")], [True])
+                self.assertEqual({row["options"]["num_ctx"] for row in calls(rows, phase="small-eval")}, {1024})
+                self.assertEqual([row["options"]["num_predict"] for row in calls(rows, phase="small-eval", role="measured")],
+                                 [256 + item.num_predict for item in suites.load("small-eval").items])
+                self.assertEqual({row["options"]["num_ctx"] for row in calls(rows, phase="frozen-prompts")}, {768}, "they stay as they are")
+                self.assertEqual(reasons(rows), {"always-thinks"})
+                self.out = pathlib.Path(tempfile.mkdtemp(dir=self.out))
+
+    def test_a_level_is_another_way_even_for_a_model_that_always_thinks(self):
+        thinker = {**self.THINKER, "thinks_always": True, "level_tokens": {"low": 4}}
+        rows = self.carry_out({"models": [thinker]}, ["small-eval"], replace(self.SETTINGS, thinking="low"))
+        self.assertEqual(len(calls(rows, phase="small-eval-thinking", role="measured")), 5)
+
+    def test_fills_refer_to_the_context_without_the_room_for_thoughts(self):
+        rows = self.carry_out({"models": [{**self.THINKER, "thinks_always": True}]}, ["context-edge"], replace(self.SETTINGS, context_num_ctx=4096))
+        plain = {item.id: item for item in suites.load("context-edge").items}
+        for row in calls(rows, role="measured"):
+            room = 4096 - plain[row["item"]].num_predict
+            self.assertAlmostEqual(row["prompt_tokens"] / room, row["fill"], delta=0.05)
+            self.assertEqual((row["options"]["num_ctx"], row["options"]["num_predict"]), (4352, plain[row["item"]].num_predict + 256))
+
+    def test_a_model_that_was_not_trained_for_the_room_is_not_asked_with_thinking(self):
+        rows = self.carry_out({"models": [{**self.THINKER, "context_length": 896}]}, ["small-eval"], self.SETTINGS)
+        self.assertEqual(reasons(rows), {"context-too-small"})
+        self.assertIn("--thinking-budget", next(row["detail"] for row in rows if row["type"] == "skipped"))
+        self.assertEqual(len(calls(rows, phase="small-eval", role="measured")), 5)
+
+    def test_a_context_with_room_that_does_not_load_ends_the_thinking_phases_alone(self):
+        rows = self.carry_out({"models": [self.THINKER], "rules": [{"when": {"path": "/api/chat", "contains": "days of the week", "nth": 2}, "do": {
+            "fault": "status", "code": 500, "error": "cudaMalloc failed: out of memory"}}]}, ["frozen-prompts", "small-eval"],
+            replace(self.SETTINGS, repeats=1))
+        self.assertEqual({(row["phase"], row["reason"]) for row in rows if row["type"] == "skipped"}, {("small-eval-thinking", "too-big")})
+        self.assertEqual(len(calls(rows, phase="frozen-prompts", role="measured")), 6)
 
 
 class Coverage(unittest.TestCase):

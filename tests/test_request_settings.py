@@ -17,7 +17,8 @@ class Canonical(unittest.TestCase):
         self.assertEqual(request_settings.canonical("knob"), {
             "keep_alive": "30m", "think": False, "stream": True, "truncate": False, "shift": False})
         self.assertEqual(request_settings.canonical("plan"), {
-            "num_ctx": 4096, "context_num_ctx": 8192, "num_predict": None, "repeats": 3, "levels": None})
+            "num_ctx": 4096, "context_num_ctx": 8192, "num_predict": None, "repeats": 3, "levels": None,
+            "thinking_budget": 4096})
 
     def test_the_plan_s_defaults_are_the_table_s(self):
         settings = plan.Settings()

@@ -307,7 +307,7 @@ class Mistakes(Case):
             (["--device-tag", "con"], ("Windows",)),
             (["--models", "nobody"], ("does not have this model", "ollama pull nobody:latest")),
             (["--models", "gpt-oss:120b-cloud"], ("cloud",)),
-            (["--num-ctx", "1000"], ("no multiple of 256",)),
+            (["--num-ctx", "1000"], ("not a multiple of 256",)),
             (["--num-ctx", "0"], ("out of range",)),
             (["--num-predict", "-1"], ("out of range",)),
             (["--repeats", "0"], ("out of range",)),

@@ -415,6 +415,7 @@ class Warnings(unittest.TestCase):
                                 [finding(too_long="cut", too_long_prompt_tokens=2050), call()]),
             "bunched": ([call(last_text_ns=20 * MS)], [call(), call(last_text_ns=20 * MS, eval_tokens=5)]),
             "thinking-spent": ([call(outcome="length", answer="", thinking="hm")], [call(outcome="length")]),
+            "always-thinks": ([finding(always_thinks=True), call()], [finding(always_thinks=False), call()]),
             "thinking-uncalled": ([call(thinking_chunks=3)], [call(thinking_chunks=3, knobs={"think": True})]),
             "contended-calls": ([call(conditions=conditions(others_cpu_share=0.3))], [call(conditions=conditions(others_cpu_share=0.1))]),
             "suspended": ([call(conditions=conditions(suspended_s=5.0))], [call(conditions=conditions(suspended_s=0.0))]),

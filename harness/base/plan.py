@@ -5,14 +5,17 @@ is groups of steps that start at one moment; a step is one planned call.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from base import request_settings
-from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, SMALL_EVAL
+from base.phases import (CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, KINDS, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, RUNG_CONTEXTS, SMALL_EVAL,
+                         THINKING_PHASES, suite_phase)
 from base.suites import Suite
 
 MIXED_MODELS = 2      # always the two smallest, so that the figure does not depend on how many models are installed
 LEVELS = (1, 2, 4, 8)
+THINKING_LEVELS = (1,)      # thoughts are measured one call at a time
+THINKING_BUDGET = 4096      # tokens; most models of 2026 end a thought about such questions within it
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,10 @@ def record_key(record: dict) -> tuple:
 
 @dataclass(frozen=True)
 class Stage:
-    """One phase of a block. A conversation's groups need each other; other groups stand alone."""
+    """One phase of a block. A conversation's groups need each other; other groups are independent.
+
+    `num_ctx` leaves out what a model gets that thinks whatever it is told; see Settings.context_of.
+    """
     phase: str
     models: tuple
     num_ctx: int
@@ -81,28 +87,47 @@ class Settings:
     repeats: int = 3
     options: dict = field(default_factory=lambda: request_settings.canonical("option"))
     knobs: dict = field(default_factory=lambda: request_settings.canonical("knob"))
+    thinking: bool | str | None = None      # `think` of the thinking phases: True or a level; None: they are not planned
+    thinking_budget: int = THINKING_BUDGET
+    thinking_models: tuple = ()             # names of the models that can think
 
-    def limit(self, item_num_predict: int) -> int:
-        return self.num_predict or item_num_predict
+    def room_for_thoughts(self, phase: str, always_thinks: bool = False) -> int:
+        """Tokens on top of each item's limit and of the context. The frozen prompts are the same for every model."""
+        return self.thinking_budget if phase in THINKING_PHASES or (always_thinks and phase != FROZEN) else 0
+
+    def limit(self, item_num_predict: int, room: int = 0) -> int:
+        return (self.num_predict or item_num_predict) + room
 
     def options_for(self, num_ctx: int, num_predict: int) -> dict:
         return {**self.options, "num_ctx": num_ctx, "num_predict": num_predict}
 
-    def context_of(self, phase: str) -> int:
-        return self.context_num_ctx if phase in CONTEXT_PHASES else self.num_ctx
+    def knobs_for(self, phase: str) -> dict:
+        return {**self.knobs, "think": self.thinking} if phase in THINKING_PHASES else self.knobs
+
+    def context_of(self, phase: str, always_thinks: bool = False) -> int:
+        """The context that a phase is asked in. A fill is a share of the context without the room for thoughts."""
+        plain = RUNG_CONTEXTS.get(phase) or (self.context_num_ctx if KINDS[phase] == "context" else self.num_ctx)
+        return plain + self.room_for_thoughts(phase, always_thinks)
+
+    def with_models(self, models: list) -> Settings:
+        """The same, knowing which of the manifest's models can think."""
+        able = tuple(model["name"] for model in models if "thinking" in model["capabilities"])
+        return replace(self, thinking_models=able)
 
 
 def settings_of(manifest: dict) -> Settings:
     """The settings that a manifest was planned with."""
+    thinking = manifest.get("thinking") or {"mode": None, "budget": THINKING_BUDGET}
     return Settings(manifest["num_ctx"], manifest["context_num_ctx"], manifest["num_predict"],
                     None if manifest["levels"] is None else tuple(manifest["levels"]), manifest["repeats"],
-                    manifest["options"], manifest["knobs"])
+                    manifest["options"], manifest["knobs"], thinking["mode"], thinking["budget"]).with_models(manifest["models"])
 
 
 def overrides_of(settings: Settings) -> dict:
     """Everything that differs from the canonical knobs, by name."""
     values = {**settings.options, **settings.knobs, "num_ctx": settings.num_ctx, "repeats": settings.repeats,
               "context_num_ctx": settings.context_num_ctx, "num_predict": settings.num_predict,
+              "thinking_budget": settings.thinking_budget,
               "levels": None if settings.levels is None else list(settings.levels)}
     canonical = {knob.name: knob.value for knob in request_settings.SETTINGS}
     return {name: value for name, value in values.items() if name not in canonical or value != canonical[name]}
@@ -131,6 +156,8 @@ def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
             stages.append(_waves(phase, (model,), suites[phase], settings))
         else:
             stages.append(_singles(phase, model, suites[phase], settings))
+    if settings.thinking is not None and model in settings.thinking_models:
+        stages += [_thinking(phase, model, suites[suite_phase(phase)], settings) for phase in THINKING_PHASES if suite_phase(phase) in phases]
     if FROZEN in phases:
         frozen = suites[FROZEN]
         stages = [_frozen(model, frozen, settings, "first")] + stages + [_frozen(model, frozen, settings, "last")]
@@ -140,6 +167,13 @@ def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
 def _singles(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
     groups = tuple((Step(phase, model, item.id, fill=item.fill),) for item in suite.items)
     return Stage(phase, (model,), settings.context_of(phase), groups)
+
+
+def _thinking(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
+    """The items of a plain phase once more, one call at a time."""
+    if KINDS[phase] == "parallel":
+        return _waves(phase, (model,), suite, replace(settings, levels=THINKING_LEVELS))
+    return _singles(phase, model, suite, settings)
 
 
 def _frozen(model: str, suite: Suite, settings: Settings, pass_: str) -> Stage:
@@ -157,7 +191,7 @@ def _waves(phase: str, models: tuple, suite: Suite, settings: Settings) -> Stage
             groups.append(tuple(
                 Step(phase, models[(begin + slot) % len(models)], item.id, level=level, wave=wave, slot=slot)
                 for slot, item in enumerate(suite.items[begin:begin + level])))
-    return Stage(phase, models, settings.num_ctx, tuple(groups))
+    return Stage(phase, models, settings.context_of(phase), tuple(groups))
 
 
 def summary(planned: list) -> list:

@@ -32,6 +32,7 @@ SETTINGS = (
     Setting("num_predict", None, "plan", "each item's own, up to 768; never 0 or negative, which some servers take as no limit"),
     Setting("repeats", 3, "plan", "of the frozen prompts in each pass; the suites are asked once"),
     Setting("levels", None, "plan", "concurrency 1, 2, 4 and 8, as the suites say"),
+    Setting("thinking_budget", 4096, "plan", "tokens for thoughts, on top of limit and context: with --thinking, and of a model that always thinks"),
     Setting("keep_alive", "30m", "knob", "no unloading between calls, however slow they are"),
     Setting("think", False, "knob", "thinking spends the limit before the answer begins"),
     Setting("stream", True, "knob", "without a stream there is no time to first token"),

@@ -159,6 +159,7 @@ _PATTERNS = {
 }
 _LINE_NUMBER = re.compile(r"0\Z|[1-9][0-9]{0,9}\Z")
 MOST_SETTINGS, MOST_SETTING_CHARACTERS = 64, 200
+THINK_LEVELS = ("low", "medium", "high", "max")     # what Ollama knows beside true and false
 
 
 def _is_setting(value: object) -> bool:
@@ -190,6 +191,7 @@ _SCALARS: dict = {
                                and all(len(name) <= MOST_SETTING_CHARACTERS for name in value)),
     "counts": lambda value: type(value) is dict and are_counts(value.values()),
     "point": lambda value: type(value) is list and len(value) == 2 and are_counts(value),
+    "think_mode": lambda value: value is True or (type(value) is str and value in THINK_LEVELS),
     "utc": is_date,
     "run_id": lambda value: type(value) is str and (value == names.NIL_RUN_ID or names.run_id_problem(value) is None),
 }

@@ -51,6 +51,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     measured = parser.add_argument_group("what is measured")
     measured.add_argument("--phases", metavar="LIST", help="comma-separated phases, or all (default: all); --list names them")
+    measured.add_argument("--thinking", nargs="?", const=True, metavar="LEVEL",
+                      help="ask the graded items once more with thinking on, or at a level such as low; models that can think")
     measured.add_argument("--models", metavar="LIST",
                       help="comma-separated models (default: every local chat model that fits in memory)")
     measured.add_argument("--pull", action="store_true", default=None, help="download the models of --models that are missing")
@@ -66,6 +68,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     settings.add_argument("--num-ctx", type=int, metavar="N", help="context of every phase, a multiple of 256 "
                                                                "(default: 4096, context phases 8192)")
     settings.add_argument("--num-predict", type=int, metavar="N", help="limit of every answer (default: each item's own)")
+    settings.add_argument("--thinking-budget", type=int, metavar="N",
+                          help="tokens for thoughts on top of every limit, a multiple of 256 (default: 4096)")
     settings.add_argument("--concurrency", metavar="LIST", help="levels of the parallel phases (default: 1,2,4,8)")
     settings.add_argument("--repeats", type=int, metavar="N", help="of the frozen prompts in each pass (default: 3)")
     settings.add_argument("--option", action="append", metavar="NAME=VALUE", help="set one more request option or field; repeatable")
@@ -124,6 +128,7 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
     if not choice.models and not choice.missing:
         raise UserError("no model to measure", endpoint.target.url, "pull one, for example `ollama pull llama3.2:1b`; "
                         "--list shows what is there and why it is left out")
+    settings = settings.with_models(choice.models)
     return {"phases": phases, "settings": settings, "overrides": plan.overrides_of(settings), "suites": loaded, "choice": choice,
             "wanted": wanted, "memory": memory, "version": version, "target": endpoint.target}
 
@@ -352,11 +357,14 @@ def interruptible(stop: object) -> Iterator[None]:
 
 def report(args: argparse.Namespace, earlier: object, metadata: dict, ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
-    from derive import headline
+    from derive import headline, thinking_table
     from submit import run_status
     folder = earlier.folder
     console.say(console.format_table(headline.TITLES, headline.rows(metadata)))
     console.say("medians of the frozen prompts before all other phases; run.md has the other phases")
+    thinking = thinking_table.short_rows(metadata)
+    if thinking:
+        console.say("\n" + console.format_table([thinking_table.TITLES[column] for column in thinking_table.SHORT], thinking))
     console.say(f"\n{folder}")
     for row in metadata["warnings"]:
         place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])

@@ -8,6 +8,7 @@ from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN
 from base.records import METRICS
 from derive import call_metrics, earlier_methods, grading
 from derive.distribution import Sample, rounded
+from derive.thinking import ThinkingFigures
 
 # What calls may share whatever their prompt was; in the context phases not even these.
 SHARED = ("decode_tok_s", "client_decode_tok_s", "tpot_ms", "icl_p50_ms", "icl_p99_ms", "tokens_per_chunk", "overhead_ms",
@@ -197,6 +198,7 @@ class Aggregate:
         self._conversation: Conversation | None = None
         self.recomputed = Sample()      # tokens of the turn before that a turn computed again, where they were many
         self.turns_unclear = 0          # of which nobody knows how many tokens were computed
+        self.thinking: ThinkingFigures | None = None    # where the calls have a budget for thoughts
 
     @property
     def groups(self) -> Dict[GroupKey, Group]:
@@ -294,7 +296,9 @@ class Aggregate:
             self.clock_ratio.add(metrics.client_decode_tok_s / metrics.decode_tok_s)
         self.bunched += not self.has_draft and call_metrics.is_bunched(call)    # a draft gives several tokens at once
         self.thinking_spent += call.outcome == "length" and not call.answer and bool(call.thinking)
-        self.thinking_uncalled += call.thinking_chunks > 0 and call.knobs.get("think") is False
+        self.thinking_uncalled += call.thinking_chunks > 0 and call.knobs.get("think") is False and self.thinking is None
+        if self.thinking is not None:
+            self.thinking.add(call)
         placement = call.placement or {}
         if placement.get("context_length") is not None:
             self.context_reduced += placement["context_length"] < call.options.get("num_ctx", 0)

@@ -34,7 +34,7 @@ from typing import Callable, Iterable, Optional
 
 from base import files
 from base.ledger_records import CallRecord, Record
-from derive import grading
+from derive import grading, thinking
 from derive.code_runner import REASONS, isolation, test_process
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
@@ -97,7 +97,7 @@ def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str]
     verdicts: dict[tuple, CodeVerdict] = {}
     left_out: collections.Counter[str] = collections.Counter()
     last_note = ""
-    for record in records:
+    for record in thinking.answers_alone(records):
         if not isinstance(record, CallRecord) or not record.is_measured:
             continue
         grader = graders.get(record.item)

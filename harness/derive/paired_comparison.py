@@ -14,6 +14,7 @@ from base.phases import FROZEN, PARALLEL_MIXED
 from base.records import COMPARED
 from derive import call_metrics, run_diff
 from derive.aggregate import CallMetrics
+from derive.paired_answers import is_chance
 from derive.run_diff import ComparedRun
 from derive.distribution import METHOD, Sample, Stat
 
@@ -21,7 +22,6 @@ RATIOS = run_diff.SPEED             # the last one belongs to waves, the others 
 TIMES = ("ttft_ms", "total_ms")     # more is slower
 MIN_PAIRS = 6               # with fewer, even the whole range holds the median in less than 95 % of all cases
 MAX_CHANGES = 200           # changed answers of one cell that are recorded one by one
-CHANCE = 20                 # one of so many pairs of equal runs may show a difference of answers by chance
 
 Models = Tuple[str, ...]                            # their keys
 CallKey = Tuple[str, str, str, Optional[str], int, int]         # phase, model, item, pass, repeat, level
@@ -242,15 +242,6 @@ def _answers(cell: PairedCell, keys: Optional[List[str]]) -> Optional[dict]:
     else:
         verdict, says = ("more-right", "B answers more right") if gained > lost else ("fewer-right", "B answers fewer right")
     return {**counts, "verdict": verdict, "says": says, "changed": changed, "changes": cell.changes}
-
-
-def is_chance(gained: int, lost: int) -> bool:
-    """Whether the changed answers may differ by chance: the two-sided sign test."""
-    changed, tail, ways = gained + lost, 1, 1
-    for fewer in range(min(gained, lost)):      # binomial coefficients, each from the one before, for there may be thousands
-        ways = ways * (changed - fewer) // (fewer + 1)
-        tail += ways
-    return 2 * tail * CHANCE >= 2 ** changed
 
 
 def noise(comparison: dict) -> Dict[str, float]:

@@ -8,10 +8,10 @@ import re
 import shlex
 
 from base import records, schema
-from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PYTHON_TASKS
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PYTHON_TASKS, suite_phase
 from base.target import is_local
 from base.text_format import counted, figure, median_with_n
-from derive import headline
+from derive import headline, thinking_table
 
 BAR_CHARACTERS = 30
 
@@ -19,7 +19,7 @@ BAR_CHARACTERS = 30
 def render(manifest: dict, metadata: dict) -> str:
     """The whole block; the same two documents give the same text."""
     parts = [_synthetic(metadata), _facts(manifest, metadata), _verdict(metadata), _phases(metadata), _prompts(metadata),
-             _concurrency(metadata), _context(metadata), _drift(metadata), _warnings(metadata), _deviations(manifest, metadata),
+             _concurrency(metadata), _context(metadata), _thinking(manifest, metadata), _drift(metadata), _warnings(metadata), _deviations(manifest, metadata),
              _skips(metadata), _reproduction(manifest, metadata)]
     return "\n\n".join(part for part in parts if part)
 
@@ -125,6 +125,18 @@ def _context(metadata: dict) -> str:
     return "### Context\n\n" + "\n\n".join(charts) if charts else ""
 
 
+def _thinking(manifest: dict, metadata: dict) -> str:
+    """Thinking against plain; what nobody asked for has no heading."""
+    rows = [[code(row[0]), *map(plain, map(str, row[1:]))] for row in thinking_table.rows(metadata)]
+    if rows:
+        about = ("The same items plainly and with thoughts on top of their limits; medians with their number of calls. The difference is "
+                 "that of the shares of right answers, over items that were graded in both ways.")
+        return f"### Thinking\n\n{about}\n\n" + table(thinking_table.TITLES, rows)
+    if manifest.get("thinking", {}).get("mode") is None:
+        return ""
+    return "### Thinking\n\nAsked for, but no model of this run was asked with thinking."
+
+
 def _place(group: dict) -> str:
     if group["fill"] is None:
         return group["item"]
@@ -195,11 +207,13 @@ def _reproduction(manifest: dict, metadata: dict) -> str:
 def command(manifest: dict, metadata: dict) -> str:
     """The command line that plans the same calls; what is canonical is left out."""
     words = ["python", "harness/run_benchmark.py",
-             "--phases", ",".join(dict.fromkeys(row["phase"] for row in manifest["plan"])),
+             "--phases", ",".join(dict.fromkeys(suite_phase(row["phase"]) for row in manifest["plan"])),
              "--models", ",".join(model["name"] for model in manifest["models"])]
     if manifest["num_ctx"] == manifest["context_num_ctx"]:
         words += ["--num-ctx", str(manifest["num_ctx"])]        # the flag sets both; canonically they differ
-    flags = {"num_predict": "--num-predict", "repeats": "--repeats", "levels": "--concurrency"}
+    mode = manifest.get("thinking", {}).get("mode")
+    words += ["--thinking"] * (mode is not None) + [mode] * isinstance(mode, str)
+    flags = {"num_predict": "--num-predict", "repeats": "--repeats", "levels": "--concurrency", "thinking_budget": "--thinking-budget"}
     for name, value in manifest["overrides"].items():
         if name in flags:
             words += [flags[name], ",".join(map(str, value)) if isinstance(value, list) else str(value)]

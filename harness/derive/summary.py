@@ -7,11 +7,13 @@ from __future__ import annotations
 import functools
 from typing import Dict, Iterable, List, Optional, Protocol, Tuple
 
-from base import ledger_records, names, records
+from base import ledger_records, names, plan, records
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
-from derive import grading, stability, warning_rules
+from base.phases import THINKING_PHASES, suite_phase
+from derive import call_metrics, grading, paired_answers, stability, thinking, warning_rules
 from derive.aggregate import Aggregate, CallMetrics
 from derive.distribution import METHOD, Sample
+from derive.paired_answers import ItemAnswer
 
 MAX_REMEMBERED = 4096       # answers whose verdict is known: at temperature 0 the repeats say the same
 CALIBRATED = ("head_tokens", "head_method", "slots_seen", "thinks_by_default", "tells_cached_tokens", "too_long",
@@ -46,6 +48,8 @@ def summarize(manifest: dict, ledger: Iterable[Record], graders: Dict[str, Optio
 class _Summary:
     def __init__(self, manifest: dict, graders: Dict[str, Optional[dict]], code_grades: Dict[str, dict], observer: CallObserver | None):
         self.manifest, self.graders, self.code_grades, self.observer = manifest, graders, code_grades, observer
+        self.settings = plan.settings_of(manifest)
+        self.answers: Dict[Tuple[str, str], Dict[str, ItemAnswer]] = {}     # by model and phase: one call at a time, where thinking is compared
         self.with_draft = {model["name"] for model in manifest["models"] if model.get("draft")}
         self.formats = {model["name"]: model["format"] for model in manifest["models"]}
         self.meta: MetaRecord | None = None
@@ -109,10 +113,14 @@ class _Summary:
         if call.placement:
             self.first_placement.setdefault(call.model, call.placement)
         aggregate = self._aggregate_of(call)
+        if aggregate.thinking is not None:
+            call = thinking.separated(call)
         metrics, status = aggregate.add(call, self.findings.get(call.model, {}), energy_j), None
         grader = self.graders.get(call.item)
         if grader is not None:
             status = aggregate.quality.add(call, grader, self._is_right(call, grader))
+            if self.settings.thinking is not None and call.level == 1:
+                self.answers.setdefault((call.model, call.phase), {})[call.item] = ItemAnswer(status, call_metrics.total_ms(call))
         if self.observer:
             self.observer.call(call, metrics, status)
 
@@ -130,7 +138,21 @@ class _Summary:
         if key not in self.aggregates:
             self.aggregates[key] = Aggregate(*key, self.formats.get(record.model), record.model in self.with_draft,
                                    self.meta is not None and self.meta.schema == "ledger-1.0")
+            self.aggregates[key].thinking = self._thinking_figures(*key)
         return self.aggregates[key]
+
+    def _thinking_figures(self, model: str, phase: str) -> thinking.ThinkingFigures | None:
+        """Of a phase whose calls have a budget for thoughts."""
+        always_thinks = bool(self.findings.get(model, {}).get("always_thinks"))
+        budget = self.settings.room_for_thoughts(phase, always_thinks)
+        mode = self.settings.thinking if phase in THINKING_PHASES else None
+        return thinking.ThinkingFigures(mode, budget, self.formats.get(model)) if budget else None
+
+    def _paired(self, model: str, phase: str) -> dict | None:
+        """The answers of a thinking phase with the plain ones; None for other phases."""
+        if phase not in THINKING_PHASES:
+            return None
+        return paired_answers.record(self.answers.get((model, suite_phase(phase)), {}), self.answers.get((model, phase), {}))
 
     def metadata(self) -> dict:
         drifts = {key: stability.drift(aggregate, self.conditions) for key, aggregate in self.aggregates.items()}
@@ -142,16 +164,17 @@ class _Summary:
         warnings += warning_rules.of_run(self.conditions, self.manifest["target"],
                                    [start["floor"] for start in self.starts], versions)
         sessions = self.footer.sessions if self.footer else []
+        models = [self._calibrated(model) for model in self.manifest["models"]]
+        aggregates = [self._aggregate_record(aggregate, groups[key], drifts[key]) for key, aggregate in self.aggregates.items()]
         return {
-            "schema": records.METADATA_VERSION, "synthetic": self.meta.synthetic, "run_id": self.meta.run_id,
+            "schema": records.metadata_version(models, aggregates), "synthetic": self.meta.synthetic, "run_id": self.meta.run_id,
             "device_tag": self.manifest["device_tag"], "statistics": METHOD,
             "complete": bool(self.footer and self.footer.complete), "planned": self.manifest["planned_calls"],
             "done": sum(self.outcomes.values()), "skipped": self.skipped, "outcomes": self.outcomes,
             "sessions": len(self.starts), "started_at": self.starts[0]["started_at"] if self.starts else None,
             "ended_at": sessions[-1]["ended_at"] if sessions else None,
             "server_versions": list(dict.fromkeys(versions)),
-            "models": [self._calibrated(model) for model in self.manifest["models"]],
-            "aggregates": [self._aggregate_record(aggregate, groups[key], drifts[key]) for key, aggregate in self.aggregates.items()],
+            "models": models, "aggregates": aggregates,
             "warnings": warnings,
             "verdict": stability.judgement({aggregate.model: drifts[key] for key, aggregate in self.aggregates.items() if drifts[key]},
                                          self.conditions),
@@ -166,8 +189,14 @@ class _Summary:
         finding = self.findings.get(name, {})
         warm, cold = self._loads(name)
         return {"cell_id": self._cell_id(name), "model": name, "digest": model["digest"],
-                **{key: finding.get(key) for key in CALIBRATED}, "placement": self.first_placement.get(name),
+                **{key: finding.get(key) for key in CALIBRATED}, **self._always_thinks(finding), "placement": self.first_placement.get(name),
                 "cold_load_ms": cold.record(), "warm_load_ms": warm.record()}
+
+    def _always_thinks(self, finding: dict) -> dict:
+        """Said where it matters: a run without thinking has the same metadata as before there was such a field."""
+        is_known = "always_thinks" in finding
+        return {"always_thinks": finding.get("always_thinks")} if finding.get("always_thinks") or (
+            self.settings.thinking is not None and is_known) else {}
 
     def _loads(self, model: str) -> tuple:
         """(loads that found the model loaded, loads that read it in), told apart by what its calls take to find it."""
@@ -185,6 +214,7 @@ class _Summary:
             "outcomes": aggregate.outcomes, "void": aggregate.void, "reattempts": aggregate.reattempts, "skips": aggregate.skips,
             "prefill_basis": aggregate.bases.pop() if len(aggregate.bases) == 1 else None, "quality": aggregate.quality.record(),
             "groups": rows, "waves": [waves.record(level) for level, waves in aggregate.waves.items()], "drift": drift,
+            **({} if aggregate.thinking is None else {"thinking": aggregate.thinking.record(self._paired(aggregate.model, aggregate.phase))}),
         }
 
 

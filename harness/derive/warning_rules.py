@@ -83,6 +83,8 @@ def of_calibration(model: str, finding: dict) -> Iterator[dict]:
     if finding.get("too_long") == "answered":
         yield {"code": "num-ctx-ignored", "model": model, "phase": None, "level": None,
                "observed": rounded(finding.get("too_long_prompt_tokens")), "expected": None, "n": 1}
+    if finding.get("always_thinks"):
+        yield {"code": "always-thinks", "model": model, "phase": None, "level": None, "observed": None, "expected": None, "n": 1}
 
 
 def of_run(conditions: stability.MachineConditions, target: str, floors: list, versions: list) -> Iterator[dict]:

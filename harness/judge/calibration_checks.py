@@ -3,10 +3,12 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, Optional, Tuple
 
+from base import thoughts
 from base.ledger_records import CallRecord, Record
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
+USABLE = ("ok", "length", "empty")
 COPIED = {"one_token_eval_ns": "eval_ns", "one_token_eval_tokens": "eval_tokens", "too_long_prompt_tokens": "prompt_tokens"}
 
 
@@ -22,6 +24,8 @@ class CalibrationChecks(LedgerVisitor):
         if record.item == "CAL-HEAD-NONCE":
             self._bare[record.model] = record.prompt_tokens
         finding = record.finding or {}
+        if record.item == "CAL-THINKS" and record.outcome in USABLE and "always_thinks" not in finding:
+            yield Finding("ledger-finding", "nothing about always_thinks", str(thoughts.has_thought(record.thinking, record.answer)), "/finding")
         for name, observed in self._observed(record, finding):
             if finding[name] != observed or type(finding[name]) is not type(observed):
                 yield Finding("ledger-finding", f"{name} {finding[name]}", "nothing, since no call shows it" if observed is None else str(observed),
@@ -34,6 +38,10 @@ class CalibrationChecks(LedgerVisitor):
                 yield name, getattr(record, field)
         if "thinks_by_default" in finding:
             yield "thinks_by_default", record.thinking_chunks > 0
+        if "always_thinks" in finding:
+            yield "always_thinks", thoughts.has_thought(record.thinking, record.answer) if record.item == "CAL-THINKS" else None
+        if "takes_thinking" in finding:
+            yield "takes_thinking", record.outcome != "refused" if record.item == "CAL-THINKING" else None
         if "tells_cached_tokens" in finding:
             yield "tells_cached_tokens", record.cached_tokens is not None
         if "head_tokens" in finding:

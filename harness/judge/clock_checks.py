@@ -11,6 +11,7 @@ from typing import Dict, Iterator, List
 
 from base import suites
 from base.ledger_records import CallRecord, Record
+from base.phases import suite_phase
 from derive import call_metrics
 from judge import thresholds
 from judge.findings import Finding
@@ -93,7 +94,7 @@ class TokenChecks(LedgerVisitor):
             yield from self._call(record)
 
     def _call(self, call: CallRecord) -> Iterator[Finding]:
-        size = self._prompt_bytes.get((call.phase, call.item)) if call.is_measured else None
+        size = self._prompt_bytes.get((suite_phase(call.phase), call.item)) if call.is_measured else None
         if size is not None and call.model in self._template:
             yield from self._prompt_of(call, size)
         if call.endpoint == "/api/chat" and call.prompt_tokens:

@@ -7,10 +7,10 @@ import hashlib
 import pathlib
 from typing import Callable, Dict, Iterator, Optional, Set, Tuple
 
-from base import git, names
+from base import git, names, plan, thoughts
 from base.errors import UserError
 from base.ledger_records import CallRecord, Record, SkippedRecord
-from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED
+from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, THINKING_PHASES
 from base.suites import Suite
 from base.target import is_local
 from derive import grading
@@ -32,6 +32,9 @@ class EvidenceChecks(LedgerVisitor):
         self._manifest = manifest
         self._trained = {model["name"]: model["context_length"] for model in manifest["models"]}
         self._is_local = is_local(manifest["target"])
+        self._settings = plan.settings_of(manifest)
+        self._needed_questions = CALIBRATION + ("CAL-THINKS",) * ("thinking" in manifest)
+        self._thinking: Dict[str, dict] = {}    # model: findings about thinking
         self._entries = {item.id: item.grader["entry"] for suite in loaded_suites.values() for item in suite.items
                          if item.grader and item.grader["kind"] == "python"}
         self._grades = code_grades
@@ -61,6 +64,7 @@ class EvidenceChecks(LedgerVisitor):
         self._conditions.setdefault(call.session, set()).add(call.conditions is not None)
         if role == "calibration":
             self._questions.setdefault(model, set()).add(call.item)
+            self._thinking.setdefault(model, {}).update(call.finding or {})
         elif role == "warmup":
             if call.item == "LOAD":
                 self._loads.add((call.session, model))
@@ -79,7 +83,7 @@ class EvidenceChecks(LedgerVisitor):
             yield Finding("protocol-load", f"no record of loading {model} in session {call.session}", "one before its first measured call", "/model")
         if call.phase != PARALLEL_MIXED and model not in self._alone:
             self._alone.add(model)
-            missing = [item for item in CALIBRATION if item not in self._questions.get(model, ())]
+            missing = [item for item in self._needed_questions if item not in self._questions.get(model, ())]
             if missing:
                 yield Finding("protocol-calibration", f"{model}: no {', '.join(missing)}", "every question of calibration before the first measured call",
                               "/model")
@@ -95,7 +99,8 @@ class EvidenceChecks(LedgerVisitor):
         elif call.outcome != "ok":
             yield Finding("ledger-grades", f"a verdict on an answer that ended {call.outcome}", "verdicts on answers that ended ok", "/outcome")
         elif grade["passed"]:
-            wrong = why_not_passed(call.answer, self._entries[call.item])
+            thinks = call.phase in THINKING_PHASES or self._thinks_anyway(call.model)
+            wrong = why_not_passed(thoughts.answer_alone(call.answer) if thinks else call.answer, self._entries[call.item])
             if wrong:
                 yield Finding("ledger-grades", f"passed, and yet {wrong}", "an answer that could have passed", "/answer")
 
@@ -130,12 +135,31 @@ class EvidenceChecks(LedgerVisitor):
         return "both models were loaded after the last warm-up" if planned <= self._together else None
 
     def _context_too_small(self, record: SkippedRecord) -> str | None:
-        if record.phase not in CONTEXT_PHASES:
-            return f"{record.phase} runs in any context"
-        trained, needed = self._trained.get(record.model), self._manifest["context_num_ctx"]
+        phase = record.phase
+        models = list(self._trained)[:plan.MIXED_MODELS] if phase == PARALLEL_MIXED else [record.model]
+        room = max((self._settings.room_for_thoughts(phase, self._thinks_anyway(model)) for model in models), default=0)
+        if phase not in CONTEXT_PHASES and not room:
+            return f"{phase} runs in any context"
+        needed = self._settings.context_of(phase, any(map(self._thinks_anyway, models)))
+        trained = min((self._trained[model] for model in models if self._trained.get(model) is not None), default=None)
         if trained is not None and trained < needed:
             return None
         return None if self._asked_material(record) else f"trained for {trained} tokens, {needed} are needed"
+
+    def _thinks_anyway(self, model: str) -> bool:
+        return bool(self._thinking.get(model, {}).get("always_thinks"))
+
+    def _always_thinks(self, record: SkippedRecord) -> str | None:
+        if record.phase not in THINKING_PHASES:
+            return f"{record.phase} is not asked with thinking"
+        if self._thinks_anyway(record.model) and self._settings.thinking is True:
+            return None
+        return "calibration does not show it, or a level was asked for"
+
+    def _thinking_refused(self, record: SkippedRecord) -> str | None:
+        if record.phase not in THINKING_PHASES:
+            return f"{record.phase} is not asked with thinking"
+        return None if self._thinking.get(record.model, {}).get("takes_thinking") is False else "calibration does not show it"
 
     def _calibration_failed(self, record: SkippedRecord) -> str | None:
         if record.phase not in CONTEXT_PHASES:

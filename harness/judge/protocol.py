@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from typing import Iterator, Union
 
-from base import names, plan, request_settings, schema, suites, target
+from base import names, plan, records, request_settings, schema, suites, target
 from base.errors import UserError
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
-from base.phases import CONTEXT_APPEND, FROZEN, PHASES
+from base.phases import CONTEXT_APPEND, FROZEN, PHASES, suite_phase
 from judge import hardware_checks, thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -47,16 +47,32 @@ def settings_problems(manifest: dict) -> Iterator[Finding]:
     levels, highest = manifest["levels"], thresholds.value("max_level")
     if levels is not None and (not levels or levels != sorted(set(levels)) or not 1 <= levels[0] <= levels[-1] <= highest):
         yield Finding("protocol-settings", "these levels", f"ascending, each from 1 to {highest}", "/levels")
+    yield from _thinking_problems(manifest, most)
     if manifest["knobs"].get("stream") is not True:
         yield Finding("protocol-settings", "an answer in one piece",
                       "stream: true, without which there is no time to first token",
                       "/knobs/stream")
 
 
+def _thinking_problems(manifest: dict, most: int) -> Iterator[Finding]:
+    if manifest["schema"] != records.manifest_version(manifest):
+        yield Finding("protocol-settings", manifest["schema"], f"{records.manifest_version(manifest)}, as its fields need", "/schema")
+    thinking = manifest.get("thinking")
+    if thinking is None:
+        return
+    if not 256 <= thinking["budget"] <= most or thinking["budget"] % 256:
+        yield Finding("protocol-settings", str(thinking["budget"]), f"a multiple of 256 from 256 to {most}", "/thinking/budget")
+    if thinking["mode"] is not None and manifest["knobs"].get("think") is not False:
+        yield Finding("protocol-settings", "thinking in the plain phases as well", "think: false in these", "/knobs/think")
+    if thinking == {"mode": None, "budget": plan.THINKING_BUDGET}:
+        yield Finding("protocol-settings", "the canonical budget alone", "no `thinking` at all", "/thinking")
+
+
 def planned_blocks(manifest: dict, loaded: dict) -> list | None:
     """The plan that models, suites and settings give; None where it would be larger than any run."""
     settings = plan.settings_of(manifest)
     items = sum(len(suite.items) * max(1, len(settings.levels or suite.levels)) for suite in loaded.values())
+    items *= 1 + (settings.thinking is not None)
     anchors = 2 * settings.repeats * len(loaded[FROZEN].items) if FROZEN in loaded else 0
     if len(manifest["models"]) * (items + anchors) > thresholds.value("planned_calls"):
         return None
@@ -154,7 +170,8 @@ class ProtocolChecks(LedgerVisitor):
         self._units_left = MOST_UNITS
         self.planned, self.missing = manifest["planned_calls"], set(self.steps)
         self.items = {(phase, item.id): item for phase, suite in loaded.items() for item in suite.items}
-        self.contexts = {self.settings.context_of(phase) for phase in loaded}
+        self.phases = {stage.phase for block in blocks for stage in block.stages}
+        self.always_thinking: set = set()       # models whose calibration showed it
         self.warm: set = set()
         self.nonces: dict = {}
         self._prompts: dict = {}
@@ -166,6 +183,8 @@ class ProtocolChecks(LedgerVisitor):
             return
         if isinstance(record, MetaRecord):
             return
+        if isinstance(record, CallRecord) and (record.finding or {}).get("always_thinks"):
+            self.always_thinking.add(record.model)
         if record.model not in self.models:
             yield Finding("protocol-models", record.model, "a model of the manifest", "/model")
         elif isinstance(record, SkippedRecord) or record.role == "measured":
@@ -194,13 +213,14 @@ class ProtocolChecks(LedgerVisitor):
 
     def _sent(self, call: CallRecord) -> Iterator[Finding]:
         """Options, knobs and path of a measured call, and whether its model was warm with them."""
-        item, num_ctx = self.items[call.phase, call.item], self.settings.context_of(call.phase)
-        wanted = self.settings.options_for(num_ctx, self.settings.limit(item.num_predict))
+        phase, always_thinks = call.phase, call.model in self.always_thinking
+        item, num_ctx = self.items[suite_phase(phase), call.item], self.settings.context_of(phase, always_thinks)
+        limit = self.settings.limit(item.num_predict, self.settings.room_for_thoughts(phase, always_thinks))
+        wanted, knobs = self.settings.options_for(num_ctx, limit), self.settings.knobs_for(phase)
         if not _same(call.options, wanted):
             yield Finding("protocol-options", _difference(call.options, wanted), "the manifest's options", "/options")
-        elif not _same(call.knobs, self.settings.knobs):
-            yield Finding("protocol-options", _difference(call.knobs, self.settings.knobs), "the manifest's knobs",
-                          "/knobs")
+        elif not _same(call.knobs, knobs):
+            yield Finding("protocol-options", _difference(call.knobs, knobs), "the manifest's knobs", "/knobs")
         elif call.endpoint != "/api/chat":
             yield Finding("protocol-options", call.endpoint, "/api/chat", "/endpoint")
         if not self.is_example and (call.session, call.model, num_ctx) not in self.warm:
@@ -211,7 +231,9 @@ class ProtocolChecks(LedgerVisitor):
     def _around(self, call: CallRecord) -> Iterator[Finding]:
         """Warm-up and calibration carry the options of the measured calls, or the next call would reload."""
         num_ctx, num_predict = call.options.get("num_ctx"), call.options.get("num_predict")
-        if not (schema.is_count(num_ctx) and schema.is_count(num_predict) and num_ctx in self.contexts):
+        contexts = {self.settings.context_of(phase, always) for phase in self.phases
+                    for always in {False, call.model in self.always_thinking}}
+        if not (schema.is_count(num_ctx) and schema.is_count(num_predict) and num_ctx in contexts):
             yield Finding("protocol-options", "another context or limit", "the contexts of the planned phases, and a limit",
                           "/options")
             return
@@ -224,8 +246,10 @@ class ProtocolChecks(LedgerVisitor):
             self.warm.add((call.session, call.model, num_ctx))
 
     def _knobs(self, call: CallRecord) -> dict:
-        """One question of calibration says nothing about thinking, and a raw prompt says that it is one."""
+        """One question of calibration leaves `think` out, one sets it as the thinking phases do; a raw prompt is marked as such."""
         knobs = {**self.settings.knobs, **({"raw": True} if call.endpoint == "/api/generate" else {})}
+        if call.item == "CAL-THINKING" and self.settings.thinking is not None:
+            knobs["think"] = self.settings.thinking
         return {name: value for name, value in knobs.items() if name != "think" or call.item != "CAL-DEFAULT"}
 
     def _nonce(self, call: CallRecord) -> Iterator[Finding]:
@@ -236,7 +260,7 @@ class ProtocolChecks(LedgerVisitor):
             yield Finding("protocol-nonce", "none" if nonce is None else "that of another call", "a fresh one", "/nonce")
 
     def _text(self, call: CallRecord) -> Iterator[Finding]:
-        units, has_material = call.material_units, self.suites[call.phase].material is not None
+        units, has_material = call.material_units, self.suites[suite_phase(call.phase)].material is not None
         most = self._most_units(call)
         if (units is not None) != has_material or (units or 0) > most:
             yield Finding("protocol-prompt", f"{units} units of material",
@@ -267,7 +291,8 @@ class ProtocolChecks(LedgerVisitor):
             self._units_left -= units or 0
             if self._units_left < 0:
                 return None
-            texts = suites.message_texts(self.suites[phase], self.items[phase, item], units)
+            suite = suite_phase(phase)
+            texts = suites.message_texts(self.suites[suite], self.items[suite, item], units)
             self._prompts[key] = suites.prompt_sha256(texts)
         return self._prompts[key]
 

@@ -5,7 +5,7 @@ import datetime
 from typing import Iterator
 
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
-from base.phases import PYTHON_TASKS
+from base.phases import PYTHON_TASKS, suite_phase
 from judge import thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -107,7 +107,7 @@ class FooterChecks(LedgerVisitor):
             self.skipped += 1
         elif isinstance(record, CallRecord) and record.role == "measured":
             self.outcomes[record.outcome] = self.outcomes.get(record.outcome, 0) + 1
-            if record.phase == PYTHON_TASKS:
+            if suite_phase(record.phase) == PYTHON_TASKS:
                 self.tasks.add(str(record.seq))
         elif isinstance(record, FooterRecord):
             self.footer = record

@@ -1,12 +1,12 @@
 """Calibration: how this server counts for this model, found by asking and never by its version.
 
-Each question is a recorded call with role calibration; what it showed stands in its record as `finding`, so that the
-figures can be computed from the ledger alone. No question costs more than a few tokens, but for the lengths of
-material, which together cost about what one context call costs.
+Each question is a recorded call with role calibration; its record has the result as `finding`, so that the figures can
+be computed from the ledger alone. A question costs a few tokens; up to 256 for a model that does not stop by itself,
+and the lengths of material together cost about as much as one context call.
 """
 from __future__ import annotations
 
-from base import suites
+from base import suites, thoughts
 from base.errors import UserError
 from base.intervals import most_at_once
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE
@@ -21,6 +21,8 @@ SLOT_ANSWERS = (SHORT_ANSWER, 64, 256, 1024)    # tokens; a longer one is asked 
 FIRST_UNITS = {CONTEXT_EDGE: 6, CONTEXT_APPEND: 8}      # one of each of edge's six kinds, one for each of append's turns
 SAMPLE_SHARE = 0.45         # of the context: long enough for the rate, at less than the cost of one measured call
 QUESTION = "List the whole numbers from one upwards, in digits, separated by single spaces."
+THINKING_QUESTION = "What is 17 plus 25? Reply with the number alone."
+THINKING_TOKENS = 256       # some models show only at the end of a thought that there was one; others answer in three tokens
 USABLE = ("ok", "length", "empty")
 
 
@@ -40,6 +42,8 @@ class Calibration:
     def ask_all(self) -> None:
         """Everything but the material, which needs the context of its own phase."""
         self.thinking()
+        self.always_thinks()
+        self.takes_thinking()
         self.one_token()
         self.head()
         self.too_long()
@@ -52,6 +56,19 @@ class Calibration:
             "thinks_by_default": calls[0]["thinking_chunks"] > 0,
             "tells_cached_tokens": calls[0]["cached_tokens"] is not None,
         } if calls[0]["outcome"] in USABLE else {})
+
+    def always_thinks(self) -> None:
+        """Told not to think: does it all the same, in the field of its own or between tags in the answer?"""
+        if self.settings.knobs["think"] is False:
+            self._make([self._ask("CAL-THINKS", THINKING_QUESTION, THINKING_TOKENS)], lambda calls: {
+                "always_thinks": thoughts.has_thought(calls[0]["thinking"], calls[0]["answer"])} if calls[0]["outcome"] in USABLE else {})
+
+    def takes_thinking(self) -> None:
+        """Whether the server takes what the thinking phases are to send; not every version knows every level."""
+        if self.model in self.settings.thinking_models and self.settings.thinking is not None:
+            knobs = {**self.settings.knobs, "think": self.settings.thinking}
+            self._make([self._ask("CAL-THINKING", THINKING_QUESTION, SHORT_ANSWER, knobs=knobs)], lambda calls: {
+                "takes_thinking": calls[0]["outcome"] != "refused"} if calls[0]["outcome"] in USABLE + ("refused",) else {})
 
     def one_token(self) -> None:
         """Versions report the decode time of a one-token answer as absent, as 1,000 ns, or as something else."""

@@ -1,4 +1,4 @@
-"""Wishes: what a person asked for in words, read into settings; what cannot be meant is refused before anything runs."""
+"""The flags of a run as settings; what makes no sense is refused before anything runs."""
 from __future__ import annotations
 
 import argparse
@@ -6,13 +6,15 @@ import re
 
 from base import names, plan, request_settings
 from base.errors import UserError
-from base.phases import PHASES
+from base.phases import PHASES, THINKING_PHASES, suite_phase
+from base.schema import THINK_LEVELS
 
 DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 LARGEST = 2 ** 20
 MAX_LEVEL = 64
-PLAN_FLAGS = ("phases", "models", "num_ctx", "num_predict", "concurrency", "repeats", "option", "handle", "device_tag",
-              "hostname", "record_target", "pull")
+PLAN_FLAGS = ("phases", "models", "thinking", "thinking_budget", "num_ctx", "num_predict", "concurrency", "repeats", "option", "handle",
+              "device_tag", "hostname", "record_target", "pull")
+ROUNDED_TO = 256            # servers round a context up to a multiple of it, and fills would be off
 
 
 def seconds(text: str | None, flag: str) -> int | None:
@@ -39,24 +41,42 @@ def phases(text: str | None) -> list:
     if asked == ["all"]:
         return list(PHASES)
     for phase in asked:
+        if phase in THINKING_PHASES:
+            raise UserError("asked for by a flag of its own", f"--phases {phase}", f"name {suite_phase(phase)}, and add --thinking")
         if phase not in PHASES:
             raise UserError("no such phase", f"--phases {phase}", f"choose from {', '.join(PHASES)}, or all")
     return [phase for phase in PHASES if phase in asked]
 
 
 def settings(args: argparse.Namespace) -> plan.Settings:
-    """What the flags of the driver say; its help tells what each means."""
+    """What the flags of the driver say; its help explains each."""
     options, request_knobs = request_settings.split(dict(request_settings.parse_override(text) for text in args.option or []))
     for flag, value, least in (("--num-ctx", args.num_ctx, 512), ("--num-predict", args.num_predict, 1),
-                               ("--repeats", args.repeats, 1)):
+                               ("--repeats", args.repeats, 1), ("--thinking-budget", args.thinking_budget, ROUNDED_TO)):
         if value is not None and not least <= value <= LARGEST:
             raise UserError(f"{value} is out of range", flag, f"give a whole number from {least} up")
-    if args.num_ctx is not None and args.num_ctx % 256:
-        raise UserError(f"{args.num_ctx} is no multiple of 256", "--num-ctx", "servers round it up, and fills would be off")
+    for flag, value in (("--num-ctx", args.num_ctx), ("--thinking-budget", args.thinking_budget)):
+        if value is not None and value % ROUNDED_TO:
+            raise UserError(f"{value} is not a multiple of {ROUNDED_TO}", flag, f"give {value + -value % ROUNDED_TO}: servers round contexts up")
     standard = plan.Settings()
     return plan.Settings(
         args.num_ctx or standard.num_ctx, args.num_ctx or standard.context_num_ctx, args.num_predict,
-        levels(args.concurrency), args.repeats or standard.repeats, options, request_knobs)
+        levels(args.concurrency), args.repeats or standard.repeats, options, request_knobs,
+        thinking(args, request_knobs), args.thinking_budget or standard.thinking_budget)
+
+
+def thinking(args: argparse.Namespace, request_knobs: dict) -> bool | str | None:
+    """`think` of the thinking phases; None: they are not asked for."""
+    if args.thinking is None:
+        return None
+    if request_knobs["think"] is not False:
+        raise UserError("the plain phases would think as well", "--option think=...", "leave one of the two out")
+    if args.thinking is not True and args.thinking not in THINK_LEVELS:
+        raise UserError(f"{args.thinking!r} is not a level of thinking", "--thinking", f"leave it out, or give {', '.join(THINK_LEVELS)}")
+    if args.phases is not None and not {suite_phase(phase) for phase in THINKING_PHASES} & set(phases(args.phases)):
+        raise UserError("none of these phases is asked with thinking", f"--phases {args.phases}",
+                        f"add one of {', '.join(map(suite_phase, THINKING_PHASES))}")
+    return args.thinking
 
 
 def levels(text: str | None) -> tuple | None:
@@ -75,11 +95,13 @@ def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
     """A flag of the plan may be repeated, but it cannot change an unfinished run."""
     wanted = settings(args)
     before = plan.settings_of(manifest)
-    planned = {row["phase"] for row in manifest["plan"]}
+    planned = {row["phase"] for row in manifest["suites"]}
     same = {
         "phases": lambda: set(phases(args.phases)) == planned,
         "models": lambda: {names.model_key(name) for name in listed(args.models, "--models")} == {
             names.model_key(model["name"]) for model in manifest["models"]},
+        "thinking": lambda: wanted.thinking == before.thinking,
+        "thinking_budget": lambda: wanted.thinking_budget == before.thinking_budget,
         "num_ctx": lambda: (wanted.num_ctx, wanted.context_num_ctx) == (before.num_ctx, before.context_num_ctx),
         "num_predict": lambda: wanted.num_predict == before.num_predict,
         "concurrency": lambda: wanted.levels == before.levels,

@@ -10,10 +10,10 @@ from typing import Callable
 
 from base import names, suites
 from base.errors import UserError
-from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED
+from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, PHASES, THINKING_PHASES, suite_phase
 from base.plan import Block, Settings, Stage, Step
 from measure.calibration import Calibration, material_finding
-from measure.eta import Eta
+from measure.eta import Eta, weights
 from measure.session import Ask, Session, new_nonce
 from measure.http_call import UNSETTLED
 
@@ -23,6 +23,7 @@ LOAD_TRIES = 3
 LOOK_AROUND_S = 0.2         # Linux counts processor time in hundredths of a second
 RESERVE = 1.2               # the last pass may be slower than the first; that is what it is there to show
 FOR_THE_WHOLE_MODEL = ("model-missing", "too-big", "load-failed", "cloud-model")
+FOR_A_LARGER_CONTEXT = ("too-big", "load-failed")       # of a phase that is not plain: the model may still load with the plain one
 WARM_UP = "Name the days of the week in order, separated by commas."
 WARM_UP_TOKENS = 16
 OUT_OF_MEMORY = ("out of memory", "out of device memory", "out-of-memory", "cudamalloc failed", "hipmalloc failed",
@@ -67,7 +68,7 @@ class PhaseRunner:
                  trained: dict, deadline: Deadline, pace: Eta):
         self.session, self.settings, self.suites, self.pace = session, settings, loaded_suites, pace
         self.recorded, self.findings, self.trained, self.deadline = recorded, findings, trained, deadline
-        self.ready: tuple | None = None         # (models, num_ctx) that are loaded and warm
+        self.ready: tuple | None = None         # (model, num_ctx) of those that are loaded and warm
         self.fresh = True                       # a block begins: even its own models are to be loaded anew
         self.unsettled = False                  # the last call went wrong, so nothing is known to be warm
         self.conversing = False                 # the server holds the prefix of the conversation under way
@@ -92,6 +93,7 @@ class PhaseRunner:
                 raise Unable("one-model", "install a second model, or name two with --models")
             if not block.is_together:
                 self._calibrate(block)
+            self._reweigh(block)
             for stage in block.stages:
                 self._stage(stage)
         except Unable as problem:
@@ -104,13 +106,26 @@ class PhaseRunner:
         self._prepare(block.stages[0])
         self._ask_calibration(block.stages[0], Calibration.ask_all)
 
+    def _reweigh(self, block: Block) -> None:
+        """A model that always thinks takes longer than planned."""
+        always = frozenset(model for model in block.models if self._always_thinks(model))
+        if always:
+            self.pace.reweigh(weights([block], self.suites, self.settings, always))
+
     def _findings(self, model: str) -> dict:
         return self.findings.setdefault(model, {})
+
+    def _always_thinks(self, model: str) -> bool:
+        return bool(self._findings(model).get("always_thinks"))
+
+    def _num_ctx(self, stage: Stage, model: str) -> int:
+        """The context that the stage loads the model with."""
+        return self.settings.context_of(stage.phase, self._always_thinks(model))
 
     def _ask_calibration(self, stage: Stage, question: Callable[[Calibration], None]) -> None:
         """In the context that is loaded: another one would reload, and the next measured call would pay for it."""
         model = stage.models[0]
-        calibration = Calibration(self.session, model, self.settings, stage.num_ctx, self._findings(model))
+        calibration = Calibration(self.session, model, self.settings, self._num_ctx(stage, model), self._findings(model))
         question(calibration)
         if calibration.unsettled:
             self._settle()
@@ -120,13 +135,23 @@ class PhaseRunner:
             return
         began = self.deadline.now()
         try:
+            self._can_think(stage)
             self._groups(stage, 0 if stage.pass_ == "last" else self.reserve_ns)
         except Unable as problem:
             self._skip(stage.steps, problem.reason, problem.detail)
-            if problem.reason in FOR_THE_WHOLE_MODEL:
+            if problem.reason in FOR_THE_WHOLE_MODEL and (stage.phase in PHASES or problem.reason not in FOR_A_LARGER_CONTEXT):
                 raise
         if stage.pass_ == "first":
             self.reserve_ns = int(RESERVE * (self.deadline.now() - began + self.load_ns))
+
+    def _can_think(self, stage: Stage) -> None:
+        if stage.phase not in THINKING_PHASES:
+            return
+        finding = self._findings(stage.models[0])
+        if finding.get("always_thinks") and self.settings.thinking is True:
+            raise Unable("always-thinks")
+        if finding.get("takes_thinking") is False:
+            raise Unable("thinking-refused")
 
     def _groups(self, stage: Stage, reserve_ns: int) -> None:
         """Make the stage's groups; time is up when the next one, and what is kept free, no longer fit.
@@ -186,12 +211,12 @@ class PhaseRunner:
             raise Unable("model-missing", not_found["error"])
 
     def _ask(self, stage: Stage, step: Step, context: dict) -> Ask:
-        suite = self.suites[step.phase]
+        suite = self.suites[suite_phase(step.phase)]
         item = next(item for item in suite.items if item.id == step.item)
         units = context.get(step.item)
-        limit = self.settings.limit(item.num_predict)
+        limit = self.settings.limit(item.num_predict, self.settings.room_for_thoughts(step.phase, self._always_thinks(step.model)))
         return Ask(step, "measured", tuple(suites.message_texts(suite, item, units)),
-                   self.settings.options_for(stage.num_ctx, limit), self.settings.knobs,
+                   self.settings.options_for(self._num_ctx(stage, step.model), limit), self.settings.knobs_for(step.phase),
                    context.get("nonce") or new_nonce(), units)
 
     def _material(self, stage: Stage) -> dict:
@@ -228,20 +253,25 @@ class PhaseRunner:
                 if problem.reason != "load-failed" or attempt == LOAD_TRIES:
                     raise
                 self._pause()
-        self.ready, self.unsettled = (stage.models, stage.num_ctx), False
+        self.ready, self.unsettled = self._wanted(stage), False
         self.load_ns = self.deadline.now() - began
         if stage.phase == PARALLEL_MIXED:
             self._loaded_together(stage)
 
     def _is_ready(self, stage: Stage) -> bool:
-        return self.ready == (stage.models, stage.num_ctx) and not self.unsettled
+        return self.ready == self._wanted(stage) and not self.unsettled
+
+    def _wanted(self, stage: Stage) -> tuple:
+        return tuple((model, self._num_ctx(stage, model)) for model in stage.models)
 
     def _context_fits(self, stage: Stage) -> None:
+        """A short phase fits into any context; where it has room for thoughts, the server would cut them."""
         for model in stage.models:
-            trained = self.trained.get(model)
-            if stage.phase in CONTEXT_PHASES and trained is not None and trained < stage.num_ctx:
-                raise Unable("context-too-small", f"trained for {trained} tokens, the phase needs {stage.num_ctx}; "
-                                                  "a smaller --num-ctx makes it run")
+            trained, needed = self.trained.get(model), self._num_ctx(stage, model)
+            has_room = self.settings.room_for_thoughts(stage.phase, self._always_thinks(model)) > 0
+            if (stage.phase in CONTEXT_PHASES or has_room) and trained is not None and trained < needed:
+                flag = "--thinking-budget" if has_room else "--num-ctx"
+                raise Unable("context-too-small", f"trained for {trained} tokens, the phase needs {needed}; a smaller {flag} makes it run")
 
     def _load(self, stage: Stage) -> None:
         self._unload_others(() if self.fresh else stage.models)
@@ -255,7 +285,7 @@ class PhaseRunner:
                         ("ok", "length", "empty"))
 
     def _harness_ask(self, stage: Stage, step: Step, texts: tuple) -> Ask:
-        options = self.settings.options_for(stage.num_ctx, WARM_UP_TOKENS)
+        options = self.settings.options_for(self._num_ctx(stage, step.model), WARM_UP_TOKENS)
         return Ask(step, "warmup", texts, options, self.settings.knobs, new_nonce() if texts else None)
 
     def _check(self, record: dict, right: tuple) -> None:

@@ -43,10 +43,11 @@ def check_writable(out: pathlib.Path) -> None:
 def manifest(run_id: str, facts: dict, choice: ModelChoice, phases: list, settings: plan.Settings, loaded_suites: dict,
              overrides: dict) -> dict:
     """The manifest of a new run. `facts` are handle, device_tag, started_at, target, server_version, floor and such."""
+    settings = settings.with_models(choice.models)
     planned = plan.blocks([model["name"] for model in choice.models], phases, loaded_suites, settings)
     rows = [{"phase": phase, "model": model, "planned_calls": calls} for phase, model, calls in plan.summary(planned)]
     commit, modified = git_state()
-    return {
+    document = {
         "schema": records.MANIFEST_VERSION, "synthetic": False, "run_id": run_id, **facts, "server_name": "ollama",
         "models": choice.models, "models_left_out": choice.left_out,
         "plan": rows, "planned_calls": sum(row["planned_calls"] for row in rows),
@@ -58,8 +59,16 @@ def manifest(run_id: str, facts: dict, choice: ModelChoice, phases: list, settin
         "overrides": overrides,
         "platform": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
         "harness_version": VERSION, "harness_sha256": source_sha256(), "harness_modified": modified,
-        "harness_commit": commit,
+        "harness_commit": commit, **thinking_plan(settings),
     }
+    return {**document, "schema": records.manifest_version(document)}
+
+
+def thinking_plan(settings: plan.Settings) -> dict:
+    """What the manifest says about thinking; nothing where the settings are the canonical ones."""
+    if settings.thinking is None and settings.thinking_budget == plan.THINKING_BUDGET:
+        return {}
+    return {"thinking": {"mode": settings.thinking, "budget": settings.thinking_budget}}
 
 
 def source_sha256() -> str:

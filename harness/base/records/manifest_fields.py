@@ -3,11 +3,19 @@ from __future__ import annotations
 
 from base.records.field import fields
 
-MANIFEST_VERSION = "manifest-1.0"
+MANIFEST_VERSIONS = ("manifest-1.0", "manifest-1.1")
+MANIFEST_VERSION = MANIFEST_VERSIONS[0]     # of a run that has none of the fields below
+FIELDS_OF_1_1 = ("thinking",)
+
+
+def manifest_version(manifest: dict) -> str:
+    """The version that a manifest's fields need: a run without the newer ones stays readable to older harnesses."""
+    return MANIFEST_VERSIONS[any(name in manifest for name in FIELDS_OF_1_1)]
+
 
 RECORDS = {
     "manifest": fields(
-        ("schema", "text", "manifest-1.0"),
+        ("schema", "text", "manifest-1.0; 1.1 where it has `thinking`"),
         ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("run_id", "run_id", "random UUID, also in the folder's name"),
         ("handle", "text?", "who submits; null: not given yet"),
@@ -38,6 +46,11 @@ RECORDS = {
         ("harness_modified", "bool?", "against the clone's commit; null: unknown without git"),
         ("harness_commit", "text?", "of the clone; null: unknown without git"),
         ("floor", "floor?", "timing error of the harness itself"),
+        ("thinking", "thinking_plan~", "how models are asked to think; absent: they are not, and the budget is the canonical one"),
+    ),
+    "thinking_plan": fields(
+        ("mode", "think_mode?", "`think` of the thinking phases: true or a level; null: none are planned"),
+        ("budget", "count", "tokens on top of each item's limit and of the context, for thoughts; a multiple of 256"),
     ),
     "model": fields(
         ("name", "text", "as the server lists it"),

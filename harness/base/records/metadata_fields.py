@@ -3,7 +3,17 @@ from __future__ import annotations
 
 from base.records.field import fields
 
-METADATA_VERSION = "metadata-1.0"
+METADATA_VERSIONS = ("metadata-1.0", "metadata-1.1")
+METADATA_VERSION = METADATA_VERSIONS[0]     # of a run that has none of the fields below
+MODEL_FIELDS_OF_1_1, AGGREGATE_FIELDS_OF_1_1 = ("always_thinks",), ("thinking",)
+
+
+def metadata_version(models: list, aggregates: list) -> str:
+    """The version that the fields of these `calibrated` and `aggregate` records need."""
+    is_newer = any(name in row for row in models for name in MODEL_FIELDS_OF_1_1) or any(
+        name in row for row in aggregates for name in AGGREGATE_FIELDS_OF_1_1)
+    return METADATA_VERSIONS[is_newer]
+
 
 METRICS = {     # name: what it is; the name ends with the unit; derive/call_metrics.py holds the formulas
     "ttft_ms": "time to first token: request to first text, thinking included, by the client's clock",
@@ -37,6 +47,7 @@ WARNINGS = {
     "num-ctx-ignored": "a prompt longer than num_ctx was answered whole: the server uses a context of its own",
     "context-reduced": "the model was loaded with a smaller context than was asked for",
     "thinking-spent": "the limit on tokens was used up before an answer began",
+    "always-thinks": "the model thinks although it is told not to: its items were asked with the thinking budget on top",
     "thinking-uncalled": "the model thought although it was told not to",
     "contended-calls": "other programs used more than a tenth of all CPU time or of an accelerator during these calls, or the "
                        "machine slept",
@@ -69,7 +80,7 @@ CHOICES = {"warning": WARNINGS, "verdict": VERDICTS, "evidence": EVIDENCE}
 
 RECORDS = {
     "metadata": fields(
-        ("schema", "text", "metadata-1.0"),
+        ("schema", "text", "metadata-1.0; 1.1 where it has fields about thinking"),
         ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("run_id", "run_id", "the run this was computed from"),
         ("ledger_sha256", "sha256", "of the ledger's bytes"),
@@ -97,6 +108,7 @@ RECORDS = {
         ("head_method", "text?", "rendered: counted exactly; upper-bound: the whole template"),
         ("slots_seen", "count?", "requests that the server worked on at once"),
         ("thinks_by_default", "bool?", "whether it thinks when the request does not set `think`"),
+        ("always_thinks", "bool?~", "whether it thinks although it is told not to; absent where that is not so and thinking was not asked for"),
         ("tells_cached_tokens", "bool?", "whether the server reports cached prompt tokens"),
         ("too_long", "text?", "what happens to an over-long prompt: refused, cut, answered (num_ctx is not in force), error or unknown"),
         ("one_token_eval_ns", "count?", "eval_duration of a one-token answer"),
@@ -118,6 +130,34 @@ RECORDS = {
         ("groups", "list:group", "calls that may share a median"),
         ("waves", "list:waves", "calls that were sent together, for each level"),
         ("drift", "drift?", "frozen prompts alone"),
+        ("thinking", "thinking~", "of calls with a budget for thoughts: thinking phases, and models that always think"),
+    ),
+    "thinking": fields(
+        ("mode", "think_mode?", "the `think` that was sent; null: false, and the model thinks all the same"),
+        ("budget", "count", "tokens on top of each item's limit and of the context"),
+        ("thought", "count", "calls with thoughts, of those that ended ok or by length"),
+        ("tokens_basis", "text?", "how thinking tokens are told from the others, as no server counts them apart: chunks or text, by the "
+                                  "share of these; null: no thoughts, or both"),
+        ("tokens", "stat?", "thinking tokens of a call that has thoughts"),
+        ("budget_share", "stat?", "the same over the budget; above 1 where they took from the answer's own limit"),
+        ("first_answer_ms", "stat?", "request to first text of the answer; null where thoughts came within the answer"),
+        ("cut_by_budget", "count", "answers cut by the limit because thoughts had used up the budget, or had no end"),
+        ("cut_otherwise", "count", "answers cut by the limit although thoughts left the budget over, or by a full context"),
+        ("answers", "paired_answers?", "with the plain answers to the same items; null: there is no plain way"),
+    ),
+    "paired_answers": fields(
+        ("pairs", "count", "items that were graded in both ways"),
+        ("unpaired", "count", "the other items: cut, failed, ungraded or not asked in one way"),
+        ("right_plain", "count", "of the pairs"),
+        ("right_thinking", "count", "of the pairs"),
+        ("gained", "count", "pairs that were wrong plainly and right with thinking"),
+        ("lost", "count", "pairs that were right plainly and wrong with thinking"),
+        ("difference", "number?", "share of the pairs right with thinking, less that right plainly"),
+        ("low", "number?", "lower end of its 95 % interval"),
+        ("high", "number?", "upper end"),
+        ("time_to_correct_plain_ms", "stat?", "request to done of the plain answers that are right, one call at a time"),
+        ("time_to_correct_thinking_ms", "stat?", "the same with thinking"),
+        ("time_ratio", "ratio?", "thinking over plain, of the items that are right in both ways"),
     ),
     "group": fields(
         ("item", "text?", "null: all items of the pass or level, with only the figures that they may share"),

@@ -79,6 +79,9 @@ class Talk(abc.ABC):
             raise versions.Refusal(400, "raw mode does not support template, system, or context")
         if asked.think and "thinking" not in capabilities:
             raise versions.Refusal(400, f'"{asked.name}" does not support thinking')
+        levels = self.model.level_tokens
+        if isinstance(asked.think, str) and levels is not None and asked.think not in levels:
+            raise versions.Refusal(400, f'invalid think value: "{asked.think}" (must be true, false or one of {", ".join(levels)})')
         if "completion" not in capabilities:
             raise versions.Refusal(400, f'"{asked.name}" does not support {self.kind}')
         if asked.body.get("tools") and "tools" not in capabilities:
@@ -114,7 +117,9 @@ class Talk(abc.ABC):
         """The whole answer that the model would give."""
         model, ills = self.model, self.ills
         able = "thinking" in model.capabilities and model.thinking_tokens > 0
-        thinks = able and self.asked.think is not False or "thinking_despite_off" in ills
+        thinks = able and self.asked.think is not False or model.thinks_always or "thinking_despite_off" in ills
+        if isinstance(self.asked.think, str) and model.level_tokens:
+            model = dataclasses.replace(model, thinking_tokens=model.level_tokens[self.asked.think])
         words = tokenizer.MANY_BYTES if "utf8_split" in ills else tokenizer.BREAKS if "huge_line" in ills else ()
         return tokenizer.until_stop(tokenizer.answer(model, thinks, words), self.asked.options.get("stop", []))
 

@@ -36,7 +36,7 @@ class Order:
     truncate: bool
     shift: bool
     keep_alive_ns: int | None             # None: not said
-    think: bool | None                    # None: not said
+    think: bool | str | None              # True, False or a level; None: not said
 
 
 def body_of(data: bytes) -> dict:
@@ -97,12 +97,10 @@ def duration(text: str) -> int:
     return sign * round(sum(float(number) * UNIT_NS[unit] for number, unit in parts))
 
 
-def think(value: object) -> bool | None:
-    """Whether thinking is wanted; None where nothing is said."""
-    if value is None or isinstance(value, bool):
+def think(value: object) -> bool | str | None:
+    """Whether thinking is wanted, or at which level; None where nothing is said."""
+    if value is None or isinstance(value, bool) or value in THINK_LEVELS:
         return value
-    if value in THINK_LEVELS:
-        return True
     raise Refusal(400, f'invalid think value: {json.dumps(value)} '
                        '(must be "high", "medium", "low", "max", true, or false)')
 

@@ -64,7 +64,7 @@ class FakeOllama:
     def exchange(self, client: http_wire.Client, request: http_wire.HttpRequest, body: dict) -> Exchange:
         world, text = self.world, text_of(body)
         model = str(body.get("model", body.get("name", "")))
-        ills = world.ills(request.method, request.path, model, text)
+        ills = world.ills(request.method, request.path, model, text, bool(body.get("think", True)))
         entry = world.log.open(method=request.method, path=request.path, model=model or None, nonce=nonce_of(text),
                                received_ns=request.received_ns, fault="+".join(ills) or None)
         return Exchange(client, request, world, entry, ills)

@@ -41,6 +41,9 @@ class Model:
     answer_tokens: int = 40               # shown ones; then the end token. 0: the answer never ends
     answer_text: str | None = None        # an answer in words, in place of numbers
     thinking_tokens: int = 0              # before the answer, opening and closing tag included
+    level_tokens: dict | None = None      # the same by level of thinking, other levels are refused; None: a level is as true
+    thinks_always: bool = False           # whatever the request says
+    tags_in_answer: bool = False          # thoughts come within the answer, between tags
     tokens_per_chunk: int = 1
     slowdown_per_busy_slot: float = 0.0   # share of a gap added by each further busy slot
     drift: float = 0.0                    # share of a gap added by each request served before
@@ -70,11 +73,12 @@ class FaultRule:
     method: str | None = None
     model: str | None = None              # with or without its tag
     contains: str | None = None           # anywhere in the joined messages or the prompt
+    think: bool | None = None             # whether the request asks for thinking
     nth: int | None = None                # only the nth of the requests for which the rest holds, from 1
     times: int | None = None              # how often at most; None: always
 
-    def covers(self, method: str, path: str, model: str, text: str) -> bool:
-        return (self.path in (None, path) and self.method in (None, method)
+    def covers(self, method: str, path: str, model: str, text: str, thinks: bool) -> bool:
+        return (self.think in (None, thinks) and self.path in (None, path) and self.method in (None, method)
                 and (self.model is None or full_name(self.model) == full_name(model))
                 and (self.contains is None or self.contains in text))
 
@@ -125,7 +129,7 @@ def rule(data: object) -> FaultRule:
     if not isinstance(data, dict) or set(data) - {"when", "times", "do"}:
         raise ScriptError(f"rule: only when, times and do are known, not {data!r}")
     when = data.get("when", {})
-    unknown = set(when) - {"path", "method", "model", "contains", "nth"}
+    unknown = set(when) - {"path", "method", "model", "contains", "think", "nth"}
     if unknown:
         raise ScriptError(f"when: unknown {', '.join(sorted(unknown))}")
     todo = data.get("do", [])

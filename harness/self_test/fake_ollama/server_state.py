@@ -37,12 +37,12 @@ class World:
     def modified_at(self, model: Model) -> str:
         return versions.timestamp(BUILT_NS - self.script.models.index(model) * 60 * 10**9)
 
-    def ills(self, method: str, path: str, model: str, text: str) -> dict:
+    def ills(self, method: str, path: str, model: str, text: str, thinks: bool) -> dict:
         """What the first rule that applies does to this request. Each rule counts what it covers, used or not."""
         chosen = None
         with self.lock:
             for number, rule in enumerate(self.script.rules):
-                if not rule.covers(method, path, model, text):
+                if not rule.covers(method, path, model, text, thinks):
                     continue
                 self.met[number] += 1
                 if chosen is None and rule.is_due(self.met[number], self.applied[number]):

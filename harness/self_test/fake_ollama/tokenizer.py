@@ -62,10 +62,12 @@ def answer(model, thinking: bool, words: tuple = ()) -> Iterator[Token]:
     """The whole answer. Words, when given, are said in turn in place of numbers."""
     blank = " "
     if thinking:
-        yield Token("tag")
+        kind = "answer" if model.tags_in_answer else "thought"
+        yield Token("answer", "<think>") if model.tags_in_answer else Token("tag")
         for n in range(model.thinking_tokens - 2):
-            yield Token("thought", THOUGHTS[n] if n < len(THOUGHTS) else f" so{n}")
-        yield Token("thought", " ")        # the blank before the closing tag gets out, the one behind it does not
+            yield Token(kind, THOUGHTS[n] if n < len(THOUGHTS) else f" so{n}")
+        # Of the closing tag the blank before it gets out, the one behind it does not.
+        yield Token("answer", "</think>") if model.tags_in_answer else Token("thought", " ")
         blank = ""
     if model.answer_text is not None:
         yield from (Token("answer", part) for part in SPOKEN.findall(model.answer_text))
