@@ -315,7 +315,7 @@ class Mistakes(Case):
             (["--option", "temprature=1"], ("did you mean temperature",)),
             (["--option", "num_gpu=lots"], ("takes a whole number",)),
             (["--option", "stream=false"], ("no option that can be set",)),
-            (["--time-limit", "soon"], ("is no time", "90m")),
+            (["--time-limit", "soon"], ("is not a time", "90m")),
             (["--resume", "run-123"], ("UUID",)),
             (["--resume", "run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"], ("no such run",)),
             (["--no-such-flag"], ("unrecognized arguments",)),

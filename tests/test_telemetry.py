@@ -428,7 +428,7 @@ class Energy(unittest.TestCase):
                 ("accelerators alone", self.package(energy_uj=None), nvml.started(Driver(Nvidia.CARD)),
                  f"processor not counted: {locked}; accelerators by NVML", None),
                 ("the processor alone", {**self.package(), **amd_card}, None, "processor packages by RAPL; accelerators not "
-                 "counted: AMD's driver tells power and does not count energy", None),
+                 "counted: AMD's driver reports power but does not count energy", None),
                 ("an old card", self.package(), old, "processor packages by RAPL; accelerators not counted: their energy "
                  "counter (NVML) came with the Volta generation", None)):
             with self.subTest(what):

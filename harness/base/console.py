@@ -1,4 +1,4 @@
-"""The console: the only printer. Results go to stdout, everything said to a person to stderr, errors in one line."""
+"""The console: the only printer. Results go to stdout; messages go to stderr, an error as one line."""
 from __future__ import annotations
 
 import errno
@@ -139,11 +139,11 @@ def _write(stream, text: str) -> None:
             if problem.errno == errno.EINVAL:       # how Windows reports a pipe whose reader has left
                 raise BrokenPipeError(problem.errno, problem.strerror) from problem
             raise
-        _mute(stream)   # nobody listens any more; the run goes on, and the exit code still tells
+        _mute(stream)   # nobody reads it any more; the run goes on, and the exit code still counts
 
 
 def _mute(stream) -> None:
-    """What is still in the stream's buffer goes nowhere; else Python would complain once more at exit."""
+    """Discard the stream's buffer, so that Python does not report the closed stream again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -256,7 +256,7 @@ class Progress:
         self._drawn = False
 
     def draw(self, text: str) -> None:
-        """Show the line as it stands; nothing where there is no terminal."""
+        """Draw the current line; does nothing without a terminal."""
         if self.is_live:
             width = max(20, shutil.get_terminal_size().columns - 1)
             _write(self._stream, "\r\x1b[2K" + printable(text)[:width])

@@ -1,4 +1,4 @@
-"""The one error that a person can mend: what is wrong, where, and what to do now."""
+"""The one error that a user can fix: what is wrong, where, and what to do now."""
 from __future__ import annotations
 
 FINE, FOUND, USAGE, BROKEN, INTERRUPTED = 0, 1, 2, 3, 130
@@ -18,6 +18,6 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """One line that a terminal obeys in nothing: a server's or a stranger's words may hold escape sequences."""
+    """One line without control characters: text from a server or a stranger may contain escape sequences."""
     return "".join(c if c.isprintable() else " " if c.isspace() else c.encode("unicode_escape").decode("ascii")
                    for c in text)

@@ -12,11 +12,11 @@ from base.schema import Json
 
 
 def known(value: Json, method: str) -> dict:
-    """A fact; unknown where the value tells who or where somebody is, or is a number that no reader takes back."""
+    """A fact; unknown if the value reveals who or where somebody is, or is a number that JSON readers would change."""
     if isinstance(value, int) and not isinstance(value, bool) and not schema.is_count(value):
-        return unknown(f"{method} told a number out of range")
+        return unknown(f"{method} gave a number out of range")
     sensitive_match = next(sensitive.find(schema.dumps(value)), None)
-    return unknown(f"{method} told {sensitive_match[0].says}, which is not kept") if sensitive_match else {"value": value, "method": method}
+    return unknown(f"{method} gave {sensitive_match[0].says}, which is not kept") if sensitive_match else {"value": value, "method": method}
 
 
 def unknown(why: str) -> dict:

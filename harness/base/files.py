@@ -179,7 +179,7 @@ def lock(number: int, path: os.PathLike) -> None:
         pass    # some network and phone file systems know no locks; refusing to measure there would help nobody
 
 
-# ----- whole folders, for what is published
+# ----- whole folders, for the published site
 
 def write(path: os.PathLike, data: bytes | Iterable[bytes]) -> None:
     """Write a file that nobody reads yet, and its folders. An old file gives way first: other names of it stay as they are.

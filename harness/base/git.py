@@ -18,7 +18,7 @@ SECRETS = ("GITEA_TOKEN",)      # git and its hooks get it only where a call han
 
 @dataclass(frozen=True)
 class Completed:
-    """How one command ended: 0 is success; `out` is its output as bytes, `said` what it told a person."""
+    """How one command ended: 0 is success; `out` is its output as bytes, `said` its messages."""
     code: int
     out: bytes
     said: str

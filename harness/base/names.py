@@ -1,4 +1,4 @@
-"""Names: handles, device tags, run ids, models and cells; what is allowed, and what two spellings of one thing are."""
+"""Names: handles, device tags, run ids, models and cells; which are allowed, and which spellings are equivalent."""
 from __future__ import annotations
 
 import re
@@ -33,7 +33,7 @@ def handle_problem(handle: str) -> str | None:
 
 
 def device_tag_problem(tag: str) -> str | None:
-    """Why this is no device tag, or None: wrong alphabet, a placeholder, or a Windows device name."""
+    """Why this is not a valid device tag (wrong characters, a placeholder, or a Windows device name), or None."""
     if not DEVICE_TAG.match(tag):
         return "a device tag is 3 to 48 of a-z, 0-9 and inner hyphens, such as mac-m1-8gb or rtx-4090-pc"
     if tag in WINDOWS_DEVICES:
@@ -44,7 +44,7 @@ def device_tag_problem(tag: str) -> str | None:
 
 
 def run_id_problem(text: str) -> str | None:
-    """Why this is no run id, or None. uuid.UUID() alone accepts braces, urn:, upper case and other versions."""
+    """Why this is not a valid run id, or None. uuid.UUID() alone accepts braces, urn:, upper case and other versions."""
     try:
         parsed = uuid.UUID(text)
     except ValueError:
@@ -72,7 +72,7 @@ def full_name(name: str) -> str:
 
 
 def model_key(name: str) -> str:
-    """What two spellings of one model have in common: a server echoes the request's, /api/ps tells its own."""
+    """The same key for every spelling of one model: a server echoes the request's spelling, /api/ps has its own."""
     return full_name(name).lower()
 
 

@@ -45,7 +45,7 @@ OTHER_OPTIONS = {
     "repeat_last_n": int, "presence_penalty": float, "frequency_penalty": float, "draft_num_predict": int,
 }
 FRACTIONS = ("temperature", "min_p")    # canonically 0, and yet no whole numbers; Ollama cuts a fraction off the others
-FIXED = ("stream",)     # what the measurement itself stands on
+FIXED = ("stream",)     # the measurement depends on it
 GO_DURATION = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+\Z")
 
 
@@ -66,7 +66,7 @@ def parse_override(text: str) -> tuple:
         advice = f"did you mean {near[0]}=...?" if near else "write name=value, such as num_thread=8"
         if name in canonical("plan"):
             advice = "context, limits, repeats and levels have flags of their own; see --help"
-        raise UserError(f"{text!r} is no option that can be set", "--option", advice)
+        raise UserError(f"{text!r} is not an option that can be set", "--option", advice)
     return name, _value(name, raw, kinds[name])
 
 

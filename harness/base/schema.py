@@ -14,7 +14,7 @@ from base.records import CHOICES, RECORDS, Field
 if TYPE_CHECKING:
     from typing import TypeGuard        # since Python 3.10
 
-Json = Union[None, bool, int, float, str, List, Dict]      # a value of a JSON text; what its parts are is not told
+Json = Union[None, bool, int, float, str, List, Dict]      # a value of a JSON text; the types of its parts are not stated
 MAX_INTEGER = 2 ** 63 - 1
 MAX_DEPTH = 40
 MAX_ORDERS = 64     # of one record's fields; the harness writes one or two
@@ -30,7 +30,7 @@ _COMPACT = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",",
 
 
 def pretty(value: Json) -> bytes:
-    """A whole file for people and diffs: ASCII, indented; what is short, or holds nothing further, is one line."""
+    """A whole file for people and diffs: ASCII, indented; short or empty values on one line."""
     return (_laid_out(value, 0) + "\n").encode("ascii")
 
 
@@ -55,7 +55,7 @@ _CONTAINERS = frozenset((dict, list))
 
 
 def loads(data: bytes) -> Json:
-    """JSON that every reader understands alike; raises ValueError that says what is wrong.
+    """Parse JSON that every reader understands in the same way; raises ValueError with the reason.
 
     Python's own reader takes duplicate keys (the last wins), NaN, 1e999 (as infinity) and numbers of any length,
     and fails with RecursionError when nested deep.
@@ -209,7 +209,7 @@ def are_counts(values: Collection) -> bool:
 
 @functools.lru_cache(maxsize=None)
 def tester(kind: str) -> Callable[[object], bool]:
-    """Whether a value is of a kind of field, as one question that is cheap to ask; `problems` says what is wrong."""
+    """A cheap test of whether a value is of a field's kind; `problems` gives the reason."""
     head, _, rest = kind.partition(":")
     if kind == "list:count":
         return lambda value: type(value) is list and are_counts(value)

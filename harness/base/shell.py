@@ -18,7 +18,7 @@ CARET = re.compile(r'([()%!^"<>&|])')                 # what cmd obeys
 
 
 def kind(environ: Mapping[str, str] = os.environ, system: str = os.name) -> str:
-    """Which shell this process was started from, as far as its environment tells."""
+    """The shell that this process was started from, as far as the environment shows."""
     if system != "nt" or "MSYSTEM" in environ or "SHELL" in environ:
         return POSIX
     home, modules = environ.get("USERPROFILE", "").lower(), environ.get("PSModulePath", "").lower()

@@ -3,11 +3,11 @@
 A suite whose bytes differ from the pinned hash is refused, never used. Nothing here talks to a server, and nothing is
 read when the module is imported.
 
-How long material grows (`generator` "units-1"). A recipe holds a seed, word lists and templates. Unit number i uses
+How long material is generated (`generator` "units-1"). A recipe holds a seed, word lists and templates. Unit number i uses
 template i modulo their count. The words named in `unique` are the digits of (i * stride) modulo the number of their
 combinations, in mixed radix, first word fastest; `stride` has no factor in common with that number, so no two units
-within one round share a name. Every other word is picked by the first eight bytes of SHA-256("seed:i:word"), read
-big-endian, modulo the length of its list. So unit i depends on the seed and on i alone, on every machine alike.
+within one round have the same name. Every other word is picked by the first eight bytes of SHA-256("seed:i:word"), read
+big-endian, modulo the length of its list. So unit i depends only on the seed and on i, and is the same on every machine.
 """
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def material_text(material: dict, first: int, last: int, facts: tuple) -> str:
 
 
 def _position(place: str, units: int) -> int:
-    """Before which unit a fact stands; the order head, middle, tail holds even without any units."""
+    """The index of the unit before which a fact is inserted; the order head, middle, tail holds even without units."""
     head = min(1, units)
     middle = max(head, units // 2)
     return {"head": head, "middle": middle, "tail": max(middle, units - 1)}[place]
@@ -258,7 +258,7 @@ def _item(entry: dict) -> Item:
 
 
 def _text(lines: Union[str, List[str]]) -> str:
-    """Long texts stand in the suites as lists of lines, which a person can read and a diff can show."""
+    """Long texts are lists of lines in the suites, so that people and diffs can read them."""
     return lines if isinstance(lines, str) else "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-CLASSES = ("lan", "remote")     # what is written instead of the address of another machine
+CLASSES = ("lan", "remote")     # written in place of the address of another machine
 _URL = re.compile(r"https?://(\[[0-9A-Fa-f:.%\w]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(/[!-~]*)?\Z")
 
 

@@ -1,7 +1,7 @@
 """Bring a finished run to a pull request: check it, show what becomes public, ask, then push and open the request.
 
 Nothing leaves this machine before a person has read the list and agreed: on a terminal by answering `yes`, elsewhere by
-running the printed command, whose --confirm CODE stands for exactly what was shown. An agent shows its human the list
+running the printed command, whose --confirm CODE is valid for exactly the list that was shown. An agent shows its human the list
 and waits for their word; it never confirms in their place.
 
 One commit of five files is made on top of the upstream's default branch, without touching your own branch, index and
@@ -234,7 +234,7 @@ def report_open(attempt: Attempt, earlier: EarlierRequest) -> int:
 
 
 def show(attempt: Attempt, earlier: EarlierRequest | None) -> str:
-    """Print the list for the person who decides; the code that stands for it."""
+    """Print the list for the person who decides; returns its confirmation code."""
     from submit import earlier_request, methods, submission as words
     destination, submission = attempt.destination, attempt.push.submission
     update_of = attempt.push.update_of

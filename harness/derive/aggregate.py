@@ -71,7 +71,7 @@ class Group:
         return {name: self.sample(name).record() for name in METRICS}
 
     def uncontended(self) -> dict:
-        """The same without contended calls, under its name; {} where that is no other group of calls."""
+        """The same without contended calls, under its name; {} if that would be the same calls, or none."""
         if not 0 < self.calm_calls < self.calls:
             return {}
         return {"uncontended": {"calls": self.calm_calls,

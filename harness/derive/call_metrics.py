@@ -1,6 +1,6 @@
 """Figures of one call: the formulas, each once. A figure that the call cannot support is None.
 
-A rate is only as good as what it divides by; where a formula needs a minimum, the reason stands beside it.
+A rate is only as good as what it divides by; where a formula needs a minimum, the reason is given beside it.
 """
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def first_answer_ms(call: CallRecord) -> float | None:
 
 
 def total_ms(call: CallRecord) -> float | None:
-    """Request to the line that said done, by the client's clock."""
+    """Request to the line with done: true, by the client's clock."""
     return None if call.done_ns is None else call.done_ns / 1e6
 
 
@@ -108,7 +108,7 @@ def fill_reached(call: CallRecord) -> float | None:
 
 
 def prefill_basis(call: CallRecord, appended: bool = False) -> str:
-    """How the cached tokens are known: told by the server, bounded by the nonce, or by what was appended."""
+    """Where the cached count comes from: reported by the server, bounded by the nonce, or from what was appended."""
     if appended:
         return "append"
     return "nonce" if call.cached_tokens is None else "server"

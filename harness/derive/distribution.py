@@ -43,7 +43,7 @@ class Sample:
         return len(self._values)
 
     def add(self, value: float | None) -> None:
-        """None is no value."""
+        """None is not added."""
         if value is not None:
             self._values.append(value)
 

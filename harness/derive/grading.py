@@ -65,7 +65,7 @@ def chosen_letter(answer: str, options: str) -> Optional[str]:
 
     The first of these that is found: the last letter after "answer is", "answer:" and the like; a letter that opens
     the answer, with its end or punctuation after it ("B", "b)", "B. Because", "(B)"); the only letter named like
-    "option B"; the only capital letter that stands alone.
+    "option B"; the only capital letter on its own.
     """
     opening = OPENING.match(_plain(answer))
     text = " ".join(_plain(answer).split())

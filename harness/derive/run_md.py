@@ -1,6 +1,6 @@
 """The narrative: run.md, of which one block is ours and the rest is the contributor's own.
 
-The block stands between two marks and is made anew each time; every other word of the file stays as it is.
+The block lies between two marks and is regenerated each time; the rest of the file is kept.
 """
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def renewed(text: str, block: str, where: str) -> str:
 
 
 def block_of(text: str, where: str) -> str:
-    """What stands between the marks."""
+    """The text between the marks."""
     begin, end = _places(text, where)
     return text[begin + len(BEGIN):end - len(END)].strip("\n")
 

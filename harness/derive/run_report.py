@@ -1,6 +1,6 @@
 """The account: what a run's manifest and metadata say, in Markdown, for the generated block of run.md.
 
-Nothing is computed here: each figure stands in metadata.json and has its n beside it.
+Nothing is computed here: each figure is from metadata.json and is shown with its n.
 """
 from __future__ import annotations
 

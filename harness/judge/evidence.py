@@ -194,7 +194,7 @@ class EvidenceChecks(LedgerVisitor):
 
 
 def why_not_passed(answer: str, entry: str) -> str | None:
-    """Why an answer's code cannot have passed its tests, as far as reading it tells; nothing is run."""
+    """Why an answer's code cannot have passed its tests, as far as can be seen without running it."""
     code = grading.extract_code(answer, entry)
     if entry not in code:
         return f"it does not name {entry}"

@@ -19,7 +19,7 @@ UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
 
 def problems(manifest: dict, hardware: dict, place: RunPlace) -> Iterator[Finding]:
-    """What hardware.json says of itself, of the server's process, and of the card in the device tag."""
+    """What hardware.json says about itself, the server's process, and the card in the device tag."""
     yield from _parts(hardware)
     view = HardwareView(hardware)
     if is_forwarded(hardware):
@@ -65,7 +65,7 @@ def model_problems(manifest: dict) -> Iterator[Finding]:
 
 
 def parameters_of(text: str | None) -> float | None:
-    """The number of parameters that a text such as 7.2B or 8x7B tells; None for any other text."""
+    """The number of parameters in a text such as 7.2B or 8x7B; None for any other text."""
     match = PARAMETERS.match((text or "").strip())
     if not match or float(match.group(2)) == 0:
         return None

@@ -1,4 +1,4 @@
-"""Plausibility: what is found here is held for a person to look at, with the arithmetic shown; it is never refused."""
+"""Plausibility: findings here hold a run for a person to look at, with the arithmetic shown; they never refuse it."""
 from __future__ import annotations
 
 import math
@@ -176,7 +176,7 @@ def weight_share(model: dict) -> float:
 
 
 class MachineMemory:
-    """What hardware.json says of the memory that models are read from."""
+    """The memory that models are read from, as in hardware.json."""
 
     def __init__(self, hardware: Optional[dict]):
         view = HardwareView(hardware)

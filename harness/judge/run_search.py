@@ -22,13 +22,13 @@ class DigestSearch:
         """Remember a run's models; a finding for each that an earlier run describes otherwise."""
         for number, model in enumerate(manifest["models"]):
             if len(set(model["digest"])) < 2:
-                continue        # a server that tells no digest
+                continue        # this server reports no digest
             for name in DESCRIBED_BY:
                 if not model[name]:
                     continue
                 value, other = self._known.setdefault((model["digest"], name), (model[name], run))
                 if value != model[name]:
-                    yield Finding("physics-digest", f"{model['name']}: {name} {model[name]}", f"{value}, as {other} says of the same digest",
+                    yield Finding("physics-digest", f"{model['name']}: {name} {model[name]}", f"{value}, as in {other} for the same digest",
                                   f"/models/{number}/{name}", path=f"{run}/{run_folder.MANIFEST}")
 
 

@@ -1,4 +1,4 @@
-"""Sessions: who wrote which lines, when each began, and whether the footer counts what is there."""
+"""Sessions: which session wrote which lines, when each began, and whether the footer's counts are right."""
 from __future__ import annotations
 
 import datetime
@@ -64,7 +64,7 @@ class SessionChecks(LedgerVisitor):
             yield Finding("ledger-sessions", f"the footer lists {len(rows)} sessions", f"{self.number + 1}, as they began",
                           "/sessions")
         elif rows[:-1] != last.get("earlier_sessions", []):
-            yield Finding("ledger-sessions", "the footer tells other sessions than the last session_start", "the same",
+            yield Finding("ledger-sessions", "the footer lists other sessions than the last session_start", "the same",
                           "/sessions")
         else:
             yield from self._clocks(rows)

@@ -9,7 +9,7 @@ from judge.findings import Finding, with_line_numbers
 LFS = b"version https://git-lfs.github.com/spec/"
 MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 PLAIN = bytes(range(0x20, 0x7f)) + b"\n"       # all that a JSON file of ours is made of
-UNREADABLE = ("bytes-lfs", "bytes-utf8", "bytes-mark")      # what is left after one of these is not looked at
+UNREADABLE = ("bytes-lfs", "bytes-utf8", "bytes-mark")      # after one of these the rest is not checked
 CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029"       # and the tab, where it is not allowed
 DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 # Soft hyphen, joiners, fillers, variation selectors but the two of emoji, tags: all of them can carry a hidden message.
@@ -20,7 +20,7 @@ _DIRECTION, _INVISIBLE = re.compile(f"[{DIRECTION}]"), re.compile(f"[{INVISIBLE}
 
 
 def file_problems(data: bytes) -> Iterator[Finding]:
-    """What keeps the bytes of a text file from being read for what they show. Nothing more is said of a pointer."""
+    """Why the bytes of a text file cannot be read as they appear. For a Git LFS pointer this is the only finding."""
     if data.startswith(LFS):
         yield Finding("bytes-lfs", "a pointer to a large-file store", "the file itself")
         return

@@ -89,7 +89,7 @@ def lines(pieces: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     """(clock reading, line) for each line: a line was there when the piece arrived that ended it.
 
     Lines end at a line feed and nowhere else; pieces may end in the middle of a character. A last line that breaks off
-    within its JSON is left out: it shows how the stream ended, not what it said.
+    within its JSON is left out: it is the end of the stream, not a message.
     """
     stamped, parts = [], []
     for now_ns, data in pieces:

@@ -6,7 +6,7 @@ from base.errors import UserError
 from measure import hardware
 from measure.hardware.machine import Machine
 
-HOSTNAME = "other"          # what is written where a person does not want to publish the machine's own
+HOSTNAME = "other"          # written if a person does not want to publish the machine's own name
 
 
 def choose(handle: str | None, device_tag: str | None, hostname: str | None, machine: Machine | None, asks: bool) -> tuple:

@@ -24,7 +24,7 @@ def seconds(text: str | None, flag: str) -> int | None:
     found = DURATION.match(text.strip().lower())
     total = sum(int(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1))) if found else 0
     if not total:
-        raise UserError(f"{text!r} is no time", flag, "write it like 90m, 2h or 1h30m")
+        raise UserError(f"{text!r} is not a time", flag, "write it like 90m, 2h or 1h30m")
     return total
 
 
@@ -85,7 +85,7 @@ def levels(text: str | None) -> tuple | None:
         return None
     parts = listed(text, "--concurrency")
     if not all(part.isdigit() and 1 <= int(part) <= MAX_LEVEL for part in parts):
-        raise UserError(f"{text!r} is no list of levels", "--concurrency",
+        raise UserError(f"{text!r} is not a list of levels", "--concurrency",
                         f"write it like 1,2,4; each from 1 to {MAX_LEVEL}")
     found = tuple(sorted({int(part) for part in parts}))
     return None if found == plan.LEVELS else found

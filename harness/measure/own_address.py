@@ -22,7 +22,7 @@ def is_own(host: str) -> bool:
 
 
 def can_bind(host: str) -> bool:
-    """A socket can be bound to the machine's own addresses alone, unless the system is told to allow any."""
+    """A socket can be bound only to the machine's own addresses, unless the system is configured to allow any."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0]
         with socket.socket(family, kind, protocol) as own:

@@ -35,7 +35,7 @@ def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings
                        + [f"left out: {row['name']}: {row['reason']}" for row in choice.left_out])
     names = [model["name"] for model in choice.models] + choice.missing
     work = _work(plan.blocks(names, phases, loaded_suites, settings), len(names), loaded_suites, settings)
-    download = "0 B" if not choice.missing else "the sizes above, which only a pull tells"
+    download = "0 B" if not choice.missing else "unknown until they are pulled"
     calls, answers, prompts = (sum(row[column] or 0 for row in work) for column in (2, 3, 4))
     return "\n\n".join((
         models, console.format_table(WORK, work),
@@ -58,7 +58,7 @@ def _work(planned: list, models: int, loaded_suites: dict, settings: plan.Settin
 
 
 def _times(answers: int, prompts: int) -> str:
-    """Nobody knows this machine's speed yet, so the time is told for several."""
+    """The machine's speed is not known yet, so the time is given for several speeds."""
     return console.format_table(["decode tok/s", "prefill tok/s", "at most"], [
         [decode, prefill, console.format_duration(answers / decode + prompts / prefill)]
         for decode, prefill in GUESSED_SPEEDS], ())

@@ -1,4 +1,4 @@
-"""The progress that a person sees: which call is made, or what is waited for, and how long the rest will take."""
+"""Progress for a person: the current call, or what is being waited for, and the time left."""
 from __future__ import annotations
 
 import time

@@ -13,7 +13,7 @@ CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;.*)?")
 class ResponseParser:
     """Status, headers and body of one response. `feed` returns the body bytes in what it was given.
 
-    What is not HTTP sets `problem`, and nothing that follows it is parsed.
+    Bytes that are not HTTP set `problem`; nothing after them is parsed.
     """
 
     def __init__(self) -> None:

@@ -81,7 +81,7 @@ def source_sha256() -> str:
 
 
 def git_state() -> tuple:
-    """(commit, whether the harness was changed since); (None, None) where there is no git or no clone."""
+    """(commit, whether the harness was changed since); (None, None) without git or outside a clone."""
     commit = git.line(run_folder.ROOT, "rev-parse", "HEAD")
     if commit is None or git.line(run_folder.ROOT, "rev-parse", "--show-prefix") != "":
         return None, None

@@ -32,7 +32,7 @@ class Stream:
     parser: ResponseParser = field(default_factory=ResponseParser)
     ending: str | None = None
     error: str | None = None
-    problem: OSError | None = None      # what the system said, where that ended the stream
+    problem: OSError | None = None      # the system's error, if that ended the stream
     headers_ns: int | None = None
     ended_ns: int = 0
     last_ns: int = 0                    # when bytes last came, or the request was sent

@@ -1,4 +1,4 @@
-"""The timing floor: what measuring adds to what is measured, against a fake server that knows when it sent each chunk."""
+"""The timing floor: the harness's own timing error, against a fake server that knows when it sent each chunk."""
 from __future__ import annotations
 
 import contextlib

@@ -1,9 +1,9 @@
-"""Conditions: the state of the machine between two calls, read from what the system offers without privileges.
+"""Telemetry: the state of the machine between calls, read without privileges.
 
-What cannot be read is null, and nothing that a system says raises. Nothing here runs while a call runs: even a cheap
-sampler would share the processors, and in a thread the interpreter too, with what stamps the chunks. Counters of
-energy, swap and heat count by themselves, so that two readings tell of the time between; what happened within a call
-and left no trace stays unknown. What a reading costs, and a sampler would, tests/benchmarks/conditions.py shows.
+A value that cannot be read is null; no content of a system file raises. Nothing here runs during a call: even a cheap
+sampler would compete for the processors, and in a thread for the interpreter, with the code that stamps the chunks.
+Counters of energy, swap and throttling keep counting, so two readings cover the time between them; an event within a
+call that leaves no trace in a counter stays unknown. tests/benchmarks/conditions.py measures the cost of a reading.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from measure.telemetry.contention import Contention, Listener, Processes, System
 
 
 class Reader:
-    """Reads this machine, and remembers what its counters said the time before. One for each session.
+    """Reads this machine, and remembers the previous values of its counters. One for each session.
 
     `system` is a linux.Linux, macos.Mac or windows.Windows, `nvidia` an nvml.Nvml or None.
     """
@@ -26,26 +26,26 @@ class Reader:
                  contention: Contention | None = None):
         self._system, self._nvidia, self._contention = system, nvidia, contention
         self.others_counter = contention.method if contention else None
-        self.others_unknown = contention.unknown if contention else "this machine's processes are not looked at"
+        self.others_unknown = contention.unknown if contention else "this machine's processes are not read"
         self._meter = energy.Meter(system.energy() + ([nvidia.energy()] if nvidia else []), clock)
         self.energy_counter, self.energy_unknown = self._meter.counter, self._meter.unknown
         self._swapped = system.swapped_bytes()
         self._background_share: float | None = None
 
     def look_around(self, sleep: Callable[[float], None], seconds: float) -> None:
-        """See how busy the processors are with other things; the next reading tells. No call may be under way."""
+        """Measure how busy other programs keep the processors, for the next reading. No call may be running."""
         before = self._system.processor_ticks()
         sleep(seconds)
         self._background_share = busy_share(before, self._system.processor_ticks())
 
     def begin(self) -> None:
-        """Just before the requests are sent: what the counters of the next reading start from."""
+        """Just before the requests are sent: read the counters that the next reading starts from."""
         if self._contention:
             self._contention.begin()
         self._meter.begin()
 
     def read(self) -> dict:
-        """Right after the last byte: first what changes fastest, as energy goes on being spent and accelerators fall idle."""
+        """Right after the last byte: read first what changes fastest, since energy use continues and accelerators go idle."""
         energy_j = self._meter.spent_j()
         contention = self._contention.end() if self._contention else {}
         own = self._contention.own_numbers if self._contention else set()
@@ -71,7 +71,7 @@ class Reader:
 
 
 class Elsewhere:
-    """The server, and so the machine that is measured, is another one: nothing here would be about it."""
+    """For a server on another machine: nothing read here would be about it."""
     energy_counter, energy_unknown = None, "the server runs on another machine"
     others_counter, others_unknown = energy_counter, energy_unknown
 
@@ -86,7 +86,7 @@ class Elsewhere:
 
 
 def reader(is_here: bool, port: int | None = None) -> Reader | Elsewhere:
-    """What reads the machine that is measured; the server listens at this port."""
+    """The reader for the machine that is measured; the server listens on this port."""
     if not is_here:
         return Elsewhere()
     system, others, nvidia = _this_machine()

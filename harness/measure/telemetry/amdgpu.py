@@ -1,4 +1,4 @@
-"""AMD's accelerators, as the amdgpu driver tells of them in /sys."""
+"""AMD's accelerators, as the amdgpu driver shows them in /sys."""
 from __future__ import annotations
 
 import os
@@ -25,7 +25,7 @@ def _sensors(files: Files, device: str) -> str | None:
 
 
 def state(files: Files, card: tuple) -> dict:
-    """What one card tells, all null while it sleeps: to be asked would wake it, which takes long and costs power."""
+    """The state of one card, all null while it sleeps: reading would wake it, which takes time and power."""
     device, sensors = card
     awake = files.text(f"{device}/power/runtime_status") != "suspended"
 
@@ -43,7 +43,7 @@ def state(files: Files, card: tuple) -> dict:
 
 
 def energy(found: list) -> list:
-    return [Source("accelerators", unknown="AMD's driver tells power and does not count energy")] if found else []
+    return [Source("accelerators", unknown="AMD's driver reports power but does not count energy")] if found else []
 
 
 def _scaled(value: int | None, unit: int) -> float | None:

@@ -28,22 +28,22 @@ class Source:
 
 
 class Meter:
-    """`counter` says what is counted, and which part of the machine is not; None: nothing is, and `unknown` says why."""
+    """`counter` names what is counted and which parts of the machine are not; None: nothing is, and `unknown` says why."""
 
     def __init__(self, sources: list, clock: Callable[[], float]):
         self._counters = [counter for source in sources for counter in source.counters]
         self._clock = clock
         self._before: tuple[float, list] | None = None
-        said = [source.name if source.counters else f"{source.name} not counted: {source.unknown}" for source in sources]
-        self.counter = "; ".join(said) if self._counters else None
-        self.unknown = None if self._counters else "; ".join(said)
+        parts = [source.name if source.counters else f"{source.name} not counted: {source.unknown}" for source in sources]
+        self.counter = "; ".join(parts) if self._counters else None
+        self.unknown = None if self._counters else "; ".join(parts)
 
     def begin(self) -> None:
         if self._counters:
             self._before = self._clock(), [counter.read_uj() for counter in self._counters]
 
     def spent_j(self) -> float | None:
-        """Since begin(), by all counters together; None if one of them does not tell. A part is no sum."""
+        """Since begin(), by all counters together; None if one of them cannot be read, since a partial sum would be wrong."""
         if self._before is None:
             return None
         (began, before), self._before = self._before, None
@@ -66,7 +66,7 @@ def spent_uj(counter: Counter, before: int | None, seconds: float) -> int | None
 def rapl(files: Files) -> Source:
     """The processor packages by the counters of Intel and AMD; their cores are in them already, main memory is not.
 
-    The same package may be told a second time as intel-rapl-mmio; the pattern leaves that out.
+    The same package may appear a second time as intel-rapl-mmio; the pattern leaves that out.
     """
     packages = [os.path.dirname(path) for path in files.find(f"{RAPL}/intel-rapl:*/name")
                 if (files.text(path) or "").startswith("package")]

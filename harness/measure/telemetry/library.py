@@ -1,4 +1,4 @@
-"""Library: functions of the system's own C libraries, asked without any of them having to be there."""
+"""Library: call functions of the system's C libraries, any of which may be missing."""
 from __future__ import annotations
 
 import contextlib
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def opened(*names: str | None) -> Any:
-    """The first of these that this system has; None as a name is what the interpreter itself is linked with."""
+    """The first of these libraries that this system has; the name None is what the interpreter is linked with."""
     try:
         import ctypes
     except ImportError:         # a Python that was built without it
@@ -20,7 +20,7 @@ def opened(*names: str | None) -> Any:
 
 
 def ask(library: Any, function: str, *arguments: Any) -> Any:
-    """What the function returns; None where there is no such library or function, or the call failed."""
+    """The function's return value; None if the library or function is missing, or the call failed."""
     try:
         return getattr(library, function)(*arguments)
     except (AttributeError, OSError):
@@ -28,6 +28,6 @@ def ask(library: Any, function: str, *arguments: Any) -> Any:
 
 
 def set_result(library: Any, function: str, kind: type) -> None:
-    """Say what the function returns, where there is one; without this ctypes takes it for an int."""
+    """Declare the function's return type, if there is such a function; ctypes assumes int otherwise."""
     with contextlib.suppress(AttributeError):
         getattr(library, function).restype = kind

@@ -82,11 +82,11 @@ class Linux:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
     def _counts(self, path: str, lines: re.Pattern) -> dict:
-        """What the lines tell that are looked for; {} where there is no such file."""
+        """The values of the wanted lines; {} if there is no such file."""
         return {name: int(value) for name, value in lines.findall(self._files.text(path) or "")}
 
     def _power_source(self) -> str | None:
-        """A battery that discharges, else the mains if any supply tells of it."""
+        """battery if one is discharging, else ac if a supply is online."""
         if any(self._files.text(path) == "Discharging" for path in self._batteries):
             return "battery"
         return "ac" if any(self._files.text(path) == "1" for path in self._supplies) else None
@@ -115,7 +115,7 @@ class Linux:
 
 
 def _processor_sensors(files: Files) -> list:
-    """Files of the processor's own sensors; else its thermal zones; else all zones, as nothing tells them apart."""
+    """Files of the processor's own sensors; else its thermal zones; else all zones, as they cannot be told apart."""
     drivers = [os.path.dirname(path) for path in files.find("/sys/class/hwmon/hwmon*/name")
                if files.text(path) in PROCESSOR_SENSORS]
     own = [path for driver in drivers for path in files.find(f"{driver}/temp*_input")]

@@ -77,7 +77,7 @@ class Mac:
         return {}
 
     def suspended_s(self) -> float | None:
-        """How long the system has slept since it started; CLOCK_UPTIME_RAW stands still meanwhile."""
+        """How long the system has slept since it started; CLOCK_UPTIME_RAW stops meanwhile."""
         if not hasattr(time, "CLOCK_UPTIME_RAW"):
             return None
         return time.clock_gettime(time.CLOCK_MONOTONIC) - time.clock_gettime(time.CLOCK_UPTIME_RAW)
@@ -122,8 +122,8 @@ def accelerators(text: str) -> list:
 
 
 def _accelerator(line: str) -> dict:
-    told = {name: int(value) for name, value in re.findall(r'"([^"]+)"=([0-9]{1,18})\b', line)}
-    busy = told.get("Device Utilization %", told.get("GPU Activity(%)"))        # Apple's, and AMD's in older machines
-    return {"busy_share": None if busy is None else busy / 100, "memory_used_bytes": told.get("In use system memory"),
-            "power_w": told.get("Total Power(W)"), "temperature_c": told.get("Temperature(C)"), "clock_mhz": None,
+    values = {name: int(value) for name, value in re.findall(r'"([^"]+)"=([0-9]{1,18})\b', line)}
+    busy = values.get("Device Utilization %", values.get("GPU Activity(%)"))        # Apple's, and AMD's in older machines
+    return {"busy_share": None if busy is None else busy / 100, "memory_used_bytes": values.get("In use system memory"),
+            "power_w": values.get("Total Power(W)"), "temperature_c": values.get("Temperature(C)"), "clock_mhz": None,
             "throttled": None}

@@ -10,7 +10,7 @@ from measure.telemetry import library
 from measure.telemetry.energy import Counter, Source
 
 TEMPERATURE_GPU, CLOCK_SM = 0, 1
-REASONS = {     # bits of nvmlDeviceGetCurrentClocksThrottleReasons; 0x1 is idleness, which slows nothing down
+REASONS = {     # bits of nvmlDeviceGetCurrentClocksThrottleReasons; 0x1 means idle, which is not throttling
     0x2: "application clocks", 0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost", 0x20: "software thermal",
     0x40: "hardware thermal", 0x80: "power brake", 0x100: "display clocks"}
 IDLE = 0x1
@@ -115,9 +115,9 @@ class Nvml:
         return handle if status == 0 else None
 
     def _asked(self, function: str, kind: type, *arguments: Any) -> Any:
-        """What the function left in its last argument: a number, or a list for an array; None if it did not.
+        """The function's last argument after the call: a number, or a list for an array; None if it failed.
 
-        A number with all its bits set is NVML's word for one that is not available.
+        A number with all bits set means that NVML has no value.
         """
         place = kind()
         if library.ask(self._library, function, *arguments, self._types.byref(place)) != 0:
@@ -130,7 +130,7 @@ class Nvml:
 
 
 def reasons(bits: int | None) -> list | None:
-    """Words for the bits; one that is not known yet is told by its number."""
+    """Names of the bits; an unknown bit is given by its number."""
     if bits is None:
         return None
     each = [1 << n for n in range(bits.bit_length()) if bits >> n & 1]

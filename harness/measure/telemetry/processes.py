@@ -16,7 +16,7 @@ TICKS_IN_S = 1e7                                # a FILETIME counts 100 ns
 
 
 class Process(NamedTuple):
-    """`started` tells a process from a later one with the same number."""
+    """`started` distinguishes a process from a later one with the same number."""
     parent: int
     name: str
     started: int

@@ -1,4 +1,4 @@
-"""Sysfs: the small files in which Linux tells its state, /proc and /sys alike."""
+"""Sysfs: the small files in which Linux shows its state, in /proc and /sys."""
 from __future__ import annotations
 
 import glob

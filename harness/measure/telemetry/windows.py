@@ -1,6 +1,6 @@
 """Windows: memory, power, processor time and clocks by calls into the system.
 
-It tells neither swap nor temperatures nor energy without a driver or a service of its own.
+Swap, temperatures and energy would need a driver or a service.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from measure.telemetry import library
 from measure.telemetry.energy import Source
 
 MEMORY_STATUS = struct.Struct("=2I7Q")      # MEMORYSTATUSEX; the first field is its own size, the fourth what is free
-POWER_STATUS = struct.Struct("=4B2I")       # SYSTEM_POWER_STATUS; the first field tells of the mains
+POWER_STATUS = struct.Struct("=4B2I")       # SYSTEM_POWER_STATUS; the first field is the mains
 PROCESSOR = struct.Struct("=6I")            # PROCESSOR_POWER_INFORMATION: number, most, now and limit in MHz, two of idleness
 PROCESSOR_INFORMATION = 11
 SOURCES = {0: "battery", 1: "ac"}
@@ -69,7 +69,7 @@ class Windows:
         return SOURCES.get(POWER_STATUS.unpack(place.raw)[0]) if found else None
 
     def _processors(self) -> list:
-        """(most, now, limit) in MHz of each; [] if it cannot be told."""
+        """(most, now, limit) in MHz of each; [] if unknown."""
         place = self._types.create_string_buffer(PROCESSOR.size * (os.cpu_count() or 1))
         if library.ask(self._power, "CallNtPowerInformation", PROCESSOR_INFORMATION, None, 0, place, len(place)) != 0:
             return []
@@ -77,7 +77,7 @@ class Windows:
 
 
 def mean_mhz(processors: list) -> float | None:
-    """What the system tells; on many machines it is the nominal clock."""
+    """As the system reports it; on many machines this is the nominal clock."""
     return round(sum(now for _, now, _ in processors) / len(processors), 1) if processors else None
 
 
