@@ -164,7 +164,7 @@ class Talk(abc.ABC):
     def ending(self, decoding: decode.Decoding) -> dict:
         """Fields of the final object, once the last token is due. The slot is free before the client knows."""
         entry = self.entry
-        self.exchange.client.wait_until(decoding.last_ns)
+        self.exchange.wait_until(decoding.last_ns)
         self.held.close()
         entry.eval_tokens, entry.eval_ns = decoding.eval_tokens, decoding.eval_ns
         entry.done_reason = decoding.done_reason
