@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from base import names, plan, schema
 from base.hardware_view import part, value_of
-from base.phases import CONTEXT_PHASES, PARALLEL_MIXED
+from base.phases import CONTEXT_PHASES, FROZEN, PARALLEL_MIXED, THINKING_PHASES, suite_phase
 from base.records import COMPARED
 from base.schema import Json
 from base.target import is_local
@@ -65,6 +65,11 @@ class ComparedRun:
         return {suite["phase"]: suite for suite in self.manifest["suites"]}
 
     @property
+    def thinking(self) -> dict:
+        """The `thinking_plan` record of the manifest, or the canonical one."""
+        return self.manifest.get("thinking") or {"mode": None, "budget": plan.THINKING_BUDGET}
+
+    @property
     def together(self) -> Tuple[str, ...]:
         """The keys of the models of the phase that needs several."""
         return tuple(self.models)[:plan.MIXED_MODELS]
@@ -80,7 +85,7 @@ def exclusions(rows: List[dict], phase: str, models: Tuple[str, ...]) -> Dict[st
     """figure: the keys that exclude it in this phase of these models."""
     keys: Dict[str, List[str]] = {}
     for row in rows:
-        if (row["phases"] and phase not in row["phases"]) or (row["model"] and names.model_key(row["model"]) not in models):
+        if (row["phases"] and not {phase, suite_phase(phase)} & set(row["phases"])) or (row["model"] and names.model_key(row["model"]) not in models):
             continue
         for figure in row["figures"]:
             keys.setdefault(figure, []).append(row["key"])
@@ -149,6 +154,11 @@ def _knobs(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
             ("repeats", "scope", (), ())):
         if a.manifest[name] != b.manifest[name]:
             yield _row(name, a.manifest[name], b.manifest[name], effect, figures, phases)
+    mode_a, mode_b = (side.thinking["mode"] for side in (a, b))
+    if mode_a != mode_b:
+        yield _row("thinking", mode_a, mode_b, "scope", () if None in (mode_a, mode_b) else ALL, THINKING_PHASES)
+    if a.thinking["budget"] != b.thinking["budget"]:
+        yield _row("thinking_budget", a.thinking["budget"], b.thinking["budget"], "left-out", ALL, THINKING_PHASES)
 
 
 def _calibration(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
@@ -161,6 +171,11 @@ def _calibration(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
                               ("slots_seen", ()), ("thinks_by_default", ())):
             if None not in (model_a[name], model_b[name]) and model_a[name] != model_b[name]:
                 yield _row(name, model_a[name], model_b[name], "cause", figures, model=model_a["model"])
+        # A model that always thinks is asked with the budget in all plain phases but the frozen prompts.
+        budgets = [side.thinking["budget"] if model.get("always_thinks") else None for side, model in ((a, model_a), (b, model_b))]
+        if budgets[0] != budgets[1]:
+            phases = tuple(phase for phase in dict.fromkeys([*a.suites, *b.suites]) if phase != FROZEN)
+            yield _row("budget of a model that always thinks", *budgets, "left-out", ALL, phases, model_a["model"])
         yield from _placement(model_a["model"], model_a["placement"] or {}, model_b["placement"] or {})
 
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from base import console, plan, request_settings, suites
-from base.phases import PHASES
+from base.phases import PHASES, THINKING_PHASES
 from measure import eta
 from measure.models import ModelChoice
 
@@ -24,6 +24,8 @@ def format_phases() -> str:
     lines = ["phases, in running order:"]
     for suite in loaded:
         lines += console.hanging(f"  {suite.phase:<16}", f"{len(suite.items)} items. {suite.about}")
+    lines += console.hanging(f"  {'with --thinking':<16}", f"{', '.join(THINKING_PHASES)}: their items once more with thinking on, one call at a "
+                                                         "time, for models that can think.")
     return "\n".join(lines)
 
 
@@ -40,6 +42,7 @@ def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings
     return "\n\n".join((
         models, console.format_table(WORK, work),
         f"{calls} calls in all, {answers} answer tokens at most, {prompts} prompt tokens about; to download: {download}\n"
+        f"{_thinking(choice, work, settings)}"
         "how long that takes, loading, warm-up and calibration not counted, if each model is as fast as this:",
         _times(answers, prompts), f"knobs:\n{request_settings.format_table(plan.overrides_of(settings))}"))
 
@@ -55,6 +58,18 @@ def _work(planned: list, models: int, loaded_suites: dict, settings: plan.Settin
             together, tokens = f"skipped: it needs {plan.MIXED_MODELS} models", [None, None]
         rows.append([phase, model or together, calls, *tokens])
     return rows
+
+
+def _thinking(choice: ModelChoice, work: list, settings: plan.Settings) -> str:
+    """What --thinking adds, and what a model adds that cannot be told not to think; a line, or nothing."""
+    added = [row for row in work if row[0] in THINKING_PHASES]
+    if added:
+        return (f"of these with thinking: {sum(row[2] for row in added)} calls, {sum(row[3] for row in added)} answer tokens at most; a model that "
+                f"always thinks skips them, and takes up to {settings.thinking_budget} more for each plain item\n")
+    if settings.thinking is None:
+        return ""
+    return ("which of the models to be pulled can think is known after the pull\n" if choice.missing else
+            "none of these models can think: --thinking adds nothing\n")
 
 
 def _times(answers: int, prompts: int) -> str:

@@ -128,7 +128,8 @@ def _together(facts: GradeInput) -> str | None:
 
 
 def _nothing_skipped(facts: GradeInput) -> str | None:
-    reasons = sorted({reason for row in facts.metadata["aggregates"] for reason in row["skips"] if reason not in MODEL_SKIPS})
+    reasons = sorted({reason for row in facts.metadata["aggregates"] if row["phase"] in PHASES for reason in row["skips"]
+                      if reason not in MODEL_SKIPS})
     return f"calls were skipped: {', '.join(reasons)}" if reasons else None
 
 
