@@ -46,6 +46,14 @@ class Valid(Case):
     def test_nor_does_one_of_every_phase(self):
         self.assert_broken(self.judged(valid.Run(plan.Settings(levels=(1, 4), repeats=2), PHASES, 2).write(self.root)), set())
 
+    def test_nor_does_one_that_thinks_asked_or_always(self):
+        levels = plan.Settings(repeats=1, thinking="low")
+        for number, (settings, thinks) in enumerate(((values.ASKED_TO_THINK, "asked"), (values.ASKED_TO_THINK, None), (levels, "asked"), (levels, "always"),
+                                 (valid.SETTINGS, "always"), (values.ASKED_TO_THINK, "always"))):
+            with self.subTest(thinking=settings.thinking, thinks=thinks):
+                run = valid.Run(settings, ("frozen-prompts", "small-eval", "context-edge"), 1, 0.0, thinks)
+                self.assert_broken(self.judged(run.write(self.root / str(number))), set())
+
     def test_nor_does_one_of_which_much_was_skipped(self):
         run = valid.Run(plan.Settings(repeats=1), ("frozen-prompts", "parallel-mixed"), 2)
         lost = [record for record in run.calls(role="measured", phase="parallel-mixed")]

@@ -364,7 +364,7 @@ def report(args: argparse.Namespace, earlier: object, metadata: dict, ended: str
     console.say("medians of the frozen prompts before all other phases; run.md has the other phases")
     thinking = thinking_table.short_rows(metadata)
     if thinking:
-        console.say("\n" + console.format_table([thinking_table.TITLES[column] for column in thinking_table.SHORT], thinking))
+        console.say("\n" + console.format_table(thinking_table.SHORT_TITLES, thinking))
     console.say(f"\n{folder}")
     for row in metadata["warnings"]:
         place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])

@@ -127,7 +127,7 @@ def _context(metadata: dict) -> str:
 
 def _thinking(manifest: dict, metadata: dict) -> str:
     """Thinking against plain; what nobody asked for has no heading."""
-    rows = [[code(row[0]), *map(plain, map(str, row[1:]))] for row in thinking_table.rows(metadata)]
+    rows = [[code(row[0]), plain(row[1]), *row[2:]] for row in thinking_table.rows(metadata)]
     if rows:
         about = ("The same items plainly and with thoughts on top of their limits; medians with their number of calls. The difference is "
                  "that of the shares of right answers, over items that were graded in both ways.")

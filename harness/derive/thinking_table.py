@@ -8,7 +8,7 @@ from derive import paired_answers
 
 TITLES = ["model", "phase", "thinking", "right, plain", "right, thinking", "difference, 95 % interval", "thinking tokens",
           "share of the budget", "cut by the budget", "first answer ms", "correct after ms, plain", "correct after ms, thinking"]
-SHORT = (0, 1, 3, 4, 5, 6, 10, 11)      # columns that fit a terminal
+SHORT_TITLES = ["model", "phase", "right, plain", "right, thinking", "difference, 95 %", "thinking tokens", "time to correct"]    # fit a terminal
 COUNTS = ("pairs", "right_plain", "right_thinking", "gained", "lost")
 
 
@@ -22,7 +22,15 @@ def rows(metadata: dict) -> List[list]:
 
 
 def short_rows(metadata: dict) -> List[list]:
-    return [[row[column] for column in SHORT] for row in rows(metadata)]
+    """Rows of SHORT_TITLES, one for each model and phase; times are thinking over plain."""
+    short = []
+    for aggregate in metadata["aggregates"]:
+        if "thinking" in aggregate and aggregate["calls"]:
+            tokens, answers = aggregate["thinking"]["tokens"], aggregate["thinking"]["answers"] or {"pairs": 0, "time_ratio": None}
+            interval = f"{answers['low']:+.2f} to {answers['high']:+.2f}" if answers["pairs"] else None
+            times = f"{figure(answers['time_ratio']['ratio'])} x" if answers["time_ratio"] else None
+            short.append([aggregate["model"], aggregate["phase"], *_row(aggregate)[3:5], interval, tokens and figure(tokens["median"]), times])
+    return short
 
 
 def _row(aggregate: dict) -> list:

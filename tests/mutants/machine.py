@@ -17,6 +17,7 @@ from measure.eta import Eta
 
 MS = 1_000_000
 HEAD_TOKENS, TAIL_TOKENS, CHARACTERS_PER_TOKEN = 12, 5, 4
+THOUGHTS = 9                # tokens of an answer that are thoughts, where there are any
 WORDS = "the box is full of small round stones and one of them is not like any other that was put in".split()
 TIMES = ("connect_ns", "sent_ns", "headers_ns", "first_chunk_ns", "first_text_ns", "first_answer_ns", "last_text_ns", "done_ns", "end_ns",
          "gaps_us", "total_ns", "load_ns", "prompt_eval_ns", "eval_ns")
@@ -25,7 +26,10 @@ CONDITIONS = {"power_source": "ac", "load_average": 0.5, "free_memory_bytes": 5_
 
 
 class Server:
-    """What a session and a runner need of an endpoint. `models` maps names to bytes, ms a token and ms a prompt token."""
+    """What a session and a runner need of an endpoint. `models` maps names to bytes, ms a token and ms a prompt token.
+
+    A model may also say when it `thinks`: asked, or always.
+    """
 
     def __init__(self, models: dict, slots: int = 2, seed: int = 1, words: list = WORDS, share: float = 0.0):
         self.models, self.slots, self.chance, self.words = models, slots, random.Random(seed), words
@@ -99,7 +103,9 @@ class Server:
         stamps = [first_ns]
         for _ in range(shown):
             stamps.append(stamps[-1] + int(model["token_ms"] * MS * self.chance.uniform(0.93, 1.07)))
-        said = [(stamp, {"message": {"content": self.chance.choice(self.words) + " "}}) for stamp in stamps[:shown]]
+        thinks = model.get("thinks") == "always" or (model.get("thinks") == "asked" and ask.knobs.get("think", True) is not False)
+        fields = ["thinking" if thinks and number < THOUGHTS else "content" for number in range(shown)]
+        said = [(stamp, {"message": {field: self.chance.choice(self.words) + " "}}) for stamp, field in zip(stamps, fields)]
         last_ns = stamps[shown - 1] if tokens == shown else stamps[shown]
         said.append((last_ns + 50_000, {
             "done": True, "done_reason": "length" if tokens == limit else "stop",

@@ -29,7 +29,7 @@ def manifest_of(phases: list, settings: plan.Settings, chosen: dict) -> dict:
     choice = models.ModelChoice([models.described(
         {"name": name, "digest": model["digest"], "size": model["size_bytes"], "details": {
             "format": "gguf", "family": "planted", "parameter_size": name.rpartition(":")[2].upper(),
-            "quantization_level": "Q4_K_M"}, "capabilities": ["completion"]}, {"template": "{{ .Prompt }}"})
+            "quantization_level": "Q4_K_M"}, "capabilities": ["completion"] + ["thinking"] * ("thinks" in model)}, {"template": "{{ .Prompt }}"})
         for name, model in chosen.items()], [], [])
     facts = {"handle": HANDLE, "device_tag": DEVICE_TAG, "started_at": STARTED_AT, "target": "http://127.0.0.1:11434",
              "server_version": "0.33.0", "host_hostname_short": "planted", "floor": FLOOR, "time_limit_s": None}
@@ -59,10 +59,12 @@ def _unlooked(kind: str) -> dict:
 
 
 @functools.lru_cache(maxsize=None)
-def _made(settings_key: tuple, phases: tuple, models: int, share: float) -> str:
-    """Manifest and records as JSON, which is copied faster than they are."""
-    settings = plan.Settings(levels=settings_key[0], repeats=settings_key[1])
-    chosen = dict(list(MODELS.items())[:models])
+def _made(settings_key: tuple, phases: tuple, models: int, share: float, thinks: str | None) -> str:
+    """Manifest and records as JSON, which is copied faster than they are. The first model `thinks`: asked, always or never (None)."""
+    settings = plan.Settings(**dict(settings_key))
+    chosen = {name: dict(model) for name, model in list(MODELS.items())[:models]}
+    if thinks:
+        chosen[next(iter(chosen))]["thinks"] = thinks
     found = manifest_of(list(phases), settings, chosen)
     loaded = {phase: suites.load(phase) for phase in phases}
     return json.dumps([found, machine.records_of(found, loaded, machine.Server(chosen, share=share), ENDED_AT)])
@@ -75,8 +77,9 @@ STORY = {heading: f"Synthetic: no machine was measured, and so there is nothing 
 class Run:
     """The five files of a run as values, to be changed and written."""
 
-    def __init__(self, settings: plan.Settings = SETTINGS, phases: tuple = PHASES, models: int = 1, share: float = 0.0):
-        self.manifest, self.records = json.loads(_made((settings.levels, settings.repeats), phases, models, share))
+    def __init__(self, settings: plan.Settings = SETTINGS, phases: tuple = PHASES, models: int = 1, share: float = 0.0, thinks: str | None = None):
+        key = tuple((name, getattr(settings, name)) for name in ("levels", "repeats", "thinking", "thinking_budget"))
+        self.manifest, self.records = json.loads(_made(key, phases, models, share, thinks))
         self.hardware = hardware_of(synthetic=False)
         self.handle, self.device_tag, self.run_id = HANDLE, DEVICE_TAG, RUN_ID
         self.title, self.story = "Synthetic: made by tests/mutants, no machine was measured", STORY

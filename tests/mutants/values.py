@@ -17,6 +17,11 @@ THREE_REPEATS = (plan.Settings(), ("frozen-prompts",))
 TWO_MODELS = (valid.SETTINGS, valid.PHASES, 2)
 PYTHON = (valid.SETTINGS, ("frozen-prompts", "python-tasks"))
 CONTEXT = (valid.SETTINGS, ("frozen-prompts", "context-edge"))
+ASKED_TO_THINK = plan.Settings(repeats=1, thinking=True, thinking_budget=256)
+THINKING = (ASKED_TO_THINK, valid.PHASES, 1, 0.0, "asked")
+THINKING_FROZEN = (ASKED_TO_THINK, ("frozen-prompts",), 1, 0.0, "asked")
+ALWAYS = (valid.SETTINGS, valid.PHASES, 1, 0.0, "always")
+ALWAYS_FROZEN = (valid.SETTINGS, ("frozen-prompts",), 1, 0.0, "always")
 
 
 def call(run: Run, **wanted: object) -> dict:
@@ -30,6 +35,11 @@ def on_call(change: dict | Callable[[dict], dict], **wanted: object) -> Callable
         record = call(run, **{"phase": "small-eval", **wanted})
         record.update(change(record) if callable(change) else change)
     return mutate
+
+
+def less(option: str, by: int, **wanted: object) -> Callable[[Run], None]:
+    """The first measured call like this was sent with less of an option."""
+    return on_call(lambda call: {"options": {**call["options"], option: call["options"][option] - by}}, **wanted)
 
 
 def on_manifest(**changes: object) -> Callable[[Run], None]:
@@ -354,6 +364,16 @@ ROWS = [
      lambda run: run.calls(item="CAL-ONE-TOKEN")[0]["finding"].update(one_token_eval_ns=7)),
     ("ledger-finding", "another length of the material",
      lambda run: run.calls(item="CAL-CONTEXT-EDGE-6")[0]["finding"]["context-edge_tokens_at"][1].__setitem__(1, 700), CONTEXT),
+    ("ledger-finding", "a model that always thinks, and did not",
+     lambda run: run.calls(item="CAL-THINKS")[0]["finding"].update(always_thinks=True), (valid.SETTINGS, ("frozen-prompts",))),
+    ("ledger-finding", "thoughts that are denied",
+     lambda run: run.calls(item="CAL-THINKS")[0]["finding"].update(always_thinks=False), ALWAYS_FROZEN),
+    ("ledger-finding", "thoughts that nothing is said about",
+     lambda run: run.calls(item="CAL-THINKS")[0].update(finding={}), ALWAYS_FROZEN),
+    ("ledger-finding", "a refusal to think that was none",
+     lambda run: run.calls(item="CAL-THINKING")[0]["finding"].update(takes_thinking=False), THINKING_FROZEN),
+    ("ledger-finding", "thinking shown by another question",
+     lambda run: run.calls(item="CAL-ONE-TOKEN")[0]["finding"].update(always_thinks=False)),
     ("ledger-grades", "a verdict on a warm-up", on_footer(code_grades={"1": {"passed": True, "reason": "passed"}})),
     ("protocol-plan", "a row that plans more", lambda run: run.manifest["plan"][0].update(planned_calls=99)),
     ("protocol-prompt", "another text", on_call({"prompt_sha256": "0" * 64})),
@@ -369,6 +389,20 @@ ROWS = [
     ("protocol-options", "a warm-up with a batch of its own",
      lambda run: run.calls(item="WARM-UP")[0]["options"].update(num_batch=64)),
     ("protocol-options", "a warm-up that lets it think", lambda run: run.calls(item="WARM-UP")[0]["knobs"].update(think=True)),
+    ("protocol-options", "a thinking phase that was told not to",
+     on_call(lambda call: {"knobs": {**call["knobs"], "think": False}}, phase="small-eval-thinking"), THINKING),
+    ("protocol-options", "a thinking phase at another level",
+     on_call(lambda call: {"knobs": {**call["knobs"], "think": "high"}}, phase="small-eval-thinking"), THINKING),
+    ("protocol-options", "a thinking phase with the plain limit", less("num_predict", 256, phase="small-eval-thinking"), THINKING),
+    ("protocol-options", "a thinking phase in the plain context", less("num_ctx", 256, phase="small-eval-thinking"), THINKING),
+    ("protocol-options", "a plain phase with the budget", less("num_predict", -256), THINKING),
+    ("protocol-options", "a model that always thinks with the plain limit", less("num_predict", 4096), ALWAYS),
+    ("protocol-options", "a model that always thinks in the plain context", less("num_ctx", 4096), ALWAYS),
+    ("protocol-options", "frozen prompts with the budget", less("num_predict", -4096, phase="frozen-prompts"), ALWAYS),
+    ("protocol-settings", "a budget between two steps", on_manifest(thinking={"mode": True, "budget": 300}), THINKING),
+    ("protocol-settings", "an older format than its fields need", on_manifest(schema="manifest-1.0"), THINKING),
+    ("protocol-settings", "a newer format than its fields need", on_manifest(schema="manifest-1.1")),
+    ("protocol-settings", "a plain way that thinks", lambda run: run.manifest["knobs"].update(think=True), THINKING),
     ("protocol-settings", "a context between two steps", on_manifest(num_ctx=1000)),
     ("protocol-settings", "no level at all", on_manifest(levels=[])),
     ("protocol-overrides", "none declared", on_manifest(overrides={})),
@@ -379,11 +413,15 @@ ROWS = [
     ("protocol-warm-up", "none before a context phase", drop(item="WARM-UP", phase="context-edge"), CONTEXT),
     ("protocol-load", "no record of a load", no_load),
     ("protocol-calibration", "no calibration", no_calibration),
+    ("protocol-calibration", "nobody asked whether it always thinks", drop(item="CAL-THINKS"), THINKING),
     ("protocol-order", "the last pass directly after the first", last_pass_first),
     ("protocol-skip", "a time limit that the run does not have", skipped("time-limit", phase="small-eval")),
     ("protocol-skip", "a context that is too small where it ran", skipped("context-too-small", phase="small-eval")),
     ("protocol-skip", "a model that is missing and answers", skipped("model-missing", phase="small-eval")),
     ("protocol-skip", "one model for a phase that needs one", skipped("one-model", phase="small-eval")),
+    ("protocol-skip", "a model that always thinks, and did not", skipped("always-thinks", phase="small-eval-thinking"), THINKING),
+    ("protocol-skip", "thinking in a plain phase", skipped("always-thinks", phase="small-eval"), ALWAYS),
+    ("protocol-skip", "a refusal to think that nobody saw", skipped("thinking-refused", phase="small-eval-thinking"), THINKING),
     ("protocol-skip", "a wave that was never begun", skipped("wave-broken", phase="small-eval")),
     ("protocol-skip", "models not loaded together in a phase of one", skipped("not-loaded-together", phase="small-eval")),
     ("protocol-skip", "a conversation that was never begun", skipped("conversation-broken", phase="small-eval")),
