@@ -98,23 +98,26 @@ def slowed(times: float) -> tuple:
 def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, slower: float = 1) -> FaultOutcome:
     """Every phase of two models."""
     script = {"exact": True, "slots": SLOTS, "models": list(slowed(slower)), "rules": [COUNTING]}
-    return _run(endpoint, script, tuple(PHASES), folder, progress)
+    return run(endpoint, script, tuple(PHASES), folder, progress)
 
 
 def kinds_of_models(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, speak: str) -> FaultOutcome:
     """A conversation with hybrid models and a safetensors runner; one model is broken, and one load gets a passing 404."""
     others = [SAFETENSORS, BROKEN] if speak == SCRIPTED else [BROKEN]
     script = {"speak": speak, "models": [*HYBRIDS, *others], "rules": [PASSING_404, COUNTING]}
-    return _run(endpoint, script, ("context-append",), folder, progress)
+    return run(endpoint, script, ("context-append",), folder, progress)
 
 
-def _run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, progress: console.Progress) -> FaultOutcome:
+def run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, progress: console.Progress,
+        settings: plan.Settings = plan.Settings()) -> FaultOutcome:
+    """A run of these phases against a fake server with this script; its files are left in `folder`."""
     endpoint.ask("/fake/script", script)
     choice = models.choose(endpoint, None, None)
     loaded = {phase: suites.load(phase) for phase in phases}
     facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": endpoint.target.public,
              "server_version": endpoint.version(), "host_hostname_short": "fake", "floor": None, "time_limit_s": None}
-    manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(phases), plan.Settings(), loaded, {})
+    manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(phases), settings, loaded,
+                                  plan.overrides_of(settings))
     manifest["synthetic"] = True
     files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
     earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
