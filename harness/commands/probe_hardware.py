@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # The rooms are imported where they are used: --help must not pay for the client.
 from base import console, facts, files, shell
@@ -116,7 +116,7 @@ def show(record: dict, as_json: bool) -> None:
     console.say(console.format_table(["field", "value (method, or reason)"], rows))
 
 
-def format_value(where: str, value: object) -> str:
+def format_value(where: str, value: Any) -> str:
     if value is None:
         return "unknown"
     if where == "accelerators":

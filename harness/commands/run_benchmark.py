@@ -10,12 +10,17 @@ import contextlib
 import os
 import pathlib
 import signal
-from typing import Dict, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
 
 # The rooms are imported where they are used: --help must not pay for the client.
 from base import console, errors, git, ledger, names, run_folder, shell
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 from base.ledger_records import CallRecord
+
+if TYPE_CHECKING:
+    from measure.endpoint import Endpoint
+    from measure.http_call import Stop
+    from measure.run_setup import Earlier
 
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
 
@@ -108,7 +113,7 @@ def connect(args: argparse.Namespace) -> tuple:
         raise
 
 
-def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
+def plan_run(args: argparse.Namespace, endpoint: Endpoint, version: str) -> dict:
     """Everything that can be decided before anything is measured. Raises UserError for whatever cannot be done."""
     from base import plan, suites
     from measure import hardware, models, options
@@ -116,8 +121,9 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
     options.seconds(args.time_limit, "--time-limit")
     for name, value, problem in (("--handle", args.handle, names.handle_problem),
                                  ("--device-tag", args.device_tag, names.device_tag_problem)):
-        if value is not None and problem(value):
-            raise UserError(problem(value), f"{name} {value}")
+        reason = None if value is None else problem(value)
+        if reason:
+            raise UserError(reason, f"{name} {value}")
     loaded = {phase: suites.load(phase) for phase in phases}
     wanted = None if args.models is None else options.listed(args.models, "--models")
     memory = hardware.model_memory_bytes() if endpoint.target.is_loopback else None
@@ -133,7 +139,7 @@ def plan_run(args: argparse.Namespace, endpoint: object, version: str) -> dict:
             "wanted": wanted, "memory": memory, "version": version, "target": endpoint.target}
 
 
-def show_models(args: argparse.Namespace, endpoint: object, version: str) -> int:
+def show_models(args: argparse.Namespace, endpoint: Endpoint, version: str) -> int:
     from measure import hardware, models, plan_text
     choice = models.choose(endpoint, None, hardware.model_memory_bytes() if endpoint.target.is_loopback else None)
     console.say(f"Ollama {version} at {endpoint.target.url}\n\n{plan_text.format_models(choice)}\n\n{plan_text.format_phases()}")
@@ -193,7 +199,7 @@ def server_state(args: argparse.Namespace) -> tuple:
     return state, None if choice.models else PULL
 
 
-def command(args: argparse.Namespace, **changes: object) -> str:
+def command(args: argparse.Namespace, **changes: Any) -> str:
     """This very call as a line to paste, some of its flags changed; None leaves one out."""
     words: list = []
     for name, values in {**vars(args), **changes}.items():
@@ -219,7 +225,7 @@ def move(args: argparse.Namespace, out: pathlib.Path) -> int:
     return FINE
 
 
-def begin(args: argparse.Namespace, endpoint: object, planned: dict, out: pathlib.Path) -> int:
+def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: pathlib.Path) -> int:
     """A new run: pull, make the folder, write what was planned and on which machine, measure."""
     from base import facts, files, schema
     from measure import hardware, identity, run_setup
@@ -261,7 +267,7 @@ def check_git() -> None:
                      f"record its commit, and cannot be submitted from here. To change that: {trust}")
 
 
-def pull(args: argparse.Namespace, endpoint: object, planned: dict) -> None:
+def pull(args: argparse.Namespace, endpoint: Endpoint, planned: dict) -> None:
     from measure import models
     progress = console.Progress(args.quiet)
 
@@ -275,7 +281,7 @@ def pull(args: argparse.Namespace, endpoint: object, planned: dict) -> None:
     planned["choice"] = models.choose(endpoint, planned["wanted"], planned["memory"])
 
 
-def facts_of(args: argparse.Namespace, endpoint: object, version: str, handle: str | None, device_tag: str) -> dict:
+def facts_of(args: argparse.Namespace, endpoint: Endpoint, version: str, handle: str | None, device_tag: str) -> dict:
     import platform
     from measure import options, session
     from self_test import timing_floor
@@ -305,7 +311,7 @@ def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
     return measure(args, endpoint, earlier, loaded, timing_floor.floor() if earlier.sessions else None)
 
 
-def measure(args: argparse.Namespace, endpoint: object, earlier: object, loaded: dict, floor: dict | None = None) -> int:
+def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, loaded: dict, floor: dict | None = None) -> int:
     """One session; at its end the table, and the next command."""
     from derive import derived_files
     from measure import http_call, options, run_session
@@ -337,9 +343,9 @@ def grade_code(calls: List[CallRecord], graders: Dict[str, Optional[dict]]) -> D
 
 
 @contextlib.contextmanager
-def interruptible(stop: object) -> Iterator[None]:
+def interruptible(stop: Stop) -> Iterator[None]:
     """Ctrl-C asks for an end after the present call; again, or SIGTERM, for one at once; a third time kills."""
-    def on_interrupt(number: int, frame: object) -> None:
+    def on_interrupt(number: int, frame: Any) -> None:
         if stop.now:
             raise KeyboardInterrupt
         if stop.soon or number != signal.SIGINT:
@@ -355,7 +361,7 @@ def interruptible(stop: object) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def report(args: argparse.Namespace, earlier: object, metadata: dict, ended: str) -> int:
+def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import headline, thinking_table
     from submit import run_status

@@ -40,7 +40,7 @@ def is_bunched(call: CallRecord) -> bool:
         return True
     pace_us = (duration or 0) / chunks / 1000
     together = next((n for n, gap_us in enumerate(call.gaps_us) if gap_us >= READ_TOGETHER * pace_us), chunks - 1)
-    return together * pace_us > LATE_SHARE * call.first_text_ns / 1000
+    return call.first_text_ns is not None and together * pace_us > LATE_SHARE * call.first_text_ns / 1000
 
 
 def first_answer_ms(call: CallRecord) -> float | None:
@@ -177,7 +177,7 @@ def overhead_ms(call: CallRecord) -> float | None:
 
 def decode_span(call: CallRecord) -> tuple | None:
     """(first text, last text) on the session's clock, for overlaps within a wave."""
-    if call.first_text_ns is None:
+    if call.first_text_ns is None or call.last_text_ns is None:
         return None
     return call.start_ns + call.first_text_ns, call.start_ns + call.last_text_ns
 
@@ -187,8 +187,8 @@ def wave_tok_s(wave: List[CallRecord]) -> float | None:
     if not wave or any(not call.has_speed or not call.eval_tokens for call in wave):
         return None
     began = min(call.start_ns for call in wave)
-    ended = max(call.start_ns + call.done_ns for call in wave)
-    return sum(call.eval_tokens for call in wave) * 1e9 / (ended - began) if ended > began else None
+    ended = max(call.start_ns + (call.done_ns or 0) for call in wave)
+    return sum(call.eval_tokens or 0 for call in wave) * 1e9 / (ended - began) if ended > began else None
 
 
 def effective_parallelism(wave: List[CallRecord]) -> float | None:

@@ -46,7 +46,7 @@ class MachineConditions:
             return
         self.readings += 1
         if call.is_measured:
-            self._contention(call)
+            self._contention(call, state)
         self.on_battery += state["power_source"] == "battery"
         self.background.add(state["background_cpu_share"])
         if state["background_cpu_share"] is not None:
@@ -61,9 +61,9 @@ class MachineConditions:
             by_pass[call.pass_].add(state["clock_mhz"])
             self.seen_before.setdefault(call.model, {}).setdefault(call.pass_, self._seen_last)
 
-    def _contention(self, call: CallRecord) -> None:
-        self.looked_for_others = self.looked_for_others or "others_cpu_share" in call.conditions
-        self.suspended += (call.conditions.get("suspended_s") or 0) >= call_metrics.SUSPENDED_S
+    def _contention(self, call: CallRecord, state: dict) -> None:
+        self.looked_for_others = self.looked_for_others or "others_cpu_share" in state
+        self.suspended += (state.get("suspended_s") or 0) >= call_metrics.SUSPENDED_S
         is_contended = call_metrics.is_contended(call)
         if is_contended is not None:
             self.calls_seen += 1
@@ -111,7 +111,7 @@ def is_apart(ratio: dict | None) -> bool:
 
 def has_drifted(ratio: dict | None) -> bool:
     """The same, with an interval that leaves 1 out."""
-    return is_apart(ratio) and ratio["low"] is not None and not ratio["low"] <= 1 <= ratio["high"]
+    return ratio is not None and is_apart(ratio) and ratio["low"] is not None and not ratio["low"] <= 1 <= ratio["high"]
 
 
 def judgement(drifts: dict, conditions: MachineConditions) -> dict:
@@ -168,8 +168,9 @@ def _evidence(drifts: dict, conditions: MachineConditions) -> list:
         rows.append((_row("contended-calls", None, share, CONTENDED_LIMIT, conditions.calls_seen), share > CONTENDED_LIMIT))
     for code, sample, limit in (("background-load", conditions.background, BACKGROUND_LIMIT),
                                 ("swapping", conditions.swap_bytes, SWAP_LIMIT_BYTES)):
-        if sample.n:
-            rows.append((_row(code, None, sample.median(), limit, sample.n), sample.median() > limit))
+        median = sample.median()
+        if median is not None:
+            rows.append((_row(code, None, median, limit, sample.n), median > limit))
     return rows
 
 

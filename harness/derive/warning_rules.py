@@ -74,7 +74,7 @@ def _of_waves(aggregate: Aggregate, warn: Callable) -> Iterator[dict]:
 def _of_fills(aggregate: Aggregate, groups: Dict[GroupKey, Group], warn: Callable) -> Iterator[dict]:
     for (_, _, _, fill), group in groups.items():
         reached = group.sample("fill_reached").median() if aggregate.phase in CONTEXT_PHASES else None
-        if reached is not None and abs(reached - fill) > FILL_LIMIT:
+        if reached is not None and fill is not None and abs(reached - fill) > FILL_LIMIT:
             yield warn("fill-missed", reached, fill, group.calls)
 
 

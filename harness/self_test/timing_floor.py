@@ -24,6 +24,7 @@ FLOOR_CALLS, FLOOR_CHUNKS, FLOOR_GAP_MS = 3, 80, 1.0      # with the fake server
 def fake_server() -> Iterator[Endpoint]:
     """The fake server in a process of its own, which ends with this one however this one ends."""
     process = subprocess.Popen([sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin and process.stdout
     try:
         hello = process.stdout.readline()
         if not hello:

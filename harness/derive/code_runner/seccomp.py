@@ -66,11 +66,11 @@ def program(machine: str, pid: int) -> bytes:
     architecture, column = MACHINES[machine]
     lines = [(LOAD, 0, 0, ARCHITECTURE_AT), (EQUAL, 1, 0, architecture), (RETURN, 0, 0, KILL),
              (LOAD, 0, 0, NUMBER_AT)]
-    for number in NEW_AND_ALLOWED:
-        lines += [(EQUAL, 0, 1, number), (RETURN, 0, 0, ALLOW)]
+    for allowed in NEW_AND_ALLOWED:
+        lines += [(EQUAL, 0, 1, allowed), (RETURN, 0, 0, ALLOW)]
     lines += [(AT_LEAST, 0, 1, NEW), (RETURN, 0, 0, NO_SUCH_CALL)]      # those of x32 are larger still
-    for numbers in DENIED.values():
-        number = numbers[column]
+    for denied_call in DENIED.values():
+        number = denied_call[column]
         if number is not None:
             lines += [(EQUAL, 0, 1, number), (RETURN, 0, 0, NO_PERMISSION)]
     for _, numbers, argument, look, value, denied in DENIED_IF:
