@@ -14,7 +14,7 @@ POSIX, CMD, POWERSHELL, PWSH = "posix", "cmd", "powershell", "pwsh"     # the la
 PLAIN = re.compile(r"-*[A-Za-z0-9_/\\][A-Za-z0-9_/\\-]*|[A-Za-z0-9_/\\][A-Za-z0-9_/\\.:-]*")
 MAGIC = re.compile(r"[$`\u201c\u201d\u201e]")        # what PowerShell replaces or ends a text at within double quotes
 SINGLE = re.compile(r"(['\u2018\u2019\u201a\u201b])")    # what PowerShell takes for a single quote; two of them stand for one
-CARET = re.compile(r'([()%!^"<>&|])')                 # what cmd obeys
+CARET = re.compile(r'([()!^"<>&|]|(?<=%)[^%])')        # what cmd obeys; behind a %, so that no variable has that name
 
 
 def kind(environ: Mapping[str, str] = os.environ, system: str = os.name) -> str:
@@ -41,9 +41,9 @@ def quote(word: str, shell: str) -> str:
         if not word:
             return "'\"\"'"     # a plain empty text would be dropped
         return "'" + SINGLE.sub(r"\1\1", text) + "'" if MAGIC.search(text) or '"' in text else f'"{text}"'
-    if '"' in word or "%" in word:      # quotes would end early, and variables are replaced within them
+    if '"' in word:         # cmd would take the text behind it for unquoted
         return CARET.sub(r"^\1", f'"{text}"')
-    return f'"{text}"'
+    return '"' + re.sub(r"(\\*)%", r'\1\1"%"', text) + '"'      # no variable has a name with quotes around it
 
 
 def join(words: list | tuple) -> str:
