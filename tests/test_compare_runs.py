@@ -140,9 +140,9 @@ class OneRun(Folders):
         self.with_metadata(self.b, device_tag="rtx-4090-24gb")
         code, said, told = self.compare(self.a, "--out", self.out)
         self.assertEqual(code, 0, told)
-        self.assertIn("m:1b, the same model on other devices (1 device):", said)
-        self.assertRegex(said, r"decode tok/s +\S+ \(n=9\) +2 of 2 +0 % +- +rtx-4090-24gb 200\.0,\s+more than\s+noise")
-        self.assertIn("m:1b, other models on this device (0 models):\n  nothing to compare with yet", said)
+        self.assertIn("m:1b\n\nthe same model on other devices (1 device):", said)
+        self.assertRegex(said, r"decode tok/s +\S+ \(n=9\) +2 of 2 +0 % +- +rtx-4090-24gb 200,\s+more\s+than\s+noise")
+        self.assertIn("other models on this device: none yet", said)
         self.assertRegex(told, r"next: to see it as a page: python.*build_catalogue.py --with .* --serve\n")
 
     def test_without_other_runs_it_says_how_to_get_them(self):

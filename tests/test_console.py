@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import subprocess
 import sys
+import threading
 import unittest
 from unittest import mock
 
@@ -16,6 +18,7 @@ from base.errors import UserError
 
 TALK = """
 import sys
+import threading
 sys.path.insert(0, sys.argv[1])
 from base import console
 def main():
@@ -26,6 +29,7 @@ raise SystemExit(console.guarded(main))
 """
 WAIL = """
 import sys
+import threading
 sys.path.insert(0, sys.argv[1])
 from base import console, errors
 def main():
@@ -236,6 +240,20 @@ class Formats(unittest.TestCase):
             self.assertEqual(console.format_table(["a", "b"], [["x", "word " * 20]]).split("\n")[1:3],
                              ["x  " + ("word " * 11).strip(), "   " + ("word " * 9).strip()])
 
+    def test_where_a_name_would_be_unreadable_it_becomes_a_heading(self):
+        rows = [["hf.co/somebody/a-model:q4", "small-eval", 123456789], ["hf.co/somebody/a-model:q4", "python-tasks", 1], ["m:1b", "x", 2]]
+        with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
+            self.assertEqual(console.format_table(["model", "phase", "calls"], rows, (0, 1)).split("\n"), [
+                "  phase             calls", "hf.co/somebody/a-model:q4", "  small-eval    123456789", "  python-tasks          1", "m:1b",
+                "  x                     2"])
+
+    def test_on_a_terminal_long_lines_wrap_at_words_and_keep_their_indentation(self):
+        text = "  fix: " + "word " * 9 + "\n" + "x" * 50
+        with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
+            self.assertEqual(console.wrapped(text, Stream()), text)
+            self.assertEqual(console.wrapped(text, Stream(terminal=True)).split("\n"),
+                             ["  fix: word word word word word word", "    word word word", "x" * 50])
+
     def test_a_table_that_cannot_fit_becomes_blocks(self):
         with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
             table = console.format_table([f"column{n}" for n in range(6)], [["1234567890123"] * 6] * 2, ())
@@ -280,6 +298,19 @@ class ProgressLine(unittest.TestCase):
     def test_a_terminal_gets_one_line_drawn_over_and_over(self):
         self.assertEqual(self.shown(True), "\r\x1b[2K" + ("half done " * 9)[:39] + "\r\x1b[2K" + "a warning\n"
                                            + "\r\x1b[2Kmore" + "\r\x1b[2K")
+
+    def test_work_that_takes_long_shows_for_how_long(self):
+        stream, ticks, drawn = Stream(terminal=True), itertools.count(0, 7), threading.Event()
+
+        def clock() -> float:
+            now = next(ticks)
+            if now > 7:
+                drawn.set()
+            return now
+        with console_of(True), console.Progress(False, stream, clock).working("looking at the hardware", 0.001):
+            drawn.wait(60)
+        self.assertIn("looking at the hardware  7s", stream.said)
+        self.assertTrue(stream.said.endswith("\r\x1b[2K"))
 
     def test_elsewhere_there_are_plain_lines_and_nothing_is_drawn(self):
         for terminal, environment in ((False, {}), (True, {"TERM": "dumb"})):

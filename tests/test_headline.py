@@ -61,6 +61,13 @@ class Table(unittest.TestCase):
         row, = headline.rows(metadata(*frozen(outcome="length")))
         self.assertEqual(row[2:4], [3, 0])
 
+    def test_warnings_are_one_line_for_each_kind(self):
+        rows = [{"code": "bunched", "model": "m:1b", "phase": "small-eval", "level": None},
+                {"code": "bunched", "model": "m:1b", "phase": "parallel-same", "level": 2},
+                {"code": "bunched", "model": "n:3b", "phase": None, "level": None},
+                {"code": "clock", "model": None, "phase": None, "level": None}]
+        self.assertEqual(headline.warning_lines(rows), ["warning: bunched: m:1b (small-eval, parallel-same x2); n:3b", "warning: clock: run"])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -152,16 +152,29 @@ class Live(Case):
         here.begin([ask(2), ask(3)])
         self.assertIn("call 2 of 4  alpha:1b small-eval 5Q-Q02 x2", self.said())
 
-    def test_loading_and_warming_up_are_named_and_a_long_name_leaves_room_for_the_rest(self):
-        name = "hf.co/somebody/A-Very-Long-Model-Name-GGUF:Q4_K_M"
+    def test_loading_and_warming_up_are_named(self):
         here = self.watch(live=True)
-        for item, words in (("LOAD", "loading hf.co/someb...GUF:Q4_K_M  3s  3s"), ("WARM-UP", "warming up hf.co")):
-            here.begin([Ask(Step("small-eval", name, item), "warmup", (), {}, {})])
+        for item, words in (("LOAD", "loading m:1b  3s  3s"), ("WARM-UP", "warming up m:1b  ")):
+            here.begin([Ask(Step("small-eval", "m:1b", item), "warmup", (), {}, {})])
             self.now_s += 3
             here.tick(0)
             self.assertIn(words, self.said())
-        here.begin([Ask(Step("frozen-prompts", name, "P-MEDIUM"), "measured", (), {}, {})])
-        self.assertLess(len(self.said()), 100)
+
+    def test_where_it_is_narrow_the_name_is_cut_and_then_the_time_that_has_passed_left_out(self):
+        name = "hf.co/somebody/A-Very-Long-Model-Name-GGUF:Q4_K_M"
+        for columns, line in (
+                (140, f"call 2 of 4  {name} context-append CA-T01 x8  ~1234 tokens  1h05m, about 2h10m left"),
+                (97, "call 2 of 4  hf.co/so...F:Q4_K_M context-append CA-T01 x8  ~1234 tokens  1h05m, about 2h10m left"),
+                (80, "call 2 of 4  hf.co/...Q4_K_M context-append CA-T01 x8  ~1234 tokens  2h10m left")):
+            with self.subTest(columns), mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
+                self.now_s = 0.0
+                here = self.watch(live=True)
+                here.pace = mock.Mock(**{"left_s.return_value": 7800.0})
+                here.finished, self.now_s = 1, 3900.0
+                here.begin([Ask(Step("context-append", name, "CA-T01"), "measured", (), {}, {})] * 8)
+                self.said()
+                here.tick(1234)
+                self.assertEqual(self.said(), "\r\x1b[2K" + line)
 
     def test_the_line_says_what_is_waited_for(self):
         watch = self.watch(live=True)

@@ -1,7 +1,9 @@
 """The canonical knobs: one table, and what a person may put in its place."""
 from __future__ import annotations
 
+import os
 import unittest
+from unittest import mock
 
 import support
 
@@ -81,7 +83,14 @@ class Overrides(unittest.TestCase):
         self.assertEqual(request_settings.split({}), (request_settings.canonical("option"), request_settings.canonical("knob")))
 
 
+@mock.patch.dict(os.environ, {"COLUMNS": "200"})
 class Table(unittest.TestCase):
+    def test_long_reasons_wrap_at_words(self):
+        with mock.patch.dict(os.environ, {"COLUMNS": "60"}):
+            rows = request_settings.format_table({}).split("\n")
+        self.assertLessEqual(max(map(len, rows)), 60)
+        self.assertIn(" " * 36 + "answers can be repeated", "\n".join(rows))
+
     def test_it_names_every_knob_once_with_its_value(self):
         rows = request_settings.format_table({}).split("\n")
         self.assertEqual([row.split()[0] for row in rows], [knob.name for knob in request_settings.SETTINGS])

@@ -1,11 +1,13 @@
 """The console: the only printer. Results go to stdout; messages go to stderr, an error as one line."""
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
 import sys
 import textwrap
+import threading
 import time
 import traceback
 from typing import Callable, Collection, Iterator, TextIO
@@ -14,7 +16,8 @@ from base.errors import BROKEN, INTERRUPTED, USAGE, UserError, printable
 
 WINDOWS = os.name == "nt"
 VIRTUAL_TERMINAL = 4    # ENABLE_VIRTUAL_TERMINAL_PROCESSING of SetConsoleMode
-LEAST_COLUMN = 12       # characters that a column of text keeps
+LEAST_COLUMN = 12       # characters that a column of text keeps, wrapped at words
+NAME_COLUMN = 18        # characters of a long name in which it can still be recognised
 # Modules that some Pythons are built without, and what does not work then.
 OPTIONAL_MODULES = {"ssl": "a server at https:// or sending a run", "sqlite3": "the catalogue",
                     "ctypes": "grading Python answers"}
@@ -55,19 +58,24 @@ def _bug() -> int:
     return BROKEN
 
 
-def say(text: str = "") -> None:
-    """A result, on stdout."""
-    _write(sys.stdout, _plain(text) + "\n")
+def say(text: str = "", wrap: bool = False) -> None:
+    """A result, on stdout. With `wrap`, long lines wrap at words if that is a terminal."""
+    _write(sys.stdout, _plain(wrapped(text, sys.stdout) if wrap else text) + "\n")
 
 
 def note(text: str) -> None:
-    """Something for the person at the keyboard, on stderr."""
+    """Something for the person at the keyboard, on stderr. On a terminal long lines wrap at words."""
+    _write(sys.stderr, _plain(wrapped(text, sys.stderr)) + "\n")
+
+
+def paste(text: str) -> None:
+    """A command to copy, on stderr: a line of its own that is never wrapped."""
     _write(sys.stderr, _plain(text) + "\n")
 
 
 def next_step(text: str) -> None:
     """The last line of a command that went well: the one that comes next, ready to be pasted where it is one."""
-    note(f"next: {text}")
+    paste(f"next: {text}")
 
 
 def error(problem: UserError) -> None:
@@ -152,7 +160,22 @@ def width() -> int:
     return max(40, shutil.get_terminal_size((80, 24)).columns)
 
 
-def hanging(prefix: str, text: str) -> list:
+def wrapped(text: str, stream: TextIO | None) -> str:
+    """The text with its long lines wrapped at words if it goes to a terminal; elsewhere as it is, to be searched by line."""
+    if stream is None or not stream.isatty():
+        return text
+    return "\n".join(part for line in text.split("\n") for part in _wrapped_line(line))
+
+
+def _wrapped_line(line: str) -> list[str]:
+    indent = line[:len(line) - len(line.lstrip(" "))]
+    if len(line) <= width() or not line.strip():
+        return [line]
+    return textwrap.wrap(line.strip(), width(), initial_indent=indent, subsequent_indent=indent and f"{indent}  ",
+                         break_long_words=False, break_on_hyphens=False)
+
+
+def hanging(prefix: str, text: str) -> list[str]:
     """Lines of a long text behind a prefix, wrapped at words to the terminal's width; longer words stay whole."""
     return textwrap.wrap(text, width(), initial_indent=prefix, subsequent_indent=" " * len(prefix),
                          break_long_words=False, break_on_hyphens=False) or [prefix.rstrip()]
@@ -170,51 +193,88 @@ def format_table(titles: list, rows: list, left: Collection = (0, 1), whole: Col
     """A table that fits the terminal; the columns numbered in `left` are aligned to the left, and None is shown as -.
 
     Where it does not fit, titles and texts wrap at words and long names lose their middle. Names in the columns `whole`
-    have to be copied: where one does not fit, it gets a line of its own. Where nothing helps, each row becomes a block.
+    have to be copied: where one does not fit, it gets a line of its own. If that is not enough, the first column becomes
+    headings, and at last each row becomes a block.
     """
     cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(titles, *cells)]
-    gap = 2
-    if sum(widths) + gap * (len(titles) - 1) > width():
-        widths = [max([len(word) for word in title.split()] + [len(row[n]) for row in cells]) for n, title in enumerate(titles)]
-        for n in whole:         # a name that gets a line of its own needs no column
-            widths[n] = max(len(text) for text in [titles[n], *(row[n] for row in cells)] if len(text) <= max(width() // 3, len(titles[n])))
-        columns = [n for n in range(len(titles)) if n in left and n not in whole]
-        for gap in (2, 1):
-            narrow = list(widths)
-            _shrink(narrow, width() - gap * (len(titles) - 1), columns)
-            if sum(narrow) + gap * (len(titles) - 1) <= width():
-                widths = narrow
-                break
-        else:
-            return _blocks(titles, cells)
-    return "\n".join(_table_lines([titles, *cells], widths, left, whole, " " * gap))
+    natural = [max(map(len, column)) for column in zip(titles, *cells)]
+    if _total(natural, 2) <= width():
+        return _table(titles, cells, natural, left, whole, 2)
+    fitted = _fitted(titles, cells, left, whole, width(), NAME_COLUMN)
+    if fitted:
+        return _table(titles, cells, fitted[0], left, whole, fitted[1])
+    return _grouped(titles, cells, left, whole) or _squeezed(titles, cells, left, whole) or _blocks(titles, cells)
 
 
-def _shrink(widths: list, available: int, columns: list) -> None:
+def _squeezed(titles: list, cells: list, left: Collection, whole: Collection) -> str | None:
+    fitted = _fitted(titles, cells, left, whole, width(), LEAST_COLUMN)
+    return _table(titles, cells, fitted[0], left, whole, fitted[1]) if fitted else None
+
+
+def _total(widths: list, gap: int) -> int:
+    return sum(widths) + gap * (len(widths) - 1)
+
+
+def _fitted(titles: list, cells: list, left: Collection, whole: Collection, columns: int, name: int) -> tuple[list, int] | None:
+    """(widths, gap) with which the table fits so many columns, if names keep at least `name` characters; None: it does not."""
+    widths = [max([len(word) for word in title.split()] + [len(row[n]) for row in cells]) for n, title in enumerate(titles)]
+    others = _total([size for n, size in enumerate(widths) if n not in whole], 2)
+    for n in whole:         # a name that gets a line of its own needs no column
+        room = max(columns // 3, (columns - others) // len(whole) - 2, len(titles[n]))
+        widths[n] = max(len(text) for text in [titles[n], *(row[n] for row in cells)] if len(text) <= room)
+    least = {n: min(max(len(word) for row in [titles, *cells] for word in row[n].split() or [""]), name) for n in left if n < len(titles)}
+    for gap in (2, 1):
+        narrow = list(widths)
+        _shrink(narrow, columns - gap * (len(titles) - 1), {n: max(size, LEAST_COLUMN) for n, size in least.items() if n not in whole})
+        if _total(narrow, gap) <= columns:
+            return narrow, gap
+    return None
+
+
+def _shrink(widths: list, available: int, least: dict) -> None:
     """Make the widest of these columns narrower, one character at a time, until the table fits or all are at their least."""
     while sum(widths) > available:
-        widest = max(columns, key=lambda n: widths[n], default=None)
-        if widest is None or widths[widest] <= LEAST_COLUMN:
+        widest = max((n for n in least if widths[n] > least[n]), key=lambda n: widths[n], default=None)
+        if widest is None:
             return
         widths[widest] -= 1
 
 
-def _table_lines(rows: list, widths: list, left: Collection, whole: Collection, gap: str) -> Iterator[str]:
-    for number, row in enumerate(rows):
-        row = list(row)
-        for n in whole:
-            if number and len(row[n]) > widths[n]:
-                yield row[n]
-                row[n] = ""
-        wrapped = [_wrapped(cell, columns) for cell, columns in zip(row, widths)]
-        for line in range(max(map(len, wrapped))):
-            parts = [cell[line] if line < len(cell) else "" for cell in wrapped]
-            yield gap.join(part.ljust(columns) if n in left else part.rjust(columns)
-                            for n, (part, columns) in enumerate(zip(parts, widths))).rstrip()
+def _table(titles: list, cells: list, widths: list, left: Collection, whole: Collection, gap: int) -> str:
+    return "\n".join(line for number, row in enumerate([titles, *cells])
+                     for line in _row_lines(row, widths, left, whole if number else (), " " * gap))
 
 
-def _wrapped(cell: str, columns: int) -> list:
+def _grouped(titles: list, cells: list, left: Collection, whole: Collection) -> str | None:
+    """The first column as headings above the rows that share it; None where the rest does not fit either."""
+    rest, rows = titles[1:], [row[1:] for row in cells]
+    left, whole = [n - 1 for n in left if n], [n - 1 for n in whole if n]
+    fitted = _fitted(rest, rows, left, whole, width() - 2, NAME_COLUMN) if rest else None
+    if fitted is None:
+        return None
+    lines, heading = [f"  {line}" for line in _row_lines(rest, fitted[0], left, (), " " * fitted[1])], None
+    for row in cells:
+        lines += [row[0]] if row[0] != heading else []
+        heading = row[0]
+        lines += [f"  {line}" for line in _row_lines(row[1:], fitted[0], left, whole, " " * fitted[1])]
+    return "\n".join(lines)
+
+
+def _row_lines(row: list, widths: list, left: Collection, whole: Collection, gap: str) -> Iterator[str]:
+    """The lines of one row; a name of the columns `whole` that is too long has a line of its own before it."""
+    row = list(row)
+    for n in whole:
+        if len(row[n]) > widths[n]:
+            yield row[n]
+            row[n] = ""
+    parts = [_wrapped_cell(cell, columns) for cell, columns in zip(row, widths)]
+    for line in range(max(map(len, parts))):
+        texts = [cell[line] if line < len(cell) else "" for cell in parts]
+        yield gap.join(text.ljust(columns) if n in left else text.rjust(columns)
+                       for n, (text, columns) in enumerate(zip(texts, widths))).rstrip()
+
+
+def _wrapped_cell(cell: str, columns: int) -> list[str]:
     if len(cell) <= columns:
         return [cell]
     words = " ".join(middle_cut(word, columns) for word in cell.split())
@@ -255,12 +315,34 @@ class Progress:
         self.is_live = not quiet and takes_sequences(self._stream)
         self._drawn = False
 
+    @property
+    def columns(self) -> int:
+        """How long the drawn line can be."""
+        return max(20, shutil.get_terminal_size((80, 24)).columns - 1)
+
     def draw(self, text: str) -> None:
-        """Draw the current line; does nothing without a terminal."""
+        """Show this line in the place of the one before; nothing where there is no terminal."""
         if self.is_live:
-            width = max(20, shutil.get_terminal_size().columns - 1)
-            _write(self._stream, "\r\x1b[2K" + printable(text)[:width])
+            _write(self._stream, "\r\x1b[2K" + printable(text)[:self.columns])
             self._drawn = True
+
+    @contextlib.contextmanager
+    def working(self, text: str, every_s: float = 1.0) -> Iterator[None]:
+        """Draw what is done and for how long. It uses a thread, so never while something is measured."""
+        done, began = threading.Event(), self._clock()
+        self.draw(text)
+
+        def redraw() -> None:
+            while not done.wait(every_s):
+                self.draw(f"{text}  {format_duration(self._clock() - began)}")
+        thread = threading.Thread(target=redraw, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            self.clear()
 
     def line(self, text: str) -> None:
         """A finished line: on a terminal only for what should stay, see `stay`."""

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from base import console
 from base.errors import UserError
 from base.schema import Json
 
@@ -104,9 +105,10 @@ def format_table(overrides: dict) -> str:
     rows = []
     for knob in SETTINGS:
         value = format_value(knob.name, overrides.get(knob.name, knob.value))
-        rows.append(f"  {knob.name:<16} {value:<16} {'overridden; ' if knob.name in overrides else ''}{knob.reason}")
+        rows += console.hanging(f"  {knob.name:<16} {value:<16} ", ("overridden; " if knob.name in overrides else "") + knob.reason)
     extra = [name for name in overrides if name not in {knob.name for knob in SETTINGS}]
-    rows += [f"  {name:<16} {format_value(name, overrides[name]):<16} set by hand; left to the server otherwise" for name in extra]
+    for name in extra:
+        rows += console.hanging(f"  {name:<16} {format_value(name, overrides[name]):<16} ", "set by hand; left to the server otherwise")
     return "\n".join(rows)
 
 

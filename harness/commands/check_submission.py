@@ -36,7 +36,7 @@ def main(argv: list | None = None) -> int:
     if args.review:
         from judge import review
         text = review.render(judged, findings, text, ROOT / "submissions")
-    console.say(text)
+    console.say(text if args.json else with_real_paths(text, args.paths), wrap=not args.json)
     console.next_step(next_step(args, judged, findings))
     return BROKEN if findings.has_crashed else FOUND if findings.has_errors else FINE
 
@@ -67,6 +67,15 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     if args.hostname is not None and not args.fix:
         parser.error("--hostname belongs to --fix")
     return args
+
+
+def with_real_paths(text: str, paths: list[str]) -> str:
+    """The report of runs that are not in submissions/ of this clone, with the paths where they are."""
+    from judge import tree
+    for part in map(tree.part_of, map(pathlib.Path, paths)):
+        if part.shown.count("/") == 3 and part.folder != ROOT / part.shown:
+            text = text.replace(part.shown, shell.path(part.folder))
+    return text
 
 
 def is_tracked(path: str) -> bool:

@@ -149,7 +149,7 @@ def show_models(args: argparse.Namespace, endpoint: Endpoint, version: str) -> i
 
 def show_plan(args: argparse.Namespace, planned: dict, out: pathlib.Path) -> int:
     from measure import hardware, plan_text
-    console.say(f"Ollama {planned['version']} at {planned['target'].url}; runs go under {out}\n")
+    console.say(f"Ollama {planned['version']} at {planned['target'].url}\nruns go under {out}\n")
     console.say(plan_text.format_plan(planned["choice"], planned["phases"], planned["suites"], planned["settings"]))
     console.say("\nOnly read-only requests were sent. Leave out --dry-run to measure.")
     tag = args.device_tag or (hardware.suggest_device_tag() if planned["target"].is_loopback else "DEVICE-TAG")
@@ -234,9 +234,8 @@ def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: path
     if planned["choice"].missing:
         pull(args, endpoint, planned)
     progress = console.Progress(args.quiet)
-    progress.draw("looking at the hardware")
-    this_machine = hardware.here()
-    progress.clear()
+    with progress.working("looking at the hardware"):
+        this_machine = hardware.here()
     asks = console.is_terminal() and not args.quiet
     handle, device_tag, args.hostname = identity.choose(args.handle, args.device_tag, args.hostname,
                                                         this_machine if endpoint.target.is_loopback else None, asks)
@@ -245,9 +244,8 @@ def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: path
     progress.draw("measuring how exact this machine's clock and loopback are")
     manifest = run_setup.manifest(run_id, facts_of(args, endpoint, planned["version"], handle, device_tag), planned["choice"],
                             planned["phases"], planned["settings"], planned["suites"], planned["overrides"])
-    progress.draw("looking at the hardware")
-    probed = hardware.probe(this_machine, planned["version"], endpoint.target.is_loopback, endpoint.target.port)
-    progress.clear()
+    with progress.working("looking at the hardware"):
+        probed = hardware.probe(this_machine, planned["version"], endpoint.target.is_loopback, endpoint.target.port)
     wrong = schema.problems(manifest, "manifest") + schema.problems(probed, "hardware") + facts.problems(probed)
     if wrong:
         raise ValueError(f"what the schema refuses: {wrong[:3]}")
@@ -255,7 +253,7 @@ def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: path
     files.replace(folder / run_folder.HARDWARE, schema.pretty(probed))
     files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
     if not args.quiet:
-        console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C once ends after the present call")
+        console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C ends after the current call")
     return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), planned["suites"])
 
 
@@ -367,22 +365,21 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: st
     from submit import run_status
     folder = earlier.folder
     console.say(console.format_table(headline.TITLES, headline.rows(metadata)))
-    console.say("medians of the frozen prompts before all other phases; run.md has the other phases")
+    console.say("medians of the frozen prompts before all other phases; run.md has the other phases", wrap=True)
     thinking = thinking_table.short_rows(metadata)
     if thinking:
         console.say("\n" + console.format_table(thinking_table.SHORT_TITLES, thinking))
     console.say(f"\n{folder}")
-    for row in metadata["warnings"]:
-        place = [str(row[key]) for key in ("model", "phase") if row[key]] + ([f"{row['level']} at once"] if row["level"] else [])
-        console.note(f"warning: {row['code']} ({', '.join(place) or 'run'})")
+    for line in headline.warning_lines(metadata["warnings"]):
+        console.note(line)
     state = run_status.RunState(folder, *folder.parts[-3:-1], complete=metadata["complete"], open_points=1)
     if metadata["complete"]:
         succeeded = any(row["calls"] > headline.failed(row) for row in metadata["aggregates"])
         console.note(f"complete: {metadata['done']} calls made, {metadata['skipped']} skipped"
                      f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
                      f"{metadata['verdict']['verdict'] or 'none'}")
-        console.note("see it among all other runs, as a draft on this machine: "
-                     + shell.command("build_catalogue.py", "--with", shell.path(folder), "--serve"))
+        console.note("to see it among all other runs, as a draft on this machine:")
+        console.paste(shell.command("build_catalogue.py", "--with", shell.path(folder), "--serve"))
         console.next_step(run_status.next_step(state))
         return FINE if succeeded else FOUND
     reason = {"interrupted": "stopped by hand", "server-lost": "the server stopped answering"}.get(ended, ended)

@@ -46,6 +46,16 @@ def rows(metadata: dict) -> List[list]:
             for row in metadata["aggregates"]]
 
 
+def warning_lines(warnings: List[dict]) -> List[str]:
+    """One line for each kind of warning, with the models and phases that have it."""
+    places: Dict[str, Dict[str, List[str]]] = {}
+    for row in warnings:
+        phase = (row["phase"] or "") + (f" x{row['level']}" if row["level"] else "")
+        places.setdefault(row["code"], {}).setdefault(row["model"] or "run", []).append(phase)
+    return [f"warning: {code}: " + "; ".join(model + (f" ({', '.join(phases)})" if any(phases) else "")
+                                             for model, phases in models.items()) for code, models in places.items()]
+
+
 def failed(aggregate: dict) -> int:
     """Calls that support no speed figure."""
     return aggregate["calls"] - sum(aggregate["outcomes"].get(outcome, 0) for outcome in SPEED_OUTCOMES)

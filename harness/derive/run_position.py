@@ -115,11 +115,11 @@ def render(metadata: dict, others: List[Figures]) -> str:
     """The positions of all models of a run as tables."""
     own, parts = list(figures_of(metadata)), []
     for mine in own:
+        parts.append(mine.model)
         for group, peers in peers_of(mine, others + [other for other in own if other is not mine]).items():
             rows = [_row(position) for position in positions(mine, peers)]
-            count = f"{len(peers)} {'device' if group == DEVICES else 'model'}{'' if len(peers) == 1 else 's'}"
-            parts.append(f"{mine.model}, {group} ({count}):\n" + (
-                console.format_table(TITLES, rows, (0, 4, 5)) if rows else "  nothing to compare with yet"))
+            count = text_format.counted(len(peers), "device" if group == DEVICES else "model")
+            parts.append(f"{group} ({count}):\n{console.format_table(TITLES, rows, (0, 4, 5))}" if rows else f"{group}: none yet")
     return "\n\n".join(parts)
 
 
@@ -134,4 +134,4 @@ def _beside(position: Position, neighbour: Optional[Neighbour]) -> Optional[str]
     if neighbour is None:
         return None
     noise = {True: "within noise", False: "more than noise", None: "noise not known"}[is_noise(position.stat, neighbour)]
-    return f"{neighbour.name} {neighbour.median:.1f}, {noise}"
+    return f"{neighbour.name} {text_format.figure(neighbour.median)}, {noise}"

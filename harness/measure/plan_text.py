@@ -1,4 +1,4 @@
-"""The preview: what a server has, and what a run would ask of it and for how long, as text. Nothing is measured or sent."""
+"""The preview as text: which models a server has, what a run would ask them, and how long that takes."""
 from __future__ import annotations
 
 from base import console, plan, request_settings, suites
@@ -11,7 +11,7 @@ WORK = ["phase", "model", "calls", "answer tokens, at most", "prompt tokens, abo
 
 
 def format_models(choice: ModelChoice) -> str:
-    """Every model of a server, and whether it is measured where nobody names any."""
+    """Every model of a server, and whether it is measured by default."""
     rows = [[model["name"], "measured", console.format_bytes(model["size_bytes"]), model["parameter_size"],
              model["quantization"]] for model in choice.models]
     rows += [[row["name"], f"left out: {row['reason']}", None, None, None] for row in choice.left_out]
@@ -37,13 +37,15 @@ def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings
                        + [f"left out: {row['name']}: {row['reason']}" for row in choice.left_out])
     names = [model["name"] for model in choice.models] + choice.missing
     work = _work(plan.blocks(names, phases, loaded_suites, settings), len(names), loaded_suites, settings)
-    download = "0 B" if not choice.missing else "unknown until they are pulled"
+    download = "to download: nothing" if not choice.missing else "the size of the download is known once it starts"
     calls, answers, prompts = (sum(row[column] or 0 for row in work) for column in (2, 3, 4))
     return "\n\n".join((
         models, console.format_table(WORK, work),
-        f"{calls} calls in all, {answers} answer tokens at most, {prompts} prompt tokens about; to download: {download}\n"
-        f"{_thinking(choice, work, settings)}"
-        "how long that takes, loading, warm-up and calibration not counted, if each model is as fast as this:",
+        "\n".join(line for text in (
+            f"{calls} calls in all, at most {answers} answer tokens, about {prompts} prompt tokens; {download}",
+            *_thinking(choice, work, settings),
+            "How long that takes if all models are as fast as this, without loading, warm-up and calibration:")
+            for line in console.hanging("", text)),
         _times(answers, prompts), f"knobs:\n{request_settings.format_table(plan.overrides_of(settings))}"))
 
 
@@ -60,16 +62,16 @@ def _work(planned: list, models: int, loaded_suites: dict, settings: plan.Settin
     return rows
 
 
-def _thinking(choice: ModelChoice, work: list, settings: plan.Settings) -> str:
-    """What --thinking adds, and what a model adds that cannot be told not to think; a line, or nothing."""
+def _thinking(choice: ModelChoice, work: list, settings: plan.Settings) -> list[str]:
+    """What --thinking adds, and what a model adds that always thinks; one sentence, or none."""
     added = [row for row in work if row[0] in THINKING_PHASES]
     if added:
-        return (f"of these with thinking: {sum(row[2] for row in added)} calls, {sum(row[3] for row in added)} answer tokens at most; a model that "
-                f"always thinks skips them, and takes up to {settings.thinking_budget} more for each plain item\n")
+        return [f"of these with thinking: {sum(row[2] for row in added)} calls, {sum(row[3] for row in added)} answer tokens at most; a "
+                f"model that always thinks skips them, and takes up to {settings.thinking_budget} more for each plain item"]
     if settings.thinking is None:
-        return ""
-    return ("which of the models to be pulled can think is known after the pull\n" if choice.missing else
-            "none of these models can think: --thinking adds nothing\n")
+        return []
+    return ["which of the models to be pulled can think is known after the pull" if choice.missing else
+            "none of these models can think: --thinking adds nothing"]
 
 
 def _times(answers: int, prompts: int) -> str:

@@ -8,7 +8,7 @@ from base import console, plan
 from measure.eta import Eta
 
 
-MODEL_COLUMNS = 24          # of the one line, which has to fit 80
+MODEL_COLUMNS = 12          # of the drawn line, for the model's name, before something else is left out
 WORK = {"LOAD": "loading", "WARM-UP": "warming up"}      # items of the harness itself
 
 
@@ -19,8 +19,8 @@ class ProgressReport:
         self.progress, self.pace, self.total, self._clock = progress, pace, total, clock
         self.finished = 0
         self._started = clock()
-        self._label, self._began = "", self._started
-        self._work: str | None = None
+        self._model, self._label, self._began = "", "", self._started
+        self._work: str | None = None         # what the harness itself does, such as loading
         self._skipping: tuple | None = None
 
     def already(self, record: dict) -> None:
@@ -35,9 +35,8 @@ class ProgressReport:
 
     def begin(self, asks: list) -> None:
         step, wave = asks[0].step, f" x{len(asks)}" if len(asks) > 1 else ""
-        model = console.middle_cut(step.model, MODEL_COLUMNS)
-        self._work = WORK.get(step.item)
-        self._label = f"{self._work} {model}" if self._work else f"{model} {step.phase} {step.item}{wave}"
+        self._model, self._work = step.model, WORK.get(step.item)
+        self._label = "" if self._work else f" {step.phase} {step.item}{wave}"
         self._began = self._clock()
         self.progress.draw(self._line(0))
 
@@ -82,7 +81,8 @@ class ProgressReport:
             self.progress.line(text)
 
     def _sentence(self, record: dict) -> str:
-        head = f"[{self.finished}/{self.total}] {record['model']} {record['phase']} {record['item']}"
+        model = console.middle_cut(record["model"], 2 * MODEL_COLUMNS) if self.progress.is_live else record["model"]
+        head = f"[{self.finished}/{self.total}] {model} {record['phase']} {record['item']}"
         if record["type"] == "skipped":
             return f"{head}: skipped from here on, {record['reason']}"
         if record["item"] == "LOAD" and record["done_ns"] is not None:
@@ -93,11 +93,17 @@ class ProgressReport:
         return f"{head}: {', '.join(part for part in shown if part)}"
 
     def _line(self, chunks: int) -> str:
-        elapsed, left = self._clock() - self._started, self.pace.left_s()
-        estimate = "" if left is None else f", about {console.format_duration(left)} left"
+        """Where it is narrow the model's name is cut first, then the time that has passed is left out."""
+        elapsed, left = console.format_duration(self._clock() - self._started), self.pace.left_s()
         if self._work == WORK["LOAD"]:
             state = console.format_duration(self._clock() - self._began)
         else:
             state = f"~{chunks} tokens" if chunks else "waiting"
-        return (f"call {min(self.finished + 1, self.total)} of {self.total}  {self._label}  {state}  "
-                f"{console.format_duration(elapsed)}{estimate}")
+        head = f"call {min(self.finished + 1, self.total)} of {self.total}  {f'{self._work} ' if self._work else ''}"
+        rest = "" if left is None else f"{console.format_duration(left)} left"
+        for times in (f"{elapsed}, about {rest}", f"about {rest}", rest) if rest else (elapsed,):
+            tail = f"{self._label}  {state}  {times}"
+            room = self.progress.columns - len(head) - len(tail)
+            if room >= min(MODEL_COLUMNS, len(self._model)):
+                break
+        return head + console.middle_cut(self._model, max(room, 8)) + tail
