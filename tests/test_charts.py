@@ -37,6 +37,14 @@ class Scales(unittest.TestCase):
                         if value > 0 or not made.is_log:
                             self.assertTrue(made.low <= value <= made.high, (value, made))
 
+    def test_a_logarithmic_axis_of_a_single_value_has_two_ticks(self):
+        """All decode rates of a catalogue were 500 once, and the axis looked for a tick above the last round value."""
+        for value in (0.002, 1.0, 2.0, 5.0, 500.0, 700.0, 5e9):
+            with self.subTest(value):
+                made = scale.logarithmic([value], 0, 100)
+                self.assertGreaterEqual(len(made.ticks), 2)
+                self.assertTrue(made.ticks[0] <= value * 1.0001 and value <= made.ticks[-1])
+
     def test_equal_ratios_are_equal_lengths_on_a_logarithmic_axis(self):
         made = scale.logarithmic([1, 100], 0, 100)
         self.assertEqual([made.at(value) for value in (1, 10, 100)], [0, 50, 100])

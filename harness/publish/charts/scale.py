@@ -66,7 +66,7 @@ def _rounds(least: float, most: float) -> List[float]:
     """Round values from the last one <= `least` to the first one >= `most`; at least two."""
     power = math.floor(math.log10(least))
     rounds: list = []
-    while not rounds or rounds[-1] < most or len(rounds) < 2:
+    while not rounds or rounds[-1] < most or rounds[-1] <= least * 1.0001:
         rounds += [float(f"{step}e{power}") for step in STEPS[:-1]]
         power += 1
     below = [value for value in rounds if value <= least * 1.0001]
