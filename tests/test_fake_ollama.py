@@ -564,6 +564,14 @@ class RulesTest(StubTest):
                 self.assertEqual(answer.status, 400)
                 self.assertIn(word, answer.final["error"])
 
+    def test_a_rule_may_hold_for_requests_with_or_without_thinking(self):
+        rules = [{"when": {"think": thinks}, "do": {"fault": "answer", "text": text}} for thinks, text in ((True, "deep"), (False, "plain"))]
+        self.plant(THINKER, rules=rules)
+        for think, text in ((True, "deep"), ("low", "deep"), (None, "deep"), (False, "plain")):
+            with self.subTest(think=think):
+                answer = self.chat(model="thinker", think=think)
+                self.assertEqual("".join(part["message"]["content"] for part in answer.objects), text)
+
 
 class SlowWritesTest(unittest.TestCase):
     """Under Wine a write takes a millisecond: with one for each piece every stream fell behind its plan, the more the longer."""
@@ -834,6 +842,32 @@ class AnswersTest(StubTest):
         self.plant({**ALPHA, "drift": 0.5})
         durations = [self.generate(str(n)).final["eval_duration"] for n in range(3)]
         self.assertEqual(durations, [6_000_000, 9_000_000, 12_000_000])
+
+    def test_a_model_that_always_thinks_cannot_be_silenced(self):
+        self.plant({**THINKER, "thinks_always": True})
+        for think in (None, True, False):
+            with self.subTest(think=think):
+                answer = self.chat(model="thinker", think=think)
+                self.assertEqual(sum("thinking" in part["message"] for part in answer.objects), 4)
+
+    def test_thoughts_may_come_between_tags_in_the_answer_and_count_as_tokens(self):
+        self.plant({**THINKER, "thinks_always": True, "tags_in_answer": True})
+        answer = self.chat(model="thinker", think=False)
+        text = "".join(part["message"]["content"] for part in answer.objects)
+        self.assertTrue(text.startswith("<think>hmm let me</think>"), text)
+        self.assertFalse(any("thinking" in part["message"] for part in answer.objects))
+        self.plant({**THINKER, "thinks_always": True})
+        self.assertEqual(answer.objects[-1]["eval_count"], self.chat(model="thinker", think=False).objects[-1]["eval_count"])
+
+    def test_a_model_may_know_some_levels_of_thinking_and_refuse_others(self):
+        self.plant({**THINKER, "level_tokens": {"low": 3, "high": 9}})
+        for think, thoughts in (("low", 2), ("high", 8), (True, 4)):
+            with self.subTest(think=think):
+                answer = self.chat(model="thinker", think=think)
+                self.assertEqual(sum("thinking" in part["message"] for part in answer.objects), thoughts)
+        refused = self.chat(model="thinker", think="medium")
+        self.assertEqual(refused.status, 400)
+        self.assertIn("low, high", refused.objects[0]["error"])
 
     def test_thinking_is_on_unless_it_is_switched_off(self):
         self.plant()

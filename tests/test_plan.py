@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import support
 
 from base import plan, suites
-from base.phases import PHASES
+from base.phases import PHASES, THINKING_PHASES
 
 ALL = list(PHASES)
 MODELS = ["small", "middle", "large"]
@@ -137,6 +137,56 @@ class Waves(unittest.TestCase):
         self.assertTrue(blocks[-1].is_together)
         self.assertEqual(blocks[-1].models, ("only",))
         self.assertEqual(len(blocks[-1].steps), 80)
+
+
+class Thinking(unittest.TestCase):
+    ASKED = {"thinking": True, "thinking_budget": 512, "thinking_models": ("middle",)}
+
+    def test_without_the_flag_the_plan_is_what_it_was(self):
+        self.assertEqual(planned(thinking_models=("middle",), thinking_budget=512), planned())
+
+    def test_the_items_of_three_phases_are_planned_once_more_for_models_that_can_think(self):
+        rows = {(phase, model): calls for phase, model, calls in plan.summary(planned(**self.ASKED))}
+        self.assertEqual({key: calls for key, calls in rows.items() if key[0] in THINKING_PHASES},
+                         {("small-eval-thinking", "middle"): 5, ("python-tasks-thinking", "middle"): 12, ("parallel-same-thinking", "middle"): 20})
+        self.assertEqual(sum(rows.values()), len(steps(planned())) + 5 + 12 + 20)
+
+    def test_they_come_after_the_plain_phases_and_before_the_last_frozen_prompts(self):
+        phases = [stage.phase for stage in planned(["middle"], **self.ASKED)[0].stages]
+        self.assertEqual(phases[-4:], [*THINKING_PHASES, "frozen-prompts"])
+
+    def test_only_the_phases_that_were_asked_for_have_a_second_way(self):
+        self.assertEqual([stage.phase for stage in planned(["middle"], ["small-eval", "context-edge"], **self.ASKED)[0].stages],
+                         ["small-eval", "context-edge", "small-eval-thinking"])
+
+    def test_thinking_calls_run_alone_whatever_the_levels_are(self):
+        for step in steps(planned(["middle"], ["parallel-same"], levels=(2, 4), **self.ASKED)):
+            if step.phase in THINKING_PHASES:
+                self.assertEqual((step.level, step.slot), (1, 0))
+
+    def test_context_and_limit_have_room_for_the_budget(self):
+        settings = plan.Settings(**self.ASKED)
+        for stage in planned(["middle"], **self.ASKED)[0].stages:
+            self.assertEqual(stage.num_ctx, {"context-append": 8192, "context-edge": 8192}.get(stage.phase, 4096) + 512 * (stage.phase in THINKING_PHASES))
+        self.assertEqual((settings.room_for_thoughts("small-eval-thinking"), settings.room_for_thoughts("small-eval")), (512, 0))
+        self.assertEqual(settings.limit(96, 512), 608)
+
+    def test_a_model_that_always_thinks_has_room_in_every_phase_but_the_frozen_prompts(self):
+        settings = plan.Settings()
+        for phase in ALL:
+            with self.subTest(phase):
+                room = 0 if phase == "frozen-prompts" else 4096
+                self.assertEqual(settings.room_for_thoughts(phase, True), room)
+                self.assertEqual(settings.context_of(phase, True), settings.context_of(phase) + room)
+
+    def test_only_thinking_phases_are_told_to_think(self):
+        settings = plan.Settings(**{**self.ASKED, "thinking": "low"})
+        self.assertEqual({phase: settings.knobs_for(phase)["think"] for phase in (*PHASES, *THINKING_PHASES)},
+                         {**dict.fromkeys(PHASES, False), **dict.fromkeys(THINKING_PHASES, "low")})
+
+    def test_no_two_steps_share_a_key(self):
+        keys = [step.key for step in steps(planned(**self.ASKED))]
+        self.assertEqual(len(set(keys)), len(keys))
 
 
 class Keys(unittest.TestCase):

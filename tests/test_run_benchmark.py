@@ -139,6 +139,18 @@ class Runs(Case):
         self.assertIn("small-eval", out)
         self.assertIn(str(folder), out)
 
+    def test_a_run_with_thinking_ends_with_both_ways_beside_each_other(self):
+        self.stub.script({"models": [{**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 12}, BETA]})
+        code, out, err = self.main("--phases", "small-eval", "--thinking", "--thinking-budget", "256", "--quiet")
+        self.assertEqual(code, 0, err)
+        manifest, metadata = run_folder.read_manifest(self.folder()), run_folder.read_json(self.folder() / run_folder.METADATA)
+        self.assertEqual((manifest["schema"], manifest["thinking"], manifest["overrides"]),
+                         ("manifest-1.1", {"mode": True, "budget": 256}, {"thinking_budget": 256}))
+        self.assertEqual(metadata["schema"], "metadata-1.1")
+        self.assertRegex(out, r"alpha:1b +small-eval-thinking +0 of 5 +0 of 5 +-0\.41 to \+0\.41 +12\.0")
+        self.assertIn("### Thinking", (self.folder() / run_folder.RUN_MD).read_text(encoding="utf-8"))
+        self.assertEqual({row["phase"] for row in measured(records(self.folder())) if row["model"] == "beta:1b"}, {"small-eval"})
+
     def test_every_figure_can_be_traced_to_what_was_sent(self):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
         manifest, rows = run_folder.read_manifest(self.folder()), records(self.folder())
@@ -230,6 +242,21 @@ class Shows(Case):
         self.assertRegex(out, r"parallel-mixed +skipped: it needs 2 models +80 +- +-\n")
         self.assertRegex(out, r"\n85 calls in all, at most 416 answer tokens")
 
+    def test_a_dry_run_shows_what_thinking_adds(self):
+        self.stub.script({"models": [{**ALPHA, "capabilities": ["completion", "thinking"]}, BETA]})
+        _, plain, _ = self.main("--dry-run", "--phases", "small-eval,parallel-same")
+        _, out, _ = self.main("--dry-run", "--phases", "small-eval,parallel-same", "--thinking", "--thinking-budget", "1024")
+        self.assertRegex(out, r"\nsmall-eval-thinking +alpha:1b +5 +5536 ")
+        self.assertRegex(out, r"\nparallel-same-thinking +alpha:1b +20 ")
+        self.assertIn("of these with thinking: 25 calls", out)
+        calls, answers = map(int, re.search(r"(\d+) calls in all, (\d+) answer tokens", out).groups())
+        calls_before, answers_before = map(int, re.search(r"(\d+) calls in all, (\d+) answer tokens", plain).groups())
+        self.assertEqual((calls - calls_before, answers - answers_before),
+                         (25, int(re.search(r"25 calls, (\d+) answer tokens", out).group(1))))
+        self.assertNotIn("thinking:", plain)
+        _, out, _ = self.main("--dry-run", "--models", "beta:1b", "--thinking")
+        self.assertIn("none of these models can think", out)
+
     def test_the_list_names_models_and_phases(self):
         embed = {"name": "embed", "capabilities": ["embedding"]}
         self.stub.script({"models": [ALPHA, embed, {"name": "far:cloud", "remote_host": "https://cloud.example"}]})
@@ -309,6 +336,12 @@ class Mistakes(Case):
             (["--models", "gpt-oss:120b-cloud"], ("cloud",)),
             (["--num-ctx", "1000"], ("not a multiple of 256",)),
             (["--num-ctx", "0"], ("out of range",)),
+            (["--thinking", "deep"], ("not a level of thinking", "low, medium, high, max")),
+            (["--thinking", "--option", "think=true"], ("plain phases would think as well",)),
+            (["--thinking", "--phases", "frozen-prompts,context-edge"], ("none of these phases", "small-eval")),
+            (["--phases", "small-eval-thinking"], ("a flag of its own", "--thinking")),
+            (["--thinking-budget", "1000"], ("not a multiple of 256", "1024")),
+            (["--thinking-budget", "0"], ("out of range",)),
             (["--num-predict", "-1"], ("out of range",)),
             (["--repeats", "0"], ("out of range",)),
             (["--concurrency", "1,two"], ("not a list of levels",)),
@@ -414,6 +447,23 @@ class Resumes(Case):
         self.assertEqual(set(found), set(wanted))
         self.assertEqual(manifest["planned_calls"], len(wanted))
         self.assertTrue(rows[-1]["complete"])
+
+    def test_a_resumed_run_knows_that_a_model_always_thinks_and_takes_no_other_way_of_thinking(self):
+        self.stub.script({"models": [{**ALPHA, "thinking_tokens": 12, "thinks_always": True, "capabilities": ["completion", "thinking"]}]})
+        self.main("--phases", "small-eval", "--thinking", "--thinking-budget", "256", "--quiet")
+        path = self.folder() / run_folder.LEDGER
+        lines = path.read_bytes().splitlines(keepends=True)
+        begun = next(number for number, row in enumerate(records(self.folder())) if row["type"] == "call" and row["item"] == "5Q-Q03")
+        path.write_bytes(b"".join(lines[:begun]))
+        for flags in (["--thinking", "low"], ["--thinking-budget", "512"]):
+            code, _, err = self.main("--resume", self.folder().name, *flags)
+            self.assertEqual(code, 2)
+            self.assertIn("differs from what the run was planned with", err)
+        rows = self.finish("--thinking")
+        self.check_whole(rows)
+        resumed = [row for row in measured(rows) if row["session"] == 1]
+        self.assertEqual([(row["item"], row["options"]["num_ctx"]) for row in resumed], [("5Q-Q03", 4352), ("5Q-Q04", 4352), ("5Q-Q05", 4352)])
+        self.assertEqual({row["reason"] for row in rows if row["type"] == "skipped"}, {"always-thinks"})
 
     def test_a_run_that_is_killed_again_and_again_is_made_whole(self):
         rng = random.Random(20)

@@ -113,6 +113,42 @@ class Exclusions(unittest.TestCase):
         self.assertEqual({row["phase"] for row in found["cells"]}, {"small-eval"})
 
 
+class Thinking(unittest.TestCase):
+    ASKED = {"thinking": {"mode": True, "budget": 4096}, "schema": "manifest-1.1"}
+
+    def both(self) -> list:
+        return calls() + calls(phase="small-eval-thinking", knobs={"think": True})
+
+    def test_runs_that_were_asked_to_think_in_the_same_way_are_compared_phase_by_phase(self):
+        found = compared(self.both(), self.both(), one=manifest(**self.ASKED), two=other(**self.ASKED))
+        self.assertEqual([row["phase"] for row in found["cells"]], ["small-eval", "small-eval-thinking"])
+        self.assertNotIn("thinking", keys(found))
+
+    def test_another_level_or_budget_excludes_the_thinking_phases_alone(self):
+        for changed, key in (({"mode": "low", "budget": 4096}, "thinking"), ({"mode": True, "budget": 8192}, "thinking_budget")):
+            with self.subTest(key):
+                found = compared(self.both(), self.both(), one=manifest(**self.ASKED), two=other(**{**self.ASKED, "thinking": changed}))
+                self.assertEqual([row["phase"] for row in found["cells"]], ["small-eval"])
+                self.assertEqual(keys(found)[key]["figures"], ALL)
+
+    def test_thinking_in_one_run_alone_is_listed_and_excludes_nothing(self):
+        found = compared(self.both(), calls(), one=manifest(**self.ASKED))
+        self.assertEqual((keys(found)["thinking"]["effect"], keys(found)["thinking"]["figures"]), ("scope", []))
+        self.assertEqual(figure(found, "decode_tok_s")["n"], 12)
+
+    def test_another_suite_excludes_its_thinking_phase_too(self):
+        found = compared(self.both(), self.both(), one=manifest(**self.ASKED), two=other(**self.ASKED, suites=suites(small_eval="1" * 64)))
+        self.assertEqual(found["cells"], [])
+
+    def test_a_model_that_always_thinks_with_another_budget_is_compared_by_its_frozen_prompts_alone(self):
+        found_by = [{**calls()[0], "role": "calibration", "phase": "calibration", "item": "CAL-THINKS", "finding": {"always_thinks": True}}]
+        both = found_by + calls() + calls(phase="frozen-prompts", **{"pass": "first"})
+        found = compared(both, both, two=other(thinking={"mode": None, "budget": 8192}))
+        self.assertEqual([row["phase"] for row in found["cells"]], ["frozen-prompts"])
+        found = compared(both, both[1:])
+        self.assertEqual([row["phase"] for row in found["cells"]], ["frozen-prompts"], "found in one run alone")
+
+
 class Models(unittest.TestCase):
     def test_models_with_different_digests_are_compared_as_two_models(self):
         found = compared(calls(), calls(), two=other(models=model(digest="1" * 64, quantization="Q8_0")))
