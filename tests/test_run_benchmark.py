@@ -147,7 +147,7 @@ class Runs(Case):
         self.assertEqual((manifest["schema"], manifest["thinking"], manifest["overrides"]),
                          ("manifest-1.1", {"mode": True, "budget": 256}, {"thinking_budget": 256}))
         self.assertEqual(metadata["schema"], "metadata-1.1")
-        self.assertRegex(out, r"alpha:1b +small-eval-thinking +0 of 5 +0 of 5 +-0\.41 to \+0\.41 +12\.0")
+        self.assertRegex(out, r"alpha:1b +small-eval-thinking +0 of 5 +0 of 5 +-0\.40 to \+0\.40 +11\.4")
         self.assertIn("### Thinking", (self.folder() / run_folder.RUN_MD).read_text(encoding="utf-8"))
         self.assertEqual({row["phase"] for row in measured(records(self.folder())) if row["model"] == "beta:1b"}, {"small-eval"})
 
@@ -249,8 +249,8 @@ class Shows(Case):
         self.assertRegex(out, r"\nsmall-eval-thinking +alpha:1b +5 +5536 ")
         self.assertRegex(out, r"\nparallel-same-thinking +alpha:1b +20 ")
         self.assertIn("of these with thinking: 25 calls", out)
-        calls, answers = map(int, re.search(r"(\d+) calls in all, (\d+) answer tokens", out).groups())
-        calls_before, answers_before = map(int, re.search(r"(\d+) calls in all, (\d+) answer tokens", plain).groups())
+        calls, answers = map(int, re.search(r"(\d+) calls in all, at most (\d+) answer tokens", out).groups())
+        calls_before, answers_before = map(int, re.search(r"(\d+) calls in all, at most (\d+) answer tokens", plain).groups())
         self.assertEqual((calls - calls_before, answers - answers_before),
                          (25, int(re.search(r"25 calls, (\d+) answer tokens", out).group(1))))
         self.assertNotIn("thinking:", plain)
