@@ -306,7 +306,7 @@ class InOneStep(Here):
         self.build()
         first = tree(self.out)
         for name, afresh in (("base.files.link_or_copy", True), ("base.files.swap_folders", True), ("publish.database.pieces", True),
-                             ("publish.pages.site", True), ("publish.pooling.cell", True), ("publish.build_cache.put_file", True),
+                             ("publish.pages.site_pages", True), ("publish.pooling.cell", True), ("publish.build_cache.put_file", True),
                              ("publish.process_run.process", True)):
             with self.subTest(name):
                 self.failing(name, afresh=afresh)

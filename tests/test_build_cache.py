@@ -12,7 +12,7 @@ import support      # noqa: F401  (puts the harness on the path)
 
 from base import files, schema
 from base.errors import UserError
-from publish import build_cache
+from publish import build_cache, site_folder
 
 
 class Here(unittest.TestCase):
@@ -34,9 +34,9 @@ class Here(unittest.TestCase):
         """A run whose pages and contributions are there."""
         files.write(build_cache.run_path(self.folder, f"{name}-key"), b"[]")
         made = [build_cache.put_file(self.folder, path, path.encode()) for path in paths or (f"runs/{name}.html",)]
-        row = schema.dumps({"run_id": name, "device_tag": device_tag}) if shown else None
+        record = schema.dumps({"run_id": name, "device_tag": device_tag}) if shown else None
         return build_cache.RunNote(f"{name}-key", "contents", "states", name, began, device_tag, "ana", 5 if shown else None,
-                                   "{}" if shown else None, row, "{}" if shown else None, made, list(cells))
+                                   "{}" if shown else None, record, {}, made, list(cells))
 
     def fill(self, **notes: build_cache.RunNote) -> None:
         with self.opened() as kept:
@@ -56,6 +56,7 @@ class Remembering(Here):
             self.assertEqual(kept.known_runs(), {"one": ("one-key", "contents", "states")})
             file = note.files[0]
             self.assertEqual(kept.site(), {file.path: (file.inode, f"{self.folder}/files/{file.path}")})
+            self.assertEqual(kept.changes(), {})
             kept.touch("one", "others", [])
             self.assertEqual(kept.known_runs()["one"][2], "others")
             self.assertEqual(kept.last_build(), ("settings", None, {}))
@@ -73,34 +74,56 @@ class Remembering(Here):
                   hidden=self.note("hidden", "2026-11-26T08:00:00Z", shown=False),
                   other=self.note("other", "2026-11-23T08:00:00Z", device_tag="b-pc"))
         with self.opened() as kept:
-            self.assertEqual([row["run_id"] for row in kept.rows], ["new", "old", "other"])
-            self.assertEqual([row["run_id"] for row in kept.rows[:1]], ["new"])
-            self.assertEqual([row["run_id"] for row in kept.rows.newest_by_device(1)], ["new", "other"])
-            self.assertEqual((len(kept.rows), list(kept.rows.tables())), (3, [{}, {}, {}]))
+            self.assertEqual([run["run_id"] for run in kept.records], ["new", "old", "other"])
+            self.assertEqual([run["run_id"] for run in kept.records[:1]], ["new"])
+            self.assertEqual([run["run_id"] for run in kept.records.newest_by_device(1)], ["new", "other"])
+            self.assertEqual(len(kept.records), 3)
             self.assertEqual([(facts[0][:10], facts[-1]) for facts in kept.run_facts()],
                              [("2026-11-26", 0), ("2026-11-25", 1), ("2026-11-24", 1), ("2026-11-23", 1)])
             self.assertEqual(kept.run_keys(), ["hidden-key", "new-key", "old-key", "other-key"])
 
     def test_a_cell_knows_its_runs(self):
         self.fill(old=self.note("old", "2026-11-24T08:00:00Z", cells=("a.x", "a.y")), new=self.note("new", "2026-11-25T08:00:00Z", cells=("a.x",)),
-                  hidden=self.note("hidden", "2026-11-26T08:00:00Z", shown=False, cells=("a.x",)))
+                  hidden=self.note("hidden", "2026-11-26T08:00:00Z", shown=False, cells=("a.w", "a.x")))
         with self.opened() as kept:
-            self.assertEqual({cell: [key for key, _, _ in runs] for cell, runs in kept.runs_by_cell()},
-                             {"a.x": ["hidden-key", "new-key", "old-key"], "a.y": ["old-key"]})
-            self.assertEqual([(run_id, row and row["run_id"]) for run_id, _, row, _ in kept.runs_of("a.x")],
+            self.assertEqual([(cell_id, kept.is_cell_shown(cell_id)) for cell_id, *_ in kept.cells()], [("a.w", False), ("a.x", True), ("a.y", True)])
+            self.assertEqual([(run_id, record and record["run_id"]) for run_id, _, record, _ in kept.runs_of("a.x")],
                              [("hidden", None), ("new", "new"), ("old", "old")])
 
-    def test_a_cell_and_the_whole_are_known_again_by_their_keys(self):
+    def put_cell(self, kept: build_cache.BuildCache, cell_id: str, key: str = "k") -> None:
+        kept.put_cell(cell_id, key, "{}", "{}", {}, build_cache.put_file(self.folder, f"cells/{cell_id}.json", b"{}"))
+        kept.put_cell_pages(cell_id, f"pages of {key}", [build_cache.put_file(self.folder, f"cells/{cell_id}.html", b"<p>")])
+
+    def test_a_run_that_comes_changes_or_goes_leaves_its_cells_to_be_pooled_again(self):
+        self.fill(one=self.note("one", cells=("a.x", "a.y")), two=self.note("two", cells=("a.x",)))
+        changes = {"comes": lambda kept: kept.put_run("three", self.note("three", cells=("a.x",))),
+                   "changes": lambda kept: kept.put_run("two", self.note("two", cells=("a.x",))),
+                   "goes": lambda kept: kept.remove_runs(["two"])}
+        for name, change in changes.items():
+            with self.subTest(name), self.opened() as kept:
+                for cell_id in ("a.x", "a.y"):
+                    self.put_cell(kept, cell_id)
+                change(kept)
+                self.assertEqual({cell_id: key for cell_id, (key, _) in kept.cell_keys().items()}, {"a.x": "", "a.y": "k"})
+                self.assertFalse(kept.is_intact())
+
+    def test_pages_and_data_are_known_again_by_their_keys(self):
         with self.opened() as kept:
-            data = build_cache.put_file(self.folder, "cells/a.json", b"{}")
-            kept.put_cell("a.x", "k1", {"runs": 1}, data)
-            kept.put_cell_pages("a.x", "v1", [build_cache.put_file(self.folder, "cells/a.html", b"<p>")])
-            kept.put_whole("w1", [build_cache.put_file(self.folder, "index.html", b"<p>")])
-            self.assertEqual((kept.cell("a.x", "k1"), kept.cell("a.x", "k2"), kept.cell_keys("a.x")), ({"runs": 1}, None, ("k1", "v1")))
+            kept.put_page("p1", build_cache.put_file(self.folder, "index.html", b"<p>"))
+            self.assertFalse(kept.is_intact())
+            kept.put_data("d1", [build_cache.put_file(self.folder, "catalogue.csv", b"a")])
             self.assertTrue(kept.is_intact())
-            kept.put_cell("a.x", "k2", {"runs": 2}, data)
-            self.assertEqual((kept.cell_keys("a.x"), kept.whole_key()), (("k2", None), "w1"))
-            self.assertEqual(self.there(), {"cells/a.json", "cells/a.html", "index.html"})
+            self.assertEqual(kept.page_keys(), {"index.html": "p1", build_cache.DATA: "d1"})
+            kept.remove_page("index.html")
+            self.assertEqual((kept.page_keys(), self.there()), ({build_cache.DATA: "d1"}, {"catalogue.csv"}))
+
+    def test_what_a_build_changed_is_known_with_its_sources(self):
+        self.fill(one=self.note("one"), two=self.note("two"))
+        with self.opened() as kept:
+            kept.remove_runs(["one"])
+            kept.put_run("three", self.note("three"))
+            self.assertEqual({path: source and source.path for path, source in kept.changes().items()},
+                             {"runs/one.html": None, "runs/three.html": f"{self.folder}/files/runs/three.html"})
 
 
 class Forgetting(Here):
@@ -108,7 +131,7 @@ class Forgetting(Here):
         self.fill(one=self.note("one", cells=("a.x",)), two=self.note("two"))
         with self.opened() as kept:
             kept.remove_runs({"one"})
-            self.assertEqual((set(kept.known_runs()), list(kept.runs_by_cell())), ({"two"}, []))
+            self.assertEqual((set(kept.known_runs()), kept.runs_of("a.x")), ({"two"}, []))
             self.commit(kept)
         self.assertEqual(self.there(), {"runs/two.html"})
         self.assertFalse(build_cache.run_path(self.folder, "one-key").exists())
@@ -139,16 +162,15 @@ class Forgetting(Here):
             kept.remove_runs({"one"})
         self.assertTrue(raw.exists())
 
-    def test_cells_and_pages_that_are_no_more_go(self):
+    def test_a_cell_without_a_shown_run_takes_its_files_along(self):
+        self.fill(one=self.note("one", cells=("a.x", "a.y")))
         with self.opened() as kept:
-            for cell in ("a.x", "a.y"):
-                kept.put_cell(cell, "k", {}, build_cache.put_file(self.folder, f"cells/{cell}.json", b"{}"))
-                kept.put_cell_pages(cell, "v", [build_cache.put_file(self.folder, f"cells/{cell}.html", b"<p>")])
-            kept.keep_cells({"a.y"})
-            self.assertIsNone(kept.cell("a.x", "k"))
-            kept.put_whole("w1", [build_cache.put_file(self.folder, f"{name}.html", b"<p>") for name in ("index", "gone")])
-            kept.put_whole("w2", [build_cache.put_file(self.folder, "index.html", b"<p>")])
-        self.assertEqual(self.there(), {"cells/a.y.json", "cells/a.y.html", "index.html"})
+            for cell_id in ("a.x", "a.y"):
+                kept.put_cell(cell_id, "k", "{}", "{}", {}, build_cache.put_file(self.folder, f"cells/{cell_id}.json", b"{}"))
+                kept.put_cell_pages(cell_id, "v", [build_cache.put_file(self.folder, f"cells/{cell_id}.html", b"<p>")])
+            kept.remove_cell("a.x")
+            self.assertEqual((list(kept.cell_keys()), kept.cell_records()), (["a.y"], ["{}"]))
+        self.assertEqual(self.there(), {"runs/one.html", "cells/a.y.json", "cells/a.y.html"})
 
 
 class Troubles(Here):
@@ -179,21 +201,34 @@ class Troubles(Here):
     def test_whatever_has_a_file_that_somebody_changed_is_forgotten(self):
         def damaged_by(path: str, change: object) -> tuple:
             with self.opened(afresh=True) as kept:
-                kept.put_run("one", self.note("one"))
-                kept.put_cell("a.x", "k", {}, build_cache.put_file(self.folder, "cells/a.json", b"{}"))
+                kept.put_run("one", self.note("one", cells=("a.x",)))
+                kept.put_cell("a.x", "k", "{}", "{}", {}, build_cache.put_file(self.folder, "cells/a.json", b"{}"))
                 kept.put_cell_pages("a.x", "v", [build_cache.put_file(self.folder, "cells/a.html", b"<p>")])
-                kept.put_whole("w", [build_cache.put_file(self.folder, "index.html", b"<p>")])
-                kept.forget_damaged()
+                kept.put_page("p", build_cache.put_file(self.folder, "index.html", b"<p>"))
+                kept.put_data("d", [build_cache.put_file(self.folder, "catalogue.csv", b"a")])
+                kept.forget_damaged(site_folder.states(self.folder / "files"))
                 self.assertTrue(kept.is_intact())
                 change(self.folder / "files" / path)
-                kept.forget_damaged()
+                kept.forget_damaged(site_folder.states(self.folder / "files"))
                 self.assertFalse(kept.is_intact())
-                return kept.known_runs()["one"][0], *kept.cell_keys("a.x"), kept.whole_key()
+                return kept.known_runs()["one"][0], *kept.cell_keys()["a.x"], *kept.page_keys().values()
         for change in (pathlib.Path.unlink, lambda path: os.utime(path, ns=(1, 1)), lambda path: path.write_bytes(b"other words")):
-            self.assertEqual(damaged_by("runs/one.html", change), ("", "k", "v", "w"))
-            self.assertEqual(damaged_by("cells/a.json", change), ("one-key", "", "v", "w"))
-            self.assertEqual(damaged_by("cells/a.html", change), ("one-key", "k", "", "w"))
-            self.assertEqual(damaged_by("index.html", change), ("one-key", "k", "v", None))
+            self.assertEqual(damaged_by("runs/one.html", change), ("", "k", "v", "p", "d"))
+            self.assertEqual(damaged_by("cells/a.json", change), ("one-key", "", "v", "p", "d"))
+            self.assertEqual(damaged_by("cells/a.html", change), ("one-key", "k", "", "p", "d"))
+            self.assertEqual(damaged_by("index.html", change), ("one-key", "k", "v", "", "d"))
+            self.assertEqual(damaged_by("catalogue.csv", change), ("one-key", "k", "v", "p", ""))
+
+    def test_an_index_that_is_as_the_last_build_left_it_is_trusted_and_no_other(self):
+        self.fill(one=self.note("one"))
+        with self.opened() as kept:
+            left = kept.state()
+        with self.opened(left=left) as kept:
+            self.assertTrue(kept.is_as_left)
+        os.utime(self.folder / build_cache.INDEX, ns=(1, 1))
+        for changes in ({"left": left}, {}, {"left": left, "version": "2"}, {"left": left, "afresh": True}):
+            with self.subTest(changes), self.opened(**changes) as kept:
+                self.assertFalse(kept.is_as_left)
 
     def test_no_path_leads_out_of_the_site_and_no_two_files_share_one(self):
         for path in ("../x", "/x", "a//b", ".x", "A", "a/../b", ""):

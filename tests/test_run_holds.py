@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pathlib
+import sqlite3
 import tempfile
 import unittest
 
@@ -17,6 +18,9 @@ class Holds(unittest.TestCase):
         self.addCleanup(made.cleanup)
         self.root = pathlib.Path(made.name)
         self.runs: dict = {}
+        self.index = sqlite3.connect(":memory:", isolation_level=None)
+        self.addCleanup(self.index.close)
+        run_holds.create(self.index)
 
     def add(self, handle: str, run_id: str, mutate=lambda run: None) -> str:
         run = valid.Run()
@@ -28,7 +32,9 @@ class Holds(unittest.TestCase):
         return run.place
 
     def rules(self, changed: set) -> dict:
-        return {path: [row["rule"] for row in rows] for path, rows in run_holds.find(self.root, self.runs, changed).items()}
+        """The rules by which runs are held, after these have changed."""
+        self.renewed = run_holds.update(self.index, self.runs, changed)
+        return {path: rules for path in self.runs for rules in [[row["rule"] for row in run_holds.of_run(self.index, path)]] if rules}
 
     def other(self, run: valid.Run) -> None:
         """The same run, with nonces and times of its own."""
@@ -48,6 +54,34 @@ class Holds(unittest.TestCase):
         second = self.add("ben", "9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233", lambda run: (
             self.other(run), run.manifest["models"][0].update(quantization="Q8_0")))
         self.assertEqual(self.rules({first, second}), {second: ["physics-digest"]})
+
+    def test_what_comes_later_and_what_goes_changes_the_findings_of_those_it_concerns_alone(self):
+        copy = self.add("ben", "9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233", lambda run: run.manifest.update(started_at="2026-11-24T11:00:00Z"))
+        other = self.add("eva", "7a9c2d3e-4f50-4a6b-8c7d-8e9f00112233", lambda run: (self.other(run), run.manifest.update(started_at="2026-11-24T12:00:00Z")))
+        self.assertEqual(self.rules({copy, other}), {})
+        first = self.add("ana", "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+        self.assertEqual((self.rules({first}), self.renewed), ({copy: ["physics-duplicate"]}, {copy}))
+        self.assertEqual((self.rules({other}), self.renewed), ({copy: ["physics-duplicate"]}, set()))
+        del self.runs[first]
+        self.assertEqual((self.rules(set()), self.renewed), ({}, {copy}))
+        described = self.add("fay", "5b9c2d3e-4f50-4a6b-8c7d-8e9f00112233", lambda run: (
+            self.other(run), run.manifest["models"][0].update(quantization="Q8_0"), run.manifest.update(started_at="2026-11-20T11:00:00Z"),
+            [record.update(nonce=record["nonce"] and record["nonce"][::-1], gaps_us=record["gaps_us"][::-1]) for record in run.calls()]))
+        held = {copy: ["physics-digest"], other: ["physics-digest"]}
+        self.assertEqual((self.rules({described}), self.renewed), (held, {copy, other}))
+        del self.runs[described]
+        self.assertEqual((self.rules(set()), self.renewed), ({}, {copy, other}))
+
+    def test_the_findings_are_those_of_a_search_through_all_runs(self):
+        paths = [self.add("ana", "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"), self.add("eva", "7a9c2d3e-4f50-4a6b-8c7d-8e9f00112233", self.other),
+                 self.add("ben", "9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233", lambda run: run.manifest.update(started_at="2026-11-24T11:00:00Z")),
+                 self.add("kim", "8c9c2d3e-4f50-4a6b-8c7d-8e9f00112233", lambda run: run.manifest.update(started_at="2026-11-24T10:00:00Z"))]
+        whole, runs, self.runs = self.rules(set(paths)), self.runs, {}
+        for path in paths[::-1]:
+            self.runs[path] = runs[path]
+            step_by_step = self.rules({path})
+        self.assertEqual(sorted(step_by_step.items()), sorted(whole.items()))
+        self.assertEqual(len(whole), 2)
 
     def test_two_runs_of_one_model_are_not_each_other_s(self):
         paths = {self.add("ana", "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"), self.add("ben", "9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233", self.other)}

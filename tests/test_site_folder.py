@@ -10,7 +10,7 @@ import support      # noqa: F401  (puts the harness on the path)
 
 from base import files
 from base.errors import UserError
-from publish import site_folder
+from publish import site_folder, site_state
 
 
 class Folder(unittest.TestCase):
@@ -25,7 +25,7 @@ class Folder(unittest.TestCase):
         for name, text in texts.items():
             source = self.sources / name
             files.write(source, text.encode())
-            result[f"pages/{name}.html"] = os.stat(source).st_ino, str(source)
+            result[f"pages/{name}.html"] = site_folder.Source(os.stat(source).st_ino, str(source))
         return result
 
     def held(self) -> dict:
@@ -48,6 +48,36 @@ class Updating(Folder):
         with self.assertRaises(UserError) as caught:
             site_folder.update(self.site, expected)
         self.assertIn("pages", str(caught.exception))
+
+    def test_known_changes_are_applied_without_a_search(self):
+        first = self.expected(a="1", b="2")
+        site_folder.update(self.site, first)
+        (self.site / "pages" / "stray.html").write_text("x")
+        changes = {"pages/a.html": None, **self.expected(b="3", c="4"), "pages/gone.html": None}
+        self.assertEqual(sorted(site_folder.apply(self.site, changes)), ["pages/b.html", "pages/c.html"])
+        self.assertEqual(self.held(), {"pages/b.html": "3", "pages/c.html": "4", "pages/stray.html": "x"})
+
+    def test_a_folder_shows_that_a_file_came_or_went_or_was_renamed(self):
+        site_folder.update(self.site, self.expected(a="1", b="2"))
+        changes = (lambda pages: (pages / "new.html").write_text("x"), lambda pages: (pages / "new.html").unlink(),
+                   lambda pages: (pages / "a.html").rename(pages / "z.html"))
+        for change in changes:
+            for folder in ("", "pages"):
+                os.utime(self.site / folder, ns=(1, 1))     # a clock may be too coarse for what follows at once
+            left = site_folder.folder_states(self.site, ["", "pages", "none"])
+            self.assertEqual((set(left), site_state.is_as_left(self.site, left)), ({"", "pages"}, True))
+            change(self.site / "pages")
+            self.assertFalse(site_state.is_as_left(self.site, left))
+        self.assertFalse(site_state.is_as_left(self.site, {}))
+
+    def test_a_record_of_the_folders_that_cannot_be_read_is_an_empty_one(self):
+        files.make_folder(self.top)
+        state = site_state.SiteState([1, 2, 3], "digest", {"": [1, 2]}, {"": [3, 4]})
+        site_state.write(self.top, state)
+        self.assertEqual(site_state.read(self.top), state)
+        for data in (b"", b"{", b"[]", b'{"other": 1}'):
+            (self.top / site_state.NAME).write_bytes(data)
+            self.assertEqual(site_state.read(self.top), site_state.SiteState())
 
     def test_a_folder_that_is_not_there_has_nothing(self):
         self.assertEqual((site_folder.inodes(self.site), site_folder.states(self.site)), ({}, {}))

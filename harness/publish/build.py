@@ -1,4 +1,4 @@
-"""Build: submissions become a site. Only what has changed since the last build is made, by all cores.
+"""Build: submissions become a site. Only what has changed since the last build is looked at and made, by all cores.
 
 The same runs, overlay and harness give the same bytes. The old site is replaced only when the new one is complete.
 """
@@ -19,10 +19,9 @@ from base.errors import UserError
 from judge import tree_layout
 from judge.findings import Finding
 from publish import (build_cache, build_jobs, catalogue, csv_table, database, feed, moderation, page_inputs, pages, process_pool,
-                     run_changes, run_holds, site_folder)
+                     run_changes, site_folder, site_state)
 from publish.run_changes import digest
 
-HOLDS = "run_holds.json"
 LOCK = "lock"
 WITHHELD = "withheld"               # how many runs the site withholds; it outlives the index
 SITE_MARK = b'"schema":"catalogue-'     # at the beginning of catalogue.json; a folder without one is not a site of ours
@@ -69,8 +68,9 @@ def build(options: BuildOptions) -> BuildReport:
     with files.exclusive(cache / LOCK), _without_collector():
         files.repair_swap(cache / "new", options.out, cache / "old")
         _check_overlay(options, cache / WITHHELD)
-        with build_cache.opened(cache, options.version, options.afresh) as kept:
-            return _Build(options, cache, kept).run()
+        left = site_state.read(cache)
+        with build_cache.opened(cache, options.version, options.afresh, left.index) as kept:
+            return _Build(options, cache, kept, left).run()
 
 
 def _check_overlay(options: BuildOptions, withheld: pathlib.Path) -> None:
@@ -118,40 +118,48 @@ def _is_site(folder: pathlib.Path) -> bool:
 
 
 class _Build:
-    """One build, with the lock held and the cache open."""
+    """One build, with the lock held and the cache open. `left` is how the last build left the folders."""
 
-    def __init__(self, options: BuildOptions, cache: pathlib.Path, kept: build_cache.BuildCache):
-        self.options, self.cache, self.kept = options, cache, kept
+    def __init__(self, options: BuildOptions, cache: pathlib.Path, kept: build_cache.BuildCache, left: site_state.SiteState):
+        self.options, self.cache, self.kept, self.left = options, cache, kept, left
         self.report = BuildReport()
-        self.holds: Dict[str, List[dict]] = {}
+        self.present: site_folder.FileStates = {}       # the files in the cache when the build began
 
     def run(self) -> BuildReport:
+        git = self._look_around()
+        settings, git_before, report = self.kept.last_build()
+        is_same = settings == self.options.settings
+        by_git = self._changed_by_git(git, git_before) if is_same else None
+        if by_git == set() and self.kept.is_as_left and self._is_site_as_left() and not report["rejected"]:
+            return _nothing_new(report)
         runs, linked = run_changes.all_runs(self.options.submissions)
         moderation.check_overlay(self.options.entries, set(map(_run_id, runs)))
-        git = run_changes.git_state(self.options.submissions)
-        self.kept.forget_damaged()
-        settings, git_before, report = self.kept.last_build()
         known = self.kept.known_runs()
-        changed = self._changed(runs, known, git, git_before) if settings == self.options.settings else set(runs)
-        site = self.kept.site()
-        is_same = not changed and settings == self.options.settings and known.keys() == runs.keys()
-        if is_same and self.kept.is_intact() and _is_linked(self.options.out, site):
-            return BuildReport(**{**report, "runs_made": 0, "cells_made": 0})
+        changed = _changed(runs, known, by_git) if is_same else set(runs)
+        if is_same and not changed and known.keys() == runs.keys() and self.kept.is_intact() and _is_linked(self.options.out, self.kept.site()):
+            return _nothing_new(report)
         with process_pool.worker_pool(self.options.jobs) as run_all:
             self._runs(runs, linked, known, changed, run_all)
             self._catalogue(run_all)
         self._replace_site(None if git is None else schema.dumps(dataclasses.astuple(git)))
         return self.report
 
-    def _changed(self, runs: Dict[str, str], known: dict, git: Optional[run_changes.GitState], git_before: Optional[str]) -> Set[str]:
-        """Runs that are not as the last build left them, as far as that shows without reading them."""
+    def _look_around(self) -> Optional[run_changes.GitState]:
+        """The state of git, and of the files in the cache; git takes longest and does not need this process."""
+        with process_pool.background(run_changes.git_state, self.options.submissions) as git_state:
+            self.present = site_folder.states(self.cache / "files")
+            if self.kept.is_as_left and site_folder.digest(self.present) != self.left.files:
+                self.kept.is_as_left = False
+            if not self.kept.is_as_left:
+                self.kept.forget_damaged(self.present)
+            return git_state()
+
+    def _changed_by_git(self, git: Optional[run_changes.GitState], git_before: Optional[str]) -> Optional[Set[str]]:
         before = run_changes.GitState(*json.loads(git_before)) if git_before else None
-        by_git = run_changes.changed_since(self.options.submissions, before, git)
-        damaged = {path for path, (key, _, _) in known.items() if not key}
-        if by_git is not None:
-            return {path for path in runs if path not in known or path in by_git} | damaged
-        return {path for path, folder in runs.items()
-                if path not in known or known[path][2] != run_changes.states(folder)} | damaged
+        return run_changes.changed_since(self.options.submissions, before, git)
+
+    def _is_site_as_left(self) -> bool:
+        return site_state.is_as_left(self.options.out, self.left.site)
 
     # ----- runs
 
@@ -160,14 +168,10 @@ class _Build:
         for finding in [*tree_layout.twice(list(runs)), *_link_findings(linked)]:
             self.report.rejected.setdefault(finding.path, []).append(
                 {"rule": finding.rule, "path": finding.path, "observed": finding.observed})
-        self.kept.remove_runs(known.keys() - (runs.keys() - self.report.rejected.keys()))
-        accepted = {path: runs[path] for path in runs.keys() - self.report.rejected.keys()}
-        before = self.holds_before()
-        self.holds = run_holds.find(self.cache, accepted, changed)
-        files.replace(self.cache / HOLDS, schema.dumps(self.holds).encode("ascii"))
-        changed = changed | {path for path in accepted if self.holds.get(path) != before.get(path)}
-        jobs = (job for path in sorted(changed & runs.keys() - self.report.rejected.keys())
-                for job in [self._job(path, runs[path], known.get(path))] if job is not None)
+        accepted = {path: folder for path, folder in runs.items() if path not in self.report.rejected}
+        self.kept.remove_runs(known.keys() - accepted.keys())
+        changed = (changed & accepted.keys()) | self.kept.compare_runs(accepted, changed)
+        jobs = (job for path in sorted(changed) for job in [self._job(path, runs[path], known.get(path))] if job is not None)
         for path, note, errors in run_all(build_jobs.process, jobs):
             self.report.runs_made += 1
             if note is None:
@@ -175,14 +179,7 @@ class _Build:
                 self.kept.remove_runs([path])
             else:
                 self.kept.put_run(path, note)
-        self.report.shown = len(self.kept.rows)
-
-    def holds_before(self) -> Dict[str, List[dict]]:
-        """The holds of the last build."""
-        try:
-            return json.loads((self.cache / HOLDS).read_bytes())
-        except (OSError, ValueError):
-            return {}
+        self.report.shown = len(self.kept.records)
 
     def _job(self, path: str, folder: str, known: Optional[tuple]) -> Optional[build_jobs.RunJob]:
         """What is to be done for a run; None where its files turn out to have the same contents as before."""
@@ -190,7 +187,7 @@ class _Build:
         states = run_changes.states(folder)
         contents = known[1] if known is not None and known[2] == states else run_changes.contents(folder)
         entry = options.entries.get(_run_id(path), {})
-        holds = self.holds.get(path, [])
+        holds = self.kept.holds_of(path)
         key = digest(path, contents, entry, options.synthetic, options.raw_base, holds)
         if known is not None and known[0] == key and build_cache.run_path(self.cache, key).exists():
             self.kept.touch(path, states, build_jobs.raw_files(folder, _run_id(path)) if options.raw_base is None else [])
@@ -201,48 +198,48 @@ class _Build:
     # ----- cells and the whole
 
     def _catalogue(self, run_all: Callable) -> None:
-        """Bring cells, their pages and the files of the whole catalogue up to date."""
+        """Bring cells, pages and the files of data up to date."""
         totals, parse = catalogue.RunTotals(), functools.lru_cache(maxsize=None)(json.loads)
         for started_at, device_tag, handle, done, machine, is_shown in self.kept.run_facts():
             totals.add(started_at, device_tag, handle, done, parse(machine) if is_shown else None)
         self.report.withheld = totals.withheld
-        cells, cell_keys = self._cells(totals, run_all)
-        document = catalogue.document(self.kept.rows, list(cells.values()), totals, self.options.synthetic)
-        self._cell_pages(document, cell_keys, run_all)
-        self.report.cells = len(cells)
-        key = digest(self.kept.run_keys(), sorted(cell_keys.items()), self.options.synthetic)
-        if self.kept.whole_key() != key:
-            self.kept.put_whole(key, [build_cache.put_file(self.cache, path, data) for path, data in _whole(document, self.kept.rows)])
+        self._cells({tag: schema.dumps(device["machine"]) for tag, device in totals.devices.items() if device["shown"]}, run_all)
+        records = self.kept.cell_records()
+        document = catalogue.document(self.kept.records, list(map(json.loads, records)), totals, self.options.synthetic)
+        self.report.cells = len(records)
+        keys = self.kept.cell_keys()
+        self._cell_pages(document, keys, run_all)
+        self._site_pages(document, {cell_id: key for cell_id, (key, _) in keys.items()})
+        key = digest(self.kept.run_keys(), sorted((cell_id, key) for cell_id, (key, _) in keys.items()), self.options.synthetic)
+        if self.kept.page_keys().get(build_cache.DATA) != key:
+            made = _data(document, records, self.kept)
+            self.kept.put_data(key, [build_cache.put_file(self.cache, path, data) for path, data in made])
 
-    def _cells(self, totals: catalogue.RunTotals, run_all: Callable) -> tuple:
-        """({cell id: record without by_run}, {cell id: key}) of the cells that have a shown run, by cell id."""
-        cells, keys, to_do = {}, {}, []
-        for cell_id, runs in self.kept.runs_by_cell():
-            tags = [device_tag for _, device_tag, is_shown in runs if is_shown]
-            if tags:
-                machine = totals.devices[tags[0]]["machine"]
-                keys[cell_id] = digest([key for key, _, _ in runs], machine)
-                cells[cell_id] = self.kept.cell(cell_id, keys[cell_id])
-                if cells[cell_id] is None:
-                    to_do.append((cell_id, machine))
-        self.kept.keep_cells(set(cells))
-        jobs = (build_jobs.CellJob(cell_id, self.kept.runs_of(cell_id), machine, str(self.cache), keys[cell_id])
-                for cell_id, machine in to_do)
-        for cell_id, key, cell, data in run_all(build_jobs.pool, jobs):
-            self.kept.put_cell(cell_id, key, cell, data)
-            cells[cell_id] = cell
+    def _cells(self, machines: Dict[str, str], run_all: Callable) -> None:
+        """Pool the cells whose runs have changed. `machines` has the facts of each device as JSON."""
+        to_do = []
+        for cell_id, device_tag, key, machine in self.kept.cells():
+            if not key or machine != machines.get(device_tag):
+                if self.kept.is_cell_shown(cell_id):
+                    to_do.append((cell_id, machines[device_tag]))
+                else:
+                    self.kept.remove_cell(cell_id)
+        jobs = (build_jobs.CellJob(cell_id, runs, machine, str(self.cache), digest([key for *_, key in runs], machine))
+                for cell_id, machine in to_do for runs in [self.kept.runs_of(cell_id)])
+        for pooled in run_all(build_jobs.pool, jobs):
+            self.kept.put_cell(pooled.job.cell_id, pooled.job.key, pooled.job.machine, pooled.record, pooled.tables, pooled.data)
         self.report.cells_made = len(to_do)
-        return cells, keys
 
-    def _cell_pages(self, document: dict, cell_keys: Dict[str, str], run_all: Callable) -> None:
+    def _cell_pages(self, document: dict, cell_keys: Dict[str, tuple], run_all: Callable) -> None:
         """The pages of each cell whose input has changed."""
         devices = {device["device_tag"]: device for device in document["devices"]}
         models = {model["model"]: model for model in document["models"]}
         to_do = []
         for cell in document["cells"]:
             inputs = page_inputs.cell_page_input(cell, devices[cell["device_tag"]], models[cell["model"]], [], document["synthetic"])
-            key = digest(cell_keys[cell["cell_id"]], inputs.device, inputs.model, inputs.synthetic)
-            if self.kept.cell_keys(cell["cell_id"])[1] != key:
+            cell_key, pages_key = cell_keys[cell["cell_id"]]
+            key = digest(cell_key, inputs.device, inputs.model, inputs.synthetic)
+            if pages_key != key:
                 to_do.append((inputs, key))
         jobs = (build_jobs.PageJob(inputs.cell["cell_id"], dataclasses.replace(inputs, runs=self._shown_runs(inputs.cell["cell_id"])),
                                    str(self.cache), key) for inputs, key in to_do)
@@ -250,30 +247,75 @@ class _Build:
             self.kept.put_cell_pages(cell_id, key, made)
 
     def _shown_runs(self, cell_id: str) -> List[dict]:
-        return [row for _, _, row, _ in self.kept.runs_of(cell_id) if row]
+        return [record for _, _, record, _ in self.kept.runs_of(cell_id) if record]
+
+    def _site_pages(self, document: dict, cell_keys: Dict[str, str]) -> None:
+        """The other pages whose input has changed."""
+        known, paths = self.kept.page_keys(), {build_cache.DATA}
+        newest = self.kept.records.newest_by_device(pages.RUNS_OF_DEVICE)
+        for page in pages.site_pages(document, newest, cell_keys):
+            key = digest(page.inputs)
+            paths.add(page.path)
+            if known.get(page.path) != key:
+                self.kept.put_page(key, build_cache.put_file(self.cache, *page.render()))
+        for path in known.keys() - paths:
+            self.kept.remove_page(path)
 
     # ----- the site
 
     def _replace_site(self, git: Optional[str]) -> None:
         """The new site takes the place of the old one in one step; then the second copy is brought up to date as well."""
-        site, new = self.kept.site(), self.cache / "new"
-        files.make_folder(new)
-        changed = site_folder.update(new, site)
-        self.kept.refresh_inodes(changed, site)
-        self.report.files = len(site)
+        new, out = self.cache / "new", self.options.out
+        was_site, was_new = self._is_site_as_left(), site_state.is_as_left(new, self.left.new)
+        linked = self._bring_up_to_date(new, was_new)
+        self.report.files = self.kept.count_files()
         self.kept.commit(self.options.settings, git, vars(self.report))
         files.replace(self.cache / WITHHELD, str(self.report.withheld).encode("ascii"))
-        site_folder.put_in_place(new, self.options.out, self.cache / "old", changed)
-        files.make_folder(new)
-        site_folder.update(new, self.kept.site())
-        if any(path.startswith("raw/") for path in changed):
+        site_folder.put_in_place(new, out, self.cache / "old", linked)
+        self._bring_up_to_date(new, was_site)
+        if sum(path.startswith("raw/") for path in linked) > site_folder.FSYNC_EACH:
             # A new link changes a file's ctime, and git would hash all such files at the next build. This updates its index.
             run_changes.git_state(self.options.submissions)
+        self._leave(new, out)
+
+    def _bring_up_to_date(self, folder: pathlib.Path, is_as_left: bool) -> List[str]:
+        """Returns the paths that were linked."""
+        files.make_folder(folder)
+        if self.kept.is_as_left and is_as_left:
+            return site_folder.apply(folder, self.kept.changes())
+        site = self.kept.site()
+        linked = site_folder.update(folder, site)
+        self.kept.refresh_inodes(linked, site)
+        return linked
+
+    def _leave(self, new: pathlib.Path, out: pathlib.Path) -> None:
+        """Write down how this build leaves the folders."""
+        for path in self.kept.changed:
+            state = site_folder.state_of(self.cache / "files" / path)
+            if state is None:
+                self.present.pop(path, None)
+            else:
+                self.present[path] = state
+        folders = site_state.folders_of([*self.kept.changed, *self.left.site] if self.kept.is_as_left else self.kept.site())
+        site_state.write(self.cache, site_state.SiteState(
+            self.kept.state(), site_folder.digest(self.present), site_folder.folder_states(out, folders), site_folder.folder_states(new, folders)))
 
 
-def _is_linked(out: pathlib.Path, site: Dict[str, tuple]) -> bool:
+def _nothing_new(report: dict) -> BuildReport:
+    return BuildReport(**{**report, "runs_made": 0, "cells_made": 0})
+
+
+def _changed(runs: Dict[str, str], known: dict, by_git: Optional[Set[str]]) -> Set[str]:
+    """Runs that are not as the last build left them, as far as that shows without reading them."""
+    new_or_damaged = {path for path in runs if path not in known or not known[path][0]}
+    if by_git is not None:
+        return new_or_damaged | (by_git & runs.keys())
+    return new_or_damaged | {path for path, folder in runs.items() if path in known and known[path][2] != run_changes.states(folder)}
+
+
+def _is_linked(out: pathlib.Path, site: Dict[str, site_folder.Source]) -> bool:
     present = site_folder.inodes(out)
-    return present.keys() == site.keys() and all(present[path] == inode for path, (inode, _) in site.items())
+    return present.keys() == site.keys() and all(present[path] == source.inode for path, source in site.items())
 
 
 def _link_findings(linked: Set[str]) -> Iterator[Finding]:
@@ -285,23 +327,26 @@ def _run_id(path: str) -> str:
     return path.rpartition("/run-")[2]
 
 
-# ----- files of the whole catalogue
+# ----- files of data
 
-def _whole(document: dict, rows: build_cache.Rows) -> Iterator[tuple]:
-    yield "catalogue.json", _lines(document)
+def _data(document: dict, cells: List[str], kept: build_cache.BuildCache) -> Iterator[tuple]:
+    """(path, contents) of what depends on all runs; `cells` are the records of cells as JSON."""
+    yield "catalogue.json", _lines(document, {"cells": cells, "runs": kept.records.lines()})
     yield "catalogue.csv", csv_table.data(document)
-    yield "catalogue.sqlite", database.pieces(document)
+    yield "catalogue.sqlite", database.pieces(document, kept.database_rows())
     yield "feed.xml", feed.data(document)
-    yield from pages.site(document, rows.newest_by_device(pages.RUNS_OF_DEVICE))
 
 
-def _lines(document: dict) -> Iterator[bytes]:
-    """JSON with a line for each field and for each record of a list, so that it is compact and a diff is readable."""
+def _lines(document: dict, kept: Dict[str, Iterable[str]]) -> Iterator[bytes]:
+    """JSON with a line for each field and for each record of a list, so that it is compact and a diff is readable.
+
+    `kept` has lists whose records are JSON already.
+    """
     before = "{"
     for name, value in document.items():
         yield f"{before}{schema.dumps(name)}:".encode("ascii")
-        if isinstance(value, (list, build_cache.Rows)):
-            yield from _list(value.lines() if isinstance(value, build_cache.Rows) else map(schema.dumps, value))
+        if name in kept or isinstance(value, list):
+            yield from _list(kept[name] if name in kept else map(schema.dumps, value))
         else:
             yield schema.dumps(value).encode("ascii")
         before = ",\n"

@@ -11,7 +11,7 @@ from typing import List, Optional, Tuple
 from base import files, schema
 from base.errors import UserError
 from judge import findings, run_check, tree_layout
-from publish import build_cache, database, page_inputs, pages, pooling, process_run, run_holds
+from publish import build_cache, database_rows, page_inputs, pages, pooling, process_run, run_holds
 from publish.build_cache import File, RunNote
 
 
@@ -33,12 +33,21 @@ class RunJob:
 
 @dataclass(frozen=True)
 class CellJob:
-    """`runs` are (run id, started_at, `catalogue_run` record or None, key) of its runs, newest first."""
+    """`runs` are (run id, started_at, `catalogue_run` record or None, key) of its runs, newest first; `machine` is JSON."""
     cell_id: str
     runs: List[tuple]
-    machine: dict
+    machine: str
     cache: str
     key: str
+
+
+@dataclass(frozen=True)
+class PooledCell:
+    """`record` is the `cell` record without by_run as JSON, `data` its file, which has it whole."""
+    job: CellJob
+    record: str
+    tables: database_rows.Tables
+    data: File
 
 
 @dataclass(frozen=True)
@@ -76,9 +85,9 @@ def _process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
     made = [build_cache.put_file(cache, path, data) for path, data in processed.pages]
     if row and job.raw_base is None:
         made += raw_files(job.folder, row["run_id"])
-    machine, record, tables = (value and schema.dumps(value) for value in (processed.machine, row, row and database.run_tables(row)))
+    machine, record = (value and schema.dumps(value) for value in (processed.machine, row))
     note = RunNote(job.key, job.contents, job.states, processed.run_id, processed.started_at, place.device_tag, place.handle,
-                   row and row["done"], machine, record, tables, made,
+                   row and row["done"], machine, record, database_rows.of_run(row) if row else {}, made,
                    [contribution["cell_id"] for contribution in processed.contributions])
     return job.path, note, ()
 
@@ -94,18 +103,17 @@ def raw_files(folder: str, run_id: str) -> List[File]:
     return result
 
 
-def pool(job: CellJob) -> Tuple[str, str, dict, File]:
-    """(cell id, key, the `cell` record without by_run, its data file, which has it whole)."""
+def pool(job: CellJob) -> PooledCell:
     cache, runs = pathlib.Path(job.cache), []
     for run_id, started_at, row, key in job.runs:
         contributions = json.loads(build_cache.run_path(cache, key).read_bytes())
         runs += [pooling.CellRun(run_id, started_at, row, contribution) for contribution in contributions
                  if contribution["cell_id"] == job.cell_id]
-    cell = pooling.cell(runs, job.machine)
+    cell = pooling.cell(runs, json.loads(job.machine))
     data = build_cache.put_file(cache, cell["data"], schema.dumps(cell).encode("ascii") + b"\n")
     for variant in cell["variants"]:
         del variant["by_run"]
-    return job.cell_id, job.key, cell, data
+    return PooledCell(job, schema.dumps(cell), database_rows.of_cell(cell), data)
 
 
 def render_cell(job: PageJob) -> Tuple[str, str, List[File]]:

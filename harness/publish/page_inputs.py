@@ -55,10 +55,10 @@ class RunPageInput:
 
 
 def cell_page_input(cell: dict, device: dict, model: dict, runs: List[dict], synthetic: bool) -> CellPageInput:
-    return CellPageInput(cell, _without_changing(device), _without_changing(model), runs, synthetic)
+    return CellPageInput(cell, without_changing(device), without_changing(model), runs, synthetic)
 
 
-def _without_changing(record: dict) -> dict:
+def without_changing(record: dict) -> dict:
     return {name: value for name, value in record.items() if name not in CHANGING}
 
 

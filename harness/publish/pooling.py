@@ -11,7 +11,7 @@ from base.phases import FROZEN, PHASES
 from base.records import FIGURES
 from derive import headline
 from derive.headline import HEADLINE
-from derive.distribution import Sample, rounded
+from derive.distribution import Sample, quantile, rounded
 from judge import plausibility, thresholds
 from publish import headline_figures, page_inputs, run_contribution
 from publish.headline_figures import ALONE, ANSWERS, CODE, RECALL
@@ -118,7 +118,7 @@ def _spread(groups: List[tuple], name: str) -> Optional[dict]:
     having = [(is_shown, group["values"][name]) for is_shown, group in groups if group["values"].get(name)]
     if not _any_shown(having):
         return None
-    return {"over_runs": _stat(rounded(Sample(values).median()) for _, values in having),
+    return {"over_runs": _stat(rounded(quantile(values, 0.5)) for _, values in having),
             "over_calls": _stat(value for _, values in having for value in values)}
 
 

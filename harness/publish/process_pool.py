@@ -42,6 +42,13 @@ def worker_pool(jobs: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]
             started[0].shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def background(function: Callable, *arguments: object) -> Iterator[Callable]:
+    """Yields a function that waits for the result. For what itself waits for another process."""
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        yield executor.submit(function, *arguments).result
+
+
 def _in_order(pool: concurrent.futures.ProcessPoolExecutor, function: Callable, tasks: Iterable, ahead: int) -> Iterator:
     """Results in the order of the tasks; at most `ahead` tasks are submitted at a time, to bound memory."""
     waiting: collections.deque = collections.deque()

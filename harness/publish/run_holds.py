@@ -1,59 +1,147 @@
-"""Run holds: what shows only when all runs are compared, for the catalogue's grades. Runs that did not change are not read again."""
+"""Run holds: what shows only when all runs are compared, for the catalogue's grades.
+
+What is compared of each run is kept in the index of the build cache, so that only runs that changed are read, and only
+those that have something in common with them are compared again.
+"""
 from __future__ import annotations
 
+import array
 import dataclasses
 import json
 import pathlib
-from typing import Dict, Iterable, Iterator, List
+import sqlite3
+from typing import Dict, Iterable, Iterator, List, Set, Tuple
 
-from base import files, run_folder, schema
+from base import run_folder, schema
 from base.errors import UserError
 from judge.duplicates import DuplicateSearch, marks
 from judge.findings import Finding
 from judge.run_search import DESCRIBED_BY, DigestSearch
 
-NAME = "run_marks.json"
-NOTHING = {"started_at": "", "exact": [], "similar": [], "models": []}
 DIGEST_RULE = "physics-digest"
+TABLES = """
+CREATE TABLE run_marks (folder TEXT PRIMARY KEY, started_at TEXT, exact BLOB, similar BLOB, models TEXT);
+CREATE TABLE run_digest (folder TEXT, digest TEXT, description TEXT);
+CREATE INDEX run_digest_by_digest ON run_digest (digest, description);
+CREATE INDEX run_digest_by_folder ON run_digest (folder);
+CREATE TABLE run_hold (folder TEXT PRIMARY KEY, findings TEXT);
+"""
 
 
-def find(cache: pathlib.Path, runs: Dict[str, str], changed: Iterable[str]) -> Dict[str, List[dict]]:
-    """{run: its findings as values} for every run that is a copy of an earlier one or describes a digest otherwise.
+def create(index: sqlite3.Connection) -> None:
+    for statement in TABLES.split(";"):
+        index.execute(statement)
 
-    `runs` maps paths to folders. The earlier run is the one that began earlier.
-    """
-    known = _read(cache / NAME)
-    kept = {path: known[path] for path in runs.keys() & known.keys() - set(changed)}
-    for path in runs.keys() - kept.keys():
-        kept[path] = _marks(pathlib.Path(runs[path]))
-    files.replace(cache / NAME, schema.dumps(kept).encode("ascii"))
-    duplicates, digests = DuplicateSearch(), DigestSearch()
-    holds = {}
-    for path in sorted(kept, key=lambda path: (kept[path]["started_at"], path)):
-        found = [*duplicates.add_marks(path, (kept[path]["exact"], kept[path]["similar"])), *digests.add(path, kept[path])]
-        if found:
-            holds[path] = [dataclasses.asdict(finding) for finding in found]
-    return holds
+
+def of_run(index: sqlite3.Connection, folder: str) -> List[dict]:
+    """The findings of a run, as values."""
+    row = index.execute("SELECT findings FROM run_hold WHERE folder = ?", (folder,)).fetchone()
+    return json.loads(row[0]) if row else []
 
 
 def findings(holds: Iterable[dict]) -> Iterator[Finding]:
     return (Finding(**hold) for hold in holds)
 
 
-def _marks(folder: pathlib.Path) -> dict:
+def update(index: sqlite3.Connection, runs: Dict[str, str], changed: Set[str]) -> Set[str]:
+    """Compare the changed runs with all others. Returns the runs whose findings are other than before.
+
+    A run has a finding if it is a copy of an earlier one or describes a digest otherwise. The earlier run is the one that
+    began earlier. `runs` maps the paths of all runs to their folders.
+    """
+    known = {folder for folder, in index.execute("SELECT folder FROM run_marks")}
+    renewed = (changed & runs.keys()) | (runs.keys() - known)
+    gone = known - runs.keys()
+    if not renewed and not gone:
+        return set()
+    before = _read(index, gone | (renewed & known))
+    for path in gone | renewed:
+        for table in ("run_marks", "run_digest"):
+            index.execute(f"DELETE FROM {table} WHERE folder = ?", (path,))
+    after = {path: _compared(pathlib.Path(runs[path])) for path in renewed}
+    for path, run in after.items():
+        _put(index, path, run)
+    affected = renewed | _related(index, before, len(runs)) | _related(index, after, len(runs))
+    affected |= {folder for folder, in index.execute("SELECT folder FROM run_hold")}
+    compared = {**_read(index, affected - renewed), **after}
+    others = _related(index, compared, len(runs)) - affected
+    return _store(index, affected, _search({**compared, **_read(index, others)}))
+
+
+def _store(index: sqlite3.Connection, affected: Set[str], holds: Dict[str, List[dict]]) -> Set[str]:
+    """Keep the findings of these runs; those of which they are others than before."""
+    changed = set()
+    for path in affected:
+        if of_run(index, path) != holds.get(path, []):
+            changed.add(path)
+            index.execute("DELETE FROM run_hold WHERE folder = ?", (path,))
+            if path in holds:
+                index.execute("INSERT INTO run_hold VALUES (?, ?)", (path, schema.dumps(holds[path])))
+    return changed
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedRun:
+    """What is compared of a run: see judge/duplicates.py and judge/run_search.py."""
+    started_at: str = ""
+    exact: Tuple[int, ...] = ()
+    similar: Tuple[int, ...] = ()
+    models: Tuple[dict, ...] = ()
+
+
+def _compared(folder: pathlib.Path) -> ComparedRun:
     try:
         manifest = run_folder.read_manifest(folder)
         exact, similar = marks(folder / run_folder.LEDGER)
     except (UserError, OSError):
-        return NOTHING      # a run that will be rejected
+        return ComparedRun()        # a run that will be rejected
     if manifest["synthetic"]:
-        return NOTHING      # a script may plant the same times twice
-    models = [{name: model[name] for name in ("name", "digest", *DESCRIBED_BY)} for model in manifest["models"]]
-    return {"started_at": manifest["started_at"], "exact": exact, "similar": similar, "models": models}
+        return ComparedRun()        # a script may plant the same times twice
+    models = ({name: model[name] for name in ("name", "digest", *DESCRIBED_BY)} for model in manifest["models"])
+    return ComparedRun(manifest["started_at"], tuple(exact), tuple(similar), tuple(models))
 
 
-def _read(path: pathlib.Path) -> dict:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
+def _search(runs: Dict[str, ComparedRun]) -> Dict[str, List[dict]]:
+    """The findings of these runs, of which the earlier ones are known first."""
+    duplicates, digests, holds = DuplicateSearch(), DigestSearch(), {}
+    for path in sorted(runs, key=lambda path: (runs[path].started_at, path)):
+        run = runs[path]
+        of_path = [*duplicates.add_marks(path, (list(run.exact), list(run.similar))), *digests.add(path, {"models": run.models})]
+        if of_path:
+            holds[path] = [dataclasses.asdict(finding) for finding in of_path]
+    return holds
+
+
+# ----- in the index
+
+def _put(index: sqlite3.Connection, path: str, run: ComparedRun) -> None:
+    exact, similar = (array.array("Q", numbers).tobytes() for numbers in (run.exact, run.similar))
+    index.execute("INSERT INTO run_marks VALUES (?, ?, ?, ?, ?)", (path, run.started_at, exact, similar, schema.dumps(list(run.models))))
+    index.executemany("INSERT INTO run_digest VALUES (?, ?, ?)", [
+        (path, model["digest"], schema.dumps([model[name] for name in DESCRIBED_BY])) for model in run.models])
+
+
+def _read(index: sqlite3.Connection, paths: Iterable[str]) -> Dict[str, ComparedRun]:
+    result = {}
+    for path in paths:
+        row = index.execute("SELECT started_at, exact, similar, models FROM run_marks WHERE folder = ?", (path,)).fetchone()
+        if row is not None:
+            result[path] = ComparedRun(row[0], *(tuple(array.array("Q", numbers)) for numbers in row[1:3]), tuple(json.loads(row[3])))
+    return result
+
+
+def _related(index: sqlite3.Connection, runs: Dict[str, ComparedRun], count: int) -> Set[str]:
+    """Runs that share a mark with one of these, or a digest that has several descriptions."""
+    if len(runs) == count:
+        return set()            # these are all
+    related = set()
+    exact, similar = ({number for run in runs.values() for number in getattr(run, kind)} for kind in ("exact", "similar"))
+    if exact or similar:
+        for folder, of_exact, of_similar in index.execute("SELECT folder, exact, similar FROM run_marks"):
+            if not (exact.isdisjoint(array.array("Q", of_exact)) and similar.isdisjoint(array.array("Q", of_similar))):
+                related.add(folder)
+    for digest in {model["digest"] for run in runs.values() for model in run.models}:
+        descriptions = "SELECT count(DISTINCT description) FROM run_digest WHERE digest = ?"
+        if index.execute(descriptions, (digest,)).fetchone()[0] > 1:
+            related |= {folder for folder, in index.execute("SELECT folder FROM run_digest WHERE digest = ?", (digest,))}
+    return related

@@ -4,27 +4,45 @@ The next site is prepared in a second folder, in which only what has changed is 
 """
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from base import files
 
 FSYNC_EACH = 500        # changed files that are flushed one by one; for more, everything is
 
 
+class Source(NamedTuple):
+    """What a file of the site is a link of."""
+    inode: int
+    path: str
+
+
+FileStates = Dict[str, Tuple[int, int, int]]        # path: (size, mtime_ns, inode)
+FolderStates = Dict[str, List[int]]                 # folder, "" for the top: [inode, mtime_ns]
+
+
+# ----- what is there
+
 def inodes(top: pathlib.Path) -> Dict[str, int]:
     """Inode by path of all files below a folder. The files are not touched: folders list inodes (but on Windows)."""
     return {path: entry.inode() for path, entry in _walk(str(top), "")}
 
 
-def states(top: pathlib.Path) -> Dict[str, Tuple[int, int, int]]:
-    """(size, mtime_ns, inode) by path of all files below a folder."""
-    found = {}
+def states(top: pathlib.Path) -> FileStates:
+    """The states of all files below a folder."""
+    result = {}
     for path, entry in _walk(str(top), ""):
         state = entry.stat(follow_symlinks=False)
-        found[path] = state.st_size, state.st_mtime_ns, state.st_ino
-    return found
+        result[path] = state.st_size, state.st_mtime_ns, state.st_ino
+    return result
+
+
+def digest(file_states: FileStates) -> str:
+    """One hash over the states of files."""
+    return hashlib.sha256(repr(sorted(file_states.items())).encode("ascii", "backslashreplace")).hexdigest()
 
 
 def _walk(folder: str, prefix: str) -> Iterable[Tuple[str, os.DirEntry]]:
@@ -48,20 +66,38 @@ def state_of(path: os.PathLike) -> Optional[Tuple[int, int, int]]:
     return state.st_size, state.st_mtime_ns, state.st_ino
 
 
-def update(folder: pathlib.Path, expected: Dict[str, Tuple[int, str]]) -> List[str]:
-    """Make a folder hold the expected files: (inode, path of the source) by path. Returns the paths that were linked."""
+def folder_states(top: pathlib.Path, folders: Iterable[str]) -> FolderStates:
+    """The states of these folders below `top`. A file that is added, removed or renamed changes that of its folder."""
+    result = {}
+    for folder in folders:
+        state = state_of(top / folder)
+        if state is not None:
+            result[folder] = [state[2], state[1]]
+    return result
+
+
+# ----- bringing it up to date
+
+def update(folder: pathlib.Path, expected: Dict[str, Source]) -> List[str]:
+    """Make a folder hold the expected files, whatever it holds. Returns the paths that were linked."""
     present = inodes(folder)
-    for path, inode in present.items():
-        if path not in expected or expected[path][0] != inode:
-            files.remove_file(folder / path)
+    changes: Dict[str, Optional[Source]] = {path: None for path in present if path not in expected}
+    changes.update((path, source) for path, source in expected.items() if present.get(path) != source.inode)
+    return apply(folder, changes)
+
+
+def apply(folder: pathlib.Path, changes: Dict[str, Optional[Source]]) -> List[str]:
+    """Link these files anew, and remove those without a source. Returns the paths that were linked."""
     folders, linked = set(), []
-    for path, (inode, source) in expected.items():
-        if present.get(path) != inode:
+    for path in changes:
+        files.remove_file(folder / path)
+    for path, source in changes.items():
+        if source is not None:
             parent = path.rpartition("/")[0]
             if parent not in folders:
                 files.make_folder(folder / parent)
                 folders.add(parent)
-            files.link_or_copy(source, f"{folder}/{path}")
+            files.link_or_copy(source.path, f"{folder}/{path}")
             linked.append(path)
     return linked
 

@@ -1,46 +1,88 @@
 """Pages: the catalogue as a site of plain HTML. The same records (see publish/page_inputs.py) give the same bytes."""
 from __future__ import annotations
 
+import functools
 import pathlib
-from typing import Iterable, Iterator, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from publish import page_inputs
 from publish.pages import cell_page
 from publish.pages import compare_page, device_list, device_page, front_page, methodology_page, model_list, model_page
 from publish.pages import run_page
-from publish.pages.figure_columns import grouped, rows_of
+from publish.pages.figure_columns import Row, grouped, rows_of
 
 ASSETS = pathlib.Path(__file__).resolve().parent.parent / "assets"
 
 
 RUNS_OF_DEVICE = device_page.NEWEST + 1     # newest runs of each device that `site` needs
+Page = Tuple[str, bytes]                    # path within the site, contents
 
 
-def site(catalogue: dict, newest_runs: Optional[Iterable[dict]] = None) -> Iterator[Tuple[str, bytes]]:
+class SitePage(NamedTuple):
+    """A page of the whole site. `inputs` are JSON: as long as they are the same, so is the page."""
+    path: str
+    inputs: list
+    render: Callable[[], Page]
+
+
+def site(catalogue: dict, newest_runs: Optional[Iterable[dict]] = None) -> Iterator[Page]:
     """Front, devices, models, compare, methodology, style and script.
 
     `newest_runs` has at least RUNS_OF_DEVICE runs of each device, newest first; None: all runs are looked through.
     """
-    rows = rows_of(catalogue)
+    return (page.render() for page in site_pages(catalogue, newest_runs, {}))
+
+
+def site_pages(catalogue: dict, newest_runs: Optional[Iterable[dict]], cell_keys: Mapping[str, str]) -> Iterator[SitePage]:
+    """The same, to be rendered where needed. `cell_keys` has a hash of each cell."""
+    rows, synthetic = rows_of(catalogue), catalogue["synthetic"]
     by_tag, by_name = grouped(rows, lambda row: row.cell["device_tag"]), grouped(rows, lambda row: row.cell["model"])
     runs = device_page.newest(catalogue["runs"] if newest_runs is None else newest_runs)
-    yield front_page.page(catalogue, rows)
-    yield device_list.page(catalogue, by_tag)
-    yield model_list.page(catalogue, by_name)
+    inputs = _Inputs(cell_keys, synthetic)
+    every = [catalogue["totals"], catalogue["devices"], catalogue["models"], inputs.of_rows(rows)]
+    yield SitePage("index.html", [every, catalogue["runs"][:front_page.NEWEST]], lambda: front_page.page(catalogue, rows))
+    yield SitePage("devices.html", every, lambda: device_list.page(catalogue, by_tag))
+    yield SitePage("models.html", every, lambda: model_list.page(catalogue, by_name))
+    yield SitePage("compare.html", every, lambda: compare_page.page(catalogue, rows))
+    speeds = {name: inputs.speeds(of_model) for name, of_model in by_name.items()}
     for device in catalogue["devices"]:
         tag = device["device_tag"]
-        yield device_page.page(device, by_tag.get(tag, []), by_name, runs.get(tag, []), catalogue["synthetic"])
+        own, newest, of_rows = by_tag.get(tag, []), runs.get(tag, []), inputs.of_rows(by_tag.get(tag, []))
+        yield SitePage(device["page"], [device, newest, of_rows, [speeds[row.model["model"]] for row in own]],
+                       functools.partial(device_page.page, device, own, by_name, newest, synthetic))
+        yield SitePage(f"compare/{device['page']}", [device, of_rows], functools.partial(compare_page.of_device, device, own, synthetic))
     for model in catalogue["models"]:
-        yield model_page.page(model, by_name[model["model"]], catalogue["synthetic"])
-    yield from compare_page.pages(catalogue, rows, by_tag, by_name)
-    yield methodology_page.page(catalogue, methodology_page.source())
+        own = by_name[model["model"]]
+        yield SitePage(model["page"], [model, inputs.of_rows(own)], functools.partial(model_page.page, model, own, synthetic))
+        yield SitePage(f"compare/{model['page']}", [model, inputs.of_rows(own)],
+                       functools.partial(compare_page.of_model, model, own, synthetic))
+    yield SitePage("methodology.html", [synthetic], lambda: methodology_page.page(catalogue, methodology_page.source()))
     for path in sorted(ASSETS.iterdir()):
-        yield path.name, path.read_bytes()
+        yield SitePage(path.name, [], functools.partial(_asset, path))
 
 
-def cell(inputs: page_inputs.CellPageInput) -> Iterator[Tuple[str, bytes]]:
+class _Inputs(NamedTuple):
+    """What pages depend on, briefly."""
+    cell_keys: Mapping[str, str]
+    synthetic: bool
+
+    def of_rows(self, rows: List[Row]) -> list:
+        """The cells of these rows, and what of their devices does not change with each run."""
+        by_cell = {row.cell["cell_id"]: [self.cell_keys.get(row.cell["cell_id"]), page_inputs.without_changing(row.device)] for row in rows}
+        return [self.synthetic, sorted(by_cell.items())]
+
+    def speeds(self, rows: List[Row]) -> list:
+        """What a strip chart of one model shows."""
+        return [[row.cell["cell_id"], row.variant["digest"], row.variant["headline"]["decode_tok_s"]] for row in rows]
+
+
+def _asset(path: pathlib.Path) -> Page:
+    return path.name, path.read_bytes()
+
+
+def cell(inputs: page_inputs.CellPageInput) -> Iterator[Page]:
     yield cell_page.page(inputs)
 
 
-def run(inputs: page_inputs.RunPageInput) -> Iterator[Tuple[str, bytes]]:
+def run(inputs: page_inputs.RunPageInput) -> Iterator[Page]:
     yield run_page.page(inputs)

@@ -4,7 +4,7 @@ Picking rows needs no script: the style sheet hides rows that are not ticked.
 """
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from publish import number_format
 from publish.charts import strip
@@ -29,14 +29,12 @@ EVERY = ("Every cell of the catalogue is a row: one model on one device. Tick tw
          "and each model also has a page that compares its cells figure by figure, with the spread drawn.")
 
 
-def pages(catalogue: dict, rows: List[Row], by_tag: Dict[str, List[Row]], by_name: Dict[str, List[Row]]) -> Iterator[tuple]:
-    synthetic = catalogue["synthetic"]
-    yield _all(catalogue, rows)
-    for device in catalogue["devices"]:
-        tag_, device_rows = device["device_tag"], by_tag.get(device["device_tag"], [])
-        yield _side_by_side(device["page"], tag_, device["label"] or tag_, device_rows, "model", synthetic)
-    for model in catalogue["models"]:
-        yield _side_by_side(model["page"], model["model"], model["model"], by_name[model["model"]], "device", synthetic)
+def of_device(device: dict, rows: List[Row], synthetic: bool) -> tuple:
+    return _side_by_side(device["page"], device["device_tag"], device["label"] or device["device_tag"], rows, "model", synthetic)
+
+
+def of_model(model: dict, rows: List[Row], synthetic: bool) -> tuple:
+    return _side_by_side(model["page"], model["model"], model["model"], rows, "device", synthetic)
 
 
 # ----- one device or one model
@@ -79,7 +77,7 @@ def _other(differ: str) -> str:
 
 # ----- all cells
 
-def _all(catalogue: dict, rows: List[Row]) -> tuple:
+def page(catalogue: dict, rows: List[Row]) -> tuple:
     body = [layout.note("There is nothing to compare yet.")]
     if rows:
         only = [tag("input", type="checkbox", id="only"), " ",
