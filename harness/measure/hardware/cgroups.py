@@ -29,8 +29,9 @@ def core_limit(machine: Machine) -> tuple:
         if path.endswith("quota_us"):
             text = f"{text} {machine.read(path.replace('quota', 'period')) or ''}"
         numbers = [text_parsing.whole(word) for word in text.split()]      # `max` and -1 are no limits
-        if len(numbers) == 2 and all(numbers):
-            limits.append((round(numbers[0] / numbers[1], 2), path))
+        quota_us, period_us = numbers if len(numbers) == 2 else (None, None)
+        if quota_us and period_us:
+            limits.append((round(quota_us / period_us, 2), path))
     return min(limits, default=(None, ""))
 
 

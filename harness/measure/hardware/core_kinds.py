@@ -18,7 +18,7 @@ INTEL = (("core", "performance", False), ("atom", "efficiency", True), ("lowpowe
 def siblings(machine: Machine, cpus: list | None = None) -> set:
     """The lists of logical processors that share a core: as many lists as there are cores (of all, or of some cpus)."""
     paths = machine.paths(SIBLINGS) if cpus is None else [SIBLINGS.replace("cpu*", f"cpu{number}") for number in cpus]
-    return {text.strip() for text in map(machine.read, paths) if text_parsing.numbered(text)}
+    return {text.strip() for text in map(machine.read, paths) if text and text_parsing.numbered(text)}
 
 
 def linux(machine: Machine) -> dict:
@@ -86,8 +86,8 @@ def macos(machine: Machine) -> dict:
     count: Callable = lambda level: text_parsing.whole(values.get(f"hw.perflevel{level}.physicalcpu"))
     levels = range(min(text_parsing.whole(values.get("hw.nperflevels")) or 1, 9))
     names = [text_parsing.line(values.get(f"hw.perflevel{level}.name")) for level in levels]
-    kinds = [(count(level), names[level] or f"of level {level}",
-              names[level].lower() == "efficiency" if all(names) else level == levels[-1]) for level in levels]
+    kinds = [(count(level), name or f"of level {level}",
+              name.lower() == "efficiency" if name and all(names) else level == levels[-1]) for level, name in zip(levels, names)]
     if not all(number for number, _, _ in kinds):
         return _facts([], "", mac.ask(machine).why if len(kinds) > 1 and not values else ONE_KIND)
     return _facts(kinds, "sysctl hw.perflevel*.physicalcpu" + (" and name" if all(names) else ""))

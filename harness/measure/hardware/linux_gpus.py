@@ -62,7 +62,7 @@ def _on_chip(machine: Machine, tools: list, drawing: list, answer: CommandResult
     for card in device_tree.cards(machine):
         if has_nvidia_chip and card["vendor"]["value"] == "NVIDIA":
             continue        # a Jetson Thor has a bus address too
-        tool = next((tools.pop(number) for number, other in enumerate(tools)
+        tool: dict = next((tools.pop(number) for number, other in enumerate(tools)
                      if other["vendor"]["value"] == card["vendor"]["value"]), {})
         seen = vulkan.take(drawing, lambda other: other.integrated)
         cards.append(gpu.merged(tool, seen.card if seen else {}, card, {} if seen else vulkan.absent(answer)))
@@ -73,7 +73,7 @@ def _completed(machine: Machine, card: dict, device: pci.PciDevice | None = None
     """With what follows from the device's id, its name and the size of main memory: whose memory it uses, and how much."""
     by_id = integrated.by_device(device.ids, device.place) if device else None
     is_only = device and sum(other.ids[0] == integrated.AMD for other in pci.devices(machine).values()) == 1
-    model = cpu.model(machine)["value"] if is_only and device.ids[0] == integrated.AMD else None
+    model = cpu.model(machine)["value"] if device and is_only and device.ids[0] == integrated.AMD else None
     card = {**card, "unified_memory": integrated.unified_memory(
         card, machine.platform.memory_bytes, memory.module_bytes(machine), by_id, model)}
     if card["unified_memory"]["value"] is True:

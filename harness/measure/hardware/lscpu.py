@@ -60,12 +60,12 @@ def _grouped(rows: list, answer: CommandResult) -> Lscpu:
 def cores(cluster: dict) -> int | None:
     """Cores of a cluster: of all its sockets, or of its groups where Arm's firmware describes no sockets."""
     for per, groups in (("Core(s) per socket", "Socket(s)"), ("Core(s) per cluster", "Cluster(s)")):
-        numbers = [text_parsing.whole(cluster.get(name)) for name in (per, groups)]
-        if all(numbers):
-            return numbers[0] * numbers[1]
+        cores_each, count = (text_parsing.whole(cluster.get(name)) for name in (per, groups))
+        if cores_each and count:
+            return cores_each * count
     return None
 
 
 def total_cores(listed: Lscpu) -> int | None:
     counts = [cores({**listed.common, **cluster}) for cluster in listed.clusters or ({},)]
-    return sum(counts) if all(counts) else None
+    return sum(filter(None, counts)) if all(counts) else None

@@ -157,6 +157,7 @@ def _window_bytes(machine: Machine, device: PciDevice) -> int | None:
     sizes = []
     for row in (machine.read(f"{device.folder}/resource") or "").splitlines():
         numbers = [text_parsing.hexadecimal(word) for word in row.split()]
-        if len(numbers) == 3 and None not in numbers and numbers[2] & IO_MEMORY and numbers[2] & PREFETCHABLE:
-            sizes.append(numbers[1] - numbers[0] + 1)
+        start, end, flags = numbers if len(numbers) == 3 else (None, None, None)
+        if start is not None and end is not None and flags and flags & IO_MEMORY and flags & PREFETCHABLE:
+            sizes.append(end - start + 1)
     return max((size for size in sizes if size > SMALL_WINDOW), default=None)

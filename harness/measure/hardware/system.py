@@ -28,7 +28,7 @@ def _kernel(machine: Machine) -> dict:
     release = text_parsing.line(machine.platform.kernel)
     number = re.match(r"[0-9]+(?:\.[0-9]+){0,2}", release or "")
     own = {part for word in machine.platform.own_words for part in _words(word)}
-    if number and own & set(_words(release)):
+    if number and own & set(_words(release or "")):
         return facts.known(number.group(), "uname, without its suffix")
     return facts.optional(release, "uname", "Python does not know it")
 

@@ -27,7 +27,7 @@ def read(machine: Machine) -> dict:
     rows = [row for row in cim.every(machine, "video") if _is_accelerator(row)]
     for row in rows:
         key, vendor = gpu.name_key(row["Name"]), _vendor(row)
-        tool = next((tools.pop(number) for number, card in enumerate(tools) if gpu.name_key(card["name"]["value"]) == key), {})
+        tool: dict = next((tools.pop(number) for number, card in enumerate(tools) if gpu.name_key(card["name"]["value"]) == key), {})
         seen = vulkan.take(drawing, lambda device: gpu.name_key(device.name) == key)
         if seen is None and [_vendor(other) for other in rows].count(vendor) == 1:
             seen = vulkan.take(drawing, lambda device: device.card["vendor"]["value"] == vendor)
@@ -71,10 +71,9 @@ def _registry_bytes(row: dict, registry: list) -> int | None:
     keys = [adapter for adapter in registry if adapter.get("DriverDesc") == row.get("Name")]
     same = [adapter for adapter in keys if adapter.get("DriverVersion") == row.get("DriverVersion")]
     sized = [(_size(adapter.get("HardwareInformation.qwMemorySize")), adapter) for adapter in same or keys]
-    sized = [(size, adapter) for size, adapter in sized if size]
-    if not sized:
+    size, used = max(sized, key=lambda pair: pair[0] or 0, default=(None, {}))
+    if not size:
         return None
-    size, used = max(sized, key=lambda pair: pair[0])
     registry.remove(used)
     return size
 
