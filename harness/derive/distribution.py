@@ -114,8 +114,8 @@ def resampled(n: int) -> Dict[Tuple[int, int], int]:
     draw = random.Random(SEED).random
     counts: Dict[Tuple[int, int], int] = {}
     for _ in range(RESAMPLES):
-        ranks = sorted([int(draw() * n) for _ in range(n)])
-        middles = ranks[(n - 1) // 2], ranks[n // 2]
+        places = sorted([draw() for _ in range(n)])
+        middles = int(places[(n - 1) // 2] * n), int(places[n // 2] * n)
         counts[middles] = counts.get(middles, 0) + 1
     return counts
 

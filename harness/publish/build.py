@@ -212,6 +212,7 @@ class _Build:
         self._site_pages(document, {cell_id: key for cell_id, (key, _) in keys.items()})
         key = digest(self.kept.run_keys(), sorted((cell_id, key) for cell_id, (key, _) in keys.items()), self.options.synthetic)
         if self.kept.page_keys().get(build_cache.DATA) != key:
+            self.kept.commit_rows()
             made = _data(document, records, self.kept)
             self.kept.put_data(key, [build_cache.put_file(self.cache, path, data) for path, data in made])
 
@@ -333,7 +334,7 @@ def _data(document: dict, cells: List[str], kept: build_cache.BuildCache) -> Ite
     """(path, contents) of what depends on all runs; `cells` are the records of cells as JSON."""
     yield "catalogue.json", _lines(document, {"cells": cells, "runs": kept.records.lines()})
     yield "catalogue.csv", csv_table.data(document)
-    yield "catalogue.sqlite", database.pieces(document, kept.database_rows())
+    yield "catalogue.sqlite", database.pieces(document, kept.folder / build_cache.INDEX)
     yield "feed.xml", feed.data(document)
 
 

@@ -104,7 +104,7 @@ class RunRecords:
 
 
 class BuildCache:
-    """Use `opened`. Nothing is kept before `commit`: a build that fails leaves the index of the last one."""
+    """Use `opened`. Nothing is kept before a commit."""
 
     def __init__(self, folder: pathlib.Path, index: sqlite3.Connection, is_as_left: bool):
         self.folder, self._index = folder, index
@@ -118,6 +118,12 @@ class BuildCache:
         """(settings, state of git as JSON, report) of the last build that came to an end."""
         settings, git, report = self._index.execute("SELECT settings, git, report FROM build").fetchone()
         return settings, git, report and json.loads(report)
+
+    def commit_rows(self) -> None:
+        """Let another connection read the rows of the database. Until `commit`, nothing counts as known from the last build."""
+        self._index.execute("UPDATE build SET settings = NULL")
+        self._index.execute("COMMIT")
+        self._index.execute("BEGIN")
 
     def commit(self, settings: str, git: Optional[str], report: dict) -> None:
         self._index.execute("UPDATE build SET settings = ?, git = ?, report = ?", (settings, git, schema.dumps(report)))
@@ -247,9 +253,6 @@ class BuildCache:
         """The files of data that depend on all runs."""
         self.put_files(DATA, made)
         self._index.execute("INSERT OR REPLACE INTO page VALUES (?, ?)", (DATA, key))
-
-    def database_rows(self) -> sqlite3.Connection:
-        return self._index
 
     def is_intact(self) -> bool:
         """Whether all was made, and nothing was forgotten as damaged."""

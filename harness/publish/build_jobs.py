@@ -81,7 +81,8 @@ def _process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
             raise UserError("this run vanished while it was read", job.folder, "run this again; the old site is unchanged")
         return job.path, None, processed.errors
     cache, place, row = pathlib.Path(job.cache), tree_layout.place_of(job.path), processed.row
-    files.write(build_cache.run_path(cache, job.key), schema.dumps(processed.contributions).encode("ascii"))
+    lines = [schema.dumps(contribution) for contribution in processed.contributions]
+    files.write(build_cache.run_path(cache, job.key), "\n".join(lines).encode("ascii"))
     made = [build_cache.put_file(cache, path, data) for path, data in processed.pages]
     if row and job.raw_base is None:
         made += raw_files(job.folder, row["run_id"])
@@ -105,10 +106,10 @@ def raw_files(folder: str, run_id: str) -> List[File]:
 
 def pool(job: CellJob) -> PooledCell:
     cache, runs = pathlib.Path(job.cache), []
+    beginning = f'{{"cell_id":{schema.dumps(job.cell_id)},'.encode("ascii")       # of the contribution to this cell
     for run_id, started_at, row, key in job.runs:
-        contributions = json.loads(build_cache.run_path(cache, key).read_bytes())
-        runs += [pooling.CellRun(run_id, started_at, row, contribution) for contribution in contributions
-                 if contribution["cell_id"] == job.cell_id]
+        lines = build_cache.run_path(cache, key).read_bytes().split(b"\n")
+        runs += [pooling.CellRun(run_id, started_at, row, json.loads(line)) for line in lines if line.startswith(beginning)]
     cell = pooling.cell(runs, json.loads(job.machine))
     data = build_cache.put_file(cache, cell["data"], schema.dumps(cell).encode("ascii") + b"\n")
     for variant in cell["variants"]:

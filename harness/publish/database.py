@@ -6,6 +6,7 @@ describes each column; the table `question` has sample queries.
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import sqlite3
 from typing import Iterator, Optional
 
@@ -19,15 +20,16 @@ PIECE_BYTES = 1 << 20
 CHANGE_COUNTER, VALID_FOR, LIBRARY_VERSION = slice(24, 28), slice(92, 96), slice(96, 100)
 
 
-def pieces(document: dict, kept: Optional[sqlite3.Connection] = None) -> Iterator[bytes]:
-    """The file, piece by piece. `document` is a `catalogue` record; `kept` has the rows of its runs and cells, which are
-    made here if there is none."""
-    with contextlib.ExitStack() as closing:
-        folder = closing.enter_context(files.temporary_folder())
-        rows = closing.enter_context(contextlib.closing(_rows_of(document))) if kept is None else kept
+def pieces(document: dict, index: Optional[pathlib.Path] = None) -> Iterator[bytes]:
+    """The file, piece by piece. `document` is a `catalogue` record; `index` is a database with the rows of its runs and
+    cells, which are made here if there is none."""
+    with files.temporary_folder() as folder:
         path = folder / "catalogue.sqlite"
+        if index is None:
+            index = folder / "rows.sqlite"
+            _write_rows(index, document)
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            _write(connection, document, rows)
+            _write(connection, document, index)
         with open(path, "rb") as source:
             head = bytearray(source.read(PIECE_BYTES))
             head[CHANGE_COUNTER] = head[VALID_FOR] = (1).to_bytes(4, "big")
@@ -36,22 +38,24 @@ def pieces(document: dict, kept: Optional[sqlite3.Connection] = None) -> Iterato
             yield from iter(lambda: source.read(PIECE_BYTES), b"")
 
 
-def _rows_of(document: dict) -> sqlite3.Connection:
-    """An index in memory with the rows of all runs and cells of a document."""
-    index = sqlite3.connect(":memory:", isolation_level=None)
-    index.execute("CREATE TABLE run (folder TEXT PRIMARY KEY, run_id TEXT, started_at TEXT, is_shown INTEGER)")
-    database_rows.create(index)
-    for run in document["runs"]:
-        index.execute("INSERT INTO run VALUES (?, ?, ?, 1)", (run["folder"], run["run_id"], run["started_at"]))
-        database_rows.put(index, run["folder"], database_rows.of_run(run))
-    for cell in document["cells"]:
-        database_rows.put(index, cell["cell_id"], database_rows.of_cell(cell))
-    return index
+def _write_rows(index: pathlib.Path, document: dict) -> None:
+    """The rows of all runs and cells of a document."""
+    with contextlib.closing(sqlite3.connect(index, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE run (folder TEXT PRIMARY KEY, run_id TEXT, started_at TEXT, is_shown INTEGER)")
+        database_rows.create(connection)
+        for run in document["runs"]:
+            connection.execute("INSERT INTO run VALUES (?, ?, ?, 1)", (run["folder"], run["run_id"], run["started_at"]))
+            database_rows.put(connection, run["folder"], database_rows.of_run(run))
+        for cell in document["cells"]:
+            database_rows.put(connection, cell["cell_id"], database_rows.of_cell(cell))
+        connection.execute("COMMIT")
 
 
-def _write(connection: sqlite3.Connection, document: dict, kept: sqlite3.Connection) -> None:
+def _write(connection: sqlite3.Connection, document: dict, index: pathlib.Path) -> None:
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+    connection.execute("ATTACH ? AS kept", (str(index),))
     connection.execute("BEGIN")
     for name, table in TABLES.items():
         parts = [f'"{column}" {kind}' for column, kind, _ in table.columns] + list(table.constraints)
@@ -59,17 +63,12 @@ def _write(connection: sqlite3.Connection, document: dict, kept: sqlite3.Connect
     for name, (_, sql) in VIEWS.items():
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')
     for name, rows in _of_whole(document):
-        _insert(connection, name, (tuple(map(database_rows.storable, row)) for row in rows))
-    for name, rows in database_rows.ordered(kept):
-        _insert(connection, name, rows)
+        marks = ", ".join("?" * len(TABLES[name].columns))
+        connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', (tuple(map(database_rows.storable, row)) for row in rows))
+    database_rows.copy(connection)
     for table, columns in INDICES:
         connection.execute(f'CREATE INDEX "{table}_by_{columns.replace(", ", "_")}" ON "{table}" ({columns})')
     connection.execute("COMMIT")
-
-
-def _insert(connection: sqlite3.Connection, name: str, rows: Iterator[tuple]) -> None:
-    marks = ", ".join("?" * len(TABLES[name].columns))
-    connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', rows)
 
 
 def _of_whole(document: dict) -> Iterator[tuple]:

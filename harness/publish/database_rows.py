@@ -100,24 +100,20 @@ def remove(index: sqlite3.Connection, owner: str, names: Tuple[str, ...]) -> Non
     put(index, owner, {name: [] for name in names})
 
 
-def ordered(index: sqlite3.Connection) -> Iterator[Tuple[str, Iterator[tuple]]]:
-    """(name of a table, its rows) in writing order: variants by cell, runs newest first."""
-    index.execute("CREATE TEMP TABLE variant_number (number INTEGER PRIMARY KEY, cell_id TEXT, place INTEGER, digest TEXT)")
-    index.execute("INSERT INTO variant_number (cell_id, place, digest) SELECT owner, place, digest FROM rows_variant ORDER BY owner, line")
-    index.execute("CREATE INDEX variant_number_of ON variant_number (cell_id, digest)")
-    try:
-        for name in OF_CELLS:
-            columns = _selected(name, "variant_number.number")
-            yield name, index.execute(f'SELECT {columns} FROM variant_number JOIN "rows_{name}" kept ON kept.owner = variant_number.cell_id '
-                                      "AND kept.place = variant_number.place ORDER BY variant_number.number, kept.line")
-        for name in OF_RUNS:
-            number = "JOIN variant_number USING (cell_id, digest)" if name == "run_model" else ""
-            columns = _selected(name, "variant_number.number")
-            yield name, index.execute(f'SELECT {columns} FROM run JOIN "rows_{name}" kept ON kept.owner = run.folder {number} '
-                                      f"WHERE run.is_shown {NEWEST_FIRST}, kept.line")
-    finally:
-        index.execute("DROP TABLE variant_number")
+def copy(database: sqlite3.Connection) -> None:
+    """Copy all rows into a new catalogue.sqlite, to which the index is attached as `kept`: variants by cell, runs newest first."""
+    database.execute("CREATE TEMP TABLE variant_number (number INTEGER PRIMARY KEY, cell_id TEXT, place INTEGER, digest TEXT)")
+    database.execute("INSERT INTO variant_number (cell_id, place, digest) SELECT owner, place, digest FROM kept.rows_variant ORDER BY owner, line")
+    database.execute("CREATE INDEX temp.variant_number_of ON variant_number (cell_id, digest)")
+    for name in OF_CELLS:
+        database.execute(f'INSERT INTO main."{name}" SELECT {_selected(name)} FROM temp.variant_number number '
+                         f'JOIN kept."rows_{name}" rows ON rows.owner = number.cell_id AND rows.place = number.place '
+                         "ORDER BY number.number, rows.line")
+    for name in OF_RUNS:
+        number = "JOIN temp.variant_number number USING (cell_id, digest)" if name == "run_model" else ""
+        database.execute(f'INSERT INTO main."{name}" SELECT {_selected(name)} FROM kept.run run JOIN kept."rows_{name}" rows '
+                         f"ON rows.owner = run.folder {number} WHERE run.is_shown {NEWEST_FIRST}, rows.line")
 
 
-def _selected(name: str, number: str) -> str:
-    return ", ".join(number if column == NUMBER else f'kept."{column}"' for column, _, _ in TABLES[name].columns)
+def _selected(name: str) -> str:
+    return ", ".join("number.number" if column == NUMBER else f'rows."{column}"' for column, _, _ in TABLES[name].columns)

@@ -15,7 +15,7 @@ from publish.pages.tables import Head, TableCell, interval, number, table
 
 
 APART = "The model was published more than once under this name. Each digest is shown separately; they are never pooled."
-MAX_RUNS = 250          # rows of the table of runs, with 2.5 kB each
+MAX_RUNS = 100          # rows of the table of runs, with 2.5 kB each
 
 
 def page(inputs: page_inputs.CellPageInput) -> tuple:
