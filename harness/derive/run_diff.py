@@ -172,10 +172,11 @@ def _calibration(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
             if None not in (model_a[name], model_b[name]) and model_a[name] != model_b[name]:
                 yield _row(name, model_a[name], model_b[name], "cause", figures, model=model_a["model"])
         # A model that always thinks is asked with the budget in all plain phases but the frozen prompts.
-        budgets = [side.thinking["budget"] if model.get("always_thinks") else None for side, model in ((a, model_a), (b, model_b))]
-        if budgets[0] != budgets[1]:
+        budget_a, budget_b = (side.thinking["budget"] if model.get("always_thinks") else None
+                              for side, model in ((a, model_a), (b, model_b)))
+        if budget_a != budget_b:
             phases = tuple(phase for phase in dict.fromkeys([*a.suites, *b.suites]) if phase != FROZEN)
-            yield _row("budget of a model that always thinks", *budgets, "left-out", ALL, phases, model_a["model"])
+            yield _row("budget of a model that always thinks", budget_a, budget_b, "left-out", ALL, phases, model_a["model"])
         yield from _placement(model_a["model"], model_a["placement"] or {}, model_b["placement"] or {})
 
 
