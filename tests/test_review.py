@@ -61,6 +61,14 @@ class Sheets(unittest.TestCase):
         findings = FindingList()
         text = review.render(tree.check(tree.part_of(folder), findings, NOW_S), findings, "FINDINGS", self.root / "submissions")
         self.assertIn(valid.Run().place, text)
+        self.assertRegex(text, r"findings  refused: \d+ errors")
+
+    def test_each_run_has_its_own_verdict(self):
+        findings = FindingList()
+        findings.add([Finding("ledger-finding", "x"), Finding("physics-tag", "y")], "submissions/a/b/run-1/run.jsonl")
+        findings.add([Finding("physics-tag", "y")], "submissions/a/b/run-2/hardware.json")
+        self.assertEqual([review.counts(findings, f"submissions/a/b/run-{n}") for n in (1, 2, 3)],
+                         ["refused: 1 error, 1 hold", "held for you: 1 hold", "passed"])
 
 
 class Questions(unittest.TestCase):

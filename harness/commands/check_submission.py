@@ -99,7 +99,10 @@ def folders(args: argparse.Namespace, findings: FindingList) -> list:
 
 
 def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> str:
-    """After errors, to run this again; else to submit the one run that was checked."""
+    """After errors: run this again; else submit the one run that was checked."""
+    if args.review:
+        return (f"ask the contributors of refused runs for the fixes above; after their update: {again(args)}" if findings.has_errors
+                else "answer the questions above, then merge with a merge commit, or ask in the request")
     if findings.has_errors:
         return f"apply the fixes above, then rerun: {again(args)}"
     if len(judged) != 1 or len(args.paths) != 1 or judged[0].place.is_example:
@@ -111,7 +114,7 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> 
 
 def again(args: argparse.Namespace) -> str:
     changes = ["--base", args.base, *(word for head in args.head or ["HEAD"] for word in ("--head", head))] if args.base else []
-    return shell.command("check_submission.py", *args.paths, *changes)
+    return shell.command("check_submission.py", *(["--review"] if args.review else []), *args.paths, *changes)
 
 
 def fix(part: Part, hostname: str | None) -> None:

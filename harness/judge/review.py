@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Collection, Dict, Iterator, List, Optional, Tuple
 
@@ -110,13 +111,22 @@ def render(sheets: List[ReviewSheet], findings: FindingList, report_text: str, t
     parts = ["Runs\n"]
     for run_sheet in sheets:
         parts.append("  " + shown(run_sheet.place.path))
-        parts += [f"    {name:<10}{shown(str(value))}" for name, value in run_sheet.facts]
+        facts = (*run_sheet.facts, ("findings", counts(findings, run_sheet.place.path)))
+        parts += [line for name, value in facts for line in console.hanging(f"    {name:<10}", shown(str(value)))]
         if run_sheet.figures:
             parts.append("\n" + console.format_table(TITLES, [row for mine in run_sheet.figures for row in _rows(mine, others)],
                                                      whole=(0, 1)))
         parts.append("")
     parts += ["Findings\n", report_text, "", "Questions for a person\n"]
     return "\n".join(parts + [f"  - {question}" for question in questions(findings)])
+
+
+def counts(findings: FindingList, run: str) -> str:
+    """What was found in one run, such as `refused: 1 error, 2 holds`."""
+    of_run = Counter(finding.severity for finding in findings if finding.path == run or finding.path.startswith(f"{run}/"))
+    verdict = "refused" if of_run["error"] else "held for you" if of_run["hold"] else "passed"
+    listed = ", ".join(text_format.counted(of_run[severity], severity) for severity in ("error", "hold", "warning") if of_run[severity])
+    return f"{verdict}: {listed}" if listed else verdict
 
 
 def _rows(mine: ReviewFigures, others: List[ReviewFigures]) -> Iterator[List[Optional[str]]]:
@@ -141,4 +151,4 @@ def questions(findings: FindingList) -> Iterator[str]:
         if rule in QUESTIONS:
             yield f"{rule}: {QUESTIONS[rule]}"
         elif RULES[rule].severity == "hold":
-            yield f"{rule}: How can this be? {RULES[rule].says}"
+            yield f"{rule}: What explains it? Expected: {RULES[rule].says}"
