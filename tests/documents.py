@@ -23,7 +23,8 @@ VERBS = sorted(path.stem for path in support.HARNESS.glob("*_*.py"))
 BEGIN = '[//]: # "generated: {}. python tests/documents.py --write makes it; what is changed in it is lost"'
 END = '[//]: # "generated: up to here"'       # not the mark of run.md, which the runbook shows
 FLAGS_OF_KNOBS = {"num_ctx": "`--num-ctx N` (both)", "context_num_ctx": "`--num-ctx N` (both)",
-                  "num_predict": "`--num-predict N`", "repeats": "`--repeats N`", "levels": "`--concurrency LIST`"}
+                  "num_predict": "`--num-predict N`", "repeats": "`--repeats N`", "levels": "`--concurrency LIST`",
+                  "thinking_budget": "`--thinking-budget N`"}
 LEDGER = ("meta", "call", "skipped", "footer", "session_start", "session", "cut", "floor", "placement", "conditions",
           "accelerator_state")
 MANIFEST = ("manifest", "model", "left_out", "plan", "suite")
