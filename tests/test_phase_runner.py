@@ -507,6 +507,13 @@ class Thinking(Case):
             self.assertAlmostEqual(row["prompt_tokens"] / room, row["fill"], delta=0.05)
             self.assertEqual((row["options"]["num_ctx"], row["options"]["num_predict"]), (4352, plain[row["item"]].num_predict + 256))
 
+    def test_of_two_models_at_once_only_the_one_that_always_thinks_gets_room(self):
+        rows = self.carry_out({"models": [{**BETA, "thinking_tokens": 10, "thinks_always": True}, ALPHA]}, ["small-eval", "parallel-mixed"],
+                              replace(self.SETTINGS, thinking=None, levels=(2,)))
+        contexts = {(row["model"], row["options"]["num_ctx"]) for row in calls(rows, phase="parallel-mixed")}
+        self.assertEqual(contexts, {("alpha:1b", 768), ("beta:1b", 1024)})
+        self.assertEqual({row["outcome"] for row in calls(rows, phase="parallel-mixed", role="measured")}, {"ok"})
+
     def test_a_model_that_was_not_trained_for_the_room_is_not_asked_with_thinking(self):
         rows = self.carry_out({"models": [{**self.THINKER, "context_length": 896}]}, ["small-eval"], self.SETTINGS)
         self.assertEqual(reasons(rows), {"context-too-small"})

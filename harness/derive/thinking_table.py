@@ -36,7 +36,7 @@ def short_rows(metadata: dict) -> List[list]:
 def _row(aggregate: dict) -> list:
     thinking, quality = aggregate["thinking"], aggregate["quality"] or {"passed": 0, "n": 0, "time_to_correct_ms": None}
     answers = thinking["answers"]
-    compared = _compared(answers) if answers else ["-", f"{quality['passed']} of {quality['n']}", "-"]
+    compared = _compared(answers) if answers else ["-", f"{quality['passed']} of {quality['n']}" if quality["n"] else "-", "-"]
     times = ([answers["time_to_correct_plain_ms"], answers["time_to_correct_thinking_ms"]] if answers else
              [None, quality["time_to_correct_ms"]])
     return [aggregate["model"], aggregate["phase"], _mode(thinking["mode"]), *compared, _with_basis(thinking),

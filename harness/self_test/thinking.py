@@ -45,7 +45,7 @@ FORETOLD_SHARE = 0.25
 
 def lines(endpoint: Endpoint, slower: float = 1) -> List[CheckLine]:
     """Thinking on, and thinking at a level."""
-    found = []
+    comparisons = []
     for models, mode in ((MODELS, True), (LEVEL_MODELS, "low")):
         planted = tuple({**model, "decode_gap_ms": GAP_MS * slower} for model in models)
         with tempfile.TemporaryDirectory() as name:
@@ -56,8 +56,8 @@ def lines(endpoint: Endpoint, slower: float = 1) -> List[CheckLine]:
         calls = [record for record in outcome.records if isinstance(record, CallRecord) and record.is_measured]
         for model in planted:
             mine = [call for call in calls if call.model == model["name"]]
-            found += _asked(model, mode, mine, metadata) + _figures(model, mode, mine, metadata)
-    return found
+            comparisons += _asked(model, mode, mine, metadata) + _figures(model, mode, mine, metadata)
+    return comparisons
 
 
 def _rules() -> list:
@@ -74,7 +74,7 @@ def _asked(model: dict, mode: object, calls: List[CallRecord], metadata: dict) -
     reason = "always-thinks" if always and mode is True else "thinking-refused"
     planned_phase = "not planned" if not able else "asked" if takes and not always else reason
     aggregate = _aggregate(metadata, name, PHASE)
-    seen = "not planned" if aggregate is None else "asked" if aggregate["calls"] else ", ".join(aggregate["skips"])
+    seen = "not planned" if not aggregate else "asked" if aggregate["calls"] else ", ".join(aggregate["skips"])
     room = [BUDGET * (always or call.phase == PHASE) for call in calls]
     own = {item.id: item.num_predict for item in suites.load(SMALL_EVAL).items}
     limits = [(call.options["num_ctx"] - plan.Settings().num_ctx, call.options["num_predict"] - own[call.item]) for call in calls]
@@ -84,30 +84,39 @@ def _asked(model: dict, mode: object, calls: List[CallRecord], metadata: dict) -
 
 
 def _figures(model: dict, mode: object, calls: List[CallRecord], metadata: dict) -> List[CheckLine]:
-    name, endless = model["name"], model["name"].startswith("endless")
+    name = model["name"]
     plain, asked = (_aggregate(metadata, name, phase) for phase in (SMALL_EVAL, PHASE))
     quality = plain["quality"]
-    found = [_line(f"{name}: right answers of the plain phase", PLAIN, f"{quality['passed']} of {quality['n']}")]
-    thinking = (plain if model.get("thinks_always") else asked or {}).get("thinking")
+    comparisons = [_line(f"{name}: right answers of the plain phase", PLAIN, f"{quality['passed']} of {quality['n']}")]
+    thinking = (plain if model.get("thinks_always") else asked).get("thinking")
     if thinking is None or not thinking["thought"]:
-        return found
+        return comparisons
+    if name.startswith("endless"):
+        return comparisons + _endless(model, calls, thinking)
+    return comparisons + _thoughts(model, mode, calls, thinking)
+
+
+def _endless(model: dict, calls: List[CallRecord], thinking: dict) -> List[CheckLine]:
+    """Of a model whose thoughts use up every limit, so that the plan's tokens are those that it spends."""
+    name, (predicted, measured) = model["name"], _foretold_s(model, calls)
+    return [_line(f"{name}: answers cut by the budget", len(ANSWERS), thinking["cut_by_budget"]),
+            _line(f"{name}: pairs of answers", 0, thinking["answers"]["pairs"]),
+            _near(f"{name}: time of the thinking phase as the dry run foretells it, s", predicted, measured, FORETOLD_SHARE, timed=True)]
+
+
+def _thoughts(model: dict, mode: object, calls: List[CallRecord], thinking: dict) -> List[CheckLine]:
+    name, answers, has_tags = model["name"], thinking["answers"], bool(model.get("tags_in_answer"))
     planted = model["level_tokens"][mode] if "level_tokens" in model else THOUGHT
-    if endless:
-        predicted, measured = _foretold_s(model, calls)
-        return found + [_line(f"{name}: answers cut by the budget", len(ANSWERS), thinking["cut_by_budget"]),
-                        _line(f"{name}: pairs of answers", 0, thinking["answers"]["pairs"]),
-                        _near(f"{name}: time of the thinking phase as the dry run foretells it, s", predicted, measured, FORETOLD_SHARE, timed=True)]
-    within = TEXT_SHARE if model.get("tags_in_answer") else TOKENS_SHARE
-    found.append(_near(f"{name}: thinking tokens by {thinking['tokens_basis']}", planted, thinking["tokens"]["median"], within))
-    if thinking["answers"]:
-        answers = thinking["answers"]
-        found.append(_line(f"{name}: right answers with thinking", THINKING, f"{answers['right_thinking']} of {answers['pairs']}, "
-                                                                             f"{answers['gained']} gained, {answers['lost']} lost"))
-    if not model.get("tags_in_answer"):
-        waited = sorted((call.first_answer_ns - call.first_text_ns) / 1e6 for call in calls if call.thinking_chunks)
-        found.append(_near(f"{name}: answer begins after the first thought, ms", (planted - 1) * model["decode_gap_ms"], waited[len(waited) // 2],
-                           0.1, least=FIRST_MS, timed=True))
-    return found
+    comparisons = [_near(f"{name}: thinking tokens by {thinking['tokens_basis']}", planted, thinking["tokens"]["median"],
+                         TEXT_SHARE if has_tags else TOKENS_SHARE)]
+    if answers:
+        comparisons.append(_line(f"{name}: right answers with thinking", THINKING,
+                                 f"{answers['right_thinking']} of {answers['pairs']}, {answers['gained']} gained, {answers['lost']} lost"))
+    if not has_tags:
+        waited = sorted(((call.first_answer_ns or 0) - (call.first_text_ns or 0)) / 1e6 for call in calls if call.thinking_chunks)
+        comparisons.append(_near(f"{name}: answer begins after the first thought, ms", (planted - 1) * model["decode_gap_ms"],
+                                 waited[len(waited) // 2], 0.1, least=FIRST_MS, timed=True))
+    return comparisons
 
 
 def _foretold_s(model: dict, calls: List[CallRecord]) -> tuple:
@@ -120,8 +129,9 @@ def _foretold_s(model: dict, calls: List[CallRecord]) -> tuple:
     return predicted, sum(call.end_ns for call in calls if call.phase == PHASE) / 1e9
 
 
-def _aggregate(metadata: dict, model: str, phase: str) -> dict | None:
-    return next((row for row in metadata["aggregates"] if (row["model"], row["phase"]) == (model, phase)), None)
+def _aggregate(metadata: dict, model: str, phase: str) -> dict:
+    """Empty where the phase was not planned for the model."""
+    return next((row for row in metadata["aggregates"] if (row["model"], row["phase"]) == (model, phase)), {})
 
 
 def _line(name: str, planted: object, recovered: object) -> CheckLine:
