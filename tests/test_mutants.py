@@ -54,6 +54,14 @@ class Valid(Case):
                 run = valid.Run(settings, ("frozen-prompts", "small-eval", "context-edge"), 1, 0.0, thinks)
                 self.assert_broken(self.judged(run.write(self.root / str(number))), set())
 
+    def test_nor_does_one_whose_thinking_code_was_graded(self):
+        run = valid.Run(values.ASKED_TO_THINK, ("frozen-prompts", "python-tasks"), 1, 0.0, "asked")
+        graded = [record for record in run.calls(role="measured", outcome="ok") if record["phase"].startswith("python-tasks")]
+        self.assertEqual(len({record["phase"] for record in graded}), 2)
+        run.records[-1]["code_grades"] = {str(record["seq"]): {"passed": False, "reason": "no-code"} for record in graded}
+        run.seal()
+        self.assert_broken(self.judged(run.write(self.root)), set())
+
     def test_nor_does_one_of_which_much_was_skipped(self):
         run = valid.Run(plan.Settings(repeats=1), ("frozen-prompts", "parallel-mixed"), 2)
         lost = [record for record in run.calls(role="measured", phase="parallel-mixed")]

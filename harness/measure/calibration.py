@@ -1,7 +1,7 @@
 """Calibration: how this server counts for this model, found by asking and never by its version.
 
 Each question is a recorded call with role calibration; its record has the result as `finding`, so that the figures can
-be computed from the ledger alone. A question costs a few tokens; up to 256 for a model that does not stop by itself,
+be computed from the ledger alone. A question costs a few tokens; up to 512 for a model that does not stop by itself,
 and the lengths of material together cost about as much as one context call.
 """
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIRST_UNITS = {CONTEXT_EDGE: 6, CONTEXT_APPEND: 8}      # one of each of edge's 
 SAMPLE_SHARE = 0.45         # of the context: long enough for the rate, at less than the cost of one measured call
 QUESTION = "List the whole numbers from one upwards, in digits, separated by single spaces."
 THINKING_QUESTION = "What is 17 plus 25? Reply with the number alone."
-THINKING_TOKENS = 256       # some models show only at the end of a thought that there was one; others answer in three tokens
+THINKING_TOKENS = 512       # some models show only at the end of a thought that there was one; others answer in three tokens
 USABLE = ("ok", "length", "empty")
 
 
