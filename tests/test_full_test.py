@@ -60,6 +60,8 @@ class Again(unittest.TestCase):
             return list(next(results)), None
         with mock.patch.object(full_test, "_whole_run", whole_run), mock.patch.object(full_test, "_kinds_of_models", lambda *_: []), \
                 mock.patch.object(full_test, "_faults", lambda endpoint: []), \
+                mock.patch.object(full_test, "_context_ladder", lambda endpoint: []), \
+                mock.patch.object(full_test, "_thinking", lambda endpoint: []), \
                 mock.patch.object(full_test.timing_floor, "fake_server", mock.MagicMock()):
             return full_test.run(lambda text: None), asked
 

@@ -250,7 +250,7 @@ class Numbers(unittest.TestCase):
         for planted, recovered, passed in ((1.0, 1.0, True), (1.0, 1.5, True), (1.0, 0.5, True), (1.0, 1.51, False),
                                            (1.0, 0.49, False), (1.0, None, False), (0.0, 0.0, True)):
             with self.subTest(planted=planted, recovered=recovered):
-                self.assertIs(checks._near("x", planted, recovered, 0.5).passed, passed)
+                self.assertIs(checks.near("x", planted, recovered, 0.5).passed, passed)
 
     def test_a_ratio_is_of_medians_and_its_tolerance_a_share(self):
         for planted, recovered, passed in (([100], [105], True), ([100], [95], True), ([100], [106], False),
@@ -258,20 +258,20 @@ class Numbers(unittest.TestCase):
                                            ([100, None], [None, 100], True), ([100], [None], False), ([100], [], False),
                                            ([], [100], False), ([None], [None], True), ([], [], True)):
             with self.subTest(planted=planted, recovered=recovered):
-                self.assertIs(checks._ratio("x", planted, recovered, 0.05).passed, passed)
+                self.assertIs(checks.ratio("x", planted, recovered, 0.05).passed, passed)
 
     def test_the_same_is_the_same_kind_of_thing(self):
         for planted, recovered, passed in ((3, 3, True), (3, 4, False), (3, None, False), (None, None, True),
                                            ("refused", "cut", False), (True, False, False)):
             with self.subTest(planted=planted, recovered=recovered):
-                self.assertIs(checks._same("x", planted, recovered).passed, passed)
+                self.assertIs(checks.same("x", planted, recovered).passed, passed)
 
     def test_what_is_no_number_never_passes(self):
         for what, line in (
-                ("near, recovered", checks._near("x", 1.0, NAN, 9.0)), ("near, planted", checks._near("x", NAN, 1.0, 9.0)),
-                ("near, both", checks._near("x", NAN, NAN, 9.0)), ("ratio, recovered", checks._ratio("x", [1.0], [NAN], 9)),
-                ("ratio, planted", checks._ratio("x", [NAN], [1.0], 9)), ("ratio, both", checks._ratio("x", [NAN], [NAN], 9)),
-                ("ratio, none against", checks._ratio("x", [None], [NAN], 9)), ("same", checks._same("x", NAN, NAN))):
+                ("near, recovered", checks.near("x", 1.0, NAN, 9.0)), ("near, planted", checks.near("x", NAN, 1.0, 9.0)),
+                ("near, both", checks.near("x", NAN, NAN, 9.0)), ("ratio, recovered", checks.ratio("x", [1.0], [NAN], 9)),
+                ("ratio, planted", checks.ratio("x", [NAN], [1.0], 9)), ("ratio, both", checks.ratio("x", [NAN], [NAN], 9)),
+                ("ratio, none against", checks.ratio("x", [None], [NAN], 9)), ("same", checks.same("x", NAN, NAN))):
             with self.subTest(what):
                 self.assertFalse(line.passed)
 

@@ -20,7 +20,6 @@ _PLAIN_KINDS = {
     PARALLEL_MIXED: "parallel",     # needs several models, and so comes after all work with a single one
 }
 PHASES = tuple(_PLAIN_KINDS)
-CONTEXT_PHASES = tuple(phase for phase, kind in _PLAIN_KINDS.items() if kind == "context")
 
 RUNG_CONTEXTS = {f"{CONTEXT_EDGE}-{size}k": 1024 * size for size in (16, 32, 64, 128, 256)}     # phase: its num_ctx
 RUNG_PHASES = tuple(RUNG_CONTEXTS)
@@ -29,6 +28,7 @@ THINKING_PHASES = tuple(_THINKING)
 
 _SUITE_PHASES = {**_THINKING, **dict.fromkeys(RUNG_PHASES, CONTEXT_EDGE)}
 KINDS = {phase: _PLAIN_KINDS[_SUITE_PHASES.get(phase, phase)] for phase in PHASES + RUNG_PHASES + THINKING_PHASES}
+CONTEXT_PHASES = tuple(phase for phase, kind in KINDS.items() if kind == "context")
 
 
 def suite_phase(phase: str) -> str:

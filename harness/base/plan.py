@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from base import request_settings
+from base.context_ladder import AUTO, NAMES, RUNG_FILLS, RUNG_LIMIT_S
 from base.phases import (CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, KINDS, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, RUNG_CONTEXTS, SMALL_EVAL,
                          THINKING_PHASES, suite_phase)
 from base.suites import Suite
@@ -90,6 +91,9 @@ class Settings:
     thinking: bool | str | None = None      # `think` of the thinking phases: True or a level; None: they are not planned
     thinking_budget: int = THINKING_BUDGET
     thinking_models: tuple = ()             # names of the models that can think
+    contexts: tuple = ()                    # rungs of the context ladder by name, or "auto"; (): it is not climbed
+    rung_limit_s: int = RUNG_LIMIT_S        # a rung that is foretold to take longer is not begun
+    trained: dict = field(default_factory=dict)     # model: its trained context, where the server reports it
 
     def room_for_thoughts(self, phase: str, always_thinks: bool = False) -> int:
         """Tokens on top of each item's limit and of the context. The frozen prompts are the same for every model."""
@@ -106,21 +110,31 @@ class Settings:
 
     def context_of(self, phase: str, always_thinks: bool = False) -> int:
         """The context that a phase is asked in. A fill is a share of the context without the room for thoughts."""
-        plain = RUNG_CONTEXTS.get(phase) or (self.context_num_ctx if KINDS[phase] == "context" else self.num_ctx)
+        if phase in RUNG_CONTEXTS:
+            return RUNG_CONTEXTS[phase]     # a rung is what the machine holds, so thoughts take their room from the prompt
+        plain = self.context_num_ctx if KINDS[phase] == "context" else self.num_ctx
         return plain + self.room_for_thoughts(phase, always_thinks)
 
     def with_models(self, models: list) -> Settings:
         """The same, knowing which of the manifest's models can think."""
         able = tuple(model["name"] for model in models if "thinking" in model["capabilities"])
-        return replace(self, thinking_models=able)
+        return replace(self, thinking_models=able, trained={model["name"]: model["context_length"] for model in models if model["context_length"]})
+
+    def rungs_of(self, model: str) -> list:
+        """Phases of the context ladder above the plain one. `auto` leaves out what the model was not trained for."""
+        trained = self.trained.get(model)
+        return [phase for name, phase in NAMES.items() if name in self.contexts
+                or (AUTO in self.contexts and (trained is None or RUNG_CONTEXTS[phase] <= trained))]
 
 
 def settings_of(manifest: dict) -> Settings:
     """The settings that a manifest was planned with."""
     thinking = manifest.get("thinking") or {"mode": None, "budget": THINKING_BUDGET}
+    contexts = manifest.get("contexts") or {"asked": (), "rung_limit_s": RUNG_LIMIT_S}
     return Settings(manifest["num_ctx"], manifest["context_num_ctx"], manifest["num_predict"],
                     None if manifest["levels"] is None else tuple(manifest["levels"]), manifest["repeats"],
-                    manifest["options"], manifest["knobs"], thinking["mode"], thinking["budget"]).with_models(manifest["models"])
+                    manifest["options"], manifest["knobs"], thinking["mode"], thinking["budget"],
+                    contexts=tuple(contexts["asked"]), rung_limit_s=contexts["rung_limit_s"]).with_models(manifest["models"])
 
 
 def overrides_of(settings: Settings) -> dict:
@@ -156,6 +170,8 @@ def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
             stages.append(_waves(phase, (model,), suites[phase], settings))
         else:
             stages.append(_singles(phase, model, suites[phase], settings))
+    if CONTEXT_EDGE in phases:
+        stages += [_rung(phase, model, suites[CONTEXT_EDGE], settings) for phase in settings.rungs_of(model)]
     if settings.thinking is not None and model in settings.thinking_models:
         stages += [_thinking(phase, model, suites[suite_phase(phase)], settings) for phase in THINKING_PHASES if suite_phase(phase) in phases]
     if FROZEN in phases:
@@ -166,6 +182,12 @@ def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
 
 def _singles(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
     groups = tuple((Step(phase, model, item.id, fill=item.fill),) for item in suite.items)
+    return Stage(phase, (model,), settings.context_of(phase), groups)
+
+
+def _rung(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
+    """Lower fills are known from the rungs below."""
+    groups = tuple((Step(phase, model, item.id, fill=item.fill),) for item in suite.items if item.fill in RUNG_FILLS)
     return Stage(phase, (model,), settings.context_of(phase), groups)
 
 

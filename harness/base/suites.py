@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import pathlib
 import string
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ PINNED = {
 PROMPTS_FILE = "prompts.py"
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "suites"
 PLACES = ("head", "middle", "tail")
+TRUNCATED_SHARE = 0.9       # of the tokens that the material was counted to take: a shorter prompt was cut
 HEX_DIGITS = frozenset("0123456789abcdef")
 
 
@@ -156,6 +158,17 @@ def units_for(target: int, tokens_at: list) -> int:
         raise UserError("the prompt's token count does not grow with the material", "calibration",
                         "the server may be cutting prompts: raise num_ctx, or leave the context phases out")
     return max(0, (spread * (count * target - sum_tokens) + rise * sum_units) // (count * rise))
+
+
+def tokens_of(units: int, tokens_at: list) -> float:
+    """Prompt tokens of so many units, by a line through the first and the last of (units, prompt tokens) points."""
+    (few, fewer_tokens), (many, more_tokens) = tokens_at[0], tokens_at[-1]
+    return fewer_tokens + (more_tokens - fewer_tokens) * (units - few) / (many - few)
+
+
+def distinct_units(material: dict) -> int:
+    """How many units there are before a name comes again."""
+    return math.prod(len(material["words"][slot]) for slot in material["unique"])
 
 
 def unit_text(material: dict, index: int) -> str:

@@ -62,6 +62,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
                       help="comma-separated models (default: every local chat model that fits in memory)")
     measured.add_argument("--pull", action="store_true", default=None, help="download the models of --models that are missing")
     measured.add_argument("--target-url", metavar="URL", help="the server (default: OLLAMA_HOST, else http://127.0.0.1:11434)")
+    measured.add_argument("--contexts", metavar="LIST",
+                      help="ask context-edge in larger contexts as well: 8k,16k,32k,64k,128k,256k, or auto: as far as machine and model go")
     identity = parser.add_argument_group("whose run it is")
     identity.add_argument("--handle", help="your name in the catalogue: a-z, 0-9 and inner hyphens")
     identity.add_argument("--device-tag", metavar="TAG", help="the machine, such as mac-m1-8gb (default: a suggestion)")
@@ -80,6 +82,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     settings.add_argument("--option", action="append", metavar="NAME=VALUE", help="set one more request option or field; repeatable")
     execution = parser.add_argument_group("how it runs")
     execution.add_argument("--time-limit", metavar="TIME", help="such as 90m or 2h: skip what does not fit")
+    execution.add_argument("--rung-limit", metavar="TIME", help="with --contexts: a context that is foretold to take longer is not tried "
+                                                           "(default: 10m)")
     execution.add_argument("--first-byte-limit", metavar="TIME", help="longest wait for a first token, loading included "
                                                                 "(default: 30m)")
     execution.add_argument("--silence-limit", metavar="TIME", help="longest silence within an answer (default: 5m)")
@@ -117,7 +121,7 @@ def plan_run(args: argparse.Namespace, endpoint: Endpoint, version: str) -> dict
     """Everything that can be decided before anything is measured. Raises UserError for whatever cannot be done."""
     from base import plan, suites
     from measure import hardware, models, options
-    phases, settings = options.phases(args.phases), options.settings(args)
+    phases, settings = options.planned_phases(args), options.settings(args)
     options.seconds(args.time_limit, "--time-limit")
     for name, value, problem in (("--handle", args.handle, names.handle_problem),
                                  ("--device-tag", args.device_tag, names.device_tag_problem)):
@@ -361,14 +365,16 @@ def interruptible(stop: Stop) -> Iterator[None]:
 
 def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
-    from derive import headline, thinking_table
+    from derive import context_text, headline, thinking_table
     from submit import run_status
     folder = earlier.folder
-    console.say(console.format_table(headline.TITLES, headline.rows(metadata)))
+    console.say(console.format_table(headline.TITLES, headline.rows(metadata), whole=(1,)))
     console.say("medians of the frozen prompts before all other phases; run.md has the other phases", wrap=True)
     thinking = thinking_table.short_rows(metadata)
     if thinking:
         console.say("\n" + console.format_table(thinking_table.SHORT_TITLES, thinking))
+    for model, sentence in context_text.lines(metadata):
+        console.say(f"{model}: {sentence}", wrap=True)
     console.say(f"\n{folder}")
     for line in headline.warning_lines(metadata["warnings"]):
         console.note(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from base.ledger_records import CallRecord, SkippedRecord
-from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN, suite_phase
 from base.records import METRICS
 from derive import call_metrics, earlier_methods, grading
 from derive.distribution import Sample, rounded
@@ -150,7 +150,7 @@ class Quality:
         if status == "right":
             self.counts["passed"] += 1
             self.time_ms.add(call_metrics.total_ms(call))
-        if is_graded and call.phase == CONTEXT_EDGE:
+        if is_graded and suite_phase(call.phase) == CONTEXT_EDGE:
             self._recall(call, grader)
         return status
 
@@ -259,7 +259,7 @@ class Aggregate:
         if self.phase == CONTEXT_APPEND:
             before = self._turn_before(call)
             return before is not None and (call.prompt_tokens or 0) < (before.last_turn.prompt_tokens or 0)
-        return call_metrics.is_truncated(call, finding.get(f"{self.phase}_tokens_at", []))
+        return call_metrics.is_truncated(call, finding.get(f"{suite_phase(self.phase)}_tokens_at", []))
 
     def _turn_before(self, call: CallRecord) -> Conversation | None:
         """The conversation under way, if this turn belongs to it: its turns share a nonce."""

@@ -8,11 +8,11 @@ from typing import List
 
 from base.intervals import busy
 from base.ledger_records import CallRecord
+from base.suites import TRUNCATED_SHARE, tokens_of
 
 MIN_DECODE_TOKENS = 16      # the clock's grain and the first token's odd share vanish only over a stretch
 MIN_PREFILL_TOKENS = 64     # below this the fixed cost of a batch is most of the time
 MIN_TAIL_GAPS = 20          # a 99th percentile of fewer gaps is their maximum
-TRUNCATED_SHARE = 0.9       # of the tokens that the material was counted to take
 APPEND_TOLERANCE = 0.15     # of the first turn's rate: what a checkpoint up to 180 tokens before 1,000 new ones would cost
 RECOMPUTED_TOKENS = 64      # of the turn before; templates change a few tokens at the end of a turn
 SERIALISED_BELOW = 0.2      # of the time that decode spans of a wave could share
@@ -164,9 +164,7 @@ def is_truncated(call: CallRecord, points: list) -> bool:
     units, tokens = call.material_units, call.prompt_tokens
     if units is None or not tokens or len(points) < 2 or points[-1][0] <= points[0][0]:
         return False
-    (few, fewer_tokens), (many, more_tokens) = points[0], points[-1]
-    expected = fewer_tokens + (more_tokens - fewer_tokens) * (units - few) / (many - few)
-    return tokens < TRUNCATED_SHARE * expected
+    return tokens < TRUNCATED_SHARE * tokens_of(units, points)
 
 
 def overhead_ms(call: CallRecord) -> float | None:

@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from base import names, plan, schema
 from base.hardware_view import part, value_of
-from base.phases import CONTEXT_PHASES, FROZEN, PARALLEL_MIXED, THINKING_PHASES, suite_phase
+from base.phases import CONTEXT_PHASES, FROZEN, PARALLEL_MIXED, PHASES, THINKING_PHASES, suite_phase
 from base.records import COMPARED
 from base.schema import Json
 from base.target import is_local
@@ -149,7 +149,7 @@ def _knobs(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
                 yield _row(name, fields_a.get(name), fields_b.get(name), "cause", EXCLUDED.get(name, ()))
     short = tuple(phase for phase in dict.fromkeys([*a.suites, *b.suites]) if phase not in CONTEXT_PHASES)
     for name, effect, figures, phases in (
-            ("num_ctx", "left-out", SPEED, short), ("context_num_ctx", "left-out", ALL, CONTEXT_PHASES),
+            ("num_ctx", "left-out", SPEED, short), ("context_num_ctx", "left-out", ALL, tuple(phase for phase in CONTEXT_PHASES if phase in PHASES)),
             ("num_predict", "left-out", EXCLUDED["num_predict"], ()), ("levels", "scope", (), ()),
             ("repeats", "scope", (), ())):
         if a.manifest[name] != b.manifest[name]:

@@ -8,10 +8,11 @@ import re
 import shlex
 
 from base import records, schema
+from base.context_ladder import RUNG_LIMIT_S
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PYTHON_TASKS, suite_phase
 from base.target import is_local
 from base.text_format import counted, figure, median_with_n
-from derive import headline, thinking_table
+from derive import headline, context_text, thinking_table
 
 BAR_CHARACTERS = 30
 
@@ -122,7 +123,15 @@ def _context(metadata: dict) -> str:
             for metric, title, unit in (("ttft_ms", "Time to first text", "ms"), ("decode_tok_s", "Decode", "tok/s")):
                 lines = [(_place(group), group["metrics"].get(metric)) for group in groups]
                 charts.append(f"{title}: {code(row['model'])}, {phase}; n counts calls.\n\n" + bars(lines, unit))
-    return "### Context\n\n" + "\n\n".join(charts) if charts else ""
+    served = [f"- {code(model)}: {plain(sentence)}." for model, sentence in context_text.lines(metadata)]
+    parts = (["\n".join(served)] if served else []) + _rungs(metadata) + charts
+    return "### Context\n\n" + "\n\n".join(parts) if parts else ""
+
+
+def _rungs(metadata: dict) -> list:
+    """The context ladder: memory and speed against depth."""
+    rows = [[code(row["model"]), *cells] for row in metadata["aggregates"] if row.get("rung") for cells in context_text.cells(row)]
+    return [table(context_text.TITLES, rows)] if rows else []
 
 
 def _thinking(manifest: dict, metadata: dict) -> str:
@@ -212,6 +221,10 @@ def command(manifest: dict, metadata: dict) -> str:
     if manifest["num_ctx"] == manifest["context_num_ctx"]:
         words += ["--num-ctx", str(manifest["num_ctx"])]        # the flag sets both; canonically they differ
     mode = manifest.get("thinking", {}).get("mode")
+    contexts = manifest.get("contexts")
+    if contexts is not None:
+        words += ["--contexts", ",".join(contexts["asked"])]
+        words += ["--rung-limit", f"{contexts['rung_limit_s']}s"] if contexts["rung_limit_s"] != RUNG_LIMIT_S else []
     words += ["--thinking"] * (mode is not None) + [mode] * isinstance(mode, str)
     flags = {"num_predict": "--num-predict", "repeats": "--repeats", "levels": "--concurrency", "thinking_budget": "--thinking-budget"}
     for name, value in manifest["overrides"].items():

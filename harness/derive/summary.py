@@ -9,11 +9,12 @@ from typing import Dict, Iterable, List, Optional, Protocol, Tuple
 
 from base import ledger_records, names, plan, records
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
-from base.phases import THINKING_PHASES, suite_phase
+from base.phases import CONTEXT_EDGE, RUNG_PHASES, THINKING_PHASES, suite_phase
 from derive import call_metrics, grading, paired_answers, stability, thinking, warning_rules
-from derive.aggregate import Aggregate, CallMetrics
+from derive.aggregate import PLACES, Aggregate, CallMetrics
 from derive.distribution import METHOD, Sample
 from derive.paired_answers import ItemAnswer
+from derive.served_context import RungFigures, ServedContext
 
 MAX_REMEMBERED = 4096       # answers whose verdict is known: at temperature 0 the repeats say the same
 CALIBRATED = ("head_tokens", "head_method", "slots_seen", "thinks_by_default", "tells_cached_tokens", "too_long",
@@ -55,6 +56,7 @@ class _Summary:
         self.meta: MetaRecord | None = None
         self.footer: FooterRecord | None = None
         self.aggregates: Aggregates = {}
+        self.served: Dict[str, ServedContext] = {}      # by model, where the context ladder was asked for
         self.findings: Dict[str, dict] = {}
         self.loads: Dict[str, Sample] = {}
         self.first_placement: Dict[str, dict] = {}
@@ -73,6 +75,9 @@ class _Summary:
         elif isinstance(record, SkippedRecord):
             self.skipped += 1
             self._aggregate_of(record).skip(record)
+            rung = self._rung(record)
+            if rung and rung.skipped is None:
+                rung.skipped = record
         elif isinstance(record, MetaRecord):
             self.meta = record
         else:
@@ -84,7 +89,11 @@ class _Summary:
             self.findings.setdefault(call.model, {}).update(call.finding)
         if call.is_measured:
             self._measured(call)
-        elif call.item == "LOAD" and call.done_ns is not None:
+            return
+        rung = self._rung(call) if call.role == "warmup" else None
+        if rung:
+            rung.warm_up(call)
+        if call.item == "LOAD" and call.done_ns is not None and call.phase not in RUNG_PHASES:
             self.loads.setdefault(call.model, Sample()).add(call.done_ns / 1e6)
 
     def _measured(self, call: CallRecord) -> None:
@@ -121,6 +130,9 @@ class _Summary:
             status = aggregate.quality.add(call, grader, self._is_right(call, grader))
             if self.settings.thinking is not None and call.level == 1:
                 self.answers.setdefault((call.model, call.phase), {})[call.item] = ItemAnswer(status, call_metrics.total_ms(call))
+        rung = self._rung(call)
+        if rung:
+            rung.call(call, metrics, _has_middle(call, grader) if status in ("right", "wrong") else None)
         if self.observer:
             self.observer.call(call, metrics, status)
 
@@ -140,6 +152,12 @@ class _Summary:
                                    self.meta is not None and self.meta.schema == "ledger-1.0")
             self.aggregates[key].thinking = self._thinking_figures(*key)
         return self.aggregates[key]
+
+    def _rung(self, record: CallRecord | SkippedRecord) -> RungFigures | None:
+        """The record's rung of the context ladder; None where it belongs to none, or none was asked for."""
+        if not self.settings.contexts or record.model not in self.formats:
+            return None
+        return self.served.setdefault(record.model, ServedContext()).rung(record.phase)
 
     def _thinking_figures(self, model: str, phase: str) -> thinking.ThinkingFigures | None:
         """Of a phase whose calls have a budget for thoughts."""
@@ -190,7 +208,14 @@ class _Summary:
         warm, cold = self._loads(name)
         return {"cell_id": self._cell_id(name), "model": name, "digest": model["digest"],
                 **{key: finding.get(key) for key in CALIBRATED}, **self._always_thinks(finding), "placement": self.first_placement.get(name),
-                "cold_load_ms": cold.record(), "warm_load_ms": warm.record()}
+                "cold_load_ms": cold.record(), "warm_load_ms": warm.record(), **self._served_context(model)}
+
+    def _served_context(self, model: dict) -> dict:
+        if not self.settings.contexts:
+            return {}
+        planned = [CONTEXT_EDGE, *self.settings.rungs_of(model["name"])]
+        served = self.served.get(model["name"], ServedContext())
+        return {"served_context": served.record(planned, model["context_length"], model["format"])}
 
     def _always_thinks(self, finding: dict) -> dict:
         """Said where it matters: a run without thinking has the same metadata as before there was such a field."""
@@ -214,8 +239,18 @@ class _Summary:
             "outcomes": aggregate.outcomes, "void": aggregate.void, "reattempts": aggregate.reattempts, "skips": aggregate.skips,
             "prefill_basis": aggregate.bases.pop() if len(aggregate.bases) == 1 else None, "quality": aggregate.quality.record(),
             "groups": rows, "waves": [waves.record(level) for level, waves in aggregate.waves.items()], "drift": drift,
+            **self._rung_record(aggregate),
             **({} if aggregate.thinking is None else {"thinking": aggregate.thinking.record(self._paired(aggregate.model, aggregate.phase))}),
         }
+
+    def _rung_record(self, aggregate: Aggregate) -> dict:
+        rung = self.served[aggregate.model].rungs.get(aggregate.phase) if aggregate.model in self.served else None
+        return {"rung": rung.record()} if rung else {}
+
+
+def _has_middle(call: CallRecord, grader: dict) -> bool:
+    """Whether an answer of context-edge holds the fact from the middle of its prompt."""
+    return grading.terms_found(grader, call.answer)[PLACES.index("middle")]
 
 
 def _energy_shares(wave: List[CallRecord]) -> List[Optional[float]]:

@@ -10,7 +10,7 @@ from typing import Callable, Dict, Iterator, Optional, Set, Tuple
 from base import git, names, plan, thoughts
 from base.errors import UserError
 from base.ledger_records import CallRecord, Record, SkippedRecord
-from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, THINKING_PHASES
+from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, THINKING_PHASES, suite_phase
 from base.suites import Suite
 from base.target import is_local
 from derive import grading
@@ -167,7 +167,7 @@ class EvidenceChecks(LedgerVisitor):
         return None if self._asked_material(record) else "its material was not counted"
 
     def _asked_material(self, record: SkippedRecord) -> bool:
-        return any(item.startswith(f"CAL-{record.phase.upper()}-") for item in self._questions.get(record.model, ()))
+        return any(item.startswith(f"CAL-{suite_phase(record.phase).upper()}-") for item in self._questions.get(record.model, ()))
 
     def _time_limit(self, record: SkippedRecord) -> str | None:
         is_limited = record.session > 0 or self._manifest["time_limit_s"] is not None     # a resumed session may have its own limit

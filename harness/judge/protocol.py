@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from typing import Iterator, Union
 
-from base import names, plan, records, request_settings, schema, suites, target
+from base import context_ladder, names, plan, records, request_settings, schema, suites, target
 from base.errors import UserError
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
-from base.phases import CONTEXT_APPEND, FROZEN, PHASES, suite_phase
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PHASES, suite_phase
 from judge import hardware_checks, thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -48,6 +48,7 @@ def settings_problems(manifest: dict) -> Iterator[Finding]:
     if levels is not None and (not levels or levels != sorted(set(levels)) or not 1 <= levels[0] <= levels[-1] <= highest):
         yield Finding("protocol-settings", "these levels", f"ascending, each from 1 to {highest}", "/levels")
     yield from _thinking_problems(manifest, most)
+    yield from _ladder_problems(manifest)
     if manifest["knobs"].get("stream") is not True:
         yield Finding("protocol-settings", "an answer in one piece",
                       "stream: true, without which there is no time to first token",
@@ -68,11 +69,25 @@ def _thinking_problems(manifest: dict, most: int) -> Iterator[Finding]:
         yield Finding("protocol-settings", "the canonical budget alone", "no `thinking` at all", "/thinking")
 
 
+def _ladder_problems(manifest: dict) -> Iterator[Finding]:
+    contexts = manifest.get("contexts")
+    if contexts is None:
+        return
+    asked, known = contexts["asked"], (context_ladder.FIRST, *context_ladder.NAMES)
+    if asked != [context_ladder.AUTO] and (not asked or asked != [name for name in known if name in asked]):
+        yield Finding("protocol-settings", "these contexts", f"some of {', '.join(known)} in this order, or {context_ladder.AUTO} alone",
+                      "/contexts/asked")
+    if contexts["rung_limit_s"] < 1:
+        yield Finding("protocol-settings", "no time for a rung", "a limit of a second or more", "/contexts/rung_limit_s")
+    if CONTEXT_EDGE not in {row["phase"] for row in manifest["suites"]}:
+        yield Finding("protocol-settings", "a context ladder without its first rung", f"{CONTEXT_EDGE} among the suites", "/contexts")
+
+
 def planned_blocks(manifest: dict, loaded: dict) -> list | None:
     """The plan that models, suites and settings give; None where it would be larger than any run."""
     settings = plan.settings_of(manifest)
     items = sum(len(suite.items) * max(1, len(settings.levels or suite.levels)) for suite in loaded.values())
-    items *= 1 + (settings.thinking is not None)
+    items = items * (1 + (settings.thinking is not None)) + 2 * len(context_ladder.NAMES) * bool(settings.contexts)
     anchors = 2 * settings.repeats * len(loaded[FROZEN].items) if FROZEN in loaded else 0
     if len(manifest["models"]) * (items + anchors) > thresholds.value("planned_calls"):
         return None

@@ -10,7 +10,7 @@ from base import console, names, run_folder, text_format
 from base.errors import UserError
 from base.hardware_view import HardwareView
 from base.phases import FROZEN
-from derive import headline, thinking_table
+from derive import headline, context_text, thinking_table
 from derive.headline import HEADLINE
 from judge import tree_layout
 from judge.findings import FindingList, shown
@@ -72,6 +72,7 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         facts.append(("verdict", f"{metadata['verdict']['verdict'] or 'none'}: {metadata['verdict']['why']}"))
         facts += [("thinking", f"{row[0]}, {row[1]}: {row[3]} right plainly, {row[4]} with thinking ({row[2]}), difference {row[5]}")
                   for row in thinking_table.rows(metadata)]
+        facts += [("context", f"{model}: {sentence}") for model, sentence in context_text.lines(metadata)]
         facts.append(("warnings", ", ".join(dict.fromkeys(row["code"] for row in metadata["warnings"])) or "none"))
     return ReviewSheet(place, tuple(facts), tuple(figures_of(place.path, metadata) if metadata is not None else ()))
 

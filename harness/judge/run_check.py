@@ -15,6 +15,7 @@ from judge import (call_checks, derived_files_check, evidence, hardware_checks, 
 from judge.calibration_checks import CalibrationChecks
 from judge.clock_checks import ClockChecks, TokenChecks
 from judge.findings import Finding, FindingList
+from judge.ladder_checks import LadderChecks
 from judge.ledger_pass import LedgerPass, LedgerVisitor
 from judge.plausibility import Plausibility
 from judge.session_checks import FooterChecks, SessionChecks, epoch_seconds
@@ -166,7 +167,7 @@ def _check_ledger(run: _CheckedRun, documents: RunDocuments, visitors: Tuple[Led
     all_visitors: List[LedgerVisitor] = [CallChecks(manifest), SessionChecks(manifest, now_s), FooterChecks(), Timeline(), CalibrationChecks(),
                                          IdentityChecks(run.place), privacy.PrivacyChecks(run.known_texts(manifest)), *visitors]
     if blocks is not None:
-        all_visitors.append(protocol.ProtocolChecks(manifest, suites, blocks, run.place.is_example))
+        all_visitors += [protocol.ProtocolChecks(manifest, suites, blocks, run.place.is_example), LadderChecks(manifest, suites, blocks)]
     if manifest is not None and not manifest["synthetic"]:
         all_visitors += [Plausibility(manifest, documents.hardware), ClockChecks(manifest), TokenChecks(suites),
                          evidence.EvidenceChecks(manifest, suites, code_grades)]

@@ -122,7 +122,7 @@ class Calibration:
         for units in (0, FIRST_UNITS[suite.phase]):
             self._count_material(suite, units, points)
         if len(points) == 2 and points[1][1] > points[0][1]:
-            more = suites.units_for(int(SAMPLE_SHARE * self.num_ctx), points)
+            more = suites.units_for(int(SAMPLE_SHARE * min(self.num_ctx, self.settings.context_num_ctx)), points)
             first = FIRST_UNITS[suite.phase]
             more -= more % first if more >= 2 * first else 0
             if more > first:

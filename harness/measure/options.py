@@ -6,13 +6,14 @@ import re
 
 from base import names, plan, request_settings
 from base.errors import UserError
-from base.phases import PHASES, THINKING_PHASES, suite_phase
+from base.context_ladder import AUTO, FIRST, NAMES, RUNG_LIMIT_S
+from base.phases import CONTEXT_EDGE, PHASES, RUNG_PHASES, THINKING_PHASES, suite_phase
 from base.schema import THINK_LEVELS
 
 DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 LARGEST = 2 ** 20
 MAX_LEVEL = 64
-PLAN_FLAGS = ("phases", "models", "thinking", "thinking_budget", "num_ctx", "num_predict", "concurrency", "repeats", "option", "handle",
+PLAN_FLAGS = ("phases", "models", "thinking", "thinking_budget", "contexts", "rung_limit", "num_ctx", "num_predict", "concurrency", "repeats", "option", "handle",
               "device_tag", "hostname", "record_target", "pull")
 ROUNDED_TO = 256            # servers round a context up to a multiple of it, and fills would be off
 
@@ -43,9 +44,17 @@ def phases(text: str | None) -> list:
     for phase in asked:
         if phase in THINKING_PHASES:
             raise UserError("asked for by a flag of its own", f"--phases {phase}", f"name {suite_phase(phase)}, and add --thinking")
+        if phase in RUNG_PHASES:
+            raise UserError("asked for by a flag of its own", f"--phases {phase}", f"add --contexts {phase[len(CONTEXT_EDGE) + 1:]}")
         if phase not in PHASES:
             raise UserError("no such phase", f"--phases {phase}", f"choose from {', '.join(PHASES)}, or all")
     return [phase for phase in PHASES if phase in asked]
+
+
+def planned_phases(args: argparse.Namespace) -> list:
+    """The same with the plain phase that every context ladder starts with."""
+    asked = phases(args.phases)
+    return [phase for phase in PHASES if phase in asked or (phase == CONTEXT_EDGE and args.contexts is not None)]
 
 
 def settings(args: argparse.Namespace) -> plan.Settings:
@@ -62,7 +71,8 @@ def settings(args: argparse.Namespace) -> plan.Settings:
     return plan.Settings(
         args.num_ctx or standard.num_ctx, args.num_ctx or standard.context_num_ctx, args.num_predict,
         levels(args.concurrency), args.repeats or standard.repeats, options, request_knobs,
-        thinking(args, request_knobs), args.thinking_budget or standard.thinking_budget)
+        thinking(args, request_knobs), args.thinking_budget or standard.thinking_budget,
+        contexts=contexts(args), rung_limit_s=seconds(args.rung_limit, "--rung-limit") or RUNG_LIMIT_S)
 
 
 def thinking(args: argparse.Namespace, request_knobs: dict) -> bool | str | None:
@@ -77,6 +87,22 @@ def thinking(args: argparse.Namespace, request_knobs: dict) -> bool | str | None
         raise UserError("none of these phases is asked with thinking", f"--phases {args.phases}",
                         f"add one of {', '.join(map(suite_phase, THINKING_PHASES))}")
     return args.thinking
+
+
+def contexts(args: argparse.Namespace) -> tuple:
+    """Names of the context ladder's rungs in ascending order, or ("auto",); () where it is not to be climbed."""
+    if args.contexts is None:
+        if args.rung_limit is not None:
+            raise UserError("without --contexts there are no rungs", "--rung-limit", "add --contexts auto")
+        return ()
+    asked = [name.lower() for name in listed(args.contexts, "--contexts")]
+    known = (FIRST, *NAMES)
+    if asked == [AUTO]:
+        return (AUTO,)
+    for name in asked:
+        if name not in known:
+            raise UserError(f"{name!r} is not a rung", "--contexts", f"choose from {', '.join(known)}, or {AUTO} alone")
+    return tuple(name for name in known if name in asked)
 
 
 def levels(text: str | None) -> tuple | None:
@@ -97,11 +123,13 @@ def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
     before = plan.settings_of(manifest)
     planned = {row["phase"] for row in manifest["suites"]}
     same = {
-        "phases": lambda: set(phases(args.phases)) == planned,
+        "phases": lambda: set(planned_phases(args)) == planned,
         "models": lambda: {names.model_key(name) for name in listed(args.models, "--models")} == {
             names.model_key(model["name"]) for model in manifest["models"]},
         "thinking": lambda: wanted.thinking == before.thinking,
         "thinking_budget": lambda: wanted.thinking_budget == before.thinking_budget,
+        "contexts": lambda: wanted.contexts == before.contexts,
+        "rung_limit": lambda: wanted.rung_limit_s == before.rung_limit_s,
         "num_ctx": lambda: (wanted.num_ctx, wanted.context_num_ctx) == (before.num_ctx, before.context_num_ctx),
         "num_predict": lambda: wanted.num_predict == before.num_predict,
         "concurrency": lambda: wanted.levels == before.levels,

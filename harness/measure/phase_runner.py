@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Callable
 
 from base import names, suites
+from base.context_ladder import Rung, reduced_context
 from base.errors import UserError
-from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, PHASES, THINKING_PHASES, suite_phase
+from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, PHASES, RUNG_PHASES, THINKING_PHASES, suite_phase
 from base.plan import Block, Settings, Stage, Step
 from measure.calibration import Calibration, material_finding
 from measure.eta import Eta, weights
@@ -136,9 +137,12 @@ class PhaseRunner:
         began = self.deadline.now()
         try:
             self._can_think(stage)
+            self._check_rung(stage)
             self._groups(stage, 0 if stage.pass_ == "last" else self.reserve_ns)
         except Unable as problem:
             self._skip(stage.steps, problem.reason, problem.detail)
+            if stage.phase in RUNG_PHASES:
+                self.session.ladders[stage.models[0]].end(problem.reason, problem.detail)
             if problem.reason in FOR_THE_WHOLE_MODEL and (stage.phase in PHASES or problem.reason not in FOR_A_LARGER_CONTEXT):
                 raise
         if stage.pass_ == "first":
@@ -153,6 +157,21 @@ class PhaseRunner:
         if finding.get("takes_thinking") is False:
             raise Unable("thinking-refused")
 
+    def _rung(self, stage: Stage) -> Rung | None:
+        """The stage as a rung of the context ladder; None if it is none."""
+        if stage.phase not in RUNG_PHASES:
+            return None
+        limits = {step.item: self._limit(stage, self._item(step)) for step in stage.steps}
+        model = stage.models[0]
+        return Rung(self.session.ladders[model], stage.steps, self._num_ctx(stage, model), limits, self.recorded)
+
+    def _check_rung(self, stage: Stage) -> None:
+        """Raise Unable where the rung, or what is left of it, is not to be tried."""
+        rung = self._rung(stage)
+        stop = rung.stop(self.settings.rung_limit_s) if rung else None
+        if stop:
+            raise Unable(*stop)
+
     def _groups(self, stage: Stage, reserve_ns: int) -> None:
         """Make the stage's groups; time is up when the next one, and what is kept free, no longer fit.
 
@@ -166,15 +185,22 @@ class PhaseRunner:
         for group in stage.groups:
             if not self._is_due(stage, group):
                 continue
-            needed_ns = max(longest_ns, self._expected_ns(group) + self._preparing_ns(stage))
+            self._check_rung(stage)
+            needed_ns = self._needed_ns(stage, group, longest_ns)
             if not (begun and stage.pass_ == "last") and not self.deadline.leaves(needed_ns + reserve_ns):
                 raise Unable("time-limit")
             begun = True
-            context = self._material(stage) if context is None else context
+            context = self._material(stage) if context is None or stage.phase in RUNG_PHASES else context
             self._prepare(stage)
             started = self.deadline.now()
             self._make(stage, group, context)
             longest_ns = max(longest_ns, self.deadline.now() - started)
+
+    def _needed_ns(self, stage: Stage, group: tuple, longest_ns: int) -> int:
+        rung = self._rung(stage)
+        if rung:
+            return rung.foretold_ns() or longest_ns
+        return max(longest_ns, self._expected_ns(group) + self._preparing_ns(stage))
 
     def _expected_ns(self, steps: list) -> int:
         """Steps of several models are made side by side, at worst one after the other."""
@@ -211,24 +237,27 @@ class PhaseRunner:
             raise Unable("model-missing", not_found["error"])
 
     def _ask(self, stage: Stage, step: Step, context: dict) -> Ask:
-        suite = self.suites[suite_phase(step.phase)]
-        item = next(item for item in suite.items if item.id == step.item)
-        units = context.get(step.item)
-        limit = self.settings.limit(item.num_predict, self.settings.room_for_thoughts(step.phase, self._always_thinks(step.model)))
+        suite, item, units = self.suites[suite_phase(step.phase)], self._item(step), context.get(step.item)
         return Ask(step, "measured", tuple(suites.message_texts(suite, item, units)),
-                   self.settings.options_for(self._num_ctx(stage, step.model), limit), self.settings.knobs_for(step.phase),
+                   self.settings.options_for(self._num_ctx(stage, step.model), self._limit(stage, item)), self.settings.knobs_for(step.phase),
                    context.get("nonce") or new_nonce(), units)
+
+    def _item(self, step: Step) -> suites.Item:
+        return next(item for item in self.suites[suite_phase(step.phase)].items if item.id == step.item)
+
+    def _limit(self, stage: Stage, item: suites.Item) -> int:
+        return self.settings.limit(item.num_predict, self.settings.room_for_thoughts(stage.phase, self._always_thinks(stage.models[0])))
 
     def _material(self, stage: Stage) -> dict:
         """Units of material by item, from what calibration counted; and the one nonce of a conversation."""
         if stage.phase not in CONTEXT_PHASES:
             return {}
-        suite = self.suites[stage.phase]
+        suite, rung = self.suites[suite_phase(stage.phase)], self._rung(stage)
         if len(self._points(stage)) < 2:
             self._prepare(stage)
             self._ask_calibration(stage, lambda calibration: calibration.material(suite))
         try:
-            units = _units(suite, stage.num_ctx, self._points(stage))
+            units = rung.units(suite.material) if rung else _units(suite, stage.num_ctx, self._points(stage))
         except (UserError, ValueError) as problem:
             raise Unable("calibration-failed", str(problem)) from problem
         if min(units.values()) < (len(suite.items) if stage.is_conversation else 1):
@@ -237,13 +266,14 @@ class PhaseRunner:
 
     def _points(self, stage: Stage) -> list:
         """[units, prompt tokens] as calibration counted them for the stage's material."""
-        return self._findings(stage.models[0]).get(material_finding(stage.phase), [])
+        return self._findings(stage.models[0]).get(material_finding(suite_phase(stage.phase)), [])
 
     def _prepare(self, stage: Stage) -> None:
         """Load and warm the stage's models unless they are; whatever else is loaded goes first."""
         if self._is_ready(stage):
             return
         self._context_fits(stage)
+        self.ready = None
         began = self.deadline.now()
         for attempt in range(1, LOAD_TRIES + 1):
             try:
@@ -281,8 +311,11 @@ class PhaseRunner:
             step = Step(stage.phase, model, "LOAD", stage.pass_)
             self._check(self.session.make([self._harness_ask(stage, step, ())])[0], ("empty", "ok", "length"))
             step = Step(stage.phase, model, "WARM-UP", stage.pass_)
-            self._check(self.session.make([self._harness_ask(stage, step, (("user", WARM_UP),))])[0],
-                        ("ok", "length", "empty"))
+            warmed = self.session.make([self._harness_ask(stage, step, (("user", WARM_UP),))])[0]
+            self._check(warmed, ("ok", "length", "empty"))
+            reduced = reduced_context(warmed["placement"], warmed["options"])
+            if stage.phase in RUNG_PHASES and reduced:
+                raise Unable("context-reduced", reduced)
 
     def _harness_ask(self, stage: Stage, step: Step, texts: tuple) -> Ask:
         options = self.settings.options_for(self._num_ctx(stage, step.model), WARM_UP_TOKENS)

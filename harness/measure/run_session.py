@@ -66,7 +66,12 @@ def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer,
         writer.append({"type": "meta", "session": number, "schema": records.LEDGER_VERSION,
                        "run_id": earlier.manifest["run_id"], "synthetic": earlier.manifest["synthetic"],
                        "session_start": start})
-    return session.Session(endpoint, writer, number, start, fresh, stop, shown, tally, machine)
+    here = session.Session(endpoint, writer, number, start, fresh, stop, shown, tally, machine)
+    for record in earlier.tail.records:
+        here.learn(record)
+    for ladder in here.ladders.values():
+        ladder.resume()
+    return here
 
 
 def _code_items(loaded_suites: Dict[str, suites.Suite]) -> FrozenSet[str]:

@@ -59,7 +59,7 @@ def manifest(run_id: str, facts: dict, choice: ModelChoice, phases: list, settin
         "overrides": overrides,
         "platform": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
         "harness_version": VERSION, "harness_sha256": source_sha256(), "harness_modified": modified,
-        "harness_commit": commit, **thinking_plan(settings),
+        "harness_commit": commit, **thinking_plan(settings), **context_plan(settings),
     }
     return {**document, "schema": records.manifest_version(document)}
 
@@ -69,6 +69,11 @@ def thinking_plan(settings: plan.Settings) -> dict:
     if settings.thinking is None and settings.thinking_budget == plan.THINKING_BUDGET:
         return {}
     return {"thinking": {"mode": settings.thinking, "budget": settings.thinking_budget}}
+
+
+def context_plan(settings: plan.Settings) -> dict:
+    """What the manifest says about the context ladder; nothing where it is not climbed."""
+    return {"contexts": {"asked": list(settings.contexts), "rung_limit_s": settings.rung_limit_s}} if settings.contexts else {}
 
 
 def source_sha256() -> str:

@@ -1,6 +1,7 @@
 """A session: one process that works on one run. It sends calls, adds placement and telemetry, and writes the records."""
 from __future__ import annotations
 
+import collections
 import datetime
 import json
 import secrets
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Dict, FrozenSet, List
 
 from base import ledger, names, schema
+from base.context_ladder import Ladder
 from base.errors import UserError
 from base.ledger_records import CallRecord, typed
 from base.plan import Step
@@ -97,6 +99,7 @@ class Session:
         self.sleep, self.tally, self.machine = stop.sleep, tally, machine
         self.origin_ns = endpoint.clock()
         self._start, self._introduced = start, introduced
+        self.ladders: Dict[str, Ladder] = collections.defaultdict(Ladder)      # model: what the records say about its contexts
 
     def make(self, asks: list, note: Callable[[list], dict] | None = None) -> list:
         """Make the calls at one moment, wait for all, and write their records in order; the records as written.
@@ -173,7 +176,13 @@ class Session:
         written = self.writer.append({"session_start": start, "cut": None, **record})
         self._introduced = True
         self.tally.add(written)
+        self.learn(written)
         return written
+
+    def learn(self, record: dict) -> None:
+        """What a record says about the contexts of its model, be it of this session or of an earlier one."""
+        if record["type"] in ("call", "skipped"):
+            self.ladders[record["model"]].observe(typed(record))
 
 
 def _sent(ask: Ask) -> dict:

@@ -52,8 +52,8 @@ def kinds_of_models(metadata: dict, records: list, outcome_left_out: list, model
     how = "cached count reported" if reports_count else "cached count not reported"
     calls = [record for record in records if isinstance(record, CallRecord)]
     broken = [model["name"] for model in models if model.get("show_error")]
-    lines = [_same(f"{how}: models left out", ", ".join(broken), ", ".join(row["name"] for row in outcome_left_out)),
-             _same(f"{how}: planned calls that were skipped", 0, records[-1].skipped)]
+    lines = [same(f"{how}: models left out", ", ".join(broken), ", ".join(row["name"] for row in outcome_left_out)),
+             same(f"{how}: planned calls that were skipped", 0, records[-1].skipped)]
     for model in models:
         warnings = {row["code"]: row for row in metadata["warnings"] if row["model"] == model["name"]}
         if "checkpoint_back_tokens" in model:
@@ -61,9 +61,9 @@ def kinds_of_models(metadata: dict, records: list, outcome_left_out: list, model
                                        reports_count)
         elif model.get("format") == "safetensors":
             name, mine = f"{how}, {model['name']}", [call for call in calls if call.model == model["name"]]
-            lines += [_same(f"{name}: over-long prompt", "answered", _finding(mine, "too_long")),
-                      _same(f"{name}: warned that num_ctx is ignored", True, "num-ctx-ignored" in warnings),
-                      _same(f"{name}: loads, the first with a passing 404", ["refused", "empty"],
+            lines += [same(f"{name}: over-long prompt", "answered", _finding(mine, "too_long")),
+                      same(f"{name}: warned that num_ctx is ignored", True, "num-ctx-ignored" in warnings),
+                      same(f"{name}: loads, the first with a passing 404", ["refused", "empty"],
                             [call.outcome for call in mine if call.item == "LOAD"][:2])]
     return lines
 
@@ -80,9 +80,9 @@ def _checkpoint_lines(name: str, model: dict, rates: list, warnings: dict, repor
     again = warnings.get("prefix-recomputed", {}).get("observed")
     # The tokens at the end of the template give way to the next turn, and are computed again as well.
     expected = back + model["tail_tokens"] if reports_count and back else None
-    return [_ratio(f"{name}: prefill of turns, tok/s", planted or [None], rates or [None], PREFILL_SHARE),
-            _same(f"{name}: tokens computed again", expected, again),
-            _same(f"{name}: warned that a rate is unclear", bool(back) and not reports_count, "prefix-unclear" in warnings)]
+    return [ratio(f"{name}: prefill of turns, tok/s", planted or [None], rates or [None], PREFILL_SHARE),
+            same(f"{name}: tokens computed again", expected, again),
+            same(f"{name}: warned that a rate is unclear", bool(back) and not reports_count, "prefix-unclear" in warnings)]
 
 
 def busy_share(records: list, log: list) -> float | None:
@@ -102,10 +102,10 @@ def whole_run(records: list, log: list, models: tuple, slots: int, complete: boo
     calls = [record for record in records if isinstance(record, CallRecord)]
     truth = _matched(calls, log)
     planned = sum(map(ledger_records.is_planned, records))
-    lines = [_same("run complete, every planned call recorded", planned, records[-1].planned),
-             _same("run complete, by its footer", True, complete),
-             _same("calls that failed", 0, sum(1 for call in calls if call.is_measured and not call.has_speed)),
-             _same("planned calls that were skipped", 0, records[-1].skipped)]
+    lines = [same("run complete, every planned call recorded", planned, records[-1].planned),
+             same("run complete, by its footer", True, complete),
+             same("calls that failed", 0, sum(1 for call in calls if call.is_measured and not call.has_speed)),
+             same("planned calls that were skipped", 0, records[-1].skipped)]
     for model in models:
         mine = [call for call in calls if call.model == model["name"]]
         lines += _model_lines(model, mine, slots)
@@ -119,8 +119,8 @@ def derived_files(metadata: dict, records: list, log: list, models: tuple) -> li
     """Lines for metadata.json: whether what was computed from the ledger is what the fake server planted."""
     calls = [record for record in records if isinstance(record, CallRecord)]
     truth = _matched(calls, log)
-    lines = [_same("metadata.json: measured calls", sum(call.is_measured for call in calls), metadata["done"]),
-             _same("metadata.json: synthetic", True, metadata["synthetic"])]
+    lines = [same("metadata.json: measured calls", sum(call.is_measured for call in calls), metadata["done"]),
+             same("metadata.json: synthetic", True, metadata["synthetic"])]
     for model in models:
         cells = {row["phase"]: row for row in metadata["aggregates"] if row["model"] == model["name"]}
         row_of_model = next(row for row in metadata["models"] if row["model"] == model["name"])
@@ -134,19 +134,19 @@ def _book_lines(model: dict, cells: dict, row_of_model: dict, calls: list, rows:
     name = f"metadata.json, {model['name']}"
     missing = {FROZEN, PARALLEL_SAME} - set(cells)
     if missing:
-        return [_same(f"{name}: phases that are missing", "", ", ".join(sorted(missing)))]
+        return [same(f"{name}: phases that are missing", "", ", ".join(sorted(missing)))]
     frozen = cells[FROZEN]
     first = next(group["metrics"] for group in frozen["groups"] if (group["item"], group["pass"]) == (None, "first"))
     planted = [row for call, row in zip(calls, rows) if call.pass_ == "first"]
     together = [wave["serialised"] for wave in cells[PARALLEL_SAME]["waves"] if wave["level"] > 1]
     drift = frozen["drift"]["decode"]
-    lines = [_ratio(f"{name}: decode, tok/s", _rates(planted, "eval_tokens", "eval_ns"), [first["decode_tok_s"]["median"]],
+    lines = [ratio(f"{name}: decode, tok/s", _rates(planted, "eval_tokens", "eval_ns"), [first["decode_tok_s"]["median"]],
                     COUNTER_SHARE),
-             _timed(_same(f"{name}: levels served one by one", 0, sum(map(bool, together)))),
-             _timed(_near(f"{name}: cold load, ms", model["load_ms"], (row_of_model["cold_load_ms"] or {}).get("median"),
+             _timed(same(f"{name}: levels served one by one", 0, sum(map(bool, together)))),
+             _timed(near(f"{name}: cold load, ms", model["load_ms"], (row_of_model["cold_load_ms"] or {}).get("median"),
                           LOAD_MS))]
     if model.get("drift"):
-        lines.append(_near(f"{name}: drift of decode", _counter_drift(calls, rows), drift and drift["ratio"], DRIFT_SHARE))
+        lines.append(near(f"{name}: drift of decode", _counter_drift(calls, rows), drift and drift["ratio"], DRIFT_SHARE))
     return lines
 
 
@@ -174,13 +174,13 @@ def _model_lines(model: dict, calls: list, slots: int) -> list:
     loads = [call.done_ns / 1e6 for call in calls if call.item == "LOAD" and call.done_ns]
     points = _finding(calls, "context-edge_tokens_at")
     return [
-        _same(f"{name}: template tokens before the nonce", model["head_tokens"], _finding(calls, "head_tokens")),
-        _timed(_same(f"{name}: slots", slots, _finding(calls, "slots_seen"))),
-        _same(f"{name}: thinks by default", bool(model.get("thinking_tokens")), _finding(calls, "thinks_by_default")),
-        _same(f"{name}: over-long prompt", "refused", _finding(calls, "too_long")),
-        _same(f"{name}: decode time of a one-token answer, ns", 1000, _finding(calls, "one_token_eval_ns")),
-        _same(f"{name}: material was counted", True, bool(points)),
-        _timed(_near(f"{name}: cold load, ms", model["load_ms"], min(loads, default=None), LOAD_MS)),
+        same(f"{name}: template tokens before the nonce", model["head_tokens"], _finding(calls, "head_tokens")),
+        _timed(same(f"{name}: slots", slots, _finding(calls, "slots_seen"))),
+        same(f"{name}: thinks by default", bool(model.get("thinking_tokens")), _finding(calls, "thinks_by_default")),
+        same(f"{name}: over-long prompt", "refused", _finding(calls, "too_long")),
+        same(f"{name}: decode time of a one-token answer, ns", 1000, _finding(calls, "one_token_eval_ns")),
+        same(f"{name}: material was counted", True, bool(points)),
+        _timed(near(f"{name}: cold load, ms", model["load_ms"], min(loads, default=None), LOAD_MS)),
     ]
 
 
@@ -190,12 +190,12 @@ def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens:
     if not calls or None in rows:
         return [CheckLine(f"{name}: calls known to the fake server", str(len(calls)), str(len(calls) - rows.count(None)), False)]
     lines = [
-        _same(f"{name}: prompt tokens", sum(row["prompt_tokens"] for row in rows),
+        same(f"{name}: prompt tokens", sum(row["prompt_tokens"] for row in rows),
               sum(call.prompt_tokens or 0 for call in calls)),
-        _same(f"{name}: answer tokens", sum(row["eval_tokens"] for row in rows),
+        same(f"{name}: answer tokens", sum(row["eval_tokens"] for row in rows),
               sum(call.eval_tokens or 0 for call in calls)),
         _ttft_line(name, calls, rows),
-        _ratio(f"{name}: decode by the server's counters, tok/s", _rates(rows, "eval_tokens", "eval_ns"),
+        ratio(f"{name}: decode by the server's counters, tok/s", _rates(rows, "eval_tokens", "eval_ns"),
                [call_metrics.decode_tok_s(call) for call in calls], COUNTER_SHARE),
         _clock_line(name, calls, rows),
     ]
@@ -203,7 +203,7 @@ def _phase_lines(model: dict, phase: str, calls: list, truth: dict, head_tokens:
         return lines + [_reuse_line(name, calls, rows)]
     if phase == CONTEXT_EDGE:
         lines += _fill_lines(name, calls)
-    lines.append(_ratio(f"{name}: prefill, tok/s", [model["prefill_tok_s"]],
+    lines.append(ratio(f"{name}: prefill, tok/s", [model["prefill_tok_s"]],
                         [call_metrics.prefill_tok_s(call, head_tokens) for call in calls], PREFILL_SHARE))
     if model.get("drift") and phase == FROZEN:
         lines.append(_drift_line(name, calls, rows))
@@ -238,14 +238,14 @@ def _fill_lines(name: str, calls: list) -> list:
     """Share of the fillable context that the prompt took, against what it was to take."""
     rooms = [call.options["num_ctx"] - call.options["num_predict"] for call in calls]
     fills = [call.prompt_tokens and call.prompt_tokens / room for call, room in zip(calls, rooms)]
-    return [_near(f"{name}: fill", call.fill, fill, FILL_SHARE) for call, fill in zip(calls, fills)]
+    return [near(f"{name}: fill", call.fill, fill, FILL_SHARE) for call, fill in zip(calls, fills)]
 
 
 def _reuse_line(name: str, calls: list, rows: list) -> CheckLine:
     """Turns whose prompt was taken over from the turn before, for a good part."""
     reused = [call for call, row in zip(calls[1:], rows[1:])
               if call.prompt_tokens and row["cached_tokens"] > call.prompt_tokens // 4]
-    return _same(f"{name}: turns that reuse the prefix", len(rows) - 1, len(reused))
+    return same(f"{name}: turns that reuse the prefix", len(rows) - 1, len(reused))
 
 
 def _drift_line(name: str, calls: list, rows: list) -> CheckLine:
@@ -255,7 +255,7 @@ def _drift_line(name: str, calls: list, rows: list) -> CheckLine:
         last = [value for call, value in zip(calls, values) if call.pass_ == "last"]
         return _median(last) / _median(first)
     planted = share([(row["eval_tokens"] - 1) * 1e9 / row["eval_ns"] for row in rows])
-    return _near(f"{name}: drift of decode, last over first", planted, share([call_metrics.decode_tok_s(call) for call in calls]),
+    return near(f"{name}: drift of decode, last over first", planted, share([call_metrics.decode_tok_s(call) for call in calls]),
                  DRIFT_SHARE)
 
 
@@ -302,7 +302,7 @@ def _least(values: list) -> float:
     return quantile(sorted(values), 0.25) if values else float("nan")
 
 
-def _same(name: str, planted: object, recovered: object) -> CheckLine:
+def same(name: str, planted: object, recovered: object) -> CheckLine:
     return CheckLine(name, str(planted), str(recovered), planted == recovered)
 
 
@@ -310,12 +310,12 @@ def _timed(line: CheckLine) -> CheckLine:
     return replace(line, timed=True)
 
 
-def _near(name: str, planted: float, recovered: float | None, within: float) -> CheckLine:
+def near(name: str, planted: float, recovered: float | None, within: float) -> CheckLine:
     passed = recovered is not None and abs(recovered - planted) <= within
     return CheckLine(name, f"{planted:.3g}", "none" if recovered is None else f"{recovered:.3g}", passed)
 
 
-def _ratio(name: str, planted: list, recovered: list, within: float) -> CheckLine:
+def ratio(name: str, planted: list, recovered: list, within: float) -> CheckLine:
     """Medians that agree within a share; none planted and none recovered agree as well."""
     if all(value is None for value in planted + recovered):
         return CheckLine(name, "none", "none", True)

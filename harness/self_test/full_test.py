@@ -10,7 +10,7 @@ from base import console, run_folder
 from base.errors import FINE, FOUND
 from derive import derived_files
 from measure.endpoint import Endpoint
-from self_test import checks, scenarios, thinking, timing_floor
+from self_test import checks, rung_checks, scenarios, thinking, timing_floor
 from self_test.checks import CheckLine
 
 
@@ -56,7 +56,7 @@ def run(note: Callable[[str], None]) -> Result:
             lines, busy_share = _whole_run(endpoint, scenarios.SLOWER)
         for speak, reports_count in ((scenarios.SCRIPTED, False), (scenarios.COUNTS_CACHED, True)):
             lines += _kinds_of_models(endpoint, speak, reports_count)
-        return Result(lines + _thinking(endpoint) + _faults(endpoint), busy_share)
+        return Result(lines + _thinking(endpoint) + _context_ladder(endpoint) + _faults(endpoint), busy_share)
 
 
 def _whole_run(endpoint: Endpoint, slower: float) -> tuple[list, float | None]:
@@ -83,6 +83,15 @@ def _kinds_of_models(endpoint: Endpoint, speak: str, reports_count: bool) -> lis
         outcome = scenarios.kinds_of_models(endpoint, folder, console.Progress(quiet=True), speak)
         metadata = derived_files.write(folder, run_folder.read_manifest(folder), {})
     return checks.kinds_of_models(metadata, outcome.records, outcome.left_out, outcome.models, reports_count)
+
+
+def _context_ladder(endpoint: Endpoint) -> list:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        outcome = scenarios.context_ladder(endpoint, folder, console.Progress(quiet=True))
+        manifest = run_folder.read_manifest(folder)
+        metadata = derived_files.write(folder, manifest, run_folder.graders_of(run_folder.suites_of(manifest)))
+    return rung_checks.context_ladder(metadata, outcome.records, outcome.models, scenarios.SERVED)
 
 
 def _faults(endpoint: Endpoint) -> list:

@@ -38,6 +38,20 @@ SAFETENSORS = {**QUICK_MODEL, "name": "mlx:1b", "size_bytes": 800_000_000, "form
 BROKEN = {**QUICK_MODEL, "name": "broken:1b", "size_bytes": 100_000_000, "show_error": "no such file"}
 PASSING_404 = {"when": {"path": "/api/chat", "model": "mlx:1b", "nth": 1},
                "do": {"fault": "status", "code": 404, "error": "not found"}}
+RUNG_MODEL = {**QUICK_MODEL, "prefill_tok_s": 200_000.0, "recalls": True, "bytes_per_token": 10_000, "vram_limit_bytes": 10 ** 12,
+              "slower_per_1k": 0.02, "context_length": 32_768}
+RUNG_MODELS = (
+    {**RUNG_MODEL, "name": "reduced:1b", "size_bytes": 600_000_001, "reduced_context": 16_384},
+    {**RUNG_MODEL, "name": "fails:1b", "size_bytes": 600_000_002, "load_error_above": 16_384,
+     "load_error": "llama-server reported out-of-memory during startup: cudaMalloc failed: out of memory"},
+    {**RUNG_MODEL, "name": "offload:1b", "size_bytes": 600_000_003, "context_length": 65_536, "vram_limit_bytes": 600_000_003 + 327_680_000,
+     "forgets_middle_above": 20_000},
+)
+SERVED = {      # what metadata.json has to say of these
+    "reduced:1b": {"num_ctx": 16_384, "middle_found": True, "partial_from": None, "ended_by": "context-reduced"},
+    "fails:1b": {"num_ctx": 16_384, "middle_found": True, "partial_from": None, "ended_by": "too-big"},
+    "offload:1b": {"num_ctx": 65_536, "middle_found": False, "partial_from": 65_536, "ended_by": "trained-context"},
+}
 SLOWER = 4                          # times, where a busy machine blurred what is timed
 PATIENCE_S = 0.4                    # for the calls that go wrong: silence is known to be silence sooner
 CALM = TimeLimits(5.0, 60.0, 60.0)
@@ -106,6 +120,11 @@ def kinds_of_models(endpoint: Endpoint, folder: pathlib.Path, progress: console.
     others = [SAFETENSORS, BROKEN] if speak == SCRIPTED else [BROKEN]
     script = {"speak": speak, "models": [*HYBRIDS, *others], "rules": [PASSING_404, COUNTING]}
     return run(endpoint, script, ("context-append",), folder, progress)
+
+
+def context_ladder(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress) -> FaultOutcome:
+    """Rungs up to 64k: a context that the server reduces, a load that fails, a part that leaves the accelerator, a middle that is lost."""
+    return run(endpoint, {"models": list(RUNG_MODELS), "rules": [COUNTING]}, ("context-edge",), folder, progress, plan.Settings(contexts=("auto",)))
 
 
 def run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, progress: console.Progress,

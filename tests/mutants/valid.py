@@ -78,7 +78,7 @@ class Run:
     """The five files of a run as values, to be changed and written."""
 
     def __init__(self, settings: plan.Settings = SETTINGS, phases: tuple = PHASES, models: int = 1, share: float = 0.0, thinks: str | None = None):
-        key = tuple((name, getattr(settings, name)) for name in ("levels", "repeats", "thinking", "thinking_budget"))
+        key = tuple((name, getattr(settings, name)) for name in ("levels", "repeats", "thinking", "thinking_budget", "contexts"))
         self.manifest, self.records = json.loads(_made(key, phases, models, share, thinks))
         self.hardware = hardware_of(synthetic=False)
         self.handle, self.device_tag, self.run_id = HANDLE, DEVICE_TAG, RUN_ID

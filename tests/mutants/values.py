@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Callable
 
 import support
-from base import facts, git, plan, records, sensitive
+from base import facts, git, plan, records, sensitive, suites
 from mutants import machine, valid
 from mutants.valid import Run
 
@@ -22,6 +22,8 @@ THINKING = (ASKED_TO_THINK, valid.PHASES, 1, 0.0, "asked")
 THINKING_FROZEN = (ASKED_TO_THINK, ("frozen-prompts",), 1, 0.0, "asked")
 ALWAYS = (valid.SETTINGS, valid.PHASES, 1, 0.0, "always")
 ALWAYS_FROZEN = (valid.SETTINGS, ("frozen-prompts",), 1, 0.0, "always")
+RUNGS = (plan.Settings(repeats=1, contexts=("16k", "32k")), ("frozen-prompts", "context-edge"))
+RUNG = "context-edge-16k"
 
 
 def call(run: Run, **wanted: object) -> dict:
@@ -255,6 +257,20 @@ def skipped(reason: str, **wanted: object) -> Callable[[Run], None]:
     return mutate
 
 
+def less_material(run: Run) -> None:
+    """A rung's prompt of fewer units than were counted for it, its hash that of the shorter text."""
+    suite, record = suites.load("context-edge"), call(run, phase=RUNG)
+    item = next(item for item in suite.items if item.id == record["item"])
+    record["material_units"] -= 9
+    record["prompt_sha256"] = suites.prompt_sha256(suites.message_texts(suite, item, record["material_units"]))
+
+
+def smaller_context(run: Run) -> None:
+    """The server says that it loaded less than the rung needs, and yet the rung goes on."""
+    placement = call(run, phase=RUNG)["placement"]
+    placement["context_length"] = 8192
+
+
 def all_skipped(run: Run) -> None:
     skipped("time-limit")(run)
     run.manifest["time_limit_s"] = 60
@@ -426,6 +442,21 @@ ROWS = [
     ("protocol-skip", "models not loaded together in a phase of one", skipped("not-loaded-together", phase="small-eval")),
     ("protocol-skip", "a conversation that was never begun", skipped("conversation-broken", phase="small-eval")),
     ("protocol-skip", "material that nothing needs", skipped("calibration-failed", phase="small-eval")),
+    ("protocol-skip", "a reason of rungs in another phase", skipped("rung-limit", phase="small-eval")),
+    ("protocol-skip", "a rung that would not have taken long", skipped("rung-limit", phase="context-edge-32k"), RUNGS),
+    ("protocol-skip", "a rung that was not reduced", skipped("context-reduced", phase="context-edge-32k"), RUNGS),
+    ("protocol-skip", "a rung below which every prompt was answered", skipped("rung-failed", phase="context-edge-32k"), RUNGS),
+    ("protocol-skip", "a rung above one that was skipped", lambda run: (skipped("time-limit", phase=RUNG)(run), on_manifest(time_limit_s=9000)(run)),
+     RUNGS),
+    ("protocol-skip", "a rung above one that the server reduced", smaller_context, RUNGS),
+    ("protocol-prompt", "less material in a rung than was counted", less_material, RUNGS),
+    ("protocol-options", "another context in a rung", on_call(lambda call: {"options": {**call["options"], "num_ctx": 8192}}, phase=RUNG), RUNGS),
+    ("protocol-options", "a longer answer in a rung", on_call(lambda call: {"options": {**call["options"], "num_predict": 128}}, phase=RUNG), RUNGS),
+    ("protocol-warm-up", "none before a rung", drop(item="WARM-UP", phase=RUNG), RUNGS),
+    ("protocol-settings", "rungs in no order", lambda run: run.manifest["contexts"].update(asked=["32k", "16k"]), RUNGS),
+    ("protocol-settings", "a rung that is none", lambda run: run.manifest["contexts"].update(asked=["16k", "33k"]), RUNGS),
+    ("protocol-settings", "no time for a rung", lambda run: run.manifest["contexts"].update(rung_limit_s=0), RUNGS),
+    ("protocol-settings", "a version that has no ladder", on_manifest(schema="manifest-1.0"), RUNGS),
     ("protocol-nothing", "nothing but skips", all_skipped),
     ("protocol-conditions", "none on loopback", no_conditions),
     ("protocol-conditions", "none for one call", on_call({"conditions": None})),

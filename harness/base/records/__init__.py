@@ -3,7 +3,7 @@
 History of the formats (a new minor version only adds fields that may be absent):
   manifest-1.0, ledger-1.0, hardware-1.0, metadata-1.0, comparison-1.0, catalogue-1.0   first
   ledger-1.1 (2026-11-28)   what other programs used during a call, pressure and sleep; a conversation's turns are judged anew; findings about thinking
-  manifest-1.1, metadata-1.1 (2026-11-28)   thinking; written only where a run has something to say about it
+  manifest-1.1, metadata-1.1 (2026-11-28)   thinking, and the context ladder; written only where a run has something to say about it
 """
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from base.records.field import Field
 from base.records.hardware_fields import HARDWARE_VERSION
 from base.records.ledger_fields import ENDINGS, LEDGER_VERSION, LEDGER_VERSIONS, OUTCOMES, PASSES, ROLES, SKIP_REASONS, SPEED_OUTCOMES
 from base.records.manifest_fields import MANIFEST_VERSION, MANIFEST_VERSIONS, manifest_version
-from base.records.metadata_fields import EVIDENCE, METADATA_VERSION, METADATA_VERSIONS, METRICS, VERDICTS, WARNINGS, metadata_version
+from base.records.metadata_fields import EVIDENCE, LADDER_ENDS, METADATA_VERSION, METADATA_VERSIONS, METRICS, VERDICTS, WARNINGS, metadata_version
 
 RECORDS = {**ledger_fields.RECORDS, **manifest_fields.RECORDS, **hardware_fields.RECORDS, **metadata_fields.RECORDS, **comparison_fields.RECORDS,
            **catalogue_fields.RECORDS}

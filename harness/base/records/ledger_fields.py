@@ -32,6 +32,9 @@ SKIP_REASONS = {
     "wave-broken": "a part of this wave was recorded before the run was broken off; the rest would not be concurrent",
     "conversation-broken": "the conversation was broken off; its cached prefix is gone",
     "calibration-failed": "how many tokens the material takes could not be measured on this model",
+    "context-reduced": "the server loaded the model with a smaller context than was asked for, or cut a prompt",
+    "rung-limit": "this context was foretold to take longer than --rung-limit",
+    "rung-failed": "a prompt in this context, or in a smaller one, was not answered",
 }
 ROLES = {
     "warmup": "after a load, a reload or a resume; no figure uses it but the load time",

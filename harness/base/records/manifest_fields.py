@@ -5,7 +5,7 @@ from base.records.field import fields
 
 MANIFEST_VERSIONS = ("manifest-1.0", "manifest-1.1")
 MANIFEST_VERSION = MANIFEST_VERSIONS[0]     # of a run that has none of the fields below
-FIELDS_OF_1_1 = ("thinking",)
+FIELDS_OF_1_1 = ("thinking", "contexts")
 
 
 def manifest_version(manifest: dict) -> str:
@@ -15,7 +15,7 @@ def manifest_version(manifest: dict) -> str:
 
 RECORDS = {
     "manifest": fields(
-        ("schema", "text", "manifest-1.0; 1.1 where it has `thinking`"),
+        ("schema", "text", "manifest-1.0; 1.1 where it has `thinking` or `contexts`"),
         ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("run_id", "run_id", "random UUID, also in the folder's name"),
         ("handle", "text?", "who submits; null: not given yet"),
@@ -47,6 +47,11 @@ RECORDS = {
         ("harness_commit", "text?", "of the clone; null: unknown without git"),
         ("floor", "floor?", "timing error of the harness itself"),
         ("thinking", "thinking_plan~", "how models are asked to think; absent: they are not, and the budget is the canonical one"),
+        ("contexts", "context_plan~", "the context ladder; absent: it is not climbed"),
+    ),
+    "context_plan": fields(
+        ("asked", "list:text", "rungs by name, such as 32k; or auto alone: up to the trained context of each model"),
+        ("rung_limit_s", "count", "a rung that is foretold to take longer is not begun"),
     ),
     "thinking_plan": fields(
         ("mode", "think_mode?", "`think` of the thinking phases: true or a level; null: none are planned"),

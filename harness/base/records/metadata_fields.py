@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from base.records.field import fields
+from base.records.ledger_fields import SKIP_REASONS
 
 METADATA_VERSIONS = ("metadata-1.0", "metadata-1.1")
 METADATA_VERSION = METADATA_VERSIONS[0]     # of a run that has none of the fields below
-MODEL_FIELDS_OF_1_1, AGGREGATE_FIELDS_OF_1_1 = ("always_thinks",), ("thinking",)
+MODEL_FIELDS_OF_1_1, AGGREGATE_FIELDS_OF_1_1 = ("always_thinks", "served_context"), ("thinking", "rung")
 
 
 def metadata_version(models: list, aggregates: list) -> str:
@@ -76,11 +77,17 @@ EVIDENCE = {
     "background-shift": "share that others used before the last frozen prompts, less that before the first",
     "swapping": "bytes moved to and from swap for each reading, at the median",
 }
-CHOICES = {"warning": WARNINGS, "verdict": VERDICTS, "evidence": EVIDENCE}
+LADDER_ENDS = {     # why the context ladder of a model went no further; also whatever skipped a rung
+    "trained-context": "the model was not trained for the next context",
+    "largest-rung": "there is no larger context in the ladder",
+    "not-asked": "no larger context was asked for",
+    **SKIP_REASONS,
+}
+CHOICES = {"ladder_end": LADDER_ENDS, "warning": WARNINGS, "verdict": VERDICTS, "evidence": EVIDENCE}
 
 RECORDS = {
     "metadata": fields(
-        ("schema", "text", "metadata-1.0; 1.1 where it has fields about thinking"),
+        ("schema", "text", "metadata-1.0; 1.1 where it has fields about thinking or the context ladder"),
         ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("run_id", "run_id", "the run this was computed from"),
         ("ledger_sha256", "sha256", "of the ledger's bytes"),
@@ -115,6 +122,7 @@ RECORDS = {
         ("placement", "placement?", "of its first measured call"),
         ("cold_load_ms", "stat?", "loads that read the model in, by the client's clock"),
         ("warm_load_ms", "stat?", "loads that found it loaded, by the client's clock"),
+        ("served_context", "served_context~", "the largest context that the machine serves of it; absent where no ladder was asked for"),
     ),
     "aggregate": fields(
         ("cell_id", "text?", "device tag and model; null: no device tag"),
@@ -131,6 +139,28 @@ RECORDS = {
         ("waves", "list:waves", "calls that were sent together, for each level"),
         ("drift", "drift?", "frozen prompts alone"),
         ("thinking", "thinking~", "of calls with a budget for thoughts: thinking phases, and models that always think"),
+        ("rung", "rung~", "of context-edge in each context; absent where no ladder was asked for"),
+    ),
+    "served_context": fields(
+        ("num_ctx", "count?", "the largest context in which the fullest prompt was answered; null: none"),
+        ("prompt_tokens", "count?", "of that prompt"),
+        ("prefill_tok_s", "number?", "of that prompt"),
+        ("decode_tok_s", "number?", "of its answer; where that has fewer than 16 tokens, of all answers in this context together"),
+        ("ttft_ms", "number?", "of that prompt"),
+        ("middle_found", "bool?", "whether its answer holds the fact from the middle of the prompt; null: it was cut by a limit"),
+        ("middle_found_tokens", "count?", "prompt tokens of the longest prompt whose answer holds it; null: none does"),
+        ("partial_from", "count?", "the smallest context with which a part is not on the accelerator; null: none, or all is in main memory"),
+        ("ended_by", "choice:ladder_end?", "why there is no larger one; null: the run is not finished"),
+        ("detail", "text?", "what was seen"),
+    ),
+    "rung": fields(
+        ("num_ctx", "count?", "the context that was asked for; null: no call was made"),
+        ("context_length", "count?", "the context that the server loaded"),
+        ("size_bytes", "count?", "model and context in memory"),
+        ("vram_bytes", "count?", "of which on accelerators"),
+        ("load_ms", "number?", "loading with this context, by the client's clock"),
+        ("stopped_by", "choice:skip_reason?", "why it, or the rest of it, was not asked; null: all of it was"),
+        ("detail", "text?", "what was seen"),
     ),
     "thinking": fields(
         ("mode", "think_mode?", "the `think` that was sent; null: false, and the model thinks all the same"),

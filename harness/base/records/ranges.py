@@ -28,7 +28,7 @@ BY_NAME = {
     "context_length": (1, MOST_TOKENS), "load_average": (0, 1e5), "index": (0, 1023), "slots_seen": (1, 64), "cpu_pressure": (0, 2), "memory_pressure": (0, 2),
     # ----- the manifest
     "planned_calls": (0, MOST_CALLS), "num_ctx": (1, MOST_TOKENS), "context_num_ctx": (1, MOST_TOKENS), "num_predict": (1, MOST_TOKENS),
-    "levels": (1, 1024), "budget": (1, MOST_TOKENS), "repeats": (1, 2 ** 20), "expert_count": (1, 65536), "expert_used_count": (1, 65536),
+    "levels": (1, 1024), "partial_from": (1, MOST_TOKENS), "budget": (1, MOST_TOKENS), "repeats": (1, 2 ** 20), "expert_count": (1, 65536), "expert_used_count": (1, 65536),
     # ----- the hardware
     "physical_cores": (1, 65536), "logical_cores": (1, 65536), "usable_cores": (0.001, 65536), "performance_cores": (0, 65536),
     "efficiency_cores": (0, 65536), "cores": (1, 2 ** 20), "speed_mt_s": (1, 1_000_000), "bytes_s": (1, 1e15), "n": (0, MOST_COUNT),

@@ -67,6 +67,11 @@ class Talk(abc.ABC):
     def prompt(self, num_ctx: int) -> list[str]:
         """The tokens as the template has them, before any cut."""
 
+    def asked_text(self) -> str:
+        """The last message, or the prompt."""
+        messages = self.asked.body.get("messages")
+        return str(messages[-1].get("content") or "") if messages else str(self.asked.body.get("prompt") or "")
+
     def is_native(self) -> bool:
         """Whether the runner's own template is used, with its own ideas about limits."""
         return False
@@ -108,10 +113,10 @@ class Talk(abc.ABC):
         start_ns += round(self.ills.get("queue_wait", {}).get("ms", 0) * 1e6)
         entry.slot, entry.prompt_tokens, entry.cached_tokens = seat.slot.number, len(prompt), seat.cached_tokens
         entry.queue_ns = start_ns - loan.ready_ns
-        entry.prompt_eval_ns = max(1000, round((len(prompt) - seat.cached_tokens) / model.prefill_tok_s * 1e9))
+        entry.prompt_eval_ns = max(1000, model.prefill_ns(len(prompt), seat.cached_tokens))
         limit = request_validation.limit(self.asked, self.world.dialect, len(prompt), self.window(loan), self.is_native())
         return decode.Decoding(self.world.engine, loan.runner, model, self.tokens(),
-                               1 if "one_token" in self.ills else limit, start_ns + entry.prompt_eval_ns)
+                               1 if "one_token" in self.ills else limit, start_ns + entry.prompt_eval_ns, len(prompt))
 
     def tokens(self) -> Iterator[tokenizer.Token]:
         """The whole answer that the model would give."""
@@ -120,6 +125,8 @@ class Talk(abc.ABC):
         thinks = able and self.asked.think is not False or model.thinks_always or "thinking_despite_off" in ills
         if isinstance(self.asked.think, str) and model.level_tokens:
             model = dataclasses.replace(model, thinking_tokens=model.level_tokens[self.asked.think])
+        if model.recalls:
+            model = dataclasses.replace(model, answer_text=tokenizer.recalled(self.asked_text(), self.entry.prompt_tokens, model))
         words = tokenizer.MANY_BYTES if "utf8_split" in ills else tokenizer.BREAKS if "huge_line" in ills else ()
         return tokenizer.until_stop(tokenizer.answer(model, thinks, words), self.asked.options.get("stop", []))
 
@@ -275,7 +282,8 @@ def ailing(model: Model, ills: dict) -> Model:
 def borrowed(exchange: Exchange, model: Model, asked: request_validation.Order) -> Iterator[Loan]:
     """The model, in memory; how long that took goes into the log."""
     engine, received_ns = exchange.world.engine, exchange.request.received_ns
-    with engine.loan(model, request_validation.launch(asked, model.context_length), asked.keep_alive_ns,
+    largest = min(model.context_length, model.reduced_context or model.context_length)
+    with engine.loan(model, request_validation.launch(asked, largest), asked.keep_alive_ns,
                      exchange.client, received_ns) as loan:
         exchange.entry.load_ns = loan.ready_ns - received_ns
         yield loan

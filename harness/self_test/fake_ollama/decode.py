@@ -58,8 +58,8 @@ class Decoding:
     """One answer in its slot. The counters are final when said() has come to its end."""
 
     def __init__(self, engine: Engine, runner: LoadedModel, model: Model, tokens: Iterator[tokenizer.Token], limit: int,
-                 first_ns: int):
-        self.engine, self.runner, self.model = engine, runner, model
+                 first_ns: int, depth: int = 0):
+        self.engine, self.runner, self.model, self.depth = engine, runner, model, depth     # tokens of the prompt
         self.tokens, self.limit = tokens, limit
         self.first_ns, self.last_ns = first_ns, first_ns
         self.eval_tokens = 0
@@ -88,7 +88,7 @@ class Decoding:
             self._pass_gap()                                    # there, n tokens take n gaps
 
     def _pass_gap(self) -> None:
-        self.last_ns += round(self.engine.gap_ns(self.runner, self.eval_tokens - 1))
+        self.last_ns += round(self.engine.gap_ns(self.runner, self.eval_tokens - 1, self.depth))
 
     def said(self, *, tags_show: bool, empty_every: int | None) -> Iterator[Said]:
         """The chunks: tokens of one kind, joined as the model joins them."""

@@ -129,7 +129,7 @@ class Engine:
         """Takes its time outside the lock: models already loaded go on serving. A client that leaves ends it."""
         ready_ns = time.perf_counter_ns() + round(model.load_ms * 1e6)
         client.wait_until(ready_ns)
-        if model.load_error is not None:
+        if model.load_error is not None and launch.num_ctx > model.load_error_above:
             raise versions.Refusal(500, model.load_error)
         with self.changed:
             self.runners[model.name] = LoadedModel(model, launch, self.script.slots)
@@ -227,11 +227,11 @@ class Engine:
                 runner.line.remove(ticket)
                 self.changed.notify_all()
 
-    def gap_ns(self, runner: LoadedModel, index: int) -> float:
-        """The gap behind token number index, as things are now."""
+    def gap_ns(self, runner: LoadedModel, index: int, depth: int) -> float:
+        """The gap behind token number index of an answer to a prompt of so many tokens, as things are now."""
         model = runner.model
         crowd = 1 + model.slowdown_per_busy_slot * (runner.busy_slots() - 1)
-        return model.gap_ns(index) * crowd * (1 + model.drift * self.served.get(model.name, 0))
+        return model.gap_ns(index, depth) * crowd * (1 + model.drift * self.served.get(model.name, 0))
 
     def _wait(self, client: Client) -> None:
         """Until something changed, or for a moment; raises Gone if the client has left."""

@@ -33,7 +33,14 @@ class Model:
     head_tokens: int = 12                 # of the template before the user's text, the BOS included
     tail_tokens: int = 5                  # of the template behind it
     load_ms: float = 50.0                 # a cold load
-    load_error: str | None = None         # text of the failure of every load
+    load_error: str | None = None         # text of the failure of every load,
+    load_error_above: int = 0             # or only of loads with a larger context
+    reduced_context: int | None = None    # tokens to which the server reduces a larger num_ctx without a word
+    bytes_per_token: int = 0              # of context, in memory
+    vram_limit_bytes: int | None = None   # what the accelerator takes of the model and its context; None: vram_bytes
+    slower_per_1k: float = 0.0            # share of a token's prefill and of a gap added by each 1,000 tokens before it
+    recalls: bool = False                 # answers a question for planted constants with their values,
+    forgets_middle_above: int | None = None     # but in a longer prompt not with those in its middle
     overhead_ms: float = 1.0              # load_duration of a warm request
     prefill_tok_s: float = 100_000.0      # tokens a second, cached ones excepted
     decode_gap_ms: float = 1.0            # between two tokens
@@ -58,10 +65,20 @@ class Model:
     def is_remote(self) -> bool:
         return bool(self.remote_host or self.remote_model)
 
-    def gap_ns(self, index: int) -> float:
-        """The undisturbed gap before token index + 2."""
+    def gap_ns(self, index: int, depth: int = 0) -> float:
+        """The undisturbed gap before token index + 2 of an answer to a prompt of so many tokens."""
         pattern = self.gap_pattern_ms or (self.decode_gap_ms,)
-        return pattern[index % len(pattern)] * 1e6
+        return pattern[index % len(pattern)] * 1e6 * (1 + self.slower_per_1k * depth / 1000)
+
+    def prefill_ns(self, tokens: int, cached_tokens: int) -> int:
+        """The undisturbed time to read a prompt: each token costs more by what stands before it."""
+        computed = tokens - cached_tokens
+        return round(computed / self.prefill_tok_s * 1e9 * (1 + self.slower_per_1k * (tokens + cached_tokens) / 2000))
+
+    def loaded_size(self, num_ctx: int) -> tuple:
+        """(bytes in memory, of these on an accelerator)."""
+        size = (self.size_bytes if self.loaded_bytes is None else self.loaded_bytes) + self.bytes_per_token * num_ctx
+        return size, self.vram_bytes if self.vram_limit_bytes is None else min(size, self.vram_limit_bytes)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Iterator, NamedTuple
 # The fake server's tokenizer: each run of word characters is one token, each other visible character is one.
 TOKEN = re.compile(r"\w+|[^\w\s]")
 SPOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")   # the same for an answer, where no blank may get lost
+ASKED = re.compile(r"^[0-9]\. ([A-Z][A-Z_]+)$", re.MULTILINE)       # a constant that a question asks for
 BOS = "<s>"
 TOKENS_PER_TURN = 4                        # of the template between two messages
 THOUGHTS = ("hmm", " let", " me", " see", " how", " many", " there", " are", " and", " say", " them", " one")
@@ -95,6 +96,20 @@ def until_stop(tokens: Iterator[Token], stops: list[str]) -> Iterator[Token]:
         else:
             yield Token("answer", waiting)
             waiting = ""
+
+
+def recalled(text: str, prompt_tokens: int, model) -> str | None:
+    """The values of the constants that a text defines and its last lines ask for; None where it asks for none.
+
+    A model that forgets the middle of a long prompt says `unknown` in place of what is defined there.
+    """
+    values = []
+    for name in ASKED.findall(text):
+        defined = re.search(rf'^{name} = "?([\w-]+)"?$', text, re.MULTILINE)
+        is_middle = defined is not None and 0.25 < defined.start() / len(text) < 0.75
+        forgets = model.forgets_middle_above is not None and prompt_tokens > model.forgets_middle_above
+        values.append(defined.group(1) if defined and not (forgets and is_middle) else "unknown")
+    return ", ".join(values) or None
 
 
 def common_prefix(one: list[str], other: list[str]) -> int:

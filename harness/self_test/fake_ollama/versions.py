@@ -150,10 +150,10 @@ def listed_model(model, dialect: Dialect, modified_at: str) -> dict:
 
 def loaded_model(model, dialect: Dialect, num_ctx: int, expires_at: str) -> dict:
     """One entry of /api/ps."""
-    size_bytes = model.size_bytes if model.loaded_bytes is None else model.loaded_bytes
+    size_bytes, vram_bytes = model.loaded_size(num_ctx)
     return {"name": model.name, "model": model.name, "size": size_bytes, "digest": model.digest,
             "details": details(model, dialect), "expires_at": expires_at,
-            "size_vram": model.vram_bytes, "context_length": num_ctx}
+            "size_vram": vram_bytes, "context_length": num_ctx}
 
 
 def shown_model(model, dialect: Dialect, modified_at: str) -> dict:

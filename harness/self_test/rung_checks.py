@@ -1,0 +1,41 @@
+"""Checks of the context ladder: does what was planted in larger contexts come out of metadata.json again?"""
+from __future__ import annotations
+
+from base.ledger_records import CallRecord
+from self_test.checks import FILL_SHARE, PREFILL_SHARE, CheckLine, near, ratio, same
+
+RUNG_ANSWERED = ("ok", "length")
+
+
+def context_ladder(metadata: dict, records: list, models: tuple, planted: dict) -> list:
+    """`planted` maps models to what their `served_context` has to say."""
+    calls = [record for record in records if isinstance(record, CallRecord) and record.is_measured]
+    failed = [call for call in calls if call.outcome not in RUNG_ANSWERED]
+    lines = [same("rungs: prompts that were refused, cut or not answered", 0, len(failed) + sum(row["void"] for row in metadata["aggregates"])),
+             near("rungs: farthest from the share of the context that was to be filled", 0.0, max(map(_missed, calls)), FILL_SHARE)]
+    for model in models:
+        name = f"rungs, {model['name']}"
+        served = next(row["served_context"] for row in metadata["models"] if row["model"] == model["name"])
+        rungs = [row for row in metadata["aggregates"] if row["model"] == model["name"] and row["groups"]]
+        lines += [same(f"{name}: {what}", expected, served[what]) for what, expected in planted[model["name"]].items()]
+        lines += [same(f"{name}: bytes a token of context", model["bytes_per_token"], _bytes_a_token(rungs)),
+                  _deepest_prefill(name, model, rungs[-1])]
+    return lines
+
+
+def _missed(call: CallRecord) -> float:
+    room = call.options["num_ctx"] - call.options["num_predict"]
+    return abs((call.prompt_tokens or 0) / room - (call.fill or 0))
+
+
+def _bytes_a_token(rungs: list) -> float:
+    """Between the smallest and the largest context."""
+    first, last = rungs[0]["rung"], rungs[-1]["rung"]
+    return (last["size_bytes"] - first["size_bytes"]) // max(1, (last["context_length"] - first["context_length"]))
+
+
+def _deepest_prefill(name: str, model: dict, rung: dict) -> CheckLine:
+    metrics = rung["groups"][-1]["metrics"]
+    tokens, rate = metrics["prompt_tokens"]["median"], metrics["prefill_tok_s"]["median"]
+    planted = model["prefill_tok_s"] / (1 + model["slower_per_1k"] * tokens / 2000)
+    return ratio(f"{name}: prefill at {tokens} tokens, tok/s", [planted], [rate], PREFILL_SHARE)
