@@ -59,10 +59,11 @@ class Stream(io.TextIOWrapper):
 
 
 @contextlib.contextmanager
-def console_of(terminal: bool = False, encoding: str = "utf-8", **environment: str):
-    """(stdout, stderr) of a console; nothing but `environment` says how it likes its colours."""
+def console_of(terminal: bool = False, encoding: str = "utf-8", windows: bool = False, **environment: str):
+    """(stdout, stderr) of a console; nothing but `environment` says how it likes its colours. One of Windows has to be asked."""
     out, err = Stream(encoding, terminal), Stream(encoding, terminal)
-    with mock.patch.multiple(sys, stdout=out, stderr=err), mock.patch.dict(os.environ, environment):
+    with mock.patch.multiple(sys, stdout=out, stderr=err), mock.patch.dict(os.environ, environment), \
+            mock.patch.object(console, "WINDOWS", windows):
         for name in {"NO_COLOR", "TERM"} - set(environment):
             os.environ.pop(name, None)
         yield out, err
@@ -101,7 +102,6 @@ class ExitCodes(unittest.TestCase):
             console.guarded(raising(SystemExit(2)))
         self.assertEqual(caught.exception.code, 2)
 
-    @unittest.skipIf(os.name == "nt", "a closed pipe is another error on Windows")
     def test_a_reader_that_leaves_ends_it_quietly(self):
         process = subprocess.Popen([sys.executable, "-c", TALK, str(support.HARNESS)], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE)
@@ -112,7 +112,6 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual(process.wait(), errors.INTERRUPTED)
         self.assertEqual(said, b"")
 
-    @unittest.skipIf(os.name == "nt", "a closed pipe is another error on Windows")
     def test_a_listener_that_leaves_ends_nothing(self):
         process = subprocess.Popen([sys.executable, "-c", WAIL, str(support.HARNESS)], stdin=subprocess.PIPE,
                                    stderr=subprocess.PIPE)
@@ -283,9 +282,9 @@ class Formats(unittest.TestCase):
 
 
 class ProgressLine(unittest.TestCase):
-    def shown(self, terminal: bool, quiet: bool = False, **environment: str) -> str:
+    def shown(self, terminal: bool, quiet: bool = False, windows: bool = False, **environment: str) -> str:
         stream = Stream(terminal=terminal)
-        with console_of(True, **environment), mock.patch("shutil.get_terminal_size", return_value=os.terminal_size((40, 9))):
+        with console_of(True, windows=windows, **environment), mock.patch("shutil.get_terminal_size", return_value=os.terminal_size((40, 9))):
             progress = console.Progress(quiet, stream)
             progress.draw("half done " * 9)
             progress.line("one done")
@@ -318,11 +317,10 @@ class ProgressLine(unittest.TestCase):
                 self.assertEqual(self.shown(terminal, **environment), "one done\na warning\n")
 
     def test_a_windows_console_that_does_not_obey_sequences_gets_plain_lines(self):
-        with mock.patch.object(console, "WINDOWS", True):
-            with mock.patch.object(console, "_enable_sequences", lambda stream: False):
-                self.assertEqual(self.shown(True), "one done\na warning\n")
-            with mock.patch.object(console, "_enable_sequences", lambda stream: True):
-                self.assertIn("\x1b[2K", self.shown(True))
+        with mock.patch.object(console, "_enable_sequences", lambda stream: False):
+            self.assertEqual(self.shown(True, windows=True), "one done\na warning\n")
+        with mock.patch.object(console, "_enable_sequences", lambda stream: True):
+            self.assertIn("\x1b[2K", self.shown(True, windows=True))
 
     @unittest.skipIf(os.name == "nt", "there is a console")
     def test_without_a_windows_console_sequences_are_not_turned_on(self):
