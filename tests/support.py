@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -18,6 +19,8 @@ from typing import Callable
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Wine is no Windows: some of its calls are missing or do less, and a test that needs one of them says which.
+WINE = os.name == "nt" and hasattr(ctypes.windll.ntdll, "wine_get_version")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HARNESS = ROOT / "harness"
 if str(HARNESS) not in sys.path:

@@ -100,4 +100,6 @@ def explained(problem: BaseException) -> str:
     """What went wrong with a connection, in words."""
     if isinstance(problem, Timeout):
         return "no answer within the time limit"
+    if isinstance(problem, ConnectionResetError):       # Windows has other words for it, in the user's language
+        return "the connection was reset"
     return str(problem) or type(problem).__name__
