@@ -78,7 +78,7 @@ class Submission(unittest.TestCase):
         gitea.git(template, "clone", "-q", "--template=", str(upstream), "clone")
         with open(template / "clone" / ".git" / "config", "a", encoding="utf-8") as settings:
             settings.write("[user]\n\tname = Ana\n\temail = ana@noreply.example.org\n")
-        shutil.rmtree(f"{upstream}.work")
+        support.remove_tree(f"{upstream}.work")
         for where in (upstream, template / "repos" / gitea.LOGIN / "bench.git", template / "clone"):
             gitea.git(where, "gc", "-q")        # each test copies and removes all this: few files are fast
         write_run(template / "clone" / PATH)

@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import pathlib
+import shutil
 import socket
 import struct
 import subprocess
@@ -78,6 +79,24 @@ def stub(script: dict | None = None):
         finally:
             process.stdin.close()
             process.wait(timeout=10)
+
+
+# ----- files
+
+def make_link(link: pathlib.Path, target: pathlib.Path) -> None:
+    """A symbolic link; the test is skipped where there are none: Windows wants a privilege, and Wine only says that it made one."""
+    with contextlib.suppress(OSError):
+        link.symlink_to(target, target_is_directory=target.is_dir())
+    if not link.is_symlink():
+        raise unittest.SkipTest("symbolic links cannot be made here")
+
+
+def remove_tree(folder: os.PathLike) -> None:
+    """Also what is read-only, as git's objects are: Windows removes no such file."""
+    def writable(function: Callable, path: str, problem: object) -> None:
+        os.chmod(path, 0o700)
+        function(path)
+    shutil.rmtree(folder, onerror=writable)
 
 
 # ----- records

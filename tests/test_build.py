@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 
 import corpus
-import support      # noqa: F401  (puts the harness on the path)
+import support
 
 import build_catalogue
 from base import files
@@ -263,10 +263,7 @@ class Refusing(Here):
         for number, link in ((0, lambda folder: folder), (1, lambda folder: folder.parent.parent)):
             place = link(submissions.parent / corpus.spec(number).folder)
             shutil.move(str(place), str(self.own / "elsewhere" / str(number)))
-            try:
-                place.symlink_to(self.own / "elsewhere" / str(number), target_is_directory=True)
-            except OSError:
-                self.skipTest("no links here")
+            support.make_link(place, self.own / "elsewhere" / str(number))
         report = self.build(submissions)
         self.assertEqual({row["rule"] for rows in report.rejected.values() for row in rows}, {"scope-symlink"})
         self.assertEqual(set(report.rejected), {corpus.spec(number).folder for number in (0, 1)})

@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import unittest
 
 import gitea
+import support
 import submitting
 from submit import commit, push, remote_address
 from submit.remote_access import Access, Base
@@ -39,7 +39,7 @@ class SentBefore(submitting.Submission):
         gitea.git(self.upstream, "update-ref", "refs/heads/main", made)
 
     def fresh_clone(self) -> None:
-        shutil.rmtree(self.clone / ".git")
+        support.remove_tree(self.clone / ".git")
         fresh = self.world / "fresh"
         gitea.git(self.world, "clone", "-q", "--template=", "--no-checkout", str(self.upstream), str(fresh))
         os.rename(fresh / ".git", self.clone / ".git")

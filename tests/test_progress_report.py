@@ -50,9 +50,9 @@ def skipped(number: int) -> dict:
 
 class Case(unittest.TestCase):
     def setUp(self):
-        patch = mock.patch.dict(os.environ, {"TERM": "xterm", "COLUMNS": "200"})
-        patch.start()
-        self.addCleanup(patch.stop)
+        for patch in (mock.patch.dict(os.environ, {"TERM": "xterm", "COLUMNS": "200"}), mock.patch.object(console, "WINDOWS", False)):
+            patch.start()
+            self.addCleanup(patch.stop)
         self.now_s = 0.0
 
     def watch(self, live: bool = False, quiet: bool = False, total: int = 4) -> progress_report.ProgressReport:

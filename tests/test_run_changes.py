@@ -100,10 +100,7 @@ class Files(Clone):
     def test_all_runs_are_listed_in_order_and_those_behind_links_marked(self):
         runs, linked = run_changes.all_runs(self.submissions)
         self.assertEqual((list(runs), linked), (sorted(RUNS), set()))
-        try:
-            (self.submissions / "bora").symlink_to(self.submissions / "ana", target_is_directory=True)
-        except OSError:
-            self.skipTest("no links here")
+        support.make_link(self.submissions / "bora", self.submissions / "ana")
         runs, linked = run_changes.all_runs(self.submissions)
         self.assertEqual((len(runs), linked), (6, {path for path in runs if "/bora/" in path}))
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,7 +31,7 @@ class SmallClone(unittest.TestCase):
         upstream = gitea.new_bare(cls.world / "repos" / "bench-org" / "bench.git", cls.files())
         for name in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
             gitea.git(upstream, "config", name, "true")
-        shutil.rmtree(f"{upstream}.work")
+        support.remove_tree(f"{upstream}.work")
         (cls.world / "repos" / gitea.LOGIN).mkdir()
         gitea.git(cls.world, "clone", "-q", "--bare", "--template=", str(upstream), f"repos/{gitea.LOGIN}/bench.git")
         context = gitea.gitea(cls.world / "repos")
