@@ -61,6 +61,7 @@ class Valid(Case):
         run.records[-1]["code_grades"] = {str(record["seq"]): {"passed": False, "reason": "no-code"} for record in graded}
         run.seal()
         self.assert_broken(self.judged(run.write(self.root)), set())
+
     def test_nor_does_one_that_climbs_the_context_ladder(self):
         self.assert_broken(self.judged(valid.Run(*values.RUNGS).write(self.root)), set())
 
