@@ -14,7 +14,7 @@ from base.ledger_records import typed
 from base.phases import RUNG_CONTEXTS
 from derive import context_text, summary
 from judge.ladder_checks import LadderChecks
-from measure import session
+from measure import eta, session
 
 OUT_OF_MEMORY = "llama-server reported out-of-memory during startup: cudaMalloc failed: out of memory"
 PLAIN, RUNG_16K, RUNG_32K, RUNG_64K = "context-edge", "context-edge-16k", "context-edge-32k", "context-edge-64k"
@@ -68,6 +68,18 @@ class Climb(Case):
         served = self.served(rows)
         self.assertEqual((served["num_ctx"], served["middle_found"], served["ended_by"], served["partial_from"]),
                          (32768, True, "trained-context", None))
+
+    def test_the_dry_run_foretells_calls_and_time_within_a_quarter(self):
+        model = {"context_length": 32768, "recalls": False, "answer_tokens": 100, "prefill_tok_s": 100_000.0, "decode_gap_ms": 0.5}
+        rows = self.climb(model, AUTO, ["context-edge"])
+        loaded = run_folder.suites_of(self.manifest)
+        planned = plan.blocks(["alpha:1b"], list(loaded), loaded, plan.settings_of(self.manifest))
+        loads = [load for (_, key), load in eta.loads(planned, loaded, AUTO).items() if key[0] in RUNG_CONTEXTS]
+        measured = [row for row in calls(rows, role="measured") if row["phase"] in RUNG_CONTEXTS]
+        self.assertEqual(len(loads), len(measured))
+        foretold_s = sum(load.prompt_tokens / 100_000 + load.answer_tokens * 0.0005 for load in loads)
+        worked_s = sum(row["prompt_eval_ns"] + row["eval_ns"] for row in measured) / 1e9
+        self.assertAlmostEqual(foretold_s / worked_s, 1, delta=0.25)
 
     def test_a_context_that_the_server_reduces_ends_the_ladder(self):
         rows = self.climb({"reduced_context": 16384})

@@ -14,6 +14,7 @@ from base.errors import UserError
 from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, PHASES, RUNG_PHASES, THINKING_PHASES, suite_phase
 from base.plan import Block, Settings, Stage, Step
 from measure.calibration import Calibration, material_finding
+from measure.deadline import Deadline
 from measure.eta import Eta, weights
 from measure.session import Ask, Session, new_nonce
 from measure.http_call import UNSETTLED
@@ -42,19 +43,6 @@ class Unable(Exception):
     def __init__(self, reason: str, detail: str | None = None):
         super().__init__(reason)
         self.reason, self.detail = reason, detail
-
-
-class Deadline:
-    """The time limit of a session, with time kept free for the frozen prompts at the end of a block."""
-
-    def __init__(self, clock: Callable[[], int], limit_s: float | None):
-        self._clock, self._ends = clock, None if limit_s is None else clock() + int(limit_s * 1e9)
-
-    def now(self) -> int:
-        return self._clock()
-
-    def leaves(self, needed_ns: int) -> bool:
-        return self._ends is None or self._clock() + needed_ns <= self._ends
 
 
 class PhaseRunner:

@@ -1,10 +1,13 @@
 """Checks of the context ladder: does what was planted in larger contexts come out of metadata.json again?"""
 from __future__ import annotations
 
+from base.context_ladder import Ladder
 from base.ledger_records import CallRecord
+from base.phases import RUNG_CONTEXTS
 from self_test.checks import FILL_SHARE, PREFILL_SHARE, CheckLine, near, ratio, same
 
 RUNG_ANSWERED = ("ok", "length")
+FORETOLD_SHARE = 0.25
 
 
 def context_ladder(metadata: dict, records: list, models: tuple, planted: dict) -> list:
@@ -19,8 +22,22 @@ def context_ladder(metadata: dict, records: list, models: tuple, planted: dict) 
         rungs = [row for row in metadata["aggregates"] if row["model"] == model["name"] and row["groups"]]
         lines += [same(f"{name}: {what}", expected, served[what]) for what, expected in planted[model["name"]].items()]
         lines += [same(f"{name}: bytes a token of context", model["bytes_per_token"], _bytes_a_token(rungs)),
-                  _deepest_prefill(name, model, rungs[-1])]
+                  _deepest_prefill(name, model, rungs[-1]), _foretold_line(name, [row for row in records if getattr(row, "model", None) == model["name"]])]
     return lines
+
+
+def _foretold_line(name: str, records: list) -> CheckLine:
+    """The largest context that was asked: how long it was foretold to take, by the smaller ones, and how long the server worked."""
+    phase = max((row.phase for row in records if isinstance(row, CallRecord) and row.is_measured and row.phase in RUNG_CONTEXTS), key=RUNG_CONTEXTS.__getitem__)
+    ladder, calls = Ladder(), [row for row in records if isinstance(row, CallRecord) and row.phase == phase and row.is_measured]
+    for row in records:
+        if calls and row is calls[0]:
+            break
+        ladder.observe(row)
+    foretold_ns = ladder.foretold_ns([(call.prompt_tokens or 0, call.options["num_predict"]) for call in calls], is_loaded=True)
+    worked_ns = sum((call.prompt_eval_ns or 0) + (call.eval_ns or 0) for call in calls)
+    return ratio(f"{name}: {phase} as foretold by the contexts below, ms", [worked_ns / 1e6], [None if foretold_ns is None else foretold_ns / 1e6],
+                 FORETOLD_SHARE)
 
 
 def _missed(call: CallRecord) -> float:
