@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import io
 import pathlib
-import shutil
-import tempfile
 import unittest
 from dataclasses import replace
 from unittest import mock
 
 import ledgers
+import runs
 import support
+from runs import ALPHA, BETA, COUNTING
 
 from base import console, ledger, names, plan, records, run_folder, schema, suites
 from measure import http_call, models, phase_runner, run_session, run_setup, session, telemetry
@@ -20,25 +20,12 @@ from measure.endpoint import Endpoint
 from measure.eta import Eta, weights
 from measure.server_address import parse_host
 
-ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
-         "answer_tokens": 20, "load_ms": 5.0}
-BETA = {**ALPHA, "name": "beta:1b", "size_bytes": 2_000_000}
 
-
-class Case(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        context = support.stub()
-        cls.stub = context.__enter__()
-        cls.addClassCleanup(context.__exit__, None, None, None)
-
+class Case(runs.RunTest):
     def setUp(self):
-        self.out = pathlib.Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.out, True)
+        super().setUp()
         for name, value in (("PAUSE_S", 0.01), ("SERVER_PATIENCE_S", 1.0), ("LOOK_AROUND_S", 0.0)):
-            patch = mock.patch.object(phase_runner, name, value)
-            patch.start()
-            self.addCleanup(patch.stop)
+            self.patch(phase_runner, name, value)
 
     def carry_out(self, script: dict, chosen: list, settings: plan.Settings = plan.Settings(), limit_s=None) -> list:
         """The records of a run of the chosen phases against a stub with this script."""
@@ -95,8 +82,9 @@ class Order(Case):
         self.assertGreater(calls(rows, item="LOAD")[0]["done_ns"], 4_000_000)
 
     def test_what_else_the_machine_does_is_looked_at_before_each_load_and_only_there(self):
-        with mock.patch.object(phase_runner, "LOOK_AROUND_S", 0.1):
-            rows = calls(self.carry_out({"models": [ALPHA, BETA]}, ["small-eval"]))
+        self.read_telemetry()
+        self.patch(phase_runner, "LOOK_AROUND_S", 0.1)
+        rows = calls(self.carry_out({"models": [ALPHA, BETA]}, ["small-eval"]))
         looked = [row["conditions"]["background_cpu_share"] is not None for row in rows]
         can_be_told = telemetry.reader(True)._system.processor_ticks() is not None
         self.assertEqual(looked, [row["item"] == "LOAD" and can_be_told for row in rows])
@@ -155,16 +143,16 @@ class Order(Case):
         self.assertTrue(all("assistant:8b" in row["placement"]["loaded"] for row in calls(rows, role="measured")))
 
     def test_a_wave_starts_together_and_stands_in_slot_order(self):
-        rows = self.carry_out({"models": [ALPHA], "slots": 4}, ["parallel-same"], plan.Settings(levels=(8,)))
-        waves = {}
+        slow = {**ALPHA, "decode_gap_ms": 20.0}
+        rows = self.carry_out({"models": [slow], "slots": 4}, ["parallel-same"], plan.Settings(levels=(8,)))
+        waves: dict = {}
         for row in calls(rows, role="measured"):
             waves.setdefault(row["wave"], []).append(row)
         self.assertEqual([len(wave) for wave in waves.values()], [8, 8, 4])
         for wave in waves.values():
             self.assertEqual([row["slot"] for row in wave], list(range(len(wave))))
-        spreads = sorted(max(row["start_ns"] for row in wave) - min(row["start_ns"] for row in wave)
-                         for wave in waves.values())
-        self.assertLess(spreads[0], 5_000_000)      # the benchmark says how much less; this machine may be busy
+            # An answer takes 400 ms; tests/benchmarks/fidelity.py measures how close together the calls really start.
+            self.assertLess(max(row["start_ns"] for row in wave), min(row["start_ns"] + row["done_ns"] for row in wave))
 
 
 class Calibration(Case):
@@ -179,13 +167,12 @@ class Calibration(Case):
         table = (("0.24.0", None, "refused"), ("0.30.1", 1000, "refused"), ("0.33.0-rc2", 1000, "refused"))
         for version, one_token_ns, too_long in table:
             with self.subTest(version=version):
-                shutil.rmtree(self.out)
-                self.out.mkdir()
-                talker = {**ALPHA, "answer_tokens": 0}      # a busy machine needs long answers to tell its slots
-                found = self.findings({"speak": version, "models": [talker], "slots": 2}, ["small-eval"])
+                self.empty()
+                slow = {**ALPHA, "decode_gap_ms": 2.0}
+                found = self.findings({"speak": version, "models": [slow], "slots": 2, "rules": [COUNTING]}, ["small-eval"])
                 self.assertEqual(found["one_token_eval_ns"], one_token_ns)
                 self.assertEqual(found["too_long"], too_long)
-                self.assertIn(found["slots_seen"], (2, None))       # null where a busy machine blurs them
+                self.assertEqual(found["slots_seen"], 2)
                 self.assertFalse(found["tells_cached_tokens"])
 
     def test_cached_counts_are_used_where_the_server_tells_them(self):
@@ -202,8 +189,7 @@ class Calibration(Case):
     def test_the_head_of_the_template_is_counted(self):
         for template in (None, "{{ .Prompt }}"):
             with self.subTest(template=template):
-                shutil.rmtree(self.out)
-                self.out.mkdir()
+                self.empty()
                 found = self.findings({"models": [{**ALPHA, "template": template, "head_tokens": 23}]}, ["small-eval"])
                 self.assertEqual((found["head_tokens"], found["head_method"]), (23, "rendered"))
 
@@ -230,8 +216,7 @@ class Troubles(Case):
                                ({"fault": "end_without_done"}, "cut"), ({"fault": "silence", "ms": 4000}, "timeout"),
                                ({"fault": "stall", "ms": 3000}, "stalled")):
             with self.subTest(fault=fault["fault"]):
-                shutil.rmtree(self.out)
-                self.out.mkdir()
+                self.empty()
                 rows = self.carry_out({"models": [ALPHA], "rules": [self.fault(fault)]}, ["small-eval"])
                 self.assertEqual([row["outcome"] for row in calls(rows, role="measured")],
                                  ["ok", outcome, "ok", "ok", "ok"])
@@ -247,8 +232,7 @@ class Troubles(Case):
         for text, reason in (("llama-server reported out-of-memory during startup: cudaMalloc failed", "too-big"),
                              ("llama-server process has terminated: exit status 1", "load-failed")):
             with self.subTest(reason=reason):
-                shutil.rmtree(self.out)
-                self.out.mkdir()
+                self.empty()
                 rows = self.carry_out({"models": [{**ALPHA, "load_error": text}, BETA]}, ["small-eval"])
                 self.assertEqual(reasons(rows), {reason})
                 self.assertEqual({row["model"] for row in rows if row["type"] == "skipped"}, {"alpha:1b"})
@@ -267,8 +251,7 @@ class Troubles(Case):
         """One 404 for a loaded model once ended it: all its other calls were skipped, and a resume refused."""
         for code, body in ((404, None), (404, "404 page not found"), (502, "<html><title>502 Bad Gateway</title>"), (503, "")):
             with self.subTest(code=code, body=body):
-                shutil.rmtree(self.out)
-                self.out.mkdir()
+                self.empty()
                 rows = self.carry_out({"models": [ALPHA], "rules": [
                     self.fault({"fault": "status", "code": code, "error": "model 'alpha:1b' not found", "body": body})]}, ["small-eval"])
                 self.assertEqual([row["outcome"] for row in calls(rows, role="measured")],
@@ -288,8 +271,7 @@ class Troubles(Case):
     def test_mixed_needs_two_models_and_both_in_memory(self):
         rows = self.carry_out({"models": [ALPHA]}, ["parallel-mixed"], plan.Settings(levels=(2,)))
         self.assertEqual((reasons(rows), rows[-1]["skipped"]), ({"one-model"}, 20))
-        shutil.rmtree(self.out)
-        self.out.mkdir()
+        self.empty()
         rows = self.carry_out({"models": [ALPHA, BETA], "max_loaded": 1}, ["parallel-mixed"], plan.Settings(levels=(2,)))
         self.assertEqual((reasons(rows), rows[-1]["skipped"]), ({"not-loaded-together"}, 20))
 
@@ -297,8 +279,7 @@ class Troubles(Case):
         rows = self.carry_out({"models": [{**ALPHA, "context_length": 4096}]}, ["context-edge", "small-eval"])
         self.assertEqual(reasons(rows), {"context-too-small"})
         self.assertEqual(len(calls(rows, role="measured")), 5)
-        shutil.rmtree(self.out)
-        self.out.mkdir()
+        self.empty()
         rows = self.carry_out({"models": [ALPHA]}, ["context-append"], plan.Settings(num_ctx=768, context_num_ctx=768))
         self.assertLessEqual(reasons(rows), {"context-too-small", "calibration-failed"})
         self.assertEqual(rows[-1]["skipped"], 8)

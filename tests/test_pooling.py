@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import statistics
+import unittest
 
 import ledgers
-import test_run_benchmark as driver
+import runs
 
 from base import records, run_folder, schema, suites
 from base.ledger_records import typed
@@ -12,10 +13,10 @@ from derive import call_metrics
 
 MODEL = {"name": "alpha:1b", "size_bytes": 1_000_000, "head_tokens": 11, "prefill_tok_s": 100_000.0, "decode_gap_ms": 1.0,
          "answer_tokens": 24, "load_ms": 120.0}
-LATE_MS = 5.0           # what a busy machine may add at the median; the instrument's own share is far below
+LATE_MS = 5.0           # of the least delayed call; a busy machine delays others by more
 
 
-class Planted(driver.Case):
+class Planted(runs.RunTest):
     def measured(self, phases: str, *more: str, model: dict | None = None, slots: int = 1, rules: list | None = None) -> dict:
         """The metadata of a run with these phases."""
         self.stub.script({"models": [{**MODEL, **(model or {})}], "slots": slots, "rules": rules or []})
@@ -32,16 +33,17 @@ class Planted(driver.Case):
 
     def test_times_rates_counts_drift_and_loads(self):
         """The gap grows by a thousandth with each request, so the second pass is slower by what lies between."""
-        found = self.measured("frozen-prompts,small-eval", model={"drift": 0.01, "load_ms": 300.0})
+        found = self.measured("frozen-prompts,small-eval", model={"drift": 0.01, "load_ms": 300.0}, rules=[runs.COUNTING])
         log = {row["nonce"]: row for row in self.stub.log() if row["nonce"]}
-        calls = driver.measured(driver.records(self.folder()))
+        calls = runs.measured(runs.records(self.folder()))
+        late_ms = [(call["first_text_ns"] - log[call["nonce"]]["sent_ns"][0]) / 1e6 for call in calls]
+        self.assertTrue(-0.05 < min(late_ms) < LATE_MS, late_ms)
         for item in ("P-MEDIUM", "P-HARD"):
             with self.subTest(item):
                 rows = [log[call["nonce"]] for call in calls if (call["item"], call["pass"]) == (item, "first")]
                 got = self.group(found, "frozen-prompts", item=item, **{"pass": "first"})
-                planted_ms = statistics.median(row["sent_ns"][0] / 1e6 for row in rows)
-                self.assertLessEqual(-0.05, got["ttft_ms"]["median"] - planted_ms)
-                self.assertLess(got["ttft_ms"]["median"] - planted_ms, LATE_MS)
+                heard_ms = [call["first_text_ns"] / 1e6 for call in calls if (call["item"], call["pass"]) == (item, "first")]
+                self.assertAlmostEqual(got["ttft_ms"]["median"], statistics.median(heard_ms), delta=0.001)
                 self.assertAlmostEqual(got["prefill_tok_s"]["median"], 100_000, delta=2_000)
                 self.assertEqual(got["eval_tokens"]["median"], 25)
                 self.assertAlmostEqual(got["decode_tok_s"]["median"],
@@ -53,22 +55,20 @@ class Planted(driver.Case):
         self.assertEqual(drift["n"], 9)
         told = found["models"][0]
         self.assertEqual(told["head_tokens"], 11)
-        self.assertIn(told["slots_seen"], (1, None))      # null where a busy machine blurs them
+        self.assertEqual(told["slots_seen"], 1)
         self.assertGreaterEqual(told["cold_load_ms"]["median"], 300)      # a busy machine loads later, never sooner
-        self.assertLess(told["cold_load_ms"]["median"], 1200)
 
     def test_one_slot_is_found_to_be_serialised_and_four_are_not(self):
-        for slots, serialised in ((1, True), (4, False)):
+        for slots, serialised, gap_ms in ((1, True, 1.0), (4, False, 10.0)):
             with self.subTest(slots=slots):
-                found = self.measured("parallel-same", "--concurrency", "1,4", slots=slots)
+                found = self.measured("parallel-same", "--concurrency", "1,4", slots=slots, model={"decode_gap_ms": gap_ms})
                 waves = {row["level"]: row for row in self.aggregate(found, "parallel-same")["waves"]}
                 self.assertEqual((waves[4]["serialised"], waves[4]["full"], waves[1]["serialised"]), (serialised, 5, None))
                 codes = {row["code"] for row in found["warnings"]}
                 self.assertEqual("serialised" in codes, serialised)
-                # A busy machine delays some streams of a wave; it never makes calls overlap that came one by one.
-                self.assertLess(waves[4]["parallelism"]["max"], 1.5 if serialised else 4.01)
-                self.assertGreater(waves[4]["parallelism"]["max"], 0.99 if serialised else 1.5)
-            driver.shutil.rmtree(self.folder())
+                # Of five waves one is hardly delayed: what four slots decode takes 240 ms a call.
+                self.assertAlmostEqual(waves[4]["parallelism"]["max"], slots, delta=0.5)
+            self.empty()
 
     def test_a_cut_prompt_is_void_and_a_cut_answer_is_censored(self):
         asked = suites.load("context-edge").items[3].prompt        # calibration asks the last one
@@ -86,7 +86,7 @@ class Planted(driver.Case):
         folder = self.folder()
         self.assertEqual({path.name for path in folder.iterdir()},
                          {"manifest.json", "hardware.json", "run.jsonl", "metadata.json", "run.md"})
-        decode = [call_metrics.decode_tok_s(typed(row)) for row in driver.measured(ledgers.lines(folder / run_folder.LEDGER))]
+        decode = [call_metrics.decode_tok_s(typed(row)) for row in runs.measured(ledgers.lines(folder / run_folder.LEDGER))]
         self.assertAlmostEqual(self.group(found, "small-eval", item=None)["decode_tok_s"]["median"],
                                statistics.median(decode), delta=0.1)
 
@@ -100,4 +100,4 @@ class Planted(driver.Case):
 
 
 if __name__ == "__main__":
-    driver.unittest.main()
+    unittest.main()
