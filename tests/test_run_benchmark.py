@@ -423,7 +423,7 @@ class SelfTest(unittest.TestCase):
             return fields
         with mock.patch.object(http_call, "fold", one_token_short), \
                 mock.patch.object(scenarios, "PHASES", ("small-eval",)), \
-                mock.patch.object(full_test, "_kinds_of_models", lambda *_: []):
+                mock.patch.object(full_test, "_kinds_of_models", lambda *_: []), mock.patch.object(full_test, "_faults", lambda *_: []):
             code, out, _ = call_main("--self-test")
         self.assertEqual(code, 1)
         self.assertRegex(out, r"WRONG .*answer tokens")
