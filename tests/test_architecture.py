@@ -11,6 +11,7 @@ import unittest
 from typing import Callable
 
 import support
+from source_trees import nodes, sources, tree
 
 from base import git
 
@@ -21,25 +22,6 @@ DATA = {"prompts"}          # pure data beside the rooms
 FAKE_SERVER = support.HARNESS / "self_test" / "fake_ollama"
 TOP_LEVEL = {"README.md", "CLAUDE.md", "AGENTS.md", "CONTRIBUTING.md", "LICENSE", "LICENSE-MIT", "harness",
              "submissions", "tests", ".ci", ".gitea", ".gitignore", ".gitattributes", ".git"}
-
-
-@functools.lru_cache(maxsize=1)
-def sources() -> tuple[pathlib.Path, ...]:
-    return tuple(sorted(support.HARNESS.rglob("*.py")))
-
-
-@functools.lru_cache(maxsize=None)
-def tree(path: pathlib.Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
-
-
-@functools.lru_cache(maxsize=None)
-def nodes(path: pathlib.Path) -> dict[type, list[ast.AST]]:
-    """The nodes of a file's syntax tree by their class."""
-    by_class: dict[type, list[ast.AST]] = {}
-    for node in ast.walk(tree(path)):
-        by_class.setdefault(type(node), []).append(node)
-    return by_class
 
 
 @functools.lru_cache(maxsize=None)
