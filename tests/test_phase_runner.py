@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import io
 import pathlib
+import tempfile
 import unittest
 from dataclasses import replace
 from unittest import mock
@@ -429,7 +430,7 @@ class Broken(Case):
 class Thinking(Case):
     """A small budget, so that a context of 1,024 tokens has room for it."""
     SETTINGS = plan.Settings(num_ctx=768, thinking=True, thinking_budget=256)
-    THINKER = {**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 10}
+    THINKER = {**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 10, "tokens_per_chunk": 1}
 
     def test_graded_items_are_asked_once_more_with_thinking_in_a_context_with_room(self):
         rows = self.carry_out({"models": [self.THINKER]}, ["small-eval", "parallel-same"], replace(self.SETTINGS, levels=(1, 2)))

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import pathlib
 import re
 import shlex
@@ -198,6 +197,7 @@ class Shows(runs.RunTest):
         self.stub.script({"models": [ALPHA, {**BETA, "present": False}]})
         for name, code in (("beta:1b", 0), ("nobody:1b", 1)):
             with self.subTest(name), mock.patch.object(console, "Progress") as made:
+                made.return_value.columns = 80
                 found, _, err = self.main("--models", name, "--pull", "--phases", "small-eval")
                 self.assertEqual(found, code, err)
                 drawn = [call.args[0] for call in made.return_value.draw.call_args_list if call.args[0].startswith("pull ")]
