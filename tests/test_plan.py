@@ -179,6 +179,10 @@ class Thinking(unittest.TestCase):
                 self.assertEqual(settings.room_for_thoughts(phase, True), room)
                 self.assertEqual(settings.context_of(phase, True), settings.context_of(phase) + room)
 
+    def test_a_phase_that_nobody_knows_has_the_context_of_a_short_one(self):
+        """A checker asks for whatever a ledger says, and must not fail on it."""
+        self.assertEqual((plan.Settings().context_of("no such phase"), plan.Settings().context_of("no such phase", True)), (4096, 8192))
+
     def test_only_thinking_phases_are_told_to_think(self):
         settings = plan.Settings(**{**self.ASKED, "thinking": "low"})
         self.assertEqual({phase: settings.knobs_for(phase)["think"] for phase in (*PHASES, *THINKING_PHASES)},

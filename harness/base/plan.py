@@ -112,7 +112,7 @@ class Settings:
         """The context that a phase is asked in. A fill is a share of the context without the room for thoughts."""
         if phase in RUNG_CONTEXTS:
             return RUNG_CONTEXTS[phase]     # a rung is what the machine holds, so thoughts take their room from the prompt
-        plain = self.context_num_ctx if KINDS[phase] == "context" else self.num_ctx
+        plain = self.context_num_ctx if KINDS.get(phase) == "context" else self.num_ctx
         return plain + self.room_for_thoughts(phase, always_thinks)
 
     def with_models(self, models: list) -> Settings:
