@@ -96,13 +96,13 @@ class Sentence(unittest.TestCase):
     def test_what_people_want_to_know(self):
         start = "this machine serves this model up to 65,536 tokens"
         for changes, text in (
-                ({}, f"{start} at 12.3 tok/s and still finds what stands in the middle"),
-                ({"middle_found": False, "middle_found_tokens": 16_100}, f"{start} at 12.3 tok/s but finds what stands in the middle only up to 16,100"),
-                ({"middle_found": False, "middle_found_tokens": None}, f"{start} at 12.3 tok/s but does not find what stands in the middle"),
+                ({}, f"{start} at 12.3 tok/s and still finds a fact in the middle"),
+                ({"middle_found": False, "middle_found_tokens": 16_100}, f"{start} at 12.3 tok/s but finds a fact in the middle only up to 16,100"),
+                ({"middle_found": False, "middle_found_tokens": None}, f"{start} at 12.3 tok/s but does not find a fact in the middle"),
                 ({"middle_found": None, "decode_tok_s": None}, f"{start}. The answer was cut by a limit, so recall is unknown"),
-                ({"ended_by": "too-big", "detail": "out of memory"}, f"{start} at 12.3 tok/s and still finds what stands in the middle. It stops "
+                ({"ended_by": "too-big", "detail": "out of memory"}, f"{start} at 12.3 tok/s and still finds a fact in the middle. It stops "
                  "there because the model does not fit in this machine's memory (out of memory)"),
-                ({"partial_from": 32768}, f"{start} at 12.3 tok/s and still finds what stands in the middle. From 32,768 tokens on, a part of it is "
+                ({"partial_from": 32768}, f"{start} at 12.3 tok/s and still finds a fact in the middle. From 32,768 tokens on, a part of it is "
                  "not on the accelerator"),
                 ({"num_ctx": None, "ended_by": "load-failed"},
                  "this machine served no context of the ladder whole, because the server could not load the model")):

@@ -17,7 +17,7 @@ def lines(metadata: dict) -> List[Tuple[str, str]]:
 
 
 def sentence(served: dict) -> str:
-    """Such as: this machine serves this model up to 65,536 tokens at 12.3 tok/s and still finds what stands in the middle."""
+    """Such as: this machine serves this model up to 65,536 tokens at 12.3 tok/s and still finds a fact in the middle."""
     if served["num_ctx"] is None:
         return f"this machine served no context of the ladder whole{_reason(served, ', because ')}"
     rate = f" at {figure(served['decode_tok_s'])} tok/s" if served["decode_tok_s"] is not None else ""
@@ -29,10 +29,10 @@ def _middle(served: dict) -> str:
     if served["middle_found"] is None:
         return ". The answer was cut by a limit, so recall is unknown"
     if served["middle_found"]:
-        return " and still finds what stands in the middle"
+        return " and still finds a fact in the middle"
     if served["middle_found_tokens"] is None:
-        return " but does not find what stands in the middle"
-    return f" but finds what stands in the middle only up to {served['middle_found_tokens']:,}"
+        return " but does not find a fact in the middle"
+    return f" but finds a fact in the middle only up to {served['middle_found_tokens']:,}"
 
 
 def _reason(served: dict, because: str) -> str:

@@ -154,6 +154,9 @@ def _knobs(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
             ("repeats", "scope", (), ())):
         if a.manifest[name] != b.manifest[name]:
             yield _row(name, a.manifest[name], b.manifest[name], effect, figures, phases)
+    contexts_a, contexts_b = (",".join(side.manifest.get("contexts", {}).get("asked", ())) or None for side in (a, b))
+    if contexts_a != contexts_b:
+        yield _row("contexts", contexts_a, contexts_b, "scope")
     mode_a, mode_b = (side.thinking["mode"] for side in (a, b))
     if mode_a != mode_b:
         yield _row("thinking", mode_a, mode_b, "scope", () if None in (mode_a, mode_b) else ALL, THINKING_PHASES)

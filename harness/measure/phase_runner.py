@@ -289,7 +289,8 @@ class PhaseRunner:
             has_room = self.settings.room_for_thoughts(stage.phase, self._always_thinks(model)) > 0
             if (stage.phase in CONTEXT_PHASES or has_room) and trained is not None and trained < needed:
                 flag = "--thinking-budget" if has_room else "--num-ctx"
-                raise Unable("context-too-small", f"trained for {trained} tokens, the phase needs {needed}; a smaller {flag} makes it run")
+                advice = "" if stage.phase in RUNG_PHASES else f"; a smaller {flag} makes it run"
+                raise Unable("context-too-small", f"trained for {trained} tokens, the phase needs {needed}{advice}")
 
     def _load(self, stage: Stage) -> None:
         self._unload_others(() if self.fresh else stage.models)
