@@ -29,7 +29,7 @@ class Stop(NamedTuple):
 
 
 class Ladder:
-    """What the records of one model say about its contexts so far. `observe` takes them in the order of the ledger."""
+    """What the records of one model show about its contexts so far; `stop` is why no larger one is tried."""
 
     def __init__(self) -> None:
         self.stop: Optional[Stop] = None
@@ -42,6 +42,7 @@ class Ladder:
         self._failed_load: Optional[str] = None                 # of a rung: what the last attempt ended with
 
     def observe(self, record: Record) -> None:
+        """Each record of the model, in the order of the ledger."""
         if isinstance(record, SkippedRecord) and record.phase in RUNG_CONTEXTS:
             self.end(record.reason, record.detail)
         elif isinstance(record, CallRecord):
@@ -174,7 +175,7 @@ class Rung:
         return self.ladder.stop
 
     def _target(self, step: PlannedStep) -> int:
-        return target_tokens(step.fill, self._num_ctx, self._limits[step.item])
+        return target_tokens(step.fill or 0.0, self._num_ctx, self._limits[step.item])
 
 
 def target_tokens(fill: float, num_ctx: int, num_predict: int) -> int:
@@ -185,7 +186,9 @@ def target_tokens(fill: float, num_ctx: int, num_predict: int) -> int:
 def reduced_context(placement: Optional[dict], options: dict) -> Optional[str]:
     """In words, that the server loaded less than num_ctx; None if it did not, or does not say."""
     loaded, asked = (placement or {}).get("context_length"), options.get("num_ctx")
-    return f"loaded with {loaded} tokens instead of {asked}" if loaded is not None and asked and loaded < asked else None
+    if loaded is None or not isinstance(asked, int) or loaded >= asked:
+        return None
+    return f"loaded with {loaded} tokens instead of {asked}"
 
 
 def rung_name(phase: str) -> str:

@@ -7,7 +7,7 @@ from base.context_ladder import RUNG_FILLS
 from base.ledger_records import CallRecord, SkippedRecord
 from base.phases import CONTEXT_EDGE, RUNG_CONTEXTS, suite_phase
 from derive.aggregate import CallMetrics
-from derive.call_metrics import MIN_DECODE_TOKENS, decode_rate
+from derive.call_metrics import MIN_DECODE_TOKENS
 from derive.distribution import rounded
 
 
@@ -44,7 +44,8 @@ class RungFigures:
             self.fullest, self.has_middle = metrics, has_middle
 
     def _see(self, call: CallRecord) -> None:
-        self.num_ctx = self.num_ctx or call.options.get("num_ctx")
+        asked = call.options.get("num_ctx")
+        self.num_ctx = self.num_ctx or (asked if isinstance(asked, int) else None)
         self.placement = call.placement or self.placement
 
     @property
@@ -63,12 +64,12 @@ class RungFigures:
         """Of the fullest prompt; where its answer was too short for a rate, of all answers of the rung together."""
         if self.fullest is not None and self.fullest.decode_tok_s is not None:
             return self.fullest.decode_tok_s
-        timed = [call for call in self.answers if call.eval_tokens and call.eval_ns]
-        tokens = sum(call.eval_tokens for call in timed)
+        timed = [(call.eval_tokens, call.eval_ns) for call in self.answers if call.eval_tokens and call.eval_ns]
+        tokens = sum(eval_tokens for eval_tokens, _ in timed)
         if tokens < MIN_DECODE_TOKENS:
             return None
         lost = 0 if model_format == "safetensors" else len(timed)       # of each answer the first token is in the prefill
-        return (tokens - lost) * 1e9 / sum(call.eval_ns for call in timed)
+        return (tokens - lost) * 1e9 / sum(eval_ns for _, eval_ns in timed)
 
     def record(self) -> dict:
         """The `rung` of its aggregate."""

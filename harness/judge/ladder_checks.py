@@ -21,9 +21,12 @@ OF_THE_MODEL = ("model-missing", "cloud-model")     # end the ladder whatever en
 
 
 class LadderChecks(LedgerVisitor):
+    """Units of material, the end of each model's ladder, and the reasons of the rungs that were skipped."""
+
     def __init__(self, manifest: dict, loaded: Dict[str, Suite], blocks: list):
         self._settings = plan.settings_of(manifest)
-        self._suite = loaded.get(CONTEXT_EDGE)
+        suite = loaded.get(CONTEXT_EDGE)
+        self._items, self._material = (suite.items, suite.material or {}) if suite else ((), {})
         self._steps = {(stage.models[0], stage.phase): stage.steps for block in blocks for stage in block.stages if stage.phase in RUNG_PHASES}
         self._ladders: Dict[str, Ladder] = collections.defaultdict(Ladder)
         self._recorded: Dict[tuple, str] = {}
@@ -52,7 +55,7 @@ class LadderChecks(LedgerVisitor):
     def _rung(self, model: str, phase: str) -> Rung:
         always_thinks, steps = model in self._always_thinking, self._steps[model, phase]
         room = self._settings.room_for_thoughts(phase, always_thinks)
-        limits = {item.id: self._settings.limit(item.num_predict, room) for item in self._suite.items}
+        limits = {item.id: self._settings.limit(item.num_predict, room) for item in self._items}
         return Rung(self._ladders[model], steps, self._settings.context_of(phase, always_thinks), limits, self._recorded)
 
     def _rung_record(self, record: Union[CallRecord, SkippedRecord], rung: Rung) -> Iterator[Finding]:
@@ -76,7 +79,7 @@ class LadderChecks(LedgerVisitor):
 
     def _units(self, call: CallRecord, rung: Rung) -> int:
         try:
-            return rung.units(self._suite.material)[call.item]
+            return rung.units(self._material)[call.item]
         except (UserError, ValueError):
             return 0        # nothing was counted, and so nothing could be asked
 
