@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import unittest
 
-import support  # noqa: F401  (puts the harness on the path)
+import support
 
 from base import plan, schema, suites
 from base.errors import UserError
 from base.phases import PHASES, RUNG_CONTEXTS
 from commands.run_benchmark import parse_args
 from derive import run_report
-from measure import options, run_setup
+from measure import models, options, plan_text, run_setup
 from mutants import valid
 
 
@@ -45,6 +45,17 @@ class Flags(unittest.TestCase):
         with self.assertRaises(UserError) as caught:
             options.phases("context-edge-16k")
         self.assertIn("--contexts 16k", str(caught.exception))
+
+    def test_the_dry_run_lists_each_rung_and_what_one_speed_cannot_foretell(self):
+        model = {**support.record("model"), "name": "m:1b", "digest": "1a" * 32, "size_bytes": 1, "capabilities": ["completion"], "context_length": 40_000}
+        choice, loaded = models.ModelChoice([model], [], []), {"context-edge": suites.load("context-edge")}
+        settings = plan.Settings(contexts=("auto",), rung_limit_s=90).with_models(choice.models)
+        text = plan_text.format_plan(choice, ["context-edge"], loaded, settings)
+        self.assertRegex(text, r"context-edge-16k +m:1b +2 +128 +24248\n")
+        self.assertRegex(text, r"context-edge-32k +m:1b +2 +128 +48496\n")
+        self.assertNotIn("context-edge-64k", text)
+        self.assertIn("9 calls in all", text)
+        self.assertIn("more than 1m30s is", " ".join(text.split()))
 
     def test_a_resumed_run_keeps_its_ladder(self):
         manifest = valid.manifest_of(["frozen-prompts", "context-edge"], plan.Settings(contexts=("16k",)), dict(list(valid.MODELS.items())[:1]))

@@ -43,7 +43,7 @@ def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings
         models, console.format_table(WORK, work),
         "\n".join(line for text in (
             f"{calls} calls in all, at most {answers} answer tokens, about {prompts} prompt tokens; {download}",
-            *_thinking(choice, work, settings),
+            *_thinking(choice, work, settings), *_contexts(settings),
             "How long that takes if all models are as fast as this, without loading, warm-up and calibration:")
             for line in console.hanging("", text)),
         _times(answers, prompts), f"knobs:\n{request_settings.format_table(plan.overrides_of(settings))}"))
@@ -72,6 +72,14 @@ def _thinking(choice: ModelChoice, work: list, settings: plan.Settings) -> list[
         return []
     return ["which of the models to be pulled can think is known after the pull" if choice.missing else
             "none of these models can think: --thinking adds nothing"]
+
+
+def _contexts(settings: plan.Settings) -> list:
+    """One speed for all prompts makes the larger contexts look quicker than they are."""
+    if not settings.contexts:
+        return []
+    limit = console.format_duration(settings.rung_limit_s)
+    return [f"Prefill slows down with depth, so the larger contexts take longer than this; one that is foretold to take more than {limit} is skipped."]
 
 
 def _times(answers: int, prompts: int) -> str:
