@@ -123,6 +123,8 @@ class Ends(unittest.TestCase):
             (record("context-edge-16k", outcome="error", error="out of memory"), "rung-failed"),
             (record("context-edge-16k", outcome="refused", error="too long"), "rung-failed"),
             (record("context-edge", outcome="error", error="of the plain phase"), None),
+            (record("context-edge-16k", outcome="refused", http_status=404, error="not found"), None),
+            (record("context-edge-16k", outcome="error", http_status=503, error="restarting"), None),
             (support.record("skipped", phase="context-edge-64k", model="m:1b", reason="time-limit", detail=None), "time-limit"),
             (support.record("skipped", phase="context-edge", model="m:1b", reason="time-limit", detail=None), None),
         )

@@ -111,6 +111,13 @@ class Climb(Case):
         self.assert_rest_is_measured(rows)
         self.assertEqual((self.served(rows)["num_ctx"], self.served(rows)["ended_by"]), (8192, "rung-failed"))
 
+    def test_a_passing_503_costs_one_call_of_a_rung_and_no_rung(self):
+        rule = {"when": {"contains": question("CE-P02"), "nth": 2}, "do": [{"fault": "status", "code": 503, "error": "restarting"}]}
+        rows = self.climb({"context_length": 32768}, rules=[rule])
+        outcomes = [row["outcome"] for row in calls(rows, role="measured") if row["phase"] in RUNG_CONTEXTS]
+        self.assertEqual((outcomes, reasons(rows)), (["error", "ok", "ok", "ok"], set()))
+        self.assertEqual((self.served(rows)["num_ctx"], self.served(rows)["ended_by"]), (32768, "trained-context"))
+
     def test_a_prompt_that_is_cut_in_silence_ends_the_ladder_and_counts_for_nothing(self):
         rule = {"when": {"contains": question("CE-P02"), "nth": 2}, "do": [{"fault": "silent_truncation", "to": 600}]}
         rows = self.climb({}, rules=[rule])

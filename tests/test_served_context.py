@@ -66,10 +66,12 @@ class Figures(unittest.TestCase):
         reduced.rung("context-edge-32k").skipped = skip("context-reduced", "loaded with 20000 tokens")
         failed = climbed(2)
         failed.rung("context-edge-32k").call(answer(32768, 0.98, outcome="error")[0], None, None)
+        passing = climbed(4)
+        passing.rung("context-edge-16k").call(answer(16384, 0.98, outcome="refused")[0], None, None)
         interrupted = climbed(2)
         interrupted.rung("context-edge-32k").call(answer(32768, 0.5, outcome="interrupted")[0], None, None)
         for served, rungs, trained, ended_by in (
-                (reduced, 4, None, "context-reduced"), (failed, 3, None, "rung-failed"), (interrupted, 3, None, None),
+                (passing, 4, 65536, "trained-context"), (reduced, 4, None, "context-reduced"), (failed, 3, None, "rung-failed"), (interrupted, 3, None, None),
                 (climbed(2), 3, None, None), (climbed(2), 2, 20_000, "trained-context"), (climbed(2), 2, 32768, "not-asked"),
                 (climbed(2), 2, None, "not-asked"), (climbed(6), 6, 2 ** 20, "largest-rung"), (ServedContext(), 2, None, None)):
             with self.subTest(ended_by=ended_by, trained=trained):

@@ -20,6 +20,7 @@ RUNG_FILLS = (0.5, 0.98)    # of the rung; lower ones are known from the rungs b
 MIN_PREFILL_TOKENS = 64     # the fixed cost of a shorter prompt hides what its tokens cost
 MOST_CACHED_SHARE = 0.1     # of a prompt: what a template has before the nonce
 ANSWERED = SPEED_OUTCOMES + ("empty",)
+PASSING_STATUSES = (404, 502, 503)      # of a loaded model once, or of a proxy while the server restarts: no sign of an edge
 
 
 class Stop(NamedTuple):
@@ -115,7 +116,7 @@ class Ladder:
 
     def _problem(self, call: CallRecord) -> Optional[Stop]:
         """Why the ladder ends with this measured call of a rung; None if it was answered as it should be."""
-        if call.outcome == "interrupted":
+        if call.outcome == "interrupted" or call.http_status in PASSING_STATUSES:
             return None
         if call.outcome not in ANSWERED:
             return Stop("rung-failed", call.error)

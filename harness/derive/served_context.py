@@ -115,11 +115,11 @@ class ServedContext:
 
 
 def _end(rungs: List[RungFigures], planned: List[str], trained: Optional[int]) -> Optional[str]:
-    """Why the ladder ended where nothing was skipped; None where the run is not finished."""
-    if any(rung.has_failed for rung in rungs):
-        return "rung-failed"
-    if not rungs or not all(rung.is_served for rung in rungs) or len(rungs) < len(planned):
+    """Why the ladder ended where nothing was skipped; None where the run is not finished, or was interrupted there."""
+    if len(rungs) < len(planned):
         return None
+    if not rungs[-1].is_served:
+        return "rung-failed" if rungs[-1].has_failed else None
     higher = [num_ctx for num_ctx in RUNG_CONTEXTS.values() if num_ctx > max(rung.num_ctx or 0 for rung in rungs)]
     if not higher:
         return "largest-rung"

@@ -150,7 +150,7 @@ RECORDS = {
         ("middle_found", "bool?", "whether its answer holds the fact from the middle of the prompt; null: it was cut by a limit"),
         ("middle_found_tokens", "count?", "prompt tokens of the longest prompt whose answer holds it; null: none does"),
         ("partial_from", "count?", "the smallest context with which a part is not on the accelerator; null: none, or all is in main memory"),
-        ("ended_by", "choice:ladder_end?", "why there is no larger one; null: the run is not finished"),
+        ("ended_by", "choice:ladder_end?", "why there is no larger one; null: the run is not finished, or was interrupted there"),
         ("detail", "text?", "what was seen"),
     ),
     "rung": fields(
