@@ -14,7 +14,7 @@ import support
 import chromium
 import hostile
 import showcase
-from test_pages import made
+from test_pages import FEW_RUNS, RUNS, made
 
 setUpModule = support.optional("browser")
 STRANGE_LINKS = "[...document.links].filter((one) => !['file:', 'https:'].includes(one.protocol)).length"
@@ -67,7 +67,7 @@ class Browser(unittest.TestCase):
 class Looks(Browser):
     @classmethod
     def write(cls):
-        cls.document, cls.cells, cls.runs = showcase.whole(16)
+        cls.document, cls.cells, cls.runs = showcase.whole(RUNS)
         written(cls.folder, cls.document, cls.cells, cls.runs)
 
     def test_every_kind_of_page_fits_two_widths_in_both_sets_of_colours_with_and_without_script(self):
@@ -179,7 +179,7 @@ class Looks(Browser):
 class Hostility(Browser):
     @classmethod
     def write(cls):
-        document, cells, runs = showcase.whole(16)
+        document, cells, runs = showcase.whole(FEW_RUNS)
         cls.parts = len(hostile.TEXTS) // 25 + 1
         cls.paths = ["index.html", "devices.html", "models.html", "compare.html", document["devices"][0]["page"],
                      document["models"][0]["page"], cells[0].cell["page"],
