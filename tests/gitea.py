@@ -134,6 +134,7 @@ class Gitea:
         self.private: set = set()   # full names that only the token's account may see
         self.sign_in_required = False
         self.archived: set = set()
+        self.without_requests: set = set()      # full names whose pull requests are switched off
         self.scopes = {"read:user", "write:repository"}
 
     def close(self, number: int, owner: str = "bench-org", name: str = "bench") -> None:
@@ -224,7 +225,7 @@ class Gitea:
             return 404, {"message": "The target couldn't be found."}
         parent = self.parents.get(full_name)
         return 200, {"full_name": full_name, "fork": parent is not None, "archived": full_name in self.archived,
-                     "has_pull_requests": True, "parent": {"full_name": parent} if parent else None}
+                     "has_pull_requests": full_name not in self.without_requests, "parent": {"full_name": parent} if parent else None}
 
     def _attach(self, query: str) -> tuple:
         name = re.search(r"name=([^&]+)", query).group(1)
@@ -244,6 +245,8 @@ class Gitea:
         if f"{owner}/{name}" in self.archived:
             return 423, {"message": "Repo is archived"}
         their, _, branch = fields["head"].rpartition(":")
+        if their and self.parents.get(f"{their}/{name}") != f"{owner}/{name}":      # also for a fork of a fork
+            return 404, {"message": "GetForkedRepo"}
         bare = self.bare(owner, name)
         number = 1 + max([0] + [int(ref.split("/")[2]) for ref in git(
             bare, "for-each-ref", "--format=%(refname)", "refs/pull").split()])

@@ -132,15 +132,17 @@ class Refused(submitting.Submission):
     def test_a_final_refusal_of_the_upstream_ends_it_with_the_reason(self):
         self.token()
         gitea.teach_agit(self.upstream)
-        for what, act in (("known before", lambda: None),
+        for what, act in (("known before", lambda: None), ("pull requests are off", lambda: None),
                           ("said when the request is opened", lambda: self.server.answers.update(
                               {"POST /repos/bench-org/bench/pulls": (423, {"message": "Repo is archived"})})),
                           ("blocked", lambda: self.server.answers.update(
                               {"POST /repos/bench-org/bench/pulls": (403, {"message": "user is blocked"})}))):
             self.server.archived = {"bench-org/bench"} if what == "known before" else set()
+            self.server.without_requests = {"bench-org/bench"} if what == "pull requests are off" else set()
             act()
             with self.subTest(what):
-                code, out, said = self.agree()
+                is_early = what in ("known before", "pull requests are off")     # nobody is asked to agree
+                code, out, said = self.submit() if is_early else self.agree()
                 self.assertEqual(code, 1, said)
                 self.assertRegex(said.splitlines()[-1], "error: .*(archived|blocked).*; ask .*maintainers")
                 self.assertNotIn("bundle", said)
@@ -151,7 +153,7 @@ class Refused(submitting.Submission):
         self.server.scopes = {"read:user"}
         code, out, said = self.agree()
         self.assertEqual(code, 1)
-        self.assertRegex(said, r"api: .*required=\[write:repository\].*give the token the scope write:repository")
+        self.assertRegex(said, r"api: .*required=\[write:repository\].*make a token .*this one lacks write:repository")
 
     def test_the_file_to_attach_is_of_a_kind_that_servers_accept(self):
         self.origin(str(self.upstream))

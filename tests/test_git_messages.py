@@ -33,10 +33,16 @@ class Reasons(unittest.TestCase):
         for text, is_final in (
                 ("This repo is archived. You can view files and clone it, but cannot push or open issues/pull-requests.", True),
                 ("Cannot create pull request because you are blocked by the repository owner.", True),
-                ("user is blocked", True), ("the receiving end does not support push options", False),
+                ("Forgejo: User permission denied for creating pull-request.", True), ("mirror repository is read-only", True),
+                ("user is blocked", True), ("Internal Server Error (no message for end users)", False), ("the receiving end does not support push options", False),
                 ("Not allowed to push to protected branch main", False), ("Authentication failed", False)):
             with self.subTest(text):
-                self.assertEqual(git_messages.is_final(text), is_final)
+                self.assertEqual(git_messages.is_final_message(text), is_final)
+                self.assertEqual(git_messages.is_final(FRAMED.format(text)), is_final)
+
+    def test_the_name_of_a_repository_is_not_a_reason(self):
+        said = "fatal: unable to access 'https://x/ana/is-blocked/': 403\nTo https://x/repo is archived\n ! [remote rejected]\n"
+        self.assertFalse(git_messages.is_final(said))
 
 
 if __name__ == "__main__":

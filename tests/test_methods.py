@@ -80,12 +80,12 @@ class Sending(submitting.Committed):
 
     def compare(self) -> str:
         form = urllib.parse.quote(methods.TEMPLATE.format(text=self.sender.submission.text), safe="")
-        return (f"{self.url}/bench-org/bench/compare/main...ana:{self.sender.submission.branch}?expand=1&title=a%20title&"
+        return (f"{self.url}/bench-org/bench/compare/main...ana/bench:{self.sender.submission.branch}?expand=1&title=a%20title&"
                 f"body={form}")
 
     def test_after_a_refusal_behind_the_push_the_compare_page_is_shown_and_no_second_request_is_opened(self):
         gitea.teach_agit(self.upstream)
-        for answer, word in ((refuse(403), "not allowed"), (refuse(404), "not found"), (refuse(409), "already"),
+        for answer, word in ((refuse(403), "not allowed"), (refuse(409), "already"),
                              (refuse(422, "bad head"), "bad head"), (refuse(500), "overloaded or failing"),
                              (support.whole(b"<html>", 201, "text/html"), "instead of JSON"),
                              (b"HTTP/1.1 307 X\r\nLocation: https://evil.example/\r\nContent-Length: 0\r\n\r\n", "redirected"),
@@ -96,6 +96,12 @@ class Sending(submitting.Committed):
                 self.assertEqual((ending.done, ending.address), (False, self.compare()))
                 self.assertRegex("\n".join(self.said), f"(?s)api: .*{word}.*agit: skipped, the branch is in the fork already")
         self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+
+    def test_a_fork_of_a_fork_opens_its_request_by_agit_since_the_api_takes_direct_forks_only(self):
+        gitea.teach_agit(self.upstream)
+        self.server.parents["ana/bench"] = "bob/bench"
+        self.assertEqual(self.send().address, f"{self.url}/bench-org/bench/pulls/1")
+        self.assertRegex("\n".join(self.said), "api: .*GetForkedRepo")
 
     def test_a_request_that_was_opened_in_spite_of_an_error_is_found(self):
         def opens_and_dies(body: bytes) -> bytes:

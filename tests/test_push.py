@@ -60,7 +60,7 @@ class Pushed(submitting.Committed):
 
     def test_a_default_branch_with_the_name_of_the_run_is_not_pushed_to(self):
         gitea.git(self.fork, "branch", "-m", "main", BRANCH)
-        with self.assertRaisesRegex(UserError, "only a run.s own branch"):
+        with self.assertRaisesRegex(UserError, "is the default branch of the fork.*settings of the fork"):
             push.to_branch(self.sender, self.fork_address)
         self.assertEqual(self.refs(self.fork), {f"refs/heads/{BRANCH}": self.base.commit})
 

@@ -142,6 +142,7 @@ def prepare(args: argparse.Namespace, submission: Submission, root: pathlib.Path
     """(attempt, what was sent of this run before or None). Raises UserError where it cannot or must not be sent."""
     from submit import commit, earlier_request, methods, push, remote_access
     destination, access = find_destination(args, root)
+    methods.check_upstream(destination)
     submission = with_author(args, submission, destination.upstream.host)
     base = remote_access.default_branch(root, destination.upstream, access)
     clone = commit.CommitClone(root, access, destination.upstream)

@@ -11,7 +11,8 @@ MAX_LENGTH = 300
 REMOTE = re.compile(r"remote:\s*(?:(?:error|fatal):)?\s*(.*)")
 PROGRESS = re.compile(r"(?:Resolving deltas|Processing|Counting objects|Compressing objects|Enumerating objects|Total )|\. Processing")
 # The repository takes no run from this account, whatever the method.
-FINAL = re.compile(r"(?i)\barchived\b|\bblocked\b|pull[- ]requests? (?:are|is) (?:disabled|not (?:allowed|enabled))|read-only mirror")
+FINAL = re.compile(r"(?i)\b(?:is|are|been) (?:archived|blocked)\b|pull[- ]requests? (?:are|is) (?:disabled|not (?:allowed|enabled))|"
+                   r"denied for creating pull-request|read-only mirror|mirror repository is read-only")
 
 
 def reason(said: str) -> str:
@@ -37,6 +38,12 @@ def push_reason(done: git.Completed) -> str:
     return printable("; ".join(server + (rejected[:1] or ([] if server else [reason(done.said)]))))[:MAX_LENGTH]
 
 
-def is_final(text: str) -> bool:
-    """Whether the server's refusal holds for every method."""
+def is_final(said: str) -> bool:
+    """Whether the server's refusal of a push holds for every method. Only its own words count, since a repository may be
+    called `archived`."""
+    return any(is_final_message(words) for words in server_words(said))
+
+
+def is_final_message(text: str) -> bool:
+    """The same for a message of its API."""
     return FINAL.search(text) is not None

@@ -268,12 +268,13 @@ def refusal(status: int, headers: Message, web: str, message: str, has_token: bo
                 else "run this again later")
     if status in (401, 403) and not has_token:
         return (f"sign-in is required (HTTP {status})", f"make a token at {web}/user/settings/applications and set GITEA_TOKEN")
-    scopes = f"the scope {missing_scope(message)}" if missing_scope(message) else "the scopes write:repository and read:user"
+    scope = missing_scope(message)
     known = {
         400: ("the server does not understand the request (HTTP 400)", "report this line"),
         401: ("the token is not accepted (HTTP 401)", f"make a new one at {web}/user/settings/applications with the scopes "
                                                       "write:repository and read:user, and set GITEA_TOKEN"),
-        403: ("not allowed (HTTP 403)", f"give the token {scopes} at {web}/user/settings/applications; its account must be "
+        403: ("not allowed (HTTP 403)", f"make a token with the scopes write:repository and read:user at {web}/user/settings/"
+                                        f"applications{f' (this one lacks {scope})' if scope else ''}; its account must be "
                                         "allowed to see the upstream"),
         404: ("not found, or not visible with this token (HTTP 404)", "check --upstream and --fork"),
         409: ("there is such a request already (HTTP 409)", "look at the open requests of the upstream"),

@@ -1,6 +1,7 @@
 """The methods by which a commit becomes a pull request. The first one that works is used, and the request is read back."""
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Callable
@@ -121,8 +122,10 @@ def by_api(attempt: Attempt) -> Outcome:
     try:
         opened = api.open_request(upstream, head, attempt.base.branch, submission.title, submission.text).number
     except ApiError as problem:
-        if problem.status == 423 or problem.status == 403 and git_messages.is_final(problem.message):
+        if problem.status == 423 or problem.status == 403 and git_messages.is_final_message(problem.message):
             raise push.Refused(problem.what, problem.where, "ask the upstream's maintainers where runs go", FOUND) from None
+        if problem.status == 404:       # from a fork of a fork; nothing was opened, and AGit needs no fork
+            raise
         # 409 says that there is one; with no answer, or one that makes no sense, there may be one all the same.
         is_refused = 400 <= problem.status < 500 and problem.status != 409
         number = None if is_refused else appears_late(attempt)
@@ -130,6 +133,12 @@ def by_api(attempt: Attempt) -> Outcome:
             raise PushedOnly(problem.what, problem.where, problem.now, FOUND) from None
         opened = number
     return read_back(attempt, opened)
+
+
+def check_upstream(destination: Destination) -> None:
+    """Raises push.Refused if the upstream takes no requests, as far as the server can be asked; before anybody is asked."""
+    with contextlib.suppress(ApiError):
+        check_takes_requests(destination.the_api(), destination.upstream)
 
 
 def check_takes_requests(api: GiteaApi, upstream: Repository) -> None:

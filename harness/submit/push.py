@@ -63,6 +63,9 @@ def agit_words(repository: Repository, commit: str, submission: Submission, defa
 def to_branch(push: Push, fork: Repository) -> None:
     """Push the run's branch to the contributor's fork; it may be there already."""
     base = default_branch(push.clone.folder, fork, push.clone.access)
+    if base.branch == push.submission.branch:       # a server does that to the first branch of an empty repository
+        raise UserError("the run's branch is the default branch of the fork", fork.shown,
+                        "choose its default branch in the settings of the fork, then run this again", FOUND)
     check_ref(f"refs/heads/{push.submission.branch}", base.branch)
     done = push.clone.access.run(push.clone.folder, fork, *branch_words(fork, push.commit, push.submission))
     if done.code != 0:
@@ -99,7 +102,7 @@ def _no_request(upstream: Repository, done: git.Completed, stray: list[str]) -> 
     """The error for a push to refs/for/ after which no request can be seen."""
     if done.code != 0:
         reason = git_messages.push_reason(done)
-        if git_messages.is_final(done.said + done.text):
+        if git_messages.is_final(done.said):
             return Refused(f"the push is rejected ({reason})", upstream.shown, "ask its maintainers where runs go", FOUND)
         return UserError(f"the push is rejected ({reason})", upstream.shown,
                          "the server may not support AGit, or you may not push there", FOUND)

@@ -118,12 +118,9 @@ def check_forge(url: str) -> str:
 
 def compare_page(upstream: Repository, fork: Repository, base: str, branch: str, title: str, body: str) -> str:
     """The page on which a person opens the pull request, with title and text filled in; slashes within names are quoted."""
-    if fork.full_name.lower() == upstream.full_name.lower():
-        head = quoted(branch)
-    elif fork.name.lower() == upstream.name.lower():
-        head = f"{quoted(fork.owner)}:{quoted(branch)}"
-    else:
-        head = f"{quoted(fork.owner)}/{quoted(fork.name)}:{quoted(branch)}"
+    is_own = fork.full_name.lower() == upstream.full_name.lower()
+    # `owner:branch` would do for a direct fork only.
+    head = quoted(branch) if is_own else f"{quoted(fork.owner)}/{quoted(fork.name)}:{quoted(branch)}"
     form = urllib.parse.urlencode({"expand": 1, "title": title, "body": body}, quote_via=urllib.parse.quote)
     return f"{upstream.page}/compare/{quoted(base)}...{head}?{form}"
 
