@@ -121,6 +121,12 @@ class Agit(submitting.Submission):
         self.assertEqual(code, 0, said)
         self.assertEqual(len([ref for ref in self.refs(self.upstream) if ref.startswith("refs/pull/")]), 1)
         self.assertIn(b"force-push=true", b"".join(row[3] for row in self.pushed()))
+        self.token()
+        self.server.answers = {"GET /user": (200, {"login": "bob"})}
+        (self.run_folder / "run.md").write_text("a sentence of somebody else\n", encoding="utf-8")
+        code, _, said = self.submit()
+        self.assertEqual(code, 1)
+        self.assertIn("there is an open request of this run already, from ana", said)
         self.server.close(1)
         code, _, said = self.submit()
         self.assertEqual(code, 1)

@@ -244,7 +244,8 @@ def show(attempt: Attempt, earlier: EarlierRequest | None) -> str:
     shown = [f"{method.name}: {method.about}" + (f" [not now: {method.missing}]" if method.missing else "")
              for method in listed]
     if update_of:
-        target = f"{target}: request {update_of}, which is updated"
+        of = f" of {earlier.owner}" if earlier and earlier.owner else ""
+        target = f"{target}: request {update_of}{of}, which is updated"
         shown = ["a further commit on the branch of the open request"]
     console.say(words.format_submission(submission, target, shown))
     if earlier and earlier.is_open and len(earlier.same) < len(submission.contents):

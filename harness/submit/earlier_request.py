@@ -117,10 +117,19 @@ def check(request: EarlierRequest, destination: Destination, anew: bool) -> None
     if request.state == CLOSED and not anew:
         raise UserError("the request of this run was closed without a merge", request.page, "read there why; if a "
                         "maintainer reopens it, this command updates it, and --anew opens a new one", FOUND)
-    mine = destination.fork.owner if destination.fork else ""
-    if request.state == OPEN and not request.is_agit and request.owner and request.owner.lower() != mine.lower():
+    if request.state == OPEN and request.owner and request.owner.lower() != _own_account(destination, request).lower():
         raise UserError(f"there is an open request of this run already, from {printable(request.owner)}", request.page,
                         "if that account is yours, name its fork with --fork; else ask there", FOUND)
+
+
+def _own_account(destination: Destination, request: EarlierRequest) -> str:
+    """The account that would update this request; for AGit without a token git alone knows it, and it is taken for the right one."""
+    if not request.is_agit:
+        return destination.fork.owner if destination.fork else ""
+    try:
+        return destination.the_api().login() if destination.the_api().has_token else request.owner
+    except ApiError:
+        return request.owner
 
 
 def format_changes(request: EarlierRequest, clone: CommitClone, submission: Submission) -> str:
