@@ -93,6 +93,8 @@ class Values(Case):
     def test_each_contradiction_is_refused_by_its_own_rule(self):
         for number, row in enumerate(values.ROWS):
             with self.subTest(rule=row[0], what=row[1]):
+                if row[1] == "a device of Windows" and os.name == "nt":
+                    self.skipTest("no folder can have that name here")
                 self.assert_broken(self.judged(values.made(row).write(self.root / str(number))), {row[0]})
 
 
