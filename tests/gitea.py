@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,8 @@ import support
 
 TOKEN = "t0ken0123456789abcdef0123456789abcdef012"
 LOGIN = "ana"
+
+HAS_GIT = shutil.which("git") is not None
 
 
 def memory() -> str | None:
@@ -313,6 +316,8 @@ class Gitea:
 
 
 def has_http_backend() -> bool:
+    if not HAS_GIT:
+        return False
     where = subprocess.run(["git", "--exec-path"], capture_output=True, text=True).stdout.strip()
     return any((pathlib.Path(where) / f"git-http-backend{ending}").exists() for ending in ("", ".exe"))
 

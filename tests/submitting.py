@@ -62,6 +62,7 @@ def a_submission(**changes: object) -> submission.Submission:
     return replace(made, **changes)
 
 
+@unittest.skipUnless(gitea.HAS_GIT, "git is not installed")
 class Submission(unittest.TestCase):
     """Each test has a world of its own: server, upstream `bench-org/bench`, fork `ana/bench`, and a clone."""
 
@@ -110,7 +111,7 @@ class Submission(unittest.TestCase):
     def origin(self, url: str) -> None:
         settings = self.clone / ".git" / "config"
         said = settings.read_text(encoding="utf-8")
-        settings.write_text(re.sub(r"\n\turl = .*", lambda _: f"\n\turl = {url}", said), encoding="utf-8")
+        settings.write_text(re.sub(r"\n\turl = .*", lambda _: "\n\turl = " + str(url).replace("\\", "/"), said), encoding="utf-8")
 
     def config(self, name: str, value: str) -> None:
         gitea.git(self.clone, "config", name, value)

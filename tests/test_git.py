@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import tempfile
 import unittest
 from unittest import mock
@@ -12,6 +13,7 @@ from base import git
 from base.errors import UserError
 
 
+@unittest.skipUnless(shutil.which("git"), "git is not installed")
 class Git(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="a folder with spaces ")

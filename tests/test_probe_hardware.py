@@ -148,7 +148,7 @@ class Real(unittest.TestCase):
             record = schema.loads(pathlib.Path(folder, "hardware.json").read_bytes())
             self.assertEqual(schema.problems(record, "hardware") + facts.problems(record), [])
             self.assertIn("copy_bandwidth.bytes_s", done.stdout)
-            self.assertRegex(done.stderr.splitlines()[-1], r"next: python\S* \S*harness/run_benchmark.py --dry-run")
+            self.assertRegex(done.stderr.splitlines()[-1], r"next: python\S* \S*harness[/\\]run_benchmark.py --dry-run")
 
 
 if __name__ == "__main__":
