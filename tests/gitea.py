@@ -303,6 +303,8 @@ class Gitea:
         if (asks or pushes and self.private_git) and headers.get("authorization") != wanted:
             return (b"HTTP/1.1 401 Said\r\nWWW-Authenticate: Basic realm=\"Gitea\"\r\nContent-Length: 0\r\n"
                     b"Connection: close\r\n\r\n")
+        if pushes and headers.get("authorization") == wanted and "write:repository" not in self.scopes:
+            return b"HTTP/1.1 403 Said\r\nContent-Type: text/plain\r\nContent-Length: 10\r\nConnection: close\r\n\r\nForbidden\n"
         done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env={
             **os.environ, "GIT_PROJECT_ROOT": str(self.folder), "GIT_HTTP_EXPORT_ALL": "1", "REQUEST_METHOD": method,
             "PATH_INFO": path, "QUERY_STRING": query, "CONTENT_TYPE": headers.get("content-type", ""),

@@ -60,7 +60,7 @@ class SentBefore(submitting.Submission):
             self.fresh_clone()
         code, out, said = self.submit()
         self.assertEqual(code, 1)
-        for words in ("What changes in request 1", "+a better sentence", "-# L", "request 1, which is updated",
+        for words in ("What changes in request 1", "+a better sentence", "-# L", "request 1 of ana, which is updated",
                       "unchanged: hardware.json, manifest.json"):
             self.assertIn(words, out)
         self.assertEqual(self.head(1), self.first)
@@ -156,10 +156,13 @@ class Refused(submitting.Submission):
 
     def test_the_missing_scope_of_a_token_is_named(self):
         self.token()
-        self.server.scopes = {"read:user"}
-        code, out, said = self.agree()
-        self.assertEqual(code, 1)
-        self.assertRegex(said, r"api: .*required=\[write:repository\].*make a token .*this one lacks write:repository")
+        for scopes, reason in (({"read:user"}, "api: .*remote: Forbidden.*the token may not push: make one with the scopes write:repo"),
+                               ({"write:repository"}, r"api: .*required=\[read:user\].*make a token .*this one lacks read:user")):
+            self.server.scopes = scopes
+            with self.subTest(scopes):
+                code, out, said = self.agree()
+                self.assertEqual(code, 1)
+                self.assertRegex(said, reason)
 
     def test_the_file_to_attach_is_of_a_kind_that_servers_accept(self):
         self.origin(str(self.upstream))

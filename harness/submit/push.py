@@ -69,7 +69,7 @@ def to_branch(push: Push, fork: Repository) -> None:
     check_ref(f"refs/heads/{push.submission.branch}", base.branch)
     done = push.clone.access.run(push.clone.folder, fork, *branch_words(fork, push.commit, push.submission))
     if done.code != 0:
-        advice = "check that you may push there, and that git can log in"
+        advice = _token_advice(push, fork, done) or "check that you may push there, and that git can log in"
         if "fetch first" in done.said + done.text or "non-fast-forward" in done.said + done.text:
             advice = (f"the fork has a branch {push.submission.branch} with something else in it: rename that branch on its "
                       "page, then run this again")
@@ -94,18 +94,25 @@ def by_agit(push: Push, upstream: Repository) -> int:
         undo(push, upstream, base.branch, stray, before)
     number = number_of(after, push.commit, push.closed_until) or number_in(done.text)
     if number is None:
-        raise _no_request(upstream, done, stray)
+        raise _no_request(push, upstream, done, stray)
     return number
 
 
-def _no_request(upstream: Repository, done: git.Completed, stray: list[str]) -> UserError:
+def _token_advice(push: Push, repository: Repository, done: git.Completed) -> str:
+    """What to do if the server forbids the push that was made with the token; it does not say that a scope is missing."""
+    is_forbidden = re.search(r"\bForbidden\b|error: 403\b", done.said)
+    return ("the token may not push: make one with the scopes write:repository and read:user" if is_forbidden
+            and push.clone.access.uses_token(repository) else "")
+
+
+def _no_request(push: Push, upstream: Repository, done: git.Completed, stray: list[str]) -> UserError:
     """The error for a push to refs/for/ after which no request can be seen."""
     if done.code != 0:
         reason = git_messages.push_reason(done)
         if git_messages.is_final(done.said):
             return Refused(f"the push is rejected ({reason})", upstream.shown, "ask its maintainers where runs go", FOUND)
         return UserError(f"the push is rejected ({reason})", upstream.shown,
-                         "the server may not support AGit, or you may not push there", FOUND)
+                         _token_advice(push, upstream, done) or "the server may not support AGit, or you may not push there", FOUND)
     if stray:
         return UserError(f"the server opened no request but created {', '.join(stray)}, which was removed again",
                          upstream.shown, "it does not support AGit", FOUND)

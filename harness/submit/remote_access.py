@@ -35,6 +35,10 @@ class Access:
         key = f"credential.{repository.url.split('://')[0]}://{self._server(repository.url)}.helper"
         return ("-c", f"{key}=", "-c", f"{key}={self.HELPER}")
 
+    def uses_token(self, repository: Repository) -> bool:
+        """Whether git logs in there with the token."""
+        return self._fits(repository)
+
     def run(self, clone: pathlib.Path, repository: Repository, *words: str, data: bytes | None = None,
             more: Mapping[str, str] | None = None) -> git.Completed:
         """One git command that may contact the server: a fetch, a push, or a local one in a clone that lacks objects."""
