@@ -210,7 +210,7 @@ class Folders(InFolder):
         for out in (self.out / "file", self.out / "file" / "below"):
             with self.subTest(out.name), self.assertRaisesRegex(UserError, "--out"):
                 run_setup.check_writable(out)
-        with mock.patch.object(files.tempfile, "mkstemp", side_effect=PermissionError(13, "Permission denied")), \
+        with mock.patch("tempfile.mkstemp", side_effect=PermissionError(13, "Permission denied")), \
                 self.assertRaisesRegex(UserError, "Permission denied.*--out"):
             run_setup.check_writable(self.out)
 

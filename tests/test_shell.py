@@ -65,7 +65,7 @@ class Shells(unittest.TestCase):
 
     def test_the_word_for_python_is_one_that_can_be_started(self):
         for known, found in (({"python", "python3"}, "python"), ({"python3"}, "python3"), (set(), "python")):
-            with self.subTest(known), mock.patch.object(shell.shutil, "which", lambda name: name if name in known else None):
+            with self.subTest(known), mock.patch("shutil.which", lambda name: name if name in known else None):
                 self.assertEqual(shell.python(), found)
 
 

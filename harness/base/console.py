@@ -4,12 +4,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import sys
-import textwrap
 import threading
 import time
-import traceback
 from typing import Callable, Collection, Iterator, TextIO
 
 from base.errors import BROKEN, INTERRUPTED, USAGE, UserError, printable
@@ -53,6 +50,7 @@ def guarded(main: Callable[[], int]) -> int:
 
 
 def _bug() -> int:
+    import traceback
     traceback.print_exc()
     note("this is a bug of the harness; please report it with the lines above")
     return BROKEN
@@ -155,9 +153,14 @@ def _mute(stream) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def _terminal_columns() -> int:
+    import shutil       # what only some outputs need is imported there: most commands write a few lines
+    return shutil.get_terminal_size((80, 24)).columns
+
+
 def width() -> int:
     """Columns of the terminal; 80 where that is unknown."""
-    return max(40, shutil.get_terminal_size((80, 24)).columns)
+    return max(40, _terminal_columns())
 
 
 def wrapped(text: str, stream: TextIO | None) -> str:
@@ -171,12 +174,14 @@ def _wrapped_line(line: str) -> list[str]:
     indent = line[:len(line) - len(line.lstrip(" "))]
     if len(line) <= width() or not line.strip():
         return [line]
+    import textwrap
     return textwrap.wrap(line.strip(), width(), initial_indent=indent, subsequent_indent=indent and f"{indent}  ",
                          break_long_words=False, break_on_hyphens=False)
 
 
 def hanging(prefix: str, text: str) -> list[str]:
     """Lines of a long text behind a prefix, wrapped at words to the terminal's width; longer words stay whole."""
+    import textwrap
     return textwrap.wrap(text, width(), initial_indent=prefix, subsequent_indent=" " * len(prefix),
                          break_long_words=False, break_on_hyphens=False) or [prefix.rstrip()]
 
@@ -278,6 +283,7 @@ def _wrapped_cell(cell: str, columns: int) -> list[str]:
     if len(cell) <= columns:
         return [cell]
     words = " ".join(middle_cut(word, columns) for word in cell.split())
+    import textwrap
     return textwrap.wrap(words, columns, break_on_hyphens=False) or [""]
 
 
@@ -318,7 +324,7 @@ class Progress:
     @property
     def columns(self) -> int:
         """How long the drawn line can be."""
-        return max(20, shutil.get_terminal_size((80, 24)).columns - 1)
+        return max(20, _terminal_columns() - 1)
 
     def draw(self, text: str) -> None:
         """Show this line in the place of the one before; nothing where there is no terminal."""

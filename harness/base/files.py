@@ -5,8 +5,6 @@ import contextlib
 import errno
 import os
 import pathlib
-import shutil
-import tempfile
 import time
 from typing import Callable, Iterable, Iterator
 
@@ -50,6 +48,7 @@ def make_folder(path: os.PathLike) -> None:
 
 def replace(path: os.PathLike, data: bytes) -> None:
     """Write a whole file: readers see the old bytes or the new ones, never a part."""
+    import tempfile     # imported where it is used, as shutil is: a check writes nothing
     target = pathlib.Path(path)
     with explaining_errors(target):
         number, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=str(target.parent))
@@ -85,6 +84,8 @@ def write_temporary(path: os.PathLike, data: bytes) -> None:
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[pathlib.Path]:
     """An empty folder of our own; when the block ends it is gone with all that is in it."""
+    import shutil
+    import tempfile
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
     try:
         yield folder
@@ -212,6 +213,7 @@ def link_or_copy(source: os.PathLike, target: os.PathLike) -> None:
     except FileExistsError:
         raise ValueError(f"two files are to be called {target}") from None
     except OSError:
+        import shutil
         with explaining_errors(target):
             shutil.copyfile(source, target)
             shutil.copystat(source, target)
@@ -222,6 +224,7 @@ def move_folder(source: os.PathLike, target: os.PathLike) -> None:
     with explaining_errors(target):
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        import shutil
         make_folder(pathlib.Path(target).parent)
         shutil.move(str(source), str(target))
 
@@ -229,6 +232,7 @@ def move_folder(source: os.PathLike, target: os.PathLike) -> None:
 def remove_folder(path: os.PathLike) -> None:
     """A folder of ours with all that is in it; links within are not followed."""
     if os.path.lexists(path):
+        import shutil
         with explaining_errors(path):
             shutil.rmtree(path)
 

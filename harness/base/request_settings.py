@@ -1,7 +1,6 @@
 """The canonical settings: one table of what every call is sent, why, and what a person may change."""
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from dataclasses import dataclass
@@ -63,6 +62,7 @@ def parse_override(text: str) -> tuple:
     kinds = {knob.name: type(knob.value) for knob in SETTINGS if knob.kind != "plan"}
     kinds.update(OTHER_OPTIONS, **dict.fromkeys(FRACTIONS, float))
     if not mark or name not in kinds or name in FIXED:
+        import difflib
         near = difflib.get_close_matches(name, [kind_name for kind_name in kinds if kind_name not in FIXED], 1)
         advice = f"did you mean {near[0]}=...?" if near else "write name=value, such as num_thread=8"
         if name in canonical("plan"):

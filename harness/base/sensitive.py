@@ -7,12 +7,10 @@ cheaper than its pattern and rules it out for nearly every text.
 """
 from __future__ import annotations
 
-import html
-import ipaddress
+import functools
 import re
-import unicodedata
 from dataclasses import dataclass
-from typing import Callable, FrozenSet, Iterator, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, Tuple
 
 from base import secret_formats
 
@@ -21,15 +19,54 @@ def _always(match: re.Match) -> bool:
     return True
 
 
-def _any_of(*words: str) -> Callable[[str], bool]:
-    """A hint: one of these is in the text, which is lower-case."""
+Lines = Dict[int, int]              # places in a text: the begin and the end of a line
+Hint = Callable[[str], Lines]       # the lines of a text in lower case in which a pattern might be found
+_compiled = functools.lru_cache(maxsize=None)(re.compile)      # at first use: compiling all takes longer than checking a run
+
+
+def _any_of(*words: str) -> Hint:
+    """A hint: one of these is in the line."""
+    def lines(lowered: str) -> Lines:
+        spans: Lines = {}
+        for word in words:
+            place = lowered.find(word)
+            while place >= 0:
+                place = lowered.find(word, _add_line(spans, lowered, place))
+        return spans
+    return lines
+
+
+def _like(*patterns: str) -> Hint:
+    """A hint: one of these is found in the line. Each begins with one character, which the search then leaps to."""
+    def lines(lowered: str) -> Lines:
+        spans: Lines = {}
+        for search in [_compiled(pattern).search for pattern in patterns]:
+            match = search(lowered)
+            while match:
+                match = search(lowered, _add_line(spans, lowered, match.start()))
+        return spans
+    return lines
+
+
+def _add_line(lines: Lines, text: str, place: int) -> int:
+    """Note the line that holds a place of a text; where it ends."""
+    end = text.find("\n", place)
+    lines[text.rfind("\n", 0, place) + 1] = end = len(text) if end < 0 else end
+    return end
+
+
+def _holds(*words: str) -> Callable[[str], bool]:
+    """Whether one of these is in a text in lower case."""
     return lambda lowered: any(word in lowered for word in words)
 
 
-def _like(*patterns: str) -> Callable[[str], bool]:
-    """A hint: one of these is found. Each begins with one character, which the search then leaps to."""
-    searches = [re.compile(pattern).search for pattern in patterns]
-    return lambda lowered: any(search(lowered) for search in searches)
+def _whole(*tests: Callable[[str], bool]) -> Hint:
+    """A hint about the text as a whole, for patterns that go beyond a line."""
+    return lambda lowered: {0: len(lowered)} if all(test(lowered) for test in tests) else {}
+
+
+def _found(pattern: str) -> Callable[[str], bool]:
+    return lambda lowered: _compiled(pattern).search(lowered) is not None
 
 
 @dataclass(frozen=True)
@@ -37,18 +74,38 @@ class SensitiveKind:
     """One kind of private thing. `means` looks at a match and says whether it really is one."""
     id: str
     says: str
-    hint: Callable[[str], bool]     # of the text in lower case: whether the pattern might be found at all
-    pattern: re.Pattern
+    hint: Hint
+    expression: str                 # of `pattern`
     hits: tuple     # examples that must be found
     misses: tuple   # and texts that must not
     means: Callable[[re.Match], bool] = _always
 
+    @property
+    def pattern(self) -> re.Pattern:
+        return _compiled(self.expression)
+
+    def matches(self, text: str, lowered: str) -> Iterator[re.Match]:
+        """In order; only the lines that the hint names are searched, unless the pattern may go beyond a line."""
+        lines = self.hint(lowered)
+        if lines and (_crosses_lines(self.expression) or len(lowered) != len(text)):
+            lines = {0: len(text)}
+        for begin in sorted(lines):
+            yield from self.pattern.finditer(text, begin, lines[begin])
+
+
+@functools.lru_cache(maxsize=None)
+def _crosses_lines(expression: str) -> bool:
+    """Whether a match may hold a line feed: by white space, by a line feed, or by a set of all but some characters."""
+    excluded = re.compile(r"\[\^((?:[^\]\\]|\\.)*)\]")
+    outside = excluded.sub("", expression)
+    open_sets = [held for held in excluded.findall(expression) if "\\s" not in held and "\\n" not in held]
+    return bool(open_sets) or re.search(r"\\[snWDB]|\(\?[a-z]*s", outside) is not None
+
 
 PLACEHOLDERS = frozenset("user username users you your-name yourname name me someone shared public default <user> <you> "
                          "<name> $user ${user} {user} %username% ... * runner".split())
-DOCUMENTATION = tuple(map(ipaddress.ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32",
-                                                 "3fff::/20")))
-NO_HOST = ipaddress.ip_network("0.0.0.0/8")
+DOCUMENTATION = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+NO_HOST = "0.0.0.0/8"
 NO_HOSTS = frozenset("example your-host host hostname localhost server your-server myserver my-server ip your-ip address target remote local api proxy web www "
                      "app backend frontend db database redis mongo mongodb postgres mysql ollama open-webui webui host.docker.internal some-host somehost "
                      "test tests foo bar baz container docker gateway router kubernetes master node worker user username service your-domain "
@@ -67,18 +124,27 @@ def _names_somebody(match: re.Match) -> bool:
     return next((part for part in match.groups() if part), "").lower() not in PLACEHOLDERS
 
 
+@functools.lru_cache(maxsize=1)
+def _networks() -> tuple:
+    """(the documentation's networks, the network that no host has)."""
+    import ipaddress        # few texts hold an address
+    return tuple(map(ipaddress.ip_network, DOCUMENTATION)), ipaddress.ip_network(NO_HOST)
+
+
 def _is_address(match: re.Match) -> bool:
+    import ipaddress
+    documentation, no_host = _networks()
     try:
         address = ipaddress.ip_address(match.group(1).rstrip(":."))
     except ValueError:
         return False
     if address.is_loopback or address.is_unspecified or str(address) == "255.255.255.255":
         return False
-    if address.version == 4 and address in NO_HOST:     # a version such as 0.12.3.1
+    if address.version == 4 and address in no_host:     # a version such as 0.12.3.1
         return False
     if address.version == 4 and int(address) & 65535 == 0:      # a network, or a version such as 10.1.0.0
         return False
-    return not any(address in network for network in DOCUMENTATION if network.version == address.version)
+    return not any(address in network for network in documentation if network.version == address.version)
 
 
 def _is_mailbox(match: re.Match) -> bool:
@@ -119,17 +185,17 @@ def _is_own_folder(found: re.Match) -> bool:
     return next((part for part in found.groups() if part), "").lower() not in COMMON_FOLDERS
 
 
-_PATH_SIGN = _any_of("/", "\\", "~", "%2f", "-home-", "-users-")
+_PATH_SIGN = _holds("/", "\\", "~", "%2f", "-home-", "-users-")
 _PATH_WORD = _any_of("home", "users", "settings", "/root/", "/data/", "/storage/", "/sdcard", "media/", "/volumes/",
                      "/folders/", "\\\\", "~")
-_TOKEN_WORD = _any_of(*secret_formats.HINTS, "bearer", "basic")
-_TOKEN_SHAPE = _like(*secret_formats.SHAPES)
-_NAMED_WORD = _any_of(*secret_formats.NAMED_HINTS)
-_UNBROKEN = re.compile(r"[\w+/=~.-]{16}").search        # every key has so many characters in a row
-_NAMED_VALUE = re.compile(r"[:=>,](?:(?<!,)|[ \t]{0,3}[\"'`])[>\"'`\s]{0,12}[\w+/~.:%=-]{12}").search
+_TOKEN_WORD = _holds(*secret_formats.HINTS, "bearer", "basic")
+_TOKEN_SHAPE = _found("|".join(secret_formats.SHAPES))
+_NAMED_WORD = _holds(*secret_formats.NAMED_HINTS)
+_UNBROKEN = _found(r"[\w+/=~.-]{16}")        # every key has so many characters in a row
+_NAMED_VALUE = _found(r"[:=>,](?:(?<!,)|[ \t]{0,3}[\"'`])[>\"'`\s]{0,12}[\w+/~.:%=-]{12}")
 
 KINDS = (
-    SensitiveKind("path", "a path of somebody's own", lambda lowered: _PATH_SIGN(lowered) and _PATH_WORD(lowered), re.compile(
+    SensitiveKind("path", "a path of somebody's own", lambda lowered: _PATH_WORD(lowered) if _PATH_SIGN(lowered) else {}, (
         r"(?i:(?<![\w.])/(?:var/|usr/|export/)?home/([^\s/\\\"'`:;,)\]|]+)"
         r"|(?<![\w.])(?:/mnt)?(?:/[a-z])?/users/([^\s/\\\"'`:;,)\]|]+)"
         r"|(?<![a-z])[a-z]:[\\/]+(?:users|documents and settings)[\\/]+([^\s/\\\"'`:;,)\]|]+)"
@@ -148,7 +214,7 @@ KINDS = (
           "%2Fhome%2Fana%2F", "/var/home/ana", "/var/folders/ab/cd3f/T", "-Users-ana-models"),
          ("/home/user/x", "/usr/share/ollama", "/api/chat", "C:\\Windows", "/Users/you", "home/page", "/dev/null", "~/x",
           "/etc/home", "and/or", "/roots/x"), _names_somebody),
-    SensitiveKind("path", "a path of somebody's own", _any_of("/mnt/", "/volumes/", ":\\", "onedrive - ", "\\\\", "//"), re.compile(
+    SensitiveKind("path", "a path of somebody's own", _any_of("/mnt/", "/volumes/", ":\\", "onedrive - ", "\\\\", "//"), (
         r"(?i:(?<![\w.])/mnt/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w.])/volumes/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w])[d-z]:\\{1,2}([^\s/\\\"'`:;,)\]|<>%$*?.]+)"
@@ -157,33 +223,32 @@ KINDS = (
         r"|(?<![\w:/.<>*])//((?=[a-z0-9-]*(?:nas|srv|server|share|storage|synology|diskstation|samba|smb|files))[a-z0-9][a-z0-9-]{1,30})/[\w$.-]+)"),
          ("/mnt/my-nas", "/Volumes/Me", "D:\\me", "\\\\nas server\\x", "//nas/me", "OneDrive - Company"),
          ("/mnt/data", "/mnt/c/Windows", "D:\\models", "https://host/a//b", "//div/span", "OneDrive", "// nas"), _is_own_folder),
-    SensitiveKind("address", "a network address", _like(r"\.[0-9]{1,3}\.[0-9]"), re.compile(
+    SensitiveKind("address", "a network address", _like(r"\.[0-9]{1,3}\.[0-9]"), (
         r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w-]|\.[0-9])"),
          ("192.168.1.7", "http://10.0.0.3:11434", "100.64.3.2", "169.254.1.1", "8.8.8.8", "::ffff:10.1.2.3"),
          ("127.0.0.1", "0.0.0.0:11434", "192.0.2.7", "203.0.113.1", "1.2.3", "1.2.3.4.5", "31.0.15.3623", "v10.0.0.3"),
          _is_address),
-    SensitiveKind("address", "a network address", _like(":[0-9a-f]{0,4}:"), re.compile(
+    SensitiveKind("address", "a network address", _like(":[0-9a-f]{0,4}:"), (
         r"(?i:(?<![\w:.])((?:[23][0-9a-f]{3}|f[cdef][0-9a-f]{2}):[0-9a-f:]{2,40}))"),
          ("fe80::1ff:fe23:4567:890a%eth0", "[2a02:8070::1]", "fd12:3456:789a::1"),
          ("2001:db8::1", "::1", "12:34:56", "2026:11", "a[::2]", "std::vector"), _is_address),
     SensitiveKind("hardware-address", "a hardware address", _like(
-        ":[0-9a-f]{2}:", "-[0-9a-f]{2}-", "_[0-9a-f]{2}_", r"\.[0-9a-f]{4}\.", "[0-9a-f]{12}"), re.compile(
+        ":[0-9a-f]{2}:", "-[0-9a-f]{2}-", "_[0-9a-f]{2}_", r"\.[0-9a-f]{4}\.", "[0-9a-f]{12}"), (
         r"(?i:(?<![\w:.-])(?:[0-9a-f]{2}([:_-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w:-]))"
         r"|(?i:\b(?:mac|hwaddr|ether|bssid|lladdr|address)[\"' :=]{1,5})[0-9A-Fa-f]{12}\b"
         r"|(?<![\w.:/+-])(?=[0-9A-F]*[A-F])(?=(?:[A-F]*[0-9]){4})[0-9A-F]{12}(?![\w.:/+-])"),
          ("3c_22_fb_01_02_03", "3C22FB010203", "mac=3c22fb010203", "3c:22:fb:01:02:03", "3C-22-FB-01-02-03", "3c22.fb01.0203"),
          ("00:00:00:00:00:00", "12:34:56", "00:00:5e:00:53:af", "2026-11-24", "9a3f0c1d2e4b", "202611241200", "sha256:3C22FB010203"), _is_hardware),
-    SensitiveKind("e-mail", "an e-mail address", _any_of("@"), re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})\b"),
+    SensitiveKind("e-mail", "an e-mail address", _any_of("@"), (r"(?<![\w.+-])[\w.+%-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})\b"),
          ("ana@mail.org", "write to a.b+c@sub.domain.de"),
          ("lodash@4.17.21", "ana@example.com", "1+ana@users.noreply.github.com", "git@github.com", "a@b", "@dataclass"), _is_mailbox),
     SensitiveKind("host", "a host of a local network", _like(
-        r"\.(?:local|lan|home|internal|intranet|corp|ts\.net|fritz\.box)"), re.compile(
+        r"\.(?:local|lan|home|internal|intranet|corp|ts\.net|fritz\.box)"), (
         r"(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})(?:\.[a-z0-9-]{1,63}){0,4}\."
         r"(?:local|lan|home|internal|localdomain|intranet|corp|home\.arpa|ts\.net|fritz\.box)\b(?![\w(=.-]))"),
          ("anas-mac.local", "nas.lan", "http://box.fritz.box/", "a.tail1.ts.net", "nas.localdomain", "nas.home.arpa"),
          ("threading.local()", "example.local", "localhost", "local", "self.home(x)"), _is_somewhere),
-    SensitiveKind("host", "a host of a local network", lambda lowered: "://" in lowered or "@" in lowered or "desktop-" in lowered or "laptop-" in lowered
-         or "win-" in lowered or ".corp." in lowered or ".intra" in lowered or ".ad." in lowered or ".lan." in lowered, re.compile(
+    SensitiveKind("host", "a host of a local network", _any_of("://", "@", "desktop-", "laptop-", "win-", ".corp.", ".intra", ".ad.", ".lan."), (
         r"(?i:\bhttps?://([a-z][a-z0-9-]{1,62})(?=:[0-9]{2,5}\b))"
         r"|(?i:(?<![\w.-])[a-z_][a-z0-9_.-]{0,31}@([a-z0-9][a-z0-9-]{0,62}):[~/][^\s$#:]{0,60}[$#](?!\w))"
         r"|\b(?:DESKTOP|LAPTOP|WIN)-[A-Z0-9]{7,11}\b"
@@ -191,13 +256,13 @@ KINDS = (
          ("me@laptop:~$", "http://my-nas:11434", "DESKTOP-4F7A2K1", "ws1.corp.contoso.com"),
          ("http://localhost:11434", "http://host:11434", "git@github.com:me/x", "http://ollama:11434", "https://example.com:80", "WIN-WIN", "desktop-app",
           "user@host:~$"), _is_somewhere),
-    SensitiveKind("token", "a key or token", lambda lowered: _UNBROKEN(lowered) is not None and (_TOKEN_WORD(lowered) or _TOKEN_SHAPE(lowered)), re.compile(
+    SensitiveKind("token", "a key or token", _whole(_UNBROKEN, lambda lowered: _TOKEN_WORD(lowered) or _TOKEN_SHAPE(lowered)), (
         rf"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN}|(?i:bearer|basic)[ \t]+(?=[\w+/.~-]*[0-9])[\w+/.~-]{{16,}})"),
          ("sk-ant-api03-abcdefGHIJK12345", "ghp_0123456789abcdefghijABCDEFGHIJ", "hf_abcdefghijklmnopqrstuvwx12", "AKIAIOSFODNN7ABCDEFG",
           "Bearer abcdef0123456789abcdef", "https://hooks.slack.com/services/T01234567/B01234567/qwErTyUiOpAsDfGhJkLzXcVb",
           "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "xoxb-12345-abcdefghij"),
          ("sk-learn", "token budget", "tokens: 512", "basic understanding of things", "desk-abc", "risk-management-and-control-systems", "AKIAIOSFODNN7EXAMPLE"), _is_real_secret),
-    SensitiveKind("token", "a key or token", lambda lowered: _NAMED_VALUE(lowered) is not None and _NAMED_WORD(lowered), re.compile(rf"(?i:{secret_formats.NAMED})"),
+    SensitiveKind("token", "a key or token", _whole(_NAMED_WORD, _NAMED_VALUE), (rf"(?i:{secret_formats.NAMED})"),
          ("GITEA_TOKEN=0f9c1d2e3b4a59687786a5b4c3d2e1f00f9c1d2e", "WANDB_API_KEY=9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c",
           "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzR4nD0mKEY", "https://host/x?access_token=9f8e7d6c5b4a3928", "\"password\": \"BOWmxXIgyVnecNNT\"",
           "shopToken := `9f8e7d6c5b4a3928`", "set(\"SHOP_TOKEN\", \"9f8e7d6c5b4a3928\")", "<shopToken>\n  9f8e7d6c5b4a3928\n</shopToken>",
@@ -205,21 +270,21 @@ KINDS = (
          ("password: none", "max_tokens=4096", "token = tokenizer.encode", "tokens: 512", "key = cache_key_2", "api_key=your_api_key_here_123",
           "primary_key=True", "token=next_token_id2", "key: 'models/llama-3.2-1b'", "token, position = 17", "secret=getUserAccessKeyFromCache",
           "<token>end-of-text-2024</token>"), _is_random),
-    SensitiveKind("key", "a private key", _any_of("-----begin", "putty-", " aaaa"), re.compile(
+    SensitiveKind("key", "a private key", _any_of("-----begin", "putty-", " aaaa"), (
         r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY|PuTTY-User-Key-File-\d|(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-[\w-]{1,40}@openssh\.com) AAAA[\w+/]{20,}"),
          ("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI", "-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"), ("-----BEGIN CERTIFICATE-----", "a private key")),
-    SensitiveKind("credentials", "a name and password in an address", _any_of("://", "curl"), re.compile(
+    SensitiveKind("credentials", "a name and password in an address", _any_of("://", "curl"), (
         r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@"
         r"|\bcurl\b(?:[^\n\\]|\\\n?){0,200}?\s(?:-u|--user|--proxy-user)[ \t=]{0,3}(?:\"[^\s:\"$<]{0,64}:[^\"$<]{4,}|'[^\s:'$<]{0,64}:[^'<]{4,}|[\"'][^\s:\"'$<]{10,64}:[\"']|[^\s:\"'$<{-][^\s:\"'$<{]{0,64}:[\"']?[^\s\"'$<{]{4,}))"),
          ("http://ana:pw@host/", "ftp://u:p@h", "curl -k -u elastic:P4ssw0rd9 https://localhost:9200"),
          ("http://host:11434/a@b", "https://user@host", "curl -u $NAME:$WORD https://host", "curl -u user:password x"),
          lambda found: "://" in found.group(0) and "@" in found.group(0) or re.search("(?i):(?:pass|your|secret|pw)", found.group(0)) is None),
-    SensitiveKind("token", "a key or token", lambda lowered: "secret" in lowered and "kind:" in lowered and "data:" in lowered, re.compile(
+    SensitiveKind("token", "a key or token", _whole(_holds("secret"), _holds("kind:"), _holds("data:")), (
         r"(?is:\bkind:[ \t]*[\"']?secret\b.{0,400}?\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}"
         r"|\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}.{0,400}?\bkind:[ \t]*[\"']?secret\b)"),
          ("kind: Secret\ndata:\n  word: YWRtaW46c2Vz",), ("kind: secret\ndata:\n  count: 3", "data:\n  word: YWRtaW46c2Vz")),
     SensitiveKind("serial", "a number that only one machine has", _like(
-        "-[0-9a-f]{4}-", "serial", "s-1-5-21", "s/?n[:# ]", "[0-9a-f]{32}"), re.compile(
+        "-[0-9a-f]{4}-", "serial", "s-1-5-21", "s/?n[:# ]", "[0-9a-f]{32}"), (
         r"(?i:(?<![\w-])(?:(?:gpu-|mig-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}|[0-9a-f]{8}-[0-9a-f]{4}-[1-57][0-9a-f]{3}-[89ab][0-9a-f]{3}-)[0-9a-f]{12}(?![\w-])"
         r"|\bserial(?:[ _-]?(?:number|no\.?))?[\"']?[ \t]{0,3}[:=#][ \t]{0,3}[\"']?(?=[\w-]*[0-9])[\w-]{6,}|\bS-1-5-21-[0-9]+-[0-9]+-[0-9]+"
         r"|(?:\bgpu-|\b(?:machine[_-]?id|uuid|guid|boot[_-]?id|asset|serial)[\"']?[ \t]{0,3}[:=/]?[ \t]{0,3}[\"']?)[0-9a-f]{32}(?![0-9a-f]))"
@@ -227,7 +292,7 @@ KINDS = (
          ("S/N C02XK0AAJG5J", "machine-id: 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-1b2c3d4e-0000-4a6b-8c7d-8e9f00112233", "Serial Number: C02XK0AAJG5J", "S-1-5-21-111-222-333"),
          ("00000000-0000-0000-0000-000000000000", "serial: false", "serialised", "md5 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "S/N ratio"),
          lambda found: len(set(found.group(0).replace("-", ""))) > 1 and "12345678" not in found.group(0)),
-    SensitiveKind("phone", "a phone number", _like(r"\+[0-9]", r"\([0-9]{3}\) ?[0-9]{3}-"), re.compile(
+    SensitiveKind("phone", "a phone number", _like(r"\+[0-9]", r"\([0-9]{3}\) ?[0-9]{3}-"), (
         r"(?<![\w+=*/(-])\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-][0-9]{2,8}){1,4}(?![\w.-])"
         r"|(?<![\w+])\+[1-9][0-9]{9,13}(?!\w)|(?<!\w)\([2-9][0-9]{2}\) ?[2-9][0-9]{2}-[0-9]{4}(?!\w)"),
          ("+49 171 2345678", "+381 64 123 4567", "(212) 736-5000", "+4917123456789"),
@@ -242,11 +307,13 @@ def find(text: str, allowed: FrozenSet[str] = frozenset()) -> Iterator[Tuple[Sen
     Full-width letters and character references are read as what they stand for.
     """
     if not text.isascii():
+        import unicodedata
         text = unicodedata.normalize("NFKC", text)
     if "&#" in text or "&commat;" in text:
+        import html
         text = html.unescape(text)
     lowered = text.lower()
     for kind in KINDS:
-        for match in kind.pattern.finditer(text) if kind.hint(lowered) else ():
+        for match in kind.matches(text, lowered):
             if kind.means(match) and match.group(0).lower() not in allowed:
                 yield kind, match.group(0)

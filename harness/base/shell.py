@@ -5,7 +5,6 @@ import os
 import pathlib
 import re
 import shlex
-import shutil
 from typing import Mapping
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
@@ -59,6 +58,7 @@ def command(script: str, *words: str) -> str:
 
 def python() -> str:
     """The name under which Python 3 can be started: many Linux systems have no `python`."""
+    import shutil
     return "python3" if shutil.which("python") is None and shutil.which("python3") else "python"
 
 

@@ -45,6 +45,7 @@ class GroupKey(NamedTuple):
 
 class Group:
     """Calls whose metrics may share a median."""
+    _sampled = tuple(METRICS)
 
     def __init__(self) -> None:
         self.calls = self.calm_calls = 0
@@ -61,25 +62,26 @@ class Group:
                 self._calm_rows.append(metrics)
 
     def sample(self, name: str) -> Sample:
-        return self._sample(name, self._rows)
-
-    def _sample(self, name: str, rows: List[CallMetrics]) -> Sample:
         place = CallMetrics._fields.index(name)
-        return Sample(row[place] for row in rows)
+        return Sample([row[place] for row in self._rows] if name in self._sampled else ())
 
     def metrics(self) -> dict:
-        return {name: self.sample(name).record() for name in METRICS}
+        return self._metrics(self._rows)
+
+    def _metrics(self, rows: List[CallMetrics]) -> dict:
+        columns = list(zip(*rows)) or [()] * len(METRICS)
+        return {name: Sample(column).record() if name in self._sampled else None for name, column in zip(METRICS, columns)}
 
     def uncontended(self) -> dict:
         """The same without contended calls, under its name; {} if that would be the same calls, or none."""
         if not 0 < self.calm_calls < self.calls:
             return {}
-        return {"uncontended": {"calls": self.calm_calls,
-                                "metrics": {name: self._sample(name, self._calm_rows).record() for name in METRICS}}}
+        return {"uncontended": {"calls": self.calm_calls, "metrics": self._metrics(self._calm_rows)}}
 
 
 class PooledGroup(Group):
     """All calls of several groups, with only the metrics that calls of different prompts may share."""
+    _sampled = SHARED
 
     def __init__(self, groups: List[Group]) -> None:
         super().__init__()
@@ -87,10 +89,6 @@ class PooledGroup(Group):
         self.calm_calls = sum(group.calm_calls for group in groups)
         self._rows = [row for group in groups for row in group._rows]
         self._calm_rows = [row for group in groups for row in group._calm_rows]
-
-    def _sample(self, name: str, rows: List[CallMetrics]) -> Sample:
-        return super()._sample(name, rows) if name in SHARED else Sample()
-
 
 class Waves:
     """Calls that were sent together, at one level."""

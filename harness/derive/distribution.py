@@ -81,6 +81,11 @@ class Sample:
         return None if stat is None else stat._asdict()
 
 
+def median_of(values: List[float]) -> float:
+    """Of one value or more, in any order."""
+    return quantile(sorted(values), 0.5)
+
+
 def quantile(ordered: List[float], share: float) -> float:
     """By linear interpolation between order statistics (method 7)."""
     place = share * (len(ordered) - 1)
@@ -95,7 +100,10 @@ def interval(ordered: List[float]) -> Tuple[float, float]:
     if n > MAX_RESAMPLED:
         reach = math.isqrt(9604 * n) // 100     # 0.98 sqrt(n), rounded down
         return ordered[max(0, n // 2 - reach - 1)], ordered[min(n - 1, (n + 1) // 2 + reach)]
-    medians = sorted(((ordered[lower] + ordered[upper]) / 2, count) for (lower, upper), count in resampled(n).items())
+    if n % 2:
+        low, high = odd_ranks(n)
+        return ordered[low], ordered[high]
+    medians = sorted([((ordered[lower] + ordered[upper]) / 2, count) for (lower, upper), count in resampled(n).items()])
     return _ranked(medians, LOW), _ranked(medians, HIGH)
 
 
@@ -109,15 +117,38 @@ def _ranked(counted: List[Tuple[float, int]], rank: int) -> float:
 
 
 @functools.lru_cache(maxsize=None)
+def odd_ranks(n: int) -> Tuple[int, int]:
+    """The ranks of an interval's ends for an odd n, where each resample's median is one of the values."""
+    counted = sorted((lower, count) for (lower, _), count in resampled(n).items())
+    return int(_ranked(counted, LOW)), int(_ranked(counted, HIGH))
+
+
+@functools.lru_cache(maxsize=None)
 def resampled(n: int) -> Dict[Tuple[int, int], int]:
     """The two middle ranks of the resamples of n values, and how often they came; the draw needs no values."""
-    draw = random.Random(SEED).random
+    draws, lower, upper = _draws.first(RESAMPLES * n), (n - 1) // 2, n // 2
     counts: Dict[Tuple[int, int], int] = {}
-    for _ in range(RESAMPLES):
-        places = sorted([draw() for _ in range(n)])
-        middles = int(places[(n - 1) // 2] * n), int(places[n // 2] * n)
+    for begin in range(0, RESAMPLES * n, n):
+        resample = sorted(draws[begin:begin + n])       # in the order of the ranks that they stand for
+        middles = int(resample[lower] * n), int(resample[upper] * n)
         counts[middles] = counts.get(middles, 0) + 1
     return counts
+
+
+class _Draws:
+    """The numbers of the seeded generator, which are the same for every n."""
+
+    def __init__(self) -> None:
+        self._draw = random.Random(SEED).random
+        self._numbers: List[float] = []
+
+    def first(self, count: int) -> List[float]:
+        """So many numbers or more, from the first one on."""
+        self._numbers += [self._draw() for _ in range(count - len(self._numbers))]
+        return self._numbers
+
+
+_draws = _Draws()
 
 
 def rounded(value: float | None) -> float | int | None:

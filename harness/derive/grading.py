@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import textwrap
 from typing import List, Optional, Union
 
 from base.errors import UserError
@@ -99,6 +98,7 @@ def extract_code(answer: str, entry: str = "") -> str:
     asked for. A block that is never closed ends with the answer.
     """
     text = _safe(answer).replace("\r\n", "\n")
+    import textwrap
     blocks = [textwrap.dedent(block) for _, block in FENCED_BLOCK.findall(text)] or [text]
     defined = [(set(DEFINITION.findall(block)), block) for block in blocks]
     with_entry = [block for names, block in defined if entry in names]

@@ -6,7 +6,6 @@ Each device and model counts once, with the median of its runs. A difference is 
 from __future__ import annotations
 
 import pathlib
-import statistics
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional
 
@@ -14,6 +13,7 @@ from base import console, names, run_folder, text_format
 from base.errors import UserError
 from base.phases import FROZEN
 from derive import headline
+from derive.distribution import median_of
 from derive.headline import HEADLINE
 
 DEVICES, MODELS = "the same model on other devices", "other models on this device"
@@ -101,7 +101,7 @@ def _neighbour(figure: str, name: str, runs: List[Figures]) -> Optional[Neighbou
     if not stats:
         return None
     low, high = (stats[0]["low"], stats[0]["high"]) if len(stats) == 1 else (None, None)
-    return Neighbour(name, statistics.median(stat["median"] for stat in stats), low, high)
+    return Neighbour(name, median_of([stat["median"] for stat in stats]), low, high)
 
 
 def is_noise(stat: dict, neighbour: Neighbour) -> Optional[bool]:

@@ -6,13 +6,13 @@ Real servers from 0.24 to 0.33 were seen between 0.89 and 1.06 (decode) and belo
 """
 from __future__ import annotations
 
-import statistics
 from typing import Dict, Iterator, List
 
 from base import suites
 from base.ledger_records import CallRecord, Record
 from base.phases import suite_phase
 from derive import call_metrics
+from derive.distribution import median_of
 from judge import thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -67,12 +67,12 @@ class ClockChecks(LedgerVisitor):
     def finish(self) -> Iterator[Finding]:
         least, most = thresholds.value("clock_ratio_least"), thresholds.value("clock_ratio_most")
         for model, ratios in self._decode.items():
-            lowest, highest = statistics.median(ratios), statistics.median(self._visible[model])
+            lowest, highest = median_of(ratios), median_of(self._visible[model])
             if len(ratios) >= thresholds.value("clock_calls") and (lowest > most or highest < least):
                 yield Finding("physics-clocks", f"{model}: first to last text takes {lowest:.2f} times the server's decode time, the median of "
                               f"{len(ratios)} calls", f"{least} to {most} times")
         for model, shares in self._unexplained.items():
-            median = statistics.median(shares)
+            median = median_of(shares)
             if len(shares) >= thresholds.value("clock_calls") and median > thresholds.value("unexplained_share"):
                 yield Finding("physics-clocks", f"{model}: {100 * median:.0f} % of the time to first text is neither loading nor prefill, the median "
                               f"of {len(shares)} calls", f"up to {100 * thresholds.value('unexplained_share'):.0f} %")
@@ -131,7 +131,7 @@ class TokenChecks(LedgerVisitor):
             if most - least > thresholds.value("repeat_tokens") + self._template.get(model, 0):
                 yield Finding("physics-tokens", f"{model} {item}: from {least} to {most} prompt tokens", "the same text as many tokens each time")
         for (model, phase), sizes in self._answers.items():
-            prompt, median = statistics.median(self._prompts.get(model) or [0.0]), statistics.median(sizes)
+            prompt, median = median_of(self._prompts.get(model) or [0.0]), median_of(sizes)
             if len(sizes) < thresholds.value("token_calls"):
                 continue
             if median < thresholds.value("answer_share") * prompt or median > thresholds.value("answer_bytes_per_token"):

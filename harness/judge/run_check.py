@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import pathlib
 import re
-import traceback
 from dataclasses import dataclass, field
 from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Tuple
 
@@ -103,6 +102,7 @@ def inspect(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findin
 
 def crash(problem: Exception, path: str) -> Finding:
     """The finding of a run on which the checker itself failed; the maintainer gets the last line of the traceback."""
+    import traceback
     where = traceback.extract_tb(problem.__traceback__)[-1]
     last_line = traceback.format_exception_only(type(problem), problem)[-1].strip()
     console.note(f"bug: {path}: {last_line} ({pathlib.PurePath(where.filename).name}:{where.lineno})")

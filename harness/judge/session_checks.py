@@ -1,9 +1,9 @@
 """Sessions: which session wrote which lines, when each began, and whether the footer's counts are right."""
 from __future__ import annotations
 
-import datetime
 from typing import Iterator
 
+from base import schema
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
 from base.phases import PYTHON_TASKS, suite_phase
 from judge import thresholds
@@ -13,7 +13,7 @@ from judge.ledger_pass import LedgerVisitor
 
 def epoch_seconds(utc: str) -> float:
     """Seconds since the epoch of a time of day that the schema took."""
-    return datetime.datetime.strptime(utc, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+    return schema.utc_moment(utc).timestamp()
 
 
 class SessionChecks(LedgerVisitor):
