@@ -135,6 +135,17 @@ class Climb(Case):
         self.assertEqual({row["options"]["num_ctx"] for row in calls(rows, phase=RUNG_16K)}, {16384})
         self.assertEqual({row["options"]["num_ctx"] for row in calls(rows, phase=PLAIN)}, {2048})
 
+    def test_thoughts_of_a_model_that_always_thinks_take_their_room_from_the_prompt_and_not_from_the_machine(self):
+        thinker = {"context_length": 16384, "capabilities": ["completion", "thinking"], "thinking_tokens": 20, "thinks_always": True,
+                   "template": "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}user: {{ .Prompt }}"}
+        rows = self.climb(thinker, plan.Settings(contexts=("auto",), thinking_budget=1024), ["context-edge"])
+        options = [row["options"] for row in calls(rows, phase=RUNG_16K, role="measured")]
+        self.assertEqual({(option["num_ctx"], option["num_predict"]) for option in options}, {(16384, 64 + 1024)})
+        self.assertEqual({row["options"]["num_ctx"] for row in calls(rows, phase=PLAIN)}, {8192 + 1024})
+        for row in calls(rows, phase=RUNG_16K, role="measured"):
+            self.assertAlmostEqual(row["prompt_tokens"] / (16384 - 64 - 1024), row["fill"], delta=0.015)
+        self.assertEqual(self.served(rows)["num_ctx"], 16384)
+
     def test_a_part_that_leaves_the_accelerator_is_seen_where_it_does(self):
         rows = self.climb({"context_length": 32768, "vram_limit_bytes": 1_000_000 + 20_000 * 1000})
         self.assertEqual(self.served(rows)["partial_from"], 32768)
