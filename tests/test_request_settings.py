@@ -60,7 +60,7 @@ class Overrides(unittest.TestCase):
         for text, word in (
                 ("num_threads=8", "did you mean num_thread="), ("tempreature=1", "did you mean temperature="),
                 ("num_thread", "did you mean num_thread="), ("", "write name=value"), ("=5", "write name=value"),
-                ("xyz=1", "write name=value"), ("stream=false", "no option that can be set"),
+                ("xyz=1", "write name=value"), ("stream=false", "not an option that can be set"),
                 ("num_ctx=8192", "flags of their own"), ("repeats=5", "flags of their own"),
                 ("levels=1", "flags of their own"), ("num_predict", "flags of their own"),
                 ("num_thread=1.5", "a whole number"), ("seed=0.5", "a whole number"), ("num_thread=", "a whole number"),

@@ -313,6 +313,10 @@ class Records(unittest.TestCase):
         earlier = [{"session": 0, "started_at": "2026-01-01T00:00:00Z", "ended_at": None, "ended": "died"}]
         for planned, complete in ((3, True), (4, False), (2, False)):
             with self.subTest(planned):
+                if self.writer is not None:     # what has a footer is not continued
+                    self.writer.close()
+                    self.writer.path.unlink()
+                    self.writer = None
                 here = self.open(1, earlier=earlier)
                 here.make([ask(), ask()])
                 here.make([ask(role="warmup")])
