@@ -96,6 +96,10 @@ class Looking(unittest.TestCase):
             server.answers = {}
             self.assertEqual(self.state(folder), f"sent; its state cannot be read now: {pulls}")
 
+    def test_after_a_closed_request_the_reason_comes_first(self):
+        closed = RunState(pathlib.Path("r"), "ana", "mac-m1-8gb", complete=True, page="https://x/pulls/1", request="closed")
+        self.assertRegex(run_status.next_step(closed), r"\Aread at https://x/pulls/1 why .*submit_run.py \S*r --anew --dry-run\Z")
+
     def test_a_run_without_a_handle_can_be_moved_unless_its_manifest_disagrees(self):
         folder = self.lay(handle="unnamed")
         for handle, tag, words in (("example", valid.DEVICE_TAG, "reserved"), ("bob", valid.DEVICE_TAG, "never changed"),

@@ -27,9 +27,13 @@ def _synthetic(comparison: dict) -> str:
 
 
 def _runs(comparison: dict) -> str:
-    rows = [[name.upper(), f"run-{run['run_id']}", run["device_tag"], run["started_at"],
-             f"{run['done']} of {run['planned']}", run["verdict"]] for name, run in (("a", comparison["a"]), ("b", comparison["b"]))]
-    return console.format_table(["", "run", "device tag", "began", "calls", "verdict"], rows, range(6))
+    """Two lines for each run; its id is whole, to be copied."""
+    lines = []
+    for name, run in (("A", comparison["a"]), ("B", comparison["b"])):
+        lines.append(f"{name}  run-{run['run_id']}")
+        lines += console.hanging("   ", f"{run['device_tag'] or 'no device tag'}, began {run['started_at']}, {run['done']} of {run['planned']} calls, "
+                                        f"verdict {run['verdict'] or 'none'}")
+    return "\n".join(lines)
 
 
 def _differences(rows: List[dict]) -> str:

@@ -74,6 +74,9 @@ def next_step(state: RunState) -> str:
     """The same for a person, with what has to be done by hand before the command."""
     if state.request in ("open", "merged"):
         return f"nothing to do for this run; its page is {state.page}"
+    if state.request == "closed":
+        again = shell.command("submit_run.py", shell.path(state.folder), "--anew", "--dry-run")
+        return f"read at {state.page} why it was closed; to send it again: {again}"
     if state.complete and state.open_points and not state.errors and state.handle != names.UNNAMED:
         return f"fill in what {run_folder.RUN_MD} asks, then {next_command(state)}"
     return next_command(state)
