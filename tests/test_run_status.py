@@ -43,7 +43,7 @@ class Words(unittest.TestCase):
                 (RunState("r", **named, complete=True, page=page, request="merged"), f"sent and merged: {page}",
                  f"nothing to do for this run; its page is {page}"),
                 (RunState("r", **named, complete=True, page=page, request="closed"), f"sent; the request was closed: {page}",
-                 "submit_run.py r --dry-run"),
+                 f"read at {page} why it was closed; to send it again: submit_run.py r --anew --dry-run"),
                 (RunState("r", **named, complete=True, page=page, request="unknown"),
                  f"sent; its state cannot be read now: {page}", "submit_run.py r --dry-run"),
                 (RunState("r", **named, complete=True, synthetic=True), "complete and checked", "run_benchmark.py --list")):
@@ -95,10 +95,6 @@ class Looking(unittest.TestCase):
                 self.assertEqual(self.state(folder), f"sent; {words}: {pulls}")
             server.answers = {}
             self.assertEqual(self.state(folder), f"sent; its state cannot be read now: {pulls}")
-
-    def test_after_a_closed_request_the_reason_comes_first(self):
-        closed = RunState(pathlib.Path("r"), "ana", "mac-m1-8gb", complete=True, page="https://x/pulls/1", request="closed")
-        self.assertRegex(run_status.next_step(closed), r"\Aread at https://x/pulls/1 why .*submit_run.py \S*r --anew --dry-run\Z")
 
     def test_a_run_without_a_handle_can_be_moved_unless_its_manifest_disagrees(self):
         folder = self.lay(handle="unnamed")
