@@ -16,7 +16,7 @@ EXPECTED = {        # what the planted truth makes of the questions: what must h
     "Which model is best for 8 GB?": lambda rows: rows == sorted(rows, key=lambda row: -row["answers_low"]) and rows[0]["memory_bytes"] < 8e9,
     "Which models have no better and faster one beside them on this machine?":
         lambda rows: [row["answers"] for row in rows] == sorted(row["answers"] for row in rows),
-    "What does a full context cost?": lambda rows: all(0 < row["context_cost"] < 0.5 for row in rows) and rows[0]["fill"] == 0.25,
+    "What does a full context cost?": lambda rows: all(0 < row["context_cost"] < 0.5 for row in rows) and rows[0]["fill"] == 0.25 and {"context-edge", "context-edge-32k"} <= {row["phase"] for row in rows},
     "Which quantization is faster here?": lambda rows: [row["quantization"] for row in rows] == ["Q4_K_M", "Q8_0"],
     "How much do several calls at once bring?": lambda rows: rows[1]["tok_s"] > rows[0]["tok_s"] and rows[0]["parallelism"] == 1,
     "Which machine runs this model fastest?": lambda rows: rows[0]["decode_tok_s"] > 5 * rows[-1]["decode_tok_s"],
@@ -25,6 +25,11 @@ EXPECTED = {        # what the planted truth makes of the questions: what must h
     "Does the machine slow down while it works?": lambda rows: {"clean", "throttled", "drifting"} <= {row["verdict"] for row in rows},
     "What went wrong, and how often?": lambda rows: {"timeout", "skipped: context-too-small"} <= {row["what"] for row in rows},
     "What is known from one run alone?": lambda rows: {row["runs"] for row in rows} == {1},
+    "Does thinking pay?": lambda rows: all(-1 <= row["difference_low"] <= row["difference"] <= row["difference_high"] <= 1 for row in rows)
+        and {row["phase"] for row in rows} == {"small-eval-thinking"} and rows[0]["time_to_correct_thinking_ms"] == 8100,
+    "How large a context does each machine serve?": lambda rows: {row["num_ctx"] for row in rows} == {32_768},
+    "From which context on does a part leave the accelerator?": lambda rows: [row["num_ctx"] for row in rows[:3]] == [8192, 16_384, 32_768]
+        and all((row["offload_share"] < 1) == (row["num_ctx"] == 32_768) for row in rows),
     "What does an answer cost in energy?": lambda rows: {row["device_tag"] for row in rows} == {"rtx-4090-pc"},
 }
 

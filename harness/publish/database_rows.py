@@ -11,7 +11,7 @@ from publish import table_columns
 from publish.sql_schema import TABLES
 
 OF_RUNS = ("run", "run_model", "run_warning")
-OF_CELLS = ("variant", "figure", "level", "quality", "outcome", "skip")
+OF_CELLS = ("variant", "ladder", "figure", "level", "quality", "thinking", "rung", "outcome", "skip")
 NUMBER = "variant_id"       # of a variant among all; known only when all cells are
 NEWEST_FIRST = "ORDER BY run.started_at DESC, run.run_id DESC"
 Tables = Dict[str, List[list]]      # name of a table: its rows, as JSON can hold them
@@ -32,6 +32,8 @@ def of_cell(cell: dict) -> Tables:
     rows: Tables = {name: [] for name in OF_CELLS}
     for place, variant in enumerate(cell["variants"]):
         rows["variant"].append(_row(place, cell["cell_id"], *table_columns.values("variant", variant)))
+        if variant["ladder"]:
+            rows["ladder"].append(_row(place, *table_columns.values("cell_ladder", variant["ladder"])))
         for phase in variant["phases"]:
             for name, rows_of in _OF_PHASE.items():
                 rows[name] += [_row(place, phase["phase"], *row) for row in rows_of(phase)]
@@ -63,12 +65,13 @@ def _levels(phase: dict) -> Iterator[tuple]:
     return ((" + ".join(level["models"]), *table_columns.values("cell_level", level)) for level in phase["levels"])
 
 
-def _quality(phase: dict) -> List[tuple]:
-    return [table_columns.values("cell_quality", phase["quality"])] if phase["quality"] else []
+def _record(name: str) -> Callable[[dict], List[tuple]]:
+    """The row of a record that a phase may have."""
+    return lambda phase: [table_columns.values(f"cell_{name}", phase[name])] if phase.get(name) else []
 
 
 _OF_PHASE: Dict[str, Callable[[dict], object]] = {
-    "figure": _figures, "level": _levels, "quality": _quality,
+    "figure": _figures, "level": _levels, "quality": _record("quality"), "thinking": _record("thinking"), "rung": _record("rung"),
     "outcome": lambda phase: sorted(phase["outcomes"].items()), "skip": lambda phase: sorted(phase["skips"].items())}
 
 

@@ -10,6 +10,7 @@ from typing import Callable, Dict, Iterable, List, Optional, Tuple
 from derive.distribution import rounded
 
 ANSWERS, CODE, RECALL, ALONE = ("small-eval", "parallel-same"), ("python-tasks",), "context-edge", "parallel-same"
+ANSWERS_THINKING, CODE_THINKING = ("small-eval-thinking", "parallel-same-thinking"), ("python-tasks-thinking",)
 COUNTS = ("n", "passed", "censored", "ungraded", "failed")
 Z = 1.959964                            # 95 % of a normal distribution lie within so many deviations
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 import collections
 from typing import Dict, Iterable, List, Optional, Tuple
 
-from base.phases import FROZEN, PHASES
+from base.phases import FROZEN, KINDS
 from base.records import FIGURES
 from derive import headline
 from derive.headline import HEADLINE
 from derive.distribution import Sample, quantile, rounded
 from judge import plausibility, thresholds
-from publish import headline_figures, page_inputs, run_contribution
+from publish import context_figures, headline_figures, page_inputs, run_contribution, thinking_figures
 from publish.headline_figures import ALONE, ANSWERS, CODE, RECALL
 
 FULLY_OFFLOADED = 0.99  # of the model on the accelerator; what servers report differs by less from load to load
@@ -51,9 +51,10 @@ def variant(runs: List[CellRun], machine: dict) -> dict:
     """The `variant` record of runs with one digest, newest first."""
     shown = [run for run in runs if run.is_shown]
     newest = shown[0].contribution
-    phases = [phase(name, [run for run in runs if name in run.phases]) for name in PHASES
+    phases = [phase(name, [run for run in runs if name in run.phases]) for name in KINDS
               if any(name in run.phases for run in shown)]
-    headline = headline_of({record["phase"]: record for record in phases})
+    ladder = context_figures.ladder([(run.is_shown, run.contribution.get("served_context")) for run in runs])
+    headline = {**headline_of({record["phase"]: record for record in phases}), "largest_context": ladder and ladder["num_ctx"]}
     over_runs = {name: _stat(run.contribution[name] for run in runs) for name in ("memory_bytes", "offload_share", "cold_load_ms")}
     return {
         "runs": len(runs), "withheld": len(runs) - len(shown), **_call_counts([row for run in runs for row in run.phases.values()]),
@@ -62,9 +63,11 @@ def variant(runs: List[CellRun], machine: dict) -> dict:
         "server_versions": list(dict.fromkeys(version for run in reversed(shown) for version in run.row["server_versions"])),
         "verdicts": _tally(run.contribution["verdict"] or "none" for run in runs),
         "warnings": _tally(code for run in runs for code in run.contribution["warnings"]),
-        "grades": _tally(run.row["site_grade"] for run in shown), **over_runs, "headline": headline,
+        "grades": _tally(run.row["site_grade"] for run in shown), **over_runs,
+        "always_thinks": next((run.contribution["always_thinks"] for run in shown if run.contribution.get("always_thinks") is not None), None),
+        "ladder": ladder, "headline": headline,
         "bound": bound(newest, headline["decode_tok_s"], machine, over_runs["offload_share"]), "phases": phases,
-        "by_run": [{"run_id": run.run_id, "phases": [run_contribution.without_values(run.phases[name]) for name in PHASES
+        "by_run": [{"run_id": run.run_id, "phases": [run_contribution.without_values(run.phases[name]) for name in KINDS
                                                      if name in run.phases]} for run in shown],
     }
 
@@ -83,6 +86,7 @@ def phase(name: str, runs: List[CellRun]) -> dict:
         "groups": [_group(key, pairs) for key, pairs in _by_key(rows, "groups", run_contribution.GROUP_KEY)],
         "levels": [_level(key, pairs) for key, pairs in _by_key(rows, "waves", ("level", "models"))],
         "drift": _drift(drifts) if _any_shown(drifts) else None,
+        **thinking_figures.of_phase(rows), **context_figures.of_phase(rows),
     }
 
 
@@ -154,6 +158,7 @@ def headline_of(phases: Dict[str, dict]) -> dict:
     by_fill = _decode_by_fill(phases)
     emptiest, fullest = (by_fill[0], by_fill[-1]) if by_fill else ((None, None), (None, None))
     quality = phases.get("small-eval", {}).get("quality")
+    thoughtful = phases.get("small-eval-thinking", {}).get("quality")
     drift = phases.get(FROZEN, {}).get("drift")
     return {
         **{name: headline.stat_of(name, phases) for name in HEADLINE},
@@ -163,7 +168,10 @@ def headline_of(phases: Dict[str, dict]) -> dict:
         "concurrency_gain": rounded(_median(most["tok_s"]) / _median(alone)) if most and alone else None,
         "decode_full": fullest[1], "full_fill": fullest[0],
         "context_cost": rounded(1 - _median(fullest[1]) / _median(emptiest[1])) if len(by_fill) > 1 else None,
-        "drift": drift["decode"] if drift else None,
+        "drift": drift["decode"] if drift else None, "time_to_correct_ms": quality["time_to_correct_ms"] if quality else None,
+        "answers_thinking": headline_figures.share(phases, headline_figures.ANSWERS_THINKING),
+        "code_thinking": headline_figures.share(phases, headline_figures.CODE_THINKING),
+        "time_to_correct_thinking_ms": thoughtful["time_to_correct_ms"] if thoughtful else None,
     }
 
 

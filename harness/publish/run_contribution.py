@@ -9,7 +9,7 @@ import collections
 from typing import Dict, List, Optional, Tuple
 
 from base import names
-from base.phases import CONTEXT_PHASES, FROZEN
+from base.phases import CONTEXT_PHASES, FROZEN, RUNG_PHASES
 from base.records.catalogue_fields import BY_RUN, FIGURES
 from derive import headline
 from derive.aggregate import Aggregate, Group
@@ -17,9 +17,10 @@ from derive.distribution import Sample, rounded
 from judge.tree_layout import RunPlace
 from publish import headline_figures, page_inputs
 
-ITEM_PHASES = (FROZEN,) + CONTEXT_PHASES       # phases whose items are points of a curve; in others only the group of all items is kept
+ITEM_PHASES = (FROZEN,) + CONTEXT_PHASES + RUNG_PHASES       # phases whose items are points of a curve; in others only the group of all items is kept
 GROUP_KEY = ("item", "pass", "level", "fill")
 MODEL_FIELDS = ("digest", "size_bytes", "family", "parameter_size", "quantization", "format", "context_length")
+OPTIONAL_FIELDS = ("thinking", "rung")
 PHASE_FIELDS = ("phase", "calls", "outcomes", "void", "reattempts", "skips", "prefill_basis", "quality", "drift")
 
 
@@ -38,6 +39,7 @@ def contributions(device_tag: str, manifest: dict, metadata: dict, cells: Dict[T
             **{field: model[field] for field in MODEL_FIELDS},
             "memory_bytes": size, "offload_share": rounded(vram / size) if size and vram is not None else None,
             "cold_load_ms": (calibrated["cold_load_ms"] or {}).get("median"),
+            "always_thinks": calibrated.get("always_thinks"), "served_context": calibrated.get("served_context"),
             "warnings": sorted({code for warned_model, code in warnings if warned_model in (name, None)}),
             "verdict": metadata["verdict"]["verdict"],
             "phases": [_phase(row, cells[name, row["phase"]]) for row in metadata["aggregates"] if row["model"] == name],
@@ -52,7 +54,8 @@ def _phase(row: dict, cell: Aggregate) -> dict:
              for wave in row["waves"]]
     kept = [_group(group, groups[tuple(group[name] for name in GROUP_KEY)]) for group in row["groups"]
             if group["item"] is None or row["phase"] in ITEM_PHASES]
-    return {**{name: row[name] for name in PHASE_FIELDS}, "groups": kept, "waves": waves}
+    return {**{name: row[name] for name in PHASE_FIELDS}, "groups": kept, "waves": waves,
+            **{name: row[name] for name in OPTIONAL_FIELDS if name in row}}
 
 
 def _group(group: dict, sampled: Group) -> dict:

@@ -39,12 +39,13 @@ WHERE a.device_tag = :device AND a.answers IS NOT NULL AND a.decode_tok_s IS NOT
 ORDER BY a.decode_tok_s DESC, a.cell_id, a.digest""", {"device": "mac-m1-8gb"}),
     SampleQuery(
         "What does a full context cost?",
-        "Decode by the share of the context that the prompt fills; context_cost is what the fullest prompt loses against the emptiest.",
+        "Decode by the tokens of the prompt, in every context that was measured; context_cost is what the fullest prompt of the "
+        "canonical context loses against the emptiest.",
         """\
-SELECT k.device_tag, k.model, k.fill, k.decode_tok_s, k.q1, k.q3, k.runs, k.calls, h.context_cost
+SELECT k.device_tag, k.model, k.phase, k.prompt_tokens, k.fill, k.decode_tok_s, k.q1, k.q3, k.runs, k.calls, h.context_cost
 FROM context_curve k JOIN headline h USING (variant_id)
-WHERE k.phase = 'context-edge' AND k.device_tag = :device
-ORDER BY k.model, k.variant_id, k.fill""", {"device": "mac-m1-8gb"}),
+WHERE k.phase LIKE 'context-edge%' AND k.device_tag = :device
+ORDER BY k.model, k.variant_id, k.prompt_tokens""", {"device": "mac-m1-8gb"}),
     SampleQuery(
         "Which quantization is faster here?",
         "Models of one family and size on one device that differ in their quantization, the faster first.",
@@ -127,4 +128,30 @@ SELECT device_tag, model, energy_j_per_tok, energy_j_per_tok_runs, energy_j_per_
 FROM headline
 WHERE energy_j_per_tok IS NOT NULL
 ORDER BY energy_j_per_tok, variant_id"""),
+    SampleQuery(
+        "Does thinking pay?",
+        "Right answers with thinking less plain ones, paired by item: an interval that holds 0 may be chance. Beside it the time to a "
+        "right answer in both ways.",
+        """\
+SELECT c.device_tag, c.model, t.phase, t.pairs, t.right_plain, t.right_thinking, t.difference, t.difference_low, t.difference_high,
+  t.tokens AS thinking_tokens, t.time_to_correct_plain_ms, t.time_to_correct_thinking_ms, t.time_ratio, t.cut_by_budget, t.runs
+FROM thinking t JOIN variant v USING (variant_id) JOIN cell c USING (cell_id)
+WHERE t.pairs > 0
+ORDER BY t.difference DESC, v.variant_id, t.phase"""),
+    SampleQuery(
+        "How large a context does each machine serve?",
+        "The largest context in which the fullest prompt was answered, with its speed, and whether the fact in its middle was recalled.",
+        """\
+SELECT c.device_tag, c.model, l.num_ctx, l.prompt_tokens, l.decode_tok_s, l.ttft_ms, l.middle_found, l.middle_asked, l.partial_from, l.runs
+FROM ladder l JOIN variant v USING (variant_id) JOIN cell c USING (cell_id)
+WHERE l.num_ctx IS NOT NULL
+ORDER BY l.num_ctx DESC, l.decode_tok_s DESC, v.variant_id"""),
+    SampleQuery(
+        "From which context on does a part leave the accelerator?",
+        "Every context that was climbed, with what the model takes in memory and how much of it is on the accelerator.",
+        """\
+SELECT c.device_tag, c.model, r.num_ctx, r.size_bytes, r.offload_share, r.load_ms, r.runs
+FROM rung r JOIN variant v USING (variant_id) JOIN cell c USING (cell_id)
+WHERE r.num_ctx IS NOT NULL AND r.offload_share > 0
+ORDER BY c.device_tag, c.model, v.variant_id, r.num_ctx"""),
 )

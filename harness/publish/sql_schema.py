@@ -59,6 +59,10 @@ TABLES = {
                    (VARIANT, PHASE, ("models", TEXT, "whose, joined by ` + `"), *columns("cell_level")), (OF_VARIANT,)),
     "quality": Table("answers and the verdicts on them", (VARIANT, PHASE, *columns("cell_quality")),
                      ("PRIMARY KEY (variant_id, phase)", OF_VARIANT)),
+    "ladder": Table("how large a context the device serves of a variant", (VARIANT, *columns("cell_ladder")), ("PRIMARY KEY (variant_id)", OF_VARIANT)),
+    "thinking": Table("thinking against plain, and what it takes", (VARIANT, PHASE, *columns("cell_thinking")),
+                      ("PRIMARY KEY (variant_id, phase)", OF_VARIANT)),
+    "rung": Table("context-edge in one context", (VARIANT, PHASE, *columns("cell_rung")), ("PRIMARY KEY (variant_id, phase)", OF_VARIANT)),
     "outcome": Table("what became of calls", (VARIANT, PHASE, ("outcome", TEXT, "of measured calls"), COUNT),
                      ("PRIMARY KEY (variant_id, phase, outcome)", OF_VARIANT)),
     "skip": Table("calls that were not made", (VARIANT, PHASE, ("reason", TEXT, "why"), COUNT),
@@ -85,9 +89,13 @@ JOIN figure p ON p.variant_id = t.variant_id AND p.phase = t.phase AND p.item = 
   AND p.fill IS t.fill AND p.figure = 'prompt_tokens'
 JOIN variant v ON v.variant_id = t.variant_id JOIN cell c USING (cell_id)
 WHERE t.figure = 'ttft_ms' AND t.item IS NOT NULL AND t.phase <> 'context-append' AND (t.pass IS NULL OR t.pass = 'first')"""),
-    "context_curve": ("decode against context fill", """\
-SELECT f.variant_id, c.device_tag, c.model, f.phase, f.item, f.fill, f.median AS decode_tok_s, f.q1, f.q3, f.runs, f.calls
-FROM figure f JOIN variant v USING (variant_id) JOIN cell c USING (cell_id)
+    "context_curve": ("decode against context depth", """\
+SELECT f.variant_id, c.device_tag, c.model, f.phase, f.item, f.fill, p.median AS prompt_tokens, f.median AS decode_tok_s, f.q1, f.q3,
+  f.runs, f.calls
+FROM figure f
+LEFT JOIN figure p ON p.variant_id = f.variant_id AND p.phase = f.phase AND p.item = f.item AND p.fill IS f.fill
+  AND p.figure = 'prompt_tokens'
+JOIN variant v ON v.variant_id = f.variant_id JOIN cell c USING (cell_id)
 WHERE f.figure = 'decode_tok_s' AND f.fill IS NOT NULL"""),
     "concurrency_curve": ("throughput against calls at once", """\
 SELECT l.variant_id, c.device_tag, c.model, l.phase, l.models, l.level, l.tok_s, l.tok_s_q1, l.tok_s_q3, l.tok_s_runs,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from base.records.field import fields
 
-CATALOGUE_VERSION = "catalogue-1.0"
+CATALOGUE_VERSION = "catalogue-1.1"
 
 # Of the metadata's metrics those that are carried here; the name ends with the unit.
 FIGURES = ("ttft_ms", "total_ms", "prefill_tok_s", "decode_tok_s", "icl_p99_ms", "prompt_tokens", "fill_reached",
            "energy_j_per_tok")
-BY_RUN = ("ttft_ms", "prefill_tok_s", "decode_tok_s")       # of these, the ones given for each run
+BY_RUN = ("ttft_ms", "prefill_tok_s", "decode_tok_s", "prompt_tokens")       # of these, the ones given for each run
 GRADES = {
     "flagship": "complete, calm, repeated and explained: a figure from it may stand alone",
     "standard": "as the protocol wants it; compare it with others",
@@ -60,7 +60,7 @@ _SHARE = fields(
 
 RECORDS = {
     "catalogue": fields(
-        ("schema", "text", "catalogue-1.0"),
+        ("schema", "text", "catalogue-1.1"),
         ("synthetic", "bool", "true: some runs are from the fake server or a script; the catalogue is for tests only"),
         ("statistics", "text", "how medians, quartiles and intervals were made"),
         ("totals", "catalogue_totals", "counts of what is shown"),
@@ -128,6 +128,9 @@ RECORDS = {
         ("memory_bytes", "stat?", "over runs: the model in memory"),
         ("offload_share", "stat?", "over runs: share of it on accelerators"),
         ("cold_load_ms", "stat?", "over runs: median of the loads that read the model in"),
+        ("always_thinks", "bool?", "it thinks although it is told not to, and all its items were asked with a budget for thoughts, by the "
+                                   "newest run that says; null: none does"),
+        ("ladder", "cell_ladder?", "the context ladder; null: no run climbed it"),
         ("headline", "headline", "what tables and rankings show"),
         ("bound", "bound?", "decode rate as a share of the limit set by memory bandwidth; null: unknown"),
         ("phases", "list:cell_phase", "in the order of the protocol"),
@@ -156,6 +159,24 @@ RECORDS = {
         ("full_fill", "number?", "its fill"),
         ("context_cost", "number?", "1 less decode_full over decode of the emptiest context-edge prompt, medians over runs"),
         ("drift", "stat?", "over runs: decode at the end over decode at the start"),
+        ("time_to_correct_ms", "stat?", "over runs: request to done of the right answers in small-eval, medians"),
+        ("answers_thinking", "share?", "right answers to short questions with thinking: small-eval-thinking and parallel-same-thinking"),
+        ("code_thinking", "share?", "Python tasks whose hidden tests pass, with thinking"),
+        ("time_to_correct_thinking_ms", "stat?", "over runs: request to done of the right answers in small-eval-thinking, medians"),
+        ("largest_context", "stat?", "over runs: the largest context in tokens in which the fullest prompt was answered"),
+    ),
+    "cell_ladder": fields(
+        ("runs", "count", "runs that climbed the ladder"),
+        ("num_ctx", "stat?", "over runs: the largest context in which the fullest prompt was answered"),
+        ("prompt_tokens", "stat?", "over runs: of that prompt"),
+        ("prefill_tok_s", "stat?", "over runs: of that prompt"),
+        ("decode_tok_s", "stat?", "over runs: of its answer"),
+        ("ttft_ms", "stat?", "over runs: of that prompt"),
+        ("middle_found_tokens", "stat?", "over runs: prompt tokens of the longest prompt whose answer holds the fact from its middle"),
+        ("middle_found", "count", "runs whose answer to it holds the fact from the middle of the prompt"),
+        ("middle_asked", "count", "runs in which that is known"),
+        ("partial_from", "stat?", "over runs: the smallest context with which a part of the model is not on the accelerator"),
+        ("ended_by", "counts", "runs by the reason why there is no larger context"),
     ),
     "bound": fields(
         ("bandwidth_gb_s", "number", "memory bandwidth of the device"),
@@ -173,6 +194,40 @@ RECORDS = {
         ("groups", "list:cell_group", "calls that may share a median"),
         ("levels", "list:cell_level", "waves: calls that were sent together"),
         ("drift", "cell_drift?", "frozen prompts alone"),
+        ("thinking", "cell_thinking~", "of calls with a budget for thoughts; absent where there are none"),
+        ("rung", "cell_rung~", "of context-edge in this context; absent where no ladder was climbed"),
+    ),
+    "cell_thinking": fields(
+        ("runs", "count", "runs with such calls"),
+        ("modes", "counts", "runs by the `think` that was sent; `false`: none, and the model thinks all the same"),
+        ("budget", "stat?", "over runs: tokens on top of each item's limit"),
+        ("thought", "count", "calls with thoughts, of those that ended ok or by length"),
+        ("tokens", "stat?", "over runs: median of the thinking tokens of a call that has thoughts"),
+        ("budget_share", "stat?", "over runs: median of the same over the budget"),
+        ("first_answer_ms", "stat?", "over runs: median from request to first text of the answer"),
+        ("cut_by_budget", "count", "answers cut because thoughts had used up the budget"),
+        ("cut_otherwise", "count", "answers cut although thoughts left the budget over"),
+        ("pairs", "count", "items graded in both ways, each in each run"),
+        ("unpaired", "count", "the other items"),
+        ("right_plain", "count", "of the pairs"),
+        ("right_thinking", "count", "of the pairs"),
+        ("gained", "count", "pairs that were wrong plainly and right with thinking"),
+        ("lost", "count", "pairs that were right plainly and wrong with thinking"),
+        ("difference", "number?", "share of the pairs right with thinking, less that right plainly"),
+        ("difference_low", "number?", "lower end of its 95 % interval"),
+        ("difference_high", "number?", "upper end"),
+        ("time_to_correct_plain_ms", "stat?", "over runs: median time of the plain answers that are right"),
+        ("time_to_correct_thinking_ms", "stat?", "over runs: the same with thinking"),
+        ("time_ratio", "stat?", "over runs: thinking over plain, of the items that are right in both ways"),
+    ),
+    "cell_rung": fields(
+        ("runs", "count", "runs that asked in this context or were stopped before it"),
+        ("num_ctx", "count?", "the context that was asked for; null: no call was made"),
+        ("context_length", "stat?", "over runs: the context that the server loaded"),
+        ("size_bytes", "stat?", "over runs: model and context in memory"),
+        ("offload_share", "stat?", "over runs: share of it on accelerators"),
+        ("load_ms", "stat?", "over runs: loading with this context"),
+        ("stopped_by", "counts", "runs in which it, or the rest of it, was not asked, by reason"),
     ),
     "cell_quality": _SHARE + fields(
         ("over_runs", "stat?", "of each run's own share"),
@@ -211,9 +266,11 @@ RECORDS = {
         ("phase", "text", "which suite"),
         ("prefill_basis", "text?", "server, nonce or append"),
         ("quality", "quality?", "as in its metadata.json"),
-        ("groups", "list:run_group", "as in its metadata.json, with the three figures alone that curves are drawn of"),
+        ("groups", "list:run_group", "as in its metadata.json, with the figures alone that curves are drawn of"),
         ("waves", "list:waves", "as in its metadata.json"),
         ("drift", "drift?", "as in its metadata.json"),
+        ("thinking", "thinking~", "as in its metadata.json"),
+        ("rung", "rung~", "as in its metadata.json"),
     ),
     "run_group": _KEY + fields(("calls", "count", "measured calls"), ("metrics", "run_figures", "as in its metadata.json")),
     "run_figures": fields(*((name, "stat?", "see metrics") for name in BY_RUN)),

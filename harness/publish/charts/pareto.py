@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List
+from typing import Callable, List
 
 from publish import number_format
 from publish.charts import axes, scale
@@ -19,46 +19,47 @@ MOST_CHARACTERS = 30    # of a label
 @dataclass(frozen=True)
 class Point:
     name: str
-    speed: Interval
+    speed: Interval         # or a time
     quality: Interval       # shares
 
 
-def frontier(points: List[Point]) -> List[Point]:
+def frontier(points: List[Point], is_time: bool = False) -> List[Point]:
     """Points that no other beats in both speed and quality, fastest first."""
-    best, result = -1.0, []
-    for point in sorted(points, key=lambda point: (-point.speed.value, -point.quality.value, point.name)):
+    best, result, sign = -1.0, [], 1 if is_time else -1
+    for point in sorted(points, key=lambda point: (sign * point.speed.value, -point.quality.value, point.name)):
         if point.quality.value > best:
             best = point.quality.value
             result.append(point)
     return result
 
 
-def chart(points: List[Point], title: str, speed_title: str, quality_title: str) -> Html:
-    """Speed on a logarithmic x axis, quality on y; a stepped line joins the frontier."""
+def chart(points: List[Point], title: str, speed_title: str, quality_title: str, is_time: bool = False) -> Html:
+    """Speed, or a time, on a logarithmic x axis, quality on y; a stepped line joins the frontier."""
+    show = number_format.milliseconds if is_time else number_format.figure
     x = scale.logarithmic([end for point in points for end in (point.speed.low, point.speed.high)],
-                          axes.LEFT, axes.WIDTH - axes.RIGHT)
+                          axes.LEFT, axes.WIDTH - axes.RIGHT, show)
     y = scale.linear([0.0, 1.0], HEIGHT - axes.BOTTOM, axes.TOP, 6, show=number_format.percent)
-    ahead = frontier(points)
+    ahead = frontier(points, is_time)
     names = {id(point) for point in ahead}
     labels = _Labels(x, y, points, ahead)
-    drawn = [_point(x, y, point, id(point) in names) for point in sorted(points, key=lambda point: id(point) in names)]
-    words = "; ".join(_describe(point) + (", on the line" if id(point) in names else "") for point in points)
-    return axes.svg(axes.WIDTH, HEIGHT, title, words, axes.frame(x, y, speed_title, quality_title), _stairs(x, y, ahead),
+    drawn = [_point(x, y, point, id(point) in names, show) for point in sorted(points, key=lambda point: id(point) in names)]
+    words = "; ".join(_describe(point, show) + (", on the line" if id(point) in names else "") for point in points)
+    return axes.svg(axes.WIDTH, HEIGHT, title, words, axes.frame(x, y, speed_title, quality_title), _stairs(x, y, ahead, is_time),
                     drawn, labels.drawn())
 
 
-def _describe(point: Point) -> str:
-    return f"{point.name}: {axes.describe(point.speed, number_format.figure)}, {axes.describe(point.quality, number_format.percent)}"
+def _describe(point: Point, show: Callable[[float], str]) -> str:
+    return f"{point.name}: {axes.describe(point.speed, show)}, {axes.describe(point.quality, number_format.percent)}"
 
 
-def _point(x: scale.Scale, y: scale.Scale, point: Point, is_ahead: bool) -> Html:
+def _point(x: scale.Scale, y: scale.Scale, point: Point, is_ahead: bool, show: Callable[[float], str]) -> Html:
     at_x, at_y, kind = x.at(point.speed.value), y.at(point.quality.value), "ahead" if is_ahead else "behind"
     look = f"{kind} lone" if point.speed.is_lone else kind
     return tag("g", axes.whisker(x, at_y, point.speed, kind), axes.vertical_whisker(at_x, y, point.quality, kind),
-               axes.mark("circle" if is_ahead else "diamond", at_x, at_y, look, 4.6, _describe(point)))
+               axes.mark("circle" if is_ahead else "diamond", at_x, at_y, look, 4.6, _describe(point, show)))
 
 
-def _stairs(x: scale.Scale, y: scale.Scale, ahead: List[Point]) -> Html | None:
+def _stairs(x: scale.Scale, y: scale.Scale, ahead: List[Point], is_time: bool) -> Html | None:
     """A stepped line: at each speed the best quality available."""
     if not ahead:
         return None
@@ -67,7 +68,7 @@ def _stairs(x: scale.Scale, y: scale.Scale, ahead: List[Point]) -> Html | None:
     for point in ahead:
         path += f"V{y.at(point.quality.value):g}"
         following = ahead[ahead.index(point) + 1:]
-        path += f"H{x.at(following[0].speed.value) if following else x.start:g}"
+        path += f"H{x.at(following[0].speed.value) if following else x.end if is_time else x.start:g}"
     return tag("path", d=path, class_="stairs")
 
 

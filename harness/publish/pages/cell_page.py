@@ -9,7 +9,7 @@ from publish.charts.axes import Interval
 from publish.charts.scale import Scale
 from publish.escape import Html
 from publish.markup import tag
-from publish.pages import curve_sections, figure_text, layout, lists, phase_tables, tables
+from publish.pages import context_section, curve_sections, figure_text, layout, lists, phase_tables, tables, thinking_section
 from publish.pages.figure_columns import COLUMNS, Column, Row
 from publish.pages.tables import Head, TableCell, interval, number, table
 
@@ -39,7 +39,8 @@ def _variant(root: str, row: Row, runs: List[dict], level: int) -> Html:
     """The part of one digest."""
     variant = row.variant
     listed = {run["run_id"] for run in variant["by_run"]}
-    body = [_facts(variant), _headline(row, level), _charts(variant, level),
+    body = [_facts(variant), _headline(row, level), thinking_section.of_cell(variant, level), _charts(variant, level),
+            context_section.of_cell(variant, level),
             _runs(root, variant, [run for run in runs if run["run_id"] in listed], level),
             layout.section("Phase by phase", phase_tables.of_cell(variant, level + 1), level=level, class_="phases")]
     if level == 2:
@@ -56,6 +57,7 @@ def _facts(variant: dict) -> Html:
         ("Parameters", variant["parameter_size"] and lists.name(variant["parameter_size"])),
         ("Format", variant["format"] and lists.name(variant["format"])),
         ("Trained context", f"{variant['context_length']:,} tokens" if variant["context_length"] else None),
+        ("Thinking", "always thinks, whatever it is told" if variant["always_thinks"] else None),
         ("In memory", number_format.gigabytes(memory["median"]) if memory else None),
         ("On the accelerator", number_format.percent(offload["median"]) if offload else None),
         ("Digest", tag("code", figure_text.short(variant["digest"]))),

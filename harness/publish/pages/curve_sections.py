@@ -1,4 +1,4 @@
-"""Curves of a cell: first token by prompt length, decode by context fill, throughput by concurrency."""
+"""Curves of a cell: first token by prompt length, decode by context depth, throughput by concurrency."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,13 +10,12 @@ from publish.charts.axes import Interval
 from publish.charts.curves import Axis, Series
 from publish.escape import Html
 from publish.markup import tag
-from publish.pages import figure_text, layout
+from publish.pages import context_section, figure_text, layout
 
 FILLED, ALONE = ("context-edge", "context-append"), "parallel-same"
 NAMES = {"frozen-prompts": "frozen prompts", "context-edge": "single prompts", "context-append": "a growing conversation"}
 PROMPT = Axis("prompt tokens", is_log=True)
 FIRST = Axis("time to first token", is_log=True, show=number_format.milliseconds)
-FILL = Axis("context filled", ticks=(0.0, 0.25, 0.5, 0.75, 1.0), show=number_format.percent)
 DECODE = Axis("decode, tok/s")
 AT_ONCE = "Throughput against calls at once"
 
@@ -43,13 +42,13 @@ def _first_token(phase: dict) -> list:
 
 
 def _decode(phase: dict) -> list:
-    return [(group["fill"], figure_text.of_spread(group["figures"]["decode_tok_s"])) for group in _groups(phase)
-            if group["fill"] is not None and group["figures"]["decode_tok_s"]]
+    return [(group["figures"]["prompt_tokens"]["over_runs"]["median"], figure_text.of_spread(group["figures"]["decode_tok_s"]))
+            for group in _groups(phase) if group["fill"] is not None and group["figures"]["decode_tok_s"] and group["figures"]["prompt_tokens"]]
 
 
 def _run_decode(phase: dict) -> list:
-    return [(group["fill"], group["metrics"]["decode_tok_s"]["median"]) for group in _groups(phase)
-            if group["fill"] is not None and group["metrics"]["decode_tok_s"]]
+    return [(group["metrics"]["prompt_tokens"]["median"], group["metrics"]["decode_tok_s"]["median"]) for group in _groups(phase)
+            if group["fill"] is not None and group["metrics"]["decode_tok_s"] and group["metrics"].get("prompt_tokens")]
 
 
 def _waves(phase: dict) -> list:
@@ -62,7 +61,7 @@ def _run_waves(phase: dict) -> list:
 
 TTFT = Curve("Time to first token against prompt length", PROMPT, FIRST, ("frozen-prompts", "context-edge"), _first_token,
              lambda phase: [])
-CONTEXT = Curve("Decode against context fill", FILL, DECODE, FILLED, _decode, _run_decode)
+CONTEXT = Curve("Decode against context depth", PROMPT, DECODE, FILLED, _decode, _run_decode)
 ALL = (TTFT, CONTEXT)
 
 
@@ -134,19 +133,18 @@ def _ideal(points: List[tuple]) -> List[Series]:
 
 # ----- small multiples
 
-SHARE = Axis("decode, of the emptiest", show=number_format.percent)
+SHARE = Axis("decode, of the shortest", show=number_format.percent)
 GAIN = Axis("tok/s in all, of one alone", show=lambda value: f"{value:g}\u00d7")
-FULL = ("Decode by the share of the context that a single prompt fills, against the emptiest one. All charts have the same "
-        "axes.")
+FULL = "Decode by the tokens of context that a single prompt fills, against the shortest one. All charts have the same axes."
 TOGETHER = "Total answer tokens per second, against one call at a time. All charts have the same axes."
 
 
 def sections(named: List[tuple]) -> List[Optional[Html]]:
     """Two sections of small charts, one chart for each (name, variant), all on the same axes."""
-    fills = [(name, line.points) for name, variant in named for line in series(CONTEXT, variant)[:1]]
+    fills = [(name, points) for name, variant in named for points in [context_section.points(variant, "decode_tok_s")] if points]
     waves = [(name, _waves(phase)) for name, variant in named for phase in _phases(variant, ALONE)]
     levels = tuple(sorted({float(level) for _, points in waves for level, _ in points}))
-    return [_multiples("What a full context costs", FULL, _many(fills, FILL, SHARE, CONTEXT.title), "context"),
+    return [_multiples("What a full context costs", FULL, _many(fills, PROMPT, SHARE, CONTEXT.title), "context"),
             _multiples("Several calls at once", TOGETHER, _many(waves, _levels(levels), GAIN, AT_ONCE), "at-once")]
 
 

@@ -7,7 +7,7 @@ from publish import number_format
 from publish.charts import pareto
 from publish.escape import Html
 from publish.markup import tag
-from publish.pages import curve_sections, layout, lists, ranking
+from publish.pages import context_section, curve_sections, layout, lists, ranking, thinking_section
 from publish.pages.figure_columns import BY_ID, MAIN, Row
 
 NEWEST = 10
@@ -17,6 +17,8 @@ KINDS = {"accelerator": "the accelerators' own", "unified": "unified with main m
 LEGEND = ("Up and to the right is better. No model is both faster and better than those on the line (circles); diamonds are "
           "below it. Bars are the quartiles of the speed and the 95 % interval of the right answers; a dotted outline means a "
           "single run.")
+TIME_LEGEND = ("Up and to the left is better: the five short questions, from the request to the end of a right answer. No way of asking a "
+               "model is both quicker and better than those on the line.")
 STRIPS = ("Decode in tokens per second of the same model on every device; the diamond is this device, the shaded part is the "
           "middle half.")
 
@@ -39,7 +41,8 @@ def page(device: dict, rows: List[Row], by_model: Dict[str, List[Row]], runs: Li
     return layout.page(
         path, device["device_tag"], (("devices.html", "Devices"),), synthetic,
         tag("h1", lists.name(device["label"] or device["device_tag"])), tag("p", lead, class_="lead"), _facts(device),
-        _recommendations(root, rows), _models(root, device, rows), curve_sections.sections(named), _among_devices(root, rows, by_model),
+        _recommendations(root, rows), _models(root, device, rows), thinking_section.of_many(named),
+        context_section.of_many([(row.name_of_model, row.variant) for row in lists.fastest_first(rows)]), curve_sections.sections(named), _among_devices(root, rows, by_model),
         _newest(root, runs))
 
 
@@ -65,7 +68,17 @@ def _recommendations(root: str, rows: List[Row]) -> Html | None:
     title = "Right answers against decode speed"
     chart = layout.figure(pareto.chart(points, title, "decode, tok/s", "answers right"), title, layout.note(LEGEND))
     picks = tag("dl", (lists.pick(root, choice) for choice in ranking.choices(rows)), class_="picks")
-    return layout.section("Which model to run here", tag("div", chart, picks, class_="beside"), id_="best")
+    return layout.section("Which model to run here", tag("div", chart, picks, class_="beside"), _by_time(rows), id_="best")
+
+
+def _by_time(rows: List[Row]) -> Html | None:
+    """Quality against the time that a right answer takes, plain and with thinking."""
+    points = thinking_section.pareto_points(rows)
+    if not points:
+        return None
+    title = "Right answers against the time to a right answer"
+    return tag("div", layout.figure(pareto.chart(points, title, "time to a right answer", "answers right", is_time=True), title,
+                                    layout.note(TIME_LEGEND)), class_="beside")
 
 
 def _models(root: str, device: dict, rows: List[Row]) -> Html:

@@ -126,6 +126,14 @@ COLUMNS = (
            "How much slower decode is with a full context than with an emptier one (98 % against 25 %).",
            lambda row: _alone(row.variant["headline"]["context_cost"], row.variant["headline"]["decode_full"]), "low",
            number_format.percent, False),
+    Column("context", "Largest context", "The largest context in tokens in which the fullest prompt was answered.",
+           _stat("largest_context"), is_log=True),
+    Column("correct", "To a right answer", "From the request to the end of a right answer, in the five short questions.",
+           _stat("time_to_correct_ms"), "low", number_format.milliseconds),
+    Column("thinking", "Right, thinking", "Right answers to the same short questions with thinking on, with the 95 % interval.",
+           _share("answers_thinking"), show=number_format.percent, is_log=False),
+    Column("correct-thinking", "To one, thinking", "From the request to the end of a right answer with thinking on.",
+           _stat("time_to_correct_thinking_ms"), "low", number_format.milliseconds),
     Column("bound", "Of memory's bound",
            "Decode as a share of what memory bandwidth allows: bandwidth over the size of the weights.",
            _bound, show=number_format.percent, is_log=False),
@@ -142,4 +150,10 @@ COLUMNS = (
            number_format.gigabytes),
 )
 BY_ID = {column.id: column for column in COLUMNS}
-MAIN = tuple(BY_ID[name] for name in ("decode", "ttft", "prefill", "answers", "code", "most", "cost", "bound"))
+MAIN = tuple(BY_ID[name] for name in ("decode", "ttft", "prefill", "answers", "code", "most", "cost", "context", "bound"))
+OPTIONAL = ("context", "thinking", "correct-thinking")      # columns of tables in which a row has them
+
+
+def used(columns: Iterable[Column], rows: List[Row]) -> List[Column]:
+    """The columns without those optional ones that no row has."""
+    return [column for column in columns if column.id not in OPTIONAL or any(column.find(row) for row in rows)]

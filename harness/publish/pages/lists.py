@@ -11,7 +11,7 @@ from publish.charts.scale import Scale
 from publish.escape import Html, text
 from publish.markup import tag
 from publish.pages import figure_text, layout, ranking, tables
-from publish.pages.figure_columns import BY_ID, Column, Row
+from publish.pages.figure_columns import BY_ID, Column, Row, used
 from publish.pages.tables import Head, TableCell, interval, number, table
 
 BREAKS = re.compile(r"([/:])(?=.)")      # where a model's name may break; no HTML entity contains these
@@ -65,7 +65,7 @@ def _decode(row: Row) -> Optional[list]:
 def cells(root: str, rows: List[Row], columns: Iterable[Column], first: str, caption: str, live: str,
           find: str = "") -> Html:
     """A table of cells, fastest first; `first` is model or device, whichever the rows differ in. Decode is also drawn."""
-    columns = list(columns)
+    columns = used(columns, rows)
     speeds = [BY_ID["decode"].find(row) for row in rows]
     scale = strip.shared([speed for speed in speeds if speed])
     heads = tables.words(first.capitalize())

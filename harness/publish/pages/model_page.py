@@ -6,7 +6,7 @@ from typing import List
 from publish import number_format
 from publish.escape import Html
 from publish.markup import tag
-from publish.pages import curve_sections, figure_text, layout, lists
+from publish.pages import context_section, curve_sections, figure_text, layout, lists, thinking_section
 from publish.pages.figure_columns import MAIN, Row
 
 
@@ -20,6 +20,7 @@ def page(model: dict, rows: List[Row], synthetic: bool) -> tuple:
         path, model["model"], (("models.html", "Models"),), synthetic, tag("h1", lists.name(model["model"])),
         tag("p", lead, class_="lead"), _facts(model, rows),
         layout.section("How fast, and where", strip, id_="fast") if strip else None, _devices(root, model, rows),
+        thinking_section.of_many(named), context_section.of_many([(row.name_of_device, row.variant) for row in lists.fastest_first(rows)]),
         curve_sections.sections(named))
 
 

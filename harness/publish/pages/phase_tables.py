@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Callable, Iterable, List, Optional
 
+from base.phases import suite_phase
 from base.records import METRICS, SKIP_REASONS
 from publish import number_format
 from publish.escape import Html
@@ -13,6 +14,7 @@ from publish.pages.tables import Head, TableCell, interval, number, table
 TITLES = {"frozen-prompts": "Frozen prompts", "small-eval": "Small evaluation", "python-tasks": "Python tasks",
           "parallel-same": "Parallel, one model", "context-append": "Context, appended to",
           "context-edge": "Context, to its edge", "parallel-mixed": "Parallel, several models"}
+WAYS = {"-thinking": ", thinking", **{f"-{size}k": f", {size}k" for size in (16, 32, 64, 128, 256)}}     # ending of a phase: of its title
 SHOWN = (("ttft_ms", "First token", number_format.milliseconds), ("prefill_tok_s", "Prefill tok/s", number_format.figure),
          ("decode_tok_s", "Decode tok/s", number_format.figure), ("total_ms", "Whole call", number_format.milliseconds),
          ("icl_p99_ms", "Gap, 99th", number_format.milliseconds), ("prompt_tokens", "Prompt tokens", number_format.figure),
@@ -45,10 +47,16 @@ def _phase(phase: dict, part: str, read: Callable, levels: Optional[Html], runs:
              Head("Calls", "n")]
     lines = [[TableCell(group_name(group)), *(interval(read(group[part].get(name)), show) for name, _, show in columns),
               number(group["calls"])] for group in groups]
-    title = TITLES.get(phase["phase"], phase["phase"])
+    title = title_of(phase["phase"])
     body = table(f"{title}: medians, quartiles and n", heads, lines) if lines else layout.note("No call of this phase has figures.")
     return layout.section([title, " ", tag("code", phase["phase"])], _work(phase, runs), _quality(phase["quality"]), levels,
                           body, _recall(phase["quality"]), level=level, class_="phase")
+
+
+def title_of(phase: str) -> str:
+    """The title of the plain phase, and what is different."""
+    suite = suite_phase(phase)
+    return TITLES.get(suite, suite) + WAYS.get(phase[len(suite):], "")
 
 
 def group_name(group: dict) -> str:
