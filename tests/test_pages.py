@@ -14,7 +14,7 @@ import hostile
 import showcase
 
 from publish import page_inputs, pages
-from publish.pages import cell_page, layout, ranking
+from publish.pages import cell_page, context_section, figure_columns, layout, ranking
 from publish.pages.figure_columns import rows_of
 
 RUNS, FEW_RUNS = 16, 4
@@ -300,6 +300,65 @@ class Honesty(unittest.TestCase):
         self.assertIn("A calm machine.", page.text)
         self.assertIn("Looked at by hand.", page.text)
         self.assertIn(f"../{page_inputs.page_of_run(other)}", {attributes["href"] for attributes in page.all("a")})
+
+
+class Ways(unittest.TestCase):
+    """Thinking beside plain answers, and contexts beyond the canonical one."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.document, cls.cells, _ = showcase.whole(RUNS)
+
+    def variants(self, has: object) -> list:
+        return [(inputs, variant) for inputs in self.cells for variant in inputs.cell["variants"] if has(variant)]
+
+    def page(self, path: str) -> Page:
+        return Page(built()[path])
+
+    def test_both_ways_of_asking_are_beside_each_other_with_the_difference_and_its_interval(self):
+        pairs = self.variants(lambda variant: any(phase["phase"] == "small-eval-thinking" for phase in variant["phases"]))
+        self.assertTrue(pairs)
+        for inputs, variant in pairs:
+            thinking = next(phase["thinking"] for phase in variant["phases"] if phase["phase"] == "small-eval-thinking")
+            for path in (inputs.cell["page"], inputs.device["page"], inputs.model["page"]):
+                with self.subTest(path):
+                    text = self.page(path).text
+                    self.assertIn("Thinking against plain", text)
+                    self.assertIn(f"{thinking['pairs']} pairs: {thinking['gained']} gained, {thinking['lost']} lost", text)
+                    self.assertIn("8.10 s", text)
+            self.assertIn("Right answers against the time to a right answer", self.page(inputs.device["page"]).text)
+
+    def test_a_model_that_always_thinks_says_so_and_has_no_plain_answers(self):
+        always = self.variants(lambda variant: variant["always_thinks"])
+        self.assertTrue(always)
+        for inputs, _ in always:
+            text = self.page(inputs.cell["page"]).text
+            self.assertIn("always thinks, whatever it is told", text)
+            self.assertNotIn("pairs:", text)
+            self.assertIn("always thinks", self.page(inputs.device["page"]).text)
+
+    def test_the_depth_of_context_is_one_line_over_all_contexts_with_the_cliff_drawn(self):
+        climbed = self.variants(lambda variant: variant["ladder"] and context_section.points(variant, "ttft_ms"))
+        self.assertTrue(climbed)
+        for inputs, variant in climbed:
+            page = self.page(inputs.cell["page"])
+            self.assertIn("This machine serves this model up to 32,768 tokens", page.text)
+            self.assertIn("Each context that was climbed", page.text)
+            self.assertTrue(any(attributes.get("class", "").startswith("cliff") for attributes in page.all("line")))
+            depth = context_section.points(variant, "decode_tok_s")
+            self.assertEqual(([tokens for tokens, _ in depth], depth[-1][0] > 4 * 7_900), (sorted(tokens for tokens, _ in depth), True))
+            self.assertIn("Largest context", self.page(inputs.model["page"]).text)
+
+    def test_where_nobody_climbed_or_thought_there_is_neither_section_nor_column(self):
+        plain = self.variants(lambda variant: not variant["ladder"] and not any("thinking" in phase for phase in variant["phases"]))
+        self.assertTrue(plain)
+        for inputs, _ in plain:
+            if len(inputs.cell["variants"]) == 1:
+                text = self.page(inputs.cell["page"]).text
+                for title in ("Thinking against plain", "Depth of context"):
+                    self.assertNotIn(title, text)
+        rows = [row for row in rows_of(self.document) if not row.variant["ladder"]]
+        self.assertNotIn("context", [column.id for column in figure_columns.used(figure_columns.MAIN, rows)])
 
 
 class Many(unittest.TestCase):

@@ -23,6 +23,14 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Cliff:
+    """A vertical line at x, with words, in the colour of a series."""
+    x: float
+    words: str = ""
+    kind: int = 1
+
+
+@dataclass(frozen=True)
 class Axis:
     """`low` is where a linear axis begins; `ticks` are its only values, if given."""
     title: str
@@ -33,18 +41,15 @@ class Axis:
 
 
 def chart(series: List[Series], run_lines: Iterable[Iterable[tuple]], x: Axis, y: Axis, title: str, small: bool = False,
-          ranges: tuple | None = None, cliffs: Iterable[Tuple[float, str]] = ()) -> Html:
-    """`run_lines` are (x, y) points of single runs. `ranges` are values that both axes cover, for charts on the same axes.
-
-    `cliffs` are (x, words) of vertical lines.
-    """
+          ranges: tuple | None = None, cliffs: Iterable[Cliff] = ()) -> Html:
+    """`run_lines` are (x, y) points of single runs. `ranges` are values that both axes cover, for charts on the same axes."""
     width, height = (SMALL_WIDTH, SMALL_HEIGHT) if small else (axes.WIDTH, axes.HEIGHT)
     lines = [list(points) for points in run_lines][:MAX_RUN_LINES]
     xs, ys = ranges or extent(series, lines)
     across = _scale(x, xs, axes.LEFT - (8 if small else 0), width - axes.RIGHT, 4 if small else 6)
     upward = _scale(y, ys, height - axes.BOTTOM, axes.TOP, 3 if small else 5)
     drawn = [_path(across, upward, points, "faint") for points in lines if len(points) > 1]
-    drawn += [_draw_cliff(across, upward, place, words) for place, words in cliffs]
+    drawn += [_draw_cliff(across, upward, cliff) for cliff in cliffs]
     drawn += [_draw_series(across, upward, line) for line in series]
     words = ". ".join(f"{line.name}: " + "; ".join(
         f"at {x.show(place)}: {axes.describe(interval, y.show)}" for place, interval in line.points) for line in series)
@@ -84,11 +89,11 @@ def _draw_series(x: scale.Scale, y: scale.Scale, line: Series) -> Html:
     return tag("g", parts)
 
 
-def _draw_cliff(x: scale.Scale, y: scale.Scale, place: float, words: str) -> Html:
-    at = x.at(place)
+def _draw_cliff(x: scale.Scale, y: scale.Scale, cliff: Cliff) -> Html:
+    at = x.at(cliff.x)
     anchor = "end" if at > (x.start + x.end) / 2 else "start"
-    label = axes.label(at - 4 if anchor == "end" else at + 4, y.start - 6, words, "tick", anchor) if words else None
-    return tag("g", axes.line(at, y.start, at, y.end, "cliff"), label)
+    label = axes.label(at - 4 if anchor == "end" else at + 4, y.start - 6, cliff.words, "tick", anchor) if cliff.words else None
+    return tag("g", axes.line(at, y.start, at, y.end, f"cliff s{cliff.kind}"), label)
 
 
 def _path(x: scale.Scale, y: scale.Scale, points: list, class_: str) -> Html:

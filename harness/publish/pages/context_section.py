@@ -47,12 +47,15 @@ def points(variant: dict, figure: str) -> Depth:
 
 
 def cliff(variant: dict) -> Optional[float]:
-    """The prompt tokens from which on a part of the model is not on the accelerator, as far as prompts show."""
+    """The prompt tokens from which on a part of the model is not on the accelerator; None where no prompt shows it, or all do."""
     partial = variant["ladder"] and variant["ladder"]["partial_from"]
     if not partial:
         return None
-    beyond = (phase for phase in _edge_phases(variant) if phase.get("rung") and (phase["rung"]["num_ctx"] or 0) >= partial["median"])
-    return min((_tokens(group) for phase in beyond for group in _groups(phase)), default=None)
+    beyond, within = [], []
+    for phase in _edge_phases(variant):
+        size = (phase.get("rung") or {}).get("num_ctx")
+        (beyond if size and size >= partial["median"] else within).extend(map(_tokens, _groups(phase)))
+    return min(beyond) if beyond and within else None
 
 
 # ----- a cell
@@ -62,7 +65,7 @@ def of_cell(variant: dict, level: int) -> Optional[Html]:
     if not variant["ladder"]:
         return None
     lines = [_rung(phase) for phase in _edge_phases(variant) if phase.get("rung")]
-    drawn = [chart([("measured", variant)], *parts) for parts in CHARTS]
+    drawn = [chart([("measured", variant)], *parts, CLIFF) for parts in CHARTS]
     return layout.section("Depth of context", tag("p", sentence(variant["ladder"]), class_="bound"), tag("div", drawn, class_="charts"),
                           table("Each context that was climbed, with its fullest prompt", HEADS, lines), level=level, id_="depth")
 
@@ -114,22 +117,22 @@ def _figure(figures: dict, name: str, show: object = number_format.figure) -> Ta
 
 # ----- charts
 
-def chart(named: List[tuple], title: str, figure: str, axis: Axis) -> Optional[Html]:
-    """One chart of several variants: the first ones as series, the others as thin lines."""
-    lines = [(name, depth, variant) for name, variant in named for depth in [points(variant, figure)] if depth]
+def chart(named: List[tuple], title: str, figure: str, axis: Axis, words: str = "") -> Optional[Html]:
+    """One chart of several variants: the first ones as series, the others as thin lines. `words` stand at a cliff."""
+    lines = [(kind, name, depth, variant) for kind, (name, variant) in enumerate(named, 1) for depth in [points(variant, figure)] if depth]
     if not lines:
         return None
-    series = [Series(name, tuple(depth), kind) for kind, (name, depth, _) in enumerate(lines[:MAX_SERIES], 1)]
-    others = [[(tokens, interval_.value) for tokens, interval_ in depth] for _, depth, _ in lines[MAX_SERIES:]]
-    cliffs = [(tokens, CLIFF if len(series) == 1 else "") for _, _, variant in lines[:MAX_SERIES] for tokens in [cliff(variant)] if tokens]
+    series = [Series(name, tuple(depth), kind) for kind, name, depth, _ in lines if kind <= MAX_SERIES]
+    others = [[(tokens, interval_.value) for tokens, interval_ in depth] for kind, _, depth, _ in lines if kind > MAX_SERIES]
+    cliffs = [curves.Cliff(tokens, words, kind) for kind, _, _, variant in lines if kind <= MAX_SERIES for tokens in [cliff(variant)] if tokens]
     more = f"Thin lines are the other {len(others)}." if others else None
     drawn = curves.chart(series, others, DEPTH, axis, title, cliffs=cliffs)
-    return layout.figure(drawn, [title, curves.legend(series) if len(series) > 1 else None], layout.note(more) if more else None)
+    return layout.figure(drawn, [title, None if words else curves.legend(series)], layout.note(more) if more else None)
 
 
 def of_many(named: Iterable[tuple]) -> Optional[Html]:
     """The section of a device's or a model's page: all variants in one chart for each figure. `named` are (name, variant)."""
-    climbed = [(name, variant) for name, variant in named if len(points(variant, "decode_tok_s")) > 1]
+    climbed = [(name, variant) for name, variant in named if any(len(points(variant, figure)) > 1 for _, figure, _ in CHARTS)]
     drawn = [chart(climbed, *parts) for parts in CHARTS]
     if not any(drawn):
         return None

@@ -19,6 +19,7 @@ EXPLAINED = ("The same items were asked plainly and once more with thinking on, 
 ALWAYS = ("This model thinks although it is told not to. All its items were asked with the budget on top of their limit, so it has no plain "
           "answers to compare.")
 BADGE = "always thinks"
+ASKED = tuple(phase for phase in KINDS if phase in THINKING_PHASES or phase in map(suite_phase, THINKING_PHASES))
 MAX_LINES, MAX_POINTS = 40, 60      # with some 3 and 1 kB each
 MINUS = "\u2212"
 HEADS = [Head("Asked"), Head("Plain: right", "n"), Head("Thinking: right", "n"), Head("Difference", "n", tooltip="thinking less plain, paired by item"),
@@ -50,7 +51,7 @@ def _section(named: Iterable[tuple], level: int, note: Html) -> Optional[Html]:
 
 def _lines(name: Optional[Html], variant: dict) -> Iterator[List[TableCell]]:
     phases = {phase["phase"]: phase for phase in variant["phases"]}
-    for phase_name in KINDS:
+    for phase_name in ASKED:
         phase = phases.get(phase_name)
         if phase and phase.get("thinking") and phase["calls"]:
             is_pair = phase_name in THINKING_PHASES
