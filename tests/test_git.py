@@ -79,6 +79,7 @@ class Environment(unittest.TestCase):
             with self.subTest(terminal=terminal), mock.patch.object(git.console, "is_terminal", lambda: terminal):
                 self.assertEqual(git.environment({}, {}).get("GIT_TERMINAL_PROMPT"), found)
 
+    @unittest.skipUnless(shutil.which("git"), "git is not installed")
     def test_the_repository_that_is_named_is_meant_even_inside_a_hook(self):
         with tempfile.TemporaryDirectory() as one, mock.patch.dict(os.environ, {"GIT_DIR": str(pathlib.Path(one) / "none")}):
             self.assertEqual(git.run(pathlib.Path(one), "init", "-q").code, 0)
