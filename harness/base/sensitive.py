@@ -275,13 +275,13 @@ KINDS = (
          ("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI", "-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"), ("-----BEGIN CERTIFICATE-----", "a private key")),
     SensitiveKind("credentials", "a name and password in an address", _any_of("://", "curl"), (
         r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@"
-        r"|\bcurl\b(?:[^\n\\]|\\\n?){0,200}?\s(?:-u|--user|--proxy-user)[ \t=]{0,3}(?:\"[^\s:\"$<]{0,64}:[^\"$<]{4,}|'[^\s:'$<]{0,64}:[^'<]{4,}|[\"'][^\s:\"'$<]{10,64}:[\"']|[^\s:\"'$<{-][^\s:\"'$<{]{0,64}:[\"']?[^\s\"'$<{]{4,}))"),
+        r"|\bcurl\b(?:[^\n\\]|\\\n?){0,100}?\s(?:-u|--user|--proxy-user)[ \t=]{0,3}(?:\"[^\s:\"$<]{0,64}:[^\"$<]{4,}|'[^\s:'$<]{0,64}:[^'<]{4,}|[\"'][^\s:\"'$<]{10,64}:[\"']|[^\s:\"'$<{-][^\s:\"'$<{]{0,64}:[\"']?[^\s\"'$<{]{4,}))"),
          ("http://ana:pw@host/", "ftp://u:p@h", "curl -k -u elastic:P4ssw0rd9 https://localhost:9200"),
          ("http://host:11434/a@b", "https://user@host", "curl -u $NAME:$WORD https://host", "curl -u user:password x"),
          lambda found: "://" in found.group(0) and "@" in found.group(0) or re.search("(?i):(?:pass|your|secret|pw)", found.group(0)) is None),
     SensitiveKind("token", "a key or token", _whole(_holds("secret"), _holds("kind:"), _holds("data:")), (
-        r"(?is:\bkind:[ \t]*[\"']?secret\b.{0,400}?\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}"
-        r"|\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}.{0,400}?\bkind:[ \t]*[\"']?secret\b)"),
+        r"(?is:\bkind:[ \t]*[\"']?secret\b.{0,200}?\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}"
+        r"|\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}.{0,200}?\bkind:[ \t]*[\"']?secret\b)"),
          ("kind: Secret\ndata:\n  word: YWRtaW46c2Vz",), ("kind: secret\ndata:\n  count: 3", "data:\n  word: YWRtaW46c2Vz")),
     SensitiveKind("serial", "a number that only one machine has", _like(
         "-[0-9a-f]{4}-", "serial", "s-1-5-21", "s/?n[:# ]", "[0-9a-f]{32}"), (
