@@ -1,15 +1,17 @@
-"""Clock checks: the server's counters against the client's stamps, and tokens against the bytes of the texts they make.
+"""Clock checks: the server's counters against the client's stamps, and tokens against the texts they make.
 
-Only calls that ran alone and whose stream was not bunched are compared. On a busy machine a client's stamp is late and
-never early, so single calls are compared with wide bounds and without their longest gaps, and whole runs by medians.
-Real servers from 0.24 to 0.33 were seen between 0.89 and 1.06 (decode) and below 0.1 (time that no counter explains).
+On a busy machine a client's stamp is late and never early, so single calls are compared with wide bounds and without
+their longest gaps, and phases and frozen prompts, whose medians are published, by medians. Real servers from 0.24 to
+0.33, also under heavy load, were seen between 0.98 and 1.04 (decode) and below 0.1 (time that no counter explains).
 """
 from __future__ import annotations
 
-from typing import Dict, Iterator, List
+import re
+from typing import Dict, Iterator, List, NamedTuple, Optional
 
 from base import suites
 from base.ledger_records import CallRecord, Record
+from base.phases import CONTEXT_APPEND, FROZEN
 from base.phases import suite_phase
 from derive import call_metrics
 from derive.distribution import median_of
@@ -18,126 +20,281 @@ from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
 MOST_VALUES = 4096      # of one kind and model that are remembered
+MOST_ANSWERS = 12       # of a group that are looked at, where the stream has a chunk for each token
+PLAIN_ANSWERS = 5       # with fewer a median says little
+LONG_PROMPT_BYTES = 300     # a shorter one is mostly template and nonce
+LONG_ANSWER = 120       # characters
+PIECE = re.compile(r"[A-Za-z]{1,12}|[0-9]|[^\x00-\x7f]|[!-/:-@\[-`{-~]+|\n+")
 NONCE_BYTES = 20        # 18 digits and an empty line
+FAR_FACTOR = 20         # times the slack where the server is on another machine
+APPEND_SHARE = 0.2      # more of a turn may be unexplained: what a server does to find its cached prefix
 
 
-def is_comparable(call: CallRecord) -> bool:
-    """Whether the call ran alone and its stream was read as it came, so that the two clocks can be compared."""
-    return call.has_speed and call.wave is None and call.level == 1 and not call_metrics.is_bunched(call)
+class PromptText(NamedTuple):
+    """What the text of an item takes, its nonce included."""
+    size: int
+    pieces: int
+
+
+class Answer(NamedTuple):
+    size: float         # bytes a token
+    a_chunk: float      # tokens
+    a_piece: float      # tokens
+    is_plain: bool
 
 
 class ClockChecks(LedgerVisitor):
-    """Decode and prefill of each call, and of each model at the median, by both clocks."""
+    """Decode, prefill and whole calls by both clocks, and the pauses between calls: for each phase and frozen prompt at the median."""
 
     def __init__(self, manifest: dict):
         self._models = {model["name"] for model in manifest["models"]}
-        self._is_near = "://" in manifest["target"]
-        self._decode: Dict[str, List[float]] = {}           # model: seen over counted
-        self._visible: Dict[str, List[float]] = {}          # the same, of the tokens that surely made text
-        self._unexplained: Dict[str, List[float]] = {}
+        self._factor = 1 if "://" in manifest["target"] else FAR_FACTOR
+        self._decode: Dict[tuple, List[float]] = {}         # group: seen over counted
+        self._visible: Dict[tuple, List[float]] = {}        # the same, of the tokens that surely made text
+        self._before_text: Dict[tuple, List[float]] = {}    # shares of the time to first text that nothing explains
+        self._whole: Dict[tuple, List[float]] = {}          # the same of whole calls
+        self._idle: Dict[tuple, List[float]] = {}           # shares of idle time before a call and of the call before it
+        self._before: Optional[CallRecord] = None
 
     def visit(self, record: Record) -> Iterator[Finding]:
-        if isinstance(record, CallRecord) and record.model in self._models and is_comparable(record):
-            yield from self._decode_of(record)
-            self._prefill_of(record)
+        if not isinstance(record, CallRecord) or record.model not in self._models:
+            return
+        if not record.has_speed:
+            self._before = None
+            return
+        self._idle_before(record)
+        is_bunched = call_metrics.is_bunched(record)
+        if record.wave is not None:
+            if not is_bunched:
+                self._decode_of(record, (record.model, record.phase, f"level {record.level}"))
+            return
+        for group in _groups(record):
+            self._whole_of(record, group)
+            if not is_bunched:
+                self._decode_of(record, group)
+                self._prefill_of(record, group)
+        if not is_bunched:
+            yield from self._single(record)
 
-    def _decode_of(self, call: CallRecord) -> Iterator[Finding]:
-        seen_ns, counted_ns = call.last_text_ns and call.last_text_ns - call.first_text_ns, call.eval_ns
-        if not seen_ns or not counted_ns or call.text_chunks < thresholds.value("clock_chunks"):
+    def _slack_ns(self, name: str) -> int:
+        return thresholds.value(name) * self._factor
+
+    def _single(self, call: CallRecord) -> Iterator[Finding]:
+        """One call with wide bounds: on a busy machine a stamp is late, and never early."""
+        seen_ns = _span_ns(call)
+        if seen_ns is None:
             return
         least_ns = seen_ns - 1000 * sum(sorted(call.gaps_us)[-3:])       # without the longest stalls
-        if least_ns > thresholds.value("call_clock_ratio") * counted_ns + thresholds.value("call_clock_slack_ns"):
-            yield Finding("physics-clocks", f"decode of {counted_ns / 1e6:.1f} ms by the server, {seen_ns / 1e6:.1f} ms from first to last text",
+        if least_ns > thresholds.value("call_clock_ratio") * call.eval_ns + thresholds.value("call_clock_slack_ns"):
+            yield Finding("physics-clocks", f"decode of {call.eval_ns / 1e6:.1f} ms by the server, {seen_ns / 1e6:.1f} ms from first to last text",
                           "durations that agree", "/eval_ns")
-        if seen_ns >= thresholds.value("clock_span_ns"):
-            # A chunk may hold several tokens, and a token may make no text: the truth is between the two.
-            visible = min(1.0, (call.text_chunks - 1) / max(1, call.eval_tokens - 1))
-            _remember(self._decode, call.model, seen_ns / counted_ns)
-            _remember(self._visible, call.model, seen_ns / (counted_ns * visible))
 
-    def _prefill_of(self, call: CallRecord) -> None:
+    def _decode_of(self, call: CallRecord, group: tuple) -> None:
+        seen_ns = _span_ns(call)
+        if seen_ns is None or seen_ns < thresholds.value("clock_span_ns"):
+            return
+        # A chunk may hold several tokens, and a token may make no text: the truth is between the two.
+        visible = min(1.0, (call.text_chunks - 1) / max(1, call.eval_tokens - 1))
+        is_near = abs(seen_ns - call.eval_ns) < self._slack_ns("clock_slack_ns")
+        _remember(self._decode, group, 1.0 if is_near else seen_ns / call.eval_ns)
+        _remember(self._visible, group, 1.0 if is_near else seen_ns / (call.eval_ns * visible))
+
+    def _prefill_of(self, call: CallRecord, group: tuple) -> None:
         if (call.prompt_tokens or 0) < thresholds.value("clock_prompt_tokens") or call.prompt_eval_ns is None or not call.first_text_ns:
             return
         hidden_tokens = max(0, (call.eval_tokens or 0) - call.text_chunks)
         hidden_ns = hidden_tokens * (call.eval_ns or 0) / max(1, call.eval_tokens or 1)
         unexplained_ns = call.first_text_ns - (call.load_ns or 0) - call.prompt_eval_ns - hidden_ns
-        slack_ns = thresholds.value("unexplained_slack_ns") * (1 if self._is_near else 20)
-        _remember(self._unexplained, call.model, unexplained_ns / call.first_text_ns if unexplained_ns > slack_ns else 0.0)
+        _remember(self._before_text, group, _share(unexplained_ns, call.first_text_ns, self._slack_ns("unexplained_slack_ns")))
+
+    def _whole_of(self, call: CallRecord, group: tuple) -> None:
+        if call.prompt_eval_ns is not None and call.eval_ns is not None and call.done_ns:
+            unexplained_ns = call.done_ns - (call.load_ns or 0) - call.prompt_eval_ns - call.eval_ns
+            _remember(self._whole, group, _share(unexplained_ns, call.done_ns, self._slack_ns("whole_slack_ns")))
+
+    def _idle_before(self, call: CallRecord) -> None:
+        """Calls that were said to be shorter than they were leave pauses behind."""
+        before, self._before = self._before, call if call.wave is None else None
+        if before is None or call.wave is not None or (before.model, before.phase, before.session) != (call.model, call.phase, call.session):
+            return
+        idle_ns = call.start_ns - before.start_ns - before.end_ns
+        _remember(self._idle, (call.model, call.phase), _share(idle_ns, call.start_ns - before.start_ns, thresholds.value("idle_slack_ns")))
 
     def finish(self) -> Iterator[Finding]:
+        for group, ratios in self._decode.items():
+            yield from _decode_finding(group, ratios, self._visible[group])
+        for shares, name, whole in ((self._before_text, "unexplained_share", "the time to first text is neither loading nor prefill"),
+                                    (self._whole, "unexplained_share", "the time of a call is neither loading, prefill nor decode"),
+                                    (self._idle, "idle_share", "the time is pauses between calls")):
+            for group, values in shares.items():
+                share, most = _typical(values), thresholds.value(name) + (APPEND_SHARE if CONTEXT_APPEND in group else 0)
+                if len(values) > 1 and share > most:
+                    yield Finding("physics-clocks", f"{' '.join(group)}: {100 * share:.0f} % of {whole}, the median of {len(values)} calls",
+                                  f"up to {100 * most:.0f} %")
+
+
+def _groups(call: CallRecord) -> List[tuple]:
+    """The groups whose medians are published and that a call is in: its phase, and its frozen prompt."""
+    phase = (call.model, call.phase)
+    return [phase, (*phase, call.item)] if call.phase == FROZEN else [phase]
+
+
+def _span_ns(call: CallRecord) -> Optional[int]:
+    """First to last text; None where there is too little to compare."""
+    if call.last_text_ns is None or call.first_text_ns is None or not call.eval_ns or not call.eval_tokens:
+        return None
+    return call.last_text_ns - call.first_text_ns if call.text_chunks >= thresholds.value("clock_chunks") else None
+
+
+def _share(part_ns: float, whole_ns: int, slack_ns: int) -> float:
+    return part_ns / whole_ns if part_ns > slack_ns else 0.0
+
+
+def _typical(values: List[float]) -> float:
+    """The median; the upper one of an even number, so that one half cannot hide the other. Of two values the lower one."""
+    return min(values) if len(values) < 3 else sorted(values)[len(values) // 2]
+
+
+def _decode_finding(group: tuple, ratios: List[float], visible: List[float]) -> Iterator[Finding]:
+    if group[-1].startswith("level "):
+        least, most = thresholds.value("wave_clock_ratio_least"), thresholds.value("wave_clock_ratio_most")
+    else:
         least, most = thresholds.value("clock_ratio_least"), thresholds.value("clock_ratio_most")
-        for model, ratios in self._decode.items():
-            lowest, highest = median_of(ratios), median_of(self._visible[model])
-            if len(ratios) >= thresholds.value("clock_calls") and (lowest > most or highest < least):
-                yield Finding("physics-clocks", f"{model}: first to last text takes {lowest:.2f} times the server's decode time, the median of "
-                              f"{len(ratios)} calls", f"{least} to {most} times")
-        for model, shares in self._unexplained.items():
-            median = median_of(shares)
-            if len(shares) >= thresholds.value("clock_calls") and median > thresholds.value("unexplained_share"):
-                yield Finding("physics-clocks", f"{model}: {100 * median:.0f} % of the time to first text is neither loading nor prefill, the median "
-                              f"of {len(shares)} calls", f"up to {100 * thresholds.value('unexplained_share'):.0f} %")
+    lowest, highest = _typical(ratios), sorted(visible)[(len(visible) - 1) // 2]
+    if len(ratios) >= thresholds.value("clock_calls") and (lowest > most or highest < least):
+        yield Finding("physics-clocks", f"{' '.join(group)}: first to last text takes {lowest:.2f} times the server's decode time, the median of "
+                      f"{len(ratios)} calls", f"{least} to {most} times")
 
 
 class TokenChecks(LedgerVisitor):
-    """Prompt tokens against the prompt's bytes and the item's other calls; answer tokens against the answer's bytes."""
+    """Prompt tokens against the prompt's text and the item's other calls; answer tokens against the answer's text and chunks.
 
-    def __init__(self, loaded_suites: Dict[str, suites.Suite]):
-        self._prompt_bytes = {(phase, item.id): sum(len(text.encode("utf-8")) for _, text in suites.message_texts(suite, item)) + NONCE_BYTES
-                              for phase, suite in loaded_suites.items() if suite.material is None for item in suite.items}
+    A tokenizer makes about as many tokens of a piece of text (a word, a digit, a run of signs) in an answer as in the
+    prompts, be it English or code. Where a stream has a chunk for each token, no other evidence of them is needed.
+    """
+
+    def __init__(self, manifest: dict, loaded_suites: Dict[str, suites.Suite]):
+        self._suites = loaded_suites
+        self._has_vocabulary = {model["name"] for model in manifest["models"] if model["size_bytes"] >= thresholds.value("vocabulary_bytes")}
+        self._texts: Dict[tuple, PromptText] = {}
         self._template: Dict[str, int] = {}        # model: no more tokens than this stand around a message
         self._items: Dict[tuple, List[int]] = {}   # (model, phase, item): least and greatest prompt tokens
-        self._prompts: Dict[str, List[float]] = {}     # model: bytes a token
-        self._answers: Dict[tuple, List[float]] = {}   # (model, phase): bytes a token
+        self._answers: Dict[tuple, List[Answer]] = {}       # by group
+        self._pieces: Dict[str, int] = {}          # answer: its pieces; at temperature 0 repeats are the same
 
     def visit(self, record: Record) -> Iterator[Finding]:
         if isinstance(record, CallRecord) and record.prompt_tokens is not None:
             yield from self._call(record)
 
     def _call(self, call: CallRecord) -> Iterator[Finding]:
-        size = self._prompt_bytes.get((suite_phase(call.phase), call.item)) if call.is_measured else None
-        if size is not None and call.model in self._template:
-            yield from self._prompt_of(call, size)
+        text = self._prompt_text(call) if call.is_measured else None
+        if text is not None and call.model in self._template:
+            yield from self._prompt_of(call, text)
         if call.endpoint == "/api/chat" and call.prompt_tokens:
             self._template[call.model] = min(call.prompt_tokens, self._template.get(call.model, call.prompt_tokens))
         if call.has_speed:
             yield from self._answer_of(call)
 
-    def _prompt_of(self, call: CallRecord, size: int) -> Iterator[Finding]:
-        model, tokens = call.model, call.prompt_tokens
+    def _prompt_text(self, call: CallRecord) -> Optional[PromptText]:
+        """Size and pieces of an item's own text; None where it is generated."""
+        suite, key = self._suites.get(suite_phase(call.phase)), (call.phase, call.item)
+        if suite is None or suite.material is not None:
+            return None
+        if key not in self._texts:
+            text = "\n".join(text for item in suite.items if item.id == call.item for _, text in suites.message_texts(suite, item))
+            self._texts[key] = PromptText(len(text.encode("utf-8")) + NONCE_BYTES, count_pieces(text) + NONCE_BYTES - 2)
+        return self._texts[key]
+
+    def _prompt_of(self, call: CallRecord, text: PromptText) -> Iterator[Finding]:
+        model, tokens, size = call.model, call.prompt_tokens, text.size
         most = size + self._template[model] + thresholds.value("prompt_slack_tokens")
         if tokens > most:
             yield Finding("ledger-tokens", f"{tokens} prompt tokens of {size} bytes", f"at most {most}: one for each byte, and the template's",
                           "/prompt_tokens")
             return
-        if tokens * thresholds.value("prompt_bytes_per_token") < size:
-            yield Finding("physics-tokens", f"{tokens} prompt tokens of {size} bytes",
-                          f"at most {thresholds.value('prompt_bytes_per_token')} bytes a token", "/prompt_tokens")
-        _remember(self._prompts, model, size / max(1, tokens))
         least_most = self._items.setdefault((model, call.phase, call.item), [tokens, tokens])
         least_most[:] = [min(tokens, least_most[0]), max(tokens, least_most[1])]
 
     def _answer_of(self, call: CallRecord) -> Iterator[Finding]:
         tokens = call.eval_tokens or 0
-        size = len((call.answer + call.thinking).encode("utf-8", "replace"))
         if tokens < call_metrics.MIN_DECODE_TOKENS:
             return
+        text = call.answer + call.thinking
+        size = len(text.encode("utf-8", "replace"))
         if tokens > size + thresholds.value("hidden_tokens"):
             yield Finding("physics-tokens", f"{tokens} answer tokens of {size} bytes", "at least a byte a token", "/eval_tokens")
-        else:
-            _remember(self._answers, (call.model, call.phase), size / tokens)
+            return
+        a_chunk = tokens / max(1, call.text_chunks)
+        for group in _groups(call):
+            known = self._answers.setdefault(group, [])
+            if len(known) < MOST_ANSWERS or a_chunk > thresholds.value("tokens_a_chunk"):
+                _keep(known, Answer(size / tokens, a_chunk, tokens / max(1, self._pieces_of(text)), is_plain(text)))
+
+    def _pieces_of(self, text: str) -> int:
+        if text not in self._pieces and len(self._pieces) < MOST_VALUES:
+            self._pieces[text] = count_pieces(text)
+        return self._pieces.get(text) or count_pieces(text)
 
     def finish(self) -> Iterator[Finding]:
-        for (model, _, item), (least, most) in self._items.items():
-            if most - least > thresholds.value("repeat_tokens") + self._template.get(model, 0):
-                yield Finding("physics-tokens", f"{model} {item}: from {least} to {most} prompt tokens", "the same text as many tokens each time")
-        for (model, phase), sizes in self._answers.items():
-            prompt, median = median_of(self._prompts.get(model) or [0.0]), median_of(sizes)
-            if len(sizes) < thresholds.value("token_calls"):
+        for model in self._template:
+            yield from self._of_model(model)
+
+    def _of_model(self, model: str) -> Iterator[Finding]:
+        """A model's prompts against each other, and its answers against its prompts."""
+        template, longer = self._template[model], []
+        for (owner, phase, item), (least, most) in self._items.items():
+            if owner != model:
                 continue
-            if median < thresholds.value("answer_share") * prompt or median > thresholds.value("answer_bytes_per_token"):
-                yield Finding("physics-tokens", f"{model} {phase}: {median:.2f} bytes of answer a token, the median of {len(sizes)} answers",
-                              f"from {thresholds.value('answer_share') * prompt:.2f} (its prompts have {prompt:.2f}) to "
+            text = self._texts[phase, item]
+            if most - least > thresholds.value("repeat_tokens") + template:
+                yield Finding("physics-tokens", f"{model} {item}: from {least} to {most} prompt tokens", "the same text as many tokens each time")
+            elif text.size >= LONG_PROMPT_BYTES:
+                longer.append((max(1, most - template) / text.pieces, text.size / max(1, most - template), item, most))
+        if longer:
+            a_piece, size = median_of([row[0] for row in longer]), median_of([row[1] for row in longer])
+            yield from self._odd_prompts(model, longer, a_piece)
+            yield from self._odd_answers(model, a_piece, size)
+
+    def _odd_prompts(self, model: str, longer: List[tuple], a_piece: float) -> Iterator[Finding]:
+        limit = thresholds.value("prompt_share")
+        for share, size, item, tokens in longer:
+            if not a_piece / limit < share < a_piece * limit or size > thresholds.value("prompt_bytes_per_token"):
+                yield Finding("physics-tokens", f"{model} {item}: {tokens} prompt tokens, {share:.2f} for each word or sign",
+                              f"about {a_piece:.2f}, as in the other prompts")
+
+    def _odd_answers(self, model: str, a_piece: float, prompt_size: float) -> Iterator[Finding]:
+        plain: List[float] = []
+        for group, answers in self._answers.items():
+            if group[0] != model or len(answers) < thresholds.value("token_calls"):
+                continue
+            size, a_chunk, answer_piece = (_typical([row[number] for row in answers]) for number in range(3))
+            what = f"{' '.join(group)}: {size:.2f} bytes of answer a token, the median of {len(answers)} answers"
+            if size < thresholds.value("answer_share") * prompt_size or size > thresholds.value("answer_bytes_per_token"):
+                yield Finding("physics-tokens", what, f"from {thresholds.value('answer_share') * prompt_size:.2f} (its prompts have {prompt_size:.2f}) to "
                               f"{thresholds.value('answer_bytes_per_token')}")
+            elif a_chunk > thresholds.value("tokens_a_chunk") and answer_piece > thresholds.value("answer_piece_share") * a_piece:
+                yield Finding("physics-tokens", f"{what}, {a_chunk:.2f} tokens in each chunk, {answer_piece:.2f} for each word or sign",
+                              f"about {a_piece:.2f} for each, as in its prompts")
+            plain += [row.a_piece for row in answers if row.is_plain]
+        has_enough = model in self._has_vocabulary and len(plain) >= PLAIN_ANSWERS
+        if has_enough and median_of(plain) < thresholds.value("prompt_piece_share") * a_piece:
+            yield Finding("physics-tokens", f"{model}: prompts have {a_piece:.2f} tokens for each word or sign, answers {median_of(plain):.2f}",
+                          f"at least {thresholds.value('prompt_piece_share')} times as many in answers")
+
+
+def count_pieces(text: str) -> int:
+    """Words, digits, runs of signs, lines, and letters that are not ASCII: a tokenizer makes about a token of each."""
+    return len(PIECE.findall(text))
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is ASCII, long, and has few digits, of which some tokenizers take three for a token."""
+    return len(text) >= LONG_ANSWER and text.isascii() and 10 * sum(map(text.count, "0123456789")) < len(text)
+
+
+def _keep(answers: List[Answer], answer: Answer) -> None:
+    if len(answers) < MOST_VALUES:
+        answers.append(answer)
 
 
 def _remember(values: dict, key: object, value: float) -> None:

@@ -169,7 +169,7 @@ def _check_ledger(run: _CheckedRun, documents: RunDocuments, visitors: Tuple[Led
     if blocks is not None:
         all_visitors += [protocol.ProtocolChecks(manifest, suites, blocks, run.place.is_example), LadderChecks(manifest, suites, blocks)]
     if manifest is not None and not manifest["synthetic"]:
-        all_visitors += [Plausibility(manifest, documents.hardware), ClockChecks(manifest), TokenChecks(suites),
+        all_visitors += [Plausibility(manifest, documents.hardware), ClockChecks(manifest), TokenChecks(manifest, suites),
                          evidence.EvidenceChecks(manifest, suites, code_grades)]
     ledger_pass = LedgerPass(run.folder / LEDGER, all_visitors, run.findings, run.path_of(LEDGER))
     if blocks is None:

@@ -16,6 +16,8 @@ MS = 1_000_000
 THREE_REPEATS = (plan.Settings(), ("frozen-prompts",))
 TWO_MODELS = (valid.SETTINGS, valid.PHASES, 2)
 PYTHON = (valid.SETTINGS, ("frozen-prompts", "python-tasks"))
+LONG_ANSWERS = (valid.SETTINGS, ("frozen-prompts", "python-tasks"), 1, 0.4)
+PARALLEL = (plan.Settings(levels=(1, 4), repeats=1), ("frozen-prompts", "parallel-same"))
 CONTEXT = (valid.SETTINGS, ("frozen-prompts", "context-edge"))
 ASKED_TO_THINK = plan.Settings(repeats=1, thinking=True, thinking_budget=256)
 THINKING = (ASKED_TO_THINK, valid.PHASES, 1, 0.0, "asked")
@@ -143,8 +145,11 @@ def uneven_rates(run: Run) -> None:
     for record in run.calls(role="measured", item="P-EASY")[::2]:
         record["eval_ns"] //= 4
         record["gaps_us"] = [gap // 4 for gap in record["gaps_us"]]
+        before_ns = record["last_text_ns"]
         record["last_text_ns"] = record["first_text_ns"] // 1000 * 1000 + 1000 * sum(record["gaps_us"])
         record["first_text_ns"] = record["first_answer_ns"] = record["first_text_ns"] // 1000 * 1000
+        for name in ("total_ns", "done_ns", "end_ns"):
+            record[name] -= before_ns - record["last_text_ns"]
         record["first_chunk_ns"] = min(record["first_chunk_ns"], record["first_text_ns"])
         record["headers_ns"] = min(record["headers_ns"], record["first_text_ns"])
 
@@ -207,6 +212,60 @@ def faster_prefill(run: Run) -> None:
     for record in run.calls():
         if record["prompt_eval_ns"]:
             record["prompt_eval_ns"] //= 20
+
+
+def shorter(name: str, times: float, **wanted: object) -> Callable[[Run], None]:
+    """One of the server's durations shortened in the measured calls like these."""
+    def mutate(run: Run) -> None:
+        for record in run.calls(role="measured", **wanted):
+            record[name] = round(record[name] / times)
+    return mutate
+
+
+def half_the_text(run: Run) -> None:
+    """Every second word of each answer taken away, and its chunk: the same tokens in the same time over half the text."""
+    for record in run.calls(role="measured", phase="python-tasks"):
+        words = record["answer"].split(" ")
+        record["answer"] = " ".join(words[:len(words) // 2])
+        gaps = record["gaps_us"]
+        record["gaps_us"] = [sum(gaps[place:place + 2]) for place in range(0, len(gaps), 2)]
+        record["chunks"] += len(record["gaps_us"]) + 1 - record["text_chunks"]
+        record["text_chunks"] = len(record["gaps_us"]) + 1
+
+
+def twice_the_prompts(run: Run) -> None:
+    """Every prompt is said to be of twice the tokens, in calibration as well."""
+    for record in run.calls():
+        record["prompt_tokens"] = 2 * record["prompt_tokens"] if record["prompt_tokens"] else record["prompt_tokens"]
+        finding, bare = record["finding"] or {}, run.calls(item="CAL-HEAD-NONCE")[0]["prompt_tokens"]
+        if "head_tokens" in finding:
+            finding["head_tokens"] = record["prompt_tokens"] - bare + 1
+        if "too_long_prompt_tokens" in finding:
+            finding["too_long_prompt_tokens"] = record["prompt_tokens"]
+
+
+def all_at_once(run: Run) -> None:
+    """Texts are said to have come at once, where no clock of theirs can be compared, and decode took a fifth."""
+    for record in run.calls(role="measured", phase="frozen-prompts"):
+        record["last_text_ns"] = record["first_text_ns"] = record["first_answer_ns"] = record["last_text_ns"] // 1000 * 1000
+        record["gaps_us"] = [0] * len(record["gaps_us"])
+        record["eval_ns"] //= 5
+
+
+def pauses(run: Run) -> None:
+    """Every call by both clocks a third of what it took, where it began as before."""
+    for record in run.calls(role="measured", phase="python-tasks"):
+        gone_ns = 0
+        for name in ("prompt_eval_ns", "eval_ns"):
+            gone_ns += record[name] - record[name] // 3
+            record[name] //= 3
+        first_ns = record["first_text_ns"] // 3000 * 1000
+        record["gaps_us"] = [gap // 3 for gap in record["gaps_us"]]
+        record.update(headers_ns=first_ns, first_chunk_ns=first_ns, first_text_ns=first_ns, first_answer_ns=first_ns,
+                      last_text_ns=first_ns + 1000 * sum(record["gaps_us"]), total_ns=record["total_ns"] - gone_ns,
+                      done_ns=record["done_ns"] - gone_ns, end_ns=record["end_ns"] - gone_ns)
+        record["done_ns"] = max(record["done_ns"], record["last_text_ns"])
+        record["end_ns"] = max(record["end_ns"], record["done_ns"])
 
 
 def more_tokens(run: Run) -> None:
@@ -486,6 +545,14 @@ ROWS = [
     ("physics-clocks", "decode times of a third", faster(3)),
     ("physics-clocks", "one call of a thousandth", on_call(lambda call: {"eval_ns": call["eval_ns"] // 12}, phase="frozen-prompts")),
     ("physics-clocks", "prefill times of a twentieth", faster_prefill, THREE_REPEATS),
+    ("physics-clocks", "prefill times of one prompt alone", shorter("prompt_eval_ns", 2, item="P-HARD"), THREE_REPEATS),
+    ("physics-clocks", "prefill times of one pass alone", shorter("prompt_eval_ns", 2, item="P-HARD", **{"pass": "first"}), THREE_REPEATS),
+    ("physics-clocks", "decode times of one phase alone", shorter("eval_ns", 1.5, phase="small-eval")),
+    ("physics-clocks", "decode times of calls sent together", shorter("eval_ns", 3, level=4), PARALLEL),
+    ("physics-clocks", "texts that came at once", all_at_once, THREE_REPEATS),
+    ("physics-clocks", "pauses where calls had been", pauses, LONG_ANSWERS),
+    ("physics-tokens", "twice the tokens over the same text, and a chunk for two", half_the_text, LONG_ANSWERS),
+    ("physics-tokens", "every prompt of twice the tokens", twice_the_prompts, LONG_ANSWERS),
     ("physics-tokens", "one letter in many tokens", on_call(
         lambda call: {"answer": "B", "text_chunks": 1, "gaps_us": [], "eval_tokens": 128, "last_text_ns": call["first_text_ns"]},
         phase="frozen-prompts")),
