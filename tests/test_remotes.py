@@ -100,6 +100,9 @@ class Found(submitting.Submission):
         with self.assertRaisesRegex(UserError, "whether this is a fork .*sign-in is required.*GITEA_TOKEN.*--upstream URL"):
             self.find()
         self.assertEqual(self.find(gitea.TOKEN), ("bench-org/bench", "ana/bench"))
+        self.origin("ssh://git@127.0.0.1:1/ana/bench.git")      # its pages are not at https://127.0.0.1
+        with self.assertRaisesRegex(UserError, "whether this is a fork .*web pages with --forge .*--upstream URL"):
+            self.find()
 
     def test_an_address_without_an_api_is_not_used_as_the_upstream(self):
         for url in ("http://forge.example.org/ana/bench.git", "git://forge.example.org/ana/bench.git"):

@@ -153,8 +153,9 @@ def renamed(repository: Repository, info: RepositoryInfo) -> Repository:
 
 
 def unknown(repository: Repository, why: str) -> UserError:
+    pages = "" if repository.url.startswith("http") else "give the address of the server's web pages with --forge https://host, or "
     return UserError(f"cannot find out whether this is a fork ({why})", repository.shown,
-                     "name the repository that takes runs with --upstream URL", FOUND)
+                     f"{pages}name the repository that takes runs with --upstream URL", FOUND)
 
 
 def with_own_fork(destination: Destination, api: GiteaApi) -> Destination:
