@@ -15,14 +15,21 @@ BRANCH = f"run-{submitting.RUN_ID}"
 
 @unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
 class SentBefore(submitting.Submission):
+    @classmethod
+    def setUpClass(cls):
+        """The run's commit, its branch in the fork and request 1 are in the template that each test copies."""
+        super().setUpClass()
+        clone, repos = cls.template / "clone", cls.template / "repos"
+        upstream, fork = repos / "bench-org" / "bench.git", repos / gitea.LOGIN / "bench.git"
+        base = Base("main", gitea.git(clone, "rev-parse", "HEAD"))
+        cls.first = commit.make(commit.CommitClone(clone, Access(), remote_address.parse(str(upstream))), base, submitting.a_submission())
+        gitea.git(clone, "push", "-q", str(fork), BRANCH)
+        gitea.git(upstream, "fetch", "-q", str(fork), f"+refs/heads/{BRANCH}:refs/pull/1/head")
+
     def setUp(self):
         super().setUp()
         self.token()
-        clone = commit.CommitClone(self.clone, Access(), remote_address.parse(str(self.upstream)))
-        base = Base("main", gitea.git(self.clone, "rev-parse", "HEAD"))
-        self.first = commit.make(clone, base, submitting.a_submission())
-        gitea.git(self.clone, "push", "-q", str(self.fork), BRANCH)
-        self.server._open("bench-org", "bench", {"head": f"ana:{BRANCH}", "base": "main", "title": "a title", "body": "one run"})
+        self.server.pulls[1] = {"head": f"ana:{BRANCH}", "base": "main", "title": "a title", "body": "one run", "owner": "ana"}
 
     def head(self, number: int) -> str:
         return self.server._head("bench-org", "bench", number)

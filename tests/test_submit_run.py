@@ -28,6 +28,8 @@ def snapshot(clone: pathlib.Path) -> tuple:
 
 @unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
 class WholeWay(submitting.Submission):
+    starts_checker = True
+
     def test_with_a_token_a_run_becomes_a_request_from_any_folder(self):
         self.token()
         os.chdir(self.world / "repos")
@@ -55,6 +57,8 @@ class WholeWay(submitting.Submission):
 
 
 class Stops(submitting.Submission):
+    starts_checker = True
+
     """Against repositories on the disk; each stop leaves server and clone as they were."""
 
     def setUp(self):
@@ -197,6 +201,8 @@ class Stops(submitting.Submission):
 
 
 class Places(submitting.Submission):
+    starts_checker = True
+
     def setUp(self):
         super().setUp()
         self.origin(self.upstream)
