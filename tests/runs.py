@@ -19,7 +19,7 @@ import support
 
 from base import console, run_folder
 from commands import run_benchmark
-from measure import calibration, hardware, run_setup, telemetry
+from measure import hardware, run_setup, telemetry
 from measure.hardware import bandwidth
 from self_test import timing_floor
 
@@ -27,11 +27,6 @@ from self_test import timing_floor
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
          "answer_tokens": 20, "tokens_per_chunk": 5, "load_ms": 5.0}
 BETA = {**ALPHA, "name": "beta:1b", "size_bytes": 2_000_000}
-# An answer as long as calibration wants: however busy this machine is, one is long enough to count the slots by.
-COUNTING = {"when": {"contains": calibration.QUESTION}, "do": [
-    {"fault": "answer", "text": " ".join(str(n) for n in range(1, 2 * calibration.SLOT_ANSWERS[-1]))},
-    {"fault": "multi_token_chunks", "tokens": 16}]}
-
 floor = functools.lru_cache(timing_floor.floor)
 # Of a run: (owner, name, what takes its place). Each costs more than the calls of a short run; all have tests of their own.
 CACHED = (

@@ -11,7 +11,7 @@ from unittest import mock
 import ledgers
 import runs
 import support
-from runs import ALPHA, BETA, COUNTING
+from runs import ALPHA, BETA
 
 from base import console, ledger, names, plan, records, run_folder, schema, suites
 from measure import http_call, models, phase_runner, run_session, run_setup, session, telemetry
@@ -170,7 +170,7 @@ class Calibration(Case):
             with self.subTest(version=version):
                 self.empty()
                 slow = {**ALPHA, "decode_gap_ms": 2.0}
-                found = self.findings({"speak": version, "models": [slow], "slots": 2, "rules": [COUNTING]}, ["small-eval"])
+                found = self.findings({"speak": version, "models": [slow], "slots": 2, "rules": [scenarios.COUNTING]}, ["small-eval"])
                 self.assertEqual(found["one_token_eval_ns"], one_token_ns)
                 self.assertEqual(found["too_long"], too_long)
                 self.assertEqual(found["slots_seen"], 2)
