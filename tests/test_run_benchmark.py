@@ -48,7 +48,7 @@ class Runs(runs.RunTest):
         self.assertIn(str(folder), out)
 
     def test_a_run_with_thinking_ends_with_both_ways_beside_each_other(self):
-        self.stub.script({"models": [{**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 12}, BETA]})
+        self.stub.script({"models": [{**ALPHA, "tokens_per_chunk": 1, "capabilities": ["completion", "thinking"], "thinking_tokens": 12}, BETA]})
         code, out, err = self.main("--phases", "small-eval", "--thinking", "--thinking-budget", "256", "--quiet")
         self.assertEqual(code, 0, err)
         manifest, metadata = run_folder.read_manifest(self.folder()), run_folder.read_json(self.folder() / run_folder.METADATA)
