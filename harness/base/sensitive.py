@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import Callable, Dict, FrozenSet, Iterator, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, Tuple, Union
 
 from base import secret_formats
 
@@ -48,6 +48,21 @@ def _like(*patterns: str) -> Hint:
     return lines
 
 
+@functools.lru_cache(maxsize=1)
+def _longest_word(text: str) -> int:
+    return max(map(len, text.split()), default=0)
+
+
+def _run_of(characters: str, count: int) -> Hint:
+    """A hint: so many of these characters in a row. A text without so long a word is not searched."""
+    search = _like(f"[{characters}]{{{count}}}")
+    return lambda lowered: search(lowered) if _longest_word(lowered) >= count else {}
+
+
+def _either(*hints: Hint) -> Hint:
+    return lambda lowered: {begin: end for hint in hints for begin, end in hint(lowered).items()}
+
+
 def _add_line(lines: Lines, text: str, place: int) -> int:
     """Note the line that holds a place of a text; where it ends."""
     end = text.find("\n", place)
@@ -60,7 +75,7 @@ def _holds(*words: str) -> Callable[[str], bool]:
     return lambda lowered: any(word in lowered for word in words)
 
 
-def _whole(*tests: Callable[[str], bool]) -> Hint:
+def _whole(*tests: Callable[[str], Union[bool, Lines]]) -> Hint:
     """A hint about the text as a whole, for patterns that go beyond a line."""
     return lambda lowered: {0: len(lowered)} if all(test(lowered) for test in tests) else {}
 
@@ -191,7 +206,7 @@ _PATH_WORD = _any_of("home", "users", "settings", "/root/", "/data/", "/storage/
 _TOKEN_WORD = _holds(*secret_formats.HINTS, "bearer", "basic")
 _TOKEN_SHAPE = _found("|".join(secret_formats.SHAPES))
 _NAMED_WORD = _holds(*secret_formats.NAMED_HINTS)
-_UNBROKEN = _found(r"[\w+/=~.-]{16}")        # every key has so many characters in a row
+_UNBROKEN = _run_of(r"\w+/=~.-", 16)       # every key has so many characters in a row
 _NAMED_VALUE = _found(r"[:=>,](?:(?<!,)|[ \t]{0,3}[\"'`])[>\"'`\s]{0,12}[\w+/~.:%=-]{12}")
 
 KINDS = (
@@ -232,8 +247,8 @@ KINDS = (
         r"(?i:(?<![\w:.])((?:[23][0-9a-f]{3}|f[cdef][0-9a-f]{2}):[0-9a-f:]{2,40}))"),
          ("fe80::1ff:fe23:4567:890a%eth0", "[2a02:8070::1]", "fd12:3456:789a::1"),
          ("2001:db8::1", "::1", "12:34:56", "2026:11", "a[::2]", "std::vector"), _is_address),
-    SensitiveKind("hardware-address", "a hardware address", _like(
-        ":[0-9a-f]{2}:", "-[0-9a-f]{2}-", "_[0-9a-f]{2}_", r"\.[0-9a-f]{4}\.", "[0-9a-f]{12}"), (
+    SensitiveKind("hardware-address", "a hardware address", _either(_run_of("0-9a-f", 12), _like(
+        ":[0-9a-f]{2}:", "-[0-9a-f]{2}-", "_[0-9a-f]{2}_", r"\.[0-9a-f]{4}\.")), (
         r"(?i:(?<![\w:.-])(?:[0-9a-f]{2}([:_-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w:-]))"
         r"|(?i:\b(?:mac|hwaddr|ether|bssid|lladdr|address)[\"' :=]{1,5})[0-9A-Fa-f]{12}\b"
         r"|(?<![\w.:/+-])(?=[0-9A-F]*[A-F])(?=(?:[A-F]*[0-9]){4})[0-9A-F]{12}(?![\w.:/+-])"),
@@ -248,7 +263,9 @@ KINDS = (
         r"(?:local|lan|home|internal|localdomain|intranet|corp|home\.arpa|ts\.net|fritz\.box)\b(?![\w(=.-]))"),
          ("anas-mac.local", "nas.lan", "http://box.fritz.box/", "a.tail1.ts.net", "nas.localdomain", "nas.home.arpa"),
          ("threading.local()", "example.local", "localhost", "local", "self.home(x)"), _is_somewhere),
-    SensitiveKind("host", "a host of a local network", _any_of("://", "@", "desktop-", "laptop-", "win-", ".corp.", ".intra", ".ad.", ".lan."), (
+    SensitiveKind("host", "a host of a local network", _either(
+        _any_of("desktop-", "laptop-", "win-", ".corp.", ".intra", ".ad.", ".lan."),
+        _like(r"://[a-z][a-z0-9-]{1,62}:[0-9]{2}", r"@[a-z0-9][a-z0-9-]{0,62}:[~/]")), (
         r"(?i:\bhttps?://([a-z][a-z0-9-]{1,62})(?=:[0-9]{2,5}\b))"
         r"|(?i:(?<![\w.-])[a-z_][a-z0-9_.-]{0,31}@([a-z0-9][a-z0-9-]{0,62}):[~/][^\s$#:]{0,60}[$#](?!\w))"
         r"|\b(?:DESKTOP|LAPTOP|WIN)-[A-Z0-9]{7,11}\b"
@@ -273,7 +290,8 @@ KINDS = (
     SensitiveKind("key", "a private key", _any_of("-----begin", "putty-", " aaaa"), (
         r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY|PuTTY-User-Key-File-\d|(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-[\w-]{1,40}@openssh\.com) AAAA[\w+/]{20,}"),
          ("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI", "-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"), ("-----BEGIN CERTIFICATE-----", "a private key")),
-    SensitiveKind("credentials", "a name and password in an address", _any_of("://", "curl"), (
+    SensitiveKind("credentials", "a name and password in an address", _either(
+        _any_of("curl"), _like(r"://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@")), (
         r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@"
         r"|\bcurl\b(?:[^\n\\]|\\\n?){0,100}?\s(?:-u|--user|--proxy-user)[ \t=]{0,3}(?:\"[^\s:\"$<]{0,64}:[^\"$<]{4,}|'[^\s:'$<]{0,64}:[^'<]{4,}|[\"'][^\s:\"'$<]{10,64}:[\"']|[^\s:\"'$<{-][^\s:\"'$<{]{0,64}:[\"']?[^\s\"'$<{]{4,}))"),
          ("http://ana:pw@host/", "ftp://u:p@h", "curl -k -u elastic:P4ssw0rd9 https://localhost:9200"),
@@ -283,8 +301,8 @@ KINDS = (
         r"(?is:\bkind:[ \t]*[\"']?secret\b.{0,200}?\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}"
         r"|\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}.{0,200}?\bkind:[ \t]*[\"']?secret\b)"),
          ("kind: Secret\ndata:\n  word: YWRtaW46c2Vz",), ("kind: secret\ndata:\n  count: 3", "data:\n  word: YWRtaW46c2Vz")),
-    SensitiveKind("serial", "a number that only one machine has", _like(
-        "-[0-9a-f]{4}-", "serial", "s-1-5-21", "s/?n[:# ]", "[0-9a-f]{32}"), (
+    SensitiveKind("serial", "a number that only one machine has", _either(_run_of("0-9a-f", 32), _like(
+        "-[0-9a-f]{4}-", "serial", "s-1-5-21", "s/?n[:# ]")), (
         r"(?i:(?<![\w-])(?:(?:gpu-|mig-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}|[0-9a-f]{8}-[0-9a-f]{4}-[1-57][0-9a-f]{3}-[89ab][0-9a-f]{3}-)[0-9a-f]{12}(?![\w-])"
         r"|\bserial(?:[ _-]?(?:number|no\.?))?[\"']?[ \t]{0,3}[:=#][ \t]{0,3}[\"']?(?=[\w-]*[0-9])[\w-]{6,}|\bS-1-5-21-[0-9]+-[0-9]+-[0-9]+"
         r"|(?:\bgpu-|\b(?:machine[_-]?id|uuid|guid|boot[_-]?id|asset|serial)[\"']?[ \t]{0,3}[:=/]?[ \t]{0,3}[\"']?)[0-9a-f]{32}(?![0-9a-f]))"

@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CALIBRATION = ("CAL-DEFAULT", "CAL-ONE-TOKEN", "CAL-HEAD", "CAL-TOO-LONG", "CAL-SLOTS")
 DONE = ("ok", "length", "empty")
 MOST_CODE_CHARACTERS, MOST_BRACKETS = 20_000, 2_000     # larger answers are not parsed: a parser may be made to crash
+LF = b"\n"
 SOURCE_ENDINGS = (".py", ".json")
 
 
@@ -238,9 +239,9 @@ def commit_problems(manifest: dict) -> Iterator[Finding]:
     elif not _is_hash(sha256, (64,)):
         yield Finding("protocol-commit", sha256[:40], "a hash of the harness's sources", "/harness_sha256")
     elif manifest["harness_modified"] is False:
-        known = source_hashes_of(commit)
-        if known and sha256 not in known:
-            yield Finding("physics-source", f"sources {sha256[:12]}", f"{known[0][:12]}, those of commit {commit[:12]}", "/harness_sha256")
+        known = source_hash_of(commit)
+        if known and sha256 != known and sha256 != source_hash_of(commit, b"\r\n"):
+            yield Finding("physics-source", f"sources {sha256[:12]}", f"{known[:12]}, those of commit {commit[:12]}", "/harness_sha256")
 
 
 def _is_hash(text: str, lengths: tuple) -> bool:
@@ -248,13 +249,13 @@ def _is_hash(text: str, lengths: tuple) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def source_hashes_of(commit: str) -> Tuple[str, ...]:
-    """What measure/run_setup.py would give at a commit, with LF and with CRLF line ends; () where this clone cannot tell."""
+def source_hash_of(commit: str, line_end: bytes = LF) -> Optional[str]:
+    """What measure/run_setup.py would give at a commit checked out with these line ends; None if this clone does not have it."""
     try:
         listed = git.run(ROOT, "ls-tree", "-r", "-z", "--full-tree", commit, "--", "harness/")
-        return _hashes(_source_blobs(listed.out)) if listed.code == 0 else ()
+        return _hash(_source_blobs(listed.out), line_end) if listed.code == 0 else None
     except UserError:
-        return ()
+        return None
 
 
 def _source_blobs(listed: bytes) -> Dict[str, str]:
@@ -268,16 +269,15 @@ def _source_blobs(listed: bytes) -> Dict[str, str]:
     return blobs
 
 
-def _hashes(blobs: Dict[str, str]) -> Tuple[str, ...]:
+def _hash(blobs: Dict[str, str], line_end: bytes) -> Optional[str]:
     answer = git.run(ROOT, "cat-file", "--batch", data="".join(f"{blob}\n" for blob in blobs.values()).encode("ascii"))
     if answer.code or not blobs:
-        return ()
-    contents, place = {}, 0
+        return None
+    rows, place = {}, 0
     for name in blobs:
         begin = answer.out.index(b"\n", place) + 1
         place = begin + int(answer.out[place:begin].split()[2]) + 1
-        contents[name] = answer.out[begin:place - 1]
-    names_in_order = sorted(contents, key=pathlib.PurePosixPath)
-    return tuple(hashlib.sha256("".join(
-        f"{hashlib.sha256(change(contents[name])).hexdigest()}  {name}\n" for name in names_in_order).encode("utf-8")).hexdigest()
-        for change in (lambda data: data, lambda data: data.replace(b"\n", b"\r\n")))
+        content = answer.out[begin:place - 1]
+        rows[name] = f"{hashlib.sha256(content if line_end == LF else content.replace(LF, line_end)).hexdigest()}  {name}\n"
+    in_order = sorted(rows, key=lambda name: name.split("/"))
+    return hashlib.sha256("".join(rows[name] for name in in_order).encode("utf-8")).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 import functools
 import pathlib
 import re
-from typing import Iterator, Tuple
+from typing import Iterator, List, Tuple
 
 from base import facts, ledger_records, records, run_folder, schema
 from base.ledger_records import Record
@@ -113,6 +113,30 @@ def texts_of_record(record: Record) -> Iterator[Tuple[str, str]]:
         value = getattr(record, name, None)      # the record's type is its class
         if value is not None:
             yield from _texts_of_field(value, shape, f"/{name}")
+
+
+def words_of(record: Record) -> List[str]:
+    """The texts of texts_of_record without their places, which takes a third of the time."""
+    words: List[str] = []
+    for name, shape in _shapes(KIND_OF[type(record)]):
+        _add_words(words, getattr(record, name, None), shape)
+    return words
+
+
+def _add_words(words: List[str], value: schema.Json, shape: str) -> None:
+    if isinstance(value, str):
+        words.append(value)
+    elif isinstance(value, dict) and shape in records.RECORDS:
+        for name, inner in _shapes(shape):
+            _add_words(words, value.get(name), inner)
+    elif isinstance(value, dict):
+        words += value
+        for part in value.values():
+            if type(part) in (str, dict, list):
+                _add_words(words, part, shape)
+    elif isinstance(value, list):
+        for part in value:
+            _add_words(words, part, shape)
 
 
 def _texts_of_field(value: schema.Json, shape: str, pointer: str) -> Iterator[Tuple[str, str]]:

@@ -19,9 +19,10 @@ LOOK_ALIKES = str.maketrans("\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0
                             "aeopcyxijsdwABEKMHOPCTXI" "aopvikABEZHIKMNOPTYXig")
 LOOK_ALIKES.update({0xff21 + n: 65 + n for n in range(26)})
 LOOK_ALIKES.update({0xff41 + n: 97 + n for n in range(26)})
-OWNER = re.compile(r"(?i)^[a-z]{2,20}s[-_ ]?(?:macbook|mbp|mba|imac|mac|pc|laptop|desktop|thinkpad|phone|iphone|ipad|pixel|air"
+# Compiled where they are needed: few texts come so far.
+OWNER = (r"(?i)^[a-z]{2,20}s[-_ ]?(?:macbook|mbp|mba|imac|mac|pc|laptop|desktop|thinkpad|phone|iphone|ipad|pixel|air"
                    r"|pro|mini|computer|notebook|rechner|linux|server)\b|'s\b")
-TO_AGENTS = re.compile(
+TO_AGENTS = (
     r"(?i)\b(?:ignore|disregard|forget|override)\s{1,9}(?:(?:all|any|the|your|of|these|those)\s{1,9}){0,3}"
     r"(?:(?:previous|prior|above|earlier|preceding|other)\s{1,9})?(?:instructions?|rules?|prompts?|guidelines?|checks?)\b"
     r"|\byou\s{1,9}are\s{1,9}(?:now\s{1,9})?(?:an?\s{1,9}|the\s{1,9})?"
@@ -80,7 +81,7 @@ def agent_words(text: str) -> re.Match | None:
     plain = text if text.isascii() else text.translate(LOOK_ALIKES)
     lowered = plain.lower()
     if any(word in lowered for word in AGENT_WORDS) or any(search(lowered) for search in AGENT_PAIRS):
-        return TO_AGENTS.search(plain)
+        return re.search(TO_AGENTS, plain)
     return None
 
 
@@ -93,12 +94,12 @@ def to_agents(text: str, **place: Any) -> Iterator[Finding]:
 def to_agents_in_file(text: str) -> Iterator[Finding]:
     """The same of a whole file, each place with its line."""
     plain = text if text.isascii() else text.translate(LOOK_ALIKES)
-    for line, match in with_line_numbers(TO_AGENTS.finditer(plain), plain):
+    for line, match in with_line_numbers(re.finditer(TO_AGENTS, plain), plain):
         yield Finding("runmd-agent", " ".join(match.group().split()), "words for people", line=line)
 
 
 def host_name(name: str) -> Iterator[Finding]:
-    if OWNER.search(name):
+    if re.search(OWNER, name):
         yield Finding("privacy-host-name", redacted(name), "a name that names nobody", "/host_hostname_short")
 
 
@@ -112,7 +113,7 @@ class PrivacyChecks(LedgerVisitor):
         self._clean: set = set()        # texts that were searched; most of a ledger's are the same in every record
 
     def visit(self, record: Record) -> Iterator[Finding]:
-        for pointer, text in json_documents.texts_of_record(record):
+        for pointer, text in () if self._clean.issuperset(json_documents.words_of(record)) else json_documents.texts_of_record(record):
             if text not in self._clean:
                 if is_clean(text, self.known) and len(self._clean) < MOST_REMEMBERED:
                     self._clean.add(text)

@@ -158,7 +158,7 @@ def _overrides(manifest: dict) -> Iterator[Finding]:
 
 def _same(left: dict, right: dict) -> bool:
     """Whether two sets of options mean the same; 1, 1.0 and True are three things."""
-    return left == right and all(type(value) is type(right[name]) for name, value in left.items())
+    return left == right and list(map(type, left.values())) == [type(right[name]) for name in left]
 
 
 def _plan(manifest: dict, blocks: list) -> Iterator[Finding]:
