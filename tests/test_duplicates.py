@@ -38,11 +38,11 @@ class Marks(unittest.TestCase):
             with self.subTest(gaps[-2:]):
                 self.assertEqual(self.found([call(nonce="1" * 18, gaps_us=gaps)], [call(nonce="2" * 18, gaps_us=gaps)]), [[], []])
 
-    def measured(self, seed: int, jitter: int = 0, model: str = "m:1b") -> list:
-        """Twelve calls with times by chance; the same seed gives the same but for a jitter of microseconds."""
+    def measured(self, seed: int, jitter: int = 0, model: str = "m:1b", factor: float = 1.0) -> list:
+        """Twelve calls with times by chance; the same seed gives the same but for a jitter of so many microseconds."""
         chance, noise = random.Random(seed), random.Random(seed + 1000 * jitter)
         return [call(nonce=f"{(chance.randrange(10 ** 18) + jitter * noise.randrange(10 ** 17)) % 10 ** 18:018d}", model=model,
-                     gaps_us=[round(chance.gauss(20_000, 900)) + jitter * noise.choice((-1, 0, 1)) for _ in range(60)])
+                     gaps_us=[round(factor * chance.gauss(20_000, 900)) + noise.randint(-jitter, jitter) for _ in range(60)])
                 for _ in range(12)]
 
     def test_a_jitter_of_a_microsecond_under_other_nonces_hides_nothing(self):
@@ -50,6 +50,23 @@ class Marks(unittest.TestCase):
 
     def test_a_model_s_half_of_a_run_is_a_copy_too(self):
         self.assertEqual(self.found(self.measured(1) + self.measured(2), self.measured(3) + self.measured(2)), [[], ["physics-duplicate"]])
+
+    def test_a_jitter_of_a_hundredth_and_a_factor_on_all_times_hide_nothing_either(self):
+        for changes in ({"jitter": 200}, {"jitter": 1, "factor": 0.7}, {"jitter": 100, "factor": 1.02}):
+            with self.subTest(changes):
+                self.assertEqual(self.found(self.measured(1), self.measured(1, **changes)), [[], ["physics-duplicate"]])
+
+    def test_a_half_with_a_jitter_is_a_copy_too(self):
+        self.assertEqual(self.found(self.measured(1) + self.measured(2), self.measured(3) + self.measured(2, jitter=100)), [[], ["physics-duplicate"]])
+
+    def test_what_a_machine_does_in_the_same_way_each_time_is_no_copy(self):
+        """Every gap follows the same rhythm on all machines of a kind, and in all calls of a run."""
+        def rhythmic(seed: int) -> list:
+            chance = random.Random(seed)
+            rhythm = random.Random(0)
+            steps = [rhythm.randrange(20_000, 40_000) for _ in range(60)]
+            return [call(nonce=f"{chance.randrange(10 ** 18):018d}", gaps_us=[step + chance.randint(-300, 300) for step in steps]) for _ in range(12)]
+        self.assertEqual(self.found(rhythmic(1), rhythmic(2)), [[], []])
 
     def test_seventeen_nonces_and_a_few_gaps_that_were_changed_leave_a_copy(self):
         changed = self.measured(1)

@@ -27,7 +27,7 @@ LONG_ANSWER = 120       # characters
 PIECE = re.compile(r"[A-Za-z]{1,12}|[0-9]|[^\x00-\x7f]|[!-/:-@\[-`{-~]+|\n+")
 NONCE_BYTES = 20        # 18 digits and an empty line
 FAR_FACTOR = 20         # times the slack where the server is on another machine
-APPEND_SHARE = 0.2      # more of a turn may be unexplained: what a server does to find its cached prefix
+APPEND_SHARE = 0.1      # more of a turn may be unexplained: what a server does to find its cached prefix
 
 
 class PromptText(NamedTuple):

@@ -1,15 +1,16 @@
 """Duplicates: whether a run, or a part of one, is another run under a new name. Two measurements never give the same times.
 
-Every nonce and every list of gaps of a ledger counts. Beside exact matches, the places of a call's longest gaps and its
-duration in thousandths are compared, which no jitter of microseconds changes. Of each run only a sample of these marks
-is kept, always the same ones for the same marks, so that a tree of ten thousand runs fits in memory and a copied half
-is still found.
+Every nonce and every list of gaps of a ledger counts. Beside exact matches, the pattern of longer answers is compared: for
+each gap whether it is longer than the one before it, twelve at a time. A jitter that is smaller than the noise of the
+machine leaves most patterns as they are, a factor on all times leaves all, and in two measurements they are chance. What a
+machine does in the same way each time also shows between calls of one run, and is left out. Of each run only a sample of
+these marks is kept, always the same ones for the same marks, so that a tree of ten thousand runs fits in memory and a
+copied half is still found.
 """
 from __future__ import annotations
 
 import hashlib
 import heapq
-import math
 import pathlib
 import re
 from collections import Counter
@@ -22,41 +23,60 @@ from judge.findings import Finding
 NONCE = re.compile(rb'"nonce":"([0-9]{18})"')
 GAPS = re.compile(rb'"gaps_us":\[([0-9,]{60,})\]')
 ITEM = re.compile(rb'"item":"([^"]{1,64})"')
-KEPT = 48               # marks of each kind that are kept of a run
-LONGEST = 6             # gaps whose places are compared
-LEAST_GAPS = 32         # of a call, for their places to mean anything
+KEPT = 48               # exact marks that are kept of a run
+KEPT_PATTERNS = 96      # and similar ones
+LEAST_GAPS, MOST_GAPS = 48, 512     # of an answer whose pattern is compared
+BLOCK = 12              # gaps in a mark
+USUAL_SHARE = 0.62      # of a pattern that calls of one item may have in common: more is no chance
 EXACT, SIMILAR = 0, 1
 
 
 def marks(ledger: pathlib.Path) -> Tuple[List[int], List[int]]:
     """(exact, similar): samples of the numbers that only this run has."""
     exact: set = set()
-    similar: set = set()
+    patterns: Dict[bytes, List[str]] = {}       # by item and length
     limit = thresholds.value("line_bytes")
     with open(ledger, "rb") as source:
         for line in iter(lambda: source.readline(limit), b""):
             nonce, gaps = NONCE.search(line), GAPS.search(line)
             if nonce:
                 exact.add(_number(nonce.group(1)))
-            if gaps:
-                _add_timing(gaps.group(1), line, exact, similar)
-    return heapq.nsmallest(KEPT, exact), heapq.nsmallest(KEPT, similar)
+            if gaps and _is_own(gaps.group(1)):
+                exact.add(_number(gaps.group(1)))
+                _add_pattern(gaps.group(1), line, patterns)
+    similar = {_number(b"%s %d %s" % (key, place, block.encode("ascii")))
+               for key, rows in patterns.items() if not _is_usual(rows) for row in rows for place, block in _blocks(row)}
+    return heapq.nsmallest(KEPT, exact), heapq.nsmallest(KEPT_PATTERNS, similar)
 
 
-def _add_timing(gaps: bytes, line: bytes, exact: set, similar: set) -> None:
+def _is_own(gaps: bytes) -> bool:
     """Gaps of 0 are texts that a busy machine read together: a list of many zeros is not a measurement's own."""
-    if gaps.startswith(b"0,") or b",0," in gaps:
-        listed = gaps.split(b",")
-        if len(listed) - listed.count(b"0") < thresholds.value("twin_gaps"):
-            return
-    exact.add(_number(gaps))
-    values = list(map(int, gaps.split(b",")))
-    if len(values) >= LEAST_GAPS:
-        least = heapq.nlargest(LONGEST, values)[-1]
-        places = [place for place, gap in enumerate(values) if gap >= least][:LONGEST]
-        item = ITEM.search(line)
-        duration = round(1000 * math.log(max(1, sum(values))))
-        similar.add(_number(repr((item and item.group(1), len(values), places, duration)).encode("ascii")))
+    if not (gaps.startswith(b"0,") or b",0," in gaps):
+        return True
+    listed = gaps.split(b",")
+    return len(listed) - listed.count(b"0") >= thresholds.value("twin_gaps")
+
+
+def _add_pattern(gaps: bytes, line: bytes, patterns: Dict[bytes, List[str]]) -> None:
+    length, item = gaps.count(b",") + 1, ITEM.search(line)
+    if length >= LEAST_GAPS and item:
+        values = list(map(int, gaps.split(b",", MOST_GAPS)[:MOST_GAPS]))
+        pattern = "".join(["1" if after > before else "0" for before, after in zip(values, values[1:])])
+        patterns.setdefault(b"%s %d" % (item.group(1), length), []).append(pattern)
+
+
+def _is_usual(rows: List[str]) -> bool:
+    """Whether calls of one item have more in common than chance: what the machine does in the same way each time."""
+    shares = [1 - bin(int(first, 2) ^ int(second, 2)).count("1") / len(first) for first, second in zip(rows, rows[1:])]
+    return bool(shares) and sorted(shares)[len(shares) // 2] > USUAL_SHARE
+
+
+def _blocks(pattern: str) -> Iterator[Tuple[int, str]]:
+    """(place, block) of each whole block in which gaps rise and fall; one way only is a trend or a burst."""
+    for place in range(0, len(pattern) - BLOCK + 1, BLOCK):
+        block = pattern[place:place + BLOCK]
+        if 2 < block.count("1") < BLOCK - 2:
+            yield place, block
 
 
 def _number(data: bytes) -> int:
