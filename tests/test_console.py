@@ -240,11 +240,12 @@ class Formats(unittest.TestCase):
                              ["x  " + ("word " * 11).strip(), "   " + ("word " * 9).strip()])
 
     def test_where_a_name_would_be_unreadable_it_becomes_a_heading(self):
-        rows = [["hf.co/somebody/a-model:q4", "small-eval", 123456789], ["hf.co/somebody/a-model:q4", "python-tasks", 1], ["m:1b", "x", 2]]
+        rows = [["hf.co/somebody/a-model:q4", "small-eval", 123456789], ["hf.co/somebody/a-model:q4", "python-tasks", 1], ["m:1b", "x", 2],
+                ["", "y", 3]]
         with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
             self.assertEqual(console.format_table(["model", "phase", "calls"], rows, (0, 1)).split("\n"), [
                 "  phase             calls", "hf.co/somebody/a-model:q4", "  small-eval    123456789", "  python-tasks          1", "m:1b",
-                "  x                     2"])
+                "  x                     2", "  y                     3"])
 
     def test_on_a_terminal_long_lines_wrap_at_words_and_keep_their_indentation(self):
         text = "  fix: " + "word " * 9 + "\n" + "x" * 50

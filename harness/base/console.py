@@ -259,8 +259,8 @@ def _grouped(titles: list, cells: list, left: Collection, whole: Collection) -> 
         return None
     lines, heading = [f"  {line}" for line in _row_lines(rest, fitted[0], left, (), " " * fitted[1])], None
     for row in cells:
-        lines += [row[0]] if row[0] != heading else []
-        heading = row[0]
+        lines += [row[0]] if row[0] and row[0] != heading else []       # an empty one belongs to the heading above
+        heading = row[0] or heading
         lines += [f"  {line}" for line in _row_lines(row[1:], fitted[0], left, whole, " " * fitted[1])]
     return "\n".join(lines)
 
