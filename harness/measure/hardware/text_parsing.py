@@ -23,7 +23,7 @@ def line(text: Any) -> str | None:
     """One printable line of limited length; None for the placeholders of vendors and tools."""
     if not isinstance(text, str):
         return None
-    printable = "".join(c if c.isprintable() else " " for c in text.replace("\ufeff", " "))
+    printable = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     words = " ".join(printable.split())[:MAX_CHARACTERS].strip()
     return None if words.lower() in NO_VALUE or IN_BRACKETS.match(words) else words
 
