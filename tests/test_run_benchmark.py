@@ -421,9 +421,9 @@ class SelfTest(unittest.TestCase):
             fields = honest(came)
             fields["eval_tokens"] = fields["eval_tokens"] and fields["eval_tokens"] - 1
             return fields
-        with mock.patch.object(http_call, "fold", one_token_short), \
-                mock.patch.object(scenarios, "PHASES", ("small-eval",)), \
-                mock.patch.object(full_test, "_kinds_of_models", lambda *_: []), mock.patch.object(full_test, "_faults", lambda *_: []):
+        others = dict.fromkeys(("_kinds_of_models", "_thinking", "_context_ladder", "_faults"), lambda *_: [])     # parts of the self-test
+        with mock.patch.object(http_call, "fold", one_token_short), mock.patch.multiple(full_test, **others), \
+                mock.patch.object(scenarios, "PHASES", ("small-eval",)):
             code, out, _ = call_main("--self-test")
         self.assertEqual(code, 1)
         self.assertRegex(out, r"WRONG .*answer tokens")
