@@ -134,6 +134,18 @@ class Read(InFolder):
             with self.subTest(why):
                 self.refused(data, place, word)
 
+    def test_what_only_the_checker_wants_exact_is_a_problem_for_it_alone(self):
+        lines = b"".join(self.write("meta", "footer")).replace(b'"type":"meta",', b'"type": "meta",', 1)
+        self.path.write_bytes(lines)
+        for is_exact, codes in ((False, []), (True, ["canonical"])):
+            with self.subTest(is_exact=is_exact):
+                line = next(iter(ledger_reader.LedgerReader(self.path, is_exact=is_exact)))
+                self.assertEqual(([problem.code for problem in line.problems], type(line.record)), (codes, MetaRecord))
+
+    def test_a_key_twice_is_found_beside_a_blank_that_hides_it_from_a_count(self):
+        meta = self.write("meta")[0].replace(b'{"type":"meta"', b'{"type" :"meta","seq":0', 1)
+        self.refused(meta, 1, "twice")
+
     def test_what_stands_before_the_break_was_yielded(self):
         lines = self.write("meta", "call", "footer")
         self.path.write_bytes(b"".join(lines)[:-5])

@@ -1,6 +1,7 @@
 """Names: handles, device tags, run ids, models and cells; which are allowed, and which spellings are equivalent."""
 from __future__ import annotations
 
+import functools
 import re
 
 HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?\Z")
@@ -60,6 +61,7 @@ def new_run_id() -> str:
     return str(uuid.uuid4())
 
 
+@functools.lru_cache(maxsize=1024)       # a ledger asks for the same few in every record
 def full_name(name: str) -> str:
     """A model's name with its tag, and without the default registry and namespace."""
     path, _, last = name.strip().rpartition("/")

@@ -38,7 +38,7 @@ class LedgerPass:
         self.path, self.visitors, self.findings, self.shown = path, visitors, findings, shown
         self.is_whole = True            # every line could be read
         self.has_failed = False         # a visitor raised, not the consumer of the records
-        self.reader = LedgerReader(path, thresholds.value("line_bytes"))
+        self.reader = LedgerReader(path, thresholds.value("line_bytes"), is_exact=True)
         self._unreadable = 0
 
     def __iter__(self) -> Iterator[Record]:
