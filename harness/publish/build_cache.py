@@ -7,6 +7,10 @@
     <out>.cache/folders.json    the states of these folders when the last build ended
 
 It may be deleted at any time. It may contain what is redacted on the site.
+
+The index is a database and not a folder of JSON notes named by their hashes. Measured with the same records of 10,000 runs
+(of 1,000), processor time: to read all, 0.24 s against 1.04 s for notes (0.02 against 0.07); to read the keys alone, 0.02 s
+against 0.01 s to list the notes' names; to write all, 0.43 s against 3.7 s (0.03 against 0.4); one more, 1 ms in both.
 """
 from __future__ import annotations
 

@@ -44,13 +44,14 @@ def _row(call: dict, raw: str, answer: int) -> str:
     seq, outcome = call["seq"], call["outcome"]
     what = call["reason"] if call["type"] == "skipped" else outcome
     kind = ' class="bad"' if _is_failed(call) else ' class="soft"' if call["type"] == "skipped" else ""
-    cells = "".join(f'<td class="n">{number}</td>' for number in (
+    cells = "".join(f"<td>{number}</td>" for number in (        # the style sheet knows these columns by their places
         number_format.milliseconds(call["ttft_ms"]), number_format.milliseconds(call["total_ms"]), number_format.figure(call["decode_tok_s"]),
         number_format.figure(call["prompt_tokens"]), number_format.figure(call["eval_tokens"])))
     meaning = text(OUTCOMES.get(what) or SKIP_REASONS.get(what) or "")
+    word = text(what) if what == "ok" else f'<span title="{meaning}">{text(what)}</span>'
     line = f'<a href="{text(raw)}#:~:text=%22seq%22%3A{seq:d}%2C">{seq + 1}</a>'
-    return (f'<tr{kind}><td class="n">{line}</td><td>{text(", ".join(_place(call)))}</td><td>{text(call["role"])}</td>'
-            f'<td><span title="{meaning}">{text(what)}</span>{_error(call)}</td>{cells}<td>{_answer(call, answer)}</td></tr>')
+    return (f'<tr{kind}><td>{line}</td><td>{text(", ".join(_place(call)))}</td><td>{text(call["role"])}</td>'
+            f"<td>{word}{_error(call)}</td>{cells}<td>{_answer(call, answer)}</td></tr>")
 
 
 def _is_failed(call: dict) -> bool:

@@ -8,6 +8,7 @@ from publish.markup import tag
 DEEPEST = 8             # levels shown; the raw file has the rest
 MOST = 200              # members shown of one object or list
 LONGEST = 2000          # characters of one text
+BREAKS = 24             # characters of a text that may have to break
 
 
 def render(value: object, depth: int = 0) -> Html:
@@ -22,12 +23,12 @@ def _plain(value: object) -> Html:
     if value is None:
         return tag("span", "null", class_="none")
     if isinstance(value, bool):
-        return tag("span", "true" if value else "false")
+        return Html("true" if value else "false")
     if isinstance(value, (int, float)):
-        return tag("span", f"{value:,}" if isinstance(value, int) else repr(value))
+        return Html(f"{value:,}" if isinstance(value, int) else repr(value))
     words = str(value)
     return tag("bdi", words if len(words) <= LONGEST else f"{words[:LONGEST]}\u2026",
-               class_="name") if words else tag("span", "empty", class_="none")
+               class_="name" if len(words) > BREAKS else None) if words else tag("span", "empty", class_="none")
 
 
 def _is_fact(value: dict) -> bool:
