@@ -20,6 +20,7 @@ import corpus
 import support
 
 import build_catalogue
+from mutants import valid, values
 from base import files
 from base.errors import UserError
 from publish import build, process_pool, run_changes, serve
@@ -80,6 +81,25 @@ class Here(unittest.TestCase):
         target = self.own / "clone" / "submissions"
         shutil.copytree(self.submissions, target)
         return target
+
+
+class OddNames(unittest.TestCase):
+    def test_a_model_named_like_a_flag_or_in_other_letters_is_held_and_ends_no_build(self):
+        """A model named -dash:1b passed the checker and ended the build of the whole catalogue with exit code 3."""
+        names = ("-dash:1b", "mod\u00e8le:1b", "a b:1b", "x" * 200 + ":1b", "con:1b", "..:1b")
+        with tempfile.TemporaryDirectory() as top:
+            for number, name in enumerate(names):
+                run = valid.Run()
+                values.renamed_model(name)(run)
+                run.rename(f"{number}c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+                run.write(pathlib.Path(top))
+            code, _, err = said("--submissions", f"{top}/submissions", "--out", f"{top}/site")
+            document = json.loads(pathlib.Path(top, "site", "catalogue.json").read_bytes())
+            self.assertEqual(code, 0, err)
+            self.assertEqual(len(document["runs"]), len(names))
+            self.assertEqual({run["site_grade"] for run in document["runs"]}, {"archive-only"})
+            for page in [run["page"] for run in document["runs"]] + [cell["page"] for cell in document["cells"]]:
+                self.assertTrue(pathlib.Path(top, "site", page).is_file(), page)
 
 
 class Building(Here):

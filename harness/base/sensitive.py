@@ -266,7 +266,7 @@ KINDS = (
     SensitiveKind("host", "a host of a local network", _either(
         _any_of("desktop-", "laptop-", "win-", ".corp.", ".intra", ".ad.", ".lan."),
         _like(r"://[a-z][a-z0-9-]{1,62}:[0-9]{2}", r"@[a-z0-9][a-z0-9-]{0,62}:[~/]")), (
-        r"(?i:\bhttps?://([a-z][a-z0-9-]{1,62})(?=:[0-9]{2,5}\b))"
+        r"(?i:\bhttps?://([^\W\d_][\w-]{1,62})(?=:[0-9]{2,5}\b))"
         r"|(?i:(?<![\w.-])[a-z_][a-z0-9_.-]{0,31}@([a-z0-9][a-z0-9-]{0,62}):[~/][^\s$#:]{0,60}[$#](?!\w))"
         r"|\b(?:DESKTOP|LAPTOP|WIN)-[A-Z0-9]{7,11}\b"
         r"|(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})\.(?:corp|intra|intranet|ad|lan)\.[a-z0-9-]{2,63}(?:\.[a-z0-9-]{2,63}){0,2}\.(?:com|net|org|de|eu|io|local|uk|fr|ch|at|us)\b)"),

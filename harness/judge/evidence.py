@@ -1,7 +1,6 @@
 """Evidence: what a run claims has to be supported by its own ledger, and its commit by this clone."""
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import pathlib
@@ -13,15 +12,16 @@ from base.ledger_records import CallRecord, Record, SkippedRecord
 from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, THINKING_PHASES, suite_phase
 from base.suites import Suite
 from base.target import is_local
-from derive import grading
 from derive.code_runner import REASONS
+from judge import code_evidence
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CALIBRATION = ("CAL-DEFAULT", "CAL-ONE-TOKEN", "CAL-HEAD", "CAL-TOO-LONG", "CAL-SLOTS")
+TOKENS_AT = "_tokens_at"
+PLENTY_OF_UNITS = 100       # of generated material: more than any phase needs
 DONE = ("ok", "length", "empty")
-MOST_CODE_CHARACTERS, MOST_BRACKETS = 20_000, 2_000     # larger answers are not parsed: a parser may be made to crash
 LF = b"\n"
 SOURCE_ENDINGS = (".py", ".json")
 
@@ -47,6 +47,7 @@ class EvidenceChecks(LedgerVisitor):
         self._alone: Set[str] = set()           # models that were measured in a phase of their own
         self._together: Optional[set] = None    # what was loaded after the last warm-up of parallel-mixed
         self._measured = self._skipped = 0
+        self._points: Dict[tuple, list] = {}           # (model, plain phase): [units, prompt tokens] of calibration
         self._conditions: Dict[int, Set[bool]] = {}    # session: whether its calls have conditions
 
     def visit(self, record: Record) -> Iterator[Finding]:
@@ -62,7 +63,10 @@ class EvidenceChecks(LedgerVisitor):
         model, role = call.model, call.role
         if call.outcome not in DONE and role != "calibration":
             self._failed.add(model)
-        self._conditions.setdefault(call.session, set()).add(call.conditions is not None)
+        self._conditions.setdefault(call.session, set()).add(self._has_conditions(call))
+        for name, points in (call.finding or {}).items():
+            if name.endswith(TOKENS_AT):
+                self._points[call.model, name[:-len(TOKENS_AT)]] = points
         if role == "calibration":
             self._questions.setdefault(model, set()).add(call.item)
             self._thinking.setdefault(model, {}).update(call.finding or {})
@@ -101,9 +105,15 @@ class EvidenceChecks(LedgerVisitor):
             yield Finding("ledger-grades", f"a verdict on an answer that ended {call.outcome}", "verdicts on answers that ended ok", "/outcome")
         elif grade["passed"]:
             thinks = call.phase in THINKING_PHASES or self._thinks_anyway(call.model)
-            wrong = why_not_passed(thoughts.answer_alone(call.answer) if thinks else call.answer, self._entries[call.item])
+            wrong = code_evidence.why_not_passed(thoughts.answer_alone(call.answer) if thinks else call.answer, self._entries[call.item], self._manifest["python"])
             if wrong:
                 yield Finding("ledger-grades", f"passed, and yet {wrong}", "an answer that could have passed", "/answer")
+
+    def _has_conditions(self, call: CallRecord) -> bool:
+        """Linux always says how much memory is free; on other systems every value may be unknown."""
+        if call.conditions is None or not self._manifest["platform"].startswith("Linux"):
+            return call.conditions is not None
+        return any(value is not None for value in call.conditions.values())
 
     # ----- skips
 
@@ -145,7 +155,10 @@ class EvidenceChecks(LedgerVisitor):
         trained = min((self._trained[model] for model in models if self._trained.get(model) is not None), default=None)
         if trained is not None and trained < needed:
             return None
-        return None if self._asked_material(record) else f"trained for {trained} tokens, {needed} are needed"
+        if not self._asked_material(record):
+            return f"trained for {trained} tokens, {needed} are needed"
+        fitting = self._units_that_fit(record.model, record.phase, needed)
+        return None if fitting is None or fitting < PLENTY_OF_UNITS else f"some {fitting:.0f} units of its material fit into {needed} tokens"
 
     def _thinks_anyway(self, model: str) -> bool:
         return bool(self._thinking.get(model, {}).get("always_thinks"))
@@ -165,7 +178,16 @@ class EvidenceChecks(LedgerVisitor):
     def _calibration_failed(self, record: SkippedRecord) -> str | None:
         if record.phase not in CONTEXT_PHASES:
             return f"{record.phase} needs no material"
-        return None if self._asked_material(record) else "its material was not counted"
+        if not self._asked_material(record):
+            return "its material was not counted"
+        return None if self._units_that_fit(record.model, record.phase, 1) is None else "its material was counted"
+
+    def _units_that_fit(self, model: str, phase: str, num_ctx: int) -> float | None:
+        """Units of material in a context, by what calibration counted; None where it did not."""
+        points = self._points.get((model, suite_phase(phase)), [])
+        if len(points) < 2 or points[-1][0] <= points[0][0] or points[-1][1] <= points[0][1]:
+            return None
+        return num_ctx * (points[-1][0] - points[0][0]) / (points[-1][1] - points[0][1])
 
     def _asked_material(self, record: SkippedRecord) -> bool:
         return any(item.startswith(f"CAL-{suite_phase(record.phase).upper()}-") for item in self._questions.get(record.model, ()))
@@ -192,38 +214,6 @@ class EvidenceChecks(LedgerVisitor):
                 yield Finding("protocol-conditions", f"session {session}: some calls have conditions and some have none", "all or none")
             elif self._is_local and session == 0 and kinds == {False}:
                 yield Finding("protocol-conditions", "no call has conditions", "the machine's state after each call, since the server is local")
-
-
-def why_not_passed(answer: str, entry: str) -> str | None:
-    """Why an answer's code cannot have passed its tests, as far as can be seen without running it."""
-    code = grading.extract_code(answer, entry)
-    if entry not in code:
-        return f"it does not name {entry}"
-    if len(code) > MOST_CODE_CHARACTERS or sum(map(code.count, "([{")) > MOST_BRACKETS:
-        return None
-    try:
-        tree = ast.parse(code)
-    except (RecursionError, MemoryError):
-        return None
-    except (SyntaxError, ValueError):
-        # A newer Python may take what this one does not; a definition is needed in any.
-        return None if _defines_in_text(code, entry) else "it is not Python"
-    return None if any(_binds(node, entry) for node in ast.walk(tree)) else f"it does not define {entry}"
-
-
-def _defines_in_text(code: str, entry: str) -> bool:
-    return entry in grading.DEFINITION.findall(code)
-
-
-def _binds(node: ast.AST, entry: str) -> bool:
-    """Whether a node gives the name a meaning: a definition, an assignment, an import, or exec'd text that holds it."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return node.name == entry
-    if isinstance(node, ast.Name):
-        return node.id == entry and isinstance(node.ctx, ast.Store)
-    if isinstance(node, ast.alias):
-        return (node.asname or node.name) == entry
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and entry in node.value
 
 
 # ----- the harness that measured

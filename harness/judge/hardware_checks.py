@@ -12,8 +12,9 @@ from judge.findings import Finding
 from judge.tree_layout import RunPlace
 
 PARTS = tuple(field.name for field in hardware_fields.RECORDS["hardware"] if field.null and field.name != "why_not_probed")
-FORWARDERS = ("ssh", "sshd", "autossh", "docker-proxy", "rootlessport", "slirp4netns", "pasta", "socat", "haproxy", "nginx", "caddy", "traefik",
-              "wslrelay.exe", "kubectl", "cloudflared", "frpc", "ngrok", "tailscaled")
+FORWARDERS = ("ssh", "sshd", "autossh", "docker-proxy", "com.docker.backend", "rootlessport", "slirp4netns", "pasta", "vpnkit", "gvproxy", "limactl",
+              "socat", "rinetd", "gost", "stunnel", "openvpn", "haproxy", "nginx", "envoy", "caddy", "traefik", "wslrelay", "kubectl", "cloudflared",
+              "frpc", "ngrok", "tailscaled")
 PARAMETERS = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])\Z", re.IGNORECASE)
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
@@ -29,7 +30,8 @@ def problems(manifest: dict, hardware: dict, place: RunPlace) -> Iterator[Findin
 
 def is_forwarded(hardware: dict | None) -> bool:
     """Whether what listens only passes requests on, so that the server may run on another machine."""
-    return (HardwareView(hardware).server_process or "").lower() in FORWARDERS
+    name = re.split(r"[\\/]", (HardwareView(hardware).server_process or "").lower())[-1]
+    return (name[:-len(".exe")] if name.endswith(".exe") else name) in FORWARDERS
 
 
 def _parts(hardware: dict) -> Iterator[Finding]:

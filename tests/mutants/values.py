@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Callable
 
 import support
-from base import facts, git, plan, records, sensitive, suites
+from base import facts, git, plan, records, sensitive, suites, suites
 from mutants import machine, valid
 from mutants.valid import Run
 
@@ -340,11 +340,22 @@ def no_conditions(run: Run) -> None:
         record["conditions"] = None
 
 
+def unknown_conditions(run: Run) -> None:
+    for record in run.calls():
+        record["conditions"] = dict.fromkeys(record["conditions"])
+
+
+def half_a_definition(run: Run) -> None:
+    run.manifest["python"] = "3.8.1"
+    graded("```python\ndef ENTRY(:\n```")(run)
+
+
 def graded(answer: str, passed: bool = True, reason: str = "passed") -> Callable[[Run], None]:
     """A verdict on the first Python task, whose answer is this."""
     def mutate(run: Run) -> None:
         record = call(run, phase="python-tasks")
-        record["answer"] = answer
+        entries = {item.id: item.grader["entry"] for item in suites.load("python-tasks").items}
+        record["answer"] = answer.replace("ENTRY", entries[record["item"]])
         run.records[-1]["code_grades"] = {str(run.records.index(record)): {"passed": passed, "reason": reason}}
     return mutate
 
@@ -500,6 +511,8 @@ ROWS = [
     ("protocol-skip", "a wave that was never begun", skipped("wave-broken", phase="small-eval")),
     ("protocol-skip", "models not loaded together in a phase of one", skipped("not-loaded-together", phase="small-eval")),
     ("protocol-skip", "a conversation that was never begun", skipped("conversation-broken", phase="small-eval")),
+    ("protocol-skip", "material that was counted", skipped("calibration-failed", phase="context-edge"), CONTEXT),
+    ("protocol-skip", "material that fits many times", skipped("context-too-small", phase="context-edge"), CONTEXT),
     ("protocol-skip", "material that nothing needs", skipped("calibration-failed", phase="small-eval")),
     ("protocol-skip", "a reason of rungs in another phase", skipped("rung-limit", phase="small-eval")),
     ("protocol-skip", "a rung that would not have taken long", skipped("rung-limit", phase="context-edge-32k"), RUNGS),
@@ -518,12 +531,14 @@ ROWS = [
     ("protocol-settings", "a version that has no ladder", on_manifest(schema="manifest-1.0"), RUNGS),
     ("protocol-nothing", "nothing but skips", all_skipped),
     ("protocol-conditions", "none on loopback", no_conditions),
+    ("protocol-conditions", "none known on Linux", unknown_conditions),
     ("protocol-conditions", "none for one call", on_call({"conditions": None})),
     ("protocol-commit", "no commit at all", on_manifest(harness_commit="no commit at all")),
     ("protocol-commit", "a commit of zeros", on_manifest(harness_commit="0" * 40)),
     ("protocol-commit", "sources of zeros", on_manifest(harness_sha256="0" * 64)),
     ("protocol-commit", "unmodified, of no commit", on_manifest(harness_commit=None)),
     ("protocol-forwarded", "a tunnel", listens("ssh")),
+    ("protocol-forwarded", "a tunnel with its path and ending", listens("C:\\tools\\ssh.exe")),
     ("protocol-forwarded", "a container's proxy", listens("docker-proxy")),
     ("protocol-local", "credentials in the address", on_manifest(target="http://127.0.0.1@evil")),
     ("protocol-model-name", "a name like a flag", renamed_model("-dash:1b")),
@@ -532,6 +547,12 @@ ROWS = [
     ("hardware-parts", "not probed, and every part is there", lambda run: run.hardware.update(probed=False, why_not_probed="x")),
     ("ledger-grades", "passed, in prose", graded("I would add the two numbers and print them."), PYTHON),
     ("ledger-grades", "passed, and not Python", graded("```python\ndef (\n```"), PYTHON),
+    ("ledger-grades", "passed, with a body that returns nothing", graded("```python\ndef ENTRY(*values):\n    pass\n```"), PYTHON),
+    ("ledger-grades", "passed, with one result for all", graded("```python\ndef ENTRY(*values):\n    return 7\n```"), PYTHON),
+    ("ledger-grades", "passed, defined in a text", graded("```python\ntext = 'def ENTRY(): return 1'\n```"), PYTHON),
+    ("ledger-grades", "passed, and deleted", graded("```python\ndef ENTRY(*values):\n    return values\ndel ENTRY\n```"), PYTHON),
+    ("ledger-grades", "passed, a number", graded("```python\nENTRY = 1\n```"), PYTHON),
+    ("ledger-grades", "passed, half a definition", half_a_definition, PYTHON),
     ("ledger-grades", "passed for no known reason", graded("def total(values): return sum(values)  # and so on", True, "brilliant"), PYTHON),
     ("ledger-finding", "a template that nobody counted", drop(item="CAL-HEAD-NONCE")),
     ("ledger-tokens", "a prompt of more tokens than bytes", on_call({"prompt_tokens": 3900})),
