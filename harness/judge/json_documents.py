@@ -13,6 +13,7 @@ from judge.findings import Finding, FindingList
 
 LIMITS = {run_folder.MANIFEST: "manifest_bytes", run_folder.HARDWARE: "hardware_bytes", run_folder.METADATA: "metadata_bytes",
           run_folder.RUN_MD: "run_md_bytes", run_folder.LEDGER: "ledger_bytes"}
+MOST_TIMES_WANTED = 8
 OWN_TEXT = ("answer", "thinking")       # what a model wrote may hold any character
 KIND_OF = {record_type: kind for kind, record_type in ledger_records.TYPES.items()}
 _PLACE = re.compile(r"[^.\[\]]+")
@@ -27,11 +28,17 @@ def size_problems(name: str, size_bytes: int) -> Iterator[Finding]:
 def read(path: pathlib.Path, findings: FindingList, shown: str, wanted: dict | None = None) -> dict | None:
     """The document, or None where it cannot be judged further; whatever is wrong goes onto the findings.
 
-    Where it is known what the document must be, it is `wanted` itself that comes back for a file of just those bytes.
+    Where it is known what the document must be, it is `wanted` itself that comes back for a file of just those bytes, and
+    a file of many times their size is not parsed.
     """
     data = path.read_bytes()
-    if wanted is not None and data == schema.pretty(wanted):
-        return wanted
+    if wanted is not None:
+        expected = schema.pretty(wanted)
+        if data == expected:
+            return wanted
+        if len(data) > MOST_TIMES_WANTED * len(expected):
+            findings.add([Finding("bytes-size", f"{len(data)} bytes", f"{len(expected)}, what the ledger gives")], shown)
+            return None
     problems = list(text_encoding.json_problems(data))
     document = None
     if not any(problem.rule in text_encoding.UNREADABLE for problem in problems):
