@@ -308,7 +308,7 @@ class Machine:
 
     def __init__(self, prefill_tok_s: float, decode_tok_s: float):
         self.prefill_tok_s, self.decode_tok_s, self.now_ns = prefill_tok_s, decode_tok_s, 0
-        self.made, self.skipped, self.pace = [], [], None
+        self.made, self.skipped, self.pace, self.counting_factor = [], [], None, 1
         self.endpoint = mock.Mock(ask=lambda path, fields: (200, None, ""))
         self.stop, self.sleep, self.loaded = http_call.Stop(), lambda seconds: None, lambda: []
         self.look_around = self.sleep
@@ -317,7 +317,8 @@ class Machine:
         before_ns, rows = self.now_ns, []
         for ask in asks:
             prompt_tokens = sum(len(text) for _, text in ask.texts) // 4
-            self.now_ns += int((prompt_tokens / self.prefill_tok_s + ask.options["num_predict"] / self.decode_tok_s) * 1e9)
+            took_s = prompt_tokens / self.prefill_tok_s + ask.options["num_predict"] / self.decode_tok_s
+            self.now_ns += int(took_s * 1e9 * (self.counting_factor if ask.units is not None and ask.role == "calibration" else 1))
             rows.append(support.record("call", outcome="length", prompt_tokens=prompt_tokens))
         if note:
             note(rows)
@@ -373,6 +374,16 @@ class TimeLimit(unittest.TestCase):
                 here.work(["frozen-prompts", "python-tasks"], share * whole.now_ns / 1e9, ("first",))
                 self.assertEqual(len([step for step in here.made if step.pass_ == "last"]), 3)
                 self.assertEqual({(step.phase, reason) for step, reason in here.skipped}, {("python-tasks", "time-limit")})
+
+    def test_a_conversation_is_not_begun_where_counting_its_material_took_the_time_for_it(self):
+        whole = Machine(400.0, 20.0)
+        whole.work(["frozen-prompts", "context-append"], 10 ** 6)
+        here = Machine(400.0, 20.0)
+        here.counting_factor = 8
+        here.work(["frozen-prompts", "context-append"], 0.8 * whole.now_ns / 1e9)
+        self.assertEqual([step.phase for step in here.made if step.phase != "frozen-prompts"], [])
+        self.assertEqual({(step.phase, reason) for step, reason in here.skipped if step.phase != "frozen-prompts"},
+                         {("context-append", "time-limit")})
 
     def test_where_no_time_is_left_even_for_the_last_pass_it_is_skipped_as_well(self):
         here = Machine(400.0, 20.0)

@@ -51,7 +51,7 @@ def show_position(folder: pathlib.Path, tree: pathlib.Path) -> int:
     if metadata["synthetic"]:
         console.note("synthetic: no machine was measured")
     if not others:
-        console.note("there are no other runs here; a clone with `git sparse-checkout set harness submissions` has them")
+        console.note("there are no other runs in this tree yet (a sparse clone gets them with `git sparse-checkout set harness submissions`)")
     console.next_step(f"to see it as a page: {shell.command('build_catalogue.py', '--with', shell.path(folder), '--serve')}")
     return FINE
 

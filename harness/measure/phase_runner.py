@@ -181,6 +181,8 @@ class PhaseRunner:
             context = self._material(stage) if context is None or stage.phase in RUNG_PHASES else context
             self._prepare(stage)
             started = self.deadline.now()
+            if stage.pass_ != "last" and not self.deadline.leaves(self._needed_ns(stage, group, longest_ns) + reserve_ns):
+                raise Unable("time-limit")      # loading or counting material took longer than expected
             self._make(stage, group, context)
             longest_ns = max(longest_ns, self.deadline.now() - started)
 
