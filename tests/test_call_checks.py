@@ -31,7 +31,7 @@ def as_call(request: dict, response: dict) -> CallRecord:
     came = http_call.StreamResult(pieces, "end", None, response["status"], 1000, 0, 100, headers_ns, response["end_us"] * 1000)
     options = request["body"].get("options") if isinstance(request["body"], dict) else None
     return typed(support.record("call", role="measured", item="x", options={"num_ctx": 4096, "num_predict": 4096, **(options or {})},
-                                **http_call.fold(came)))
+                                **http_call.record_fields(came)))
 
 
 class RealServers(unittest.TestCase):

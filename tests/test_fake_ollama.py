@@ -592,7 +592,7 @@ class SlowWritesTest(unittest.TestCase):
     def stream(self, pieces: Iterator[faults.Piece]) -> tuple:
         """(the client, the entry of the log) after a stream whose clock moves only by waiting and writing."""
         client = self.SlowClient()
-        world = server_state.World(script.read({}))
+        world = server_state.ServerState(script.read({}))
         with mock.patch("time.perf_counter_ns", lambda: client.now_ns):
             request = http_wire.HttpRequest("POST", "/api/chat", {}, b"")
             entry = world.log.open(method="POST", path="/api/chat", model=None, nonce=None, received_ns=0)

@@ -47,7 +47,7 @@ def made(answer, limits: TimeLimits = LIMITS) -> dict:
     """The fields of the record of one call to a server that answers so."""
     with listener(answer) as server:
         came, = http_call.run(endpoint_at(server.port, limits), [ChatRequest("/api/chat", BODY)], Stop())
-    return http_call.fold(came)
+    return http_call.record_fields(came)
 
 
 def folded(*pieces: tuple, **changes: object) -> dict:
@@ -56,7 +56,7 @@ def folded(*pieces: tuple, **changes: object) -> dict:
                     ended_ns=10 ** 9 + 10 ** 10)
     for name, value in changes.items():
         setattr(came, name, value)
-    return http_call.fold(came)
+    return http_call.record_fields(came)
 
 
 def after(data: bytes, then, pause_s: float = 0.05):
@@ -185,7 +185,7 @@ class Endings(unittest.TestCase):
 
     def test_nothing_that_listens(self):
         came, = http_call.run(endpoint_at(support.closed_port()), [ChatRequest("/api/chat", BODY)], Stop())
-        found = http_call.fold(came)
+        found = http_call.record_fields(came)
         self.assertEqual(found["outcome"], "error")
         self.assertIn("refused", found["error"])
         for name in ("connect_ns", "sent_ns", "headers_ns", "http_status", "first_chunk_ns", "done_ns"):
@@ -324,7 +324,7 @@ class Stamps(unittest.TestCase):
                 time.sleep(0.02)
         with listener(answer) as server:
             came, = http_call.run(endpoint_at(server.port), [ChatRequest("/api/chat", BODY)], Stop())
-        found = http_call.fold(came)
+        found = http_call.record_fields(came)
         moments = [found[name] for name in ("sent_ns", "headers_ns", "first_chunk_ns", "first_text_ns", "last_text_ns",
                                             "done_ns", "end_ns")]
         self.assertEqual(moments, sorted(moments))
@@ -345,7 +345,7 @@ class Several(unittest.TestCase):
                                      Stop())
                 starts = [came.started_ns for came in arrivals]
                 spreads.append(max(starts) - min(starts))
-                self.assertEqual([http_call.fold(came)["outcome"] for came in arrivals], ["ok"] * 8)
+                self.assertEqual([http_call.record_fields(came)["outcome"] for came in arrivals], ["ok"] * 8)
             bodies = {request.partition(b"\r\n\r\n")[2] for request in server.requests}
         self.assertEqual(len(bodies), 8)
         self.assertLess(min(spreads), 20_000_000)
@@ -357,7 +357,7 @@ class Several(unittest.TestCase):
             connection.sendall(streamed(says(str(number)), done()))
         with listener(answer) as server:
             arrivals = http_call.run(endpoint_at(server.port), [ChatRequest("/api/chat", b'{"n":%d}' % n) for n in range(4)], Stop())
-        self.assertEqual([http_call.fold(came)["answer"] for came in arrivals], list("0123"))
+        self.assertEqual([http_call.record_fields(came)["answer"] for came in arrivals], list("0123"))
 
     def test_one_that_cannot_connect_does_not_hold_the_others(self):
         closed = support.closed_port()
@@ -372,7 +372,7 @@ class Several(unittest.TestCase):
                 with self.subTest(paths):
                     began = time.perf_counter()
                     arrivals = http_call.run(here, [ChatRequest(path, BODY) for path in paths], Stop())
-                    self.assertEqual([http_call.fold(came)["outcome"] for came in arrivals],
+                    self.assertEqual([http_call.record_fields(came)["outcome"] for came in arrivals],
                                      ["error" if path == "/astray" else "ok" for path in paths])
                     self.assertLess(time.perf_counter() - began, 3)
 
@@ -407,7 +407,7 @@ class Stopping(unittest.TestCase):
             took = time.perf_counter() - began[0]
             timer.join()
         self.assertTrue(stop.soon and stop.now)
-        return [http_call.fold(came) for came in arrivals], took
+        return [http_call.record_fields(came) for came in arrivals], took
 
     def test_a_call_that_is_broken_off_ends_at_once(self):
         for why, answer, count, text in (("before the first byte", silent(), 1, ""),
@@ -430,7 +430,7 @@ class Stopping(unittest.TestCase):
         stop.break_off()
         with listener(silent()) as server:
             arrivals = http_call.run(endpoint_at(server.port), [ChatRequest("/api/chat", BODY)] * 3, stop)
-            self.assertEqual([http_call.fold(came)["outcome"] for came in arrivals], ["interrupted"] * 3)
+            self.assertEqual([http_call.record_fields(came)["outcome"] for came in arrivals], ["interrupted"] * 3)
             self.assertEqual([request for request in server.requests if request], [])
 
     def test_a_sleep_ends_when_a_stop_is_asked_for(self):

@@ -123,7 +123,7 @@ def replayed(recording: dict) -> list:
         for group in [player.played] if at_once else [[exchange] for exchange in player.played]:
             requests = [ChatRequest(exchange.path, json.dumps(exchange.body).encode("ascii")) for exchange in group]
             for exchange, came in zip(group, http_call.run(endpoint, requests, Stop())):
-                found.append((exchange, came, http_call.fold(came)))
+                found.append((exchange, came, http_call.record_fields(came)))
     return found
 
 

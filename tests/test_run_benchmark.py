@@ -415,7 +415,7 @@ class SelfTest(unittest.TestCase):
     def test_a_planted_error_in_the_harness_is_found(self):
         from measure import http_call
         from self_test import full_test, scenarios
-        honest = http_call.fold
+        honest = http_call.record_fields
 
         def one_token_short(came):
             fields = honest(came)

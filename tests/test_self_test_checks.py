@@ -18,7 +18,7 @@ LATE_NS = 100_000       # how much later than it was sent everything is heard
 TEXTS = 24              # chunks with text; then the line that says done, which counts the end token
 
 
-class World:
+class ServerState:
     """The records of a rehearsal and the stub's log, agreeing in everything."""
 
     def __init__(self) -> None:
@@ -79,14 +79,14 @@ class World:
         return {line.name for line in self.lines() if not line.passed}
 
 
-def shift(world: World, phase: str, shift_ns: int, *names: str) -> None:
+def shift(world: ServerState, phase: str, shift_ns: int, *names: str) -> None:
     for call in world.of(phase):
         for name in names:
             call[name] += shift_ns
 
 
 def finding(name: str, value: object) -> object:
-    def change(world: World) -> None:
+    def change(world: ServerState) -> None:
         call = next(one for one in world.records if one["type"] == "call" and one["finding"] and name in one["finding"])
         call["finding"][name] = value
     return change
@@ -98,7 +98,7 @@ def footer(name: str, value: object) -> object:
 
 def calls(phase: str, **factors: float) -> object:
     """Fields of all calls of a phase, multiplied."""
-    def change(world: World) -> None:
+    def change(world: ServerState) -> None:
         for call in world.of(phase):
             call.update({name: round(call[name] * factor) for name, factor in factors.items()})
     return change
@@ -108,17 +108,17 @@ def load(done_ns: int | None) -> object:
     return lambda world: world.records[1].update(done_ns=done_ns)
 
 
-def slower_at_the_end(world: World) -> None:
+def slower_at_the_end(world: ServerState) -> None:
     for call in world.of("frozen-prompts")[2:]:
         call["eval_ns"] = round(call["eval_ns"] * 1.03)
 
 
-def one_after_the_other(world: World) -> None:
+def one_after_the_other(world: ServerState) -> None:
     for call in world.of("parallel-same"):
         call["start_ns"] += call["slot"] * 24 * MS
 
 
-def nothing_reused(world: World) -> None:
+def nothing_reused(world: ServerState) -> None:
     world.row(world.of("context-append")[0])["cached_tokens"] = world.log[-1]["cached_tokens"] = 0
     next(row for row in world.log if row["prompt_tokens"] == 2000)["cached_tokens"] = 20
 
@@ -175,25 +175,25 @@ SPOILT = (
 
 class WholeRun(unittest.TestCase):
     def test_where_all_agrees_every_line_passes(self):
-        lines = World().lines()
+        lines = ServerState().lines()
         self.assertEqual([line for line in lines if not line.passed], [])
         self.assertEqual(len({line.name for line in lines}), len(lines))
 
     def test_each_thing_that_is_spoilt_fails_its_own_line_and_no_other(self):
         for what, spoil, names in SPOILT:
             with self.subTest(what):
-                world = World()
+                world = ServerState()
                 spoil(world)
                 self.assertEqual(world.failing(), names)
 
     def test_every_kind_of_line_was_made_to_fail(self):
-        made = {line.name for line in World().lines()}
+        made = {line.name for line in ServerState().lines()}
         spoilt = set().union(*(names for _, _, names in SPOILT))
         kinds = {name.rpartition(": ")[2] for name in made}
         self.assertEqual(kinds - {name.rpartition(": ")[2] for name in spoilt}, set())
 
     def test_both_sides_are_shown_as_they_were(self):
-        world = World()
+        world = ServerState()
         finding("slots_seen", 3)(world)
         load(None)(world)
         shown = {line.name: (line.planted, line.recovered) for line in world.lines()}
@@ -206,7 +206,7 @@ class WholeRun(unittest.TestCase):
     def test_a_busy_machine_that_delays_the_stub_as_well_is_no_wrong_instrument(self):
         for disturbed_ms, failing in ((12, 0), (0, 2)):
             with self.subTest(disturbed_ms=disturbed_ms):
-                world = World()
+                world = ServerState()
                 for call in world.of("frozen-prompts"):
                     row = world.row(call)
                     row["planned_ns"][7] -= disturbed_ms * MS
@@ -214,11 +214,11 @@ class WholeRun(unittest.TestCase):
                 self.assertEqual(len(world.failing()), failing)
 
     def test_a_short_wave_says_nothing_about_parallelism(self):
-        shown = {line.name: (line.planted, line.recovered) for line in World().lines()}
+        shown = {line.name: (line.planted, line.recovered) for line in ServerState().lines()}
         self.assertEqual(shown["parallel-same at 3: calls decoding at once"], ("3.00", "3.00"))
 
     def test_a_model_that_drifts_by_nobody_s_plan_has_no_line_for_it(self):
-        world = World()
+        world = ServerState()
         lines = checks.whole_run(world.typed(), world.log, ({**MODEL, "drift": 0.0},), 2, True)
         self.assertNotIn("drift", " ".join(line.name for line in lines))
 
@@ -229,7 +229,7 @@ class WholeRun(unittest.TestCase):
         for phase in ("frozen-prompts", "small-eval", "context-edge", "context-append", "parallel-same"):
             for place in (0, -1):
                 with self.subTest(phase=phase, place=place):
-                    world = World()
+                    world = ServerState()
                     world.of(phase)[place].update({"outcome": "cut", **dict.fromkeys(gone)})
                     failing = world.failing()
                     self.assertLessEqual({"calls that failed", f"{ALPHA} {phase}: prompt tokens"}, failing)
@@ -239,7 +239,7 @@ class WholeRun(unittest.TestCase):
         for phase in ("frozen-prompts", "small-eval", "context-edge", "context-append", "parallel-same"):
             for seen in (True, False):
                 with self.subTest(phase=phase, seen=seen):
-                    world = World()
+                    world = ServerState()
                     row = world.row(world.of(phase)[0])
                     row.update({**untold, "sent_ns": [MS]}) if seen else world.log.remove(row)
                     self.assertIn(f"{ALPHA} {phase}: calls known to the fake server", world.failing())
@@ -294,7 +294,7 @@ class Books(unittest.TestCase):
     """metadata.json of the same rehearsal: it agrees, and whatever is changed in it is seen."""
 
     def setUp(self):
-        self.world = World()
+        self.world = ServerState()
         start = record("session_start", started_at="2026-01-02T03:04:05Z")
         lines = [{**self.world.records[0], "session_start": start}, *self.world.records[1:]]
         manifest = ledgers.manifest(models=[record("model", name=ALPHA, format="gguf")])

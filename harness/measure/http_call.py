@@ -113,7 +113,7 @@ def _breaks_off(line: bytes) -> bool:
     return False
 
 
-def fold(result: StreamResult) -> dict[str, Any]:
+def record_fields(result: StreamResult) -> dict[str, Any]:
     """The fields of a call record that say what came; every way in which a call can end gives exactly one outcome."""
     answer = _Answer()
     for now_ns, line in lines(result.pieces):

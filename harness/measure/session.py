@@ -105,7 +105,7 @@ class Session:
         """Make the calls at one moment, wait for all, and write their records in order; the records as written.
 
         Raises Stopped before the calls, or after their records, when Ctrl-C asked for it.
-        `note` turns the folded calls into the finding that the last record keeps.
+        `note` turns the answered calls into the finding that the last record keeps.
         """
         if self.stop.soon:
             raise Stopped
@@ -114,10 +114,10 @@ class Session:
         self.machine.begin()
         results = http_call.run(self.endpoint, requests, self.stop, self.watch.tick)
         state = self.conditions()       # before anything else is done: it is to be the state that the call left
-        folded, loaded = [self._fold(result) for result in results], self.loaded()
-        finding = note(folded) if note else None
+        answered, loaded = [self._record_fields(result) for result in results], self.loaded()
+        finding = note(answered) if note else None
         records = []
-        for ask, fields in zip(asks, folded):
+        for ask, fields in zip(asks, answered):
             last = ask is asks[-1]
             records.append(self._append({
                 "type": "call", **self._place(ask.step, ask.role), **_sent(ask),
@@ -129,8 +129,8 @@ class Session:
             raise Stopped
         return records
 
-    def _fold(self, result: http_call.StreamResult) -> dict:
-        fields = http_call.fold(result)
+    def _record_fields(self, result: http_call.StreamResult) -> dict:
+        fields = http_call.record_fields(result)
         if fields["error"] is not None:
             fields["error"] = self.endpoint.without_secrets(fields["error"])
         return {"start_ns": max(0, result.started_ns - self.origin_ns), **fields}

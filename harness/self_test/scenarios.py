@@ -149,9 +149,9 @@ def run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, p
 
 def every_fault(endpoint: Endpoint, slower: float = 1, only: set | None = None) -> list:
     """(name, what was planted, what was recovered) for each row of FAULTS, or for those named in `only`."""
-    ills = {name: [_slower(fault, slower) for fault in planted] for name, planted, _ in FAULTS if isinstance(planted, list)}
-    ills["Ctrl-C in the middle"] = [{"fault": "stall", "ms": 20_000}]     # long enough to be aborted for certain
-    rules = [{"when": {"contains": f"<{name}>"}, "do": planted} for name, planted in ills.items()]
+    active_faults = {name: [_slower(fault, slower) for fault in planted] for name, planted, _ in FAULTS if isinstance(planted, list)}
+    active_faults["Ctrl-C in the middle"] = [{"fault": "stall", "ms": 20_000}]     # long enough to be aborted for certain
+    rules = [{"when": {"contains": f"<{name}>"}, "do": planted} for name, planted in active_faults.items()]
     endpoint.ask("/fake/script", {"models": [MODELS[0]], "rules": rules})
     _call(endpoint, "warm up", {}, CALM, slower)
     results = []
@@ -171,7 +171,7 @@ def _slower(fault: dict, times: float) -> dict:
 
 
 def observed(fields: dict) -> dict:
-    """What a folded call shows, in the words of FAULTS."""
+    """What the record of a call shows, in the words of FAULTS."""
     spent = sum(fields[name] or 0 for name in ("load_ns", "prompt_eval_ns", "eval_ns"))
     return {"outcome": fields["outcome"], "status": fields["http_status"], "error": fields["error"],
             "chunks": fields["chunks"], "texts": fields["text_chunks"], "tokens": fields["eval_tokens"],
@@ -191,6 +191,6 @@ def _call(endpoint: Endpoint, text: str, options: dict, limits: TimeLimits, slow
     if special == "break off":
         breaker.start()
     request = http_call.ChatRequest(session.CHAT, json.dumps(body).encode("ascii"))
-    fields = http_call.fold(http_call.run(here, [request], stop)[0])
+    fields = http_call.record_fields(http_call.run(here, [request], stop)[0])
     breaker.cancel()
     return fields

@@ -362,7 +362,7 @@ def memory() -> None:
         appender = ledger.files.Appender(pathlib.Path(folder) / "run.jsonl")
         for calls in (100, 2000):
             while done < calls:
-                fields = http_call.fold(http_call.run(endpoint, [http_call.ChatRequest("/api/chat", body)], http_call.Stop())[0])
+                fields = http_call.record_fields(http_call.run(endpoint, [http_call.ChatRequest("/api/chat", body)], http_call.Stop())[0])
                 appender.append(json.dumps(fields).encode() + b"\n")
                 done += 1
             peaks.append((calls, peak_kb()))

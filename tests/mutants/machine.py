@@ -1,6 +1,6 @@
 """A machine that does not exist: a server with planted speeds on a clock of its own, behind the real session and runner.
 
-What it says goes through the harness's own fold, runner and session, so that its ledger has the very shape of a real
+What it says goes through the harness's own http_call, runner and session, so that its ledger has the very shape of a real
 one. It is synthetic, and everything that is made with it says so.
 """
 from __future__ import annotations

@@ -29,10 +29,10 @@ class Talk(abc.ABC):
 
     def __init__(self, exchange: Exchange, asked: request_validation.Order):
         self.exchange, self.asked = exchange, asked
-        self.world, self.entry, self.ills = exchange.world, exchange.entry, exchange.ills
+        self.world, self.entry, self.active_faults = exchange.world, exchange.entry, exchange.active_faults
         self.held = contextlib.ExitStack()         # the model and the slot, until the answer is complete
         missing = f"model '{asked.name}' not found"
-        self.model = ailing(find(exchange, asked.name, self.no_name(), missing), self.ills)
+        self.model = ailing(find(exchange, asked.name, self.no_name(), missing), self.active_faults)
 
     def answer(self) -> None:
         """Unload, load, render or speak; whatever cannot be done is refused before anything is loaded."""
@@ -98,7 +98,7 @@ class Talk(abc.ABC):
 
     def fitted(self, num_ctx: int) -> list[str]:
         """The tokens that the model gets to read."""
-        asked, truncation = self.asked, self.ills.get("silent_truncation")
+        asked, truncation = self.asked, self.active_faults.get("silent_truncation")
         prompt = self.prompt(num_ctx)
         if truncation and truncation["to"]:
             return decode.cut(prompt, truncation["to"])
@@ -110,37 +110,37 @@ class Talk(abc.ABC):
         """Settle every time that is known now; client and log are told the same numbers."""
         entry, model = self.entry, self.model
         start_ns = time.perf_counter_ns() if seat.waited else loan.ready_ns
-        start_ns += round(self.ills.get("queue_wait", {}).get("ms", 0) * 1e6)
+        start_ns += round(self.active_faults.get("queue_wait", {}).get("ms", 0) * 1e6)
         entry.slot, entry.prompt_tokens, entry.cached_tokens = seat.slot.number, len(prompt), seat.cached_tokens
         entry.queue_ns = start_ns - loan.ready_ns
         entry.prompt_eval_ns = max(1000, model.prefill_ns(len(prompt), seat.cached_tokens))
         limit = request_validation.limit(self.asked, self.world.dialect, len(prompt), self.window(loan), self.is_native())
         return decode.Decoding(self.world.engine, loan.runner, model, self.tokens(),
-                               1 if "one_token" in self.ills else limit, start_ns + entry.prompt_eval_ns, len(prompt))
+                               1 if "one_token" in self.active_faults else limit, start_ns + entry.prompt_eval_ns, len(prompt))
 
     def tokens(self) -> Iterator[tokenizer.Token]:
         """The whole answer that the model would give."""
-        model, ills = self.model, self.ills
+        model, active_faults = self.model, self.active_faults
         able = "thinking" in model.capabilities and model.thinking_tokens > 0
-        thinks = able and self.asked.think is not False or model.thinks_always or "thinking_despite_off" in ills
+        thinks = able and self.asked.think is not False or model.thinks_always or "thinking_despite_off" in active_faults
         if isinstance(self.asked.think, str) and model.level_tokens:
             model = dataclasses.replace(model, thinking_tokens=model.level_tokens[self.asked.think])
         if model.recalls:
             model = dataclasses.replace(model, answer_text=tokenizer.recalled(self.asked_text(), self.entry.prompt_tokens, model))
-        words = tokenizer.MANY_BYTES if "utf8_split" in ills else tokenizer.BREAKS if "huge_line" in ills else ()
+        words = tokenizer.MANY_BYTES if "utf8_split" in active_faults else tokenizer.BREAKS if "huge_line" in active_faults else ()
         return tokenizer.until_stop(tokenizer.answer(model, thinks, words), self.asked.options.get("stop", []))
 
     def speak(self, decoding: decode.Decoding) -> None:
-        every = self.ills.get("empty_chunks", {}).get("every")
+        every = self.active_faults.get("empty_chunks", {}).get("every")
         said = decoding.said(tags_show=self.kind == "generate", empty_every=every)
-        if self.asked.stream and "whole_without_done" not in self.ills:
-            self.exchange.stream(faults.spoiled(self.pieces(decoding, said), self.ills), self.content_type)
+        if self.asked.stream and "whole_without_done" not in self.active_faults:
+            self.exchange.stream(faults.spoiled(self.pieces(decoding, said), self.active_faults), self.content_type)
         else:
             self.exchange.json(self.in_one_piece(decoding, self.collected(said)), due_ns=decoding.last_ns)
 
     def pieces(self, decoding: decode.Decoding, said: Iterator[decode.Said]) -> Iterator[faults.Piece]:
         """A line for each chunk, and the final one with the counters."""
-        escape = "huge_line" not in self.ills
+        escape = "huge_line" not in self.active_faults
         for due_ns, thought, answer in said:
             value = self.line(due_ns, thought=thought, answer=answer)
             yield faults.Piece(due_ns, versions.go_json(value, escape).encode() + b"\n")
@@ -157,7 +157,7 @@ class Talk(abc.ABC):
 
     def in_one_piece(self, decoding: decode.Decoding, chunks: list[decode.Said]) -> dict:
         """The answer to stream false: all of the text and the fields of the final line."""
-        ending = {} if "whole_without_done" in self.ills else self.ending(decoding)
+        ending = {} if "whole_without_done" in self.active_faults else self.ending(decoding)
         return self.line(decoding.last_ns, thought="".join(chunk.thought for chunk in chunks),
                          answer="".join(chunk.answer for chunk in chunks), **ending)
 
@@ -180,13 +180,13 @@ class Talk(abc.ABC):
             total_ns=decoding.last_ns - self.exchange.request.received_ns, load_ns=entry.load_ns,
             prompt_tokens=entry.prompt_tokens, cached_tokens=cached_tokens, prompt_eval_ns=entry.prompt_eval_ns,
             eval_tokens=entry.eval_tokens, eval_ns=entry.eval_ns)
-        if "metrics_absent" in self.ills:
-            counters = faults.without(counters, self.ills["metrics_absent"]["fields"])
+        if "metrics_absent" in self.active_faults:
+            counters = faults.without(counters, self.active_faults["metrics_absent"]["fields"])
         return {"done": True, "done_reason": entry.done_reason, **self.context(), **counters}
 
     def context(self) -> dict:
         """The numbers of all tokens but the first, which only generate tells, and not when it is raw."""
-        huge = self.ills.get("huge_line")
+        huge = self.active_faults.get("huge_line")
         if not huge and (self.kind != "generate" or self.asked.body.get("raw")):
             return {}
         size = huge["context"] if huge else self.entry.prompt_tokens - 1 + self.entry.eval_tokens
@@ -266,15 +266,15 @@ def find(exchange: Exchange, name: str, no_name: versions.Refusal, missing: str)
     return model
 
 
-def ailing(model: Model, ills: dict) -> Model:
+def ailing(model: Model, active_faults: dict) -> Model:
     """The model as this one request finds it."""
-    changes: dict = dict(ills.get("remote_chunks", {}))
-    if "answer" in ills:
-        changes["answer_text"] = ills["answer"]["text"]
-    if "multi_token_chunks" in ills:
-        changes["tokens_per_chunk"] = ills["multi_token_chunks"]["tokens"]
-    if "thinking_despite_off" in ills:
-        changes["thinking_tokens"] = ills["thinking_despite_off"]["tokens"]
+    changes: dict = dict(active_faults.get("remote_chunks", {}))
+    if "answer" in active_faults:
+        changes["answer_text"] = active_faults["answer"]["text"]
+    if "multi_token_chunks" in active_faults:
+        changes["tokens_per_chunk"] = active_faults["multi_token_chunks"]["tokens"]
+    if "thinking_despite_off" in active_faults:
+        changes["thinking_tokens"] = active_faults["thinking_despite_off"]["tokens"]
     return dataclasses.replace(model, **changes) if changes else model
 
 

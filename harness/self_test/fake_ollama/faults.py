@@ -71,11 +71,11 @@ FAULTS = {
 }
 
 
-def spoiled(pieces: Iterator[Piece], ills: dict) -> Iterator[Piece]:
+def spoiled(pieces: Iterator[Piece], active_faults: dict) -> Iterator[Piece]:
     """The pieces after each fault of the stream has had its turn."""
     for name, spoil in SPOILERS.items():
-        if name in ills:
-            pieces = spoil(pieces, **ills[name])
+        if name in active_faults:
+            pieces = spoil(pieces, **active_faults[name])
     return pieces
 
 

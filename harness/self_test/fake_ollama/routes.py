@@ -8,7 +8,7 @@ from typing import Iterator
 
 from . import chat_handlers, engine, faults, http_wire, request_validation, script, versions
 from .truth_log import Log, TruthEntry
-from .server_state import Exchange, NDJSON, World
+from .server_state import Exchange, NDJSON, ServerState
 
 PLAIN = "text/plain"
 PULL_STEP_NS = 5_000_000
@@ -21,7 +21,7 @@ class FakeOllama:
     """The whole server: one script at a time, one thread per connection."""
 
     def __init__(self, planted: script.Script):
-        self.world = World(planted)
+        self.world = ServerState(planted)
 
     def serve(self, client: http_wire.Client) -> None:
         """All requests of one connection."""
@@ -59,15 +59,15 @@ class FakeOllama:
         except http_wire.HangUp as end:
             exchange.entry.ending = str(end)
             raise
-        return "body_not_http" not in exchange.ills
+        return "body_not_http" not in exchange.active_faults
 
     def exchange(self, client: http_wire.Client, request: http_wire.HttpRequest, body: dict) -> Exchange:
         world, text = self.world, text_of(body)
         model = str(body.get("model", body.get("name", "")))
-        ills = world.ills(request.method, request.path, model, text, bool(body.get("think", True)))
+        active_faults = world.active_faults(request.method, request.path, model, text, bool(body.get("think", True)))
         entry = world.log.open(method=request.method, path=request.path, model=model or None, nonce=nonce_of(text),
-                               received_ns=request.received_ns, fault="+".join(ills) or None)
-        return Exchange(client, request, world, entry, ills)
+                               received_ns=request.received_ns, fault="+".join(active_faults) or None)
+        return Exchange(client, request, world, entry, active_faults)
 
     # ----- the fake server's own endpoints, which stand in no log
 
@@ -84,7 +84,7 @@ class FakeOllama:
     def own_answer(self, request: http_wire.HttpRequest) -> object:
         what = f"{request.method} {request.path}"
         if what == "POST /fake/script":
-            self.world = World(script.read(json.loads(request.body)))
+            self.world = ServerState(script.read(json.loads(request.body)))
         elif what == "POST /fake/log/clear":
             self.world.log = Log()
         elif what == "GET /fake/log":
@@ -98,20 +98,20 @@ class FakeOllama:
 
 def instead_of_answer(exchange: Exchange) -> bool:
     """The faults that come before any answer; True if one took its place."""
-    client, ills = exchange.client, exchange.ills
-    if "silence" in ills:
-        client.wait_until(time.perf_counter_ns() + round(ills["silence"]["ms"] * 1e6))
-        if ills["silence"]["then"] == "close":
+    client, active_faults = exchange.client, exchange.active_faults
+    if "silence" in active_faults:
+        client.wait_until(time.perf_counter_ns() + round(active_faults["silence"]["ms"] * 1e6))
+        if active_faults["silence"]["then"] == "close":
             raise http_wire.HangUp(reset=False)
-    if "body_not_http" in ills:
+    if "body_not_http" in active_faults:
         exchange.entry.ending = "not http"
-        client.send(ills["body_not_http"]["text"].encode())
-    elif "empty_200" in ills:
+        client.send(active_faults["body_not_http"]["text"].encode())
+    elif "empty_200" in active_faults:
         exchange.stream(iter(()), NDJSON)
-    elif "status" in ills:
-        plain_error(exchange, **ills["status"])
-    elif "nested_json_400" in ills:
-        raise versions.runner_refusal(ills["nested_json_400"]["message"], "invalid_request_error")
+    elif "status" in active_faults:
+        plain_error(exchange, **active_faults["status"])
+    elif "nested_json_400" in active_faults:
+        raise versions.runner_refusal(active_faults["nested_json_400"]["message"], "invalid_request_error")
     else:
         return False
     return True
@@ -180,7 +180,7 @@ def show(exchange: Exchange, body: dict) -> None:
 def pull(exchange: Exchange, body: dict) -> None:
     name = script.full_name(request_validation.read(body, "PullRequest").name)
     model = next((model for model in exchange.world.script.models if model.name == name), None)
-    exchange.stream(faults.spoiled(pull_pieces(exchange, model), exchange.ills), NDJSON)
+    exchange.stream(faults.spoiled(pull_pieces(exchange, model), exchange.active_faults), NDJSON)
 
 
 def pull_pieces(exchange: Exchange, model: script.Model | None) -> Iterator[faults.Piece]:
@@ -207,7 +207,7 @@ def pull_steps(model: script.Model | None) -> Iterator[dict]:
         yield {"status": text}
 
 
-def state(world: World) -> dict:
+def state(world: ServerState) -> dict:
     """What is in memory now."""
     return {"speak": world.script.speak, "requests": world.log.count, "waiting_for_load": len(world.engine.loads),
             "models": [{"name": runner.model.name, "launch": runner.launch._asdict(), "waiting": len(runner.line),

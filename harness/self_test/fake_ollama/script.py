@@ -85,7 +85,7 @@ class Model:
 class FaultRule:
     """Which requests go wrong, and how. All conditions given must hold."""
 
-    ills: dict                            # fault -> its parameters, all filled in
+    active_faults: dict                            # fault -> its parameters, all filled in
     path: str | None = None
     method: str | None = None
     model: str | None = None              # with or without its tag
@@ -150,11 +150,11 @@ def rule(data: object) -> FaultRule:
     if unknown:
         raise ScriptError(f"when: unknown {', '.join(sorted(unknown))}")
     todo = data.get("do", [])
-    ills = dict(ill(entry) for entry in (todo if isinstance(todo, list) else [todo]))
-    return FaultRule(ills=ills, times=data.get("times"), **when)
+    active_faults = dict(fault(entry) for entry in (todo if isinstance(todo, list) else [todo]))
+    return FaultRule(active_faults=active_faults, times=data.get("times"), **when)
 
 
-def ill(data: dict) -> tuple[str, dict]:
+def fault(data: dict) -> tuple[str, dict]:
     """One fault and its parameters, those left out filled in."""
     name = data.get("fault")
     if name not in faults.FAULTS:

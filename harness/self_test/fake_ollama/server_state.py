@@ -17,7 +17,7 @@ MAX_TOGETHER = 64                         # pieces
 BUILT_NS = 1_767_323_045_678_901_234      # when the newest planted model was made; each next one a minute before
 
 
-class World:
+class ServerState:
     """The state of the server under one script. A new script makes a new one; the old one ends with its last request."""
 
     def __init__(self, script: Script):
@@ -39,7 +39,7 @@ class World:
     def modified_at(self, model: Model) -> str:
         return versions.timestamp(BUILT_NS - self.script.models.index(model) * 60 * 10**9)
 
-    def ills(self, method: str, path: str, model: str, text: str, thinks: bool) -> dict:
+    def active_faults(self, method: str, path: str, model: str, text: str, thinks: bool) -> dict:
         """What the first rule that applies does to this request. Each rule counts what it covers, used or not."""
         chosen = None
         with self.lock:
@@ -49,17 +49,17 @@ class World:
                 self.met[number] += 1
                 if chosen is None and rule.is_due(self.met[number], self.applied[number]):
                     self.applied[number] += 1
-                    chosen = rule.ills
+                    chosen = rule.active_faults
         return chosen or {}
 
 
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, client: http_wire.Client, request: http_wire.HttpRequest, world: World, entry: TruthEntry, ills: dict):
+    def __init__(self, client: http_wire.Client, request: http_wire.HttpRequest, world: ServerState, entry: TruthEntry, active_faults: dict):
         self.client, self.request, self.world = client, request, world
         client.spin_ns = http_wire.SPIN_NS if world.script.exact else 0
-        self.entry, self.ills = entry, ills
+        self.entry, self.active_faults = entry, active_faults
         self.unsent_head = b""
         self.late: list[faults.Piece] = []      # pieces that should have left already
         self.wall_offset_ns = time.time_ns() - time.perf_counter_ns()
@@ -88,9 +88,9 @@ class Exchange:
         body = http_wire.chunk(data) + http_wire.LAST_CHUNK if chunked else data
         self.entry.status = status
         self.client.wait_until(due_ns)
-        if "reset" in self.ills or "end_without_done" in self.ills:
+        if "reset" in self.active_faults or "end_without_done" in self.active_faults:
             self.client.send(head + body[:len(body) // 2])
-            raise http_wire.HangUp(reset="reset" in self.ills)
+            raise http_wire.HangUp(reset="reset" in self.active_faults)
         self._stamp(due_ns)
         self.entry.ending = "whole"
         self._send(head, b"" if self.request.method == "HEAD" else body)
@@ -138,7 +138,7 @@ class Exchange:
         self._send(head, framed)
 
     def _send(self, head: bytes, body: bytes) -> None:
-        slow = self.ills.get("slow_headers")
+        slow = self.active_faults.get("slow_headers")
         if slow and head:
             status_line, _, head = head.partition(b"\r\n")
             self.client.send(status_line + b"\r\n")
