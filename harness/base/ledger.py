@@ -36,7 +36,10 @@ class Writer:
     def __init__(self, folder: os.PathLike):
         self.path = pathlib.Path(folder) / run_folder.LEDGER
         self._appender = files.Appender(self.path)
-        self._seq, self._prev, self._cut_at, self._cut = 0, None, None, None
+        self._seq = 0
+        self._prev: str | None = None
+        self._cut_at: int | None = None
+        self._cut: dict | None = None
 
     def append(self, record: dict) -> dict:
         """Write one record; returns it as written. What a resume has to cut off goes just before the first one."""

@@ -6,7 +6,7 @@ import functools
 import json
 import re
 import threading
-from typing import TYPE_CHECKING, Callable, Collection, Dict, List, Union
+from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, List, Tuple, Union
 
 from base import names
 from base.records import CHOICES, RECORDS, Field
@@ -38,7 +38,7 @@ def _laid_out(value: Json, indent: int) -> str:
     """The text of a value that begins at a column. If a part needs more than a line, so does what holds it."""
     if type(value) not in _CONTAINERS or not value:
         return _SPACED.encode(value)
-    children = value.values() if isinstance(value, dict) else value
+    children: Any = value.values() if isinstance(value, dict) else value
     holds_more = any(child and type(child) in _CONTAINERS for child in children)
     if not holds_more:
         whole = _SPACED.encode(value)
@@ -59,7 +59,7 @@ _SPACED = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
 _CONTAINERS = frozenset((dict, list))
 
 
-def loads(data: bytes) -> Json:
+def loads(data: bytes) -> Any:
     """Parse JSON that every reader understands in the same way; raises ValueError with the reason.
 
     Python's own reader takes duplicate keys (the last wins), NaN, 1e999 (as infinity) and numbers of any length,
@@ -245,7 +245,7 @@ def are_counts(values: Collection) -> bool:
 
 
 @functools.lru_cache(maxsize=None)
-def tester(kind: str) -> Callable[[object], bool]:
+def tester(kind: str) -> Callable[[Any], bool]:
     """A cheap test of whether a value is of a field's kind; `problems` gives the reason."""
     head, _, rest = kind.partition(":")
     if kind == "list:count":
@@ -267,7 +267,7 @@ def tester(kind: str) -> Callable[[object], bool]:
     return _record_tester(head)
 
 
-def _in_range(field: Field) -> Callable[[object], bool]:
+def _in_range(field: Field) -> Callable[[Any], bool]:
     """Whether a value that is of its field's kind is also within the field's range."""
     least, most = field.range
     if field.kind == "list:text":
@@ -288,7 +288,7 @@ def _in_range(field: Field) -> Callable[[object], bool]:
 
 
 @functools.lru_cache(maxsize=None)
-def field_tester(field: Field) -> Callable[[object], bool]:
+def field_tester(field: Field) -> Callable[[Any], bool]:
     """Whether a value that is not null is of the field's kind and within its range."""
     is_kind = tester(field.kind)
     if field.range is None:
@@ -307,13 +307,13 @@ def field_tester(field: Field) -> Callable[[object], bool]:
     return lambda value: is_kind(value) and is_within(value)
 
 
-def _record_tester(kind: str) -> Callable[[object], bool]:
+def _record_tester(kind: str) -> Callable[[Any], bool]:
     """Records of a kind come with their fields in few orders; for each order a test is compiled once."""
     by_name = {field.name: field for field in RECORDS[kind]}
     needed = frozenset(field.name for field in RECORDS[kind] if not field.absent)
     orders: Dict[Tuple[str, ...], Callable[[dict], bool]] = {}
 
-    def is_right(record: object) -> bool:
+    def is_right(record: Any) -> bool:
         if type(record) is not dict:
             return False
         order = tuple(record)
@@ -370,7 +370,7 @@ def _at(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
 
 
-def _value_problems(value: object, field: Field, where: str) -> list:
+def _value_problems(value: Any, field: Field, where: str) -> list:
     if value is None:
         return [] if field.null else [f"{where}: null"]
     if field_tester(field)(value):
@@ -398,7 +398,7 @@ def bounded(record: dict, kind: str) -> dict:
     return {name: _bounded(value, by_name[name]) if name in by_name else value for name, value in record.items()}
 
 
-def _bounded(value: object, field: Field) -> object:
+def _bounded(value: Any, field: Field) -> Any:
     if value is None or field_tester(field)(value):
         return value
     head, _, rest = field.kind.partition(":")

@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import re
+from typing import Any
 
 CARD = re.compile(r"(?:gtx|rtx|rx|tesla|[ahblv]\d{2,4}|mi\d{3})\b")
 FILE = pathlib.Path(__file__).resolve().parent / "thresholds.json"
@@ -20,8 +21,8 @@ def version() -> str:
 
 
 @functools.lru_cache(maxsize=None)
-def value(name: str) -> object:
-    """One threshold; asking for one that does not exist is a bug."""
+def value(name: str) -> Any:
+    """One threshold, of the type that the file gives it; asking for one that does not exist is a bug."""
     return _read()["values"][name]["value"]
 
 
