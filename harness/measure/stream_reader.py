@@ -168,12 +168,14 @@ def _receive(selector: selectors.BaseSelector, clock: Callable[[], int]) -> bool
     Other streams' bytes wait here for their stamps: each microsecond counts.
     """
     may_be_over = False
-    ready = [key.data for key, _ in selector.select(TICK_S)]
+    ready = selector.select(TICK_S)
     while ready:
         again = []
-        for stream in ready:
+        for event in ready:
+            stream = event[0].data
+            connection = stream.connection
             try:
-                data = stream.connection.receive(READ_BYTES)
+                data = connection.receive(READ_BYTES)
                 now_ns = clock()
             except NOT_YET:
                 continue
@@ -190,8 +192,8 @@ def _receive(selector: selectors.BaseSelector, clock: Callable[[], int]) -> bool
             if data.endswith(LAST_CHUNK) or stream.unread_bytes > MAX_BYTES:
                 may_be_over = True
                 stream.check_size(now_ns)
-            if stream.connection.has_own_buffer and stream.ending is None:
-                again.append(stream)
+            if connection.has_own_buffer and stream.ending is None:
+                again.append(event)
         ready = again
     return may_be_over
 
