@@ -34,7 +34,6 @@ NOT_RUN = {
     "python harness/run_benchmark.py --self-test": "takes 15 s; test_run_benchmark runs it",
     "python -m unittest discover -s tests": "is what runs this",
     "ollama pull llama3.2:1b": "needs Ollama, and downloads",
-    "ollama list": "needs Ollama",
 }
 OTHERS_FLAGS = {"--write": "tests/documents.py", "--filter": "git", "--sparse": "git"}      # flags that belong to no verb
 LOOKS_AT_RUNS = re.compile(r"\bRUN\b|--status")
