@@ -422,7 +422,7 @@ class SelfTest(unittest.TestCase):
             fields["eval_tokens"] = fields["eval_tokens"] and fields["eval_tokens"] - 1
             return fields
         others = dict.fromkeys(("_kinds_of_models", "_thinking", "_context_ladder", "_faults"), lambda *_: [])     # parts of the self-test
-        with mock.patch.object(http_call, "fold", one_token_short), mock.patch.multiple(full_test, **others), \
+        with mock.patch.object(http_call, "record_fields", one_token_short), mock.patch.multiple(full_test, **others), \
                 mock.patch.object(scenarios, "PHASES", ("small-eval",)):
             code, out, _ = call_main("--self-test")
         self.assertEqual(code, 1)
