@@ -19,7 +19,7 @@ import support      # noqa: F401  (puts the harness on the path)
 import ledgers
 import planted
 
-from base import ledger, ledger_records, plan, records, schema
+from base import json_text, ledger, ledger_records, plan, records
 from base.phases import PHASES
 from derive import run_md, run_report, summary
 
@@ -103,15 +103,15 @@ class Made:
 
     def files(self) -> dict:
         """name: bytes of the five files."""
-        return {"manifest.json": schema.pretty(self.manifest), "run.jsonl": self.ledger_data, "hardware.json": schema.pretty(self.hardware),
-                "metadata.json": schema.pretty(self.metadata), "run.md": self.story.encode("utf-8")}
+        return {"manifest.json": json_text.pretty(self.manifest), "run.jsonl": self.ledger_data, "hardware.json": json_text.pretty(self.hardware),
+                "metadata.json": json_text.pretty(self.metadata), "run.md": self.story.encode("utf-8")}
 
 
 def made(one: Spec) -> Made:
     loaded = {phase: planted.suite_of(phase) for phase in one.phases}
     manifest, cells = manifest_of(one, loaded), {}
     lines = list(ledgers.numbered(planted.Machine(one, manifest, loaded).records()))
-    data = b"".join(schema.dumps(record).encode("ascii") + b"\n" for record in lines)
+    data = b"".join(json_text.dumps(record).encode("ascii") + b"\n" for record in lines)
     graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
     found = summary.summarize(manifest, map(ledger_records.typed, lines), graders, lines[-1].get("code_grades"), aggregates=cells)
     found["ledger_sha256"] = ledger.sha256(data)

@@ -7,7 +7,7 @@ from typing import Iterable, Iterator
 
 import support
 
-from base import ledger_reader, ledger_records, schema
+from base import json_text, ledger_reader, ledger_records
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 STARTED = "2026-01-02T03:04:05Z"
@@ -63,7 +63,7 @@ def numbered(records: Iterable[dict]) -> Iterator[dict]:
     prev = None
     for seq, record in enumerate(records):
         chained = {**record, "seq": seq, "prev": prev}
-        prev = hashlib.sha256(schema.dumps(chained).encode("ascii")).hexdigest()
+        prev = hashlib.sha256(json_text.dumps(chained).encode("ascii")).hexdigest()
         yield chained
 
 
@@ -75,12 +75,12 @@ def typed(records: Iterable[dict]) -> list:
 def lines(path: pathlib.Path) -> list:
     """The lines of a ledger as plain objects, after the reader has found nothing wrong with them."""
     list(ledger_reader.read(path))
-    return [schema.loads(line) for line in path.read_bytes().splitlines()]
+    return [json_text.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def data(records: Iterable[dict]) -> bytes:
     """A ledger's bytes."""
-    return b"".join(schema.dumps(record).encode("ascii") + b"\n" for record in numbered(records))
+    return b"".join(json_text.dumps(record).encode("ascii") + b"\n" for record in numbered(records))
 
 
 def manifest(**changes: object) -> dict:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import plan, schema
+from base import json_text, plan
 from base.phases import PHASES
 from mutants import valid
 
@@ -25,7 +25,7 @@ STYLE = """text{font-family:system-ui,sans-serif;fill:#24292f}
 def result() -> dict:
     """metadata.json of a synthetic run of all phases with two models."""
     run = valid.Run(plan.Settings(), tuple(PHASES), 2)
-    return schema.loads(run.files()["metadata.json"])
+    return json_text.loads(run.files()["metadata.json"])
 
 
 def render() -> str:

@@ -15,7 +15,7 @@ from unittest import mock
 import gitea
 import support
 import submit_run
-from base import console, schema
+from base import console, json_text
 from submit import commit, push, remote_address, submission
 from submit.remote_access import Access, Base
 
@@ -47,8 +47,8 @@ def contents(**manifest: object) -> dict:
     """The five files of a finished run, no more of each than a submission looks at."""
     record = support.record("manifest", **{"run_id": RUN_ID, "handle": HANDLE, "device_tag": TAG, **manifest})
     lines = [support.record("meta", run_id=RUN_ID), support.record("footer", complete=True)]
-    return {"manifest.json": schema.pretty(record), "hardware.json": b"{}\n", "metadata.json": b"{}\n",
-            "run.jsonl": b"".join(schema.dumps(line).encode() + b"\n" for line in lines),
+    return {"manifest.json": json_text.pretty(record), "hardware.json": b"{}\n", "metadata.json": b"{}\n",
+            "run.jsonl": b"".join(json_text.dumps(line).encode() + b"\n" for line in lines),
             "run.md": "# Läuft\r\nwith bytes that no filter may touch\n".encode()}
 
 

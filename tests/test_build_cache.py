@@ -10,7 +10,7 @@ import unittest
 
 import support      # noqa: F401  (puts the harness on the path)
 
-from base import files, schema
+from base import files, json_text
 from base.errors import UserError
 from publish import build_cache, site_folder
 
@@ -34,7 +34,7 @@ class Here(unittest.TestCase):
         """A run whose pages and contributions are there."""
         files.write(build_cache.run_path(self.folder, f"{name}-key"), b"[]")
         made = [build_cache.put_file(self.folder, path, path.encode()) for path in paths or (f"runs/{name}.html",)]
-        record = schema.dumps({"run_id": name, "device_tag": device_tag}) if shown else None
+        record = json_text.dumps({"run_id": name, "device_tag": device_tag}) if shown else None
         return build_cache.RunNote(f"{name}-key", "contents", "states", name, began, device_tag, "ana", 5 if shown else None,
                                    "{}" if shown else None, record, {}, made, list(cells))
 

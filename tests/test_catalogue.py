@@ -7,7 +7,7 @@ import unittest
 import showcase
 import support      # noqa: F401  (puts the harness on the path)
 
-from base import names, schema
+from base import json_text, names, schema
 from publish import catalogue, device_summary, page_inputs, headline_figures, pooling, run_contribution
 
 MACHINE = {"bandwidth_gb_s": 100, "bandwidth_of": "m1", "model_memory_kind": "unified"}
@@ -205,7 +205,7 @@ class Document(unittest.TestCase):
     def test_hidden_runs_leave_no_name_and_still_count(self):
         hidden = frozenset([0, 13])
         told, cell_views, _ = showcase.whole(26, hidden)
-        whole = schema.dumps([told, [vars(view) for view in cell_views]])
+        whole = json_text.dumps([told, [vars(view) for view in cell_views]])
         for number in hidden:
             self.assertNotIn(showcase.corpus.spec(number).run_id, whole)
         before = {cell["cell_id"]: cell["runs"] for cell in self.document["cells"]}

@@ -14,7 +14,7 @@ from unittest import mock
 import support
 
 import check_submission
-from base import console, schema
+from base import console, json_text
 from base.errors import BROKEN, FINE, FOUND, USAGE
 from judge import call_checks, rules
 from mutants import changes, octets, valid, values
@@ -217,7 +217,7 @@ class Fix(Case):
                 run.manifest["host_hostname_short"] = hostname
                 folder = run.write(pathlib.Path(root))
                 self.assertEqual(self.check("--fix", *words, folder)[0], FINE)
-                self.assertEqual(schema.loads((folder / "manifest.json").read_bytes())["host_hostname_short"], wanted)
+                self.assertEqual(json_text.loads((folder / "manifest.json").read_bytes())["host_hostname_short"], wanted)
 
     def test_what_was_measured_is_never_touched(self):
         for mutate in (octets.line(20, octets.at("connect_ns", 90_001), mend_chain=False), octets.cut_last_feed,

@@ -12,7 +12,7 @@ import ledgers
 from ledgers import call, footer, meta
 from test_paired_comparison import OTHER_ID, manifest as test_manifest
 
-from base import console, ledger, run_folder, schema, suites
+from base import console, json_text, ledger, run_folder, schema, suites
 from derive import derived_files
 import compare_runs
 
@@ -46,7 +46,7 @@ class Folders(unittest.TestCase):
         """A run's folder; `complete` None: without a footer."""
         folder = self.out / "ana" / "mac-m1-8gb" / f"run-{run_id}"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "manifest.json").write_bytes(schema.pretty(manifest(run_id, synthetic=synthetic, **changes)))
+        (folder / "manifest.json").write_bytes(json_text.pretty(manifest(run_id, synthetic=synthetic, **changes)))
         ending = [] if complete is None else [footer(len(made), complete=complete)]
         (folder / run_folder.LEDGER).write_bytes(ledgers.data([meta(run_id=run_id, synthetic=synthetic), *made, *ending]))
         return folder
@@ -70,7 +70,7 @@ class Compared(Folders):
     def test_the_next_command_finishes_a_run_or_measures_the_noise_floor_or_names_another_machine(self):
         machine = {"system": {"name": {"value": "Debian", "method": "x"}}}
         for folder in (self.a, self.b):
-            (folder / "hardware.json").write_bytes(schema.pretty(machine))
+            (folder / "hardware.json").write_bytes(json_text.pretty(machine))
         self.assertEqual(self.compare()[2], "next: compare this machine with another one: python harness/compare_runs.py A B\n")
         self.b = self.folder(calls(5.0), OTHER_ID, device_tag="mac-m2-8gb")
         self.assertRegex(self.compare()[2], r"\Anext: for the noise floor, on the machine of B once more: python "
@@ -85,7 +85,7 @@ class Compared(Folders):
 
     def test_json_is_the_record_and_the_same_each_time(self):
         code, said, _ = self.compare(self.a, self.b, "--json")
-        found = schema.loads(said.encode("ascii"))
+        found = json_text.loads(said.encode("ascii"))
         self.assertEqual((code, schema.problems(found, "comparison"), found["synthetic"]), (0, [], False))
         self.assertEqual(found["a"]["ledger_sha256"], ledger.sha256((self.a / run_folder.LEDGER).read_bytes()))
         self.assertEqual(self.compare(self.a, self.b, "--json")[1], said)
@@ -133,7 +133,7 @@ class Compared(Folders):
 class OneRun(Folders):
     def with_metadata(self, folder: pathlib.Path, **changes: object) -> None:
         metadata = derived_files.metadata(folder, run_folder.read_manifest(folder), {})
-        (folder / "metadata.json").write_bytes(schema.pretty({**metadata, **changes}))
+        (folder / "metadata.json").write_bytes(json_text.pretty({**metadata, **changes}))
 
     def test_one_run_is_ranked_among_the_same_model_on_other_devices(self):
         self.b = self.folder(calls(5.0), OTHER_ID)

@@ -5,7 +5,7 @@ import unittest
 
 import support
 
-from base import run_folder, schema
+from base import json_text, run_folder
 from judge import tree_layout
 from mutants import example
 
@@ -22,14 +22,14 @@ class Example(unittest.TestCase):
 
     def test_it_has_the_five_files_and_five_lines(self):
         self.assertEqual({path.name for path in HERE.iterdir()}, set(run_folder.FILES))
-        kinds = [schema.loads(line)["type"] for line in (HERE / run_folder.LEDGER).read_bytes().splitlines()]
+        kinds = [json_text.loads(line)["type"] for line in (HERE / run_folder.LEDGER).read_bytes().splitlines()]
         self.assertEqual(kinds, ["meta", "call", "call", "call", "footer"])
 
     def test_every_file_says_that_it_is_synthetic(self):
         for name in (run_folder.MANIFEST, run_folder.HARDWARE, run_folder.METADATA):
             with self.subTest(file=name):
-                self.assertIs(schema.loads((HERE / name).read_bytes())["synthetic"], True)
-        self.assertIs(schema.loads((HERE / run_folder.LEDGER).read_bytes().splitlines()[0])["synthetic"], True)
+                self.assertIs(json_text.loads((HERE / name).read_bytes())["synthetic"], True)
+        self.assertIs(json_text.loads((HERE / run_folder.LEDGER).read_bytes().splitlines()[0])["synthetic"], True)
         self.assertIn("synthetic", (HERE / run_folder.RUN_MD).read_text(encoding="utf-8").split("\n")[0])
 
 

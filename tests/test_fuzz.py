@@ -16,7 +16,7 @@ import unittest
 
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import ledger, run_folder, schema
+from base import json_text, ledger, run_folder
 from judge import tree
 from judge.findings import FindingList
 from judge.session_checks import epoch_seconds
@@ -102,7 +102,7 @@ def of_bytes(chance: random.Random, files: dict) -> None:
 def of_values(chance: random.Random, files: dict) -> None:
     name = chance.choice(JSON_FILES)
     if name != run_folder.LEDGER:
-        files[name] = schema.pretty(with_other_value(chance, json.loads(files[name])))
+        files[name] = json_text.pretty(with_other_value(chance, json.loads(files[name])))
         return
     lines = files[name].splitlines()
     place = chance.randrange(len(lines))

@@ -9,7 +9,7 @@ import support
 import fake_machine
 from machine_facts import EXPECTED
 
-from base import facts, names, schema, sensitive
+from base import facts, json_text, names, schema, sensitive
 from measure import hardware
 from measure.hardware import bandwidth, cgroups, gpu, instructions, machine, ollama, pci, text_parsing
 from measure.hardware.machine import Machine, Platform
@@ -49,12 +49,12 @@ class Samples(unittest.TestCase):
                 record = probe(name)
                 self.assertEqual(schema.problems(record, "hardware"), [])
                 self.assertEqual(facts.problems(record), [])
-                self.assertEqual(schema.loads(schema.pretty(record)), record)
+                self.assertEqual(json_text.loads(json_text.pretty(record)), record)
 
     def test_serial_numbers_uuids_names_and_addresses_stay_where_they_are(self):
         for name in fake_machine.NAMES:
             with self.subTest(name):
-                text = schema.pretty(probe(name)).decode("ascii")
+                text = json_text.pretty(probe(name)).decode("ascii")
                 self.assertEqual([found for _, found in sensitive.find(text)], [])
                 self.assertIsNone(SECRETS.search(text))
 
@@ -105,7 +105,7 @@ class Trouble(unittest.TestCase):
                 with self.subTest(f"{system} {said[:30]!r}"):
                     record = self.everything_says(said, system)
                     self.assertEqual(schema.problems(record, "hardware") + facts.problems(record), [])
-                    self.assertTrue(schema.pretty(record).isascii())
+                    self.assertTrue(json_text.pretty(record).isascii())
 
     def test_a_tool_that_hangs_fails_or_is_not_there_is_a_reason_and_no_error(self):
         for said, word in (("(late)", "took longer than"), ("(failed)", "failed"), ("(too-much)", "printed too much")):
@@ -125,7 +125,7 @@ class Trouble(unittest.TestCase):
                 record = probe(fake_machine.machine(files={"/etc/os-release": f"NAME=\"{system_name}\"\n"}))
                 self.assertIsNone(record["system"]["name"]["value"])
                 self.assertIn("which is not kept", record["system"]["name"]["why"])
-                self.assertEqual([*sensitive.find(schema.dumps(record))], [])
+                self.assertEqual([*sensitive.find(json_text.dumps(record))], [])
 
     def test_a_kernel_that_carries_a_name_is_told_by_its_number_alone(self):
         for kernel, own, told in (("6.9.1-anas-box", ("anas-box",), "6.9.1"), ("6.9.1-ana", ("x", "Ana"), "6.9.1"),

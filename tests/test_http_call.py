@@ -11,7 +11,7 @@ import unittest
 
 import support
 
-from base import schema
+from base import json_text, schema
 from measure import http_call
 from measure.connection import TimeLimits
 from measure.endpoint import Endpoint
@@ -157,7 +157,7 @@ class Endings(unittest.TestCase):
             self.assertEqual([found[name] for name in ("done_ns", "done_reason", *http_call.COUNTS)], [None] * 9)
         record = support.record("call", **found)
         self.assertEqual(schema.problems(record, "call"), [])
-        schema.dumps(record)
+        json_text.dumps(record)
 
     def test_waiting_that_is_in_vain(self):
         part = head() + chunk(says("He"))

@@ -12,7 +12,7 @@ from unittest import mock
 import ledgers
 import support
 
-from base import files, ledger, ledger_reader, run_folder, schema
+from base import files, json_text, ledger, ledger_reader, run_folder
 from base.errors import UserError
 from base.ledger_records import CallRecord, MetaRecord
 from support import record
@@ -117,7 +117,7 @@ class Read(InFolder):
                 ("an empty line", meta + b"\n" + call, 2, "not JSON"),
                 ("foreign JSON", b'{"event":"x"}\n', 1, "not a record of a ledger"),
                 ("JSON that is no object", b"[1]\n", 1, "not a record of a ledger"),
-                ("another record of ours", schema.dumps(record("cut")).encode() + b"\n", 1, "not a record of a ledger"),
+                ("another record of ours", json_text.dumps(record("cut")).encode() + b"\n", 1, "not a record of a ledger"),
                 ("text", b"hello\n", 1, "not JSON"),
                 ("binary", b"\x7fELF\x02\x01\xff\xfe\n" + bytes(range(256)), 1, "printable ASCII"),
                 ("zeroes after a power cut", meta + b"\x00" * 512 + b"\n", 2, "printable ASCII"),

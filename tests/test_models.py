@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unittest
+from unittest import mock
 
 import support
 import fake_machine
@@ -165,9 +166,11 @@ class Named(unittest.TestCase):
                 models.choose(None, ["alpha:1b", name], None)
 
     def test_pulling_asks_for_each_and_says_which(self):
-        server, told = Server(), []
-        models.pull(server, ["a:1b", "b:1b"], lambda *words: told.append(words))
-        self.assertEqual((server.pulled, told), (["a:1b", "b:1b"], [("a:1b", "pulling", 1, 2), ("b:1b", "pulling", 1, 2)]))
+        server, progress = Server(), mock.Mock()
+        models.pull(server, ["a:1b", "b:1b"], progress)
+        self.assertEqual(server.pulled, ["a:1b", "b:1b"])
+        self.assertEqual(progress.mock_calls, [mock.call.draw("pull a:1b: pulling 50 % of 2 B"), mock.call.draw("pull b:1b: pulling 50 % of 2 B"),
+                                               mock.call.clear()])
 
 
 class Capable(unittest.TestCase):

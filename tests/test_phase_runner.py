@@ -13,7 +13,7 @@ import runs
 import support
 from runs import ALPHA, BETA
 
-from base import console, ledger, names, plan, records, run_folder, schema, suites
+from base import console, json_text, ledger, names, plan, records, run_folder, schema, suites
 from measure import http_call, models, phase_runner, run_session, run_setup, session, telemetry
 from self_test import scenarios
 from measure.connection import TimeLimits
@@ -52,7 +52,7 @@ class Case(runs.RunTest):
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:keep]))
         self.stub.script(script)
         endpoint = Endpoint(parse_host(self.stub.url), TimeLimits(2.0, 2.0, 1.0))
-        (self.out / run_folder.MANIFEST).write_bytes(schema.pretty({**self.manifest, "floor": None}))
+        (self.out / run_folder.MANIFEST).write_bytes(json_text.pretty({**self.manifest, "floor": None}))
         earlier = run_setup.reopen(self.out)
         run_session.carry_out(endpoint, earlier, run_folder.suites_of(self.manifest), None, http_call.Stop(),
                               console.Progress(True, io.StringIO()))

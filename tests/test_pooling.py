@@ -7,7 +7,7 @@ import unittest
 import ledgers
 import runs
 
-from base import records, run_folder, schema, suites
+from base import json_text, records, run_folder, schema, suites
 from base.ledger_records import typed
 from derive import call_metrics
 from self_test import scenarios
@@ -23,7 +23,7 @@ class Planted(runs.RunTest):
         self.stub.script({"models": [{**MODEL, **(model or {})}], "slots": slots, "rules": rules or []})
         code, _, told = self.main("--phases", phases, "--device-tag", "mac-m1-8gb", "--handle", "ana", "--quiet", *more)
         self.assertEqual(code, 0, told)
-        return schema.loads((self.folder() / "metadata.json").read_bytes())
+        return json_text.loads((self.folder() / "metadata.json").read_bytes())
 
     def aggregate(self, found: dict, phase: str) -> dict:
         return next(row for row in found["aggregates"] if row["phase"] == phase)
@@ -94,7 +94,7 @@ class Planted(runs.RunTest):
     def test_an_unfinished_run_has_its_books_too_and_they_say_so(self):
         self.stub.script({"models": [MODEL]})
         code, _, _ = self.main("--phases", "small-eval,python-tasks", "--quiet", "--time-limit", "1s")
-        found = schema.loads((self.folder() / "metadata.json").read_bytes())
+        found = json_text.loads((self.folder() / "metadata.json").read_bytes())
         self.assertEqual(found["done"] + found["skipped"], found["planned"])
         self.assertEqual(schema.problems(found, "metadata"), [])
         self.assertEqual(set(found["aggregates"][0]["skips"]) - set(records.SKIP_REASONS), set())

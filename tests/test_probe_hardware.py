@@ -15,7 +15,7 @@ import support
 import fake_machine
 import probe_hardware
 
-from base import console, facts, schema, sensitive
+from base import console, facts, json_text, schema, sensitive
 from base.errors import FINE, USAGE
 
 ELSEWHERE = "http://192.0.2.7:11434"
@@ -46,7 +46,7 @@ class Verb(unittest.TestCase):
 
     def test_the_record_itself_for_machines(self):
         code, out, _ = call("--json", "--target-url", self.nowhere, machine=fake_machine.load("raspberry-pi"))
-        record = schema.loads(out.encode("ascii"))
+        record = json_text.loads(out.encode("ascii"))
         self.assertEqual((code, schema.problems(record, "hardware"), facts.problems(record)), (FINE, [], []))
         self.assertEqual(record["system"]["product"]["value"], "Raspberry Pi 5 Model B Rev 1.0")
         self.assertEqual(record["ollama"]["version"], facts.unknown("no Ollama server answered"))
@@ -61,7 +61,7 @@ class Verb(unittest.TestCase):
         self.assertTrue(err.endswith(f"next: python harness/run_benchmark.py --dry-run --target-url {ELSEWHERE}\n"))
         code, out, err = call("--tag", "--target-url", ELSEWHERE)
         self.assertEqual((code, out, len(err.splitlines())), (USAGE, "", 1))
-        record = schema.loads(call("--json", "--target-url", ELSEWHERE)[1].encode("ascii"))
+        record = json_text.loads(call("--json", "--target-url", ELSEWHERE)[1].encode("ascii"))
         self.assertEqual((record["probed"], record["cpu"], schema.problems(record, "hardware")), (False, None, []))
 
     def test_wrong_usage_is_one_line_and_exit_code_2(self):
@@ -94,8 +94,8 @@ class Written(unittest.TestCase):
                     self.assertEqual(code, FINE)
                     self.assertEqual(err.splitlines()[-2], f"{file} written")
                     self.assertTrue(err.splitlines()[-1].startswith("next: python harness/run_benchmark.py"))
-                    record = schema.loads(file.read_bytes())
-                    self.assertEqual(file.read_bytes(), schema.pretty(record))
+                    record = json_text.loads(file.read_bytes())
+                    self.assertEqual(file.read_bytes(), json_text.pretty(record))
                     self.assertEqual(schema.problems(record, "hardware"), [])
                     self.assertEqual([*sensitive.find(file.read_text(encoding="ascii"))], [])
                     self.assertEqual(os.listdir(folder), ["hardware.json"])
@@ -118,7 +118,7 @@ def probe_hardware_record() -> dict:
 class Server(unittest.TestCase):
     def version(self, answer: object) -> dict:
         with support.listener(answer) as server:
-            return schema.loads(call("--json", "--target-url", server.url)[1].encode("ascii"))["ollama"]["version"]
+            return json_text.loads(call("--json", "--target-url", server.url)[1].encode("ascii"))["ollama"]["version"]
 
     def test_the_version_is_what_the_server_tells_and_else_unknown(self):
         for body, status, value in ((b'{"version": "0.33.0"}', 200, "0.33.0"), (b'{"version": 5}', 200, None),
@@ -133,7 +133,7 @@ class Server(unittest.TestCase):
         began, there = time.monotonic(), []
         with support.listener(lambda connection, request: there[0].over.wait(60)) as server:
             there.append(server)
-            record = schema.loads(call("--json", "--target-url", server.url)[1].encode("ascii"))
+            record = json_text.loads(call("--json", "--target-url", server.url)[1].encode("ascii"))
         self.assertIsNone(record["ollama"]["version"]["value"])
         self.assertLess(time.monotonic() - began, 30)
 
@@ -145,7 +145,7 @@ class Real(unittest.TestCase):
             done = subprocess.run([sys.executable, str(support.HARNESS / "probe_hardware.py"), *words], cwd=folder,
                                   capture_output=True, text=True, timeout=120)
             self.assertEqual(done.returncode, FINE, done.stderr)
-            record = schema.loads(pathlib.Path(folder, "hardware.json").read_bytes())
+            record = json_text.loads(pathlib.Path(folder, "hardware.json").read_bytes())
             self.assertEqual(schema.problems(record, "hardware") + facts.problems(record), [])
             self.assertIn("copy_bandwidth.bytes_s", done.stdout)
             self.assertRegex(done.stderr.splitlines()[-1], r"next: python\S* \S*harness[/\\]run_benchmark.py --dry-run")

@@ -14,7 +14,7 @@ from unittest import mock
 import ledgers
 import support
 
-from base import console, ledger, plan, run_folder, schema, suites
+from base import console, json_text, ledger, plan, run_folder, suites
 from base.errors import UserError
 from measure import http_call, models, phase_runner, run_session, run_setup, session
 
@@ -70,7 +70,7 @@ class Case(unittest.TestCase):
         facts = {"handle": None, "device_tag": None, "started_at": "2026-01-02T03:04:05Z", "target": "remote", "floor": None,
                  "server_version": "0.32.0", "host_hostname_short": "box", "time_limit_s": None}
         self.manifest = run_setup.manifest(RUN_ID, facts, choice, list(PHASES), plan.Settings(), self.loaded, {})
-        (self.folder / run_folder.MANIFEST).write_bytes(schema.pretty(self.manifest))
+        (self.folder / run_folder.MANIFEST).write_bytes(json_text.pretty(self.manifest))
         self.server = Server()
 
     def carry_out(self, walk: object, grade: object = None) -> tuple:

@@ -12,7 +12,7 @@ from unittest import mock
 
 import support
 
-from base import files, ledger, names, plan, records, request_settings, run_folder, schema, suites
+from base import files, json_text, ledger, names, plan, records, request_settings, run_folder, schema, suites
 from base.errors import USAGE, UserError
 from measure import models, run_setup
 from support import record
@@ -81,7 +81,7 @@ class Settings(unittest.TestCase):
         options, beside = request_settings.split({"num_thread": 8, "think": True, "temperature": 0.5})
         for settings in (plan.Settings(), plan.Settings(2048, 2048, 20, (1, 4), 5, options, beside)):
             with self.subTest(settings):
-                written = schema.loads(schema.pretty(manifest(settings=settings)))
+                written = json_text.loads(json_text.pretty(manifest(settings=settings)))
                 self.assertEqual(schema.problems(written, "manifest"), [])
                 self.assertEqual(plan.settings_of(written), settings)
                 self.assertEqual(written["overrides"], plan.overrides_of(settings))
@@ -259,7 +259,7 @@ class Find(InFolder):
 class Reopen(InFolder):
     def begin(self, *records: dict, torn: bytes = b"", found: dict | None = None) -> bytes:
         """A run's folder with these records and a torn end; the ledger's bytes."""
-        (self.out / run_folder.MANIFEST).write_bytes(schema.pretty(found or manifest()))
+        (self.out / run_folder.MANIFEST).write_bytes(json_text.pretty(found or manifest()))
         with ledger.Writer(self.out) as writer:
             for one in records:
                 writer.append(one)
@@ -320,7 +320,7 @@ class Reopen(InFolder):
             run_setup.reopen(self.out)
 
     def test_a_manifest_that_cannot_be_used_is_refused_with_the_reason(self):
-        whole = schema.pretty(manifest())
+        whole = json_text.pretty(manifest())
         for data, says in ((whole[:-20], "not JSON"), (b"", "not JSON"), (b"[]", "not an object"),
                            (whole.replace(b'"run_id"', b'"run"'), "run: unknown field"),
                            (whole.replace(b'"repeats": 3', b'"repeats": -3'), "repeats: not a count"),

@@ -7,7 +7,7 @@ import unittest
 
 import submitting
 import support
-from base import schema
+from base import json_text
 from base.errors import UserError
 from submit import submission
 
@@ -50,7 +50,7 @@ class Reading(unittest.TestCase):
                 ("a broken manifest", {"models": 3}, None, "models: not a list")):
             contents = submitting.contents(**manifest)
             if ledger:
-                contents["run.jsonl"] = schema.dumps(ledger).encode() + b"\n"
+                contents["run.jsonl"] = json_text.dumps(ledger).encode() + b"\n"
             with self.subTest(what), self.assertRaisesRegex(UserError, words):
                 submission.manifest_of(contents, self.folder)
         for what, data in (("torn", b'{"type":"foot'), ("empty", b""), ("a number", b"7\n")):

@@ -16,7 +16,7 @@ import ledgers
 import support
 from ledgers import call, footer, meta
 
-from base import console, ledger, ledger_reader, records, run_folder, schema
+from base import console, json_text, ledger, ledger_reader, records, run_folder, schema
 from derive import run_md
 from mutants import valid
 import summarize_run
@@ -32,7 +32,7 @@ class Folder(unittest.TestCase):
         self.folder = self.out / "ana" / "mac-m1-8gb" / f"run-{ledgers.RUN_ID}"
         self.folder.mkdir(parents=True)
         self.manifest = ledgers.manifest(planned_calls=5)
-        (self.folder / "manifest.json").write_bytes(schema.pretty(self.manifest))
+        (self.folder / "manifest.json").write_bytes(json_text.pretty(self.manifest))
         self.write([meta(), *CALLS, footer(5, outcomes={"ok": 5})])
 
     def write(self, lines: list) -> None:
@@ -73,7 +73,7 @@ class Writing(Folder):
     def test_what_is_written_is_what_the_schema_says_with_the_ledger_s_hash(self):
         self.run_it(str(self.folder))
         data = self.files()["metadata.json"]
-        found = schema.loads(data)
+        found = json_text.loads(data)
         self.assertEqual(schema.problems(found, "metadata"), [])
         self.assertEqual(list(found), [field.name for field in records.RECORDS["metadata"]])
         self.assertEqual(found["ledger_sha256"], ledger.sha256(self.files()["run.jsonl"]))
@@ -119,7 +119,7 @@ class Checking(Folder):
         self.assertEqual(self.run_it("--check", str(self.folder))[0], 0)
         found = json.loads(self.files()["metadata.json"])
         found["aggregates"][0]["calls"] += 1
-        (self.folder / "metadata.json").write_bytes(schema.pretty(found))
+        (self.folder / "metadata.json").write_bytes(json_text.pretty(found))
         code, said, _ = self.run_it("--check", str(self.folder))
         self.assertEqual(code, 1)
         self.assertIn("metadata.json", said)

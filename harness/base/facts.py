@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from base import schema, sensitive
-from base.schema import Json
+from base import json_text, schema, sensitive
+from base.json_text import Json
 
 
 def known(value: Json, method: str) -> dict:
     """A fact; unknown if the value reveals who or where somebody is, or is a number that JSON readers would change."""
     if isinstance(value, int) and not isinstance(value, bool) and not schema.is_count(value):
         return unknown(f"{method} gave a number out of range")
-    sensitive_match = next(sensitive.find(schema.dumps(value)), None)
+    sensitive_match = next(sensitive.find(json_text.dumps(value)), None)
     return unknown(f"{method} gave {sensitive_match[0].says}, which is not kept") if sensitive_match else {"value": value, "method": method}
 
 

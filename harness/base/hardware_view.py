@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import List, NamedTuple, Optional, Type, TypeVar
 
-from base.schema import Json
+from base.json_text import Json
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ import os
 import pathlib
 from dataclasses import dataclass, field
 
-from base import files, ledger_reader, run_folder, schema
+from base import files, json_text, ledger_reader, run_folder, schema
 from base.ledger_reader import LedgerReader
 
 
@@ -51,7 +51,7 @@ class Writer:
         wrong = schema.problems(line, line["type"])
         if wrong:
             raise ValueError(f"a record that the schema refuses: {wrong[:3]}")
-        data = schema.dumps(line).encode("ascii")
+        data = json_text.dumps(line).encode("ascii")
         if self._cut_at is not None:
             self._appender.cut(self._cut_at)
         self._appender.append(data + b"\n")

@@ -11,7 +11,7 @@ import json
 import os
 from typing import BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from base import files, records, schema
+from base import files, json_text, records, schema
 from base.errors import UserError
 from base.ledger_records import TYPES, Record, typed
 
@@ -57,7 +57,7 @@ class LedgerLine(NamedTuple):
 class LedgerReader:
     """An iterator over the lines of a ledger. After the last line `sha256` is the hash of the whole file.
 
-    `is_exact`: a line that is not written as base/schema.py writes it has a problem, which the checker wants to know.
+    `is_exact`: a line that is not written as base/json_text.py writes it has a problem, which the checker wants to know.
     """
 
     def __init__(self, path: os.PathLike, max_line_bytes: Optional[int] = None, is_exact: bool = False):
@@ -94,7 +94,7 @@ class LedgerReader:
         if data.translate(None, PLAIN):
             return None, (LineProblem("characters", "bytes other than printable ASCII", "ASCII, all else escaped"),)
         try:
-            fields = schema.loads(data[:-1])
+            fields = json_text.loads(data[:-1])
         except ValueError as problem:
             return None, (LineProblem("json", str(problem), "JSON that every reader understands alike"),)
         if not isinstance(fields, dict) or fields.get("type") not in TYPES:
@@ -107,7 +107,7 @@ class LedgerReader:
             return None, tuple(map(_field_problem, sentences))
         if not self._is_exact:
             return fields, ()
-        return fields, (LineProblem("canonical", "other white space, escapes or spelling of numbers", "as base/schema.py writes it"),)
+        return fields, (LineProblem("canonical", "other white space, escapes or spelling of numbers", "as base/json_text.py writes it"),)
 
     def _place_problems(self, number: int, fields: dict) -> List[LineProblem]:
         """The line's place among the others, its number, and the hash of the line before it."""
@@ -132,8 +132,8 @@ def _quickly_parsed(data: bytes, is_exact: bool) -> Optional[dict]:
         return None
     try:
         text = data.decode("ascii")
-        fields = json.loads(text) if is_exact else schema.unique_keys(data, text)
-        if is_exact and schema.dumps(fields) + "\n" != text:
+        fields = json.loads(text) if is_exact else json_text.unique_keys(data, text)
+        if is_exact and json_text.dumps(fields) + "\n" != text:
             return None
     except (ValueError, RecursionError):
         return None
@@ -198,7 +198,7 @@ def last(path: os.PathLike) -> Optional[dict]:
             source.seek(left)
             data = source.read(size) + data
     try:
-        record = schema.loads(data[data.rfind(b"\n", 0, -1) + 1:]) if data.endswith(b"\n") else None
+        record = json_text.loads(data[data.rfind(b"\n", 0, -1) + 1:]) if data.endswith(b"\n") else None
     except ValueError:
         return None
     return record if isinstance(record, dict) else None

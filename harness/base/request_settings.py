@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from base import console
 from base.errors import UserError
-from base.schema import Json
+from base.json_text import Json
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pathlib
 from typing import Dict, Optional
 
-from base import files, names, schema, suites
+from base import files, json_text, names, schema, suites
 from base.errors import FOUND, UserError
 
 MANIFEST, LEDGER, HARDWARE, METADATA, RUN_MD = "manifest.json", "run.jsonl", "hardware.json", "metadata.json", "run.md"
@@ -17,17 +17,17 @@ ROOT = HARNESS.parent
 SUBMISSIONS = ROOT / TREE
 
 
-def read_json(path: pathlib.Path) -> schema.Json:
+def read_json(path: pathlib.Path) -> json_text.Json:
     """The value of a JSON file. Raises UserError, exit code 1, where the file cannot be read or is not JSON."""
     with files.explaining_errors(path):
         data = path.read_bytes()
     return parse_json(data, path)
 
 
-def parse_json(data: bytes, path: pathlib.Path) -> schema.Json:
+def parse_json(data: bytes, path: pathlib.Path) -> json_text.Json:
     """The same of bytes that were read from `path`."""
     try:
-        return schema.loads(data)
+        return json_text.loads(data)
     except ValueError as problem:
         raise UserError(f"not JSON ({problem})", str(path), "put the run's own file back", FOUND) from None
 
@@ -42,7 +42,7 @@ def parse_record(data: bytes, path: pathlib.Path, kind: str) -> dict:
     return checked(parse_json(data, path), kind, path)
 
 
-def checked(value: schema.Json, kind: str, path: pathlib.Path) -> dict:
+def checked(value: json_text.Json, kind: str, path: pathlib.Path) -> dict:
     """The value itself, if it is a record of this kind. Raises UserError, exit code 1, where it is none."""
     wrong = schema.problems(value, kind)
     if wrong or not isinstance(value, dict):

@@ -1,11 +1,12 @@
 """Command lines to be pasted: quoted for the shell that is in use, with paths that work from the current folder."""
 from __future__ import annotations
 
+import argparse
 import os
 import pathlib
 import re
 import shlex
-from typing import Mapping
+from typing import Any, Mapping
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 POSIX, CMD, POWERSHELL, PWSH = "posix", "cmd", "powershell", "pwsh"     # the last is PowerShell 7
@@ -54,6 +55,16 @@ def join(words: list | tuple) -> str:
 def command(script: str, *words: str) -> str:
     """The command line that starts one of this harness's scripts from the current folder."""
     return join([python(), path(HARNESS / script), *words])
+
+
+def same_command(script: str, flags: argparse.Namespace, **changes: Any) -> str:
+    """The call with these flags as a line to paste, some of them changed; None leaves one out."""
+    words: list = []
+    for name, values in {**vars(flags), **changes}.items():
+        for value in values if isinstance(values, list) else [values]:
+            if value is not None and value is not False:
+                words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+    return command(script, *words)
 
 
 def python() -> str:

@@ -16,7 +16,7 @@ from base import console, names, shell
 from base.errors import FINE, FOUND, UserError
 
 if TYPE_CHECKING:        # --help must not pay for these
-    from base.schema import Json
+    from base.json_text import Json
     from derive.run_diff import ComparedRun
     from derive.summary import CallObserver
 
@@ -104,8 +104,8 @@ def hardware_of(folder: pathlib.Path) -> Json:
 
 
 def text_of(comparison: dict) -> str:
-    from base import schema
-    return schema.pretty(comparison).decode("ascii").rstrip("\n")
+    from base import json_text
+    return json_text.pretty(comparison).decode("ascii").rstrip("\n")
 
 
 def close(a: ComparedRun, b: ComparedRun, comparison: dict) -> int:

@@ -56,14 +56,14 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 def output_path(out: str) -> pathlib.Path:
     """The file to write. It may replace an earlier hardware record, nothing else."""
-    from base import run_folder, schema
+    from base import json_text, run_folder, schema
     path = pathlib.Path(out)
     path = path / run_folder.HARDWARE if path.is_dir() else path
     if path.suffix != ".json" or not path.parent.is_dir():
         raise UserError("neither a folder that exists nor a .json file in one", f"--out {out}", "name one of them")
     if path.exists():
         try:
-            existing = schema.loads(path.read_bytes())
+            existing = json_text.loads(path.read_bytes())
         except (OSError, ValueError):
             existing = None
         if not isinstance(existing, dict) or not str(existing.get("schema")).startswith("hardware-"):
@@ -94,8 +94,8 @@ def suggested_tag(machine: Machine, target: ServerAddress) -> str:
 
 def write(path: pathlib.Path, record: dict) -> None:
     """Refuse to write what the checker rejects. `facts` never lets such a value through, so an error here is a bug."""
-    from base import schema, sensitive
-    data = schema.pretty(record)
+    from base import json_text, schema, sensitive
+    data = json_text.pretty(record)
     problems = schema.problems(record, "hardware") + facts.problems(record)
     problems += [kind.says for kind, _ in sensitive.find(data.decode("ascii"))]
     if problems:
@@ -104,9 +104,9 @@ def write(path: pathlib.Path, record: dict) -> None:
 
 
 def show(record: dict, as_json: bool) -> None:
-    from base import schema
+    from base import json_text, schema
     if as_json:
-        console.say(schema.pretty(record).decode("ascii").rstrip("\n"))
+        console.say(json_text.pretty(record).decode("ascii").rstrip("\n"))
         return
     if not record["probed"]:
         console.say(f"not probed: {record['why_not_probed']}")

@@ -6,11 +6,9 @@ Every call is on disk before the next begins. Ctrl-C once ends after the present
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import pathlib
-import signal
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 # The rooms are imported where they are used: --help must not pay for the client.
 from base import console, errors, git, ledger, names, run_folder, shell
@@ -19,7 +17,6 @@ from base.ledger_records import CallRecord
 
 if TYPE_CHECKING:
     from measure.endpoint import Endpoint
-    from measure.http_call import Stop
     from measure.run_setup import Earlier
 
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
@@ -88,7 +85,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
                                                                 "(default: 30m)")
     execution.add_argument("--silence-limit", metavar="TIME", help="longest silence within an answer (default: 5m)")
     execution.add_argument("--grade-code", action="store_true",
-                     help="at the end run the Python answers' tests, each in a fenced process: this runs code from a model")
+                     help="at the end run the Python answers' tests, each in a sandboxed process: this runs code from a model")
     execution.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
     execution.add_argument("--dry-run", action="store_true", help="show the whole plan; only read-only requests are sent")
     execution.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
@@ -147,7 +144,7 @@ def show_models(args: argparse.Namespace, endpoint: Endpoint, version: str) -> i
     from measure import hardware, models, plan_text
     choice = models.choose(endpoint, None, hardware.model_memory_bytes() if endpoint.target.is_loopback else None)
     console.say(f"Ollama {version} at {endpoint.target.url}\n\n{plan_text.format_models(choice)}\n\n{plan_text.format_phases()}")
-    console.next_step(command(args, list=None, dry_run=True) if choice.models else PULL)
+    console.next_step(shell.same_command("run_benchmark.py", args, list=None, dry_run=True) if choice.models else PULL)
     return FINE
 
 
@@ -157,7 +154,7 @@ def show_plan(args: argparse.Namespace, planned: dict, out: pathlib.Path) -> int
     console.say(plan_text.format_plan(planned["choice"], planned["phases"], planned["suites"], planned["settings"]))
     console.say("\nOnly read-only requests were sent. Leave out --dry-run to measure.")
     tag = args.device_tag or (hardware.suggest_device_tag() if planned["target"].is_loopback else "DEVICE-TAG")
-    console.next_step(command(args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
+    console.next_step(shell.same_command("run_benchmark.py", args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
                             hostname="other" if args.hostname is None else args.hostname))
     return FINE
 
@@ -178,7 +175,7 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
     unfinished = [state for state in runs if state.has_plan and not state.complete]
     first = unfinished[:1] if not missing else []
     waiting = first or [state for state in runs if state.complete and run_status.is_waiting(state)][-1:]
-    console.next_step(run_status.next_step(waiting[0]) if waiting else missing or command(args, status=None, dry_run=True))
+    console.next_step(run_status.next_step(waiting[0]) if waiting else missing or shell.same_command("run_benchmark.py", args, status=None, dry_run=True))
     return FINE
 
 
@@ -198,19 +195,9 @@ def server_state(args: argparse.Namespace) -> tuple:
     except NoServer as problem:
         return str(problem), "ollama serve"
     except UserError as problem:        # something answers; the message says what to do about it
-        return str(problem), command(args, status=None, list=True)
+        return str(problem), shell.same_command("run_benchmark.py", args, status=None, list=True)
     state = f"Ollama {version} at {endpoint.target.url}, {len(choice.models)} models to measure"
     return state, None if choice.models else PULL
-
-
-def command(args: argparse.Namespace, **changes: Any) -> str:
-    """This very call as a line to paste, some of its flags changed; None leaves one out."""
-    words: list = []
-    for name, values in {**vars(args), **changes}.items():
-        for value in values if isinstance(values, list) else [values]:
-            if value is not None and value is not False:
-                words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
-    return shell.command("run_benchmark.py", *words)
 
 
 def move(args: argparse.Namespace, out: pathlib.Path) -> int:
@@ -231,13 +218,14 @@ def move(args: argparse.Namespace, out: pathlib.Path) -> int:
 
 def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: pathlib.Path) -> int:
     """A new run: pull, make the folder, write what was planned and on which machine, measure."""
-    from base import facts, files, schema
-    from measure import hardware, identity, run_setup
+    from base import facts, files, json_text, schema
+    from measure import hardware, identity, models, run_setup
     run_setup.check_writable(out)
-    check_git()
-    if planned["choice"].missing:
-        pull(args, endpoint, planned)
+    run_setup.warn_about_git()
     progress = console.Progress(args.quiet)
+    if planned["choice"].missing:
+        models.pull(endpoint, planned["choice"].missing, progress)
+        planned["choice"] = models.choose(endpoint, planned["wanted"], planned["memory"])
     with progress.working("looking at the hardware"):
         this_machine = hardware.here()
     asks = console.is_terminal() and not args.quiet
@@ -254,33 +242,11 @@ def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: path
     if wrong:
         raise ValueError(f"what the schema refuses: {wrong[:3]}")
     files.make_folder(folder)
-    files.replace(folder / run_folder.HARDWARE, schema.pretty(probed))
-    files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
+    files.replace(folder / run_folder.HARDWARE, json_text.pretty(probed))
+    files.replace(folder / run_folder.MANIFEST, json_text.pretty(manifest))
     if not args.quiet:
         console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C ends after the current call")
     return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), planned["suites"])
-
-
-def check_git() -> None:
-    """Say before hours are spent that the run will not know its commit, and cannot be submitted from here."""
-    trust = git.refusal(run_folder.ROOT)
-    if trust:
-        console.note(f"warning: git does not trust this clone, because it belongs to another user; so the run will not "
-                     f"record its commit, and cannot be submitted from here. To change that: {trust}")
-
-
-def pull(args: argparse.Namespace, endpoint: Endpoint, planned: dict) -> None:
-    from measure import models
-    progress = console.Progress(args.quiet)
-
-    def tell(name: str, status: str, done: int, total: int) -> None:
-        share = f" {100 * done // total} % of {console.format_bytes(total)}" if total else ""
-        progress.draw(f"pull {name}: {status}{share}")
-    try:
-        models.pull(endpoint, planned["choice"].missing, tell)
-    finally:
-        progress.clear()
-    planned["choice"] = models.choose(endpoint, planned["wanted"], planned["memory"])
 
 
 def facts_of(args: argparse.Namespace, endpoint: Endpoint, version: str, handle: str | None, device_tag: str) -> dict:
@@ -320,7 +286,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, load
     stop, limit_s = http_call.Stop(), options.seconds(args.time_limit, "--time-limit")
     graders = run_folder.graders_of(loaded)
     grade = (lambda calls: grade_code(calls, graders)) if args.grade_code else None
-    with interruptible(stop):
+    with run_session.interruptible(stop):
         try:
             ended, complete = run_session.carry_out(endpoint, earlier, loaded, limit_s, stop, console.Progress(args.quiet),
                                                     grade, floor)
@@ -338,29 +304,10 @@ def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, load
 
 
 def grade_code(calls: List[CallRecord], graders: Dict[str, Optional[dict]]) -> Dict[str, dict]:
-    """Verdicts on the Python answers, by seq; the code runs in a fenced process of its own."""
+    """Verdicts on the Python answers, by seq; the code runs in a sandboxed process."""
     from derive import code_grading
-    console.note("grading the Python answers, each in a fenced process of its own")
+    console.note("grading the Python answers, each in a sandboxed process")
     return code_grading.grade_records(calls, graders, console.note)
-
-
-@contextlib.contextmanager
-def interruptible(stop: Stop) -> Iterator[None]:
-    """Ctrl-C asks for an end after the present call; again, or SIGTERM, for one at once; a third time kills."""
-    def on_interrupt(number: int, frame: Any) -> None:
-        if stop.now:
-            raise KeyboardInterrupt
-        if stop.soon or number != signal.SIGINT:
-            stop.break_off()
-        else:
-            stop.soon = True
-            console.note("\nending after the present call; Ctrl-C again ends at once")
-    before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: str) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pathlib
 
-from base import files, ledger_reader, records, run_folder, schema
+from base import files, json_text, ledger_reader, records, run_folder, schema
 from base.errors import FOUND, UserError
 from base.ledger_reader import LedgerReader
 from derive import run_md, run_report, summary
@@ -37,7 +37,7 @@ def write(folder: pathlib.Path, manifest: dict, graders: dict) -> dict:
     if wrong:
         raise ValueError(f"metadata that the schema refuses: {wrong[:3]}")
     text = run_md_text(folder, manifest, record)
-    files.replace(folder / run_folder.METADATA, schema.pretty(record))
+    files.replace(folder / run_folder.METADATA, json_text.pretty(record))
     files.replace(folder / run_folder.RUN_MD, text.encode("utf-8"))
     return record
 
@@ -45,7 +45,7 @@ def write(folder: pathlib.Path, manifest: dict, graders: dict) -> dict:
 def stale(folder: pathlib.Path, manifest: dict, graders: dict) -> list:
     """Names of the files that are missing or differ from what the ledger gives."""
     record = metadata(folder, manifest, graders)
-    wanted = {run_folder.METADATA: schema.pretty(record), run_folder.RUN_MD: run_md_text(folder, manifest, record).encode("utf-8")}
+    wanted = {run_folder.METADATA: json_text.pretty(record), run_folder.RUN_MD: run_md_text(folder, manifest, record).encode("utf-8")}
     return [name for name, data in wanted.items() if not (folder / name).is_file() or (folder / name).read_bytes() != data]
 
 

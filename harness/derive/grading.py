@@ -22,7 +22,7 @@ import re
 from typing import List, Optional, Union
 
 from base.errors import UserError
-from base.schema import Json
+from base.json_text import Json
 
 MAX_CHARS = 20_000  # the longest honest answer has some 4,000; more is hostile, and patterns must stay cheap
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
-from base import names, plan, schema
+from base import json_text, names, plan
 from base.hardware_view import part, value_of
 from base.phases import CONTEXT_PHASES, FROZEN, PARALLEL_MIXED, PHASES, THINKING_PHASES, suite_phase
 from base.records import COMPARED
-from base.schema import Json
+from base.json_text import Json
 from base.target import is_local
 from derive import stability
 
@@ -111,7 +111,7 @@ def _row(key: str, a: Json, b: Json, effect: str, figures: Tuple[str, ...] = (),
 
 
 def _text(value: Json) -> str | None:
-    return value if value is None or isinstance(value, str) else schema.dumps(value)
+    return value if value is None or isinstance(value, str) else json_text.dumps(value)
 
 
 def _suites(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from base import records, schema
+from base import json_text, records
 from base.context_ladder import RUNG_LIMIT_S
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PYTHON_TASKS, suite_phase
 from base.target import is_local
@@ -186,7 +186,7 @@ def _warning(row: dict) -> str:
 
 
 def _deviations(manifest: dict, metadata: dict) -> str:
-    lines = [f"- {code(name)} is {code(schema.dumps(value))}" for name, value in manifest["overrides"].items()]
+    lines = [f"- {code(name)} is {code(json_text.dumps(value))}" for name, value in manifest["overrides"].items()]
     if manifest["time_limit_s"] is not None:
         left_out = sum(row["skips"].get("time-limit", 0) for row in metadata["aggregates"])
         lines.append(f"- a time limit of {manifest['time_limit_s']} s; it left out "
@@ -231,7 +231,7 @@ def command(manifest: dict, metadata: dict) -> str:
         if name in flags:
             words += [flags[name], ",".join(map(str, value)) if isinstance(value, list) else str(value)]
         elif name not in ("num_ctx", "context_num_ctx"):
-            words += ["--option", f"{name}={value if isinstance(value, str) else schema.dumps(value)}"]
+            words += ["--option", f"{name}={value if isinstance(value, str) else json_text.dumps(value)}"]
     if manifest["time_limit_s"] is not None:
         words += ["--time-limit", f"{manifest['time_limit_s']}s"]
     if any(row["phase"] == PYTHON_TASKS and row["quality"] and row["quality"]["n"] for row in metadata["aggregates"]):

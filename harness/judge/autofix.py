@@ -4,14 +4,14 @@ from __future__ import annotations
 import pathlib
 from typing import Iterator
 
-from base import files, run_folder, schema, sensitive
+from base import files, json_text, run_folder, sensitive
 from base.errors import UserError
 from derive import derived_files
 from judge import privacy, protocol, tree_layout
 from judge.tree import Part
 
 MOST_CHARACTERS = 64
-NEUTRAL = "other"       # what stands for a host name that tells too much
+NEUTRAL = "other"       # written in place of a host name that reveals too much
 
 
 def part(where: Part, hostname: str | None) -> Iterator[str]:
@@ -29,7 +29,7 @@ def run(folder: pathlib.Path, hostname: str | None) -> Iterator[str]:
         name = hostname if hostname is not None else host_name_for(manifest["host_hostname_short"])
         if name != manifest["host_hostname_short"]:
             manifest["host_hostname_short"] = name
-            files.replace(manifest_path, schema.pretty(manifest))
+            files.replace(manifest_path, json_text.pretty(manifest))
             yield f"{manifest_path}: the host name is now {name}"
         suites_loaded, wrong = protocol.load_suites(manifest)
         if wrong:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, Optional
 
-from base import records, run_folder, schema
+from base import json_text, records, run_folder
 from base.errors import UserError
 from derive import run_md, run_report, summary
 from judge.findings import FindingList, Finding
@@ -33,7 +33,7 @@ def recomputed(manifest: dict, graders: Dict[str, Optional[dict]], code_grades: 
 def metadata_problems(stated: dict, derived: dict) -> Iterator[Finding]:
     if stated is derived:       # documents.read saw its very bytes
         return
-    if stated != derived or schema.dumps(stated) != schema.dumps(derived):
+    if stated != derived or json_text.dumps(stated) != json_text.dumps(derived):
         pointer, present, wanted = difference(stated, derived)
         yield Finding("sum-metadata", present, wanted, pointer)
 
@@ -45,15 +45,15 @@ def difference(stated: object, wanted: object, pointer: str = "") -> tuple:
             if name not in stated or name not in wanted:
                 present = ("not there", "there")
                 return f"{pointer}/{name}", present[name in stated], present[name in wanted]
-            if schema.dumps(stated[name]) != schema.dumps(wanted[name]):
+            if json_text.dumps(stated[name]) != json_text.dumps(wanted[name]):
                 return difference(stated[name], wanted[name], f"{pointer}/{name}")
     if isinstance(stated, list) and isinstance(wanted, list) and len(stated) == len(wanted):
         for place, (left, right) in enumerate(zip(stated, wanted)):
-            if schema.dumps(left) != schema.dumps(right):
+            if json_text.dumps(left) != json_text.dumps(right):
                 return difference(left, right, f"{pointer}/{place}")
     if isinstance(stated, list) and isinstance(wanted, list):
         return pointer, f"{len(stated)} entries", f"{len(wanted)} entries"
-    return pointer, schema.dumps(stated), schema.dumps(wanted)
+    return pointer, json_text.dumps(stated), json_text.dumps(wanted)
 
 
 def run_md_problems(text: str, manifest: dict, derived: dict) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import pathlib
 import re
 from typing import Iterator, List, Tuple
 
-from base import facts, ledger_records, records, run_folder, schema
+from base import facts, json_text, ledger_records, records, run_folder, schema
 from base.ledger_records import Record
 from judge import text_encoding, thresholds
 from judge.findings import Finding, FindingList
@@ -33,7 +33,7 @@ def read(path: pathlib.Path, findings: FindingList, shown: str, wanted: dict | N
     """
     data = path.read_bytes()
     if wanted is not None:
-        expected = schema.pretty(wanted)
+        expected = json_text.pretty(wanted)
         if data == expected:
             return wanted
         if len(data) > MOST_TIMES_WANTED * len(expected):
@@ -51,15 +51,15 @@ def read(path: pathlib.Path, findings: FindingList, shown: str, wanted: dict | N
 def _document(data: bytes, kind: str) -> tuple:
     """(document or None, findings) of bytes that are text."""
     try:
-        value = schema.loads(data)
+        value = json_text.loads(data)
     except ValueError as problem:
         return None, [Finding("json-strict", str(problem), "JSON that every reader understands alike")]
     problems = list(version_problems(value, kind)) or list(field_problems(value, kind)) or list(fact_problems(value, kind))
     if problems:
         return None, problems
-    if data.isascii() and data != schema.pretty(value):
+    if data.isascii() and data != json_text.pretty(value):
         problems.append(Finding("json-canonical", "other white space, escapes or spelling of numbers",
-                             "as base/schema.py writes it"))
+                             "as base/json_text.py writes it"))
     return value, problems
 
 
@@ -130,7 +130,7 @@ def words_of(record: Record) -> List[str]:
     return words
 
 
-def _add_words(words: List[str], value: schema.Json, shape: str) -> None:
+def _add_words(words: List[str], value: json_text.Json, shape: str) -> None:
     if isinstance(value, str):
         words.append(value)
     elif isinstance(value, dict) and shape in records.RECORDS:
@@ -146,7 +146,7 @@ def _add_words(words: List[str], value: schema.Json, shape: str) -> None:
             _add_words(words, part, shape)
 
 
-def _texts_of_field(value: schema.Json, shape: str, pointer: str) -> Iterator[Tuple[str, str]]:
+def _texts_of_field(value: json_text.Json, shape: str, pointer: str) -> Iterator[Tuple[str, str]]:
     if shape == "text" and isinstance(value, str):
         yield pointer, value
     elif shape not in records.RECORDS:

@@ -5,9 +5,8 @@ import functools
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Callable
 
-from base import names
+from base import console, names
 from base.errors import UserError
 from base.schema import is_count
 from base.scrub import model_name, scrub
@@ -158,6 +157,12 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def pull(endpoint: Endpoint, missing: list, tell: Callable[[str, str, int, int], None]) -> None:
-    for name in missing:
-        endpoint.pull(name, functools.partial(tell, name))
+def pull(endpoint: Endpoint, missing: list, progress: console.Progress) -> None:
+    def show(name: str, status: str, done: int, total: int) -> None:
+        share = f" {100 * done // total} % of {console.format_bytes(total)}" if total else ""
+        progress.draw(f"pull {name}: {status}{share}")
+    try:
+        for name in missing:
+            endpoint.pull(name, functools.partial(show, name))
+    finally:
+        progress.clear()

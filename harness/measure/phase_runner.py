@@ -1,8 +1,8 @@
 """The phases: walk the plan, block by block, and see that each planned call gets exactly one record.
 
 Before a stage the right models are loaded with the right options and warmed; after a call that went wrong the server
-is given a pause and warmed again. What cannot be done is skipped with its reason. What must be told from the order
-of things, such as the reload at a phase's beginning, stands in records of its own.
+is given a pause and warmed again. What cannot be done is skipped with its reason. Loads and warm-ups, such as the
+reload at the start of a phase, have records of their own.
 """
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ class PhaseRunner:
         except (UserError, ValueError) as problem:
             raise Unable("calibration-failed", str(problem)) from problem
         if min(units.values()) < (len(suite.items) if stage.is_conversation else 1):
-            raise Unable("context-too-small", f"what stands around the material leaves it no room in {stage.num_ctx} tokens")
+            raise Unable("context-too-small", f"the text around the material leaves it no room in {stage.num_ctx} tokens")
         return {**units, "nonce": new_nonce()} if stage.is_conversation else units
 
     def _points(self, stage: Stage) -> list:

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Callable, Dict, FrozenSet, List
+import signal
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List
 
 from base import console, ledger, plan, records, suites
 from base.errors import UserError
@@ -94,3 +95,22 @@ def _leave(endpoint: Endpoint, names: list) -> None:
         for row in endpoint.loaded():
             if row.get("name") in names:
                 endpoint.unload(row["name"])
+
+
+@contextlib.contextmanager
+def interruptible(stop: http_call.Stop) -> Iterator[None]:
+    """Ctrl-C asks for an end after the present call; again, or SIGTERM, for one at once; a third time kills."""
+    def on_interrupt(number: int, frame: Any) -> None:
+        if stop.now:
+            raise KeyboardInterrupt
+        if stop.soon or number != signal.SIGINT:
+            stop.break_off()
+        else:
+            stop.soon = True
+            console.note("\nending after the present call; Ctrl-C again ends at once")
+    before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

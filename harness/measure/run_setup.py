@@ -8,7 +8,7 @@ import platform
 import shutil
 from dataclasses import dataclass
 
-from base import files, git, ledger, names, plan, records, run_folder
+from base import console, files, git, ledger, names, plan, records, run_folder
 from base.errors import UserError
 from measure.endpoint import Endpoint
 from measure.models import ModelChoice
@@ -38,6 +38,14 @@ def check_writable(out: pathlib.Path) -> None:
     if free < NEEDED_BYTES:
         raise UserError(f"only {free // 1_000_000} MB are free", str(out),
                         f"free at least {NEEDED_BYTES // 1_000_000} MB or choose another folder with --out")
+
+
+def warn_about_git() -> None:
+    """Say before hours are spent that the run will not know its commit, and cannot be submitted from here."""
+    trust = git.refusal(run_folder.ROOT)
+    if trust:
+        console.note(f"warning: git does not trust this clone, because it belongs to another user; so the run will not "
+                     f"record its commit, and cannot be submitted from here. To change that: {trust}")
 
 
 def manifest(run_id: str, facts: dict, choice: ModelChoice, phases: list, settings: plan.Settings, loaded_suites: dict,

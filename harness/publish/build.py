@@ -14,7 +14,7 @@ import pathlib
 from dataclasses import dataclass, field
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set
 
-from base import files, schema
+from base import files, json_text
 from base.errors import UserError
 from judge import tree_layout
 from judge.findings import Finding
@@ -141,7 +141,7 @@ class _Build:
         with process_pool.worker_pool(self.options.jobs) as run_all:
             self._runs(runs, linked, known, changed, run_all)
             self._catalogue(run_all)
-        self._replace_site(None if git is None else schema.dumps(dataclasses.astuple(git)))
+        self._replace_site(None if git is None else json_text.dumps(dataclasses.astuple(git)))
         return self.report
 
     def _look_around(self) -> Optional[run_changes.GitState]:
@@ -203,7 +203,7 @@ class _Build:
         for started_at, device_tag, handle, done, machine, is_shown in self.kept.run_facts():
             totals.add(started_at, device_tag, handle, done, parse(machine) if is_shown else None)
         self.report.withheld = totals.withheld
-        self._cells({tag: schema.dumps(device["machine"]) for tag, device in totals.devices.items() if device["shown"]}, run_all)
+        self._cells({tag: json_text.dumps(device["machine"]) for tag, device in totals.devices.items() if device["shown"]}, run_all)
         records = self.kept.cell_records()
         document = catalogue.document(self.kept.records, list(map(json.loads, records)), totals, self.options.synthetic)
         self.report.cells = len(records)
@@ -345,11 +345,11 @@ def _lines(document: dict, kept: Dict[str, Iterable[str]]) -> Iterator[bytes]:
     """
     before = "{"
     for name, value in document.items():
-        yield f"{before}{schema.dumps(name)}:".encode("ascii")
+        yield f"{before}{json_text.dumps(name)}:".encode("ascii")
         if name in kept or isinstance(value, list):
-            yield from _list(kept[name] if name in kept else map(schema.dumps, value))
+            yield from _list(kept[name] if name in kept else map(json_text.dumps, value))
         else:
-            yield schema.dumps(value).encode("ascii")
+            yield json_text.dumps(value).encode("ascii")
         before = ",\n"
     yield b"}\n"
 

@@ -23,7 +23,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from base import files, schema
+from base import files, json_text
 from base.errors import UserError
 from publish import database_rows, run_holds, site_folder
 from publish.site_folder import FileStates, Source
@@ -130,7 +130,7 @@ class BuildCache:
         self._index.execute("BEGIN")
 
     def commit(self, settings: str, git: Optional[str], report: dict) -> None:
-        self._index.execute("UPDATE build SET settings = ?, git = ?, report = ?", (settings, git, schema.dumps(report)))
+        self._index.execute("UPDATE build SET settings = ?, git = ?, report = ?", (settings, git, json_text.dumps(report)))
         self._index.execute("COMMIT")
 
     def state(self) -> Optional[List[int]]:

@@ -8,7 +8,7 @@ import pathlib
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
-from base import files, schema
+from base import files, json_text
 from base.errors import UserError
 from judge import findings, run_check, tree_layout
 from publish import build_cache, database_rows, page_inputs, pages, pooling, process_run, run_holds
@@ -81,12 +81,12 @@ def _process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
             raise UserError("this run vanished while it was read", job.folder, "run this again; the old site is unchanged")
         return job.path, None, processed.errors
     cache, place, row = pathlib.Path(job.cache), tree_layout.place_of(job.path), processed.row
-    lines = [schema.dumps(contribution) for contribution in processed.contributions]
+    lines = [json_text.dumps(contribution) for contribution in processed.contributions]
     files.write(build_cache.run_path(cache, job.key), "\n".join(lines).encode("ascii"))
     made = [build_cache.put_file(cache, path, data) for path, data in processed.pages]
     if row and job.raw_base is None:
         made += raw_files(job.folder, row["run_id"])
-    machine, record = (value and schema.dumps(value) for value in (processed.machine, row))
+    machine, record = (value and json_text.dumps(value) for value in (processed.machine, row))
     note = RunNote(job.key, job.contents, job.states, processed.run_id, processed.started_at, place.device_tag, place.handle,
                    row and row["done"], machine, record, database_rows.of_run(row) if row else {}, made,
                    [contribution["cell_id"] for contribution in processed.contributions])
@@ -106,15 +106,15 @@ def raw_files(folder: str, run_id: str) -> List[File]:
 
 def pool(job: CellJob) -> PooledCell:
     cache, runs = pathlib.Path(job.cache), []
-    beginning = f'{{"cell_id":{schema.dumps(job.cell_id)},'.encode("ascii")       # of the contribution to this cell
+    beginning = f'{{"cell_id":{json_text.dumps(job.cell_id)},'.encode("ascii")       # of the contribution to this cell
     for run_id, started_at, row, key in job.runs:
         lines = build_cache.run_path(cache, key).read_bytes().split(b"\n")
         runs += [pooling.CellRun(run_id, started_at, row, json.loads(line)) for line in lines if line.startswith(beginning)]
     cell = pooling.cell(runs, json.loads(job.machine))
-    data = build_cache.put_file(cache, cell["data"], schema.dumps(cell).encode("ascii") + b"\n")
+    data = build_cache.put_file(cache, cell["data"], json_text.dumps(cell).encode("ascii") + b"\n")
     for variant in cell["variants"]:
         del variant["by_run"]
-    return PooledCell(job, schema.dumps(cell), database_rows.of_cell(cell), data)
+    return PooledCell(job, json_text.dumps(cell), database_rows.of_cell(cell), data)
 
 
 def render_cell(job: PageJob) -> Tuple[str, str, List[File]]:

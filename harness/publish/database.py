@@ -10,7 +10,7 @@ import pathlib
 import sqlite3
 from typing import Iterator, Optional
 
-from base import files, schema
+from base import files, json_text
 from publish import database_rows, sample_queries, table_columns
 from publish.sql_schema import INDICES, TABLES, VIEWS
 
@@ -75,7 +75,7 @@ def _of_whole(document: dict) -> Iterator[tuple]:
     """(name of a table, rows) of what depends on all runs."""
     yield "catalogue", [(*table_columns.values("catalogue", document), *table_columns.values("catalogue_totals", document["totals"]))]
     yield "field", sorted(_descriptions())
-    yield "question", [(number, query.title, query.sql, query.description, schema.dumps(query.parameters))
+    yield "question", [(number, query.title, query.sql, query.description, json_text.dumps(query.parameters))
                        for number, query in enumerate(sample_queries.QUERIES, 1)]
     yield "device", [table_columns.values("device", device) for device in document["devices"]]
     yield "model", [table_columns.values("catalogue_model", model) for model in document["models"]]

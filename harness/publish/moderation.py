@@ -14,7 +14,7 @@ from __future__ import annotations
 import pathlib
 from typing import Collection
 
-from base import names, schema
+from base import json_text, names
 from base.errors import UserError
 from base.records import VISIBILITIES
 
@@ -31,7 +31,7 @@ def read(path: pathlib.Path) -> dict:
     except OSError as problem:
         raise UserError(f"the overlay cannot be read ({problem.strerror})", str(path), "name the file with --overlay") from None
     try:
-        overlay = schema.loads(data)
+        overlay = json_text.loads(data)
     except ValueError as problem:
         raise UserError(f"not JSON ({problem})", str(path), ADVICE) from None
     errors = problems(overlay)

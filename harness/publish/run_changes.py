@@ -10,7 +10,7 @@ import pathlib
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Set, Tuple
 
-from base import files, git, run_folder, schema
+from base import files, git, json_text, run_folder
 from base.errors import UserError
 from judge import tree_layout
 
@@ -126,6 +126,6 @@ def _sha256(path: pathlib.Path) -> str:
     return whole.hexdigest()
 
 
-def digest(*parts: schema.Json) -> str:
+def digest(*parts: json_text.Json) -> str:
     """One hash over JSON values."""
-    return hashlib.sha256(schema.dumps(list(parts)).encode("ascii")).hexdigest()
+    return hashlib.sha256(json_text.dumps(list(parts)).encode("ascii")).hexdigest()

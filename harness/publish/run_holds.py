@@ -12,7 +12,7 @@ import pathlib
 import sqlite3
 from typing import Dict, Iterable, Iterator, List, Set, Tuple
 
-from base import run_folder, schema
+from base import json_text, run_folder
 from base.errors import UserError
 from judge.duplicates import DuplicateSearch, marks
 from judge.findings import Finding
@@ -76,7 +76,7 @@ def _store(index: sqlite3.Connection, affected: Set[str], holds: Dict[str, List[
             changed.add(path)
             index.execute("DELETE FROM run_hold WHERE folder = ?", (path,))
             if path in holds:
-                index.execute("INSERT INTO run_hold VALUES (?, ?)", (path, schema.dumps(holds[path])))
+                index.execute("INSERT INTO run_hold VALUES (?, ?)", (path, json_text.dumps(holds[path])))
     return changed
 
 
@@ -116,9 +116,9 @@ def _search(runs: Dict[str, ComparedRun]) -> Dict[str, List[dict]]:
 
 def _put(index: sqlite3.Connection, path: str, run: ComparedRun) -> None:
     exact, similar = (array.array("Q", numbers).tobytes() for numbers in (run.exact, run.similar))
-    index.execute("INSERT INTO run_marks VALUES (?, ?, ?, ?, ?)", (path, run.started_at, exact, similar, schema.dumps(list(run.models))))
+    index.execute("INSERT INTO run_marks VALUES (?, ?, ?, ?, ?)", (path, run.started_at, exact, similar, json_text.dumps(list(run.models))))
     index.executemany("INSERT INTO run_digest VALUES (?, ?, ?)", [
-        (path, model["digest"], schema.dumps([model[name] for name in DESCRIBED_BY])) for model in run.models])
+        (path, model["digest"], json_text.dumps([model[name] for name in DESCRIBED_BY])) for model in run.models])
 
 
 def _read(index: sqlite3.Connection, paths: Iterable[str]) -> Dict[str, ComparedRun]:

@@ -11,7 +11,7 @@ import pathlib
 from dataclasses import dataclass, field
 from typing import Iterable, List, Optional
 
-from base import files, schema
+from base import files, json_text
 from publish import site_folder
 from publish.site_folder import FolderStates
 
@@ -36,7 +36,7 @@ def read(cache: pathlib.Path) -> SiteState:
 
 
 def write(cache: pathlib.Path, state: SiteState) -> None:
-    files.replace(cache / NAME, schema.dumps(dataclasses.asdict(state)).encode("ascii"))
+    files.replace(cache / NAME, json_text.dumps(dataclasses.asdict(state)).encode("ascii"))
 
 
 def is_as_left(folder: pathlib.Path, left: FolderStates) -> bool:

@@ -10,7 +10,7 @@ import pathlib
 import threading
 from dataclasses import dataclass
 
-from base import console, files, ledger, ledger_reader, names, plan, run_folder, schema, suites
+from base import console, files, json_text, ledger, ledger_reader, names, plan, run_folder, suites
 from base.phases import PHASES
 from self_test import timing_floor
 from measure import calibration, http_call, models, run_session, run_setup, session
@@ -140,7 +140,7 @@ def run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, p
     manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(phases), settings, loaded,
                                   plan.overrides_of(settings))
     manifest["synthetic"] = True
-    files.replace(folder / run_folder.MANIFEST, schema.pretty(manifest))
+    files.replace(folder / run_folder.MANIFEST, json_text.pretty(manifest))
     earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
     _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress)
     return FaultOutcome(list(ledger_reader.read(folder / run_folder.LEDGER)), timing_floor.log(endpoint), complete,

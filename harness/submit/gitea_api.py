@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any, Callable, Iterator
 
-from base import schema
+from base import json_text, schema
 from base.errors import FOUND, UserError, printable
 from submit import remote_address
 from submit.remote_address import Repository
@@ -188,7 +188,7 @@ class GiteaApi:
         if moved_to:
             return self._json(method, moved_to, with_token=False)
         try:
-            value = schema.loads(data) if data else None
+            value = json_text.loads(data) if data else None
         except ValueError:
             value = None
             if status < 300:

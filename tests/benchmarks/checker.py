@@ -24,7 +24,7 @@ import uuid
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import support      # noqa: F401,E402  puts the harness on the path
 
-from base import plan, schema, suites       # noqa: E402
+from base import plan, json_text, suites       # noqa: E402
 from base.phases import PHASES
 from judge import json_documents, thresholds     # noqa: E402
 from mutants import machine, valid  # noqa: E402
@@ -67,7 +67,7 @@ def check(folder: str) -> None:
 def at_limits(root: pathlib.Path, share: float) -> pathlib.Path:
     """A run whose ledger, run.md and metadata.json are of this share of what they may be. The last two are refused."""
     most = {name: share * thresholds.value(limit) for name, limit in json_documents.LIMITS.items()}
-    few, many = (sum(len(schema.dumps(record)) for record in valid.Run(plan.Settings(repeats=repeats), SMALL, 1, SHARE).records)
+    few, many = (sum(len(json_text.dumps(record)) for record in valid.Run(plan.Settings(repeats=repeats), SMALL, 1, SHARE).records)
                  for repeats in (2, 12))
     folder = valid.Run(plan.Settings(repeats=int(0.98 * most["run.jsonl"] * 10 / (many - few))), SMALL, 1, SHARE).write(root)
     text = (folder / "run.md").read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def at_limits(root: pathlib.Path, share: float) -> pathlib.Path:
     metadata = json.loads((folder / "metadata.json").read_bytes())
     metadata["warnings"] = [{"code": "few-calls", "model": "alpha:1b", "phase": None, "level": None, "observed": n, "expected": 5, "n": n}
                             for n in range(int(most["metadata.json"] / 130))]
-    (folder / "metadata.json").write_bytes(schema.pretty(metadata)[:int(most["metadata.json"])])
+    (folder / "metadata.json").write_bytes(json_text.pretty(metadata)[:int(most["metadata.json"])])
     return folder
 
 

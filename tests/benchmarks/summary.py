@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import support      # noqa: F401,E402  puts the harness on the path
 import ledgers      # noqa: E402
 
-from base import ledger_reader, schema     # noqa: E402
+from base import ledger_reader, json_text     # noqa: E402
 
 ROUNDS = 3
 ITEMS = [("small-eval", f"5Q-Q0{n}") for n in range(1, 6)] + [("python-tasks", f"PY-T{n:02d}") for n in range(1, 13)]
@@ -41,7 +41,7 @@ def write(path: pathlib.Path, calls: int) -> None:
         yield ledgers.footer(calls, outcomes={"ok": calls})
     with open(path, "wb") as out:
         for record in ledgers.numbered(records()):
-            out.write(schema.dumps(record).encode("ascii") + b"\n")
+            out.write(json_text.dumps(record).encode("ascii") + b"\n")
 
 
 def read_alone(path: str) -> None:

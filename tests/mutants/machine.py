@@ -11,7 +11,7 @@ import types
 
 import support
 
-from base import ledger, plan, records, schema
+from base import json_text, ledger, plan, records
 from measure import http_call, phase_runner, session
 from measure.eta import Eta
 
@@ -161,7 +161,7 @@ def sealed(records: list) -> list:
     prev, found = None, []
     for seq, record in enumerate(records):
         found.append({**record, "seq": seq, "prev": prev})
-        prev = ledger.sha256(schema.dumps(found[-1]).encode("ascii"))
+        prev = ledger.sha256(json_text.dumps(found[-1]).encode("ascii"))
     return found
 
 

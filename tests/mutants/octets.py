@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Callable
 
-from base import ledger, schema
+from base import json_text, ledger
 from derive import run_md
 from mutants import valid
 
@@ -44,7 +44,7 @@ def value(name: str, change: Callable[[dict], None]) -> Callable[[Files], None]:
     def mutate(files: Files) -> None:
         found = json.loads(files[name])
         change(found)
-        files[name] = schema.pretty(found)
+        files[name] = json_text.pretty(found)
     return mutate
 
 
@@ -55,7 +55,7 @@ def line(number: int, change: Callable[[bytes], bytes], mend_chain: bool = True)
         lines[number] = change(lines[number])
         for place in range(number + 1, len(lines) if mend_chain else 0):
             record = json.loads(lines[place])
-            lines[place] = schema.dumps({**record, "prev": ledger.sha256(lines[place - 1])}).encode("ascii")
+            lines[place] = json_text.dumps({**record, "prev": ledger.sha256(lines[place - 1])}).encode("ascii")
         files["run.jsonl"] = b"".join(one + b"\n" for one in lines)
         value("metadata.json", lambda found: found.update(ledger_sha256=ledger.sha256(files["run.jsonl"])))(files)
     return mutate
@@ -63,7 +63,7 @@ def line(number: int, change: Callable[[bytes], bytes], mend_chain: bool = True)
 
 def at(name: str, new: object) -> Callable[[bytes], bytes]:
     """Another value in a record."""
-    return lambda data: schema.dumps({**json.loads(data), name: new}).encode("ascii")
+    return lambda data: json_text.dumps({**json.loads(data), name: new}).encode("ascii")
 
 
 def text(before: bytes, after: bytes) -> Callable[[bytes], bytes]:

@@ -6,7 +6,7 @@ import json
 import pathlib
 
 import support
-from base import facts, ledger, ledger_records, plan, records, schema, suites
+from base import facts, json_text, ledger, ledger_records, plan, records, suites
 from derive import run_md, run_report, summary
 from measure import models, run_setup
 from mutants import machine
@@ -104,15 +104,15 @@ class Run:
 
     def files(self) -> dict:
         """name: bytes of the five files; metadata.json and run.md are derived from the records as they are now."""
-        ledger_data = b"".join(schema.dumps(record).encode("ascii") + b"\n" for record in self.records)
+        ledger_data = b"".join(json_text.dumps(record).encode("ascii") + b"\n" for record in self.records)
         loaded = {row["phase"]: suites.load_by_sha256(row["phase"], row["sha256"]) for row in self.manifest["suites"]}
         graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
         found = summary.summarize(self.manifest, map(ledger_records.typed, self.records), graders, self.records[-1].get("code_grades"))
         found["ledger_sha256"] = ledger.sha256(ledger_data)
         metadata = {field.name: found[field.name] for field in records.RECORDS["metadata"]}
         story = filled_in(run_md.new(self.title, run_report.render(self.manifest, metadata)), self.story)
-        return {"manifest.json": schema.pretty(self.manifest), "run.jsonl": ledger_data, "hardware.json": schema.pretty(self.hardware),
-                "metadata.json": schema.pretty(metadata), "run.md": story.encode("utf-8")}
+        return {"manifest.json": json_text.pretty(self.manifest), "run.jsonl": ledger_data, "hardware.json": json_text.pretty(self.hardware),
+                "metadata.json": json_text.pretty(metadata), "run.md": story.encode("utf-8")}
 
     def write(self, root: pathlib.Path) -> pathlib.Path:
         """The run's folder below root/submissions, whole and consistent."""

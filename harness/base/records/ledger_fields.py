@@ -50,7 +50,7 @@ ENDINGS = {
 }
 PASSES = {"first": "the frozen prompts before all else", "last": "the same prompts after all else, for drift"}
 HEAD_METHODS = {
-    "rendered": "the server rendered the template, and what stands before the nonce was counted",
+    "rendered": "the server rendered the template, and the text before the nonce was counted",
     "upper-bound": "the whole template was counted",
 }
 TOO_LONG = {

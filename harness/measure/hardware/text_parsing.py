@@ -5,7 +5,7 @@ import functools
 import re
 from typing import Any
 
-from base import schema
+from base import json_text, schema
 
 MAX_CHARACTERS = 120
 # What vendors and tools write where they have no value, in lower case. A text wholly in brackets is no value either.
@@ -87,7 +87,7 @@ def json(text: str | None) -> Any:
     text = (text or "").lstrip("\ufeff")
     start = re.search(r"^[ \t]*[\[{]", text, re.MULTILINE)
     try:
-        return schema.loads(text[start.start():].encode("utf-8")) if start else None
+        return json_text.loads(text[start.start():].encode("utf-8")) if start else None
     except ValueError:
         return None
 

@@ -85,11 +85,11 @@ def _middle(ladder: dict) -> str:
     if not ladder["middle_asked"]:
         return ""
     if ladder["middle_found"] == ladder["middle_asked"]:
-        return " and still finds what stands in the middle"
+        return " and still finds a fact in the middle"
     deepest = ladder["middle_found_tokens"]
     up_to = f" only up to {deepest['median']:,.0f} tokens" if deepest else " at no depth"
-    return f" and finds what stands in the middle{up_to}" if not ladder["middle_found"] else (
-        f" and found what stands in the middle in {ladder['middle_found']} of {number_format.counted(ladder['middle_asked'], 'run')}")
+    return f" and finds a fact in the middle{up_to}" if not ladder["middle_found"] else (
+        f" and found a fact in the middle in {ladder['middle_found']} of {number_format.counted(ladder['middle_asked'], 'run')}")
 
 
 def _ends(ladder: dict) -> str:

@@ -152,7 +152,7 @@ class Engine:
         return loaded == wanted
 
     def _make_room(self, model: Model, launch: Launch) -> bool:
-        """Unload what stands in the way; False while that is in use."""
+        """Unload models to make room; False while one of them is in use."""
         self._expire()
         old = self.runners.get(model.name)
         if old and not self._fits(old.launch, launch):

@@ -71,7 +71,7 @@ class Model:
         return pattern[index % len(pattern)] * 1e6 * (1 + self.slower_per_1k * depth / 1000)
 
     def prefill_ns(self, tokens: int, cached_tokens: int) -> int:
-        """The undisturbed time to read a prompt: each token costs more by what stands before it."""
+        """The undisturbed time to read a prompt: each token costs more the more tokens precede it."""
         computed = tokens - cached_tokens
         return round(computed / self.prefill_tok_s * 1e9 * (1 + self.slower_per_1k * (tokens + cached_tokens) / 2000))
 

@@ -23,7 +23,7 @@ class TruthEntry:
     status: int | None = None
     fault: str | None = None              # names joined by +
     load_ns: int = 0
-    queue_ns: int = 0                     # waiting for a slot; stands in no counter of the protocol
+    queue_ns: int = 0                     # waiting for a slot; no counter of the protocol has it
     slot: int | None = None
     prompt_tokens: int | None = None      # as told; cached ones included
     cached_tokens: int | None = None

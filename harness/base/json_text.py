@@ -1,0 +1,159 @@
+"""JSON text: writing it in one form, and reading only what every reader understands in the same way."""
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any, Dict, List, Union
+
+Json = Union[None, bool, int, float, str, List, Dict]      # a value of a JSON text; the types of its parts are not stated
+MAX_INTEGER = 2 ** 63 - 1
+MAX_DEPTH = 40
+WIDTH, LEAF_WIDTH = 120, 240      # of a line in a whole file: one with parts, one of plain values
+
+
+def dumps(value: Json) -> str:
+    """One line of ASCII; raises ValueError for NaN and Infinity."""
+    return _COMPACT.encode(value)       # json.dumps would make such an encoder for each call
+
+
+_COMPACT = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def pretty(value: Json) -> bytes:
+    """A whole file for people and diffs: ASCII, indented; short or empty values on one line."""
+    return (_laid_out(value, 0) + "\n").encode("ascii")
+
+
+def _laid_out(value: Json, indent: int) -> str:
+    """The text of a value that begins at a column. If a part needs more than a line, so does what holds it."""
+    if type(value) not in _CONTAINERS or not value:
+        return _SPACED.encode(value)
+    children: Any = value.values() if isinstance(value, dict) else value
+    holds_more = any(child and type(child) in _CONTAINERS for child in children)
+    if not holds_more:
+        whole = _SPACED.encode(value)
+        if indent + len(whole) <= LEAF_WIDTH:
+            return whole
+    rows = [_laid_out(child, indent + 2) for child in children]
+    if isinstance(value, dict):
+        rows = [f"{_COMPACT.encode(key)}: {row}" for key, row in zip(value, rows)]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    one_line = ", ".join(rows) if holds_more else ""
+    if holds_more and indent + len(one_line) + 2 <= WIDTH and "\n" not in one_line:
+        return opening + one_line + closing
+    inner = "\n" + " " * (indent + 2)
+    return opening + inner + ("," + inner).join(rows) + "\n" + " " * indent + closing
+
+
+_SPACED = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
+_CONTAINERS = frozenset((dict, list))
+
+
+def loads(data: bytes) -> Any:
+    """Parse JSON strictly; raises ValueError with the reason.
+
+    Python's own reader accepts duplicate keys (the last wins), NaN, 1e999 (as infinity) and numbers of any length,
+    and fails with RecursionError when nested deep.
+    """
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"not UTF-8 at byte {problem.start}") from None
+    if text.startswith("\ufeff"):
+        raise ValueError("begins with a byte-order mark")
+    try:
+        value = _decoded(data, text)
+    except RecursionError:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from None
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _decoded(data: bytes, text: str) -> Json:
+    """The value, read the quick way where the text plainly holds no long number and no key twice."""
+    if _LONG_NUMBER not in data.translate(_SHAPES):
+        try:
+            return unique_keys(data, text)
+        except NotPlain:
+            pass
+    return _CAREFUL.decode(text)
+
+
+class NotPlain(ValueError):
+    """A text that has to be read with more care."""
+
+
+def unique_keys(data: bytes, text: str) -> Json:
+    """The value of a JSON text (also as bytes). Raises NotPlain unless no key is there twice for sure.
+
+    Each key is followed by `":` where no blank stands between. If the text has no more of these than the value has
+    keys, then none was dropped. Quotation marks within texts only make it look as if one might have been.
+    """
+    if b" :" not in data and b"\t:" not in data and b"\r:" not in data and b"\n:" not in data:
+        value, keys = _KEY_COUNTER.read(text)
+        if keys == data.count(b'":'):
+            return value
+    raise NotPlain("a key may be there twice")
+
+
+def _object(pairs: list) -> dict:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        seen: set = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"key {twice[:24]!r} twice in one object")
+    return record
+
+
+def _constant(text: str) -> float:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
+        raise ValueError(f"integer {text[:24]} needs more than 64 bits")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"number {text[:24]} is too large")
+    return value
+
+
+_SHAPES = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord("x") for byte in range(256))
+_LONG_NUMBER = b"0" * 19        # in the alphabet of _SHAPES
+_CAREFUL = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_number, parse_int=_integer)
+
+
+class _KeyCounter(threading.local):
+    """A reader that counts the keys of all objects."""
+
+    def __init__(self) -> None:
+        self._keys = 0
+        self._decoder = json.JSONDecoder(object_hook=self._count, parse_constant=_constant, parse_float=_number)
+
+    def _count(self, record: dict) -> dict:
+        self._keys += len(record)
+        return record
+
+    def read(self, text: str) -> tuple:
+        """(the value, its keys)."""
+        self._keys = 0
+        return self._decoder.decode(text), self._keys
+
+
+_KEY_COUNTER = _KeyCounter()
+
+
+def _depth(value: object) -> int:
+    """Levels of nesting, without recursion of our own."""
+    deepest, waiting = 0, [(value, 1)]
+    while waiting:
+        part, level = waiting.pop()
+        if type(part) in _CONTAINERS:
+            deepest = max(deepest, level)
+            waiting += [(child, level + 1) for child in (part.values() if type(part) is dict else part)]
+    return deepest
