@@ -29,7 +29,7 @@ def answer(num_ctx: int, fill: float, decode_tok_s: float | None = 20.0, **chang
 
 def climbed(rungs: int, middle: bool | None = True, **changes: object) -> ServedContext:
     """The first so many rungs, all of them answered."""
-    served = ServedContext()
+    served = ServedContext(8192)
     for phase, num_ctx in list(zip(PHASES, (8192, *RUNG_CONTEXTS.values())))[:rungs]:
         for fill in (0.5, 0.98):
             served.rung(phase).call(*answer(num_ctx, fill, **changes), middle)
@@ -50,6 +50,11 @@ class Figures(unittest.TestCase):
         record = self.record(served, 4)
         self.assertEqual((record["num_ctx"], record["prompt_tokens"], record["decode_tok_s"], record["ttft_ms"]), (32768, 32112, 20, 1234.57))
         self.assertEqual((record["middle_found"], record["middle_found_tokens"]), (True, 32768))
+
+    def test_the_room_of_a_model_that_always_thinks_is_no_context_that_was_filled(self):
+        served = ServedContext(8192)
+        served.rung("context-edge").call(*answer(8192, 0.98, options={"num_ctx": 12288}, placement=placement(12288)), True)
+        self.assertEqual(self.record(served, 1)["num_ctx"], 8192)
 
     def test_a_context_that_the_server_made_smaller_is_not_served(self):
         served = climbed(2)
@@ -73,7 +78,7 @@ class Figures(unittest.TestCase):
         for served, rungs, trained, ended_by in (
                 (passing, 4, 65536, "trained-context"), (reduced, 4, None, "context-reduced"), (failed, 3, None, "rung-failed"), (interrupted, 3, None, None),
                 (climbed(2), 3, None, None), (climbed(2), 2, 20_000, "trained-context"), (climbed(2), 2, 32768, "not-asked"),
-                (climbed(2), 2, None, "not-asked"), (climbed(6), 6, 2 ** 20, "largest-rung"), (ServedContext(), 2, None, None)):
+                (climbed(2), 2, None, "not-asked"), (climbed(6), 6, 2 ** 20, "largest-rung"), (ServedContext(8192), 2, None, None)):
             with self.subTest(ended_by=ended_by, trained=trained):
                 self.assertEqual(self.record(served, rungs, trained)["ended_by"], ended_by)
                 self.assertIn(ended_by, (None, *records.LADDER_ENDS))
@@ -81,14 +86,14 @@ class Figures(unittest.TestCase):
     def test_where_a_part_leaves_the_accelerator(self):
         for shares, partial_from in (((1, 1, 1), None), ((1, 1, 0.7), 32768), ((1, 0.9, 0.7), 16384), ((0.5, 0.4, 0.3), 8192), ((1, 0, 0), 16384),
                                      ((0, 0, 0), None)):
-            served = ServedContext()
+            served = ServedContext(8192)
             for phase, num_ctx, share in zip(PHASES, (8192, 16384, 32768), shares):
                 served.rung(phase).call(*answer(num_ctx, 0.98, placement=placement(num_ctx, share)), True)
             with self.subTest(shares=shares):
                 self.assertEqual(self.record(served, 3)["partial_from"], partial_from)
 
     def test_other_phases_are_no_rungs(self):
-        self.assertIsNone(ServedContext().rung("context-append"))
+        self.assertIsNone(ServedContext(8192).rung("context-append"))
 
 
 class Sentence(unittest.TestCase):

@@ -14,9 +14,9 @@ from derive.distribution import rounded
 class RungFigures:
     """What was seen in one context. The plain phase is the first rung."""
 
-    def __init__(self, phase: str) -> None:
+    def __init__(self, phase: str, num_ctx: int) -> None:
         self.phase = phase
-        self.num_ctx: Optional[int] = RUNG_CONTEXTS.get(phase)
+        self.num_ctx = num_ctx          # that its prompts fill: without the room that thoughts have on top
         self.placement: dict = {}
         self.load_ms: Optional[float] = None
         self.skipped: Optional[SkippedRecord] = None        # the first one
@@ -27,13 +27,13 @@ class RungFigures:
         self.middle_tokens = 0                              # of the longest prompt whose middle was found
 
     def warm_up(self, call: CallRecord) -> None:
-        self._see(call)
+        self.placement = call.placement or self.placement
         if call.item == "LOAD" and call.done_ns is not None:
             self.load_ms = call.done_ns / 1e6
 
     def call(self, call: CallRecord, metrics: Optional[CallMetrics], has_middle: Optional[bool]) -> None:
         """A measured call; `metrics` None: it was not answered, or its prompt was cut."""
-        self._see(call)
+        self.placement = call.placement or self.placement
         if metrics is None:
             self.has_failed = self.has_failed or call.outcome != "interrupted"
             return
@@ -43,16 +43,11 @@ class RungFigures:
         if call.fill is not None and call.fill >= RUNG_FILLS[-1]:
             self.fullest, self.has_middle = metrics, has_middle
 
-    def _see(self, call: CallRecord) -> None:
-        asked = call.options.get("num_ctx")
-        self.num_ctx = self.num_ctx or (asked if isinstance(asked, int) else None)
-        self.placement = call.placement or self.placement
-
     @property
     def is_served(self) -> bool:
         """The fullest prompt was answered, in the whole context as far as the server says."""
         loaded = self.placement.get("context_length")
-        return self.fullest is not None and (loaded is None or loaded >= (self.num_ctx or 0))
+        return self.fullest is not None and (loaded is None or loaded >= self.num_ctx)
 
     @property
     def is_partial(self) -> bool:
@@ -80,16 +75,17 @@ class RungFigures:
 
 
 class ServedContext:
-    """The rungs of one model, as the ledger shows them."""
+    """The rungs of one model, as the ledger shows them. `plain_num_ctx` is the context of the plain phase."""
 
-    def __init__(self) -> None:
+    def __init__(self, plain_num_ctx: int) -> None:
+        self.plain_num_ctx = plain_num_ctx
         self.rungs: Dict[str, RungFigures] = {}
 
     def rung(self, phase: str) -> Optional[RungFigures]:
         """None: the phase is not part of the ladder."""
         if suite_phase(phase) != CONTEXT_EDGE:
             return None
-        return self.rungs.setdefault(phase, RungFigures(phase))
+        return self.rungs.setdefault(phase, RungFigures(phase, RUNG_CONTEXTS.get(phase, self.plain_num_ctx)))
 
     def record(self, planned: List[str], trained: Optional[int], model_format: Optional[str]) -> dict:
         """`planned` are the ladder's phases of this model, `trained` is its trained context."""
@@ -120,7 +116,7 @@ def _end(rungs: List[RungFigures], planned: List[str], trained: Optional[int]) -
         return None
     if not rungs[-1].is_served:
         return "rung-failed" if rungs[-1].has_failed else None
-    higher = [num_ctx for num_ctx in RUNG_CONTEXTS.values() if num_ctx > max(rung.num_ctx or 0 for rung in rungs)]
+    higher = [num_ctx for num_ctx in RUNG_CONTEXTS.values() if num_ctx > max(rung.num_ctx for rung in rungs)]
     if not higher:
         return "largest-rung"
     return "trained-context" if trained is not None and trained < higher[0] else "not-asked"

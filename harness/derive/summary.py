@@ -157,7 +157,10 @@ class _Summary:
         """The record's rung of the context ladder; None where it belongs to none, or none was asked for."""
         if not self.settings.contexts or record.model not in self.formats:
             return None
-        return self.served.setdefault(record.model, ServedContext()).rung(record.phase)
+        return self.served.setdefault(record.model, self._no_rungs()).rung(record.phase)
+
+    def _no_rungs(self) -> ServedContext:
+        return ServedContext(self.settings.context_of(CONTEXT_EDGE))
 
     def _thinking_figures(self, model: str, phase: str) -> thinking.ThinkingFigures | None:
         """Of a phase whose calls have a budget for thoughts."""
@@ -214,7 +217,7 @@ class _Summary:
         if not self.settings.contexts:
             return {}
         planned = [CONTEXT_EDGE, *self.settings.rungs_of(model["name"])]
-        served = self.served.get(model["name"], ServedContext())
+        served = self.served.get(model["name"], self._no_rungs())
         return {"served_context": served.record(planned, model["context_length"], model["format"])}
 
     def _always_thinks(self, finding: dict) -> dict:
