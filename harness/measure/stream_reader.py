@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import selectors
 from dataclasses import dataclass, field
-from typing import Callable, Sequence
+from typing import Callable, Sequence, Tuple, Union
 
 from measure.connection import NOT_YET, READ_BYTES, Connection, Timeout, explained
 from measure.response_parser import ResponseParser
@@ -46,12 +46,25 @@ class Stream:
         self.end(ending, now_ns, explained(problem), problem)
 
     @property
+    def is_open(self) -> bool:
+        return self.ending is None and not self.is_closed
+
+    @property
     def seems_over(self) -> bool:
         return self.is_closed or bool(self.pieces) and self.pieces[-1][1].endswith(LAST_CHUNK)
 
-    def check_size(self, now_ns: int) -> None:
-        if self.unread_bytes > MAX_BYTES:
-            self.end("broken", now_ns, "a response without an end")
+    def keep(self, now_ns: int, outcome: bytes | OSError) -> None:
+        """Take what one read of the socket gave: bytes, none at the end of the response, or an error."""
+        if isinstance(outcome, OSError):
+            self.fail("broken", now_ns, outcome)
+        elif not outcome:
+            self.is_closed, self.ended_ns = True, now_ns
+        else:
+            self.pieces.append((now_ns, outcome))
+            self.last_ns = now_ns
+            self.unread_bytes += len(outcome)
+            if self.unread_bytes > MAX_BYTES:
+                self.end("broken", now_ns, "a response without an end")
 
     def parse(self) -> None:
         """Move what has come from `pieces` to `body`; sets the ending where the bytes show it."""
@@ -91,6 +104,9 @@ class Stream:
         limit_s = limits.silence_s if has_begun else limits.first_byte_s
         if self.ending is None and quiet_ns > limit_s * 1e9:
             self.fail("silence" if has_begun else "no-byte", now_ns, Timeout())
+
+
+Reading = Tuple[Stream, int, Union[bytes, OSError]]     # what one read of a socket gave, and when
 
 
 def exchange(connections: Sequence[Connection], clock: Callable[[], int], is_stopped: Callable[[], bool] = lambda: False,
@@ -144,58 +160,54 @@ def _read(streams: list[Stream], clock: Callable[[], int], is_stopped: Callable[
     waiting = {stream for stream in streams if stream.ending is None}
     with selectors.DefaultSelector() as selector:
         for stream in waiting:
-            selector.register(stream.connection.socket, selectors.EVENT_READ, stream)
+            connection = stream.connection
+            selector.register(connection.socket, selectors.EVENT_READ, (connection.receive, stream, connection.has_own_buffer))
         look_ns = clock() + TICK_NS
         while waiting:
-            may_be_over = _receive(selector, clock)
-            if may_be_over and all(stream.seems_over for stream in waiting):
+            for stream, now_ns, outcome in _receive(selector, clock, look_ns):
+                stream.keep(now_ns, outcome)
+            if all(stream.seems_over for stream in waiting):
                 for stream in waiting:
                     stream.parse()
             if clock() >= look_ns:
                 _look(waiting, clock(), is_stopped)
                 tick(streams)
                 look_ns = clock() + TICK_NS
-            elif not may_be_over:
-                continue
-            for stream in [stream for stream in waiting if stream.is_closed or stream.ending]:
+            for stream in [stream for stream in waiting if not stream.is_open]:
                 selector.unregister(stream.connection.socket)
                 waiting.discard(stream)
 
 
-def _receive(selector: selectors.BaseSelector, clock: Callable[[], int]) -> bool:
-    """Wait for bytes, stamp and keep them. True if one of the streams may be over.
+def _receive(selector: selectors.BaseSelector, clock: Callable[[], int], until_ns: int) -> list[Reading]:
+    """Read and stamp what comes until then, or until a stream may be over.
 
-    Other streams' bytes wait here for their stamps: each microsecond counts.
+    Nothing is done with it meanwhile: other streams' bytes wait here for their stamps, and each microsecond counts.
     """
-    may_be_over = False
-    ready = selector.select(TICK_S)
-    while ready:
-        again = []
-        for event in ready:
-            stream = event[0].data
-            connection = stream.connection
-            try:
-                data = connection.receive(READ_BYTES)
-                now_ns = clock()
-            except NOT_YET:
-                continue
-            except OSError as problem:
-                stream.fail("broken", clock(), problem)
-                may_be_over = True
-                continue
-            if not data:
-                stream.is_closed, stream.ended_ns, may_be_over = True, now_ns, True
-                continue
-            stream.pieces.append((now_ns, data))
-            stream.last_ns = now_ns
-            stream.unread_bytes += len(data)
-            if data.endswith(LAST_CHUNK) or stream.unread_bytes > MAX_BYTES:
-                may_be_over = True
-                stream.check_size(now_ns)
-            if connection.has_own_buffer and stream.ending is None:
-                again.append(event)
-        ready = again
-    return may_be_over
+    readings: list[Reading] = []
+    may_be_over, now_ns = False, 0
+    while not may_be_over and now_ns < until_ns:
+        ready = [key.data for key, _ in selector.select(TICK_S)]
+        if not ready:
+            now_ns = clock()
+        while ready:
+            again = []
+            for source in ready:
+                receive, stream, has_own_buffer = source
+                try:
+                    outcome = receive(READ_BYTES)
+                    now_ns = clock()
+                except NOT_YET:
+                    now_ns = clock()
+                    continue
+                except OSError as problem:
+                    outcome, now_ns = problem, clock()
+                readings.append((stream, now_ns, outcome))
+                if not outcome or outcome.__class__ is not bytes or outcome.endswith(LAST_CHUNK):
+                    may_be_over = True
+                elif has_own_buffer:
+                    again.append(source)
+            ready = again
+    return readings
 
 
 def _look(waiting: set[Stream], now_ns: int, is_stopped: Callable[[], bool]) -> None:

@@ -15,8 +15,9 @@ in a process of its own, one after another, in every round, and makes several wa
     curl     curl -N, one process a stream, its output read by a thread
 
 TTFT is when the first chunk was stamped less when it was sent; gaps are compared as absolute differences. The ratio is
-of ours to bare, at the median and at the 99th percentile. On a machine that does anything else, percentiles are the
-scheduler's; the last table is not: what one reading costs when the bytes are there already, the least of many.
+of ours to bare, at the median and at the 99th percentile. How much of it is the machine's own noise is said by the ratio
+of bare to itself, every other round against the rest. The last table is without that noise: what one reading costs when
+the bytes are there already, the least of many.
 """
 from __future__ import annotations
 
@@ -292,18 +293,28 @@ COLUMNS = (("first", 0.5, "TTFT p50"), ("first", 0.99, "p99"), ("late", 0.5, "la
 
 
 def report(streams: int, results: dict) -> None:
-    values = {name: {kind: [value for result in rounds for value in result[kind]] for kind in ("first", "late", "gaps")}
-              for name, rounds in results.items()}
+    values = {name: pooled(rounds) for name, rounds in results.items()}
     print(f"\n{streams} at once; TTFT n = {len(values['ours']['first'])}, chunks n = {len(values['ours']['late'])}")
-    print(f"{'reader':8}" + "".join(f"{title:>10}" for _, _, title in COLUMNS) + f"{'cpu/chunk':>11}{'user':>7}{'peak MB':>9}")
+    print(f"{'reader':9}" + "".join(f"{title:>10}" for _, _, title in COLUMNS) + f"{'cpu/chunk':>11}{'user':>7}{'peak MB':>9}")
     for name, rounds in results.items():
         cells = [at(values[name][kind], share) for kind, share, _ in COLUMNS]
         peaks = [result["peak_kb"] for result in rounds if result["peak_kb"]]
-        print(f"{name:8}" + "".join(f"{cell:>10.0f}" for cell in cells)
+        print(f"{name:9}" + "".join(f"{cell:>10.0f}" for cell in cells)
               + f"{min(result['cpu_us'] for result in rounds):>11.1f}{min(result['user_us'] for result in rounds):>7.1f}"
               + f"{max(peaks) / 1024 if peaks else 0:>9.1f}")
-    ratios = [at(values["ours"][kind], share) / max(1.0, at(values["bare"][kind], share)) for kind, share, _ in COLUMNS]
-    print(f"{'ratio':8}" + "".join(f"{ratio:>10.2f}" for ratio in ratios), flush=True)
+    report_ratio("ours/bare", values["ours"], values["bare"])
+    if len(results["bare"]) > 1:
+        report_ratio("bare/bare", pooled(results["bare"][::2]), pooled(results["bare"][1::2]))
+
+
+def report_ratio(title: str, values: dict, others: dict) -> None:
+    ratios = [at(values[kind], share) / max(1.0, at(others[kind], share)) for kind, share, _ in COLUMNS]
+    print(f"{title:9}" + "".join(f"{ratio:>10.2f}" for ratio in ratios), flush=True)
+
+
+def pooled(rounds: list) -> dict:
+    """The errors of several rounds by kind."""
+    return {kind: [value for result in rounds for value in result[kind]] for kind in ("first", "late", "gaps")}
 
 
 def at(values: list, share: float) -> float:
@@ -314,13 +325,13 @@ def reading_cost(counts: list) -> None:
     """Nanoseconds from a wait to the last stamp, for each socket, all of which are readable before the wait."""
     print("\none reading of sockets that are all readable; ns for each socket")
     for count in counts:
-        ours, ours_writers = readable_sockets(count, lambda reader: stream_reader.Stream(
-            types.SimpleNamespace(receive=reader.recv, has_own_buffer=False)))
+        ours, ours_writers = readable_sockets(count, lambda reader: (
+            reader.recv, stream_reader.Stream(types.SimpleNamespace()), False))
         bare, bare_writers = readable_sockets(count, lambda reader: [])
         costs = {"ours": [], "bare": []}
         for _ in range(1000):
-            costs["ours"].append(one_reading(ours_writers, lambda: stream_reader._receive(ours, time.perf_counter_ns)))
-            costs["bare"].append(one_reading(bare_writers, lambda: bare_reading(bare)))
+            costs["ours"].append(one_reading(ours_writers, lambda clock: stream_reader._receive(ours, clock, 1)))
+            costs["bare"].append(one_reading(bare_writers, lambda clock: bare_reading(bare, clock)))
         least = {name: min(values) / count for name, values in costs.items()}
         print(f"{count:3} at once: ours {least['ours']:6.0f}, bare {least['bare']:6.0f}, ratio {least['ours'] / least['bare']:.2f}")
 
@@ -336,18 +347,20 @@ def readable_sockets(count: int, data: Callable[[socket.socket], object]) -> tup
     return selector, writers
 
 
-def one_reading(writers: list, read_all: Callable[[], object]) -> int:
+def one_reading(writers: list, read_all: Callable[[Callable[[], int]], object]) -> int:
+    """From the call to the last stamp."""
+    stamps: list = []
     for writer in writers:
         writer.send(LINE)
     began_ns = time.perf_counter_ns()
-    read_all()
-    return time.perf_counter_ns() - began_ns
+    read_all(lambda: stamps.append(time.perf_counter_ns()) or stamps[-1])
+    return stamps[-1] - began_ns
 
 
-def bare_reading(selector: selectors.BaseSelector) -> None:
+def bare_reading(selector: selectors.BaseSelector, clock: Callable[[], int]) -> None:
     for key, _ in selector.select():
         data = key.fileobj.recv(65536)
-        now = time.perf_counter_ns()
+        now = clock()
         if data:
             key.data.append((now, data))
 
