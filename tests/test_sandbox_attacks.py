@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import time
 import unittest
 from unittest import mock
@@ -62,7 +63,7 @@ class Attacks(sandbox.SandboxTest):
                         except OSError: pass
             threading.Thread(target=talk, daemon=True).start()
             def double(n): return 5"""),
-        "an alarm that ends it well": ("crashed", """
+        "an alarm that ends it well": ("crashed" if hasattr(signal, "setitimer") else "exception", """
             import os, signal, time
             signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
             signal.setitimer(signal.ITIMER_REAL, 0.05)

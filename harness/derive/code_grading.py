@@ -38,6 +38,7 @@ from derive import grading, thinking
 from derive.code_runner import REASONS, isolation, test_process
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
+START_S = 40            # for the test process and, twice if need be, the untrusted one to start; not part of the time limit
 GRACE_S = 15            # the test process enforces the time limit; past this, it is stuck itself
 FENCE = re.compile(r"```|~~~")
 BINDING = re.compile(r"^[ \t]*(?:async def|def|class|import|from)\b|=", re.MULTILINE)
@@ -130,20 +131,27 @@ def _run_job(job: dict) -> dict:
                                    stderr=subprocess.DEVNULL, **test_process.own_session())
     except OSError:
         return result
-    watch = threading.Timer(job["limits"]["wall_s"] + GRACE_S, process.kill)
-    watch.start()
+    watch = _kill_after(START_S, process)
     assert process.stdin and process.stdout
     try:
         process.stdin.write(json.dumps(job).encode("ascii") + b"\n")
         process.stdin.flush()   # kept open: when it closes, the test process gives up
-        for line in process.stdout:
+        for line in process.stdout:     # the first says that the untrusted process has started
             result.update(json.loads(line))
+            watch.cancel()
+            watch = _kill_after(job["limits"]["wall_s"] + GRACE_S, process)
     except OSError:
         pass
     finally:
         watch.cancel()
         _end(process, result.get("pid"))
     return result
+
+
+def _kill_after(limit_s: float, process: subprocess.Popen) -> threading.Timer:
+    watch = threading.Timer(limit_s, process.kill)
+    watch.start()
+    return watch
 
 
 def _end(process: subprocess.Popen, untrusted_pid: Optional[int]) -> None:

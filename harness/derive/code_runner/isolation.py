@@ -200,7 +200,18 @@ def _sandbox(_: dict) -> bool:
 
 
 def _low(_: dict) -> bool:
-    return os.name == "nt" and windows_job.lower_integrity()
+    """In force only if it is seen to work: a drive without permissions, such as FAT, denies nothing."""
+    return os.name == "nt" and windows_job.lower_integrity() and not _can_write()
+
+
+def _can_write() -> bool:
+    """Whether a file can be made in the current folder."""
+    try:
+        os.close(os.open("probe", os.O_CREAT | os.O_WRONLY))
+        os.remove("probe")
+    except OSError:
+        return False
+    return True
 
 
 def _readable() -> list:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from derive.code_runner import {0}; sys.path.pop(0); {0}.main()"
 SWEEP_S = 2.0           # how long to look for descendants to kill; each round finds one generation
 WATCH_S = 0.05          # how often memory is checked where the system cannot limit it
+START_S = 10.0          # for the untrusted process to start; a virus scanner may look at each new process for seconds
 
 
 class AnswerProxy(Proxy):
@@ -68,6 +69,7 @@ class UntrustedProcess:
         self.limits = job["limits"]
         self.timed_out = self.over_memory = False
         self._over, self._lock = threading.Event(), threading.Lock()
+        self._deadline = time.monotonic() + START_S
         self.process = subprocess.Popen(command("untrusted_process", job["harness"]), cwd=job["folder"], env=environment(),
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                         **own_session())
@@ -88,6 +90,10 @@ class UntrustedProcess:
         except ConnectionLost:
             return None
 
+    def start_clock(self) -> None:
+        """From now on the answer's own time limit counts: starting Python is not part of it."""
+        self._deadline = time.monotonic() + self.limits["wall_s"]
+
     def end(self) -> None:
         """Kill the process, its group, and descendants that left the group, and wait for them."""
         self._over.set()
@@ -101,15 +107,17 @@ class UntrustedProcess:
         """A more specific reason than `crashed`, if there is one. Call after `end`."""
         if reason != "crashed":
             return reason
-        if self.timed_out or isolation.children_cpu_s() > self.limits["cpu_s"] - 0.2:
+        if self.timed_out or self._cpu_s() > self.limits["cpu_s"] - 0.2:
             return "timeout"
         return "memory" if self.over_memory else "crashed"
 
+    def _cpu_s(self) -> float:
+        return windows_job.cpu_s(self.process.pid) if os.name == "nt" else isolation.children_cpu_s()
+
     def _watch(self) -> None:
         """In a thread: enforce the wall time, and memory where the system cannot limit it."""
-        deadline = time.monotonic() + self.limits["wall_s"]
-        while not self._over.wait(min(WATCH_S, max(0.0, deadline - time.monotonic()))):
-            self.timed_out = time.monotonic() >= deadline
+        while not self._over.wait(min(WATCH_S, max(0.0, self._deadline - time.monotonic()))):
+            self.timed_out = time.monotonic() >= self._deadline
             self.over_memory = isolation.memory_in_use(self.process.pid) > self.limits["memory_bytes"]
             if self.timed_out or self.over_memory:
                 self.kill()
@@ -161,6 +169,7 @@ def send_line(result: dict) -> None:
 def run_tests(process: UntrustedProcess, job: dict) -> dict:
     """Run the code, then each test; the first that fails decides."""
     test_name = "before the tests"
+    process.start_clock()
     try:
         reply = process.channel.ask("run", job["code"], job["entry"])
         if reply[0] in ("syntax-error", "no-entry"):
