@@ -120,6 +120,8 @@ EXPECTED.update({
     "rx-7900-xtx-lspci": ("radeon-rx-7900-xtx-24gb", 1, {"accelerators[0].name": "AMD Radeon RX 7900 XTX",
                                                          "accelerators[0].unified_memory": False}),
     "max-q": ("rtx-2070-max-q-8gb", 2, {"accelerators[0].unified_memory": True, "accelerators[1].memory_bytes": 8 * GIB}),
+    "notebook-card-asleep": ("rtx-4060-laptop-8gb", 2, {"accelerators[0].unified_memory": True, "accelerators[1].memory_bytes": 8 * GIB,
+                                                        "accelerators[1].name": "GeForce RTX 4060 Laptop GPU"}),
     # partitions and errors
     "mig-slice": ("h100-mig-3g-40gb", 1, {"accelerators[0].name": "NVIDIA H100 80GB HBM3 MIG 3g.40gb",
                                           "accelerators[0].memory_bytes": 40 * GIB}),

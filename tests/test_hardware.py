@@ -312,7 +312,10 @@ class Sources(unittest.TestCase):
                              ("0-99999999", [])),
             text_parsing.json: (("{}", {}), ("warning\n[1]", [1]), ("x", None), ("{\"a\": NaN}", None), ("{", None), (None, None)),
             pci.product: (("AD102 [GeForce RTX 4090]", "GeForce RTX 4090"), ("Raphael", "Raphael"), ("", None), (None, None),
-                          ("Navi 31 [RX 7900 XT/7900 XTX]", "Navi 31 [RX 7900 XT/7900 XTX]")),
+                          ("Navi 31 [RX 7900 XT/7900 XTX]", "Navi 31 [RX 7900 XT/7900 XTX]"),
+                          ("TU117M [GeForce GTX 1650 Mobile / Max-Q]", "GeForce GTX 1650 Mobile"),
+                          ("AD107M [GeForce RTX 4060 Max-Q / Mobile]", "GeForce RTX 4060 Laptop GPU"),
+                          ("GA107M [GeForce RTX 3050 Ti Mobile]", "GeForce RTX 3050 Ti Laptop GPU")),
             gpu.slot: (("00000000:01:00.0", "0000:01:00.0"), ("0000:2D:00.0", "0000:2d:00.0"), ("N/A", None),
                          (None, None), ("01:00.0", None)),
         }.items():

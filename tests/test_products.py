@@ -30,7 +30,8 @@ class Cards(unittest.TestCase):
     def test_the_memory_of_a_card_follows_from_its_name_where_it_was_sold_with_one_size(self):
         for name, gb in (
                 ("GeForce RTX 3090", 24), ("NVIDIA GeForce RTX 4090 Laptop GPU", 16), ("GeForce RTX 4090", 24),
-                ("GeForce RTX 3060", None), ("GeForce RTX 3060 Mobile / Max-Q", 6), ("GeForce RTX 3080", None),
+                ("GeForce RTX 3060", None), ("GeForce RTX 3060 Mobile / Max-Q", 6), ("GeForce GTX 1650 Mobile", 4),
+                ("GeForce RTX 3050 Ti Laptop GPU", 4), ("GeForce RTX 3050 Laptop GPU", None), ("GeForce RTX 3080", None),
                 ("NVIDIA A100-SXM4-80GB", 80), ("NVIDIA GH200 480GB", None), ("Radeon RX 7900 XT", 20),
                 ("Radeon RX 7900 XTX", 24), ("Radeon RX 580 Series", None), ("Intel(R) Arc(TM) A770 Graphics", None),
                 ("Arc B580", 12), ("Intel(R) Arc(tm) A380 Graphics", 6), ("NVIDIA L4", 24), ("NVIDIA L40", 48), ("", None),

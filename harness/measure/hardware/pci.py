@@ -18,6 +18,9 @@ DISPLAY_IDS = frozenset([(0x19E5, 0x1711)])     # Huawei's management controller
 NO_DRIVER = ("", "vfio-pci", "pci-stub")
 AMD_NAMES = "/usr/share/libdrm/amdgpu.ids"
 IO_MEMORY, PREFETCHABLE = 0x200, 0x2000         # flags in a device's resource file
+# lspci's list of one product at two powers, and the name that NVIDIA itself gives to notebooks' cards since the RTX 30.
+TWO_POWERS = re.compile(r" (?:Mobile / Max-Q|Max-Q / Mobile)\Z")
+NOTEBOOK = re.compile(r"(RTX [3-9]0[0-9]0(?: Ti)?) Mobile\Z")
 SMALL_WINDOW = 512 << 20                        # without resizable BAR the window shows a part of the memory only
 
 
@@ -127,7 +130,8 @@ def names(machine: Machine) -> tuple:
 def product(text: str | None) -> str | None:
     """`AD102 [GeForce RTX 4090]` is a chip and a product; a list of several products stays as it is."""
     inside = re.search(r"\[([^\[\]]+)\]\s*\Z", text or "")
-    return text_parsing.line(inside.group(1) if inside and "/" not in inside.group(1) else text)
+    name = NOTEBOOK.sub(r"\1 Laptop GPU", TWO_POWERS.sub(" Mobile", inside.group(1))) if inside else "/"
+    return text_parsing.line(text if "/" in name else name)
 
 
 def memory(machine: Machine, device: PciDevice, name: str | None) -> dict:
