@@ -5,7 +5,7 @@ with different versions share no median. Lengths are of the common tokenizers, w
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 VERSION = "1.0"
 LICENCE = "CC-BY-4.0"
@@ -14,8 +14,7 @@ ABOUT = ("Three prompts of about 30, 300 and 1,200 tokens that ask for different
          "diagnosis from a configuration and a log, and the review and redesign of a service.")
 
 
-@dataclass(frozen=True)
-class Prompt:
+class Prompt(NamedTuple):
     id: str
     title: str
     text: str

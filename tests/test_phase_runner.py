@@ -5,7 +5,6 @@ import io
 import pathlib
 import tempfile
 import unittest
-from dataclasses import replace
 from unittest import mock
 
 import ledgers
@@ -444,7 +443,7 @@ class Thinking(Case):
     THINKER = {**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 10, "tokens_per_chunk": 1}
 
     def test_graded_items_are_asked_once_more_with_thinking_in_a_context_with_room(self):
-        rows = self.carry_out({"models": [self.THINKER]}, ["small-eval", "parallel-same"], replace(self.SETTINGS, levels=(1, 2)))
+        rows = self.carry_out({"models": [self.THINKER]}, ["small-eval", "parallel-same"], self.SETTINGS._replace(levels=(1, 2)))
         for phase in ("small-eval", "parallel-same"):
             plain = {row["item"]: row for row in calls(rows, phase=phase, level=1, role="measured")}
             thinking = {row["item"]: row for row in calls(rows, phase=f"{phase}-thinking", role="measured")}
@@ -464,13 +463,13 @@ class Thinking(Case):
 
     def test_a_level_is_sent_as_it_is(self):
         thinker = {**self.THINKER, "level_tokens": {"low": 6, "high": 20}}
-        rows = self.carry_out({"models": [thinker]}, ["small-eval"], replace(self.SETTINGS, thinking="low"))
+        rows = self.carry_out({"models": [thinker]}, ["small-eval"], self.SETTINGS._replace(thinking="low"))
         self.assertEqual({row["knobs"]["think"] for row in calls(rows, phase="small-eval-thinking", role="measured")}, {"low"})
         self.assertEqual({row["thinking_chunks"] for row in calls(rows, phase="small-eval-thinking", role="measured")}, {5})
 
     def test_a_level_that_the_server_refuses_is_found_by_calibration_and_skips_the_phase(self):
         thinker = {**self.THINKER, "level_tokens": {"low": 6}}
-        rows = self.carry_out({"models": [thinker]}, ["small-eval"], replace(self.SETTINGS, thinking="high"))
+        rows = self.carry_out({"models": [thinker]}, ["small-eval"], self.SETTINGS._replace(thinking="high"))
         self.assertEqual(reasons(rows), {"thinking-refused"})
         self.assertEqual(len(calls(rows, phase="small-eval", outcome="ok")), 5)
 
@@ -478,7 +477,7 @@ class Thinking(Case):
         for tags in (False, True):
             with self.subTest(tags_in_answer=tags):
                 thinker = {**self.THINKER, "thinks_always": True, "tags_in_answer": tags}
-                rows = self.carry_out({"models": [thinker]}, ["frozen-prompts", "small-eval"], replace(self.SETTINGS, repeats=1))
+                rows = self.carry_out({"models": [thinker]}, ["frozen-prompts", "small-eval"], self.SETTINGS._replace(repeats=1))
                 self.assertEqual([row["finding"]["always_thinks"] for row in calls(rows, item="CAL-THINKS")], [True])
                 self.assertEqual({row["options"]["num_ctx"] for row in calls(rows, phase="small-eval")}, {1024})
                 self.assertEqual([row["options"]["num_predict"] for row in calls(rows, phase="small-eval", role="measured")],
@@ -489,11 +488,11 @@ class Thinking(Case):
 
     def test_a_level_is_another_way_even_for_a_model_that_always_thinks(self):
         thinker = {**self.THINKER, "thinks_always": True, "level_tokens": {"low": 4}}
-        rows = self.carry_out({"models": [thinker]}, ["small-eval"], replace(self.SETTINGS, thinking="low"))
+        rows = self.carry_out({"models": [thinker]}, ["small-eval"], self.SETTINGS._replace(thinking="low"))
         self.assertEqual(len(calls(rows, phase="small-eval-thinking", role="measured")), 5)
 
     def test_fills_refer_to_the_context_without_the_room_for_thoughts(self):
-        rows = self.carry_out({"models": [{**self.THINKER, "thinks_always": True}]}, ["context-edge"], replace(self.SETTINGS, context_num_ctx=4096))
+        rows = self.carry_out({"models": [{**self.THINKER, "thinks_always": True}]}, ["context-edge"], self.SETTINGS._replace(context_num_ctx=4096))
         plain = {item.id: item for item in suites.load("context-edge").items}
         for row in calls(rows, role="measured"):
             room = 4096 - plain[row["item"]].num_predict
@@ -502,7 +501,7 @@ class Thinking(Case):
 
     def test_of_two_models_at_once_only_the_one_that_always_thinks_gets_room(self):
         rows = self.carry_out({"models": [{**BETA, "thinking_tokens": 10, "thinks_always": True}, ALPHA]}, ["small-eval", "parallel-mixed"],
-                              replace(self.SETTINGS, thinking=None, levels=(2,)))
+                              self.SETTINGS._replace(thinking=None, levels=(2,)))
         contexts = {(row["model"], row["options"]["num_ctx"]) for row in calls(rows, phase="parallel-mixed")}
         self.assertEqual(contexts, {("alpha:1b", 768), ("beta:1b", 1024)})
         self.assertEqual({row["outcome"] for row in calls(rows, phase="parallel-mixed", role="measured")}, {"ok"})
@@ -516,7 +515,7 @@ class Thinking(Case):
     def test_a_context_with_room_that_does_not_load_ends_the_thinking_phases_alone(self):
         rows = self.carry_out({"models": [self.THINKER], "rules": [{"when": {"path": "/api/chat", "contains": "days of the week", "nth": 2}, "do": {
             "fault": "status", "code": 500, "error": "cudaMalloc failed: out of memory"}}]}, ["frozen-prompts", "small-eval"],
-            replace(self.SETTINGS, repeats=1))
+            self.SETTINGS._replace(repeats=1))
         self.assertEqual({(row["phase"], row["reason"]) for row in rows if row["type"] == "skipped"}, {("small-eval-thinking", "too-big")})
         self.assertEqual(len(calls(rows, phase="frozen-prompts", role="measured")), 6)
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
 from base import console
 from base.errors import FOUND, UserError
@@ -16,8 +15,7 @@ REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJEC
 SECRETS = ("GITEA_TOKEN",)      # git and its hooks get it only where a call hands it on
 
 
-@dataclass(frozen=True)
-class Completed:
+class Completed(NamedTuple):
     """How one command ended: 0 is success; `out` is its output as bytes, `said` its messages."""
     code: int
     out: bytes

@@ -5,7 +5,7 @@ is groups of steps that start at one moment; a step is one planned call.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from base import request_settings
 from base.context_ladder import AUTO, NAMES, RUNG_FILLS, RUNG_LIMIT_S
@@ -19,8 +19,7 @@ THINKING_LEVELS = (1,)      # thoughts are measured one call at a time
 THINKING_BUDGET = 4096      # tokens; most models of 2026 end a thought about such questions within it
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One planned call. `key` is the same in the plan and in its record."""
     phase: str
     model: str
@@ -42,8 +41,7 @@ def record_key(record: dict) -> tuple:
     return tuple(record[name] for name in ("phase", "model", "item", "pass", "repeat", "level"))
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """One phase of a block. A conversation's groups need each other; other groups are independent.
 
     `num_ctx` leaves out what a model gets that thinks whatever it is told; see Settings.context_of.
@@ -63,8 +61,7 @@ class Stage:
         return self.phase == CONTEXT_APPEND
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     models: tuple
     stages: tuple
 
@@ -78,22 +75,21 @@ class Block:
         return self.stages[0].phase == PARALLEL_MIXED
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What a person may change; the defaults are the canonical knobs."""
     num_ctx: int = 4096
     context_num_ctx: int = 8192
     num_predict: int | None = None      # None: each item's own
     levels: tuple | None = None         # None: each suite's own
     repeats: int = 3
-    options: dict = field(default_factory=lambda: request_settings.canonical("option"))
-    knobs: dict = field(default_factory=lambda: request_settings.canonical("knob"))
+    options: dict = request_settings.canonical("option")
+    knobs: dict = request_settings.canonical("knob")
     thinking: bool | str | None = None      # `think` of the thinking phases: True or a level; None: they are not planned
     thinking_budget: int = THINKING_BUDGET
     thinking_models: tuple = ()             # names of the models that can think
     contexts: tuple = ()                    # rungs of the context ladder by name, or "auto"; (): it is not climbed
     rung_limit_s: int = RUNG_LIMIT_S        # a rung that is foretold to take longer is not begun
-    trained: dict = field(default_factory=dict)     # model: its trained context, where the server reports it
+    trained: dict = {}                      # model: its trained context, where the server reports it
 
     def room_for_thoughts(self, phase: str, always_thinks: bool = False) -> int:
         """Tokens on top of each item's limit and of the context. The frozen prompts are the same for every model."""
@@ -118,7 +114,7 @@ class Settings:
     def with_models(self, models: list) -> Settings:
         """The same, knowing which of the manifest's models can think."""
         able = tuple(model["name"] for model in models if "thinking" in model["capabilities"])
-        return replace(self, thinking_models=able, trained={model["name"]: model["context_length"] for model in models if model["context_length"]})
+        return self._replace(thinking_models=able, trained={model["name"]: model["context_length"] for model in models if model["context_length"]})
 
     def rungs_of(self, model: str) -> list:
         """Phases of the context ladder above the plain one. `auto` leaves out what the model was not trained for."""
@@ -194,7 +190,7 @@ def _rung(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
 def _thinking(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
     """The items of a plain phase once more, one call at a time."""
     if KINDS[phase] == "parallel":
-        return _waves(phase, (model,), suite, replace(settings, levels=THINKING_LEVELS))
+        return _waves(phase, (model,), suite, settings._replace(levels=THINKING_LEVELS))
     return _singles(phase, model, suite, settings)
 
 

@@ -3,15 +3,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from base import console
 from base.errors import UserError
 from base.json_text import Json
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """One canonical value. `kind` option goes into the request's options, knob beside them, plan into the plan."""
     name: str
     value: Json

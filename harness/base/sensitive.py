@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
-from typing import Callable, Dict, FrozenSet, Iterator, Tuple, Union
+from typing import Callable, Dict, FrozenSet, Iterator, NamedTuple, Tuple, Union
 
 from base import secret_formats
 
@@ -84,8 +83,7 @@ def _found(pattern: str) -> Callable[[str], bool]:
     return lambda lowered: _compiled(pattern).search(lowered) is not None
 
 
-@dataclass(frozen=True)
-class SensitiveKind:
+class SensitiveKind(NamedTuple):
     """One kind of private thing. `means` looks at a match and says whether it really is one."""
     id: str
     says: str

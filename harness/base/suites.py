@@ -17,8 +17,7 @@ import json
 import math
 import pathlib
 import string
-from dataclasses import dataclass
-from typing import Callable, List, Optional, Union
+from typing import Callable, List, NamedTuple, Optional, Union
 
 from base.errors import UserError
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, SMALL_EVAL
@@ -52,8 +51,7 @@ TRUNCATED_SHARE = 0.9       # of the tokens that the material was counted to tak
 HEX_DIGITS = frozenset("0123456789abcdef")
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     id: str                       # stable for ever, such as "5Q-Q01"
     title: str
     prompt: str                   # the whole user message, or the question after the material
@@ -66,8 +64,7 @@ class Item:
     tags: tuple = ()
 
 
-@dataclass(frozen=True)
-class Suite:
+class Suite(NamedTuple):
     suite_id: str
     version: str
     licence: str

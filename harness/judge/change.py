@@ -6,8 +6,7 @@ change with --head.
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, NamedTuple
 
 from base import files, run_folder
 from judge import history, json_documents, run_check, thresholds, tree_layout
@@ -19,12 +18,11 @@ from judge.run_search import RunSearch
 CHECKER = "harness/"
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """What a change touches, sorted by what may be touched together."""
-    runs: tuple             # changes within runs
-    example: tuple          # within the EXAMPLE
-    others: tuple           # everywhere else
+    runs: List[Change]          # changes within runs
+    example: List[Change]       # within the EXAMPLE
+    others: List[Change]        # everywhere else
 
     @property
     def touches_checker(self) -> bool:
@@ -32,12 +30,14 @@ class Scope:
 
 
 def scope_of(changes: List[Change]) -> Scope:
-    runs, example, others = [], [], []
+    runs: List[Change] = []
+    example: List[Change] = []
+    others: List[Change] = []
     for change in changes:
         is_in_tree = change.path.startswith(run_folder.TREE + "/") and change.path not in tree_layout.BESIDE
         is_example = change.path.startswith(tree_layout.EXAMPLE.rpartition("/mac")[0] + "/")
         (example if is_example else runs if is_in_tree else others).append(change)
-    return Scope(tuple(runs), tuple(example), tuple(others))
+    return Scope(runs, example, others)
 
 
 def scope_problems(scope: Scope) -> Iterator[Finding]:
@@ -141,5 +141,5 @@ def _check_runs(clone: Clone, sizes: dict, by_path: Dict[str, str], findings: Fi
                 files.write_temporary(folder / name, contents[blob])
             if path != tree_layout.EXAMPLE:
                 findings.add(search.add(path, folder))
-            sheets.append(run_check.check(folder, tree_layout.place_of(path), files_of_run, findings, now_s))
+            sheets.append(run_check.check(folder, tree_layout.place_of_run(path), files_of_run, findings, now_s))
     return sheets

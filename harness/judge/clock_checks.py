@@ -30,6 +30,13 @@ FAR_FACTOR = 20         # times the slack where the server is on another machine
 APPEND_SHARE = 0.1      # more of a turn may be unexplained: what a server does to find its cached prefix
 
 
+class DecodeSpans(NamedTuple):
+    """How long an answer took by both clocks."""
+    seen_ns: int        # from first to last text
+    counted_ns: int     # by the server
+    tokens: int
+
+
 class PromptText(NamedTuple):
     """What the text of an item takes, its nonce included."""
     size: int
@@ -81,23 +88,23 @@ class ClockChecks(LedgerVisitor):
 
     def _single(self, call: CallRecord) -> Iterator[Finding]:
         """One call with wide bounds: on a busy machine a stamp is late, and never early."""
-        seen_ns = _span_ns(call)
-        if seen_ns is None:
+        spans = _decode_spans(call)
+        if spans is None:
             return
-        least_ns = seen_ns - 1000 * sum(sorted(call.gaps_us)[-3:])       # without the longest stalls
-        if least_ns > thresholds.value("call_clock_ratio") * call.eval_ns + thresholds.value("call_clock_slack_ns"):
-            yield Finding("physics-clocks", f"decode of {call.eval_ns / 1e6:.1f} ms by the server, {seen_ns / 1e6:.1f} ms from first to last text",
+        least_ns = spans.seen_ns - 1000 * sum(sorted(call.gaps_us)[-3:])       # without the longest stalls
+        if least_ns > thresholds.value("call_clock_ratio") * spans.counted_ns + thresholds.value("call_clock_slack_ns"):
+            yield Finding("physics-clocks", f"decode of {spans.counted_ns / 1e6:.1f} ms by the server, {spans.seen_ns / 1e6:.1f} ms from first to last text",
                           "durations that agree", "/eval_ns")
 
     def _decode_of(self, call: CallRecord, group: tuple) -> None:
-        seen_ns = _span_ns(call)
-        if seen_ns is None or seen_ns < thresholds.value("clock_span_ns"):
+        spans = _decode_spans(call)
+        if spans is None or spans.seen_ns < thresholds.value("clock_span_ns"):
             return
         # A chunk may hold several tokens, and a token may make no text: the truth is between the two.
-        visible = min(1.0, (call.text_chunks - 1) / max(1, call.eval_tokens - 1))
-        is_near = abs(seen_ns - call.eval_ns) < self._slack_ns("clock_slack_ns")
-        _remember(self._decode, group, 1.0 if is_near else seen_ns / call.eval_ns)
-        _remember(self._visible, group, 1.0 if is_near else seen_ns / (call.eval_ns * visible))
+        visible = min(1.0, (call.text_chunks - 1) / max(1, spans.tokens - 1))
+        is_near = abs(spans.seen_ns - spans.counted_ns) < self._slack_ns("clock_slack_ns")
+        _remember(self._decode, group, 1.0 if is_near else spans.seen_ns / spans.counted_ns)
+        _remember(self._visible, group, 1.0 if is_near else spans.seen_ns / (spans.counted_ns * visible))
 
     def _prefill_of(self, call: CallRecord, group: tuple) -> None:
         if (call.prompt_tokens or 0) < thresholds.value("clock_prompt_tokens") or call.prompt_eval_ns is None or not call.first_text_ns:
@@ -139,11 +146,13 @@ def _groups(call: CallRecord) -> List[tuple]:
     return [phase, (*phase, call.item)] if call.phase == FROZEN else [phase]
 
 
-def _span_ns(call: CallRecord) -> Optional[int]:
-    """First to last text; None where there is too little to compare."""
+def _decode_spans(call: CallRecord) -> Optional[DecodeSpans]:
+    """None where there is too little to compare."""
     if call.last_text_ns is None or call.first_text_ns is None or not call.eval_ns or not call.eval_tokens:
         return None
-    return call.last_text_ns - call.first_text_ns if call.text_chunks >= thresholds.value("clock_chunks") else None
+    if call.text_chunks < thresholds.value("clock_chunks"):
+        return None
+    return DecodeSpans(call.last_text_ns - call.first_text_ns, call.eval_ns, call.eval_tokens)
 
 
 def _share(part_ns: float, whole_ns: int, slack_ns: int) -> float:
@@ -189,7 +198,7 @@ class TokenChecks(LedgerVisitor):
     def _call(self, call: CallRecord) -> Iterator[Finding]:
         text = self._prompt_text(call) if call.is_measured else None
         if text is not None and call.model in self._template:
-            yield from self._prompt_of(call, text)
+            yield from self._prompt_of(call, call.prompt_tokens or 0, text)
         if call.endpoint == "/api/chat" and call.prompt_tokens:
             self._template[call.model] = min(call.prompt_tokens, self._template.get(call.model, call.prompt_tokens))
         if call.has_speed:
@@ -205,8 +214,8 @@ class TokenChecks(LedgerVisitor):
             self._texts[key] = PromptText(len(text.encode("utf-8")) + NONCE_BYTES, count_pieces(text) + NONCE_BYTES - 2)
         return self._texts[key]
 
-    def _prompt_of(self, call: CallRecord, text: PromptText) -> Iterator[Finding]:
-        model, tokens, size = call.model, call.prompt_tokens, text.size
+    def _prompt_of(self, call: CallRecord, tokens: int, text: PromptText) -> Iterator[Finding]:
+        model, size = call.model, text.size
         most = size + self._template[model] + thresholds.value("prompt_slack_tokens")
         if tokens > most:
             yield Finding("ledger-tokens", f"{tokens} prompt tokens of {size} bytes", f"at most {most}: one for each byte, and the template's",

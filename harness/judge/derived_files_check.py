@@ -38,7 +38,7 @@ def metadata_problems(stated: dict, derived: dict) -> Iterator[Finding]:
         yield Finding("sum-metadata", present, wanted, pointer)
 
 
-def difference(stated: object, wanted: object, pointer: str = "") -> tuple:
+def difference(stated: json_text.Json, wanted: json_text.Json, pointer: str = "") -> tuple:
     """(pointer, what is said, what is wanted) of the first place in which two values differ."""
     if isinstance(stated, dict) and isinstance(wanted, dict):
         for name in list(wanted) + [name for name in stated if name not in wanted]:

@@ -4,11 +4,9 @@ What was observed is a stranger's text: it is shown on one line, with the middle
 """
 from __future__ import annotations
 
-import dataclasses
 import re
 import shlex
-from dataclasses import dataclass
-from typing import Iterable, Iterator, Optional, Tuple
+from typing import Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from base import sensitive, shell
 from base.errors import printable
@@ -18,8 +16,7 @@ MOST = 20               # kept of one rule in one file; a ledger with a million 
 SHOWN_CHARACTERS = 160
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One breach. `path` is from the repository's root, or names a commit; `line` counts from 1."""
     rule: str
     observed: str
@@ -48,7 +45,7 @@ class FindingList:
         """Add findings; `path` and `line` are the place of those that do not name their own."""
         for finding in findings:
             if path and not finding.path:
-                finding = dataclasses.replace(finding, path=path, line=finding.line or line)
+                finding = finding._replace(path=path, line=finding.line or line)
             key = finding.rule, finding.path
             self._numbers[key] = self._numbers.get(key, 0) + 1
             self.counts[finding.severity] += 1

@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List
+from typing import Callable, Dict, Iterator, List, NamedTuple
 
 from base import git
 from base.errors import UserError
@@ -16,8 +15,7 @@ ALWAYS = ("--no-optional-locks", "--no-replace-objects", "-c", "core.quotepath=f
           "-c", "diff.renames=false", "-c", "core.hooksPath=")
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One path that a change touches. `status` is A, M, D or T."""
     status: str
     mode: str
@@ -25,8 +23,7 @@ class Change:
     path: str
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(NamedTuple):
     id: str
     people: tuple       # (name, address) of author and committer
     message: str

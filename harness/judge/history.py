@@ -1,7 +1,6 @@
 """The history of a change: private data in its commits, in files that it no longer shows, and in their names."""
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import Iterator, List, Set, Tuple
 
@@ -29,7 +28,7 @@ def problems(clone: Clone, base: str, head: str, adds_runs: bool, checked: Set[s
     for path in clone.paths(base, head):
         if adds_runs or path.startswith(run_folder.TREE + "/"):
             for finding in privacy.problems(path, _known_ids(path)):
-                yield dataclasses.replace(finding, observed=f"{finding.observed}, in a name", path="commit history")
+                yield finding._replace(observed=f"{finding.observed}, in a name", path="commit history")
     blobs = [blob for blob in clone.objects(base, head)
              if blob[0] not in checked and (adds_runs or blob[2].startswith(run_folder.TREE + "/"))]
     yield from _blob_problems(clone, blobs)
@@ -75,7 +74,7 @@ def commit_problems(commit: Commit) -> Iterator[Finding]:
     for number, line in enumerate(commit.message.split("\n"), 1):
         for finding in privacy.problems(line, frozenset(), line=number, path=path):
             is_trailer = TRAILER.match(line) and finding.rule == "privacy-e-mail"
-            yield dataclasses.replace(finding, rule="privacy-author") if is_trailer else finding
+            yield finding._replace(rule="privacy-author") if is_trailer else finding
     yield from privacy.to_agents(commit.message, path=path)
     for name, address in dict.fromkeys(commit.people):
         yield from _person_problems(name, address, path)

@@ -63,14 +63,14 @@ def _document(data: bytes, kind: str) -> tuple:
     return value, problems
 
 
-def version_problems(value: object, kind: str) -> Iterator[Finding]:
+def version_problems(value: json_text.Json, kind: str) -> Iterator[Finding]:
     version = value.get("schema") if isinstance(value, dict) else None
     known = records.VERSIONS[kind]
     if isinstance(version, str) and version not in known:
         yield Finding("json-version", version, " or ".join(known), "/schema")
 
 
-def field_problems(value: object, kind: str) -> Iterator[Finding]:
+def field_problems(value: json_text.Json, kind: str) -> Iterator[Finding]:
     for sentence in schema.problems(value, kind):
         where, _, what = sentence.rpartition(": ")
         yield Finding("json-fields", what, "", pointer(where) if isinstance(value, dict) else None)
@@ -87,7 +87,7 @@ def pointer(where: str) -> str:
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in _PLACE.findall(where))
 
 
-def texts(value: object, where: str = "") -> Iterator[tuple]:
+def texts(value: json_text.Json, where: str = "") -> Iterator[tuple]:
     """(pointer, text) of every text and every key in a value."""
     waiting = [(where, value)]
     while waiting:

@@ -6,7 +6,6 @@ of that line. A visitor that looks at each record alone goes on.
 """
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 from typing import Iterable, Iterator, List, Protocol
 
@@ -45,7 +44,8 @@ class LedgerPass:
         number = 0
         for line in self.reader:
             number = line.number
-            if self._is_usable(line):
+            self._add_problems(line)
+            if line.record is not None:
                 self._visit(line.record, number)
                 yield line.record
                 continue
@@ -77,14 +77,13 @@ class LedgerPass:
             self.findings.add((finding for finding in of_ledger if not finding.pointer), self.shown)
         self.has_failed = False
 
-    def _is_usable(self, line: LedgerLine) -> bool:
-        """Whether the line holds a record that can be checked further; what is wrong with the line is reported."""
+    def _add_problems(self, line: LedgerLine) -> None:
+        """What is wrong with the line itself."""
         if not line.problems:
-            return True
+            return
         of_bytes = text_encoding.json_problems(line.data.rstrip(b"\n")) if line.problems[0].code in ("characters", "json") else ()
-        self.findings.add([dataclasses.replace(finding, line=line.number) for finding in of_bytes] or map(_finding, line.problems),
+        self.findings.add([finding._replace(line=line.number) for finding in of_bytes] or map(_finding, line.problems),
                           self.shown, line.number)
-        return line.record is not None
 
 
 def _finding(problem: LineProblem) -> Finding:

@@ -213,9 +213,9 @@ class MachineMemory:
         """(GB/s, whose) by the names of the chips, else of the fastest of its kind; several accelerators add up."""
         if not on_accelerator:
             return known_gb_s(self.processor) or (thresholds.value("cpu_gb_s"), "the fastest processor's memory")
-        known = [known_gb_s(card.name or "") for card in self.accelerators]
-        if not known or None in known:
-            return max(1, len(known)) * thresholds.value("accelerator_gb_s"), "the fastest accelerator"
+        known = [speed for speed in (known_gb_s(card.name or "") for card in self.accelerators) if speed is not None]
+        if not known or len(known) < len(self.accelerators):
+            return max(1, len(self.accelerators)) * thresholds.value("accelerator_gb_s"), "the fastest accelerator"
         return sum(gb_s for gb_s, _ in known), " + ".join(words for _, words in known)
 
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import pathlib
 from collections import Counter
-from dataclasses import dataclass
-from typing import Collection, Dict, Iterator, List, Optional, Tuple
+from typing import Collection, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import console, names, run_folder, text_format
 from base.errors import UserError
@@ -37,8 +36,7 @@ QUESTIONS = {       # rule: what only a person can decide about its finding
 }
 
 
-@dataclass(frozen=True)
-class ReviewFigures:
+class ReviewFigures(NamedTuple):
     """The headline figures of one model of a run, by their names."""
     run: str
     cell_id: Optional[str]
@@ -47,8 +45,7 @@ class ReviewFigures:
     stats: Dict[str, Optional[dict]]
 
 
-@dataclass(frozen=True)
-class ReviewSheet:
+class ReviewSheet(NamedTuple):
     """What a maintainer sees of one run. `facts` are pairs of name and value."""
     place: tree_layout.RunPlace
     facts: Tuple[Tuple[str, str], ...]

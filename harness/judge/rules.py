@@ -5,7 +5,7 @@ run's folder. The checks are in the other files of this room and name their rule
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SEVERITIES = {
     "error": "refused: this is false, private or hostile, or cannot be read",
@@ -29,8 +29,7 @@ ASK = "say in run.md how it came about"
 REPORT = "report this finding: it is a bug of the checker, and {path} was not checked"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     id: str
     severity: str
     says: str       # what has to be so

@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import pathlib
 import re
-from dataclasses import dataclass, field
-from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import console, ledger_reader, run_folder
 from base.ledger_records import CallRecord, MetaRecord, Record
 from base.run_folder import HARDWARE, LEDGER, MANIFEST, METADATA, RUN_MD
+from base.suites import Suite
+from derive.summary import Aggregates
 from judge import (call_checks, derived_files_check, evidence, hardware_checks, json_documents, privacy, protocol, review, run_md_rules,
                    thresholds, tree_layout)
 from judge.calibration_checks import CalibrationChecks
@@ -50,18 +51,18 @@ class IdentityChecks(LedgerVisitor):
             yield from synthetic_problems(record.synthetic, self.place)
 
 
-@dataclass
 class RunDocuments:
     """The parsed files of a run, for whoever publishes it: None where one could not be read."""
-    manifest: Optional[dict] = None
-    hardware: Optional[dict] = None
-    story: Optional[str] = None
-    metadata: Optional[dict] = None     # as the ledger gives it, whatever metadata.json says
-    cells: dict = field(default_factory=dict)       # (model, phase): its derive.aggregate.Cell
+
+    def __init__(self) -> None:
+        self.manifest: Optional[dict] = None
+        self.hardware: Optional[dict] = None
+        self.story: Optional[str] = None            # run.md
+        self.metadata: Optional[dict] = None        # as the ledger gives it, whatever metadata.json says
+        self.cells: Aggregates = {}
 
 
-@dataclass(frozen=True)
-class _CheckedRun:
+class _CheckedRun(NamedTuple):
     """Where a run is, and the findings of its check."""
     folder: pathlib.Path
     place: RunPlace
@@ -120,7 +121,7 @@ def _inspect(run: _CheckedRun, sizes: Dict[str, int], documents: RunDocuments, n
     said = None
     if METADATA in usable:
         said = json_documents.read(run.folder / METADATA, run.findings, run.path_of(METADATA), documents.metadata)
-    if documents.metadata is not None:
+    if documents.manifest is not None and documents.metadata is not None:
         derived_files_check.check(said, documents.story, documents.manifest, documents.metadata, run.findings, run.place.path)
     for name, document in ((MANIFEST, documents.manifest), (HARDWARE, documents.hardware), (METADATA, said)):
         if document is not None:
@@ -163,24 +164,24 @@ def _read_run_md(run: _CheckedRun, documents: RunDocuments) -> None:
 def _check_ledger(run: _CheckedRun, documents: RunDocuments, visitors: Tuple[LedgerVisitor, ...], now_s: float) -> dict | None:
     """Check the ledger in one pass; the metadata that it gives, where it and the manifest give any."""
     manifest, code_grades = documents.manifest, ledger_reader.code_grades(run.folder / LEDGER)
-    suites, blocks = ({}, None) if manifest is None else _plan(manifest, run)
     all_visitors: List[LedgerVisitor] = [CallChecks(manifest), SessionChecks(manifest, now_s), FooterChecks(), Timeline(), CalibrationChecks(),
                                          IdentityChecks(run.place), privacy.PrivacyChecks(run.known_texts(manifest)), *visitors]
-    if blocks is not None:
+    ledger_pass = LedgerPass(run.folder / LEDGER, all_visitors, run.findings, run.path_of(LEDGER))
+    suites, blocks = ({}, None) if manifest is None else _plan(manifest, run)
+    if manifest is not None and blocks is not None:
         all_visitors += [protocol.ProtocolChecks(manifest, suites, blocks, run.place.is_example), LadderChecks(manifest, suites, blocks)]
     if manifest is not None and not manifest["synthetic"]:
         all_visitors += [Plausibility(manifest, documents.hardware), ClockChecks(manifest), TokenChecks(manifest, suites),
                          evidence.EvidenceChecks(manifest, suites, code_grades)]
-    ledger_pass = LedgerPass(run.folder / LEDGER, all_visitors, run.findings, run.path_of(LEDGER))
-    if blocks is None:
-        for _ in ledger_pass:
-            pass
-        return None
-    return derived_files_check.recomputed(manifest, run_folder.graders_of(suites), code_grades, ledger_pass, documents.cells)
+    if manifest is not None and blocks is not None:
+        return derived_files_check.recomputed(manifest, run_folder.graders_of(suites), code_grades, ledger_pass, documents.cells)
+    for _ in ledger_pass:
+        pass
+    return None
 
 
-def _plan(manifest: dict, run: _CheckedRun) -> tuple:
-    """({phase: Suite}, blocks or None); whatever is wrong with the plan is added to the findings."""
+def _plan(manifest: dict, run: _CheckedRun) -> Tuple[Dict[str, Suite], Optional[list]]:
+    """The suites by phase, and the blocks of the plan where there can be one; whatever is wrong with the plan is added to the findings."""
     suites, problems = protocol.load_suites(manifest)
     problems += protocol.settings_problems(manifest)
     run.findings.add(problems, run.path_of(MANIFEST))

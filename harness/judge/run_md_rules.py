@@ -81,11 +81,11 @@ def _markup(own: str) -> Iterator[Finding]:
         for line, match in with_line_numbers(pattern.finditer(own), own):
             yield Finding("runmd-markup", f"{observed}: {match.group().strip()[:40]}", "paragraphs, lists, emphasis, inline code and links", line=line)
     lines = own.split("\n")
-    for number, line in enumerate(lines, 1):
-        is_title = line.startswith("# ") and not any(earlier.strip() for earlier in lines[:number - 1])
-        is_underline = UNDERLINE.match(line) and number > 1 and lines[number - 2].strip()
-        if is_underline or (HEADING.match(line) and line.rstrip() not in OWN_HEADINGS and not is_title):
-            yield Finding("runmd-markup", f"a heading: {line[:40]}", "the headings that run.md comes with", line=number)
+    for number, text in enumerate(lines, 1):
+        is_title = text.startswith("# ") and not any(earlier.strip() for earlier in lines[:number - 1])
+        is_underline = UNDERLINE.match(text) and number > 1 and lines[number - 2].strip()
+        if is_underline or (HEADING.match(text) and text.rstrip() not in OWN_HEADINGS and not is_title):
+            yield Finding("runmd-markup", f"a heading: {text[:40]}", "the headings that run.md comes with", line=number)
 
 
 def _attestation(text: str) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Sessions: which session wrote which lines, when each began, and whether the footer's counts are right."""
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Dict, Iterator, List, Optional, Set
 
 from base import schema
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
@@ -23,9 +23,9 @@ class SessionChecks(LedgerVisitor):
         self.planned_at = None if manifest is None or manifest["synthetic"] else epoch_seconds(manifest["started_at"])
         self.now_s = now_s
         self.number = -1
-        self.starts: dict = {}          # session: its session_start
-        self.reached_ns: dict = {}      # session: the latest moment on its clock
-        self.footer: FooterRecord | None = None
+        self.starts: Dict[int, dict] = {}        # session: its session_start
+        self.reached_ns: Dict[int, int] = {}     # session: the latest moment on its clock
+        self.listed: List[dict] = []    # the footer's sessions
 
     def visit(self, record: Record) -> Iterator[Finding]:
         number, start, cut = record.session, record.session_start, record.cut
@@ -49,7 +49,7 @@ class SessionChecks(LedgerVisitor):
         if isinstance(record, CallRecord):
             self.reached_ns[number] = record.start_ns + record.end_ns
         elif isinstance(record, FooterRecord):
-            self.footer = record
+            self.listed = record.sessions
 
     def _continues(self, earlier: list) -> bool:
         """Whether sessions that are told of are numbered in order and began when their own records say."""
@@ -58,7 +58,7 @@ class SessionChecks(LedgerVisitor):
                    for place, row in enumerate(earlier))
 
     def finish(self) -> Iterator[Finding]:
-        rows = self.footer.sessions
+        rows = self.listed
         last = self.starts.get(self.number, {})
         if [row["session"] for row in rows] != list(range(self.number + 1)) or not self._continues(rows):
             yield Finding("ledger-sessions", f"the footer lists {len(rows)} sessions", f"{self.number + 1}, as they began",
@@ -97,10 +97,10 @@ class FooterChecks(LedgerVisitor):
     """The footer against the lines before it."""
 
     def __init__(self) -> None:
-        self.outcomes: dict = {}
+        self.outcomes: Dict[str, int] = {}
         self.skipped = 0
-        self.tasks: set = set()         # seq of answers whose code may have a verdict
-        self.footer: FooterRecord | None = None
+        self.tasks: Set[str] = set()        # seq of answers whose code may have a verdict
+        self.footer: Optional[FooterRecord] = None
 
     def visit(self, record: Record) -> Iterator[Finding]:
         if isinstance(record, SkippedRecord):
@@ -115,15 +115,18 @@ class FooterChecks(LedgerVisitor):
                 yield Finding("ledger-unfinished", "complete: false", "true", "/complete")
 
     def finish(self) -> Iterator[Finding]:
-        done = sum(self.outcomes.values())
-        for name, counted in (("done", done), ("skipped", self.skipped), ("outcomes", self.outcomes)):
-            if getattr(self.footer, name) != counted:
-                yield Finding("ledger-footer", f"{name} {getattr(self.footer, name)}", str(counted), f"/{name}")
-                return
-        if self.footer.complete and self.footer.planned != done + self.skipped:
-            yield Finding("ledger-footer", f"planned {self.footer['planned']}", f"{done} done + {self.skipped} skipped",
-                          "/planned")
+        if self.footer is None:
+            return      # another rule reports it
+        yield from self._counts(self.footer)
         strangers = sorted(set(self.footer.code_grades or {}) - self.tasks)
         if strangers:
-            yield Finding("ledger-grades", f"a verdict on line {strangers[0][:12]}", "answers of the Python tasks",
-                          "/code_grades")
+            yield Finding("ledger-grades", f"a verdict on line {strangers[0][:12]}", "answers of the Python tasks", "/code_grades")
+
+    def _counts(self, footer: FooterRecord) -> Iterator[Finding]:
+        done = sum(self.outcomes.values())
+        for name, stated, counted in (("done", footer.done, done), ("skipped", footer.skipped, self.skipped), ("outcomes", footer.outcomes, self.outcomes)):
+            if stated != counted:
+                yield Finding("ledger-footer", f"{name} {stated}", str(counted), f"/{name}")
+                return
+        if footer.complete and footer.planned != done + self.skipped:
+            yield Finding("ledger-footer", f"planned {footer.planned}", f"{done} done + {self.skipped} skipped", "/planned")

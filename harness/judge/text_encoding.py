@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterator
+from typing import Iterator, Optional
 
 from judge.findings import Finding, with_line_numbers
 
@@ -56,7 +56,7 @@ def value_problems(text: str, pointer: str) -> Iterator[Finding]:
         yield hidden(match.group(), pointer=pointer)
 
 
-def hidden(character: str, **place: object) -> Finding:
+def hidden(character: str, pointer: Optional[str] = None, line: Optional[int] = None) -> Finding:
     rule = "bytes-direction" if _DIRECTION.match(character) else "bytes-invisible" if _INVISIBLE.match(
         character) else "bytes-control"
-    return Finding(rule, f"U+{ord(character):04X}", "characters that can be seen", **place)
+    return Finding(rule, f"U+{ord(character):04X}", "characters that can be seen", pointer, line)

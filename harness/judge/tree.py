@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from dataclasses import dataclass
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, NamedTuple
 
 from base import run_folder
 from base.errors import UserError
@@ -14,8 +13,7 @@ from judge.review import ReviewSheet
 from judge.run_search import RunSearch
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """What is to be checked: a folder, and its place in the tree, from submissions/ down."""
     folder: pathlib.Path
     shown: str
@@ -63,7 +61,7 @@ def check_all(parts: List[Part], findings: FindingList, now_s: float) -> List[Re
         for path in sizes:
             if path != tree_layout.EXAMPLE and not is_alone:
                 findings.add(search.add(path, _folder(part, path)))
-            sheets.append(run_check.check(_folder(part, path), tree_layout.place_of(path), sizes[path], findings, now_s))
+            sheets.append(run_check.check(_folder(part, path), tree_layout.place_of_run(path), sizes[path], findings, now_s))
     return sheets
 
 

@@ -1,14 +1,12 @@
 """Places: which folders and files there are under submissions/, what they are called, and what must not lie there."""
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 import re
 import stat
 import unicodedata
-from dataclasses import dataclass
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, NamedTuple
 
 from base import names, run_folder
 from judge.findings import Finding
@@ -23,8 +21,7 @@ AGENT_FILES = re.compile(
     r"|pre-commit).*|mcp\.json\Z|skill\.md\Z", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class TreeEntry:
+class TreeEntry(NamedTuple):
     """One file: its path from the repository's root, and what Git would say it is."""
     path: str
     kind: str = "file"          # file, link, submodule or other
@@ -36,8 +33,7 @@ class TreeEntry:
         return self.path.split("/")
 
 
-@dataclass(frozen=True)
-class RunPlace:
+class RunPlace(NamedTuple):
     """A run's place: its three folders. `path` is from the repository's root."""
     path: str
     handle: str
@@ -56,9 +52,12 @@ class RunPlace:
 def place_of(path: str) -> RunPlace | None:
     """The place of the run that holds this path, or None where the path is not as deep as a run."""
     parts = path.split("/")
-    if len(parts) < 4:
-        return None
-    return RunPlace("/".join(parts[:4]), *parts[1:4])
+    return None if len(parts) < 4 else RunPlace("/".join(parts[:4]), *parts[1:4])
+
+
+def place_of_run(path: str) -> RunPlace:
+    """The same of the path of a run's folder, as `runs_in` gives it."""
+    return RunPlace(path, *path.split("/")[1:])
 
 
 def on_disk(top: pathlib.Path, shown: str) -> Iterator[TreeEntry]:
@@ -89,7 +88,7 @@ def settled_modes(entries: list) -> list:
     """The same entries; where every file is executable the file system knows no modes, and there is nothing to tell."""
     if any(not entry.executable for entry in entries if entry.kind == "file"):
         return entries
-    return [dataclasses.replace(entry, executable=False) for entry in entries]
+    return [entry._replace(executable=False) for entry in entries]
 
 
 def runs_in(entries: Iterable[TreeEntry]) -> dict:

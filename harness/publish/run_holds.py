@@ -108,7 +108,7 @@ def _search(runs: Dict[str, ComparedRun]) -> Dict[str, List[dict]]:
         run = runs[path]
         of_path = [*duplicates.add_marks(path, (list(run.exact), list(run.similar))), *digests.add(path, {"models": run.models})]
         if of_path:
-            holds[path] = [dataclasses.asdict(finding) for finding in of_path]
+            holds[path] = [finding._asdict() for finding in of_path]
     return holds
 
 

@@ -414,6 +414,7 @@ ROWS = [
     ("ledger-unfinished", "a footer that says so itself", no_footer),
     ("ledger-footer", "one call more than there is", on_footer(done=12)),
     ("ledger-footer", "outcomes of another run", on_footer(outcomes={"ok": 10})),
+    ("ledger-footer", "more planned calls than are done or skipped", on_footer(planned=99)),
     ("ledger-plan", "a repeat that was not planned", on_call({"repeat": 9})),
     ("ledger-plan", "a call of another wave", on_call({"slot": 1})),
     ("ledger-sessions", "an earlier session in the first", lambda run: run.records[0]["session_start"]["earlier_sessions"].append(

@@ -1,14 +1,12 @@
 """A field of a record: its name, its kind, its range and its meaning; schema, checks and documents are made from these."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from base.records.ranges import Range, range_of
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One field. `kind` is a scalar of base.schema, `list:KIND`, `choice:NAME` or the name of a record.
 
     `range` is (least, most): of a number or of each number in a list, of the characters of a text.
