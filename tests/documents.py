@@ -20,7 +20,7 @@ from base import records, request_settings
 from derive import run_md
 
 VERBS = sorted(path.stem for path in support.HARNESS.glob("*_*.py"))
-BEGIN = '[//]: # "generated: {}. python tests/documents.py --write makes it; what is changed in it is lost"'
+BEGIN = '[//]: # "generated: {} (tests/documents.py --write)"'
 END = '[//]: # "generated: up to here"'       # not the mark of run.md, which the runbook shows
 FLAGS_OF_KNOBS = {"num_ctx": "`--num-ctx N` (both)", "context_num_ctx": "`--num-ctx N` (both)",
                   "num_predict": "`--num-predict N`", "repeats": "`--repeats N`", "levels": "`--concurrency LIST`",
@@ -41,7 +41,7 @@ def table(titles: list, rows: list) -> str:
 def knob_table() -> str:
     rows = []
     for knob in request_settings.SETTINGS:
-        change = "not at all" if knob.name in request_settings.FIXED else FLAGS_OF_KNOBS.get(knob.name, f"`--option {knob.name}=...`")
+        change = "not at all" if knob.name in request_settings.FIXED else FLAGS_OF_KNOBS.get(knob.name, "`--option`")
         rows.append([f"`{knob.name}`", request_settings.format_value(knob.name, knob.value), knob.reason, change])
     return table(["knob", "value", "why", "changed with"], rows)
 

@@ -55,7 +55,7 @@ class Case(unittest.TestCase):
 class Exits(Case):
     def test_a_clean_run_exits_0(self):
         code, out, err = self.check(self.run_folder())
-        self.assertEqual((code, out), (FINE, "passed: 1 run, nothing found\n"))
+        self.assertEqual((code, out.splitlines()[0]), (FINE, "passed: 1 run, nothing found"))
         self.assertEqual(err.splitlines()[-1], f"next: python harness/submit_run.py {self.root / 'a' / valid.Run().place} --dry-run")
 
     def test_every_verdict_ends_with_what_comes_next(self):
@@ -65,6 +65,18 @@ class Exits(Case):
                                ([example], "python harness/run_benchmark.py --status"), (["--rules"], "python harness/run_benchmark.py --status")):
             with self.subTest(words):
                 self.assertEqual(self.check(*words)[2].splitlines()[-1], f"next: {command}")
+
+    def test_the_grade_of_one_run_is_shown_with_what_a_higher_one_needs(self):
+        needs = ["grade in the catalogue: standard; flagship also needs:",
+                 "  - all seven phases were planned (here: without python-tasks"]
+        out = self.check(self.run_folder())[1]
+        self.assertIn("\n".join(needs), out)
+        unanswered = self.run_folder(lambda files: files.update({"run.md": files["run.md"].replace(b"- [x] ", b"- [ ] ")}), name="b")
+        self.assertIn("\n".join(needs), self.check(unanswered)[1])
+        self.assertIn("grade in the catalogue: none while there are errors", self.check(self.run_folder(BROKEN_RUN, name="c"))[1])
+        for words in ((self.root,), ("--json", unanswered), (support.ROOT / "submissions" / "EXAMPLE",)):
+            with self.subTest(words):
+                self.assertNotIn("grade in the catalogue", self.check(*words)[1])
 
     def test_an_error_exits_1_and_is_said_with_what_mends_it(self):
         code, out, _ = self.check(self.run_folder(BROKEN_RUN))

@@ -25,7 +25,7 @@ RUNBOOK = "CLAUDE.md"
 EXECUTED = ("README.md", "CONTRIBUTING.md", RUNBOOK, "submissions/README.md")
 ALL = (*EXECUTED, "AGENTS.md", "harness/README.md", "harness/MAINTAINING.md", "harness/fields.md", "harness/methodology.md",
        "harness/suites/README.md")
-MOST_BYTES = 32768          # some agents read no further
+MOST_CHARACTERS = 30000     # some agents' tools cut a longer file
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -82,7 +82,7 @@ class Made(unittest.TestCase):
 
 class Runbook(unittest.TestCase):
     def test_it_is_short_enough_to_be_read_to_its_end(self):
-        self.assertLess(len(text_of(RUNBOOK).encode()), MOST_BYTES)
+        self.assertLess(len(text_of(RUNBOOK)), MOST_CHARACTERS)
 
     def test_its_sections_are_numbered_from_1_to_10_and_the_shortest_path_comes_first(self):
         headings = re.findall(r"^## (.*)", FENCE.sub("", text_of(RUNBOOK)), re.MULTILINE)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import unittest
+from unittest import mock
 
 import gitea
 import support
@@ -138,6 +139,25 @@ class Agit(submitting.Submission):
         code, _, said = self.submit()
         self.assertEqual(code, 1)
         self.assertIn("was closed", said)
+
+
+    @unittest.skipIf(os.name == "nt", "the hook is a script with a first line")
+    def test_two_open_requests_of_one_run_are_an_error_however_often_it_is_sent(self):
+        """Without a token nobody knows the account before the push; a second call once reported the second request as sent."""
+        gitea.teach_agit(self.upstream)
+        self.server.private_git = False
+        self.assertEqual(self.agree()[0], 0)
+        (self.run_folder / "run.md").write_text("a sentence of somebody else\n", encoding="utf-8")
+        with mock.patch.dict(os.environ, {"REMOTE_USER": "bob"}):
+            code, _, said = self.agree()
+            self.assertEqual(code, 1)
+            self.assertRegex(said, "this opened request 2 beside request 1.*close one of the two")
+            for _ in range(2):
+                code, _, said = self.submit()
+                self.assertEqual(code, 1)
+                self.assertRegex(said, "this run has two open requests: 1 of ana and 2 of bob - .*/pulls/2 - close one of the two")
+            self.server.close(1)
+            self.assertEqual(self.submit()[0], 0)
 
 
 @unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import unittest
+from dataclasses import replace
 from unittest import mock
 
 import support  # noqa: F401  (puts the harness on the path)
@@ -40,6 +41,23 @@ class Words(unittest.TestCase):
                 self.assertEqual(([result.word(line) for line in lines], result.exit_code), (words, code))
                 self.assertIn(f"self-test {summary}", result.summary())
                 self.assertIn(step, result.next_step("again", "onward"))
+
+
+class Report(unittest.TestCase):
+    LINES = [replace(GOOD, group="tokens"), replace(GOOD, name="d", group="times"), replace(LATE, group="times")]
+
+    def test_groups_are_counted_and_only_what_failed_is_shown_in_full(self):
+        passed = full_test.Result(self.LINES[:2], None).report().splitlines()
+        self.assertEqual(passed[1:], ["tokens                                  1 of 1", "times                                   1 of 1", "",
+                                      "self-test passed: 2 of 2 recovered"])
+        failed = full_test.Result(self.LINES, None).report()
+        self.assertIn("times                                   1 of 2\n", failed)
+        self.assertRegex(failed, r"\nWRONG  b: TTFT +1 +9\n\nself-test failed: 2 of 3")
+        self.assertNotIn("ok ", failed)
+
+    def test_every_comparison_is_shown_on_request(self):
+        self.assertRegex(full_test.Result(self.LINES, 0.5).report(verbose=True),
+                         r"(?s)\nok    a .*\nok    d .*\nbusy  b: TTFT .*\n\nself-test undecided")
 
 
 class Busy(unittest.TestCase):

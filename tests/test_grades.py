@@ -7,7 +7,8 @@ import unittest
 import corpus
 import support
 
-from publish import grades
+from judge.run_check import RunDocuments
+from publish import grades, run_grade
 
 
 def aggregate(facts: grades.GradeInput, phase: str) -> dict:
@@ -75,6 +76,27 @@ class Grades(unittest.TestCase):
         facts = self.with_breach("steady")
         BREACHES["canonical"][0](facts)
         self.assertEqual(grades.grade_of(facts)[1]["condition"], "canonical")
+
+    def test_all_conditions_of_the_next_grade_are_listed_with_what_to_do(self):
+        facts = self.with_breach("together")
+        BREACHES["code-graded"][0](facts)
+        documents = RunDocuments(facts.manifest, facts.hardware, facts.run_md, facts.metadata)
+        self.assertEqual(run_grade.lines(documents, 0), [
+            "grade in the catalogue: standard; flagship also needs:",
+            "  - two models or more answered at once in parallel-mixed (here: 0 took part):",
+            "    measure two models or more in one run",
+            "  - the code that the models wrote was run against its hidden tests (here: 4",
+            "    answers without a verdict): measure with --grade-code"])
+        BREACHES["canonical"][0](facts)
+        self.assertEqual(run_grade.lines(documents, 1), [
+            "grade in the catalogue: archive-only; standard also needs:",
+            "  - no knob differs from the canonical ones (here: temperature differ): measure",
+            "    without these settings as well",
+            "  - the checker holds nothing for a maintainer to look at (here: 1 findings):",
+            "    check_submission.py lists them; explain them in run.md"])
+        best = RunDocuments(self.best.manifest, self.best.hardware, self.best.run_md, self.best.metadata)
+        self.assertEqual(run_grade.lines(best, 0), ["grade in the catalogue: flagship, the highest"])
+        self.assertEqual(run_grade.lines(RunDocuments(), 0), [])
 
     def test_a_model_that_was_not_trained_for_the_context_does_not_lower_the_grade(self):
         facts = copy.deepcopy(self.best)

@@ -38,6 +38,13 @@ class Choice(unittest.TestCase):
             with self.subTest(given):
                 self.assertEqual(self.possible(**given), found)
 
+    def test_without_known_pages_a_fork_can_be_pushed_to_and_the_person_learns_what_to_do(self):
+        upstream = remote_address.parse("ssh://git@forge.example.org/o/n.git")
+        upstream = replace(upstream, web="")
+        listed = methods.methods(Destination(upstream, replace(upstream, owner="ana"), None, pathlib.Path()), "run-1")
+        self.assertEqual([method.name for method in listed if not method.missing], [AGIT, COMPARE, BUNDLE])
+        self.assertIn("--forge https://HOST", listed[0].missing)
+
     def test_each_unusable_method_says_what_is_missing(self):
         for method in methods.methods(Destination(remote_address.Repository("u", "/u"), None, None, pathlib.Path()), "run-1"):
             if method.name in (API, COMPARE):
@@ -161,6 +168,17 @@ class Sending(submitting.Committed):
         with mock.patch.dict(os.environ, {"BENCH_WRONG_HEAD": self.base.commit}):
             with self.assertRaisesRegex(push.Unsettled, "no request is to be seen|another commit"):
                 self.send(token="", pages=False)
+
+    def test_no_address_of_a_page_is_guessed(self):
+        upstream, fork = (replace(address, web="", url=f"ssh://git@forge.example.org/{address.full_name}.git")
+                          for address in (self.upstream_address, self.fork_address))
+        destination = Destination(upstream, fork, None, self.world)
+        with mock.patch.object(methods.push, "by_agit", side_effect=UserError("no AGit", "x", "y")):
+            ending = methods.send(Attempt(destination, self.sender, self.base), lambda line: None)
+        self.assertEqual((ending.done, ending.address), (False, "ssh://git@forge.example.org/ana/bench.git"))
+        self.assertRegex(ending.text, "(?s)open the fork's page in a browser.*pull request from that branch to main of bench-org/bench.*"
+                                      "a title.*--forge https://HOST")
+        self.assertIn(f"refs/heads/{self.sender.submission.branch}", self.refs(self.fork))
 
     def test_if_nothing_can_be_pushed_the_commit_is_written_to_a_file(self):
         ending = self.send(token="", fork=False)

@@ -41,7 +41,7 @@ class Verb(unittest.TestCase):
                      "one thread, a lower bound"):
             with self.subTest(word):
                 self.assertIn(word, out)
-        self.assertEqual(err.splitlines()[-1], f"next: python harness/run_benchmark.py --dry-run --target-url {self.nowhere} "
+        self.assertEqual(err.splitlines()[-1], f"next: python harness/run_benchmark.py --list --target-url {self.nowhere} "
                                                "--device-tag epyc-7543-16gb")
 
     def test_the_record_itself_for_machines(self):
@@ -58,7 +58,7 @@ class Verb(unittest.TestCase):
         code, out, err = call("--target-url", ELSEWHERE)
         self.assertEqual(code, FINE)
         self.assertTrue(out.startswith("not probed: the server is not on this machine"))
-        self.assertTrue(err.endswith(f"next: python harness/run_benchmark.py --dry-run --target-url {ELSEWHERE}\n"))
+        self.assertTrue(err.endswith(f"next: python harness/run_benchmark.py --list --target-url {ELSEWHERE}\n"))
         code, out, err = call("--tag", "--target-url", ELSEWHERE)
         self.assertEqual((code, out, len(err.splitlines())), (USAGE, "", 1))
         record = json_text.loads(call("--json", "--target-url", ELSEWHERE)[1].encode("ascii"))
@@ -99,6 +99,13 @@ class Written(unittest.TestCase):
                     self.assertEqual(schema.problems(record, "hardware"), [])
                     self.assertEqual([*sensitive.find(file.read_text(encoding="ascii"))], [])
                     self.assertEqual(os.listdir(folder), ["hardware.json"])
+
+    def test_in_the_folder_of_a_run_its_check_comes_next(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run = pathlib.Path(folder, "run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+            run.mkdir()
+            err = call("--out", str(run), "--target-url", f"http://127.0.0.1:{support.closed_port()}")[2]
+            self.assertEqual(err.splitlines()[-1], f"next: python harness/check_submission.py {run}")
 
     def test_a_record_that_the_checker_would_refuse_is_never_written(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -148,7 +155,7 @@ class Real(unittest.TestCase):
             record = json_text.loads(pathlib.Path(folder, "hardware.json").read_bytes())
             self.assertEqual(schema.problems(record, "hardware") + facts.problems(record), [])
             self.assertIn("copy_bandwidth.bytes_s", done.stdout)
-            self.assertRegex(done.stderr.splitlines()[-1], r"next: python\S* \S*harness[/\\]run_benchmark.py --dry-run")
+            self.assertRegex(done.stderr.splitlines()[-1], r"next: python\S* \S*harness[/\\]run_benchmark.py --list")
 
 
 if __name__ == "__main__":

@@ -114,6 +114,16 @@ class Found(submitting.Submission):
             self.find()
         self.assertEqual(self.find(forge=self.url), ("bench-org/bench", "ana/bench"))
 
+    def test_the_pages_behind_an_ssh_address_are_used_only_if_a_gitea_answers_there(self):
+        """The address of a page was once guessed and printed, although no server answered there."""
+        self.origin("ssh://git@127.0.0.1:1/ana/bench.git")
+        upstream = "ssh://git@127.0.0.1:1/bench-org/bench.git"
+        destination = remotes.find(self.clone, RemoteFlags(upstream=upstream), "")
+        self.assertEqual((destination.upstream.web, destination.fork.web, destination.api), ("", "", None))
+        self.assertEqual((destination.upstream.full_name, destination.fork.full_name), ("bench-org/bench", "ana/bench"))
+        destination = remotes.find(self.clone, RemoteFlags(upstream=upstream, forge=self.url), "")
+        self.assertEqual((destination.upstream.web, destination.fork.web), (self.url, self.url))
+
     def test_a_renamed_fork_is_known_by_its_present_name(self):
         self.server.renamed = {"ana/old": "ana/bench"}
         self.origin(f"{self.url}/ana/old.git")

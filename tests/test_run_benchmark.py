@@ -130,7 +130,7 @@ class Shows(runs.RunTest):
         self.assertIn("to download: nothing", out)
         answers, prompts = map(int, re.search(r"at most (\d+) answer tokens, about (\d+) prompt tokens", out).groups())
         self.assertRegex(out, rf"\n +40 +1000 +{console.format_duration(answers / 40 + prompts / 1000)}\n")
-        for word in ("alpha:1b", "parallel-mixed", "temperature", "repeat_penalty"):
+        for word in ("alpha:1b", "parallel-mixed", "temperature", "repeat_penalty", "machine now", "time limit    none", "code grading  off"):
             self.assertIn(word, out)
         asked = {(row["method"], row["path"]) for row in self.stub.log()[before:]}
         self.assertLessEqual(asked, {("GET", "/api/version"), ("GET", "/api/tags"), ("POST", "/api/show")})
@@ -342,7 +342,10 @@ class Next(runs.RunTest):
         line = self.next("--dry-run", *words)
         self.assertEqual(line, "python harness/run_benchmark.py --phases small-eval --models alpha:1b "
                                f"{where} --handle YOUR-HANDLE --device-tag mac-m1-8gb --hostname other --out {self.out}")
-        told = self.next(*words, "--handle", "ana", "--quiet")
+        _, out, err = self.main(*words, "--handle", "ana", "--quiet")
+        told = err.splitlines()[-1][len("next: "):]
+        self.assertRegex(out, r"\ngrade in the catalogue: archive-only; standard also needs:\n(  - .*\n)+\n")
+        self.assertIn("  - each model has decode rates from the frozen prompts", out)
         self.assertEqual(told, f"fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
 
     def test_the_placeholder_of_a_handle_is_refused_and_the_rest_of_the_line_is_understood(self):
@@ -403,6 +406,7 @@ class SelfTest(unittest.TestCase):
     def test_the_self_test_recovers_all_that_was_planted(self):
         code, out, err = call_main("--self-test")
         self.assertEqual([line for line in out.splitlines() if line.startswith("WRONG")], [])
+        self.assertLess(len(out.splitlines()), 40)
         self.assertIn("synthetic", out)
         for phase in PHASES:
             self.assertIn(phase, out)
@@ -410,7 +414,7 @@ class SelfTest(unittest.TestCase):
             self.assertRegex(out, r"self-test undecided: the machine was busy \(others used \d+ %")
             return
         self.assertRegex(out, r"self-test passed: (\d+) of \1 recovered")
-        self.assertEqual(err.splitlines()[-1], "next: python harness/run_benchmark.py --list")
+        self.assertEqual(err.splitlines()[-1], "next: python harness/probe_hardware.py")
 
     def test_a_planted_error_in_the_harness_is_found(self):
         from measure import http_call

@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import pathlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, List
 
 from base import console, git, shell
 from base.errors import BROKEN, FINE, FOUND
 
 if TYPE_CHECKING:       # imported where they are used: --help must not pay for the checker
     from judge.findings import FindingList
+    from judge.run_check import RunDocuments
     from judge.tree import Part
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -31,12 +32,15 @@ def main(argv: list | None = None) -> int:
         return FINE
     from judge.findings import FindingList
     findings = FindingList()
-    judged = change(args, findings) if args.base else folders(args, findings)
+    documents: List[RunDocuments] = []      # of the run, if a single one is checked
+    judged = change(args, findings) if args.base else folders(args, findings, documents)
     text = report.as_json(findings, judged) if args.json else report.as_text(findings, judged, is_tracked, args.review)
     if args.review:
         from judge import review
         text = review.render(judged, findings, text, ROOT / "submissions")
     console.say(text if args.json else with_real_paths(text, args.paths), wrap=not args.json)
+    if documents and not args.json:
+        console.say("\n".join(grade(documents[0], findings)))
     console.next_step(next_step(args, judged, findings))
     return BROKEN if findings.has_crashed else FOUND if findings.has_errors else FINE
 
@@ -90,12 +94,22 @@ def change(args: argparse.Namespace, findings: FindingList) -> list:
     return pull_request.check_all(clone, args.base, args.head or ["HEAD"], ROOT / "submissions", findings, time.time())
 
 
-def folders(args: argparse.Namespace, findings: FindingList) -> list:
-    from judge import tree
+def folders(args: argparse.Namespace, findings: FindingList, documents: List[RunDocuments]) -> list:
+    from judge import tree, tree_layout
     parts = [tree.part_of(pathlib.Path(path)) for path in args.paths or [ROOT / "submissions"]]
     for part in parts if args.fix else ():
         fix(part, args.hostname)
-    return tree.check_all(parts, findings, time.time())
+    is_one_run = len(parts) == 1 and parts[0].shown.count("/") == 3 and parts[0].shown != tree_layout.EXAMPLE
+    return tree.check_all(parts, findings, time.time(), documents.append if is_one_run else None)
+
+
+def grade(documents: RunDocuments, findings: FindingList) -> List[str]:
+    """What the catalogue would make of the run, if only the contributor's own words are missing."""
+    from publish import run_grade
+    from submit.run_status import CONTRIBUTOR_RULES
+    if any(finding.severity == "error" and finding.rule not in CONTRIBUTOR_RULES for finding in findings):
+        return ["grade in the catalogue: none while there are errors"]
+    return run_grade.lines(documents, findings.counts["hold"])
 
 
 def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> str:

@@ -37,7 +37,7 @@ def main(argv: list | None = None, machine: Machine | None = None) -> int:
     show(record, args.json)
     if out is not None:
         console.note(f"{out} written")
-    console.next_step(next_command(args, suggested_tag(machine, target) if target.is_loopback else None))
+    console.next_step(next_command(args, suggested_tag(machine, target) if target.is_loopback else None, out))
     return FINE
 
 
@@ -132,8 +132,12 @@ def format_value(where: str, value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def next_command(args: argparse.Namespace, tag: str | None) -> str:
-    words = ["--dry-run"]
+def next_command(args: argparse.Namespace, tag: str | None, out: pathlib.Path | None) -> str:
+    """The check that asked for the file of a run; else the list of models."""
+    from base import run_folder
+    if out is not None and out.absolute().parent.name.startswith(run_folder.PREFIX):
+        return shell.command("check_submission.py", shell.path(out.absolute().parent))
+    words = ["--list"]
     words += ["--target-url", args.target_url] if args.target_url is not None else []
     words += ["--device-tag", tag] if tag else []
     return shell.command("run_benchmark.py", *words)

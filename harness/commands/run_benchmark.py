@@ -91,6 +91,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     execution.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
     execution.add_argument("--move", metavar="RUN", help="put a finished run under --handle and --device-tag, and exit")
     execution.add_argument("--self-test", action="store_true", help="test the harness against a built-in fake server with known timings; no Ollama needed")
+    execution.add_argument("--verbose", action="store_true", help="with --self-test: show every comparison, not only those that fail")
     execution.add_argument("--list", action="store_true", help="show the server's models and the phases")
     execution.add_argument("--quiet", action="store_true", help="no progress, only errors and the result")
     execution.add_argument("--version", action="store_true", help="show the harness's version and exit")
@@ -149,9 +150,11 @@ def show_models(args: argparse.Namespace, endpoint: Endpoint, version: str) -> i
 
 
 def show_plan(args: argparse.Namespace, planned: dict, out: pathlib.Path) -> int:
-    from measure import hardware, plan_text
+    from measure import hardware, options, plan_text, telemetry
     console.say(f"Ollama {planned['version']} at {planned['target'].url}\nruns go under {out}\n")
     console.say(plan_text.format_plan(planned["choice"], planned["phases"], planned["suites"], planned["settings"]))
+    console.say("\n" + plan_text.format_circumstances(telemetry.now() if planned["target"].is_loopback else None, planned["phases"],
+                                                      options.seconds(args.time_limit, "--time-limit"), args.grade_code))
     console.say("\nOnly read-only requests were sent. Leave out --dry-run to measure.")
     tag = args.device_tag or (hardware.suggest_device_tag() if planned["target"].is_loopback else "DEVICE-TAG")
     console.next_step(shell.same_command("run_benchmark.py", args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
@@ -313,6 +316,7 @@ def grade_code(calls: List[CallRecord], graders: Dict[str, Optional[dict]]) -> D
 def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import context_text, headline, thinking_table
+    from publish import run_grade
     from submit import run_status
     folder = earlier.folder
     console.say(console.format_table(headline.TITLES, headline.rows(metadata), whole=(1,)))
@@ -322,6 +326,8 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: st
         console.say("\n" + console.format_table(thinking_table.SHORT_TITLES, thinking))
     for model, sentence in context_text.lines(metadata):
         console.say(f"{model}: {sentence}", wrap=True)
+    if metadata["complete"]:
+        console.say("\n" + "\n".join(run_grade.of_folder(folder)))
     console.say(f"\n{folder}")
     for line in headline.warning_lines(metadata["warnings"]):
         console.note(line)
@@ -342,12 +348,10 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: st
 
 
 def self_test(args: argparse.Namespace) -> int:
-    """Planted against recovered, one line each; 1 if any of them disagree."""
+    """Planted against recovered; 1 if any of them disagree."""
     from self_test import full_test
     console.note("synthetic: every phase and every fault against a fake server; nothing of this machine is measured")
     result = full_test.run(console.note)
-    console.say(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], [
-        [result.word(line), line.name, line.planted, line.recovered] for line in result.lines], range(4)))
-    console.say(f"\n{result.summary()}")
-    console.next_step(result.next_step(shell.command("run_benchmark.py", "--self-test"), shell.command("run_benchmark.py", "--list")))
+    console.say(result.report(args.verbose))
+    console.next_step(result.next_step(shell.command("run_benchmark.py", "--self-test"), shell.command("probe_hardware.py")))
     return result.exit_code

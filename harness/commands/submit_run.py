@@ -257,9 +257,11 @@ def show(attempt: Attempt, earlier: EarlierRequest | None) -> str:
 
 def show_commands(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRequest | None) -> int:
     from submit import methods
-    console.say("\nCommands, were this not a dry run:")
-    for words in methods.commands(attempt, earlier.is_agit if attempt.push.update_of and earlier else None):
-        console.say("  " + shell.join(words))
+    console.say("\nWithout --dry-run, these commands would run:")
+    for step, commands in methods.commands(attempt, earlier.is_agit if attempt.push.update_of and earlier else None):
+        console.say(f"\n  {step}:")
+        for words in commands:
+            console.say("    " + shell.join(words))
     console.say("\nNothing was changed or sent.")
     console.next_step(shell.command(SCRIPT, *understood(args)))
     return FINE

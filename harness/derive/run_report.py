@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import Dict, List, Optional
 
 from base import json_text, records
 from base.context_ladder import RUNG_LIMIT_S
@@ -15,12 +16,13 @@ from base.text_format import counted, figure, median_with_n
 from derive import headline, context_text, thinking_table
 
 BAR_CHARACTERS = 30
+VERSIONS_WITH_A_LINE_PER_WARNING = ("1.0.0",)     # of the harness; run.md of such a run stays the same bytes
 
 
 def render(manifest: dict, metadata: dict) -> str:
     """The whole block; the same two documents give the same text."""
     parts = [_synthetic(metadata), _facts(manifest, metadata), _verdict(metadata), _phases(metadata), _prompts(metadata),
-             _concurrency(metadata), _context(metadata), _thinking(manifest, metadata), _drift(metadata), _warnings(metadata), _deviations(manifest, metadata),
+             _concurrency(metadata), _context(metadata), _thinking(manifest, metadata), _drift(metadata), _warnings(manifest, metadata), _deviations(manifest, metadata),
              _skips(metadata), _reproduction(manifest, metadata)]
     return "\n\n".join(part for part in parts if part)
 
@@ -171,18 +173,45 @@ def _ratio(ratio: dict | None) -> str:
     return f"{figure(ratio['ratio'])} ({figure(ratio['low'])} to {figure(ratio['high'])}, n={ratio['n']})"
 
 
-def _warnings(metadata: dict) -> str:
-    lines = [_warning(row) for row in metadata["warnings"]]
+def _warnings(manifest: dict, metadata: dict) -> str:
+    if manifest["harness_version"] in VERSIONS_WITH_A_LINE_PER_WARNING:
+        lines = [_line_of_warning(row) for row in metadata["warnings"]]
+    else:
+        lines = [_line_of_code(code, rows) for code, rows in _grouped(metadata["warnings"], "code").items()]
     return "### Warnings\n\n" + ("\n".join(lines) if lines else "None.")
 
 
-def _warning(row: dict) -> str:
+def _line_of_code(warning: str, rows: List[dict]) -> str:
+    """What the warning means, once, and then every model and phase that has it."""
+    models = [f"{code(model) if model else 'Whole run'}{_places(of_model)}" for model, of_model in _grouped(rows, "model").items()]
+    return f"- {warning}: {sentence(records.WARNINGS[warning])} {'; '.join(models)}."
+
+
+def _places(rows: List[dict]) -> str:
+    places = [(plain(row["phase"]) if row["phase"] else "") + (f" x{row['level']}" if row["level"] else "") for row in rows]
+    listed = [f"{place} ({_figures_of(row)})".strip() for place, row in zip(places, rows)]
+    return (": " if any(places) else " ") + ", ".join(listed)
+
+
+def _grouped(rows: List[dict], name: str) -> Dict[Optional[str], List[dict]]:
+    groups: Dict[Optional[str], List[dict]] = {}
+    for row in rows:
+        groups.setdefault(row[name], []).append(row)
+    return groups
+
+
+def _figures_of(row: dict) -> str:
+    figures = [f"{name} {figure(row[name])}" for name in ("observed", "expected") if row[name] is not None]
+    return ", ".join([*figures, f"n={row['n']}"])
+
+
+def _line_of_warning(row: dict) -> str:
+    """The layout of earlier versions: the meaning is repeated for each model and phase."""
     where = [code(row["model"])] if row["model"] else []
     where += [plain(row["phase"])] if row["phase"] else []
     where += [f"{row['level']} at once"] if row["level"] else []
-    figures = [f"{name} {figure(row[name])}" for name in ("observed", "expected") if row[name] is not None]
     place = f" ({', '.join(where)})" if where else ""
-    return f"- {row['code']}{place}: {', '.join(figures + ['n=' + str(row['n'])])}. {sentence(records.WARNINGS[row['code']])}"
+    return f"- {row['code']}{place}: {_figures_of(row)}. {sentence(records.WARNINGS[row['code']])}"
 
 
 def _deviations(manifest: dict, metadata: dict) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import console, ledger_reader, run_folder
 from base.ledger_records import CallRecord, MetaRecord, Record
@@ -77,9 +77,12 @@ class _CheckedRun(NamedTuple):
         return frozenset([self.place.run_id] + ([version] if VERSION.match(version) else []))
 
 
-def check(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findings: FindingList, now_s: float) -> review.ReviewSheet:
+def check(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findings: FindingList, now_s: float,
+          keep: Callable[[RunDocuments], object] | None = None) -> review.ReviewSheet:
     """Check the files of one run. `sizes` are those of the plain files that are there; their names were checked before."""
     documents = inspect(folder, place, sizes, findings, now_s)
+    if keep is not None:
+        keep(documents)
     try:
         return review.sheet(place, documents.manifest, documents.hardware, documents.metadata)
     except Exception as problem:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from typing import Dict, Iterator, List, NamedTuple
+from typing import Callable, Dict, Iterator, List, NamedTuple
 
 from base import run_folder
 from base.errors import UserError
@@ -48,8 +48,12 @@ def check(part: Part, findings: FindingList, now_s: float) -> List[ReviewSheet]:
     return check_all([part], findings, now_s)
 
 
-def check_all(parts: List[Part], findings: FindingList, now_s: float) -> List[ReviewSheet]:
-    """Check every run of several parts, which are compared with each other and with the rest of their trees."""
+def check_all(parts: List[Part], findings: FindingList, now_s: float,
+              keep: Callable[[run_check.RunDocuments], object] | None = None) -> List[ReviewSheet]:
+    """Check every run of several parts, which are compared with each other and with the rest of their trees.
+
+    `keep` gets what was read of each run.
+    """
     search, sheets = RunSearch(), []
     judged = [_sizes(part, findings) for part in parts]
     is_alone = len({*(path for part in parts for path in _known(part)), *(path for sizes in judged for path in sizes)}) < 2
@@ -61,7 +65,7 @@ def check_all(parts: List[Part], findings: FindingList, now_s: float) -> List[Re
         for path in sizes:
             if path != tree_layout.EXAMPLE and not is_alone:
                 findings.add(search.add(path, _folder(part, path)))
-            sheets.append(run_check.check(_folder(part, path), tree_layout.place_of_run(path), sizes[path], findings, now_s))
+            sheets.append(run_check.check(_folder(part, path), tree_layout.place_of_run(path), sizes[path], findings, now_s, keep))
     return sheets
 
 

@@ -2,11 +2,12 @@
 from __future__ import annotations
 
 from base import console, plan, request_settings, suites
-from base.phases import PHASES, THINKING_PHASES
+from base.phases import PHASES, PYTHON_TASKS, THINKING_PHASES
 from measure import eta
 from measure.models import ModelChoice
 
 GUESSED_SPEEDS = ((250, 5000), (100, 2500), (40, 1000), (15, 400), (5, 150))     # tok/s of decode and of prefill
+BUSY_LOAD = 1.0         # programs that wanted a processor, on average: more than the harness itself needs
 WORK = ["phase", "model", "calls", "answer tokens, at most", "prompt tokens, about"]
 
 
@@ -47,6 +48,30 @@ def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings
             "How long that takes if all models are as fast as this, without loading, warm-up and calibration:")
             for line in console.hanging("", text)),
         _times(answers, prompts), f"knobs:\n{request_settings.format_table(plan.overrides_of(settings))}"))
+
+
+def format_circumstances(machine: dict | None, phases: list, limit_s: int | None, grades_code: bool) -> str:
+    """What a person should know before starting: the machine's state now, the time limit, and whether code is graded.
+
+    `machine` is telemetry.now(); None: the server is on another machine.
+    """
+    limit = (f"{console.format_duration(limit_s)}; what does not fit is skipped" if limit_s is not None else
+             "none; --time-limit 90m would set one")
+    rows = [("machine now", _machine_state(machine)), ("time limit", limit)]
+    if PYTHON_TASKS in phases:
+        rows.append(("code grading", "on: the models' Python answers are run in a sandbox at the end" if grades_code else
+                     f"off: answers of {PYTHON_TASKS} get no verdict; --grade-code runs them in a sandbox"))
+    return "\n".join(line for name, text in rows for line in console.hanging(f"{name:<14}", text))
+
+
+def _machine_state(machine: dict | None) -> str:
+    if machine is None:
+        return "the server is on another machine, whose state cannot be read from here"
+    load, power = machine["load_average"], machine["power_source"]
+    state = "load unknown on this system" if load is None else f"load average {load:.2f} over the last minute"
+    if load is not None and load > BUSY_LOAD:
+        state += ", which is busy: close other programs, and start when it is below 1"
+    return f"{state}; on battery: plug it in" if power == "battery" else state
 
 
 def _work(planned: list, models: int, loaded_suites: dict, settings: plan.Settings) -> list:

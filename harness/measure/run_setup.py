@@ -13,7 +13,7 @@ from base.errors import UserError
 from measure.endpoint import Endpoint
 from measure.models import ModelChoice
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 NEEDED_BYTES = 64 * 1024 * 1024         # a long run's ledger is a few MB; a disk this full will not do
 SOURCE_ENDINGS = (".py", ".json")
 

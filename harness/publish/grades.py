@@ -6,7 +6,7 @@ first unmet condition is given with what was observed. The table in methodology.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Callable, List, Optional, Tuple
 
 from base.hardware_view import HardwareView
 from base.phases import FROZEN, PHASES
@@ -38,23 +38,33 @@ class GradeInput:
 
 @dataclass(frozen=True)
 class Condition:
-    """`check` returns what was observed instead, or None if the condition is met."""
+    """`check` returns what was observed instead, or None if the condition is met. `advice` is what the contributor can do."""
     id: str
     grade: str
     requirement: str
     check: Callable[[GradeInput], Optional[str]]
+    advice: str
 
 
 def grade_of(facts: GradeInput) -> tuple:
     """(grade, the `unmet` record of the first unmet condition, or None)."""
+    grade, unmet = assess(facts)
+    if not unmet:
+        return grade, None
+    condition, observed = unmet[0]
+    return grade, {"grade": condition.grade, "condition": condition.id, "says": condition.requirement, "observed": observed}
+
+
+def assess(facts: GradeInput) -> Tuple[str, List[Tuple[Condition, str]]]:
+    """(grade, each unmet condition of the next grade with what was observed instead)."""
     reached = ORDER[0]
     for grade in ORDER[1:]:
-        for condition in CONDITIONS:
-            observed = condition.check(facts) if condition.grade == grade else None
-            if observed is not None:
-                return reached, {"grade": grade, "condition": condition.id, "says": condition.requirement, "observed": observed}
+        checked = [(condition, condition.check(facts)) for condition in CONDITIONS if condition.grade == grade]
+        unmet = [(condition, observed) for condition, observed in checked if observed is not None]
+        if unmet:
+            return reached, unmet
         reached = grade
-    return reached, None
+    return reached, []
 
 
 def as_markdown() -> str:
@@ -196,27 +206,36 @@ def _decode_calls(metadata: dict, model: str, pass_: str) -> int:
     return 0
 
 
+ANOTHER_RUN = "make another run on an idle machine, and submit this one as well"
 CONDITIONS = (
-    Condition("complete", "standard", "every planned call has its record", _complete),
-    Condition("unmodified", "standard", "the harness was not modified, as far as it can tell", _unmodified),
-    Condition("canonical", "standard", "no knob differs from the canonical ones", _canonical),
-    Condition("local", "standard", "the server ran on the machine that is described", _local),
-    Condition("unheld", "standard", "the checker holds nothing for a maintainer to look at", _unheld),
-    Condition("answering", "standard", f"at most {100 * MAX_FAILED_SHARE:.0f} % of the calls failed", _answering),
-    Condition("anchored", "standard", "each model has decode rates from the frozen prompts before and after all else", _anchored),
-    Condition("undisturbed", "standard", "the verdict is clean or drifting", _undisturbed),
-    Condition("every-phase", "flagship", "all seven phases were planned", _every_phase),
-    Condition("together", "flagship", "two models or more answered at once in parallel-mixed", _together),
+    Condition("complete", "standard", "every planned call has its record", _complete, "continue it with --resume"),
+    Condition("unmodified", "standard", "the harness was not modified, as far as it can tell", _unmodified,
+              "measure with an unmodified clone"),
+    Condition("canonical", "standard", "no knob differs from the canonical ones", _canonical, "measure without these settings as well"),
+    Condition("local", "standard", "the server ran on the machine that is described", _local,
+              "run the harness on the machine that runs the server"),
+    Condition("unheld", "standard", "the checker holds nothing for a maintainer to look at", _unheld,
+              "check_submission.py lists them; explain them in run.md"),
+    Condition("answering", "standard", f"at most {100 * MAX_FAILED_SHARE:.0f} % of the calls failed", _answering,
+              "look in run.jsonl for what the server said, and make another run"),
+    Condition("anchored", "standard", "each model has decode rates from the frozen prompts before and after all else", _anchored,
+              "measure frozen-prompts to its end"),
+    Condition("undisturbed", "standard", "the verdict is clean or drifting", _undisturbed, ANOTHER_RUN),
+    Condition("every-phase", "flagship", "all seven phases were planned", _every_phase, "measure with --phases all"),
+    Condition("together", "flagship", "two models or more answered at once in parallel-mixed", _together,
+              "measure two models or more in one run"),
     Condition("nothing-skipped", "flagship", "no call was skipped, but for models that were not trained for the context",
-              _nothing_skipped),
-    Condition("code-graded", "flagship", "the code that the models wrote was run against its hidden tests", _code_graded),
-    Condition("clean", "flagship", "the verdict is clean", _clean),
-    Condition("one-session", "flagship", "the run was made in one go", _one_session),
-    Condition("steady", "flagship", f"none of these warnings: {', '.join(UNSTEADY)}", _steady),
+              _nothing_skipped, "see Skipped in run.md for the reason of each"),
+    Condition("code-graded", "flagship", "the code that the models wrote was run against its hidden tests", _code_graded,
+              "measure with --grade-code"),
+    Condition("clean", "flagship", "the verdict is clean", _clean, ANOTHER_RUN),
+    Condition("one-session", "flagship", "the run was made in one go", _one_session, "make another run without a break"),
+    Condition("steady", "flagship", f"none of these warnings: {', '.join(UNSTEADY)}", _steady, ANOTHER_RUN),
     Condition("repeated", "flagship", f"each model has {FLAGSHIP_CALLS} decode rates or more from each pass of the frozen prompts",
-              _repeated),
+              _repeated, "measure frozen-prompts to its end, with 3 repeats or more"),
     Condition("known-harness", "flagship", "the harness's commit is known, and its sources are those of that commit",
-              _known_harness),
-    Condition("known-machine", "flagship", "the machine was looked at, and hardware.json says what it is", _known_machine),
-    Condition("told", "flagship", f"each section of run.md says {SECTION_WORDS} words or more", _described),
+              _known_harness, "measure with an unmodified git clone"),
+    Condition("known-machine", "flagship", "the machine was looked at, and hardware.json says what it is", _known_machine,
+              "run the harness on the machine that runs the server"),
+    Condition("told", "flagship", f"each section of run.md says {SECTION_WORDS} words or more", _described, "write it into run.md"),
 )

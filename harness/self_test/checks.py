@@ -6,6 +6,7 @@ the tolerances are for the scheduler of such a machine, not for the arithmetic.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import List
 
 from base import ledger_records
 from base.intervals import busy
@@ -35,6 +36,12 @@ class CheckLine:
     recovered: str
     passed: bool
     timed: bool = False     # what is compared depends on when the system lets processes run
+    group: str = ""         # under which the report counts it
+
+
+def in_group(group: str, lines: List[CheckLine]) -> List[CheckLine]:
+    """These lines, counted under `group` unless they have a group already."""
+    return [line if line.group else replace(line, group=group) for line in lines]
 
 
 def faults(results: list) -> list:
@@ -111,7 +118,7 @@ def whole_run(records: list, log: list, models: tuple, slots: int, complete: boo
         lines += _model_lines(model, mine, slots)
         for phase in dict.fromkeys(call.phase for call in mine if call.is_measured):
             chosen = [call for call in mine if call.is_measured and call.phase == phase]
-            lines += _phase_lines(model, phase, chosen, truth, _finding(mine, "head_tokens"))
+            lines += in_group(phase, _phase_lines(model, phase, chosen, truth, _finding(mine, "head_tokens")))
     return lines + _wave_lines(calls, truth, slots)
 
 
@@ -271,7 +278,7 @@ def _wave_lines(calls: list, truth: dict, slots: int) -> list:
         theirs = [_true_parallelism([truth[call.seq] for call in wave]) for wave in full]
         planted, seen = _median(theirs), _median(ours)
         lines.append(CheckLine(f"{phase} at {level}: calls decoding at once", f"{planted:.2f}", f"{seen:.2f}",
-                          abs(seen - planted) <= PARALLEL_SHARE * planted, timed=True))
+                               abs(seen - planted) <= PARALLEL_SHARE * planted, timed=True, group=phase))
     return lines
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 import pathlib
 import tempfile
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Dict, List
 
 from base import console, run_folder
 from base.errors import FINE, FOUND
 from derive import derived_files
 from measure.endpoint import Endpoint
 from self_test import checks, rung_checks, scenarios, thinking, timing_floor
-from self_test.checks import CheckLine
+from self_test.checks import CheckLine, in_group
 
 
 @dataclass(frozen=True)
 class Result:
     """Every comparison; `busy_share` is how busy others kept the processors, None if they did not."""
-    lines: list
+    lines: List[CheckLine]
     busy_share: float | None
 
     def word(self, line: CheckLine) -> str:
@@ -28,6 +28,22 @@ class Result:
 
     def count(self, word: str) -> int:
         return sum(self.word(line) == word for line in self.lines)
+
+    def report(self, verbose: bool = False) -> str:
+        """A count for each group, and in full what was not recovered; with `verbose` every comparison."""
+        listed = [line for line in self.lines if verbose or self.word(line) != "ok"]
+        parts = [] if verbose else [self._counts()]
+        if listed:
+            rows = [[self.word(line), line.name, line.planted, line.recovered] for line in listed]
+            parts.append(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], rows, range(4)))
+        return "\n\n".join([*parts, self.summary()])
+
+    def _counts(self) -> str:
+        groups: Dict[str, List[str]] = {}
+        for line in self.lines:
+            groups.setdefault(line.group, []).append(self.word(line))
+        rows = [[group, f"{words.count('ok')} of {len(words)}"] for group, words in groups.items()]
+        return console.format_table(["planted in the fake server (synthetic)", "recovered"], rows, (0,))
 
     def summary(self) -> str:
         passed, total = self.count("ok"), len(self.lines)
@@ -64,8 +80,9 @@ def _whole_run(endpoint: Endpoint, slower: float) -> tuple[list, float | None]:
         folder = pathlib.Path(name)
         outcome = scenarios.whole_run(endpoint, folder, console.Progress(quiet=True), slower)
         metadata = derived_files.write(folder, run_folder.read_manifest(folder), {})
-    lines = checks.whole_run(outcome.records, outcome.log, outcome.models, scenarios.SLOTS, outcome.complete)
-    lines += checks.derived_files(metadata, outcome.records, outcome.log, outcome.models)
+    lines = in_group("the run, and what it finds out about the models",
+                     checks.whole_run(outcome.records, outcome.log, outcome.models, scenarios.SLOTS, outcome.complete))
+    lines += in_group("metadata.json", checks.derived_files(metadata, outcome.records, outcome.log, outcome.models))
     return lines, checks.busy_share(outcome.records, outcome.log)
 
 
@@ -74,7 +91,7 @@ def _thinking(endpoint: Endpoint) -> list:
     lines = thinking.lines(endpoint)
     if any(line.timed and not line.passed for line in lines):
         lines = thinking.lines(endpoint, scenarios.SLOWER)
-    return lines
+    return in_group("thinking", lines)
 
 
 def _kinds_of_models(endpoint: Endpoint, speak: str, reports_count: bool) -> list:
@@ -82,7 +99,8 @@ def _kinds_of_models(endpoint: Endpoint, speak: str, reports_count: bool) -> lis
         folder = pathlib.Path(name)
         outcome = scenarios.kinds_of_models(endpoint, folder, console.Progress(quiet=True), speak)
         metadata = derived_files.write(folder, run_folder.read_manifest(folder), {})
-    return checks.kinds_of_models(metadata, outcome.records, outcome.left_out, outcome.models, reports_count)
+    return in_group("models with other caches and formats",
+                    checks.kinds_of_models(metadata, outcome.records, outcome.left_out, outcome.models, reports_count))
 
 
 def _context_ladder(endpoint: Endpoint) -> list:
@@ -91,7 +109,7 @@ def _context_ladder(endpoint: Endpoint) -> list:
         outcome = scenarios.context_ladder(endpoint, folder, console.Progress(quiet=True))
         manifest = run_folder.read_manifest(folder)
         metadata = derived_files.write(folder, manifest, run_folder.graders_of(run_folder.suites_of(manifest)))
-    return rung_checks.context_ladder(metadata, outcome.records, outcome.models, scenarios.SERVED)
+    return in_group("larger contexts", rung_checks.context_ladder(metadata, outcome.records, outcome.models, scenarios.SERVED))
 
 
 def _faults(endpoint: Endpoint) -> list:
@@ -101,4 +119,4 @@ def _faults(endpoint: Endpoint) -> list:
         failed = {name.partition(": ")[2] for name, line in lines.items() if not line.passed}
         if failed:
             lines.update((line.name, line) for line in checks.faults(scenarios.every_fault(endpoint, slower, failed)))
-    return list(lines.values())
+    return in_group("faults of a server and of a connection", list(lines.values()))

@@ -12,6 +12,7 @@ from submit.push import Push
 from submit.remote_access import Base
 from submit.remote_address import Repository
 
+HOW_TO = "HOW-TO-APPLY.txt"
 DATE = (1980, 1, 1, 0, 0, 0)        # the first that a .zip can hold; fixed, so that the same run makes the same file
 
 
@@ -22,6 +23,13 @@ def words(base: str, push: Push, folder: pathlib.Path) -> tuple[str, ...]:
 
 def target(push: Push, folder: pathlib.Path) -> pathlib.Path:
     return folder / f"{push.submission.branch}.zip"
+
+
+def commands(base: str, push: Push, folder: pathlib.Path) -> list[tuple[str, ...]]:
+    """The steps of `write` for a person to read; the .bundle is only in a temporary folder."""
+    temporary = pathlib.Path("TEMPORARY")
+    return [("git", *words(base, push, temporary)),
+            ("zip", str(target(push, folder)), str(temporary / f"{push.submission.branch}.bundle"), str(temporary / HOW_TO))]
 
 
 def write(push: Push, base: Base, upstream: Repository, folder: pathlib.Path) -> pathlib.Path:
@@ -37,7 +45,7 @@ def write(push: Push, base: Base, upstream: Repository, folder: pathlib.Path) ->
         raise UserError("no such folder", str(folder), "name another one with --bundle-to", FOUND)
     with files.explaining_errors(path):
         files.replace(path, zipped({f"{push.submission.branch}.bundle": bundle,
-                                    "HOW-TO-APPLY.txt": how_to_apply(push, base, upstream).encode("utf-8")}))
+                                    HOW_TO: how_to_apply(push, base, upstream).encode("utf-8")}))
     return path
 
 

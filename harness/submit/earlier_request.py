@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from dataclasses import dataclass, replace
-from typing import Iterator
 
 from base import console, git
 from base.errors import FOUND, UserError, printable
@@ -29,6 +29,7 @@ class EarlierRequest:
     is_agit: bool = False
     owner: str = ""             # whose fork or account it came from; empty where only git could be asked
     same: frozenset[str] = frozenset()
+    beside: EarlierRequest | None = None        # another open request of the same run
 
     @property
     def is_open(self) -> bool:
@@ -36,32 +37,30 @@ class EarlierRequest:
 
 
 def find(destination: Destination, clone: CommitClone, submission: Submission) -> EarlierRequest | None:
-    """The open request, else the run's branch in the fork or a closed request, which are fetched; None: never sent."""
+    """The open request, else a closed one or the run's branch in the fork, fetched; None: the run was never sent."""
     branch_head = _fork_head(destination, clone, submission)
-    closed = None
-    for request in _requests(destination, clone, submission, branch_head):
-        fetched = _fetched(destination, clone, submission, request)
-        if fetched and fetched.is_open:
-            return fetched
-        closed = closed or fetched
-    if closed:
-        return closed
+    try:
+        matches = _by_api(destination, clone, submission)
+    except ApiError:
+        matches = _by_git(destination, clone, submission, branch_head)
+    if matches:
+        return replace(matches[0], beside=matches[1] if len(matches) > 1 else None)
     if branch_head:
         return _fetched(destination, clone, submission, EarlierRequest(0, "", UNKNOWN, branch_head))
     return None
 
 
-def _requests(destination: Destination, clone: CommitClone, submission: Submission,
-              branch_head: str | None) -> Iterator[EarlierRequest]:
-    """Requests that may be of this run, open ones first; by git's references where the API does not answer."""
-    try:
-        api = destination.the_api()
-        for state, pages in PAGES.items():
-            for request in api.requests(destination.upstream, state, pages):
-                if is_of(request, submission):
-                    yield _of_api(request, destination)
-    except ApiError:
-        yield from _by_git(destination, clone, submission, branch_head)
+def _by_api(destination: Destination, clone: CommitClone, submission: Submission) -> list[EarlierRequest]:
+    """The newest open request of this run, and another one if there are several; where none is open, the newest closed one."""
+    api = destination.the_api()
+    for state, pages in PAGES.items():
+        requests = (_of_api(request, destination) for request in api.requests(destination.upstream, state, pages)
+                    if is_of(request, submission))
+        fetched = (_fetched(destination, clone, submission, request) for request in requests)
+        matches = list(itertools.islice(filter(None, fetched), 2 if state == OPEN else 1))
+        if matches:
+            return matches
+    return []
 
 
 def is_of(request: PullRequest, submission: Submission) -> bool:
@@ -76,14 +75,16 @@ def _of_api(request: PullRequest, destination: Destination) -> EarlierRequest:
 
 
 def _by_git(destination: Destination, clone: CommitClone, submission: Submission,
-            branch_head: str | None) -> Iterator[EarlierRequest]:
-    """Requests whose head is a commit of ours. git does not say whether they are open."""
+            branch_head: str | None) -> list[EarlierRequest]:
+    """The newest request whose head is a commit of ours. git does not say whether it is open."""
     known = {branch_head, git.line(clone.folder, "rev-parse", "--verify", "--quiet", f"refs/heads/{submission.branch}")}
     heads = remote_access.refs(clone.folder, destination.upstream, clone.access, "refs/pull/*/head")
-    matches = ((PULL.match(ref), head) for ref, head in heads.items())
-    for number, head in sorted(((int(match.group(1)), head) for match, head in matches if match), reverse=True):
-        if head in known:
-            yield EarlierRequest(number, page_of(destination, number), UNKNOWN, head, is_agit=head != branch_head)
+    numbers = {int(match.group(1)): head for match, head in ((PULL.match(ref), head) for ref, head in heads.items())
+               if match and head in known}
+    requests = (EarlierRequest(number, page_of(destination, number), UNKNOWN, head, is_agit=head != branch_head)
+                for number, head in sorted(numbers.items(), reverse=True))
+    fetched = (_fetched(destination, clone, submission, request) for request in requests)
+    return list(itertools.islice(filter(None, fetched), 1))
 
 
 def page_of(destination: Destination, number: int) -> str:
@@ -117,9 +118,16 @@ def check(request: EarlierRequest, destination: Destination, anew: bool) -> None
     if request.state == CLOSED and not anew:
         raise UserError("the request of this run was closed without a merge", request.page, "read there why; if a "
                         "maintainer reopens it, this command updates it, and --anew opens a new one", FOUND)
+    if request.beside:
+        raise UserError(f"this run has two open requests: {_named(request.beside)} and {_named(request)}", request.page,
+                        "close one of the two, or ask a maintainer to, then run this again", FOUND)
     if request.state == OPEN and request.owner and request.owner.lower() != _own_account(destination, request).lower():
         raise UserError(f"there is an open request of this run already, from {printable(request.owner)}", request.page,
                         "if that account is yours, name its fork with --fork; else ask there", FOUND)
+
+
+def _named(request: EarlierRequest) -> str:
+    return f"{request.number} of {printable(request.owner)}" if request.owner else str(request.number)
 
 
 def _own_account(destination: Destination, request: EarlierRequest) -> str:

@@ -18,6 +18,7 @@ from submit.remotes import Destination
 
 API, AGIT, COMPARE, BUNDLE = "api", "agit", "compare", "bundle"
 READ_TRIES, READ_PAUSE_S = 5, 1.0       # a server computes the files of a request a moment after it was opened
+NO_PAGES = "the address of the server's web pages is not known: give it with --forge https://HOST"
 # The part of the request's template that is about runs; the part about code is left out.
 TEMPLATE = "## A run\n\n{text}\n\n- anything that a reader of the figures should know and that `run.md` does not say:\n"
 
@@ -60,14 +61,15 @@ def methods(destination: Destination, branch: str) -> list[Method]:
     fork, upstream, api = destination.fork, destination.upstream, destination.api
     where = fork.shown if fork else "a fork"
     no_fork = None if fork else destination.no_fork
-    no_pages = None if upstream.web else "the upstream's address has no web pages"
-    no_token = None if api and api.has_token else "GITEA_TOKEN is not set" if api else "no server with an API is known"
+    no_server = "the upstream is a folder, and no server" if upstream.is_folder else None
+    no_pages = no_server or (None if upstream.web else NO_PAGES)
+    no_token = None if api and api.has_token else "GITEA_TOKEN is not set"
     return [
         Method(API, f"push {branch} to {where}, and open the request through the API of {upstream.web or 'the server'}, "
-                    "which gets the token", no_token or no_pages or no_fork),
+                    "which gets the token", no_pages or no_token or no_fork),
         Method(AGIT, f"push to refs/for/ of {upstream.shown}, which opens the request if the server supports it (AGit)"),
-        Method(COMPARE, f"push {branch} to {where}, and print the page on which a person opens the request",
-               no_pages or no_fork),
+        Method(COMPARE, f"push {branch} to {where}, and print {'the page on which' if upstream.web else 'how'} a person opens the request",
+               no_server or no_fork),
         Method(BUNDLE, f"write the commit to a .zip in {destination.bundle_folder}, and print where to attach it"),
     ]
 
@@ -156,6 +158,10 @@ def by_agit(attempt: Attempt) -> Outcome:
 def by_compare(attempt: Attempt) -> Outcome:
     submission, fork = attempt.push.submission, attempt.destination.the_fork()
     push.to_branch(attempt.push, fork)
+    if not attempt.upstream.web:
+        return Outcome(False, fork.shown, f"the branch {submission.branch} is in your fork; open the fork's page in a browser, and create "
+                       f"a pull request from that branch to {attempt.base.branch} of {attempt.upstream.full_name}, with this title:\n\n"
+                       f"  {submission.title}\n\nTo have the address of the form printed, add --forge https://HOST of the server's pages")
     page = remote_address.compare_page(attempt.upstream, fork, attempt.base.branch, submission.branch, submission.title,
                                        TEMPLATE.format(text=submission.text))
     return Outcome(False, page, "the branch is in your fork; open this page and press the button that creates the request")
@@ -237,25 +243,27 @@ def _by_git(attempt: Attempt, number: int) -> tuple[bool, list[str]]:
                         for status, _, _, path in commit.change(clone, since, head))
 
 
-def commands(attempt: Attempt, is_agit: bool | None = None) -> list[tuple[str, ...]]:
-    """Every command that changes something, in order, as tuples of words, for --dry-run. `is_agit`: how an update is sent."""
+def commands(attempt: Attempt, is_agit: bool | None = None) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Every command that changes something, in order, for --dry-run: (step, its commands as tuples of words).
+
+    `is_agit`: how an update is sent; None: nothing is open yet, and the steps after the first are tried in turn.
+    """
     submission, base = attempt.push.submission, attempt.base
-    lines = [("git", *remote_access.fetch_words(attempt.upstream, base)), ("git", "hash-object", "-w", "--stdin"),
-             ("git", "read-tree", base.commit), ("git", "update-index", "-z", "--index-info"),
-             ("git", "write-tree", "--missing-ok"), ("git", "commit-tree", "TREE", "-p", base.commit, "-F", "-"),
-             ("git", "update-ref", f"refs/heads/{submission.branch}", "COMMIT")]
+    commit_words = [("git", *remote_access.fetch_words(attempt.upstream, base)), ("git", "hash-object", "-w", "--stdin"),
+                    ("git", "read-tree", base.commit), ("git", "update-index", "-z", "--index-info"),
+                    ("git", "write-tree", "--missing-ok"), ("git", "commit-tree", "TREE", "-p", base.commit, "-F", "-"),
+                    ("git", "update-ref", f"refs/heads/{submission.branch}", "COMMIT")]
+    steps = [("make the commit", commit_words)]
     if is_agit is not None:
-        return lines + _commands_of(AGIT if is_agit else COMPARE, attempt)
-    for method in methods(attempt.destination, submission.branch):
-        if not method.missing:
-            lines += _commands_of(method.name, attempt)
-    return lines
+        return steps + [("update the request", _commands_of(AGIT if is_agit else COMPARE, attempt))]
+    usable = [method.name for method in methods(attempt.destination, submission.branch) if not method.missing]
+    return steps + [(name if name == usable[0] else f"{name}, if that fails", _commands_of(name, attempt)) for name in usable]
 
 
 def _commands_of(name: str, attempt: Attempt) -> list[tuple[str, ...]]:
     sending, base = attempt.push, attempt.base
     if name == BUNDLE:
-        return [("git", *bundle.words(base.commit, sending, attempt.destination.bundle_folder))]
+        return bundle.commands(base.commit, sending, attempt.destination.bundle_folder)
     to = attempt.upstream if name == AGIT else attempt.destination.the_fork()
     words = (push.agit_words(to, "COMMIT", sending.submission, base.branch, bool(sending.update_of)) if name == AGIT
              else push.branch_words(to, "COMMIT", sending.submission))

@@ -61,9 +61,12 @@ def find(clone: pathlib.Path, flags: RemoteFlags, token: str) -> Destination:
     if upstream is None:
         near, upstream = with_root(of_remote(clone, chosen(remotes, flags), pages), token)
         fork = fork or (None if remote_address.is_same(near, upstream) else near)
-    elif fork is None and remotes:
-        near = of_remote(clone, chosen(remotes, flags), pages)
-        fork = None if remote_address.is_same(near, upstream) else near
+    else:
+        if fork is None and remotes:
+            near = of_remote(clone, chosen(remotes, flags), pages)
+            fork = None if remote_address.is_same(near, upstream) else near
+        if upstream.web and not pages and not upstream.url.startswith("http"):
+            upstream, fork = with_known_pages(upstream, fork)
     api = GiteaApi(upstream.web, token) if upstream.web else None
     destination = Destination(upstream, fork, api, bundle_folder(clone, flags.bundle_to))
     if fork is None and api is not None and token:
@@ -127,6 +130,15 @@ def with_root(near: Repository, token: str) -> tuple[Repository, Repository]:
         return near, root_of(api, near, info)
     except ApiError as problem:
         raise unknown(near, f"{problem.what}; {problem.now}") from None
+
+
+def with_known_pages(upstream: Repository, fork: Repository | None) -> tuple[Repository, Repository | None]:
+    """Both without the address of web pages that was guessed from ssh, unless Gitea answers there."""
+    try:
+        GiteaApi(upstream.web).version()
+    except ApiError:
+        return replace(upstream, web=""), fork and replace(fork, web="")
+    return upstream, fork
 
 
 def root_of(api: GiteaApi, near: Repository, info: RepositoryInfo) -> Repository:

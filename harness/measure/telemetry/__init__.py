@@ -101,6 +101,11 @@ def _this_machine() -> tuple[System, Processes, nvml.Nvml | None]:
     return linux.Linux(), processes.LinuxProcesses(), nvml.load()
 
 
+def now() -> dict:
+    """How busy the machine is and what powers it, for a person who is about to measure."""
+    return {"load_average": load_average(), "power_source": _this_machine()[0].state().get("power_source")}
+
+
 def busy_share(before: tuple | None, after: tuple | None) -> float | None:
     """Of two readings (busy, whole) of the processors' time: the share that was used between them."""
     if before is None or after is None or after[1] <= before[1]:

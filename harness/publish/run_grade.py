@@ -1,0 +1,35 @@
+"""The grade of one run as text for its contributor: what the catalogue would give it, why, and what a higher grade needs."""
+from __future__ import annotations
+
+import pathlib
+import time
+from typing import List
+
+from base import console
+from judge import run_check, tree, tree_layout
+from judge.findings import FindingList
+from judge.run_check import RunDocuments
+from publish import grades
+
+
+def of_folder(folder: pathlib.Path) -> List[str]:
+    """The lines for a run on disk, which is checked first; none where it cannot be read. Other runs are not looked at."""
+    findings, path = FindingList(), tree.part_of(folder).shown
+    entries, place = list(tree_layout.on_disk(folder, path)), tree_layout.place_of(path)
+    if place is None:
+        return []
+    documents = run_check.inspect(folder, place, tree_layout.runs_in(entries).get(path, {}), findings, time.time())
+    return lines(documents, findings.counts["hold"])
+
+
+def lines(documents: RunDocuments, holds: int) -> List[str]:
+    """One line with the grade, then one for each condition of the next grade that is not met."""
+    if documents.manifest is None or documents.metadata is None or documents.story is None:
+        return []
+    facts = grades.GradeInput(documents.manifest, documents.metadata, documents.hardware, documents.story, holds)
+    grade, unmet = grades.assess(facts)
+    if not unmet:
+        return [f"grade in the catalogue: {grade}, the highest"]
+    head = f"grade in the catalogue: {grade}; {unmet[0][0].grade} also needs:"
+    return [head, *(line for condition, observed in unmet for line in console.hanging(
+        "  - ", f"{condition.requirement} (here: {observed}): {condition.advice}"))]

@@ -1,0 +1,40 @@
+"""The dry run's text: what a person should know about the machine and the run before starting."""
+from __future__ import annotations
+
+import unittest
+
+import support  # noqa: F401  (puts the harness on the path)
+
+from base.phases import PHASES
+from measure import plan_text
+
+
+def circumstances(load: float | None = 0.2, power: str | None = "ac", phases: tuple = PHASES, limit_s: int | None = None,
+                  grades_code: bool = False) -> str:
+    text = plan_text.format_circumstances({"load_average": load, "power_source": power}, list(phases), limit_s, grades_code)
+    return " ".join(text.split())
+
+
+class Circumstances(unittest.TestCase):
+    def test_whether_the_machine_is_busy_now(self):
+        for load, power, words in ((0.2, "ac", "load average 0.20 over the last minute time limit"),
+                                   (1.0, None, "load average 1.00 over the last minute time limit"),
+                                   (3.5, "ac", "load average 3.50 over the last minute, which is busy: close other programs"),
+                                   (None, None, "machine now load unknown on this system time limit"),
+                                   (0.2, "battery", "load average 0.20 over the last minute; on battery: plug it in")):
+            with self.subTest(load=load, power=power):
+                self.assertIn(words, circumstances(load, power))
+        self.assertIn("another machine", plan_text.format_circumstances(None, [], None, False))
+
+    def test_the_time_limit_in_force(self):
+        self.assertIn("time limit none; --time-limit 90m would set one", circumstances())
+        self.assertIn("time limit 1h30m; what does not fit is skipped", circumstances(limit_s=5400))
+
+    def test_whether_code_will_be_graded(self):
+        self.assertIn("code grading off: answers of python-tasks get no verdict; --grade-code", circumstances())
+        self.assertIn("code grading on: the models' Python answers are run in a sandbox", circumstances(grades_code=True))
+        self.assertNotIn("code grading", circumstances(phases=("small-eval",)))
+
+
+if __name__ == "__main__":
+    unittest.main()
