@@ -27,14 +27,15 @@ from self_test import timing_floor
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
          "answer_tokens": 20, "tokens_per_chunk": 5, "load_ms": 5.0}
 BETA = {**ALPHA, "name": "beta:1b", "size_bytes": 2_000_000}
-floor = functools.lru_cache(timing_floor.floor)
+floor, telemetry_now = functools.lru_cache(timing_floor.floor), telemetry.now
 # Of a run: (owner, name, what takes its place). Each costs more than the calls of a short run; all have tests of their own.
 CACHED = (
-    (timing_floor, "floor", floor),
+    (timing_floor, "floor", lambda progress: floor()),
     (bandwidth, "buffer_bytes", lambda *_: None),       # no buffer: the memory bandwidth is not measured
     (hardware, "here", functools.lru_cache(hardware.here)),
     (hardware, "describe", functools.lru_cache(hardware.describe)),
     (hardware, "probe", functools.lru_cache(hardware.probe)),
+    (telemetry, "now", functools.lru_cache(lambda: telemetry_now(lambda seconds: None))),
     (run_setup, "source_sha256", functools.lru_cache(run_setup.source_sha256)),
     (run_setup, "git_state", functools.lru_cache(run_setup.git_state)),
 )

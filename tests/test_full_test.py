@@ -73,13 +73,13 @@ class Again(unittest.TestCase):
         """(result, how slow each whole run was asked to be)."""
         results, asked = iter(attempts), []
 
-        def whole_run(endpoint: object, slower: float) -> tuple:
+        def whole_run(endpoint: object, progress: object, slower: float) -> tuple:
             asked.append(slower)
             return list(next(results)), None
         with mock.patch.object(full_test, "_whole_run", whole_run), mock.patch.object(full_test, "_kinds_of_models", lambda *_: []), \
-                mock.patch.object(full_test, "_faults", lambda endpoint: []), \
-                mock.patch.object(full_test, "_context_ladder", lambda endpoint: []), \
-                mock.patch.object(full_test, "_thinking", lambda endpoint: []), \
+                mock.patch.object(full_test, "_faults", lambda *_: []), \
+                mock.patch.object(full_test, "_context_ladder", lambda *_: []), \
+                mock.patch.object(full_test, "_thinking", lambda *_: []), \
                 mock.patch.object(full_test.timing_floor, "fake_server", mock.MagicMock()):
             return full_test.run(lambda text: None), asked
 
@@ -94,13 +94,13 @@ class Again(unittest.TestCase):
     def test_a_fault_that_came_out_wrong_is_tried_with_more_time(self):
         tries: list = []
 
-        def every_fault(endpoint: object, slower: float = 1, only: set | None = None) -> list:
+        def every_fault(endpoint: object, progress: object, slower: float = 1, only: set | None = None) -> list:
             tries.append((slower, only))
             outcome = "stalled" if len(tries) == 2 else "timeout"
             rows = [("a reset", {"outcome": "cut"}, {"outcome": "cut"}), ("silence", {"outcome": "stalled"}, {"outcome": outcome})]
             return [line for line in rows if only is None or line[0] in only]
         with mock.patch.object(scenarios, "every_fault", every_fault):
-            lines = full_test._faults(mock.Mock())
+            lines = full_test._faults(mock.Mock(), mock.Mock())
         self.assertEqual([line.passed for line in lines], [True, True])
         self.assertEqual(tries, [(1, None), (scenarios.SLOWER, {"silence"})])
 

@@ -9,21 +9,22 @@ from base.phases import PHASES
 from measure import plan_text
 
 
-def circumstances(load: float | None = 0.2, power: str | None = "ac", phases: tuple = PHASES, limit_s: int | None = None,
-                  grades_code: bool = False) -> str:
-    text = plan_text.format_circumstances({"load_average": load, "power_source": power}, list(phases), limit_s, grades_code)
-    return " ".join(text.split())
+def circumstances(share: float | None = 0.02, load: float | None = 0.2, power: str | None = "ac", phases: tuple = PHASES,
+                  limit_s: int | None = None, grades_code: bool = False) -> str:
+    machine = {"busy_share": share, "load_average": load, "power_source": power}
+    return " ".join(plan_text.format_circumstances(machine, list(phases), limit_s, grades_code).split())
 
 
 class Circumstances(unittest.TestCase):
     def test_whether_the_machine_is_busy_now(self):
-        for load, power, words in ((0.2, "ac", "load average 0.20 over the last minute time limit"),
-                                   (1.0, None, "load average 1.00 over the last minute time limit"),
-                                   (3.5, "ac", "load average 3.50 over the last minute, which is busy: close other programs"),
-                                   (None, None, "machine now load unknown on this system time limit"),
-                                   (0.2, "battery", "load average 0.20 over the last minute; on battery: plug it in")):
-            with self.subTest(load=load, power=power):
-                self.assertIn(words, circumstances(load, power))
+        for share, load, power, words in (
+                (0.02, 0.2, "ac", "machine now 2 % of the processors are in use; load average 0.20 over the last minute time limit"),
+                (0.02, 3.5, None, "2 % of the processors are in use; load average 3.50 over the last minute time limit"),
+                (0.5, 0.1, "ac", "50 % of the processors are in use; load average 0.10 over the last minute; busy: close other programs"),
+                (None, None, None, "machine now use of the processors unknown time limit"),
+                (0.02, None, "battery", "2 % of the processors are in use; on battery: plug it in time limit")):
+            with self.subTest(share=share, load=load, power=power):
+                self.assertIn(words, circumstances(share, load, power))
         self.assertIn("another machine", plan_text.format_circumstances(None, [], None, False))
 
     def test_the_time_limit_in_force(self):

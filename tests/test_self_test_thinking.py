@@ -7,6 +7,7 @@ from unittest import mock
 
 import support  # noqa: F401  (puts the harness on the path)
 
+from base import console
 from self_test import thinking, timing_floor
 
 
@@ -20,7 +21,7 @@ class Planted(unittest.TestCase):
             return made(model, mode, calls, metadata)
         made = thinking._figures
         with timing_floor.fake_server() as endpoint, mock.patch.object(thinking, "_figures", figures):
-            cls.lines = thinking.lines(endpoint)
+            cls.lines = thinking.lines(endpoint, console.Progress(quiet=True))
 
     def test_all_of_it_is_recovered(self):
         self.assertEqual([line for line in self.lines if not line.passed and not line.timed], [])

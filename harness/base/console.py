@@ -333,7 +333,7 @@ class Progress:
             self._drawn = True
 
     @contextlib.contextmanager
-    def working(self, text: str, every_s: float = 1.0) -> Iterator[None]:
+    def working(self, text: str, every_s: float = 0.5) -> Iterator[None]:
         """Draw what is done and for how long. It uses a thread, so never while something is measured."""
         done, began = threading.Event(), self._clock()
         self.draw(text)

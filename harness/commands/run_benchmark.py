@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from measure.endpoint import Endpoint
     from measure.run_setup import Earlier
 
+ASKING = "asking the server for its models"
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
 
 
@@ -39,10 +40,11 @@ def main(argv: list | None = None) -> int:
         return move(args, out)
     if args.resume:
         return resume(args, out)
-    endpoint, version = connect(args)
     if args.list:
-        return show_models(args, endpoint, version)
-    planned = plan_run(args, endpoint, version)
+        return show_models(args)
+    with console.Progress(args.quiet).working(ASKING):
+        endpoint, version = connect(args)
+        planned = plan_run(args, endpoint, version)
     if args.dry_run:
         return show_plan(args, planned, out)
     return begin(args, endpoint, planned, out)
@@ -141,9 +143,11 @@ def plan_run(args: argparse.Namespace, endpoint: Endpoint, version: str) -> dict
             "wanted": wanted, "memory": memory, "version": version, "target": endpoint.target}
 
 
-def show_models(args: argparse.Namespace, endpoint: Endpoint, version: str) -> int:
+def show_models(args: argparse.Namespace) -> int:
     from measure import hardware, models, plan_text
-    choice = models.choose(endpoint, None, hardware.model_memory_bytes() if endpoint.target.is_loopback else None)
+    with console.Progress(args.quiet).working(ASKING):
+        endpoint, version = connect(args)
+        choice = models.choose(endpoint, None, hardware.model_memory_bytes() if endpoint.target.is_loopback else None)
     console.say(f"Ollama {version} at {endpoint.target.url}\n\n{plan_text.format_models(choice)}\n\n{plan_text.format_phases()}")
     console.next_step(shell.same_command("run_benchmark.py", args, list=None, dry_run=True) if choice.models else PULL)
     return FINE
@@ -236,10 +240,10 @@ def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: path
                                                         this_machine if endpoint.target.is_loopback else None, asks)
     run_id = names.new_run_id()
     folder = run_setup.folder_for(out, handle, device_tag, run_id)
-    progress.draw("measuring how exact this machine's clock and loopback are")
-    manifest = run_setup.manifest(run_id, facts_of(args, endpoint, planned["version"], handle, device_tag), planned["choice"],
-                            planned["phases"], planned["settings"], planned["suites"], planned["overrides"])
+    run_facts = facts_of(args, endpoint, planned["version"], handle, device_tag, progress)
     with progress.working("looking at the hardware"):
+        manifest = run_setup.manifest(run_id, run_facts, planned["choice"], planned["phases"], planned["settings"], planned["suites"],
+                                      planned["overrides"])
         probed = hardware.probe(this_machine, planned["version"], endpoint.target.is_loopback, endpoint.target.port)
     wrong = schema.problems(manifest, "manifest") + schema.problems(probed, "hardware") + facts.problems(probed)
     if wrong:
@@ -252,7 +256,8 @@ def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: path
     return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), planned["suites"])
 
 
-def facts_of(args: argparse.Namespace, endpoint: Endpoint, version: str, handle: str | None, device_tag: str) -> dict:
+def facts_of(args: argparse.Namespace, endpoint: Endpoint, version: str, handle: str | None, device_tag: str,
+             progress: console.Progress) -> dict:
     import platform
     from measure import options, session
     from self_test import timing_floor
@@ -260,7 +265,7 @@ def facts_of(args: argparse.Namespace, endpoint: Endpoint, version: str, handle:
     hostname = args.hostname if args.hostname is not None else platform.node().split(".")[0]
     return {"handle": handle, "device_tag": device_tag, "started_at": session.utc_now(),
             "target": target.url if args.record_target else target.public, "server_version": version,
-            "host_hostname_short": hostname[:64], "floor": timing_floor.floor(),
+            "host_hostname_short": hostname[:64], "floor": timing_floor.floor(progress=progress),
             "time_limit_s": options.seconds(args.time_limit, "--time-limit")}
 
 
@@ -279,7 +284,7 @@ def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
     loaded = run_folder.suites_of(manifest)
     if version != manifest["server_version"]:
         console.note(f"the server is now {version}, the run began with {manifest['server_version']}; both are recorded")
-    return measure(args, endpoint, earlier, loaded, timing_floor.floor() if earlier.sessions else None)
+    return measure(args, endpoint, earlier, loaded, timing_floor.floor(progress=console.Progress(args.quiet)) if earlier.sessions else None)
 
 
 def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, loaded: dict, floor: dict | None = None) -> int:
@@ -297,7 +302,8 @@ def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, load
             problem.exit_code = FOUND       # what the run had measured is on disk; only its end is missing
             raise
     try:
-        metadata = derived_files.write(earlier.folder, earlier.manifest, graders)
+        with console.Progress(args.quiet).working("computing the figures"):
+            metadata = derived_files.write(earlier.folder, earlier.manifest, graders)
     except UserError as problem:
         console.error(problem)
         console.note("the ledger is whole, and nothing is measured again: metadata.json and run.md are made from it")
@@ -327,7 +333,9 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: st
     for model, sentence in context_text.lines(metadata):
         console.say(f"{model}: {sentence}", wrap=True)
     if metadata["complete"]:
-        console.say("\n" + "\n".join(run_grade.of_folder(folder)))
+        with console.Progress(args.quiet).working("checking the run for its grade"):
+            grade = run_grade.of_folder(folder)
+        console.say("\n" + "\n".join(grade))
     console.say(f"\n{folder}")
     for line in headline.warning_lines(metadata["warnings"]):
         console.note(line)
@@ -351,7 +359,7 @@ def self_test(args: argparse.Namespace) -> int:
     """Planted against recovered; 1 if any of them disagree."""
     from self_test import full_test
     console.note("synthetic: every phase and every fault against a fake server; nothing of this machine is measured")
-    result = full_test.run(console.note)
+    result = full_test.run(console.note, args.quiet)
     console.say(result.report(args.verbose))
     console.next_step(result.next_step(shell.command("run_benchmark.py", "--self-test"), shell.command("probe_hardware.py")))
     return result.exit_code

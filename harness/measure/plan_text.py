@@ -7,7 +7,7 @@ from measure import eta
 from measure.models import ModelChoice
 
 GUESSED_SPEEDS = ((250, 5000), (100, 2500), (40, 1000), (15, 400), (5, 150))     # tok/s of decode and of prefill
-BUSY_LOAD = 1.0         # programs that wanted a processor, on average: more than the harness itself needs
+BUSY_SHARE = 0.1        # of the processors while nothing is measured; with more in use during the run, its verdict is `contended`
 WORK = ["phase", "model", "calls", "answer tokens, at most", "prompt tokens, about"]
 
 
@@ -67,11 +67,12 @@ def format_circumstances(machine: dict | None, phases: list, limit_s: int | None
 def _machine_state(machine: dict | None) -> str:
     if machine is None:
         return "the server is on another machine, whose state cannot be read from here"
-    load, power = machine["load_average"], machine["power_source"]
-    state = "load unknown on this system" if load is None else f"load average {load:.2f} over the last minute"
-    if load is not None and load > BUSY_LOAD:
-        state += ", which is busy: close other programs, and start when it is below 1"
-    return f"{state}; on battery: plug it in" if power == "battery" else state
+    share, load = machine["busy_share"], machine["load_average"]
+    parts = ["use of the processors unknown" if share is None else f"{100 * share:.0f} % of the processors are in use"]
+    parts += [] if load is None else [f"load average {load:.2f} over the last minute"]
+    parts += ["busy: close other programs before you measure"] if share is not None and share >= BUSY_SHARE else []
+    parts += ["on battery: plug it in"] if machine["power_source"] == "battery" else []
+    return "; ".join(parts)
 
 
 def _work(planned: list, models: int, loaded_suites: dict, settings: plan.Settings) -> list:

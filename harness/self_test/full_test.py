@@ -64,21 +64,44 @@ class Result:
         return FINE if self.count("ok") == len(self.lines) else FOUND
 
 
-def run(note: Callable[[str], None]) -> Result:
+class PartProgress(console.Progress):
+    """The drawn line of one part of the self-test. Nothing else is shown of it, since its failures are planted."""
+
+    def __init__(self, part: str, quiet: bool):
+        super().__init__(quiet)
+        self._part = part
+
+    @property
+    def columns(self) -> int:
+        return super().columns - len(self._part) - 2
+
+    def draw(self, text: str) -> None:
+        super().draw(f"{self._part}: {text}"[:super().columns])
+
+    def line(self, text: str) -> None:
+        pass
+
+    stay = line
+
+
+def run(note: Callable[[str], None], quiet: bool = False) -> Result:
     with timing_floor.fake_server() as endpoint:
-        lines, busy_share = _whole_run(endpoint, 1)
+        first = PartProgress("1 of 5", quiet)
+        lines, busy_share = _whole_run(endpoint, first, 1)
         if any(line.timed and not line.passed for line in lines):
             note("something timed does not agree: once more, with answers that take longer")
-            lines, busy_share = _whole_run(endpoint, scenarios.SLOWER)
+            lines, busy_share = _whole_run(endpoint, first, scenarios.SLOWER)
         for speak, reports_count in ((scenarios.SCRIPTED, False), (scenarios.COUNTS_CACHED, True)):
-            lines += _kinds_of_models(endpoint, speak, reports_count)
-        return Result(lines + _thinking(endpoint) + _context_ladder(endpoint) + _faults(endpoint), busy_share)
+            lines += _kinds_of_models(endpoint, PartProgress("2 of 5", quiet), speak, reports_count)
+        for number, part in enumerate((_thinking, _context_ladder, _faults), 3):
+            lines += part(endpoint, PartProgress(f"{number} of 5", quiet))
+        return Result(lines, busy_share)
 
 
-def _whole_run(endpoint: Endpoint, slower: float) -> tuple[list, float | None]:
+def _whole_run(endpoint: Endpoint, progress: console.Progress, slower: float) -> tuple[list, float | None]:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        outcome = scenarios.whole_run(endpoint, folder, console.Progress(quiet=True), slower)
+        outcome = scenarios.whole_run(endpoint, folder, progress, slower)
         metadata = derived_files.write(folder, run_folder.read_manifest(folder), {})
     lines = in_group("the run, and what it finds out about the models",
                      checks.whole_run(outcome.records, outcome.log, outcome.models, scenarios.SLOTS, outcome.complete))
@@ -86,37 +109,38 @@ def _whole_run(endpoint: Endpoint, slower: float) -> tuple[list, float | None]:
     return lines, checks.busy_share(outcome.records, outcome.log)
 
 
-def _thinking(endpoint: Endpoint) -> list:
+def _thinking(endpoint: Endpoint, progress: console.Progress) -> list:
     """Once more with answers that take longer where something timed does not agree."""
-    lines = thinking.lines(endpoint)
+    lines = thinking.lines(endpoint, progress)
     if any(line.timed and not line.passed for line in lines):
-        lines = thinking.lines(endpoint, scenarios.SLOWER)
+        lines = thinking.lines(endpoint, progress, scenarios.SLOWER)
     return in_group("thinking", lines)
 
 
-def _kinds_of_models(endpoint: Endpoint, speak: str, reports_count: bool) -> list:
+def _kinds_of_models(endpoint: Endpoint, progress: console.Progress, speak: str, reports_count: bool) -> list:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        outcome = scenarios.kinds_of_models(endpoint, folder, console.Progress(quiet=True), speak)
+        outcome = scenarios.kinds_of_models(endpoint, folder, progress, speak)
         metadata = derived_files.write(folder, run_folder.read_manifest(folder), {})
     return in_group("models with other caches and formats",
                     checks.kinds_of_models(metadata, outcome.records, outcome.left_out, outcome.models, reports_count))
 
 
-def _context_ladder(endpoint: Endpoint) -> list:
+def _context_ladder(endpoint: Endpoint, progress: console.Progress) -> list:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        outcome = scenarios.context_ladder(endpoint, folder, console.Progress(quiet=True))
+        outcome = scenarios.context_ladder(endpoint, folder, progress)
         manifest = run_folder.read_manifest(folder)
         metadata = derived_files.write(folder, manifest, run_folder.graders_of(run_folder.suites_of(manifest)))
     return in_group("larger contexts", rung_checks.context_ladder(metadata, outcome.records, outcome.models, scenarios.SERVED))
 
 
-def _faults(endpoint: Endpoint) -> list:
+def _faults(endpoint: Endpoint, progress: console.Progress) -> list:
     """What a busy machine spoiled is tried again with more time."""
-    lines = {line.name: line for line in checks.faults(scenarios.every_fault(endpoint))}
+    lines = {line.name: line for line in checks.faults(scenarios.every_fault(endpoint, progress))}
     for slower in (scenarios.SLOWER, 4 * scenarios.SLOWER):
         failed = {name.partition(": ")[2] for name, line in lines.items() if not line.passed}
         if failed:
-            lines.update((line.name, line) for line in checks.faults(scenarios.every_fault(endpoint, slower, failed)))
+            lines.update((line.name, line) for line in checks.faults(scenarios.every_fault(endpoint, progress, slower, failed)))
+    progress.clear()
     return in_group("faults of a server and of a connection", list(lines.values()))

@@ -147,7 +147,7 @@ def run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, p
                    choice.left_out, tuple(script["models"]))
 
 
-def every_fault(endpoint: Endpoint, slower: float = 1, only: set | None = None) -> list:
+def every_fault(endpoint: Endpoint, progress: console.Progress, slower: float = 1, only: set | None = None) -> list:
     """(name, what was planted, what was recovered) for each row of FAULTS, or for those named in `only`."""
     active_faults = {name: [_slower(fault, slower) for fault in planted] for name, planted, _ in FAULTS if isinstance(planted, list)}
     active_faults["Ctrl-C in the middle"] = [{"fault": "stall", "ms": 20_000}]     # long enough to be aborted for certain
@@ -158,6 +158,7 @@ def every_fault(endpoint: Endpoint, slower: float = 1, only: set | None = None) 
     for name, planted, expected in FAULTS:
         if only is not None and name not in only:
             continue
+        progress.draw(name)
         options = planted if isinstance(planted, dict) else {}
         patience = TimeLimits(2.0, PATIENCE_S * slower, PATIENCE_S * slower)
         limits = patience if expected["outcome"] in ("timeout", "stalled") else CALM

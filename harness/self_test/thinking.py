@@ -43,14 +43,14 @@ FIRST_MS = 10.0
 FORETOLD_SHARE = 0.25
 
 
-def lines(endpoint: Endpoint, slower: float = 1) -> List[CheckLine]:
+def lines(endpoint: Endpoint, progress: console.Progress, slower: float = 1) -> List[CheckLine]:
     """Thinking on, and thinking at a level."""
     comparisons = []
     for models, mode in ((MODELS, True), (LEVEL_MODELS, "low")):
         planted = tuple({**model, "decode_gap_ms": GAP_MS * slower} for model in models)
         with tempfile.TemporaryDirectory() as name:
             folder, settings = pathlib.Path(name), plan.Settings(thinking=mode, thinking_budget=BUDGET)
-            outcome = scenarios.run(endpoint, {"models": list(planted), "rules": _rules()}, (SMALL_EVAL,), folder, console.Progress(quiet=True), settings)
+            outcome = scenarios.run(endpoint, {"models": list(planted), "rules": _rules()}, (SMALL_EVAL,), folder, progress, settings)
             manifest = run_folder.read_manifest(folder)
             metadata = derived_files.write(folder, manifest, run_folder.graders_of(run_folder.suites_of(manifest)))
         calls = [record for record in outcome.records if isinstance(record, CallRecord) and record.is_measured]

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import Iterator
 
+from base import console
 from base.errors import BROKEN, UserError
 from measure import http_call
 from measure.connection import TimeLimits
@@ -40,10 +41,14 @@ def fake_server() -> Iterator[Endpoint]:
             process.wait()
 
 
-def floor(streams: int = 1, calls: int = FLOOR_CALLS, chunks: int = FLOOR_CHUNKS, gap_ms: float = FLOOR_GAP_MS) -> dict:
+def floor(streams: int = 1, calls: int = FLOOR_CALLS, chunks: int = FLOOR_CHUNKS, gap_ms: float = FLOOR_GAP_MS,
+          progress: console.Progress = console.Progress(quiet=True)) -> dict:
     """The timing floor as the manifest holds it, from streams that are read at once, against the fake server's own stamps."""
     model = {"name": "floor:latest", "answer_tokens": 0, "decode_gap_ms": gap_ms, "prefill_tok_s": 1e6, "load_ms": 0}
-    with fake_server() as endpoint:
+    with contextlib.ExitStack() as stack:
+        with progress.working("starting the fake server"):
+            endpoint = stack.enter_context(fake_server())
+        progress.draw("measuring how exact this machine's clock and loopback are")
         endpoint.ask("/fake/script", {"exact": True, "models": [model], "slots": streams})
         body = {"model": "floor:latest", "messages": [{"role": "user", "content": "0"}],
                 "options": {"num_predict": chunks}}

@@ -24,6 +24,7 @@ MAX_WORD = 100      # a longer word of a command is a script
 EXTRA_FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin", "/opt/rocm/bin", "/usr/lib/wsl/lib", "/system/bin")
 # Arguments of IsProcessorFeaturePresent up to SME2; more than `instructions` has names for.
 WINDOWS_FEATURES = range(72)
+PIECE_BYTES = 8 << 20       # that are touched in one go: no other thread of Python runs meanwhile, and progress has to be drawn
 TIMED_NS = 500_000_000      # of copying; with the first touch of the pages it takes about a second
 MIN_COPIES = 3
 
@@ -179,9 +180,12 @@ def link(path: str) -> str | None:
 
 def copy(size_bytes: int, clock: Callable[[], int] = time.perf_counter_ns) -> tuple:
     """(nanoseconds of the fastest copy, number of timed copies). The first copy, which touches the pages, is not timed."""
-    source, target = bytearray(b"\x55") * size_bytes, bytearray(size_bytes)
+    source, target = bytearray(size_bytes), bytearray(size_bytes)
     with memoryview(source) as source_view, memoryview(target) as target_view:
-        target_view[:] = source_view
+        for start in range(0, size_bytes, PIECE_BYTES):
+            end = min(start + PIECE_BYTES, size_bytes)
+            source_view[start:end] = b"\x55" * (end - start)
+            target_view[start:end] = source_view[start:end]
         times_ns: list[int] = []
         started = clock()
         while len(times_ns) < MIN_COPIES or clock() - started < TIMED_NS:

@@ -101,9 +101,13 @@ def _this_machine() -> tuple[System, Processes, nvml.Nvml | None]:
     return linux.Linux(), processes.LinuxProcesses(), nvml.load()
 
 
-def now() -> dict:
-    """How busy the machine is and what powers it, for a person who is about to measure."""
-    return {"load_average": load_average(), "power_source": _this_machine()[0].state().get("power_source")}
+def now(sleep: Callable[[float], None] = time.sleep) -> dict:
+    """How busy the machine is and what powers it, for a person who is about to measure; takes a second."""
+    system = _this_machine()[0]
+    before = system.processor_ticks()
+    sleep(1.0)
+    return {"busy_share": busy_share(before, system.processor_ticks()), "load_average": load_average(),
+            "power_source": system.state().get("power_source")}
 
 
 def busy_share(before: tuple | None, after: tuple | None) -> float | None:
