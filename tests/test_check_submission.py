@@ -67,7 +67,7 @@ class Exits(Case):
                 self.assertEqual(self.check(*words)[2].splitlines()[-1], f"next: {command}")
 
     def test_the_grade_of_one_run_is_shown_with_what_a_higher_one_needs(self):
-        needs = ["grade in the catalogue: standard; flagship also needs:",
+        needs = ["grade in the catalogue: standard (measured by the protocol; can be compared with other runs)", "for the grade flagship:",
                  "  - all seven phases were planned (here: without python-tasks"]
         out = self.check(self.run_folder())[1]
         self.assertIn("\n".join(needs), out)

@@ -32,8 +32,8 @@ BREACHES = {
     "one-session": (lambda facts: facts.metadata.update(sessions=2), "2 sessions"),
     "steady": (lambda facts: facts.metadata["warnings"].append({"code": "on-battery"}), "on-battery"),
     "repeated": (lambda facts: aggregate(facts, "frozen-prompts")["groups"][-1]["metrics"]["decode_tok_s"].update(n=8), "n = 8"),
-    "known-harness": (lambda facts: facts.manifest.update(harness_commit=None), "no clone"),
-    "known-machine": (lambda facts: facts.hardware.update(probed=False), "not looked at"),
+    "known-harness": (lambda facts: facts.manifest.update(harness_commit=None), "unknown"),
+    "known-machine": (lambda facts: facts.hardware.update(probed=False), "not probed"),
 }
 
 
@@ -82,20 +82,21 @@ class Grades(unittest.TestCase):
         BREACHES["code-graded"][0](facts)
         documents = RunDocuments(facts.manifest, facts.hardware, facts.run_md, facts.metadata)
         self.assertEqual(run_grade.lines(documents, 0), [
-            "grade in the catalogue: standard; flagship also needs:",
-            "  - two models or more answered at once in parallel-mixed (here: 0 took part):",
-            "    measure two models or more in one run",
-            "  - the code that the models wrote was run against its hidden tests (here: 4",
+            "grade in the catalogue: standard (measured by the protocol; can be compared with other runs)", "for the grade flagship:",
+            "  - two models or more took part in parallel-mixed (here: 0 took part): measure",
+            "    two models or more in one run",
+            "  - the models' Python answers were run against the hidden tests (here: 4",
             "    answers without a verdict): measure with --grade-code"])
         BREACHES["canonical"][0](facts)
         self.assertEqual(run_grade.lines(documents, 1), [
-            "grade in the catalogue: archive-only; standard also needs:",
-            "  - no knob differs from the canonical ones (here: temperature differ): measure",
+            "grade in the catalogue: archive-only (valid, but not to be compared with other runs)", "for the grade standard:",
+            "  - all settings are the canonical ones (here: changed: temperature): measure",
             "    without these settings as well",
-            "  - the checker holds nothing for a maintainer to look at (here: 1 findings):",
+            "  - the checker holds nothing for a maintainer (here: 1 hold):",
             "    check_submission.py lists them; explain them in run.md"])
         best = RunDocuments(self.best.manifest, self.best.hardware, self.best.run_md, self.best.metadata)
-        self.assertEqual(run_grade.lines(best, 0), ["grade in the catalogue: flagship, the highest"])
+        self.assertEqual(run_grade.lines(best, 0), [
+            "grade in the catalogue: flagship (complete, undisturbed, repeated and explained: a figure from it can be used alone)"])
         self.assertEqual(run_grade.lines(RunDocuments(), 0), [])
 
     def test_a_model_that_was_not_trained_for_the_context_does_not_lower_the_grade(self):

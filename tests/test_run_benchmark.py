@@ -344,7 +344,7 @@ class Next(runs.RunTest):
                                f"{where} --handle YOUR-HANDLE --device-tag mac-m1-8gb --hostname other --out {self.out}")
         _, out, err = self.main(*words, "--handle", "ana", "--quiet")
         told = err.splitlines()[-1][len("next: "):]
-        self.assertRegex(out, r"\ngrade in the catalogue: archive-only; standard also needs:\n(  - .*\n)+\n")
+        self.assertRegex(out, r"\ngrade in the catalogue: archive-only \(.*\)\nfor the grade standard:\n(  .*\n)+\n")
         self.assertIn("  - each model has decode rates from the frozen prompts", out)
         self.assertEqual(told, f"fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Tuple
 
+from base import text_format
 from base.hardware_view import HardwareView
 from base.phases import FROZEN, PHASES
 from base.records import GRADES, SPEED_OUTCOMES
@@ -70,7 +71,7 @@ def assess(facts: GradeInput) -> Tuple[str, List[Tuple[Condition, str]]]:
 def as_markdown() -> str:
     """The table of conditions, for the methodology."""
     lines = ["A run that the checker accepts has the highest grade whose conditions, and those above it in this table, are "
-             "all met.", "", "| grade | condition | what has to be so |", "|---|---|---|",
+             "all met.", "", "| grade | condition | requirement |", "|---|---|---|",
              f"| `{ORDER[0]}` | | the checker finds no error; {GRADES[ORDER[0]]} |"]
     lines += [f"| `{condition.grade}` | `{condition.id}` | {condition.requirement} |" for condition in CONDITIONS]
     return "\n".join(lines)
@@ -88,7 +89,7 @@ def _unmodified(facts: GradeInput) -> str | None:
 
 def _canonical(facts: GradeInput) -> str | None:
     changed = sorted(facts.manifest["overrides"])
-    return f"{', '.join(changed[:5])} differ" if changed else None
+    return f"changed: {', '.join(changed[:5])}" if changed else None
 
 
 def _local(facts: GradeInput) -> str | None:
@@ -101,7 +102,7 @@ def _local(facts: GradeInput) -> str | None:
 
 
 def _unheld(facts: GradeInput) -> str | None:
-    return f"{facts.holds} findings" if facts.holds else None
+    return text_format.counted(facts.holds, "hold") if facts.holds else None
 
 
 def _anchored(facts: GradeInput) -> str | None:
@@ -173,11 +174,11 @@ def _repeated(facts: GradeInput) -> str | None:
 
 def _known_harness(facts: GradeInput) -> str | None:
     known = facts.manifest["harness_modified"] is False and facts.manifest["harness_commit"]
-    return None if known else "there was no clone to tell by"
+    return None if known else "the commit is unknown, or the harness was modified"
 
 
 def _known_machine(facts: GradeInput) -> str | None:
-    return None if facts.hardware is not None and facts.hardware.get("probed") else "the machine was not looked at"
+    return None if facts.hardware is not None and facts.hardware.get("probed") else "it was not probed"
 
 
 def _described(facts: GradeInput) -> str | None:
@@ -209,12 +210,12 @@ def _decode_calls(metadata: dict, model: str, pass_: str) -> int:
 ANOTHER_RUN = "make another run on an idle machine, and submit this one as well"
 CONDITIONS = (
     Condition("complete", "standard", "every planned call has its record", _complete, "continue it with --resume"),
-    Condition("unmodified", "standard", "the harness was not modified, as far as it can tell", _unmodified,
+    Condition("unmodified", "standard", "the harness was not modified, as far as is known", _unmodified,
               "measure with an unmodified clone"),
-    Condition("canonical", "standard", "no knob differs from the canonical ones", _canonical, "measure without these settings as well"),
+    Condition("canonical", "standard", "all settings are the canonical ones", _canonical, "measure without these settings as well"),
     Condition("local", "standard", "the server ran on the machine that is described", _local,
               "run the harness on the machine that runs the server"),
-    Condition("unheld", "standard", "the checker holds nothing for a maintainer to look at", _unheld,
+    Condition("unheld", "standard", "the checker holds nothing for a maintainer", _unheld,
               "check_submission.py lists them; explain them in run.md"),
     Condition("answering", "standard", f"at most {100 * MAX_FAILED_SHARE:.0f} % of the calls failed", _answering,
               "look in run.jsonl for what the server said, and make another run"),
@@ -222,20 +223,20 @@ CONDITIONS = (
               "measure frozen-prompts to its end"),
     Condition("undisturbed", "standard", "the verdict is clean or drifting", _undisturbed, ANOTHER_RUN),
     Condition("every-phase", "flagship", "all seven phases were planned", _every_phase, "measure with --phases all"),
-    Condition("together", "flagship", "two models or more answered at once in parallel-mixed", _together,
+    Condition("together", "flagship", "two models or more took part in parallel-mixed", _together,
               "measure two models or more in one run"),
-    Condition("nothing-skipped", "flagship", "no call was skipped, but for models that were not trained for the context",
+    Condition("nothing-skipped", "flagship", "no call was skipped, except for models that were not trained for the context",
               _nothing_skipped, "see Skipped in run.md for the reason of each"),
-    Condition("code-graded", "flagship", "the code that the models wrote was run against its hidden tests", _code_graded,
+    Condition("code-graded", "flagship", "the models' Python answers were run against the hidden tests", _code_graded,
               "measure with --grade-code"),
     Condition("clean", "flagship", "the verdict is clean", _clean, ANOTHER_RUN),
-    Condition("one-session", "flagship", "the run was made in one go", _one_session, "make another run without a break"),
+    Condition("one-session", "flagship", "the run was measured in one session", _one_session, "make another run without a break"),
     Condition("steady", "flagship", f"none of these warnings: {', '.join(UNSTEADY)}", _steady, ANOTHER_RUN),
     Condition("repeated", "flagship", f"each model has {FLAGSHIP_CALLS} decode rates or more from each pass of the frozen prompts",
               _repeated, "measure frozen-prompts to its end, with 3 repeats or more"),
     Condition("known-harness", "flagship", "the harness's commit is known, and its sources are those of that commit",
               _known_harness, "measure with an unmodified git clone"),
-    Condition("known-machine", "flagship", "the machine was looked at, and hardware.json says what it is", _known_machine,
+    Condition("known-machine", "flagship", "the machine was probed, and hardware.json describes it", _known_machine,
               "run the harness on the machine that runs the server"),
-    Condition("told", "flagship", f"each section of run.md says {SECTION_WORDS} words or more", _described, "write it into run.md"),
+    Condition("told", "flagship", f"each section of run.md has {SECTION_WORDS} words or more", _described, "write it into run.md"),
 )

@@ -6,6 +6,7 @@ import time
 from typing import List
 
 from base import console
+from base.records import GRADES
 from judge import run_check, tree, tree_layout
 from judge.findings import FindingList
 from judge.run_check import RunDocuments
@@ -23,13 +24,12 @@ def of_folder(folder: pathlib.Path) -> List[str]:
 
 
 def lines(documents: RunDocuments, holds: int) -> List[str]:
-    """One line with the grade, then one for each condition of the next grade that is not met."""
+    """The grade with its meaning, then a line for each condition of the next grade that is not met."""
     if documents.manifest is None or documents.metadata is None or documents.story is None:
         return []
     facts = grades.GradeInput(documents.manifest, documents.metadata, documents.hardware, documents.story, holds)
     grade, unmet = grades.assess(facts)
     if not unmet:
-        return [f"grade in the catalogue: {grade}, the highest"]
-    head = f"grade in the catalogue: {grade}; {unmet[0][0].grade} also needs:"
-    return [head, *(line for condition, observed in unmet for line in console.hanging(
+        return [f"grade in the catalogue: {grade} ({GRADES[grade]})"]
+    return [f"grade in the catalogue: {grade} ({GRADES[grade]})", f"for the grade {unmet[0][0].grade}:", *(line for condition, observed in unmet for line in console.hanging(
         "  - ", f"{condition.requirement} (here: {observed}): {condition.advice}"))]

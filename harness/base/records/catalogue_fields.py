@@ -15,9 +15,9 @@ FIGURES = ("ttft_ms", "total_ms", "prefill_tok_s", "decode_tok_s", "icl_p99_ms",
            "energy_j_per_tok")
 BY_RUN = ("ttft_ms", "prefill_tok_s", "decode_tok_s", "prompt_tokens")       # of these, the ones given for each run
 GRADES = {
-    "flagship": "complete, calm, repeated and explained: a figure from it may stand alone",
-    "standard": "as the protocol wants it; compare it with others",
-    "archive-only": "whole and true to its ledger, and yet not to be compared: see the first condition not met",
+    "flagship": "complete, undisturbed, repeated and explained: a figure from it can be used alone",
+    "standard": "measured by the protocol; can be compared with other runs",
+    "archive-only": "valid, but not to be compared with other runs",
 }
 MEMORY_KINDS = {
     "accelerator": "the accelerators' own memory",
