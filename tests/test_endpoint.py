@@ -242,7 +242,7 @@ class WrongServer(unittest.TestCase):
                        said({"version": None}), whole(b""), whole(b"nothing here", 404), said({"error": "no"}, 500),
                        whole(b"[" * 100000), whole(b"1" * 5000), whole(b"\xff\xfe"), head() + chunk(b"")):
             with self.subTest(answer[-40:]), listener(answer) as server:
-                with self.assertRaisesRegex(UserError, "what answers is not Ollama"):
+                with self.assertRaisesRegex(UserError, "the server at this address is not Ollama"):
                     at(server).version()
 
     def test_a_server_that_wants_a_key_is_told_apart(self):

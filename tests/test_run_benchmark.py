@@ -225,7 +225,7 @@ class Mistakes(runs.RunTest):
     def test_mistakes_in_the_words_of_a_call(self):
         table = (
             (["--phases", "small"], ("no such phase", "small-eval")),
-            (["--phases", ","], ("names nothing",)),
+            (["--phases", ","], ("the list is empty",)),
             (["--handle", "Ana"], ("handle", "a-z")),
             (["--handle", "../x"], ("handle",)),
             (["--handle", "example"], ("reserved",)),

@@ -76,7 +76,7 @@ class Stops(submitting.Submission):
         self.assertEqual(code, 1)
         for word in submitting.FIVE + ["ana <ana@noreply.invalid>", str(self.upstream), BRANCH, "for good"]:
             self.assertIn(word, out)
-        self.assertRegex(said, r"A person has to read .*\n.*waits for their word.\nnext: only with a person's yes: python .* --confirm=[0-9a-f]{12}\n\Z")
+        self.assertRegex(said, r"A person has to read .*\n.*waits for an answer.\nnext: only with a person's yes: python .* --confirm=[0-9a-f]{12}\n\Z")
         self.assert_nothing_happened()
 
     def test_the_code_of_another_list_is_refused(self):

@@ -52,7 +52,7 @@ def guarded(main: Callable[[], int]) -> int:
 def _bug() -> int:
     import traceback
     traceback.print_exc()
-    note("this is a bug of the harness; please report it with the lines above")
+    note("this is a bug in the harness; please report it with the lines above")
     return BROKEN
 
 

@@ -161,7 +161,7 @@ class Appender:
 
 def lock(number: int, path: os.PathLike) -> None:
     """Hold the file for this process until it is closed or the process is gone, however it goes."""
-    busy = UserError("another process is writing this run", str(path), "wait for it, or stop it, then go on with --resume")
+    busy = UserError("another process is writing this run", str(path), "wait for it, or stop it, then continue with --resume")
     try:
         import fcntl
     except ImportError:

@@ -29,7 +29,7 @@ def parse_json(data: bytes, path: pathlib.Path) -> json_text.Json:
     try:
         return json_text.loads(data)
     except ValueError as problem:
-        raise UserError(f"not JSON ({problem})", str(path), "put the run's own file back", FOUND) from None
+        raise UserError(f"not JSON ({problem})", str(path), "restore the run's own file", FOUND) from None
 
 
 def read_record(path: pathlib.Path, kind: str) -> dict:
@@ -46,7 +46,7 @@ def checked(value: json_text.Json, kind: str, path: pathlib.Path) -> dict:
     """The value itself, if it is a record of this kind. Raises UserError, exit code 1, where it is none."""
     wrong = schema.problems(value, kind)
     if wrong or not isinstance(value, dict):
-        raise UserError("; ".join(wrong[:3]), str(path), "put the run's own file back, or update the clone", FOUND)
+        raise UserError("; ".join(wrong[:3]), str(path), "restore the run's own file, or update the clone", FOUND)
     return value
 
 

@@ -81,14 +81,14 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     settings.add_argument("--option", action="append", metavar="NAME=VALUE", help="set one more request option or field; repeatable")
     execution = parser.add_argument_group("how it runs")
     execution.add_argument("--time-limit", metavar="TIME", help="such as 90m or 2h: skip what does not fit")
-    execution.add_argument("--rung-limit", metavar="TIME", help="with --contexts: a context that is foretold to take longer is not tried "
+    execution.add_argument("--rung-limit", metavar="TIME", help="with --contexts: a context that is expected to take longer is not tried "
                                                            "(default: 10m)")
     execution.add_argument("--first-byte-limit", metavar="TIME", help="longest wait for a first token, loading included "
                                                                 "(default: 30m)")
     execution.add_argument("--silence-limit", metavar="TIME", help="longest silence within an answer (default: 5m)")
     execution.add_argument("--grade-code", action="store_true",
                      help="at the end run the Python answers' tests, each in a sandboxed process: this runs code from a model")
-    execution.add_argument("--resume", metavar="RUN", help="go on with an unfinished run: run-<uuid> or its folder")
+    execution.add_argument("--resume", metavar="RUN", help="continue an unfinished run: run-<uuid> or its folder")
     execution.add_argument("--dry-run", action="store_true", help="show the whole plan; only read-only requests are sent")
     execution.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
     execution.add_argument("--move", metavar="RUN", help="put a finished run under --handle and --device-tag, and exit")
@@ -252,7 +252,7 @@ def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: path
     files.replace(folder / run_folder.HARDWARE, json_text.pretty(probed))
     files.replace(folder / run_folder.MANIFEST, json_text.pretty(manifest))
     if not args.quiet:
-        console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C ends after the current call")
+        console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C stops after the current call")
     return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), planned["suites"])
 
 
@@ -306,7 +306,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, load
             metadata = derived_files.write(earlier.folder, earlier.manifest, graders)
     except UserError as problem:
         console.error(problem)
-        console.note("the ledger is whole, and nothing is measured again: metadata.json and run.md are made from it")
+        console.note("the ledger is complete; the next command makes metadata.json and run.md from it, and measures nothing")
         console.next_step(shell.command("summarize_run.py", shell.path(earlier.folder)))
         return FOUND
     return report(args, earlier, metadata, ended)
@@ -349,7 +349,7 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: st
         console.paste(shell.command("build_catalogue.py", "--with", shell.path(folder), "--serve"))
         console.next_step(run_status.next_step(state))
         return FINE if succeeded else FOUND
-    reason = {"interrupted": "stopped by hand", "server-lost": "the server stopped answering"}.get(ended, ended)
+    reason = {"interrupted": "stopped by Ctrl-C or a signal", "server-lost": "the server stopped answering"}.get(ended, ended)
     console.note(f"not complete: {reason}; nothing is lost")
     console.next_step(shell.command("run_benchmark.py", "--resume", shell.path(folder)))
     return INTERRUPTED if ended == "interrupted" else FOUND
@@ -358,7 +358,7 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: st
 def self_test(args: argparse.Namespace) -> int:
     """Planted against recovered; 1 if any of them disagree."""
     from self_test import full_test
-    console.note("synthetic: every phase and every fault against a fake server; nothing of this machine is measured")
+    console.note("self-test: every phase and every fault against a fake server (synthetic: this machine is not measured)")
     result = full_test.run(console.note, args.quiet)
     console.say(result.report(args.verbose))
     console.next_step(result.next_step(shell.command("run_benchmark.py", "--self-test"), shell.command("probe_hardware.py")))

@@ -170,7 +170,7 @@ def is_checked(args: argparse.Namespace, folder: pathlib.Path, submission: Submi
     except UserError as problem:
         if not args.dry_run or problem.exit_code != FOUND:
             raise
-        console.note("not ready: see the checker's findings above; the list follows all the same")
+        console.note("not ready: the checker's findings are above; the list of what would become public follows")
         return False
     return True
 
@@ -268,8 +268,8 @@ def show_commands(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRe
 
 
 def not_ready(folder: pathlib.Path) -> int:
-    console.note("\nNothing was changed or sent. Fix the checker's findings first; the boxes of the attestation wait for the yes "
-                 "of the person whose run it is.")
+    console.note("\nNothing was changed or sent. Fix the checker's findings first; the boxes of the attestation are ticked "
+                 "by the person whose run it is.")
     console.next_step(shell.command("check_submission.py", shell.path(folder)))
     return FOUND
 
@@ -288,7 +288,7 @@ def agreed(args: argparse.Namespace, code: str) -> bool:
         console.next_step(shell.command(SCRIPT, *understood(args)))
         return False
     console.note("\nStopped: nothing was sent. A person has to read the list above, and the five files, and agree that they "
-                 "become public.\nAn agent shows both to its human and waits for their word.")
+                 "become public.\nAn agent shows both to its human and waits for an answer.")
     console.next_step("only with a person's yes: " + shell.command(SCRIPT, *understood(args), f"--confirm={code}"))
     return False
 

@@ -25,7 +25,7 @@ def metadata(folder: pathlib.Path, manifest: dict, graders: dict, observer: summ
         problem.exit_code = FOUND
         raise
     if record["run_id"] != manifest["run_id"]:
-        raise UserError("this ledger is of another run than the manifest", str(path), "put the run's own files back", FOUND)
+        raise UserError("this ledger is of another run than the manifest", str(path), "restore the run's own files", FOUND)
     record["ledger_sha256"] = reader.sha256.hexdigest()
     return {field.name: record[field.name] for field in records.RECORDS["metadata"]}
 

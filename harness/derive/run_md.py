@@ -54,7 +54,7 @@ def _places(text: str, where: str) -> tuple:
     """Offsets of the block's first character and of the one after its last, marks included."""
     lines = text.split("\n")
     if lines.count(BEGIN) != 1 or lines.count(END) != 1 or lines.index(BEGIN) > lines.index(END):
-        raise UserError("the two marks around the generated block are not there once each", where,
+        raise UserError("the two marks around the generated block are missing or repeated", where,
                         "move the file away, run summarize_run.py, and put your own words into the new one", FOUND)
     offset = sum(len(line) + 1 for line in lines[:lines.index(BEGIN)])
     end = sum(len(line) + 1 for line in lines[:lines.index(END)]) + len(END)

@@ -46,7 +46,7 @@ class Endpoint:
         api_key = (api_key or "").strip()
         if not (api_key.isascii() and api_key.isprintable()):
             # http.client would refuse it as well, and show the key.
-            raise UserError("it holds characters that cannot be sent", "OLLAMA_API_KEY", "copy it once more")
+            raise UserError("it has characters that cannot be sent in a header", "OLLAMA_API_KEY", "copy it again")
         self._secrets = [secret for secret in (api_key, *target.secrets) if secret]
         if target.credentials:
             basic = base64.b64encode(target.credentials.encode("utf-8")).decode("ascii")
@@ -115,7 +115,7 @@ class Endpoint:
             return version
         if foreign_answers.explain("/api/version", answer.status, answer.headers, answer.text, self.target.prefix):
             raise self._unexpected("/api/version", answer)
-        raise UserError(f"what answers is not Ollama (HTTP {answer.status} for /api/version)", self.target.url,
+        raise UserError(f"the server at this address is not Ollama (HTTP {answer.status} for /api/version)", self.target.url,
                         "name the server with --target-url or OLLAMA_HOST")
 
     def models(self) -> list[dict]:

@@ -43,11 +43,11 @@ def explain(path: str, status: int, headers: Mapping[str, str], text: str, prefi
                 "switch off compression in the proxy in front of the server")
     page = page_error(text, status)
     if page is not None:
-        return (f"what answers is not Ollama: {page}",
+        return (f"the server at this address is not Ollama: {page}",
                 "start the server behind the proxy" if status in (502, 503, 504) else "log in there, or name the server itself "
                 "with --target-url or OLLAMA_HOST")
     if status == 404 and prefix:
-        return (f"what answers is not Ollama (HTTP {status} for {prefix}{path})",
+        return (f"the server at this address is not Ollama (HTTP {status} for {prefix}{path})",
                 f"leave {prefix} out of the address: the API is at /api")
     return None
 

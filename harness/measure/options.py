@@ -32,7 +32,7 @@ def seconds(text: str | None, flag: str) -> int | None:
 def listed(text: str, flag: str) -> list:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts:
-        raise UserError("names nothing", flag, "give a comma-separated list")
+        raise UserError("the list is empty", flag, "give a comma-separated list")
     return parts
 
 
@@ -43,9 +43,9 @@ def phases(text: str | None) -> list:
         return list(PHASES)
     for phase in asked:
         if phase in THINKING_PHASES:
-            raise UserError("asked for by a flag of its own", f"--phases {phase}", f"name {suite_phase(phase)}, and add --thinking")
+            raise UserError("this phase has its own flag", f"--phases {phase}", f"name {suite_phase(phase)}, and add --thinking")
         if phase in RUNG_PHASES:
-            raise UserError("asked for by a flag of its own", f"--phases {phase}", f"add --contexts {phase[len(CONTEXT_EDGE) + 1:]}")
+            raise UserError("this phase has its own flag", f"--phases {phase}", f"add --contexts {phase[len(CONTEXT_EDGE) + 1:]}")
         if phase not in PHASES:
             raise UserError("no such phase", f"--phases {phase}", f"choose from {', '.join(PHASES)}, or all")
     return [phase for phase in PHASES if phase in asked]
@@ -141,4 +141,4 @@ def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
     for flag in PLAN_FLAGS:
         if getattr(args, flag) is not None and not same.get(flag, lambda: True)():
             raise UserError("differs from what the run was planned with", "--" + flag.replace("_", "-"),
-                            "leave it out to go on, or start a new run")
+                            "leave it out to continue, or start a new run")

@@ -348,7 +348,7 @@ class PhaseRunner:
         try:
             if not self.session.endpoint.unload(name, sleep):
                 self.staying.add(names.model_key(name))
-                self.session.watch.remark(f"{name} is not unloaded: something else uses it; measuring beside it")
+                self.session.watch.remark(f"{name} stays loaded, because another program uses it; the run goes on beside it")
         except UserError:
             self._alive()
 
@@ -364,7 +364,7 @@ class PhaseRunner:
         self._pause()
 
     def _pause(self) -> None:
-        self.session.watch.wait("the server, after a call that went wrong")
+        self.session.watch.wait("the server, after a failed call")
         self.session.sleep(PAUSE_S)
 
     def _alive(self) -> None:

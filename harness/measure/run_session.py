@@ -107,7 +107,7 @@ def interruptible(stop: http_call.Stop) -> Iterator[None]:
             stop.break_off()
         else:
             stop.soon = True
-            console.note("\nending after the present call; Ctrl-C again ends at once")
+            console.note("\nstopping after the current call; Ctrl-C again stops at once")
     before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield

@@ -23,7 +23,7 @@ def folder_for(out: pathlib.Path, handle: str | None, device_tag: str, run_id: s
     base = out.resolve()
     folder = base / (handle or names.UNNAMED) / device_tag / f"run-{run_id}"
     if base not in folder.resolve().parents:
-        raise UserError("this folder leads out of the output folder through a link", str(folder), "remove the link")
+        raise UserError("a link leads out of the output folder", str(folder), "remove the link")
     return folder
 
 
@@ -144,7 +144,7 @@ def reopen(folder: pathlib.Path) -> Earlier:
         sessions = footer["sessions"]
         removed = tail.drop_last() + removed
     if tail.records and tail.records[0]["run_id"] != found["run_id"]:
-        raise UserError("manifest and ledger are of different runs", str(folder), "put the run's own files back")
+        raise UserError("manifest and ledger are of different runs", str(folder), "restore the run's own files")
     return Earlier(folder, found, tail, removed, sessions or _sessions_seen(tail.records))
 
 

@@ -89,7 +89,7 @@ def run(note: Callable[[str], None], quiet: bool = False) -> Result:
         first = PartProgress("1 of 5", quiet)
         lines, busy_share = _whole_run(endpoint, first, 1)
         if any(line.timed and not line.passed for line in lines):
-            note("something timed does not agree: once more, with answers that take longer")
+            note("a timed value does not agree: repeating it with slower answers")
             lines, busy_share = _whole_run(endpoint, first, scenarios.SLOWER)
         for speak, reports_count in ((scenarios.SCRIPTED, False), (scenarios.COUNTS_CACHED, True)):
             lines += _kinds_of_models(endpoint, PartProgress("2 of 5", quiet), speak, reports_count)

@@ -294,7 +294,7 @@ def clean(token: str) -> str:
     """The token as it can be sent. http.client refuses others too, and would print the token."""
     token = token.strip()
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise UserError("it contains characters that cannot be sent", "GITEA_TOKEN", "copy it once more")
+        raise UserError("it contains characters that cannot be sent", "GITEA_TOKEN", "copy it again")
     return token
 
 
