@@ -59,7 +59,7 @@ class Git(unittest.TestCase):
 
     @unittest.skipIf(os.name == "nt", "an alias that sleeps needs a POSIX shell")
     def test_a_command_without_end_is_given_up_and_named_without_its_settings(self):
-        with self.assertRaisesRegex(UserError, "git nap: no end within"):
+        with self.assertRaisesRegex(UserError, "git nap: did not end within"):
             git.run(self.folder, "-c", "alias.nap=!exec sleep 30", "nap", limit_s=0.3)
 
 

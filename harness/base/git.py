@@ -36,8 +36,8 @@ def run(folder: os.PathLike, *words: str, data: bytes | None = None, more: Mappi
     except FileNotFoundError:
         raise UserError("not installed, or not on the path", "git", "install it, then run this again", FOUND) from None
     except subprocess.TimeoutExpired:
-        raise UserError(f"git did not end within {limit_s:.0f} s", f"git {command_of(words)}", "see that the network and the "
-                        "server are well, then run this again", FOUND) from None
+        raise UserError(f"did not end within {limit_s:.0f} s", f"git {command_of(words)}", "check the network and the "
+                        "server, then run this again", FOUND) from None
     return Completed(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
