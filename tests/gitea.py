@@ -132,6 +132,7 @@ class Gitea:
 
     def __init__(self, folder: pathlib.Path):
         self.folder, self.answers, self.log, self.parents, self.pulls = folder, {}, [], {}, {}
+        self.account = LOGIN        # as which git logs in
         self.private_git = True     # a push asks for the token
         self.renamed: dict = {}     # old full name: present one; the API redirects by number, git by name
         self.private: set = set()   # full names that only the token's account may see
@@ -308,7 +309,7 @@ class Gitea:
         done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env={
             **os.environ, "GIT_PROJECT_ROOT": str(self.folder), "GIT_HTTP_EXPORT_ALL": "1", "REQUEST_METHOD": method,
             "PATH_INFO": path, "QUERY_STRING": query, "CONTENT_TYPE": headers.get("content-type", ""),
-            "CONTENT_LENGTH": str(len(body)), "REMOTE_USER": LOGIN, "REMOTE_ADDR": "127.0.0.1",
+            "CONTENT_LENGTH": str(len(body)), "REMOTE_USER": self.account, "REMOTE_ADDR": "127.0.0.1",
             "HTTP_CONTENT_ENCODING": headers.get("content-encoding", ""),
             "GIT_PROTOCOL": headers.get("git-protocol", "")})
         said, _, data = done.stdout.partition(b"\r\n\r\n")

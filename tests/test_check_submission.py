@@ -67,8 +67,8 @@ class Exits(Case):
                 self.assertEqual(self.check(*words)[2].splitlines()[-1], f"next: {command}")
 
     def test_the_grade_of_one_run_is_shown_with_what_a_higher_one_needs(self):
-        needs = ["grade in the catalogue: standard (measured by the protocol; can be compared with other runs)", "for the grade flagship:",
-                 "  - all seven phases were planned (here: without python-tasks"]
+        needs = ["grade in the catalogue: archive-only (valid, but not to be compared with other runs)", "for the grade standard:",
+                 "  - all settings are the canonical ones (here: changed: "]
         out = self.check(self.run_folder())[1]
         self.assertIn("\n".join(needs), out)
         unanswered = self.run_folder(lambda files: files.update({"run.md": files["run.md"].replace(b"- [x] ", b"- [ ] ")}), name="b")

@@ -48,10 +48,10 @@ class Report(unittest.TestCase):
 
     def test_groups_are_counted_and_only_what_failed_is_shown_in_full(self):
         passed = full_test.Result(self.LINES[:2], None).report().splitlines()
-        self.assertEqual(passed[1:], ["tokens                                  1 of 1", "times                                   1 of 1", "",
-                                      "self-test passed: 2 of 2 recovered"])
+        self.assertEqual([line.split() for line in passed[1:3]], [["tokens", "1", "of", "1"], ["times", "1", "of", "1"]])
+        self.assertEqual(passed[3:], ["", "self-test passed: 2 of 2 recovered"])
         failed = full_test.Result(self.LINES, None).report()
-        self.assertIn("times                                   1 of 2\n", failed)
+        self.assertRegex(failed, r"\ntimes +1 of 2\n")
         self.assertRegex(failed, r"\nWRONG  b: TTFT +1 +9\n\nself-test failed: 2 of 3")
         self.assertNotIn("ok ", failed)
 

@@ -85,7 +85,7 @@ class Grades(unittest.TestCase):
             "grade in the catalogue: standard (measured by the protocol; can be compared with other runs)", "for the grade flagship:",
             "  - two models or more took part in parallel-mixed (here: 0 took part): measure",
             "    two models or more in one run",
-            "  - the models' Python answers were run against the hidden tests (here: 4",
+            "  - the models' Python answers were run against the hidden tests (here: 2",
             "    answers without a verdict): measure with --grade-code"])
         BREACHES["canonical"][0](facts)
         self.assertEqual(run_grade.lines(documents, 1), [

@@ -239,7 +239,7 @@ class Mistakes(runs.RunTest):
             (["--thinking", "deep"], ("not a level of thinking", "low, medium, high, max")),
             (["--thinking", "--option", "think=true"], ("plain phases would think as well",)),
             (["--thinking", "--phases", "frozen-prompts,context-edge"], ("none of these phases", "small-eval")),
-            (["--phases", "small-eval-thinking"], ("a flag of its own", "--thinking")),
+            (["--phases", "small-eval-thinking"], ("its own flag", "--thinking")),
             (["--thinking-budget", "1000"], ("not a multiple of 256", "1024")),
             (["--thinking-budget", "0"], ("out of range",)),
             (["--num-predict", "-1"], ("out of range",)),

@@ -118,7 +118,7 @@ class Stops(submitting.Submission):
     def test_a_dry_run_shows_every_command_and_changes_nothing(self):
         code, out, said = self.submit("--dry-run", "--title=$(touch hit); 'x'")
         self.assertEqual(code, 0, said)
-        self.assertRegex(out, r"\n    zip \S*run-\S+\.zip TEMPORARY/run-\S+\.bundle TEMPORARY/HOW-TO-APPLY\.txt\n")
+        self.assertRegex(out, r"\n    zip .*run-\S+\.zip'? TEMPORARY/run-\S+\.bundle TEMPORARY/HOW-TO-APPLY\.txt\n")
         self.assertRegex(out, r"(?s)\n  make the commit:\n.*\n  agit:\n    git .*\n  bundle, if that fails:\n    git bundle create")
         for word in ("fetch", "read-tree", "commit-tree", "update-ref", "push", "refs/for/main", "bundle create",
                      "Nothing was changed or sent", "[not now:"):
