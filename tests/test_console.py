@@ -82,7 +82,7 @@ class ExitCodes(unittest.TestCase):
                 ("an error of the user", raising(UserError("wrong", "here", "mend it")), 2, "error: here: wrong; mend it\n"),
                 ("an error that is a finding", raising(UserError("lost", exit_code=errors.FOUND)), 1, "error: lost\n"),
                 ("a bug", raising(ZeroDivisionError("division")), 3, "ZeroDivisionError: division"),
-                ("an error of the system", raising(OSError("odd")), 3, "this is a bug of the harness"),
+                ("an error of the system", raising(OSError("odd")), 3, "this is a bug in the harness"),
                 ("Ctrl-C", raising(KeyboardInterrupt()), 130, "stopped\n")):
             with self.subTest(why), console_of() as (out, err):
                 self.assertEqual(console.guarded(main), code)

@@ -148,7 +148,7 @@ class Resumes(runs.RunTest):
         process = self.start("--phases", "small-eval", "--models", "alpha:1b")
         self.wait_for_a_call()
         process.send_signal(signal.SIGINT)
-        while "ending after the present call" not in process.stderr.readline():
+        while "stopping after the current call" not in process.stderr.readline():
             self.assertIsNone(process.poll())
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)        # the call itself would go on for five minutes
@@ -210,7 +210,7 @@ class Resumes(runs.RunTest):
             code, _, err = self.main("--phases", "small-eval", "--models", "alpha:1b", "--quiet")
         self.assertEqual(code, 1, err)
         self.assertIn("metadata.json: Access is denied", err)
-        self.assertIn("the ledger is whole", err)
+        self.assertIn("the ledger is complete", err)
         step = shlex.split(err.splitlines()[-1].partition("next: ")[2])
         self.assertEqual(step, ["python", "harness/summarize_run.py", str(self.folder())])
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
