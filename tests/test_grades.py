@@ -37,6 +37,12 @@ BREACHES = {
 }
 
 
+def documents_of(facts: grades.GradeInput) -> RunDocuments:
+    documents = RunDocuments()
+    documents.manifest, documents.metadata, documents.hardware, documents.story = facts[:4]
+    return documents
+
+
 class Grades(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -80,7 +86,7 @@ class Grades(unittest.TestCase):
     def test_all_conditions_of_the_next_grade_are_listed_with_what_to_do(self):
         facts = self.with_breach("together")
         BREACHES["code-graded"][0](facts)
-        documents = RunDocuments(facts.manifest, facts.hardware, facts.run_md, facts.metadata)
+        documents = documents_of(facts)
         self.assertEqual(run_grade.lines(documents, 0), [
             "grade in the catalogue: standard (measured by the protocol; can be compared with other runs)", "for the grade flagship:",
             "  - two models or more took part in parallel-mixed (here: 0 took part): measure",
@@ -94,8 +100,7 @@ class Grades(unittest.TestCase):
             "    without these settings as well",
             "  - the checker holds nothing for a maintainer (here: 1 hold):",
             "    check_submission.py lists them; explain them in run.md"])
-        best = RunDocuments(self.best.manifest, self.best.hardware, self.best.run_md, self.best.metadata)
-        self.assertEqual(run_grade.lines(best, 0), [
+        self.assertEqual(run_grade.lines(documents_of(self.best), 0), [
             "grade in the catalogue: flagship (complete, undisturbed, repeated and explained: a figure from it can be used alone)"])
         self.assertEqual(run_grade.lines(RunDocuments(), 0), [])
 

@@ -5,8 +5,7 @@ first unmet condition is given with what was observed. The table in methodology.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from base import text_format
 from base.hardware_view import HardwareView
@@ -27,8 +26,7 @@ UNSTEADY = ("on-battery", "servers-differ", "placement-changed", "slow-instrumen
 MODEL_SKIPS = ("context-too-small",)
 
 
-@dataclass(frozen=True)
-class GradeInput:
+class GradeInput(NamedTuple):
     """`holds` is the number of findings that a maintainer has to review."""
     manifest: dict
     metadata: dict
@@ -37,8 +35,7 @@ class GradeInput:
     holds: int
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """`check` returns what was observed instead, or None if the condition is met. `advice` is what the contributor can do."""
     id: str
     grade: str

@@ -16,10 +16,8 @@ from publish import grades
 def of_folder(folder: pathlib.Path) -> List[str]:
     """The lines for a run on disk, which is checked first; none where it cannot be read. Other runs are not looked at."""
     findings, path = FindingList(), tree.part_of(folder).shown
-    entries, place = list(tree_layout.on_disk(folder, path)), tree_layout.place_of(path)
-    if place is None:
-        return []
-    documents = run_check.inspect(folder, place, tree_layout.runs_in(entries).get(path, {}), findings, time.time())
+    sizes = tree_layout.runs_in(list(tree_layout.on_disk(folder, path))).get(path, {})
+    documents = run_check.inspect(folder, tree_layout.place_of_run(path), sizes, findings, time.time())
     return lines(documents, findings.counts["hold"])
 
 
@@ -31,5 +29,6 @@ def lines(documents: RunDocuments, holds: int) -> List[str]:
     grade, unmet = grades.assess(facts)
     if not unmet:
         return [f"grade in the catalogue: {grade} ({GRADES[grade]})"]
-    return [f"grade in the catalogue: {grade} ({GRADES[grade]})", f"for the grade {unmet[0][0].grade}:", *(line for condition, observed in unmet for line in console.hanging(
-        "  - ", f"{condition.requirement} (here: {observed}): {condition.advice}"))]
+    points = (f"{condition.requirement} (here: {observed}): {condition.advice}" for condition, observed in unmet)
+    return [f"grade in the catalogue: {grade} ({GRADES[grade]})", f"for the grade {unmet[0][0].grade}:",
+            *(line for point in points for line in console.hanging("  - ", point))]
