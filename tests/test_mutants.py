@@ -11,15 +11,16 @@ import support  # noqa: F401  (puts the harness on the path)
 
 from base import plan
 from base.phases import PHASES
-from judge import change, tree
+from judge import change, evidence, tree
 from submit import run_status
 from judge.git_objects import Clone
 from judge.findings import FindingList
 from judge.session_checks import epoch_seconds
-from mutants import changes, example, lying, octets, valid, values
+from mutants import changes, example, lies, lying, octets, valid, values
 
 NOW_S = epoch_seconds("2026-11-25T12:00:00Z")
 NEEDS_POSIX = ("scope-symlink", "scope-mode", "name-collision")
+NEEDS_HISTORY = ("physics-source", "protocol-unknown-commit")
 HAS_GIT = shutil.which("git") is not None
 
 
@@ -91,10 +92,12 @@ class Valid(Case):
 
 class Values(Case):
     def test_each_contradiction_is_refused_by_its_own_rule(self):
-        for number, row in enumerate(values.ROWS):
+        for number, row in enumerate(values.ROWS + lies.ROWS):
             with self.subTest(rule=row[0], what=row[1]):
                 if row[1] == "a device of Windows" and os.name == "nt":
                     self.skipTest("no folder can have that name here")
+                if row[0] in NEEDS_HISTORY and not evidence.has_history():
+                    self.skipTest("this is not a clone with all of its history")
                 self.assert_broken(self.judged(values.made(row).write(self.root / str(number))), {row[0]})
 
 

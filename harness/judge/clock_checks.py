@@ -7,16 +7,16 @@ their longest gaps, and phases and frozen prompts, whose medians are published, 
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import suites
 from base.ledger_records import CallRecord, Record
-from base.phases import CONTEXT_APPEND, FROZEN
-from base.phases import suite_phase
+from base.phases import CONTEXT_APPEND, FROZEN, suite_phase
 from derive import call_metrics
 from derive.distribution import median_of
 from judge import thresholds
 from judge.findings import Finding
+from judge.hardware_checks import parameters_of
 from judge.ledger_pass import LedgerVisitor
 
 MOST_VALUES = 4096      # of one kind and model that are remembered
@@ -27,7 +27,9 @@ LONG_ANSWER = 120       # characters
 PIECE = re.compile(r"[A-Za-z]{1,12}|[0-9]|[^\x00-\x7f]|[!-/:-@\[-`{-~]+|\n+")
 NONCE_BYTES = 20        # 18 digits and an empty line
 FAR_FACTOR = 20         # times the slack where the server is on another machine
-APPEND_SHARE = 0.1      # more of a turn may be unexplained: what a server does to find its cached prefix
+LEAST_GAPS, FIRST_GAPS = 24, 4      # of an answer whose first gaps are compared with the others
+SHORT_PIECES = 26       # of the short question that shows the template's tokens, its nonce included
+LEAST_PIECES = 100      # of a phase whose prompts are compared with the others'
 
 
 class DecodeSpans(NamedTuple):
@@ -60,12 +62,18 @@ class ClockChecks(LedgerVisitor):
         self._visible: Dict[tuple, List[float]] = {}        # the same, of the tokens that surely made text
         self._before_text: Dict[tuple, List[float]] = {}    # shares of the time to first text that nothing explains
         self._whole: Dict[tuple, List[float]] = {}          # the same of whole calls
+        self._loading: Dict[tuple, List[float]] = {}        # shares of the time to first text that are loading
+        self._early: Dict[tuple, List[float]] = {}          # by which shares of it the first text came before the others could
         self._idle: Dict[tuple, List[float]] = {}           # shares of idle time before a call and of the call before it
         self._before: Optional[CallRecord] = None
+        self._cached: Dict[str, int] = {}                   # model: tokens of its call before, whose state a server may keep
 
     def visit(self, record: Record) -> Iterator[Finding]:
-        if not isinstance(record, CallRecord) or record.model not in self._models:
-            return
+        if isinstance(record, CallRecord) and record.model in self._models:
+            yield from self._call(record)
+            self._cached[record.model] = (record.prompt_tokens or 0) + (record.eval_tokens or 0)
+
+    def _call(self, record: CallRecord) -> Iterator[Finding]:
         if not record.has_speed:
             self._before = None
             return
@@ -85,6 +93,12 @@ class ClockChecks(LedgerVisitor):
 
     def _slack_ns(self, name: str) -> int:
         return thresholds.value(name) * self._factor
+
+    def _unexplained_slack_ns(self, call: CallRecord, name: str) -> int:
+        """A server may first keep the state of the call before, which takes the longer the more tokens that had."""
+        if call.phase == CONTEXT_APPEND:
+            return max(self._slack_ns(name), self._slack_ns("append_slack_ns"))
+        return self._slack_ns(name) + thresholds.value("kept_ns_per_token") * self._cached.get(call.model, 0)
 
     def _single(self, call: CallRecord) -> Iterator[Finding]:
         """One call with wide bounds: on a busy machine a stamp is late, and never early."""
@@ -112,12 +126,16 @@ class ClockChecks(LedgerVisitor):
         hidden_tokens = max(0, (call.eval_tokens or 0) - call.text_chunks)
         hidden_ns = hidden_tokens * (call.eval_ns or 0) / max(1, call.eval_tokens or 1)
         unexplained_ns = call.first_text_ns - (call.load_ns or 0) - call.prompt_eval_ns - hidden_ns
-        _remember(self._before_text, group, _share(unexplained_ns, call.first_text_ns, self._slack_ns("unexplained_slack_ns")))
+        _remember(self._before_text, group, _share(unexplained_ns, call.first_text_ns, self._unexplained_slack_ns(call, "unexplained_slack_ns")))
+        _remember(self._loading, group, _share(call.load_ns or 0, call.first_text_ns, thresholds.value("loading_slack_ns")))
+        if len(call.gaps_us) >= LEAST_GAPS:
+            later_ns = 1000 * (max(call.gaps_us[:FIRST_GAPS]) - max(call.gaps_us[FIRST_GAPS:]))
+            _remember(self._early, group, _share(later_ns, call.first_text_ns, thresholds.value("early_slack_ns")))
 
     def _whole_of(self, call: CallRecord, group: tuple) -> None:
         if call.prompt_eval_ns is not None and call.eval_ns is not None and call.done_ns:
             unexplained_ns = call.done_ns - (call.load_ns or 0) - call.prompt_eval_ns - call.eval_ns
-            _remember(self._whole, group, _share(unexplained_ns, call.done_ns, self._slack_ns("whole_slack_ns")))
+            _remember(self._whole, group, _share(unexplained_ns, call.done_ns, self._unexplained_slack_ns(call, "whole_slack_ns")))
 
     def _idle_before(self, call: CallRecord) -> None:
         """Calls that were said to be shorter than they were leave pauses behind."""
@@ -131,10 +149,12 @@ class ClockChecks(LedgerVisitor):
         for group, ratios in self._decode.items():
             yield from _decode_finding(group, ratios, self._visible[group])
         for shares, name, whole in ((self._before_text, "unexplained_share", "the time to first text is neither loading nor prefill"),
+                                    (self._loading, "unexplained_share", "the time to first text is loading of a model that is loaded"),
+                                    (self._early, "early_share", "the time to first text is added to one of the next four gaps"),
                                     (self._whole, "unexplained_share", "the time of a call is neither loading, prefill nor decode"),
                                     (self._idle, "idle_share", "the time is pauses between calls")):
             for group, values in shares.items():
-                share, most = _typical(values), thresholds.value(name) + (APPEND_SHARE if CONTEXT_APPEND in group else 0)
+                share, most = _typical(values), thresholds.value(name)
                 if len(values) > 1 and share > most:
                     yield Finding("physics-clocks", f"{' '.join(group)}: {100 * share:.0f} % of {whole}, the median of {len(values)} calls",
                                   f"up to {100 * most:.0f} %")
@@ -184,7 +204,8 @@ class TokenChecks(LedgerVisitor):
 
     def __init__(self, manifest: dict, loaded_suites: Dict[str, suites.Suite]):
         self._suites = loaded_suites
-        self._has_vocabulary = {model["name"] for model in manifest["models"] if model["size_bytes"] >= thresholds.value("vocabulary_bytes")}
+        self._has_vocabulary = {model["name"] for model in manifest["models"]
+                                if (parameters_of(model["parameter_size"]) or model["size_bytes"]) >= thresholds.value("vocabulary_parameters")}
         self._texts: Dict[tuple, PromptText] = {}
         self._template: Dict[str, int] = {}        # model: no more tokens than this stand around a message
         self._items: Dict[tuple, List[int]] = {}   # (model, phase, item): least and greatest prompt tokens
@@ -251,14 +272,20 @@ class TokenChecks(LedgerVisitor):
     def _of_model(self, model: str) -> Iterator[Finding]:
         """A model's prompts against each other, and its answers against its prompts."""
         template, longer = self._template[model], []
+        phases: Dict[str, Tuple[int, int]] = {}        # (tokens, pieces) of all prompts, without the template
         for (owner, phase, item), (least, most) in self._items.items():
             if owner != model:
                 continue
             text = self._texts[phase, item]
             if most - least > thresholds.value("repeat_tokens") + template:
                 yield Finding("physics-tokens", f"{model} {item}: from {least} to {most} prompt tokens", "the same text as many tokens each time")
-            elif text.size >= LONG_PROMPT_BYTES:
+                continue
+            tokens, pieces = phases.get(phase, (0, 0))
+            phases[phase] = tokens + max(1, most - template), pieces + max(1, text.pieces - SHORT_PIECES)
+            if text.size >= LONG_PROMPT_BYTES:
                 longer.append((max(1, most - template) / text.pieces, text.size / max(1, most - template), item, most))
+        if model in self._has_vocabulary:
+            yield from _odd_phases(model, phases)
         if longer:
             a_piece, size = median_of([row[0] for row in longer]), median_of([row[1] for row in longer])
             yield from self._odd_prompts(model, longer, a_piece)
@@ -289,6 +316,19 @@ class TokenChecks(LedgerVisitor):
         if has_enough and median_of(plain) < thresholds.value("prompt_piece_share") * a_piece:
             yield Finding("physics-tokens", f"{model}: prompts have {a_piece:.2f} tokens for each word or sign, answers {median_of(plain):.2f}",
                           f"at least {thresholds.value('prompt_piece_share')} times as many in answers")
+
+
+def _odd_phases(model: str, phases: Dict[str, Tuple[int, int]]) -> Iterator[Finding]:
+    """The prompts of each phase against those of all others: short ones are compared together, since each is mostly template and nonce."""
+    limit = thresholds.value("phase_share")
+    all_tokens, all_pieces = (sum(row[number] for row in phases.values()) for number in range(2))
+    for phase, (tokens, pieces) in phases.items():
+        if min(pieces, all_pieces - pieces) < LEAST_PIECES:
+            continue
+        share, others = tokens / pieces, (all_tokens - tokens) / (all_pieces - pieces)
+        if not others / limit < share < others * limit:
+            yield Finding("physics-tokens", f"{model} {phase}: {share:.2f} prompt tokens for each word or sign",
+                          f"about {others:.2f}, as in the other phases")
 
 
 def count_pieces(text: str) -> int:

@@ -5,36 +5,47 @@ each gap whether it is longer than the one before it, twelve at a time. A jitter
 machine leaves most patterns as they are, a factor on all times leaves all, and in two measurements they are chance. What a
 machine does in the same way each time also shows between calls of one run, and is left out. Of each run only a sample of
 these marks is kept, always the same ones for the same marks, so that a tree of ten thousand runs fits in memory and a
-copied half is still found.
+copied half is still found. A jitter as large as the noise changes every pattern; for that, the timing noise of the frozen
+prompts is kept whole (judge/timing_noise.py) and compared with that of runs whose answers are as long.
 """
 from __future__ import annotations
 
 import hashlib
 import heapq
+import math
 import pathlib
 import re
 from collections import Counter
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 from base import run_folder
-from judge import thresholds
+from judge import thresholds, timing_noise
 from judge.findings import Finding
 
 NONCE = re.compile(rb'"nonce":"([0-9]{18})"')
 GAPS = re.compile(rb'"gaps_us":\[([0-9,]{60,})\]')
 ITEM = re.compile(rb'"item":"([^"]{1,64})"')
+FROZEN = re.compile(rb'"role":"measured","phase":"frozen-prompts","model":"([^"]*)".*?"repeat":([0-9]+),')
 KEPT = 48               # exact marks that are kept of a run
 KEPT_PATTERNS = 96      # and similar ones
+MOST_NOISES = 64        # frozen prompts of a run: those of twenty models
 LEAST_GAPS, MOST_GAPS = 48, 512     # of an answer whose pattern is compared
 BLOCK = 12              # gaps in a mark
 USUAL_SHARE = 0.62      # of a pattern that calls of one item may have in common: more is no chance
 EXACT, SIMILAR = 0, 1
 
 
-def marks(ledger: pathlib.Path) -> Tuple[List[int], List[int]]:
-    """(exact, similar): samples of the numbers that only this run has."""
+class Marks(NamedTuple):
+    """What only this run has: samples of exact and similar marks, and the noise of each frozen prompt by what it can be compared with."""
+    exact: Tuple[int, ...] = ()
+    similar: Tuple[int, ...] = ()
+    noise: Tuple[Tuple[int, int], ...] = ()
+
+
+def marks(ledger: pathlib.Path) -> Marks:
     exact: set = set()
     patterns: Dict[bytes, List[str]] = {}       # by item and length
+    frozen: Dict[Tuple[bytes, bytes], List[List[int]]] = {}        # by model, and item and length
     limit = thresholds.value("line_bytes")
     with open(ledger, "rb") as source:
         for line in iter(lambda: source.readline(limit), b""):
@@ -43,10 +54,12 @@ def marks(ledger: pathlib.Path) -> Tuple[List[int], List[int]]:
                 exact.add(_number(nonce.group(1)))
             if gaps and _is_own(gaps.group(1)):
                 exact.add(_number(gaps.group(1)))
-                _add_pattern(gaps.group(1), line, patterns)
+                _add_answer(gaps.group(1), line, patterns, frozen)
     similar = {_number(b"%s %d %s" % (key, place, block.encode("ascii")))
                for key, rows in patterns.items() if not _is_usual(rows) for row in rows for place, block in _blocks(row)}
-    return heapq.nsmallest(KEPT, exact), heapq.nsmallest(KEPT_PATTERNS, similar)
+    noise = tuple((_number(b"%s %d" % (key, len(calls))) >> 1, timing_noise.joined(calls))
+                  for (_, key), calls in frozen.items() if len(calls) >= timing_noise.LEAST_CALLS)
+    return Marks(tuple(heapq.nsmallest(KEPT, exact)), tuple(heapq.nsmallest(KEPT_PATTERNS, similar)), noise[:MOST_NOISES])
 
 
 def _is_own(gaps: bytes) -> bool:
@@ -57,12 +70,15 @@ def _is_own(gaps: bytes) -> bool:
     return len(listed) - listed.count(b"0") >= thresholds.value("twin_gaps")
 
 
-def _add_pattern(gaps: bytes, line: bytes, patterns: Dict[bytes, List[str]]) -> None:
+def _add_answer(gaps: bytes, line: bytes, patterns: Dict[bytes, List[str]], frozen: Dict[Tuple[bytes, bytes], List[List[int]]]) -> None:
     length, item = gaps.count(b",") + 1, ITEM.search(line)
-    if length >= LEAST_GAPS and item:
-        values = list(map(int, gaps.split(b",", MOST_GAPS)[:MOST_GAPS]))
-        pattern = "".join(["1" if after > before else "0" for before, after in zip(values, values[1:])])
-        patterns.setdefault(b"%s %d" % (item.group(1), length), []).append(pattern)
+    if length < LEAST_GAPS or not item:
+        return
+    key, values = b"%s %d" % (item.group(1), length), list(map(int, gaps.split(b",", MOST_GAPS)[:MOST_GAPS]))
+    patterns.setdefault(key, []).append("".join(["1" if after > before else "0" for before, after in zip(values, values[1:])]))
+    call = FROZEN.search(line)
+    if call and int(call.group(2)) <= timing_noise.MOST_REPEATS and timing_noise.is_comparable(values):
+        timing_noise.keep(frozen, (call.group(1), key), values)
 
 
 def _is_usual(rows: List[str]) -> bool:
@@ -88,23 +104,42 @@ class DuplicateSearch:
 
     def __init__(self) -> None:
         self._runs: Tuple[Dict[int, str], Dict[int, str]] = ({}, {})
+        self._noise: Dict[int, List[Tuple[str, int]]] = {}
 
     def add(self, run: str, ledger: pathlib.Path) -> Iterator[Finding]:
         """Remember a run; a finding where an earlier one has marks of it."""
         return self.add_marks(run, marks(ledger))
 
-    def add_marks(self, run: str, own: Tuple[List[int], List[int]]) -> Iterator[Finding]:
+    def add_marks(self, run: str, own: Marks) -> Iterator[Finding]:
+        copied = self._shared_marks(run, own) or self._shared_noise(run, own)
+        if copied:
+            yield Finding("physics-duplicate", copied, "its own", path=f"{run}/{run_folder.LEDGER}")
+        for kind in (EXACT, SIMILAR):
+            for mark in own[kind]:
+                self._runs[kind].setdefault(mark, run)
+        for key, noise in own.noise:
+            self._noise.setdefault(key, []).append((run, noise))
+
+    def _shared_marks(self, run: str, own: Marks) -> str:
         for kind, least in ((EXACT, 1), (SIMILAR, thresholds.value("similar_calls"))):
             others = Counter(self._runs[kind][mark] for mark in own[kind] if not _same_id(self._runs[kind].get(mark, run), run))
             other, shared = others.most_common(1)[0] if others else ("", 0)
             if shared >= least:
                 what = "nonces and timings" if kind == EXACT else "timings, but for small changes,"
-                yield Finding("physics-duplicate", f"{shared} of the {len(own[kind])} {what} that were compared are those of {other}", "its own",
-                              path=f"{run}/{run_folder.LEDGER}")
-                break
-        for kind in (EXACT, SIMILAR):
-            for mark in own[kind]:
-                self._runs[kind].setdefault(mark, run)
+                return f"{shared} of the {len(own[kind])} {what} that were compared are those of {other}"
+        return ""
+
+    def _shared_noise(self, run: str, own: Marks) -> str:
+        likenesses: Dict[str, List[float]] = {}
+        for key, noise in own.noise:
+            for other, others_noise in self._noise.get(key, ()):
+                if timing_noise.is_like(noise, others_noise) and not _same_id(other, run):
+                    likenesses.setdefault(other, []).append(timing_noise.shared(noise, others_noise))
+        for other, values in likenesses.items():
+            excess = sum(values) / math.sqrt(len(values))
+            if excess > thresholds.value("run_likeness"):
+                return f"the gaps of frozen prompts vary as those of {other}, by {excess:.1f} standard deviations more than chance"
+        return ""
 
 
 def _same_id(first: str, second: str) -> bool:

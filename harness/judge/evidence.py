@@ -4,7 +4,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import pathlib
-from typing import Callable, Dict, Iterator, Optional, Set, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from base import git, names, plan, thoughts
 from base.errors import UserError
@@ -13,7 +13,7 @@ from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, THINKING
 from base.suites import Suite
 from base.target import is_local
 from derive.code_runner import REASONS
-from judge import code_evidence
+from judge import code_evidence, thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
@@ -49,6 +49,8 @@ class EvidenceChecks(LedgerVisitor):
         self._measured = self._skipped = 0
         self._points: Dict[tuple, list] = {}           # (model, plain phase): [units, prompt tokens] of calibration
         self._conditions: Dict[int, Set[bool]] = {}    # session: whether its calls have conditions
+        self._not_listed: Dict[str, int] = {}          # model: a call that has its size in memory, and not its name
+        self._placements: Dict[str, List[bool]] = {}   # model: whether its calls say where it was loaded
 
     def visit(self, record: Record) -> Iterator[Finding]:
         if isinstance(record, SkippedRecord):
@@ -83,6 +85,11 @@ class EvidenceChecks(LedgerVisitor):
         self._measured += 1
         self._called.add((model, call.phase))
         self._waves.add((call.phase, call.level, call.wave))
+        if call.has_speed and call.phase != PARALLEL_MIXED:
+            placement = call.placement or {}
+            self._placements.setdefault(model, []).append(bool(placement.get("size_bytes")))
+            if placement.get("size_bytes") and model not in placement["loaded"] and names.model_key(model) not in map(names.model_key, placement["loaded"]):
+                self._not_listed.setdefault(model, call.seq)
         if (call.session, model) not in self._loads:
             self._loads.add((call.session, model))       # reported once
             yield Finding("protocol-load", f"no record of loading {model} in session {call.session}", "one before its first measured call", "/model")
@@ -209,6 +216,12 @@ class EvidenceChecks(LedgerVisitor):
     def finish(self) -> Iterator[Finding]:
         if not self._measured and self._skipped:
             yield Finding("protocol-nothing", f"all {self._skipped} planned calls were skipped", "at least one measured call")
+        for model, placed in self._placements.items():
+            if placed.count(False) > thresholds.value("placement_share") * len(placed):
+                yield Finding("protocol-placement", f"{model}: {placed.count(False)} of {len(placed)} calls do not say where it was loaded",
+                              f"at most {100 * thresholds.value('placement_share'):.0f} %")
+        for model, seq in self._not_listed.items():
+            yield Finding("protocol-placement", f"{model}: call {seq} has its size in memory, and its name is not among the loaded models", "both or none")
         for session, kinds in self._conditions.items():
             if len(kinds) > 1:
                 yield Finding("protocol-conditions", f"session {session}: some calls have conditions and some have none", "all or none")
@@ -230,12 +243,20 @@ def commit_problems(manifest: dict) -> Iterator[Finding]:
         yield Finding("protocol-commit", sha256[:40], "a hash of the harness's sources", "/harness_sha256")
     elif manifest["harness_modified"] is False:
         known = source_hash_of(commit)
+        if known is None and has_history():
+            yield Finding("protocol-unknown-commit", f"commit {commit[:12]}", "a commit in the history of this clone", "/harness_commit")
         if known and sha256 != known and sha256 != source_hash_of(commit, b"\r\n"):
             yield Finding("physics-source", f"sources {sha256[:12]}", f"{known[:12]}, those of commit {commit[:12]}", "/harness_sha256")
 
 
 def _is_hash(text: str, lengths: tuple) -> bool:
     return len(text) in lengths and set(text) <= set("0123456789abcdef") and len(set(text)) > 1
+
+
+@functools.lru_cache(maxsize=1)
+def has_history() -> bool:
+    """Whether this harness is a clone with all of its history: one that lacks a part of it cannot say that a commit does not exist."""
+    return git.line(ROOT, "rev-parse", "--is-shallow-repository", "--show-prefix") == "false"
 
 
 @functools.lru_cache(maxsize=256)

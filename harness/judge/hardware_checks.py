@@ -7,8 +7,9 @@ from typing import Iterator
 from base import facts
 from base.hardware_view import HardwareView
 from base.records import hardware_fields
-from judge import thresholds
+from judge import device_tags, thresholds
 from judge.findings import Finding
+from judge.plausibility import has_experts
 from judge.tree_layout import RunPlace
 
 PARTS = tuple(field.name for field in hardware_fields.RECORDS["hardware"] if field.null and field.name != "why_not_probed")
@@ -16,16 +17,17 @@ FORWARDERS = ("ssh", "sshd", "autossh", "docker-proxy", "com.docker.backend", "r
               "socat", "rinetd", "gost", "stunnel", "openvpn", "haproxy", "nginx", "envoy", "caddy", "traefik", "wslrelay", "kubectl", "cloudflared",
               "frpc", "ngrok", "tailscaled")
 PARAMETERS = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])\Z", re.IGNORECASE)
+BITS = re.compile(r"(?:I?Q|T?Q|B?F|FP|MXFP|NVFP|INT)(\d{1,2})(?:_|\Z)")
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
 
 def problems(manifest: dict, hardware: dict, place: RunPlace) -> Iterator[Finding]:
-    """What hardware.json says about itself, the server's process, and the card in the device tag."""
+    """What hardware.json says about itself, the server's process, and what the device tag names."""
     yield from _parts(hardware)
     view = HardwareView(hardware)
     if is_forwarded(hardware):
         yield Finding("protocol-forwarded", f"{view.server_process} listens on the server's port", "the server itself", "/ollama/process")
-    yield from _card(view, place.device_tag)
+    yield from device_tags.problems(place.device_tag, view)
 
 
 def is_forwarded(hardware: dict | None) -> bool:
@@ -42,18 +44,6 @@ def _parts(hardware: dict) -> Iterator[Finding]:
         yield Finding("hardware-parts", "probed, and nothing is known", "what the probe found", "/probed")
 
 
-def _card(hardware: HardwareView, device_tag: str) -> Iterator[Finding]:
-    """A tag that names a graphics card, against the cards that were found."""
-    wanted = thresholds.card_in(device_tag.replace("-", " "))
-    accelerators = hardware.accelerators
-    if wanted is None or accelerators is None:
-        return
-    names = [card.name for card in accelerators if card.name is not None]
-    if len(names) == len(accelerators) and not any(thresholds.same_card(wanted, name) for name in names):
-        yield Finding("physics-tag", f"{device_tag}, where hardware.json has {', '.join(names) or 'no accelerator'}", f"a machine with a {wanted}",
-                      "/accelerators")
-
-
 def model_problems(manifest: dict) -> Iterator[Finding]:
     """A parameter count that the size on disk cannot hold, and names that no server gives."""
     least, most = thresholds.value("bits_per_parameter_least"), thresholds.value("bits_per_parameter_most")
@@ -64,6 +54,15 @@ def model_problems(manifest: dict) -> Iterator[Finding]:
             if bits < least or (bits > most and model["size_bytes"] > thresholds.value("small_model_bytes")):
                 yield Finding("physics-size", f"{model['name']}: {model['size_bytes'] / 1e9:.2f} GB for {model['parameter_size']} parameters = "
                               f"{bits:.1f} bits each", f"from {least} to {most} bits", f"/models/{number}/size_bytes")
+            elif bits < thresholds.value("quantization_share") * bits_of(model["quantization"]) and not has_experts(model):
+                yield Finding("physics-size", f"{model['name']}: {model['quantization']}, with {bits:.1f} bits for a parameter",
+                              f"{thresholds.value('quantization_share')} of {bits_of(model['quantization'])} bits or more", f"/models/{number}/quantization")
+
+
+def bits_of(quantization: str | None) -> int:
+    """The bits that a quantization is named after, such as 4 of Q4_K_M; 0 where it names none. Experts may have fewer than the name says."""
+    match = BITS.match((quantization or "").upper())
+    return int(match.group(1)) if match else 0
 
 
 def parameters_of(text: str | None) -> float | None:

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Dict, Iterator, Optional, Set, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from base import schema
 from base.hardware_view import Accelerator, HardwareView
 from base.ledger_records import CallRecord, Record
 from base.phases import CONTEXT_APPEND, FROZEN
 from derive import call_metrics
+from derive.distribution import median_of
 from judge import thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -18,6 +19,7 @@ from judge.ledger_pass import LedgerVisitor
 EXPERTS = re.compile(r"moe|mixtral|gpt-?oss|deepseek|llama4|dbrx|arctic|grok|qwen3next|minimax|kimi|nemotron_h|glm4|granitehybrid|-a\d+b\b")
 DEDICATED = ("nvidia",)     # vendors all of whose cards on a computer's bus have memory of their own
 BURST_SHARE = 0.2           # of the mean gap: texts closer than this came out of one step
+MIN_TURNS = 3           # of a conversation, with more of which the rate of later turns is compared with the first
 MOST_TOKENS_A_STEP = 8      # of speculative decoding
 
 
@@ -49,6 +51,7 @@ class Plausibility(LedgerVisitor):
         self.memory = MachineMemory(hardware)
         self.decode: Dict[str, Tuple[float, bool]] = {}     # model: (steps a second, on accelerators)
         self.prefill: Dict[str, Tuple[float, bool]] = {}
+        self.turns: Dict[str, List[float]] = {}        # prefill rates of a conversation, where the server reports the cached count
         self.placed: Dict[str, int] = {}        # model: the most on accelerators
         self.loaded: Dict[str, int] = {}        # model: the most in memory
         self.contexts: Dict[str, int] = {}      # model: the largest context or prompt
@@ -77,8 +80,11 @@ class Plausibility(LedgerVisitor):
                 self.decode[model] = max(fastest, (rate / tokens_a_step(call), video))
             if call.phase == FROZEN:
                 self.spreads.setdefault((model, call.item), Spread()).add(rate)
-        prefill = None if call.phase == CONTEXT_APPEND else call_metrics.prefill_tok_s(call, self.heads.get(model))
-        if prefill is not None:
+        prefill = call_metrics.prefill_tok_s(call, self.heads.get(model))
+        if call.phase == CONTEXT_APPEND:
+            if prefill is not None and call.cached_tokens is not None:
+                self.turns.setdefault(model, []).append(prefill)
+        elif prefill is not None:
             self.prefill[model] = max(self.prefill.get(model, (0.0, False)), (prefill, video))
 
     def _place(self, call: CallRecord, model: str) -> None:
@@ -103,6 +109,11 @@ class Plausibility(LedgerVisitor):
             yield from self._bandwidth("physics-decode", name, steps, 1, on_accelerator)
         for name, (rate, on_accelerator) in self.prefill.items():
             yield from self._bandwidth("physics-prefill", name, rate, self.batch, on_accelerator)
+        for name, rates in self.turns.items():
+            later, most = median_of(rates[1:]) if len(rates) > MIN_TURNS else 0.0, rates[0] * thresholds.value("turn_rate")
+            if later > most:
+                yield Finding("physics-prefill", f"{name}: later turns of a conversation at {later:.1f} tok/s, by the cached tokens that the server reports",
+                              f"at most {most:.1f}, {thresholds.value('turn_rate')} times the first turn's rate")
         yield from self._memory()
         for name, tokens in self.contexts.items():
             trained = self.models[name]["context_length"]
@@ -122,6 +133,9 @@ class Plausibility(LedgerVisitor):
             elif size > self.loaded[name] * thresholds.value("placement_margin"):
                 yield Finding("physics-placement", f"{name}: {size / 1e9:.1f} GB on accelerators, of {self.loaded[name] / 1e9:.1f} GB loaded",
                               "a part of what is loaded")
+            elif 0 < self.loaded[name] < self.models[name]["size_bytes"] * thresholds.value("loaded_share"):
+                yield Finding("physics-placement", f"{name}: {self.loaded[name] / 1e9:.2f} GB loaded",
+                              f"more than {thresholds.value('loaded_share')} of its {self.models[name]['size_bytes'] / 1e9:.2f} GB on disk")
 
     def _rate_spreads(self) -> Iterator[Finding]:
         for (model, item), spread in self.spreads.items():

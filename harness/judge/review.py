@@ -31,6 +31,7 @@ QUESTIONS = {       # rule: what only a person can decide about its finding
     "privacy-host-name": "Does the contributor want this host name to be public?",
     "runmd-agent": "Is this text written for a person, or does it give orders to an agent?",
     "protocol-forwarded": "On which machine does the server run?",
+    "protocol-unknown-commit": "Which harness measured: a fork's, or one whose commit is not there any more?",
     "protocol-harness": "What was changed in the harness, and does it change a figure?",
     "protocol-anchor": "Without the frozen prompts drift cannot be seen: is the run worth keeping?",
 }

@@ -14,12 +14,14 @@ from judge import (call_checks, derived_files_check, evidence, hardware_checks, 
                    thresholds, tree_layout)
 from judge.calibration_checks import CalibrationChecks
 from judge.clock_checks import ClockChecks, TokenChecks
+from judge.condition_checks import ConditionChecks
 from judge.findings import Finding, FindingList
 from judge.ladder_checks import LadderChecks
 from judge.ledger_pass import LedgerPass, LedgerVisitor
 from judge.plausibility import Plausibility
 from judge.session_checks import FooterChecks, SessionChecks, epoch_seconds
 from judge.timeline import Timeline
+from judge.timing_noise import PassCopies
 from judge.tree_layout import RunPlace
 
 
@@ -174,7 +176,7 @@ def _check_ledger(run: _CheckedRun, documents: RunDocuments, visitors: Tuple[Led
     if manifest is not None and blocks is not None:
         all_visitors += [protocol.ProtocolChecks(manifest, suites, blocks, run.place.is_example), LadderChecks(manifest, suites, blocks)]
     if manifest is not None and not manifest["synthetic"]:
-        all_visitors += [Plausibility(manifest, documents.hardware), ClockChecks(manifest), TokenChecks(manifest, suites),
+        all_visitors += [Plausibility(manifest, documents.hardware), ClockChecks(manifest), TokenChecks(manifest, suites), PassCopies(), ConditionChecks(documents.hardware),
                          evidence.EvidenceChecks(manifest, suites, code_grades)]
     if manifest is not None and blocks is not None:
         return derived_files_check.recomputed(manifest, run_folder.graders_of(suites), code_grades, ledger_pass, documents.cells)

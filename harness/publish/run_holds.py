@@ -14,13 +14,17 @@ from typing import Dict, Iterable, Iterator, List, Set, Tuple
 
 from base import json_text, run_folder
 from base.errors import UserError
-from judge.duplicates import DuplicateSearch, marks
+from judge import timing_noise
+from judge.duplicates import DuplicateSearch, Marks, marks
 from judge.findings import Finding
 from judge.run_search import DESCRIBED_BY, DigestSearch
 
 DIGEST_RULE = "physics-digest"
 TABLES = """
 CREATE TABLE run_marks (folder TEXT PRIMARY KEY, started_at TEXT, exact BLOB, similar BLOB, models TEXT);
+CREATE TABLE run_noise (folder TEXT, compares INTEGER, noise BLOB);
+CREATE INDEX run_noise_by_compares ON run_noise (compares);
+CREATE INDEX run_noise_by_folder ON run_noise (folder);
 CREATE TABLE run_digest (folder TEXT, digest TEXT, description TEXT);
 CREATE INDEX run_digest_by_digest ON run_digest (digest, description);
 CREATE INDEX run_digest_by_folder ON run_digest (folder);
@@ -56,7 +60,7 @@ def update(index: sqlite3.Connection, runs: Dict[str, str], changed: Set[str]) -
         return set()
     before = _read(index, gone | (renewed & known))
     for path in gone | renewed:
-        for table in ("run_marks", "run_digest"):
+        for table in ("run_marks", "run_noise", "run_digest"):
             index.execute(f"DELETE FROM {table} WHERE folder = ?", (path,))
     after = {path: _compared(pathlib.Path(runs[path])) for path in renewed}
     for path, run in after.items():
@@ -84,21 +88,20 @@ def _store(index: sqlite3.Connection, affected: Set[str], holds: Dict[str, List[
 class ComparedRun:
     """What is compared of a run: see judge/duplicates.py and judge/run_search.py."""
     started_at: str = ""
-    exact: Tuple[int, ...] = ()
-    similar: Tuple[int, ...] = ()
+    marks: Marks = Marks()
     models: Tuple[dict, ...] = ()
 
 
 def _compared(folder: pathlib.Path) -> ComparedRun:
     try:
         manifest = run_folder.read_manifest(folder)
-        exact, similar = marks(folder / run_folder.LEDGER)
+        own = marks(folder / run_folder.LEDGER)
     except (UserError, OSError):
         return ComparedRun()        # a run that will be rejected
     if manifest["synthetic"]:
         return ComparedRun()        # a script may plant the same times twice
     models = ({name: model[name] for name in ("name", "digest", *DESCRIBED_BY)} for model in manifest["models"])
-    return ComparedRun(manifest["started_at"], tuple(exact), tuple(similar), tuple(models))
+    return ComparedRun(manifest["started_at"], own, tuple(models))
 
 
 def _search(runs: Dict[str, ComparedRun]) -> Dict[str, List[dict]]:
@@ -106,7 +109,7 @@ def _search(runs: Dict[str, ComparedRun]) -> Dict[str, List[dict]]:
     duplicates, digests, holds = DuplicateSearch(), DigestSearch(), {}
     for path in sorted(runs, key=lambda path: (runs[path].started_at, path)):
         run = runs[path]
-        of_path = [*duplicates.add_marks(path, (list(run.exact), list(run.similar))), *digests.add(path, {"models": run.models})]
+        of_path = [*duplicates.add_marks(path, run.marks), *digests.add(path, {"models": run.models})]
         if of_path:
             holds[path] = [finding._asdict() for finding in of_path]
     return holds
@@ -115,8 +118,10 @@ def _search(runs: Dict[str, ComparedRun]) -> Dict[str, List[dict]]:
 # ----- in the index
 
 def _put(index: sqlite3.Connection, path: str, run: ComparedRun) -> None:
-    exact, similar = (array.array("Q", numbers).tobytes() for numbers in (run.exact, run.similar))
+    exact, similar = (array.array("Q", numbers).tobytes() for numbers in (run.marks.exact, run.marks.similar))
     index.execute("INSERT INTO run_marks VALUES (?, ?, ?, ?, ?)", (path, run.started_at, exact, similar, json_text.dumps(list(run.models))))
+    index.executemany("INSERT INTO run_noise VALUES (?, ?, ?)", [
+        (path, key, noise.to_bytes(-(-noise.bit_length() // 8), "big")) for key, noise in run.marks.noise])
     index.executemany("INSERT INTO run_digest VALUES (?, ?, ?)", [
         (path, model["digest"], json_text.dumps([model[name] for name in DESCRIBED_BY])) for model in run.models])
 
@@ -126,7 +131,10 @@ def _read(index: sqlite3.Connection, paths: Iterable[str]) -> Dict[str, Compared
     for path in paths:
         row = index.execute("SELECT started_at, exact, similar, models FROM run_marks WHERE folder = ?", (path,)).fetchone()
         if row is not None:
-            result[path] = ComparedRun(row[0], *(tuple(array.array("Q", numbers)) for numbers in row[1:3]), tuple(json.loads(row[3])))
+            exact, similar = (tuple(array.array("Q", numbers)) for numbers in row[1:3])
+            noise = tuple((key, int.from_bytes(data, "big")) for key, data in
+                          index.execute("SELECT compares, noise FROM run_noise WHERE folder = ?", (path,)))
+            result[path] = ComparedRun(row[0], Marks(exact, similar, noise), tuple(json.loads(row[3])))
     return result
 
 
@@ -135,11 +143,15 @@ def _related(index: sqlite3.Connection, runs: Dict[str, ComparedRun], count: int
     if len(runs) == count:
         return set()            # these are all
     related = set()
-    exact, similar = ({number for run in runs.values() for number in getattr(run, kind)} for kind in ("exact", "similar"))
+    exact, similar = ({number for run in runs.values() for number in getattr(run.marks, kind)} for kind in ("exact", "similar"))
     if exact or similar:
         for folder, of_exact, of_similar in index.execute("SELECT folder, exact, similar FROM run_marks"):
             if not (exact.isdisjoint(array.array("Q", of_exact)) and similar.isdisjoint(array.array("Q", of_similar))):
                 related.add(folder)
+    for run in runs.values():
+        for key, noise in run.marks.noise:
+            related |= {folder for folder, data in index.execute("SELECT folder, noise FROM run_noise WHERE compares = ?", (key,))
+                        if timing_noise.is_like(noise, int.from_bytes(data, "big"))}
     for digest in {model["digest"] for run in runs.values() for model in run.models}:
         descriptions = "SELECT count(DISTINCT description) FROM run_digest WHERE digest = ?"
         if index.execute(descriptions, (digest,)).fetchone()[0] > 1:

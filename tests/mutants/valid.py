@@ -4,10 +4,12 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
+from typing import Tuple
 
 import support
-from base import facts, json_text, ledger, ledger_records, plan, records, suites
+from base import facts, git, json_text, ledger, ledger_records, plan, records, suites
 from derive import run_md, run_report, summary
+from judge import evidence
 from measure import models, run_setup
 from mutants import machine
 
@@ -35,8 +37,16 @@ def manifest_of(phases: list, settings: plan.Settings, chosen: dict) -> dict:
              "server_version": "0.33.0", "host_hostname_short": "planted", "floor": FLOOR, "time_limit_s": None}
     loaded = {phase: suites.load(phase) for phase in phases}
     made = run_setup.manifest(RUN_ID, facts, choice, phases, settings, loaded, plan.overrides_of(settings))
-    return {**made, "platform": "Linux x86_64", "python": "3.12.1", "harness_sha256": "c0" * 32, "harness_modified": False,
-            "harness_commit": "d1" * 20}
+    commit, sha256 = _known_commit()
+    return {**made, "platform": "Linux x86_64", "python": "3.12.1", "harness_sha256": sha256, "harness_modified": False, "harness_commit": commit}
+
+
+@functools.lru_cache(maxsize=1)
+def _known_commit() -> Tuple[str, str]:
+    """The present commit of this clone and the hash of its sources; made up where this is no clone."""
+    commit = git.line(support.ROOT, "rev-parse", "HEAD") or ""
+    sha256 = evidence.source_hash_of(commit) if commit else None
+    return (commit, sha256) if sha256 else ("d1" * 20, "c0" * 32)
 
 
 def hardware_of(synthetic: bool) -> dict:

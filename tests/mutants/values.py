@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Callable
 
 import support
-from base import facts, git, plan, records, sensitive, suites, suites
+from base import facts, plan, records, sensitive, suites
 from mutants import machine, valid
 from mutants.valid import Run
 
@@ -369,6 +369,14 @@ def listens(process: str) -> Callable[[Run], None]:
     return lambda run: run.hardware["ollama"].update(process=facts.known(process, "planted"))
 
 
+def large_model(run: Run) -> None:
+    """The model is one of 60 GB, in a machine that holds it."""
+    run.manifest["models"][0].update(size_bytes=60_000_000_000, parameter_size="70B")
+    run.hardware["memory"]["physical_bytes"] = facts.known(128 * 2 ** 30, "planted")
+    for record in run.calls(role="measured"):
+        record["placement"]["size_bytes"] = 62_000_000_000
+
+
 def more_than_memory(run: Run) -> None:
     for record in run.calls(role="measured"):
         record["placement"]["size_bytes"] = 400_000_000_000
@@ -399,8 +407,7 @@ def renamed_model(name: str) -> Callable[[Run], None]:
 
 def source_of_another_commit(run: Run) -> None:
     """The commit is one of this clone; its sources are others."""
-    commit = git.line(support.ROOT, "rev-parse", "HEAD")
-    run.manifest["harness_commit"] = commit or run.manifest["harness_commit"]
+    run.manifest["harness_sha256"] = "c0" * 32
 
 
 ROWS = [
@@ -559,7 +566,7 @@ ROWS = [
     ("ledger-tokens", "a prompt of more tokens than bytes", on_call({"prompt_tokens": 3900})),
     ("protocol-harness", "a modified one", on_manifest(harness_modified=True)),
     ("protocol-anchor", "no frozen prompts", None, (valid.SETTINGS, ("small-eval",))),
-    ("physics-decode", "a large model at a small one's pace", on_model(size_bytes=60_000_000_000, parameter_size="70B")),
+    ("physics-decode", "a large model at a small one's pace", large_model),
     ("physics-prefill", "a prompt read in no time", on_call(
         {"prompt_eval_ns": 300_000}, phase="frozen-prompts", item="P-HARD")),
     ("physics-placement", "more on a card than it holds", too_much_on_a_card),

@@ -1,0 +1,125 @@
+"""Timing noise: what the gaps of one call do not share with the other calls of its item.
+
+Two measurements never have the same noise. A copy keeps it, whatever factor or jitter hides it, as long as the jitter is
+not much larger than the noise. It is kept as one sign for each gap: whether the step from the gap before it is larger than
+usual at that place. Without the usual step of each place, nothing remains of what a machine does in the same way each time.
+"""
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Dict, Iterable, Iterator, List, Tuple
+
+from base.ledger_records import CallRecord, Record
+from base.phases import FROZEN
+from judge import thresholds
+from judge.findings import Finding
+from judge.ledger_pass import LedgerVisitor
+
+LEAST_GAPS = 40             # of a call whose noise is compared
+MOST_GAPS = 129             # and whose first ones are enough
+LEAST_CALLS = 4             # of an item; with fewer the usual step of a place is not known
+MOST_REPEATS = 3            # of each pass
+MOST_KEYS = 1024            # items of all models
+QUICK_BITS, QUICK_MOST = (1 << 128) - 1, 58     # all signs are compared where at most so many of these differ
+BUNCHED_SHARE = 0.2         # of gaps of 0, above which the machine was too busy to read each text alone
+USUAL, DEVIATION = -1.55, 0.75  # of the likeness of the passes, over the items of real runs: the calls of an item are less alike than by chance
+
+
+def keep(known: Dict[tuple, List[List[int]]], key: tuple, gaps: List[int]) -> bool:
+    """Remember the gaps of a call, for a bounded number of calls and keys; whether it was remembered."""
+    calls = known.setdefault(key, []) if len(known) < MOST_KEYS else known.get(key, [])
+    if len(calls) < 2 * MOST_REPEATS and key in known:
+        calls.append(gaps[:MOST_GAPS])
+        return True
+    return False
+
+
+def is_comparable(gaps: List[int]) -> bool:
+    return len(gaps) >= LEAST_GAPS and gaps.count(0) <= BUNCHED_SHARE * len(gaps)
+
+
+def signs(calls: List[List[int]]) -> Tuple[List[int], int]:
+    """(one sign for each step, as the bits of a number, for each call; their count) of calls with as many gaps each."""
+    steps = [[after - before for before, after in zip(gaps[:MOST_GAPS], gaps[1:MOST_GAPS])] for gaps in calls]
+    low, high = (len(calls) - 1) // 2, len(calls) // 2
+    rows: List[List[str]] = []
+    for place in zip(*steps):
+        in_order = sorted(place)
+        usual = in_order[low] + in_order[high]
+        rows.append(["1" if 2 * step > usual else "0" for step in place])
+    return [int("".join(bits), 2) for bits in zip(*rows)], len(rows)
+
+
+def likeness(first: int, second: int, count: int) -> float:
+    """By how many standard deviations more signs are the same than chance would make so."""
+    ones = bin(first).count("1") / count, bin(second).count("1") / count
+    expected = ones[0] * ones[1] + (1 - ones[0]) * (1 - ones[1])
+    deviation = math.sqrt(count * expected * (1 - expected))
+    return (count - bin(first ^ second).count("1") - count * expected) / deviation if deviation else 0.0
+
+
+def joined(calls: List[List[int]]) -> int:
+    """The signs of all calls as one number, which begins with a 1."""
+    bits, count = signs(calls)
+    return int("1" + "".join(f"{row:0{count}b}" for row in bits), 2)
+
+
+def is_like(first: int, second: int) -> bool:
+    """Whether two such numbers may be of one measurement: a part of them decides for most."""
+    return (bin((first ^ second) & QUICK_BITS).count("1") <= QUICK_MOST
+            and shared(first, second) > thresholds.value("run_likeness") / 2)
+
+
+def shared(first: int, second: int) -> float:
+    """The likeness of two such numbers."""
+    count = min(first.bit_length(), second.bit_length()) - 1
+    low_bits = (1 << count) - 1
+    return likeness(first & low_bits, second & low_bits, count) if count > 0 else 0.0
+
+
+class PassCopies(LedgerVisitor):
+    """The calls of each frozen prompt against each other: none has the noise of another, and the last pass not that of the first."""
+
+    def __init__(self) -> None:
+        self._calls: Dict[tuple, List[List[int]]] = {}      # (model, item, gaps): the gaps of each call
+        self._passes: Dict[tuple, List[str]] = {}           # and its pass
+
+    def visit(self, record: Record) -> Iterable[Finding]:
+        if isinstance(record, CallRecord) and record.phase == FROZEN and record.has_speed and record.repeat <= MOST_REPEATS:
+            key = record.model, record.item, len(record.gaps_us)
+            if is_comparable(record.gaps_us) and keep(self._calls, key, record.gaps_us):
+                self._passes.setdefault(key, []).append(record.pass_ or "")
+        return ()
+
+    def finish(self) -> Iterator[Finding]:
+        by_model: Dict[str, List[float]] = {}
+        for key, calls in self._calls.items():
+            if len(calls) < LEAST_CALLS:
+                continue
+            likenesses = _likenesses(calls)
+            if max(likenesses.values()) > thresholds.value("call_likeness"):
+                yield Finding("physics-duplicate", f"{key[0]} {key[1]}: the gaps of two calls vary alike, by {max(likenesses.values()):.1f} standard "
+                              "deviations more than chance", f"at most {thresholds.value('call_likeness')}")
+                return
+            by_model.setdefault(key[0], []).extend(_of_passes(likenesses, self._passes[key]))
+        for name, values in (*by_model.items(), ("all models", list(itertools.chain(*by_model.values())))):
+            excess = (sum(values) / len(values) - USUAL) * math.sqrt(len(values)) / DEVIATION if values else 0.0
+            if excess > thresholds.value("pass_likeness"):
+                yield Finding("physics-duplicate", f"{name}: the gaps of the last pass vary as those of the first, by {excess:.1f} standard deviations "
+                              "more than in other runs", f"at most {thresholds.value('pass_likeness')}")
+                return
+
+
+def _likenesses(calls: List[List[int]]) -> Dict[Tuple[int, int], float]:
+    """By the places of two calls, of which the first comes earlier."""
+    bits, count = signs(calls)
+    return {(place, other): likeness(bits[place], bits[other], count) for place, other in itertools.combinations(range(len(bits)), 2)}
+
+
+def _of_passes(likenesses: Dict[Tuple[int, int], float], passes: List[str]) -> Iterator[float]:
+    """How like the calls of two passes are, in the order in which they are likest; nothing where a pass has fewer than two."""
+    first, last = ([place for place, name in enumerate(passes) if name == wanted] for wanted in ("first", "last"))
+    if min(len(first), len(last)) > 1:
+        few, many = sorted((first, last), key=len)
+        yield max(sum(likenesses[min(pair), max(pair)] for pair in zip(few, order)) for order in itertools.permutations(many, len(few))) / len(few)
