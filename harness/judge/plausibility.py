@@ -78,7 +78,7 @@ class Plausibility(LedgerVisitor):
             fastest = self.decode.get(model, (0.0, False))
             if rate > fastest[0]:
                 self.decode[model] = max(fastest, (rate / tokens_a_step(call), video))
-            if call.phase == FROZEN:
+            if call.phase == FROZEN and not call_metrics.is_contended(call):
                 self.spreads.setdefault((model, call.item), Spread()).add(rate)
         prefill = call_metrics.prefill_tok_s(call, self.heads.get(model))
         if call.phase == CONTEXT_APPEND:

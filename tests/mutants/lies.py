@@ -149,7 +149,7 @@ ROWS = [
     ("protocol-placement", "its size in memory, under no name", loaded_under_another_name),
     ("physics-size", "a quantization of more bits than the file has", on_model(quantization="F16")),
     ("physics-conditions", "the same free memory after each call", on_conditions(free_memory_bytes=5_000_000_000)),
-    ("physics-conditions", "more memory free than there is", lambda run: call(run)["conditions"].update(free_memory_bytes=9_000_000_000)),
+    ("physics-conditions", "more memory free than there is", lambda run: call(run)["conditions"].update(free_memory_bytes=20_000_000_000)),
     ("physics-conditions", "energy that no counter counted", on_conditions(energy_j=3.0)),
     ("physics-conditions", "energy of a megawatt", energy_of(1e6)),
     ("physics-conditions", "an accelerator that is not there", on_conditions(accelerators=[support.record("accelerator_state")])),
