@@ -136,6 +136,15 @@ class Records(unittest.TestCase):
                 with self.subTest(f"{name} {value!r}"):
                     self.assertEqual(schema.problems(support.record("call", **{name: value}), "call"), [])
 
+    def test_one_wrong_value_among_many_gaps_is_found_at_every_place(self):
+        for wrong in (True, False, -1, 1.0, 2.5, None, "7", [7], {}, float("nan"), 2 ** 63):
+            for place in (0, 50, 99):
+                with self.subTest(f"{wrong!r} at {place}"):
+                    gaps = list(range(2, 102))
+                    gaps[place] = wrong
+                    found = schema.problems(support.record("call", gaps_us=gaps), "call")
+                    self.assertEqual([line.split(":")[0] for line in found], [f"gaps_us[{place}]"])
+
     def test_times_of_day_have_one_form(self):
         for text, right in (("2026-01-02T03:04:05Z", True), ("2026-01-02 03:04:05Z", False), ("2026-01-02T03:04:05", False),
                             ("2026-01-02T03:04:05.1Z", False), ("2026-01-02T03:04:05+00:00", False),

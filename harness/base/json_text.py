@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, List, Set, Tuple, Union
 
 Json = Union[None, bool, int, float, str, List, Dict]      # a value of a JSON text; the types of its parts are not stated
 MAX_INTEGER = 2 ** 63 - 1
@@ -62,7 +61,8 @@ def loads(data: bytes) -> Any:
     if text.startswith("\ufeff"):
         raise ValueError("begins with a byte-order mark")
     try:
-        value = _decoded(data, text)
+        has_long_numbers = _LONG_NUMBER in data.translate(_SHAPES)
+        value = (_CAREFUL if has_long_numbers else _STRICT).decode(text)
     except RecursionError:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from None
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
@@ -70,39 +70,19 @@ def loads(data: bytes) -> Any:
     return value
 
 
-def _decoded(data: bytes, text: str) -> Json:
-    """The value, read the quick way where the text plainly holds no long number and no key twice."""
-    if _LONG_NUMBER not in data.translate(_SHAPES):
-        try:
-            return unique_keys(data, text)
-        except NotPlain:
-            pass
-    return _CAREFUL.decode(text)
+def unique_keys(text: str) -> Json:
+    """The value of a JSON text, its numbers as Python reads them; raises ValueError where an object has a key twice."""
+    return _UNIQUE.decode(text)
 
 
-class NotPlain(ValueError):
-    """A text that has to be read with more care."""
-
-
-def unique_keys(data: bytes, text: str) -> Json:
-    """The value of a JSON text (also as bytes). Raises NotPlain unless no key is there twice for sure.
-
-    Each key is followed by `":` where no blank stands between. If the text has no more of these than the value has
-    keys, then none was dropped. Quotation marks within texts only make it look as if one might have been.
-    """
-    if b" :" not in data and b"\t:" not in data and b"\r:" not in data and b"\n:" not in data:
-        value, keys = _KEY_COUNTER.read(text)
-        if keys == data.count(b'":'):
-            return value
-    raise NotPlain("a key may be there twice")
-
-
-def _object(pairs: list) -> dict:
+def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
     record = dict(pairs)
     if len(record) != len(pairs):
-        seen: set = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f"key {twice[:24]!r} twice in one object")
+        seen: Set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"key {key[:24]!r} twice in one object")
+            seen.add(key)
     return record
 
 
@@ -125,30 +105,12 @@ def _number(text: str) -> float:
 
 _SHAPES = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else ord("x") for byte in range(256))
 _LONG_NUMBER = b"0" * 19        # in the alphabet of _SHAPES
+_UNIQUE = json.JSONDecoder(object_pairs_hook=_object)
+_STRICT = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
 _CAREFUL = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=_number, parse_int=_integer)
 
 
-class _KeyCounter(threading.local):
-    """A reader that counts the keys of all objects."""
-
-    def __init__(self) -> None:
-        self._keys = 0
-        self._decoder = json.JSONDecoder(object_hook=self._count, parse_constant=_constant, parse_float=_number)
-
-    def _count(self, record: dict) -> dict:
-        self._keys += len(record)
-        return record
-
-    def read(self, text: str) -> tuple:
-        """(the value, its keys)."""
-        self._keys = 0
-        return self._decoder.decode(text), self._keys
-
-
-_KEY_COUNTER = _KeyCounter()
-
-
-def _depth(value: object) -> int:
+def _depth(value: Json) -> int:
     """Levels of nesting, without recursion of our own."""
     deepest, waiting = 0, [(value, 1)]
     while waiting:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import BinaryIO, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from base import files, json_text, records, schema
 from base.errors import UserError
@@ -28,6 +28,8 @@ class LineProblem(NamedTuple):
     expected: str
     where: str = ""
 
+
+Problems = Tuple[LineProblem, ...]
 
 # code: what a person can do about it
 FIXES = {
@@ -51,7 +53,7 @@ class LedgerLine(NamedTuple):
     data: bytes                 # with its line feed, if it has one
     fields: Optional[dict]
     record: Optional[Record]
-    problems: Tuple[LineProblem, ...]
+    problems: Problems
 
 
 class LedgerReader:
@@ -77,15 +79,14 @@ class LedgerReader:
                 yield line
 
     def _line(self, number: int, data: bytes) -> LedgerLine:
-        fields = _quickly_parsed(data, self._is_exact) if len(data) <= self._max_line_bytes else None
-        problems: Tuple[LineProblem, ...] = ()
+        fields, problems = _quickly_parsed(data, self._is_exact) if len(data) <= self._max_line_bytes else None, ()
         if fields is None:
             fields, problems = self._examined(data)
         if fields is None:
             return LedgerLine(number, data, None, None, problems)
-        return LedgerLine(number, data, fields, typed(fields), (*self._place_problems(number, fields), *problems))
+        return LedgerLine(number, data, fields, typed(fields), self._place_problems(number, fields) + problems)
 
-    def _examined(self, data: bytes) -> Tuple[Optional[dict], Tuple[LineProblem, ...]]:
+    def _examined(self, data: bytes) -> Tuple[Optional[dict], Problems]:
         """(the line as JSON, what is wrong with it), for a line that is not plainly right; None where it cannot be read."""
         if len(data) > self._max_line_bytes:
             return None, (LineProblem("size", f"a line of more than {self._max_line_bytes} bytes", "a shorter one"),)
@@ -97,43 +98,39 @@ class LedgerReader:
             fields = json_text.loads(data[:-1])
         except ValueError as problem:
             return None, (LineProblem("json", str(problem), "JSON that every reader understands alike"),)
-        if not isinstance(fields, dict) or fields.get("type") not in TYPES:
-            observed = repr(fields.get("type") if isinstance(fields, dict) else None)
-            return None, (LineProblem("type", f"type {observed}", ", ".join(TYPES), "type"),)
-        if fields["type"] == "meta" and isinstance(fields.get("schema"), str) and fields["schema"] not in records.LEDGER_VERSIONS:
-            return None, (LineProblem("version", fields["schema"], " or ".join(records.LEDGER_VERSIONS), "schema"),)
-        sentences = schema.problems(fields, fields["type"])
-        if sentences:
-            return None, tuple(map(_field_problem, sentences))
+        problems = _field_problems(fields)
+        if problems:
+            return None, problems
         if not self._is_exact:
             return fields, ()
         return fields, (LineProblem("canonical", "other white space, escapes or spelling of numbers", "as base/json_text.py writes it"),)
 
-    def _place_problems(self, number: int, fields: dict) -> List[LineProblem]:
+    def _place_problems(self, number: int, fields: dict) -> Problems:
         """The line's place among the others, its number, and the hash of the line before it."""
-        problems = []
+        problems: Problems = ()
         if (fields["type"] == "meta") != (number == 1):
-            problems.append(LineProblem("order", f"{fields['type']} as line {number}", "one meta, as line 1", "type"))
+            problems += (LineProblem("order", f"{fields['type']} as line {number}", "one meta, as line 1", "type"),)
         elif self.last_type == "footer":
-            problems.append(LineProblem("order", f"{fields['type']} after the footer", "the footer as the last line", "type"))
+            problems += (LineProblem("order", f"{fields['type']} after the footer", "the footer as the last line", "type"),)
         if fields["seq"] != number - 1:
-            problems.append(LineProblem("seq", f"seq {fields['seq']}", str(number - 1), "seq"))
+            problems += (LineProblem("seq", f"seq {fields['seq']}", str(number - 1), "seq"),)
         if fields["prev"] != self.prev:
-            problems.append(LineProblem("chain", f"prev {str(fields['prev'])[:12]}", f"{str(self.prev)[:12]}, the hash of the line before", "prev"))
+            problems += (LineProblem("chain", f"prev {str(fields['prev'])[:12]}", f"{str(self.prev)[:12]}, the hash of the line before", "prev"),)
         return problems
 
 
 def _quickly_parsed(data: bytes, is_exact: bool) -> Optional[dict]:
-    """The line as JSON if it is plainly right: no key twice, no number that JSON does not have, every field of the right kind.
+    """The line as JSON if it is plainly right: no key twice, every field of the right kind; None for a closer look.
 
-    If it has to be exact, it is written back and compared, which shows the first two as well.
+    If it has to be exact, it is written back and compared, which shows a key twice as well. Numbers that JSON does not
+    have are of no right kind.
     """
-    if data[-1:] != b"\n" or b"\r" in data or b"\t" in data:
+    if data[-1:] != b"\n" or b"\r" in data or b"\t" in data or b"\x7f" in data:
         return None
     try:
-        text = data.decode("ascii")
-        fields = json.loads(text) if is_exact else json_text.unique_keys(data, text)
-        if is_exact and json_text.dumps(fields) + "\n" != text:
+        text = data[:-1].decode("ascii")
+        fields = json.loads(text) if is_exact else json_text.unique_keys(text)
+        if is_exact and json_text.dumps(fields) != text:
             return None
     except (ValueError, RecursionError):
         return None
@@ -141,6 +138,17 @@ def _quickly_parsed(data: bytes, is_exact: bool) -> Optional[dict]:
     if not isinstance(kind, str) or kind not in TYPES or (kind == "meta" and fields.get("schema") not in records.LEDGER_VERSIONS):
         return None
     return fields if schema.tester(kind)(fields) else None
+
+
+def _field_problems(fields: json_text.Json) -> Problems:
+    """What is wrong with a line's type, version and fields, for a line that is JSON."""
+    kind = fields.get("type") if isinstance(fields, dict) else None
+    if not isinstance(fields, dict) or not isinstance(kind, str) or kind not in TYPES:
+        return (LineProblem("type", f"type {kind!r:.40}", ", ".join(TYPES), "type"),)
+    version = fields.get("schema")
+    if kind == "meta" and isinstance(version, str) and version not in records.LEDGER_VERSIONS:
+        return (LineProblem("version", version, " or ".join(records.LEDGER_VERSIONS), "schema"),)
+    return tuple(map(_field_problem, schema.problems(fields, kind)))
 
 
 def _field_problem(sentence: str) -> LineProblem:
@@ -167,14 +175,14 @@ def read(path: os.PathLike, reader: Optional[LedgerReader] = None) -> Iterator[R
     """
     number = 0
     for number, _, _, record, problems in reader or LedgerReader(path):
-        if problems:
+        if problems or record is None:
             raise broken(path, number, problems)
         yield record
     if number == 0:
         raise UserError("empty", str(path), "run again with --resume, or start a new run")
 
 
-def broken(path: os.PathLike, number: int, problems: Tuple[LineProblem, ...]) -> UserError:
+def broken(path: os.PathLike, number: int, problems: Problems) -> UserError:
     """The error of a line that has problems: the first three in one sentence, and what to do now."""
     sentences = {
         "json": "not JSON ({})", "type": "not a record of a ledger: {}", "version": "format {}, this harness reads " + " and ".join(records.LEDGER_VERSIONS),

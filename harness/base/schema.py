@@ -86,9 +86,24 @@ def is_count(value: object) -> TypeGuard[int]:
     return _SCALARS["count"](value)
 
 
-def are_counts(values: Collection) -> bool:
-    """The same of each of them; a call has hundreds of gaps."""
-    return not values or (set(map(type, values)) == {int} and min(values) >= 0 and max(values) <= MAX_INTEGER)
+def are_counts(values: Collection[Json]) -> bool:
+    return are_within(values, 0, MAX_INTEGER)
+
+
+def are_within(values: Collection[Any], least: float, most: float) -> bool:
+    """Whether each is a whole number in this range; a call has hundreds of gaps.
+
+    A sum is computed fast, and is whole only if all parts are. True and False, which it takes for numbers, are less than 2.
+    """
+    if not values:
+        return True
+    try:
+        total = sum(values)
+        if type(total) is int and total <= most and min(values) >= max(least, 2):
+            return True
+    except TypeError:
+        return False
+    return set(map(type, values)) == {int} and min(values) >= least and max(values) <= most
 
 
 @functools.lru_cache(maxsize=None)
@@ -145,8 +160,7 @@ def field_tester(field: Field) -> Callable[[Any], bool]:
         types = (int,) if field.kind == "count" else (int, float)
         return lambda value: type(value) in types and least <= value <= most
     if field.kind == "list:count":
-        return lambda value: type(value) is list and (
-            not value or (set(map(type, value)) == {int} and min(value) >= least and max(value) <= most))
+        return lambda value: type(value) is list and are_within(value, least, most)
     if field.kind == "text":
         most_characters = field.range[1]
         return lambda value: type(value) is str and len(value) <= most_characters

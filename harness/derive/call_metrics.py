@@ -39,7 +39,13 @@ def is_bunched(call: CallRecord) -> bool:
     if call.first_text_ns == call.last_text_ns:
         return True
     pace_us = (duration or 0) / chunks / 1000
-    together = next((n for n, gap_us in enumerate(call.gaps_us) if gap_us >= READ_TOGETHER * pace_us), chunks - 1)
+    together = 0
+    for gap_us in call.gaps_us:
+        if gap_us >= READ_TOGETHER * pace_us:
+            break
+        together += 1
+    else:
+        together = chunks - 1
     return call.first_text_ns is not None and together * pace_us > LATE_SHARE * call.first_text_ns / 1000
 
 
@@ -214,9 +220,13 @@ def is_serialised(share: float | None) -> bool | None:
 
 def is_contended(call: CallRecord) -> bool | None:
     """Whether other programs used more of this machine than CONTENDED_SHARE meanwhile, or it slept; None: not known."""
-    state = call.conditions or {}
+    state = call.conditions
+    if state is None:
+        return None
     if (state.get("suspended_s") or 0) >= SUSPENDED_S:
         return True
-    shares = [state.get("others_cpu_share"), *(card.get("others_busy_share") for card in state.get("accelerators") or ())]
-    known_shares = [share for share in shares if share is not None]
-    return max(known_shares) > CONTENDED_SHARE if known_shares else None
+    share = state.get("others_cpu_share")
+    if state["accelerators"]:
+        shares = [share, *(card.get("others_busy_share") for card in state["accelerators"])]
+        share = max((value for value in shares if value is not None), default=None)
+    return None if share is None else share > CONTENDED_SHARE

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import random
+from array import array
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 # Part of every metadata.json, so its text never changes. All values are kept as they are, which is within its 0.1 %.
@@ -35,7 +36,7 @@ class Sample:
     """Values of one metric."""
 
     def __init__(self, values: Iterable[Optional[float]] = ()) -> None:
-        self._values: List[float] = []
+        self._values = array("d")
         self.extend(values)
 
     @property
@@ -48,7 +49,7 @@ class Sample:
             self._values.append(value)
 
     def extend(self, values: Iterable[Optional[float]]) -> None:
-        self._values += [value for value in values if value is not None]
+        self._values.fromlist([value for value in values if value is not None])
 
     def values(self) -> list:
         """All values, ascending."""

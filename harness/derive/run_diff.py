@@ -184,9 +184,10 @@ def _calibration(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
 
 
 def _placement(model: str, placement_a: dict, placement_b: dict) -> Iterator[dict]:
-    if placement_a.get("size_bytes") and placement_b.get("size_bytes") and stability.is_other_place(placement_a, placement_b):
-        share_a, share_b = (round((place["vram_bytes"] or 0) / place["size_bytes"], 3) for place in (placement_a, placement_b))
-        yield _row("share on accelerators", share_a, share_b, "cause", model=model)
+    if placement_a.get("size_bytes") and placement_b.get("size_bytes"):
+        share_a, share_b = map(stability.share_on_accelerators, (placement_a, placement_b))
+        if stability.is_other_place(share_a, share_b):
+            yield _row("share on accelerators", round(share_a, 3), round(share_b, 3), "cause", model=model)
     length_a, length_b = placement_a.get("context_length"), placement_b.get("context_length")
     if None not in (length_a, length_b) and length_a != length_b:
         yield _row("loaded context", length_a, length_b, "cause", SPEED, model=model)

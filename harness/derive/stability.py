@@ -1,9 +1,11 @@
 """Whether the machine was stable during the run, judged from its telemetry and from the frozen prompts."""
 from __future__ import annotations
 
-from typing import Set
+import functools
+from typing import Dict, FrozenSet, Optional, Set, Tuple
 
 from base import names
+from base.json_text import Json
 from base.ledger_records import CallRecord
 from base.phases import FROZEN
 from derive import call_metrics
@@ -16,6 +18,7 @@ CLOCK_LIMIT = 0.9               # of the clock at the start
 BACKGROUND_LIMIT = 0.10         # of all processors, at the median of the moments in which nothing ran
 SWAP_LIMIT_BYTES = 1_000_000    # for each reading, at the median: a machine that swaps moves far more
 CONTENDED_LIMIT = 0.10          # of the calls that others could have been seen in; single ones are a program that starts
+MOST_LISTS = 64                 # of loaded models that are remembered; a run sees few
 PLACEMENT_SHARE = 0.01          # of the model; a server's own figures differ by less from load to load
 
 
@@ -27,15 +30,16 @@ class MachineConditions:
         self.looked_for_others = False  # the harness read what others used during each call; since 2026-11-28
         self.calls_seen = self.contended = self.suspended = 0     # calls in which others could be seen; of which contended
         self.placed_calls = 0
-        self.others_loaded: Set[str] | None = None      # models of others that were loaded at every call
+        self.others_loaded: FrozenSet[str] | None = None      # models of others that were loaded at every call
         self.readings = self.on_battery = 0
         self.flags_known = self.throttled = 0
         self.background, self.swap_bytes = Sample(), Sample()
-        self.seen_before: dict = {}     # model: {pass: what others used when that was looked at last}, of the frozen prompts
+        self.seen_before: Dict[str, Dict[str, Optional[float]]] = {}    # by model and pass: what others used when that was looked at last, of the frozen prompts
         self._seen_last: float | None = None
-        self.clocks: dict = {}          # model: {pass: Sample}, of the frozen prompts
-        self.placed: dict = {}          # (model, context): the placement that was seen first
-        self.moved: dict = {}           # model: how many calls saw another one
+        self.clocks: Dict[str, Dict[str, Sample]] = {}      # by model and pass, of the frozen prompts
+        self._shares: Dict[Tuple[str, Json], float] = {}    # by model and context: the share on accelerators that was seen first
+        self.moved: Dict[str, int] = {}                     # by model: how many calls saw another one
+        self._foreign = functools.lru_cache(MOST_LISTS)(self._models_of_others)
 
     def add(self, call: CallRecord) -> None:
         """A call. The records of a wave share one reading; it is counted once."""
@@ -71,21 +75,30 @@ class MachineConditions:
 
     def _place(self, call: CallRecord) -> None:
         place = call.placement
-        if place is not None:
-            self.placed_calls += 1
-            foreign = {name for name in place["loaded"] if names.model_key(name) not in self._models}
-            self.others_loaded = foreign if self.others_loaded is None else self.others_loaded & foreign
-        if place is None or not place["size_bytes"]:
+        if place is None:
             return
-        before = self.placed.setdefault((call.model, call.options.get("num_ctx")), place)
-        if before is not place and is_other_place(before, place):
-            self.moved[call.model] = self.moved.get(call.model, 0) + 1
+        self.placed_calls += 1
+        if self.others_loaded is None or self.others_loaded:
+            foreign = self._foreign(tuple(place["loaded"]))
+            self.others_loaded = foreign if self.others_loaded is None else self.others_loaded & foreign
+        if place["size_bytes"]:
+            share = share_on_accelerators(place)
+            before = self._shares.setdefault((call.model, call.options.get("num_ctx")), share)
+            if is_other_place(before, share):
+                self.moved[call.model] = self.moved.get(call.model, 0) + 1
+
+    def _models_of_others(self, loaded: Tuple[str, ...]) -> FrozenSet[str]:
+        return frozenset(name for name in loaded if names.model_key(name) not in self._models)
 
 
-def is_other_place(before: dict, after: dict) -> bool:
+def share_on_accelerators(placement: dict) -> float:
+    """Of a model that is loaded."""
+    return (placement["vram_bytes"] or 0) / placement["size_bytes"]
+
+
+def is_other_place(share_before: float, share_after: float) -> bool:
     """Whether a model lies elsewhere than before: another share of it on the accelerators."""
-    shares = [(place["vram_bytes"] or 0) / place["size_bytes"] for place in (before, after)]
-    return abs(shares[0] - shares[1]) > PLACEMENT_SHARE
+    return abs(share_before - share_after) > PLACEMENT_SHARE
 
 
 def drift(aggregate: Aggregate, conditions: MachineConditions) -> dict | None:

@@ -50,6 +50,7 @@ class _Summary:
     def __init__(self, manifest: dict, graders: Dict[str, Optional[dict]], code_grades: Dict[str, dict], observer: CallObserver | None):
         self.manifest, self.graders, self.code_grades, self.observer = manifest, graders, code_grades, observer
         self.settings = plan.settings_of(manifest)
+        self.has_ladder = bool(self.settings.contexts)
         self.answers: Dict[Tuple[str, str], Dict[str, ItemAnswer]] = {}     # by model and phase: one call at a time, where thinking is compared
         self.with_draft = {model["name"] for model in manifest["models"] if model.get("draft")}
         self.formats = {model["name"]: model["format"] for model in manifest["models"]}
@@ -99,23 +100,23 @@ class _Summary:
     def _measured(self, call: CallRecord) -> None:
         if self.wave and not ledger_records.continues_wave(call, self.wave[-1]):
             self.close_wave()
-        self.wave.append(call)
         if call.wave is None:
-            self.close_wave()
+            self._count(call, *_energy_shares([call]))
+        else:
+            self.wave.append(call)
 
     def close_wave(self) -> None:
-        """The wave (or the single call) is complete."""
+        """The wave is complete, if one is under way."""
         wave, self.wave = self.wave, []
         if not wave:
             return
-        models = list(dict.fromkeys(call.model for call in wave))
         for call, energy_j in zip(wave, _energy_shares(wave)):
             self._count(call, energy_j)
-        if wave[0].wave is not None:
-            for model in models:
-                self.aggregates[model, wave[0].phase].wave(wave, models)
-            if self.observer:
-                self.observer.wave(wave)
+        models = list(dict.fromkeys(call.model for call in wave))
+        for model in models:
+            self.aggregates[model, wave[0].phase].wave(wave, models)
+        if self.observer:
+            self.observer.wave(wave)
 
     def _count(self, call: CallRecord, energy_j: float | None) -> None:
         self.outcomes[call.outcome] = self.outcomes.get(call.outcome, 0) + 1
@@ -147,15 +148,16 @@ class _Summary:
 
     def _aggregate_of(self, record: CallRecord | SkippedRecord) -> Aggregate:
         key = record.model, record.phase
-        if key not in self.aggregates:
-            self.aggregates[key] = Aggregate(*key, self.formats.get(record.model), record.model in self.with_draft,
-                                   self.meta is not None and self.meta.schema == "ledger-1.0")
-            self.aggregates[key].thinking = self._thinking_figures(*key)
-        return self.aggregates[key]
+        aggregate = self.aggregates.get(key)
+        if aggregate is None:
+            aggregate = self.aggregates[key] = Aggregate(*key, self.formats.get(record.model), record.model in self.with_draft,
+                                                         self.meta is not None and self.meta.schema == "ledger-1.0")
+            aggregate.thinking = self._thinking_figures(*key)
+        return aggregate
 
     def _rung(self, record: CallRecord | SkippedRecord) -> RungFigures | None:
         """The record's rung of the context ladder; None where it belongs to none, or none was asked for."""
-        if not self.settings.contexts or record.model not in self.formats:
+        if not self.has_ladder or record.model not in self.formats:
             return None
         return self.served.setdefault(record.model, self._no_rungs()).rung(record.phase)
 
@@ -259,7 +261,9 @@ def _has_middle(call: CallRecord, grader: dict) -> bool:
 def _energy_shares(wave: List[CallRecord]) -> List[Optional[float]]:
     """What each call of a wave took, by its share of the tokens; the counters know the wave alone."""
     spent = wave[0].conditions["energy_j"] if wave[0].conditions else None
+    if spent is None:
+        return [None] * len(wave)
     tokens = [call.eval_tokens or 0 for call in wave]
-    if spent is None or not all(tokens):
+    if not all(tokens):
         return [None] * len(wave)
     return [spent * count / sum(tokens) for count in tokens]
