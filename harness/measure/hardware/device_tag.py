@@ -63,10 +63,10 @@ def _card_gb(card: dict) -> int | None:
 
 def _shared(cards: list, record: dict, main: int | None, main_gb: int | None) -> Parts | None:
     """NVIDIA's chips that share main memory: a Jetson is known by its board, a GB10 by its chip."""
-    chip = next((card["name"] for card in cards if card["vendor"] == "NVIDIA" and card["unified_memory"] and card["name"]), None)
-    board = record["system"]["product"]["value"] if _is_board(record) else None
-    name = board if board and JETSON.search(board) else chip
-    if chip is None and not (board and "nvidia" in board.lower() and JETSON.search(board)):
+    chip = next((card["name"] for card in cards if card["vendor"] == "NVIDIA" and card["unified_memory"] and card["name"]), "")
+    board = (record["system"]["product"]["value"] or "") if _is_board(record) else ""
+    name = board if JETSON.search(board) else chip
+    if not chip and not (name and "nvidia" in name.lower()):
         return None
     if not JETSON.search(name):
         return Parts(name, main_gb)

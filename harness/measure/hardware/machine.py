@@ -10,7 +10,9 @@ import glob
 import os
 import platform
 import signal
+import struct
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -95,7 +97,9 @@ def run(words: list, limit_s: float, variables: Mapping[str, str] = os.environ) 
     if tool is None:
         return CommandResult(command, "missing", limit_s=limit_s)
     environment = {**variables, "LC_ALL": "C", "LANG": "C"}
-    options = {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {"start_new_session": True}
+    options: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        options = {"creationflags": subprocess.CREATE_NO_WINDOW}
     try:
         process = subprocess.Popen([tool, *words[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL, env=environment, **options)
@@ -113,11 +117,13 @@ def recorded_command(words: list) -> str:
 def _read_output(process: subprocess.Popen, limit_s: float) -> tuple:
     """(stdout, outcome). A thread reads: on Windows a pipe cannot be waited for with a time limit."""
     output = bytearray()
+    assert process.stdout is not None
+    pipe = process.stdout
 
     def read_pipe() -> None:
         with contextlib.suppress(OSError, ValueError):      # the pipe was closed under the reader
             while len(output) <= MAX_BYTES:
-                data = process.stdout.read1(65536)
+                data = os.read(pipe.fileno(), 65536)
                 if not data:
                     return
                 output.extend(data)
@@ -138,7 +144,7 @@ def _read_output(process: subprocess.Popen, limit_s: float) -> tuple:
             _kill(process)
             reader.join(1)
         if not reader.is_alive():           # closing a pipe that is still being read would wait for the reader
-            process.stdout.close()
+            pipe.close()
 
 
 def _kill(process: subprocess.Popen) -> None:
@@ -222,22 +228,17 @@ def _posix_memory_bytes() -> int | None:
 
 
 def _windows_memory_bytes() -> int | None:
+    """MEMORYSTATUSEX: its length and the load as 32 bits, then seven sizes of 64, of which the first is the whole memory."""
     ctypes = _ctypes()
     if ctypes is None:
         return None
-
-    class Status(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
-            (name, ctypes.c_ulonglong) for name in ("total", "free", "page_total", "page_free", "virtual_total",
-                                                    "virtual_free", "extended_free")]
-    status = Status()
-    status.length = ctypes.sizeof(status)
-    return status.total if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+    status = ctypes.create_string_buffer(struct.pack("=II7Q", 64, *[0] * 8), 64)
+    return struct.unpack_from("=Q", status, 8)[0] if ctypes.windll.kernel32.GlobalMemoryStatusEx(status) else None
 
 
 def _windows_cpu_name() -> str | None:
     """PowerShell may be missing or forbidden; the registry has the name too."""
-    if os.name != "nt":
+    if sys.platform != "win32":
         return None
     import winreg
     try:

@@ -152,5 +152,5 @@ def _windows(machine: Machine) -> tuple:
 
 
 def _windows_modules(machine: Machine) -> list:
-    return [_module(row.get("Capacity"), KINDS.get(text_parsing.whole(row.get("SMBIOSMemoryType"))),
+    return [_module(row.get("Capacity"), KINDS.get(text_parsing.whole(row.get("SMBIOSMemoryType")) or 0),
                     row.get("ConfiguredClockSpeed") or row.get("Speed")) for row in cim.every(machine, "memory")]

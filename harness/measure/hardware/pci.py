@@ -78,11 +78,11 @@ def card(machine: Machine, device: PciDevice, names: dict, why: str) -> dict:
 def _name(machine: Machine, device: PciDevice, listed: LspciName, own_bytes: int | None, why: str) -> dict:
     """lspci prints `Device 2b85` for an id that is newer than its database."""
     exact = _amd_name(machine, device) if device.ids[0] == integrated.AMD else None
-    named = None if (listed.product or "Device").startswith("Device") else listed
-    by_id = None if named else LspciName(product=pci_names.product(machine, device.ids))
+    named = LspciName() if (listed.product or "Device").startswith("Device") else listed
+    by_id = LspciName(product=None if named.product else pci_names.product(machine, device.ids))
     return facts.first(facts.optional(exact, AMD_NAMES, why),
-                       facts.optional(named and (_one_of(named, own_bytes) or product(named.product)), "lspci", why),
-                       facts.optional(by_id and (_one_of(by_id, own_bytes) or product(by_id.product)), "its PCI id", "no name for its PCI id"),
+                       facts.optional(_one_of(named, own_bytes) or product(named.product), "lspci", why),
+                       facts.optional(_one_of(by_id, own_bytes) or product(by_id.product), "its PCI id", "no name for its PCI id"),
                        facts.optional(listed.product, "lspci", why))
 
 

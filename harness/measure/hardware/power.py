@@ -45,7 +45,7 @@ def _mac(machine: Machine) -> tuple:
     match = re.search(r"Now drawing from '(AC|Battery) Power'", battery.text)
     source = match and {"AC": "ac", "Battery": "battery"}[match.group(1)]
     modes = dict(re.findall(r"^[ \t]*(lowpowermode|powermode)[ \t]+([012])\b", settings.text, re.MULTILINE))
-    mode = {"0": "automatic", "1": "low-power", "2": "high-power"}.get(modes.get("powermode", modes.get("lowpowermode", "")))
+    mode = {"0": "automatic", "1": "low-power", "2": "high-power"}.get(str(modes.get("powermode", modes.get("lowpowermode"))))
     return (facts.optional(source, battery.command, battery.why), facts.optional(mode, settings.command, settings.why),
             facts.unknown("macOS has no governors"))
 

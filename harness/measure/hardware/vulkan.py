@@ -58,10 +58,10 @@ def product(text: str) -> str | None:
 
 def _device(name: str, values: dict) -> VulkanDevice:
     ids = tuple(text_parsing.hexadecimal(values.get(name, "").strip()) for name in ("vendorID", "deviceID"))
-    integrated = KINDS.get(values.get("deviceType"))
+    integrated = KINDS.get(values.get("deviceType", ""))
     silent = "vulkaninfo does not report it"
     driver = " ".join(filter(None, (text_parsing.line(values.get("driverName")), text_parsing.version(values.get("driverInfo")))))
-    vendor = gpu.VENDORS.get(ids[0]) or gpu.vendor_of(name)
+    vendor = gpu.VENDORS.get(ids[0] or 0) or gpu.vendor_of(name)
     return VulkanDevice(ids, integrated, {
         "vendor": facts.optional(vendor, METHOD, "vulkaninfo reports a vendor that is not known here"),
         "name": facts.known(name, METHOD),
