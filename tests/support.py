@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import functools
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import socket
 import struct
@@ -20,8 +21,6 @@ from typing import Callable
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Wine is no Windows: some of its calls are missing or do less, and a test that needs one of them says which.
-WINE = os.name == "nt" and hasattr(ctypes.windll.ntdll, "wine_get_version")
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HARNESS = ROOT / "harness"
 if str(HARNESS) not in sys.path:
@@ -97,6 +96,18 @@ def remove_tree(folder: os.PathLike) -> None:
         os.chmod(path, 0o700)
         function(path)
     shutil.rmtree(folder, onerror=writable)
+
+
+def words_of(line: str) -> list[str]:
+    """The words that a program gets from a line to paste, which is quoted for the shell in use."""
+    from base import shell
+    if shell.kind() == shell.POSIX:
+        return shlex.split(line)
+    import ctypes
+    split, count = ctypes.windll.shell32.CommandLineToArgvW, ctypes.c_int()
+    split.restype = ctypes.POINTER(ctypes.c_wchar_p)
+    words = split(ctypes.c_wchar_p(line), ctypes.byref(count))
+    return words[:count.value]
 
 
 # ----- records
@@ -221,6 +232,21 @@ def reset(connection: socket.socket) -> None:
     """Close so that the other side sees a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
     connection.close()
+
+
+@functools.lru_cache(maxsize=None)
+def resets_arrive() -> bool:
+    """Whether the other side of `reset` sees a reset: Wine shows it an orderly end."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), timeout=5) as client:
+        reset(server.accept()[0])
+        try:
+            client.recv(1)
+        except ConnectionResetError:
+            return True
+        return False
+
+
+NO_RESETS = "a connection that is reset arrives as closed in order here"
 
 
 def closed_port() -> int:

@@ -194,7 +194,7 @@ class ProcFiles(NoFiles):
         return f"7 ({name}) S {parent} " + " ".join(["0"] * 9) + f" {ticks} 5 0 0 20 0 1 0 {started} 0 0"
 
 
-@unittest.skipUnless(hasattr(os, "sysconf"), "ticks of the clock")
+@unittest.skipUnless(hasattr(os, "sysconf"), "needs os.sysconf, for the ticks of the clock")
 class OnLinux(unittest.TestCase):
     def test_a_process_s_line_is_read_whatever_its_name_holds(self):
         files = ProcFiles({5: (1, "tmux: (a) b", 95, 33), 6: (5, "x) S 1 (", 0, 34)})

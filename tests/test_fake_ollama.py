@@ -477,7 +477,7 @@ class FaultsTest(StubTest):
                     self.assertEqual(len(answer.pieces), after)
                     self.assertEqual(answer.ending, ending)
 
-    @unittest.skipIf(support.WINE, "Wine closes a connection that is to be reset")
+    @unittest.skipUnless(support.resets_arrive(), support.NO_RESETS)
     def test_reset_breaks_the_connection(self):
         answer = self.ill("reset", after=2)
         self.assertEqual((answer.ending, len(answer.pieces)), ("reset", 2))
@@ -543,7 +543,7 @@ class RulesTest(StubTest):
         self.assertEqual(self.generate(model="alpha").status, 200)
         self.assertEqual(self.generate(model="thinker:latest").status, 500)
 
-    @unittest.skipIf(support.WINE, "Wine closes a connection that is to be reset")
+    @unittest.skipUnless(support.resets_arrive(), support.NO_RESETS)
     def test_several_faults_can_meet_in_one_answer(self):
         self.plant(rules=[{"do": [{"fault": "answer", "text": "a b c d"}, {"fault": "reset", "after": 3}]}])
         answer = self.chat()

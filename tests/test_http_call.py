@@ -140,8 +140,8 @@ class Endings(unittest.TestCase):
                 ("closed without a byte", b"", "error", "closed the connection", ""),
                 ("reset without a byte", after(b"", reset), "error", "reset", "")):
             with self.subTest(why):
-                if word == "reset" and support.WINE:
-                    self.skipTest("Wine closes a connection that is to be reset")
+                if word == "reset" and not support.resets_arrive():
+                    self.skipTest(support.NO_RESETS)
                 self.check(made(answer), outcome, word, text)
 
     def check(self, found: dict, outcome: str, word: str | None, text: str) -> None:

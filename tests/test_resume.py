@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import random
-import shlex
 import signal
 import subprocess
 import sys
@@ -211,7 +210,7 @@ class Resumes(runs.RunTest):
         self.assertEqual(code, 1, err)
         self.assertIn("metadata.json: Access is denied", err)
         self.assertIn("the ledger is complete", err)
-        step = shlex.split(err.splitlines()[-1].partition("next: ")[2])
+        step = support.words_of(err.splitlines()[-1].partition("next: ")[2])
         self.assertEqual(step, ["python", "harness/summarize_run.py", str(self.folder())])
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             self.assertEqual(summarize_run.main(step[2:]), 0)

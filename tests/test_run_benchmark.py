@@ -4,7 +4,6 @@ from __future__ import annotations
 import hashlib
 import pathlib
 import re
-import shlex
 import shutil
 import socket
 import subprocess
@@ -19,7 +18,7 @@ import support
 from runs import ALPHA, BETA, call_main, measured, records
 
 import run_benchmark
-from base import console, run_folder, suites
+from base import console, run_folder, shell, suites
 from base.phases import PHASES
 from measure import run_setup
 
@@ -349,16 +348,16 @@ class Next(runs.RunTest):
         self.assertEqual(told, f"fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
 
     def test_the_placeholder_of_a_handle_is_refused_and_the_rest_of_the_line_is_understood(self):
-        self.assertEqual(self.main(*shlex.split(self.next("--dry-run"))[2:])[0], 2)
+        self.assertEqual(self.main(*support.words_of(self.next("--dry-run"))[2:])[0], 2)
         line = self.next("--dry-run", "--option", "num_thread=2", "--option", "top_k=3", "--handle", "ana")
-        self.assertIn("--option num_thread=2 --option top_k=3", line)
-        self.assertEqual(self.main(*shlex.split(line)[2:], "--dry-run")[0], 0)
+        self.assertIn(shell.join(["--option", "num_thread=2", "--option", "top_k=3"]), line)
+        self.assertEqual(self.main(*support.words_of(line)[2:], "--dry-run")[0], 0)
 
     def test_a_run_of_nobody_is_to_be_moved_first(self):
         line = self.next("--phases", "small-eval", "--models", "alpha:1b", "--device-tag", "mac-m1-8gb", "--quiet")
         self.assertEqual(line, f"python harness/run_benchmark.py --move {self.folder()} --handle YOUR-HANDLE "
                                "--device-tag mac-m1-8gb")
-        code, out, err = self.main(*shlex.split(line.replace("YOUR-HANDLE", "ana"))[2:])
+        code, out, err = self.main(*support.words_of(line.replace("YOUR-HANDLE", "ana"))[2:])
         self.assertEqual(code, 0, err)
         self.assertEqual(out.strip(), str(self.folder()))
         self.assertEqual(self.folder().parts[-3:-1], ("ana", "mac-m1-8gb"))
@@ -393,12 +392,12 @@ class Status(runs.RunTest):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--handle", "ana", "--device-tag", "mac-m1-8gb",
                   "--quiet")
         out, last = self.status()
-        self.assertRegex(out, rf"{self.folder()} +complete; run.md has 7 open points\n")
+        self.assertRegex(out, rf"{re.escape(str(self.folder()))} +complete; run.md has 7 open points\n")
         self.assertEqual(last, f"next: fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
         path = self.folder() / run_folder.LEDGER
         path.write_bytes(b"".join(path.read_bytes().splitlines(True)[:-1]))
         out, last = self.status()
-        self.assertRegex(out, rf"{self.folder()} +not finished\n")
+        self.assertRegex(out, rf"{re.escape(str(self.folder()))} +not finished\n")
         self.assertEqual(last, f"next: python harness/run_benchmark.py --resume {self.folder()}")
 
 

@@ -204,7 +204,7 @@ class Attacks(sandbox.SandboxTest):
         self.assertIn(verdict.reason, ("crashed", "timeout"))
         self.assertFalse(verdict.passed)
 
-    @unittest.skipUnless(LINUX, "/proc")
+    @unittest.skipUnless(LINUX, "needs /proc/<pid>/mem")
     def test_tests_are_in_no_memory_that_the_code_can_look_into(self):
         code = """
             import os, re

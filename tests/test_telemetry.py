@@ -56,7 +56,7 @@ class Whole(unittest.TestCase):
               f"{RAPL}/intel-rapl:0/max_energy_range_uj": "262143328850",
               f"{CARDS}/card0/device/vendor": "0x1002", f"{CARDS}/card0/device/gpu_busy_percent": "97"}
 
-    @unittest.skipUnless(hasattr(os, "sysconf"), "Linux counts pages")
+    @unittest.skipUnless(hasattr(os, "sysconf"), "needs os.sysconf, for the size of a page")
     def test_a_laptop_tells_everything(self):
         files = dict(self.LAPTOP)
         here = reader(files)
@@ -143,7 +143,7 @@ class Memory(unittest.TestCase):
             with self.subTest(text):
                 self.assertEqual(read({"/proc/meminfo": text})["swap_used_bytes"], used)
 
-    @unittest.skipUnless(hasattr(os, "sysconf"), "Linux counts pages")
+    @unittest.skipUnless(hasattr(os, "sysconf"), "needs os.sysconf, for the size of a page")
     def test_swapping_counts_from_the_reading_before_and_first_from_the_session_s_beginning(self):
         files = {"/proc/vmstat": "pswpin 10\npswpout 20"}
         here, found = reader(files), []
@@ -484,7 +484,7 @@ IOREG = '''+-o AGXAcceleratorG13X  <class AGXAcceleratorG13X, id 0x100000341, re
 '''
 
 
-@unittest.skipUnless(hasattr(os, "sysconf"), "pages are counted")
+@unittest.skipUnless(hasattr(os, "sysconf"), "needs os.sysconf, for the size of a page")
 class MacOs(unittest.TestCase):
     def mac(self, ioreg: str | None = IOREG, clock: object = lambda: 0.0, **more: object) -> macos.Mac:
         here = System(**more)
