@@ -94,7 +94,9 @@ def children_cpu_s() -> float:
 
 
 def memory_in_use(pid: int) -> int:
-    """Bytes that a process uses on macOS, which cannot limit them; elsewhere 0."""
+    """Bytes that a process uses, where the system cannot limit them (macOS) or where no job may do so (Windows); elsewhere 0."""
+    if os.name == "nt":
+        return windows_job.memory_bytes(pid)
     if sys.platform != "darwin":
         return 0
     try:

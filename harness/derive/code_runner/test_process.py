@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from derive.code_runner import {0}; sys.path.pop(0); {0}.main()"
 SWEEP_S = 2.0           # how long to look for descendants to kill; each round finds one generation
-WATCH_S = 0.05          # how often memory is checked where the system cannot limit it
+WATCH_S = 0.05          # how often memory is checked on macOS and Windows
 START_S = 10.0          # for the untrusted process to start; a virus scanner may look at each new process for seconds
 
 

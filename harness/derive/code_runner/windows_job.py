@@ -27,6 +27,11 @@ class ExtendedLimits(ctypes.Structure):
                 ("job_memory", ctypes.c_size_t), ("peak_process", ctypes.c_size_t), ("peak_job", ctypes.c_size_t)]
 
 
+class MemoryCounters(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_uint32), ("faults", ctypes.c_uint32), ("sets_and_pools", ctypes.c_size_t * 6),
+                ("allocated", ctypes.c_size_t), ("peak_allocated", ctypes.c_size_t)]
+
+
 class Label(ctypes.Structure):
     _fields_ = [("sid", ctypes.c_void_p), ("attributes", ctypes.c_uint32)]
 
@@ -60,15 +65,27 @@ def end_job(job: int) -> None:
 
 def cpu_s(pid: int) -> float:
     """Processor time of a process, also of one that has ended while a handle to it is still open; 0 if unknown."""
+    created, ended, in_kernel, in_user = (ctypes.c_uint64() for _ in range(4))
+    _ask("GetProcessTimes", pid, *map(ctypes.byref, (created, ended, in_kernel, in_user)))
+    return (in_kernel.value + in_user.value) / 10_000_000      # in steps of 100 ns
+
+
+def memory_bytes(pid: int) -> int:
+    """What a process has allocated; 0 if unknown."""
+    counters = MemoryCounters(size=ctypes.sizeof(MemoryCounters))
+    _ask("K32GetProcessMemoryInfo", pid, ctypes.byref(counters), counters.size)
+    return counters.allocated
+
+
+def _ask(function: str, pid: int, *arguments: object) -> None:
+    """Call a function of Windows that fills in what it knows of a process."""
     kernel = ctypes.WinDLL("kernel32", use_last_error=True)
     kernel.OpenProcess.restype = ctypes.c_void_p
     process = ctypes.c_void_p(kernel.OpenProcess(QUERY_LIMITED_INFORMATION, False, pid))
-    created, ended, in_kernel, in_user = (ctypes.c_uint64() for _ in range(4))
     try:
-        kernel.GetProcessTimes(process, *map(ctypes.byref, (created, ended, in_kernel, in_user)))
+        getattr(kernel, function)(process, *arguments)
     finally:
         kernel.CloseHandle(process)
-    return (in_kernel.value + in_user.value) / 10_000_000      # in steps of 100 ns
 
 
 def lower_integrity() -> bool:
