@@ -6,6 +6,7 @@ import unittest
 import support  # noqa: F401
 
 from base import scrub, sensitive
+from judge import privacy
 
 
 def kinds_in(text: str) -> set:
@@ -34,6 +35,15 @@ class Kinds(unittest.TestCase):
         known = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
         self.assertEqual(kinds_in(known), {"serial"})
         self.assertEqual(list(sensitive.find(known, frozenset({known}))), [])
+
+
+class Together(unittest.TestCase):
+    def test_what_a_text_shows_alone_is_found_among_others(self):
+        texts = [text for kind in sensitive.KINDS for text in kind.hits + kind.misses]
+        for first, second in zip(texts, texts[1:] + texts[:1]):
+            for pair in ((first, second), (second, first), (first, first)):
+                with self.subTest(texts=pair):
+                    self.assertLessEqual(kinds_in(pair[0]) | kinds_in(pair[1]), kinds_in(privacy.SEPARATOR.join(pair)))
 
 
 class Hints(unittest.TestCase):

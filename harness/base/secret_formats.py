@@ -5,8 +5,8 @@ beginning are found by the name of the setting that holds them (see base/sensiti
 """
 from __future__ import annotations
 
-# (hints, pattern); one of the hints is in every match, in lower case. Formats without one have a search of their own.
-FORMATS = (
+# (hints, pattern); one of the hints is in every match, in lower case.
+_ROWS = (
     ("sk-", r"sk-(?:ant-|proj-|or-|svcacct-|admin-|lf-)?[A-Za-z0-9_-]{16,}"), ("ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9]{20,}"), ("github_pat_", r"github_pat_\w{20,}"),
     ("glpat- gldt- glrt- glcbt- glptt- gloas- glft- glagent- glimt- glsoat- glffct-", r"gl(?:pat|dt|rt|cbt|ptt|oas|ft|agent|imt|soat|ffct)-[\w=-]{16,}"), ("hf_", r"hf_[A-Za-z0-9]{20,}"), ("api_org_", r"api_org_[A-Za-z0-9]{30,}"),
     ("xox", r"xox[abeoprs](?:\.xox[bp])?-[\w-]{10,}"), ("xapp-", r"xapp-\d-[\w-]{16,}"), ("akia", r"AKIA[A-Z0-9]{16}"), ("asia", r"ASIA[A-Z0-9]{16}"),
@@ -38,10 +38,11 @@ FORMATS = (
     ("contribsys", r"(?i:BUNDLE_\w{1,20}__CONTRIBSYS__COM)\W{1,8}[a-f0-9]{8}:[a-f0-9]{8}"), ("facebook", r"(?i:facebook)\W{1,8}\d{15,16}\|[\w-]{27}\b"),
     ("authorization", r"(?i:authorization[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?[\w-]{3,20}[ \t]{1,3}(?=[\w+/.~-]*[0-9])[\w+/.~=-]{12,})"),
     ("privatekey", r"PrivateKey\s{0,3}=\s{0,3}[A-Za-z0-9+/]{42,44}="), ("presharedkey", r"PresharedKey\s{0,3}=\s{0,3}[A-Za-z0-9+/]{42,44}="),
+    ("bearer basic", r"(?i:bearer|basic)[ \t]+(?=[\w+/.~-]*[0-9])[\w+/.~-]{16,}"),
 )
-HINTS = tuple(dict.fromkeys(hint for hints, _ in FORMATS for hint in hints.split()))
-SHAPES = (r"pat[a-z0-9]{14}\.", r"sk[0-9a-f]{32}", r"-us[0-9]{1,2}\b")        # of the formats without a hint, in lower case
-PATTERN = "|".join(pattern for _, pattern in FORMATS)
+# (hints, pattern, whether a match may hold a space)
+FORMATS = tuple((tuple(hints.split()), pattern, any(space in pattern for space in (" ", r"\s", r"\t", r"\W"))) for hints, pattern in _ROWS)
+PATTERN = "|".join(pattern for _, pattern in _ROWS)
 # The value of a setting whose name says that it is secret. An assignment in any usual language: `name = "value"`, also with
 # ::=, ?=, .=, := or a type in between, `"name": "value"`, `("name", "value")`, `<name>value</name>`, `name value="value"`.
 _NAME = (r"(?:api[_-]?key|apikey|access[_-]?key|secret(?:[_-]?(?:access)?[_-]?key)?|passw(?:or)?d|passwd|passphrase|token|auth[_-]?key|credential|client[_-]?secret|creds?|access[_-]?id"

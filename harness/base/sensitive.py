@@ -18,6 +18,7 @@ def _always(match: re.Match) -> bool:
     return True
 
 
+LONG_WORD = 12
 Lines = Dict[int, int]              # places in a text: the begin and the end of a line
 Hint = Callable[[str], Lines]       # the lines of a text in lower case in which a pattern might be found
 _compiled = functools.lru_cache(maxsize=None)(re.compile)      # at first use: compiling all takes longer than checking a run
@@ -48,14 +49,28 @@ def _like(*patterns: str) -> Hint:
 
 
 @functools.lru_cache(maxsize=1)
-def _longest_word(text: str) -> int:
-    return max(map(len, text.split()), default=0)
+def _long_words(text: str) -> str:
+    """The words of a text that are long enough for a key, a hash or a hardware address: a small part of most texts."""
+    return "\n".join([word for word in text.split() if len(word) >= LONG_WORD])
 
 
 def _run_of(characters: str, count: int) -> Hint:
-    """A hint: so many of these characters in a row. A text without so long a word is not searched."""
-    search = _like(f"[{characters}]{{{count}}}")
-    return lambda lowered: search(lowered) if _longest_word(lowered) >= count else {}
+    """A hint: so many of these characters in a row."""
+    run = f"[{characters}]{{{count}}}"
+    has_run, search = _found(run), _like(run)
+    return lambda lowered: search(lowered) if has_run(_long_words(lowered)) else {}
+
+
+def _may_hold_token(lowered: str) -> bool:
+    """Whether a text has one of the known formats, if case is ignored. Each is compiled alone, and only where its hint is."""
+    words = _long_words(lowered)
+    if not _UNBROKEN(words):
+        return False
+    for hints, expression, has_spaces in secret_formats.FORMATS:
+        text = lowered if has_spaces else words
+        if (not hints or any(hint in text for hint in hints)) and _compiled(expression, re.IGNORECASE).search(text):
+            return True
+    return False
 
 
 def _either(*hints: Hint) -> Hint:
@@ -201,10 +216,8 @@ def _is_own_folder(found: re.Match) -> bool:
 _PATH_SIGN = _holds("/", "\\", "~", "%2f", "-home-", "-users-")
 _PATH_WORD = _any_of("home", "users", "settings", "/root/", "/data/", "/storage/", "/sdcard", "media/", "/volumes/",
                      "/folders/", "\\\\", "~")
-_TOKEN_WORD = _holds(*secret_formats.HINTS, "bearer", "basic")
-_TOKEN_SHAPE = _found("|".join(secret_formats.SHAPES))
 _NAMED_WORD = _holds(*secret_formats.NAMED_HINTS)
-_UNBROKEN = _run_of(r"\w+/=~.-", 16)       # every key has so many characters in a row
+_UNBROKEN = _found(r"[\w+/=~.-]{16}")       # every key has so many characters in a row
 _NAMED_VALUE = _found(r"[:=>,](?:(?<!,)|[ \t]{0,3}[\"'`])[>\"'`\s]{0,12}[\w+/~.:%=-]{12}")
 
 KINDS = (
@@ -271,8 +284,7 @@ KINDS = (
          ("me@laptop:~$", "http://my-nas:11434", "DESKTOP-4F7A2K1", "ws1.corp.contoso.com"),
          ("http://localhost:11434", "http://host:11434", "git@github.com:me/x", "http://ollama:11434", "https://example.com:80", "WIN-WIN", "desktop-app",
           "user@host:~$"), _is_somewhere),
-    SensitiveKind("token", "a key or token", _whole(_UNBROKEN, lambda lowered: _TOKEN_WORD(lowered) or _TOKEN_SHAPE(lowered)), (
-        rf"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN}|(?i:bearer|basic)[ \t]+(?=[\w+/.~-]*[0-9])[\w+/.~-]{{16,}})"),
+    SensitiveKind("token", "a key or token", _whole(_may_hold_token), f"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN})",
          ("sk-ant-api03-abcdefGHIJK12345", "ghp_0123456789abcdefghijABCDEFGHIJ", "hf_abcdefghijklmnopqrstuvwx12", "AKIAIOSFODNN7ABCDEFG",
           "Bearer abcdef0123456789abcdef", "https://hooks.slack.com/services/T01234567/B01234567/qwErTyUiOpAsDfGhJkLzXcVb",
           "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "xoxb-12345-abcdefghij"),
@@ -291,7 +303,7 @@ KINDS = (
     SensitiveKind("credentials", "a name and password in an address", _either(
         _any_of("curl"), _like(r"://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@")), (
         r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@"
-        r"|\bcurl\b(?:[^\n\\]|\\\n?){0,100}?\s(?:-u|--user|--proxy-user)[ \t=]{0,3}(?:\"[^\s:\"$<]{0,64}:[^\"$<]{4,}|'[^\s:'$<]{0,64}:[^'<]{4,}|[\"'][^\s:\"'$<]{10,64}:[\"']|[^\s:\"'$<{-][^\s:\"'$<{]{0,64}:[\"']?[^\s\"'$<{]{4,}))"),
+        r"|\bcurl\b(?:[^\n\\]|\\\n?){0,100}?\s(?:-u|--user|--proxy-user)[ \t=]{0,3}(?:\"[^\s:\"$<]{0,64}:[^\"$<\n]{4,}|'[^\s:'$<]{0,64}:[^'<\n]{4,}|[\"'][^\s:\"'$<]{10,64}:[\"']|[^\s:\"'$<{-][^\s:\"'$<{]{0,64}:[\"']?[^\s\"'$<{]{4,}))"),
          ("http://ana:pw@host/", "ftp://u:p@h", "curl -k -u elastic:P4ssw0rd9 https://localhost:9200"),
          ("http://host:11434/a@b", "https://user@host", "curl -u $NAME:$WORD https://host", "curl -u user:password x"),
          lambda found: "://" in found.group(0) and "@" in found.group(0) or re.search("(?i):(?:pass|your|secret|pw)", found.group(0)) is None),

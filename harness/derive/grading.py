@@ -192,7 +192,16 @@ def _alternatives(term: Union[str, List[str]]) -> list:
 
 def _stands_in(text: str, word: str) -> bool:
     """Whether the word occurs with no letter, digit or underscore directly before or after it."""
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+    place = text.find(word)
+    while place >= 0:
+        if not _is_word_part(text[place - 1:place]) and not _is_word_part(text[place + len(word):place + len(word) + 1]):
+            return True
+        place = text.find(word, place + 1)
+    return False
+
+
+def _is_word_part(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 KINDS = {"exact": _exact, "choice": _choice, "number": _number, "contains_all": _contains_all, "regex": _regex,

@@ -26,7 +26,7 @@ class LedgerVisitor(Protocol):
         """Findings about one record."""
 
     def finish(self) -> Iterable[Finding]:
-        """Findings about the ledger as a whole; only asked for where every line could be read."""
+        """Findings about the ledger as a whole, from a visitor that compares records only where every line could be read."""
         return ()
 
 
@@ -54,13 +54,12 @@ class LedgerPass:
             if self._unreadable >= thresholds.value("unreadable_lines"):
                 self.findings.add([Finding("bytes-size", f"{self._unreadable} lines that cannot be read",
                                              "a ledger; the lines after this one were not looked at")], self.shown, number)
-                return
+                break
         if self.reader.last_type not in ("footer", "unknown"):
             self.findings.add([Finding("ledger-unfinished", f"the last line is {self.reader.last_type or 'missing'}", "a footer")],
                               self.shown, max(1, number))
             self.is_whole = False
-        if self.is_whole:
-            self._finish(number)
+        self._finish(number)
 
     def _visit(self, record: Record, number: int) -> None:
         self.has_failed = True
@@ -72,7 +71,7 @@ class LedgerPass:
     def _finish(self, number: int) -> None:
         self.has_failed = True
         for visitor in self.visitors:
-            of_ledger = list(visitor.finish())
+            of_ledger = list(visitor.finish()) if self.is_whole or not visitor.compares_records else []
             self.findings.add((finding for finding in of_ledger if finding.pointer), self.shown, number)      # of the footer
             self.findings.add((finding for finding in of_ledger if not finding.pointer), self.shown)
         self.has_failed = False

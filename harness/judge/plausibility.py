@@ -243,4 +243,5 @@ def _is_dedicated(card: Accelerator) -> bool:
 
 def known_gb_s(name: str) -> Optional[Tuple[float, str]]:
     """(GB/s, words) of the first row whose words are in a chip's name; the more particular ones come first."""
-    return next(((gb_s, words) for words, gb_s in thresholds.bandwidths() if re.search(rf"\b{words}\b", name.lower())), None)
+    lowered = name.lower()
+    return next(((gb_s, words) for words, gb_s in thresholds.bandwidths() if words in lowered and re.search(rf"\b{words}\b", lowered)), None)

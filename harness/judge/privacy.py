@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import Any, Iterable, Iterator
+from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Set, Union
 
 from base import sensitive
 from base.ledger_records import CallRecord, Record
@@ -12,6 +12,8 @@ from judge.findings import MOST, Finding, redacted, with_line_numbers
 from judge.ledger_pass import LedgerVisitor
 
 MOST_REMEMBERED = 4096
+BATCH_CHARACTERS = 32768        # of texts that are searched as one
+SEPARATOR = 32 * "\n"           # between them: a match that reaches over it is a finding, and then each text is searched alone
 KEYS_IN_ANSWERS = ("e-mail", "token", "key", "credentials")
 # Letters of other alphabets that look like Latin ones, one for one.
 LOOK_ALIKES = str.maketrans("\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0406"
@@ -36,7 +38,7 @@ TO_AGENTS = (
 # One of these is in every text that TO_AGENTS finds, in lower case.
 AGENT_WORDS = ("ignore", "disregard", "forget", "override", "automated", "coding", "llm", "dear", "attention", "hey", "hello", "approve", "merge", "accept",
                "im_start", "[inst]", "<system", "<|system", "<assistant", "<|assistant")
-AGENT_PAIRS = tuple(re.compile(pattern).search for pattern in (r"you\s{1,9}are", r"ai\b", r"note\s{1,9}to", r"do\s{1,9}not", r"system\s{1,9}prompt"))
+AGENT_PAIRS = (r"you\s{1,9}are", r"ai\b", r"note\s{1,9}to", r"do\s{1,9}not", r"system\s{1,9}prompt")
 
 
 def problems(text: str, known: frozenset, **place: Any) -> Iterator[Finding]:
@@ -76,13 +78,24 @@ def in_text(text: str, pointer: str, known: frozenset) -> Iterator[Finding]:
     yield from to_agents(text, pointer=pointer)
 
 
+def in_answer(text: str, pointer: str, known: frozenset) -> Iterator[Finding]:
+    """The same of what a model wrote: a mail address or a key is looked at by a person, anything else is remarked on."""
+    kinds = {kind.id: (kind, private) for kind, private in sensitive.find(text, known)}
+    for kind, private in list(kinds.values())[:1]:
+        rule = "privacy-answer-key" if set(KEYS_IN_ANSWERS) & set(kinds) else "privacy-answer"
+        yield Finding(rule, f"{redacted(private)}, which looks like {kind.says}", "a look by a person", pointer)
+    yield from to_agents(text, pointer=pointer)
+
+
 def agent_words(text: str) -> re.Match | None:
     """Words that are meant for an agent and not for a person, over line breaks and in look-alike letters too."""
     plain = text if text.isascii() else text.translate(LOOK_ALIKES)
+    return re.search(TO_AGENTS, plain) if _may_speak_to_agents(plain) else None
+
+
+def _may_speak_to_agents(plain: str) -> bool:
     lowered = plain.lower()
-    if any(word in lowered for word in AGENT_WORDS) or any(search(lowered) for search in AGENT_PAIRS):
-        return re.search(TO_AGENTS, plain)
-    return None
+    return any(word in lowered for word in AGENT_WORDS) or any(re.search(pair, lowered) for pair in AGENT_PAIRS)
 
 
 def to_agents(text: str, **place: Any) -> Iterator[Finding]:
@@ -94,7 +107,7 @@ def to_agents(text: str, **place: Any) -> Iterator[Finding]:
 def to_agents_in_file(text: str) -> Iterator[Finding]:
     """The same of a whole file, each place with its line."""
     plain = text if text.isascii() else text.translate(LOOK_ALIKES)
-    for line, match in with_line_numbers(re.finditer(TO_AGENTS, plain), plain):
+    for line, match in with_line_numbers(re.finditer(TO_AGENTS, plain) if _may_speak_to_agents(plain) else (), plain):
         yield Finding("runmd-agent", " ".join(match.group().split()), "words for people", line=line)
 
 
@@ -103,36 +116,46 @@ def host_name(name: str) -> Iterator[Finding]:
         yield Finding("privacy-host-name", redacted(name), "a name that names nobody", "/host_hostname_short")
 
 
+class _Waiting(NamedTuple):
+    """A text that is to be searched, and its place."""
+    line: int
+    pointer: str
+    text: str
+    search: Callable[[str, str, frozenset], Iterator[Finding]]
+    key: Union[str, int]        # by which it is remembered as clean: answers are long, and remembered by their hash
+
+
 class PrivacyChecks(LedgerVisitor):
-    """The texts of each record. What a model wrote is treated apart: a model knows nobody, but its answers are public."""
+    """The texts of each record, many of them searched as one. A model knows nobody, but its answers are public: other rules apply to them."""
     compares_records = False
 
     def __init__(self, known: Iterable[str]):
-        self.known = frozenset(known)
-        self._answers: set = set()      # hashes of clean answers: at temperature 0 the repeats are the same
-        self._clean: set = set()        # texts that were searched; most of a ledger's are the same in every record
+        self._known = frozenset(known)
+        self._clean: Set[Union[str, int]] = set()       # most texts are the same in every record, and answers at temperature 0 in every repeat
+        self._waiting: List[_Waiting] = []
+        self._characters = 0
 
-    def visit(self, record: Record) -> Iterator[Finding]:
-        for pointer, text in () if self._clean.issuperset(json_documents.words_of(record)) else json_documents.texts_of_record(record):
-            if text not in self._clean:
-                if is_clean(text, self.known) and len(self._clean) < MOST_REMEMBERED:
-                    self._clean.add(text)
-                else:
-                    yield from in_text(text, pointer, self.known)
+    def visit(self, record: Record) -> Iterable[Finding]:
+        if not self._clean.issuperset(json_documents.words_of(record)):
+            for pointer, text in json_documents.texts_of_record(record):
+                self._wait(_Waiting(record.seq + 1, pointer, text, in_text, text))
         if isinstance(record, CallRecord):
-            for name in json_documents.OWN_TEXT:
-                yield from self._written(getattr(record, name), f"/{name}")
+            self._wait(_Waiting(record.seq + 1, "/answer", record.answer, in_answer, hash(record.answer)))
+            self._wait(_Waiting(record.seq + 1, "/thinking", record.thinking, in_answer, hash(record.thinking)))
+        return self.finish() if self._characters > BATCH_CHARACTERS else ()
 
-    def _written(self, text: str, pointer: str) -> Iterator[Finding]:
-        """The answer of a model: a mail address or a key is looked at by a person, anything else is remarked on."""
-        if not text or hash(text) in self._answers:
-            return
-        kinds = {kind.id: (kind, private) for kind, private in sensitive.find(text, self.known)}
-        for kind, private in list(kinds.values())[:1]:
-            rule = "privacy-answer-key" if set(KEYS_IN_ANSWERS) & set(kinds) else "privacy-answer"
-            yield Finding(rule, f"{redacted(private)}, which looks like {kind.says}", "a look by a person", pointer)
-        match = agent_words(text)
-        if match:
-            yield Finding("runmd-agent", " ".join(match.group().split()), "words for people", pointer)
-        elif not kinds and len(self._answers) < MOST_REMEMBERED:
-            self._answers.add(hash(text))
+    def _wait(self, row: _Waiting) -> None:
+        if row.text and row.key not in self._clean:
+            self._waiting.append(row)
+            self._characters += len(row.text)
+
+    def finish(self) -> Iterator[Finding]:
+        """Search the texts that wait."""
+        waiting, self._waiting, self._characters = self._waiting, [], 0
+        are_clean = is_clean(SEPARATOR.join({row.text for row in waiting}), self._known)
+        for row in waiting:
+            findings = [] if are_clean or row.key in self._clean else list(row.search(row.text, row.pointer, self._known))
+            if not findings and len(self._clean) < MOST_REMEMBERED:
+                self._clean.add(row.key)
+            for finding in findings:
+                yield finding._replace(line=row.line)

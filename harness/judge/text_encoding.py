@@ -16,7 +16,6 @@ DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 INVISIBLE = ("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0d"
              "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff")
 HIDDEN = re.compile(f"[{CONTROL}{DIRECTION}{INVISIBLE}]|[\ud800-\udfff]")
-_DIRECTION, _INVISIBLE = re.compile(f"[{DIRECTION}]"), re.compile(f"[{INVISIBLE}]")
 
 
 def file_problems(data: bytes) -> Iterator[Finding]:
@@ -57,6 +56,5 @@ def value_problems(text: str, pointer: str) -> Iterator[Finding]:
 
 
 def hidden(character: str, pointer: Optional[str] = None, line: Optional[int] = None) -> Finding:
-    rule = "bytes-direction" if _DIRECTION.match(character) else "bytes-invisible" if _INVISIBLE.match(
-        character) else "bytes-control"
+    rule = "bytes-direction" if re.match(f"[{DIRECTION}]", character) else "bytes-invisible" if re.match(f"[{INVISIBLE}]", character) else "bytes-control"
     return Finding(rule, f"U+{ord(character):04X}", "characters that can be seen", pointer, line)

@@ -34,7 +34,7 @@ def bandwidths() -> list:
 def card_in(text: str) -> str | None:
     """The words of a graphics card's name that a text holds; chips with memory shared by the processor are not cards."""
     spaced = re.sub(r"(rtx|gtx|rx)(?=\d)", r" \1 ", text.lower())
-    return next((words for words, _ in bandwidths() if CARD.match(words) and re.search(rf"\b{words}x?\b", spaced)), None)
+    return next((words for words, _ in bandwidths() if words in spaced and CARD.match(words) and re.search(rf"\b{words}x?\b", spaced)), None)
 
 
 def same_card(words: str, name: str) -> bool:
