@@ -59,8 +59,10 @@ class HardwareView:
 
 
 def _accelerator(card: dict) -> Accelerator:
-    return Accelerator(*(_of_type(value_of(part(card, name)), str) for name in ("name", "vendor", "interface")),
-                       _of_type(value_of(part(card, "memory_bytes")), int), _of_type(value_of(part(card, "unified_memory")), bool))
+    def value(name: str, kind: Type[T]) -> Optional[T]:
+        return _of_type(value_of(part(card, name)), kind)
+    return Accelerator(value("name", str), value("vendor", str), value("interface", str), value("memory_bytes", int),
+                       value("unified_memory", bool))
 
 
 def part(record: Json, name: str) -> Json:

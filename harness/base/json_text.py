@@ -115,7 +115,7 @@ def _depth(value: Json) -> int:
     deepest, waiting = 0, [(value, 1)]
     while waiting:
         part, level = waiting.pop()
-        if type(part) in _CONTAINERS:
+        if isinstance(part, (dict, list)):
             deepest = max(deepest, level)
-            waiting += [(child, level + 1) for child in (part.values() if type(part) is dict else part)]
+            waiting += [(child, level + 1) for child in (part.values() if isinstance(part, dict) else part)]
     return deepest

@@ -79,7 +79,8 @@ class LedgerReader:
                 yield line
 
     def _line(self, number: int, data: bytes) -> LedgerLine:
-        fields, problems = _quickly_parsed(data, self._is_exact) if len(data) <= self._max_line_bytes else None, ()
+        fields = _quickly_parsed(data, self._is_exact) if len(data) <= self._max_line_bytes else None
+        problems: Problems = ()
         if fields is None:
             fields, problems = self._examined(data)
         if fields is None:
@@ -99,7 +100,7 @@ class LedgerReader:
         except ValueError as problem:
             return None, (LineProblem("json", str(problem), "JSON that every reader understands alike"),)
         problems = _field_problems(fields)
-        if problems:
+        if problems or not isinstance(fields, dict):
             return None, problems
         if not self._is_exact:
             return fields, ()
@@ -130,11 +131,11 @@ def _quickly_parsed(data: bytes, is_exact: bool) -> Optional[dict]:
     try:
         text = data[:-1].decode("ascii")
         fields = json.loads(text) if is_exact else json_text.unique_keys(text)
-        if is_exact and json_text.dumps(fields) != text:
+        if not isinstance(fields, dict) or (is_exact and json_text.dumps(fields) != text):
             return None
     except (ValueError, RecursionError):
         return None
-    kind = fields.get("type") if isinstance(fields, dict) else None
+    kind = fields.get("type")
     if not isinstance(kind, str) or kind not in TYPES or (kind == "meta" and fields.get("schema") not in records.LEDGER_VERSIONS):
         return None
     return fields if schema.tester(kind)(fields) else None

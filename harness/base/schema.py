@@ -26,15 +26,16 @@ MOST_SETTINGS, MOST_SETTING_CHARACTERS = 64, 200
 THINK_LEVELS = ("low", "medium", "high", "max")     # what Ollama knows beside true and false
 
 
-def _is_setting(value: object) -> bool:
+def _is_setting(value: Json) -> bool:
     """A plain value, or a list of whole numbers such as the levels of concurrency."""
-    if type(value) is list:
+    if isinstance(value, list):
         return len(value) <= MOST_SETTINGS and are_counts(value)
-    return value is None or type(value) is bool or (type(value) is str and len(value) <= MOST_SETTING_CHARACTERS) or (
-        type(value) in (int, float) and abs(value) <= MAX_INTEGER)
+    if isinstance(value, str):
+        return len(value) <= MOST_SETTING_CHARACTERS
+    return value is None or (isinstance(value, (bool, int, float)) and abs(value) <= MAX_INTEGER)
 
 
-def _are_settings(value: object) -> bool:
+def _are_settings(value: Json) -> bool:
     if type(value) is not dict or len(value) > MOST_SETTINGS:
         return False
     try:
@@ -49,7 +50,7 @@ def _are_setting_pairs(pairs: Collection[Tuple[str, Json]]) -> bool:
     return all(len(name) <= MOST_SETTING_CHARACTERS and _is_setting(value) for name, value in pairs)
 
 
-def is_date(value: object) -> bool:
+def is_date(value: Json) -> bool:
     """A time of day in UTC, on a day that the calendar has."""
     if type(value) is not str or _PATTERNS["utc"].match(value) is None:
         return False
@@ -62,8 +63,9 @@ def is_date(value: object) -> bool:
 
 def utc_moment(text: str) -> datetime.datetime:
     """The moment of a text like 2026-11-28T14:30:00Z; strptime would read the same and take ten times as long."""
-    parts = [int(text[begin:begin + size]) for begin, size in ((0, 4), (5, 2), (8, 2), (11, 2), (14, 2), (17, 2))]
-    return datetime.datetime(*parts, tzinfo=datetime.timezone.utc)
+    year, month, day, hour, minute, second = (int(text[begin:end]) for begin, end in (
+        (0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19)))
+    return datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.timezone.utc)
 
 
 _SCALARS: dict = {
@@ -81,7 +83,7 @@ _SCALARS: dict = {
 }
 
 
-def is_count(value: object) -> TypeGuard[int]:
+def is_count(value: Json) -> TypeGuard[int]:
     """A whole number of at least 0 that `loads` takes back; True and False are none."""
     return _SCALARS["count"](value)
 
@@ -129,22 +131,19 @@ def tester(kind: str) -> Callable[[Any], bool]:
     return _record_tester(head)
 
 
-def _in_range(field: Field) -> Callable[[Any], bool]:
-    """Whether a value that is of its field's kind is also within the field's range."""
-    least, most = field.range
-    if field.kind == "list:text":
+def _in_range(kind: str, least: float, most: float) -> Callable[[Any], bool]:
+    """Whether a value that is of this kind is also within its field's range."""
+    if kind == "list:text":
         return lambda value: all(least <= len(part) <= most for part in value)
-    if field.kind == "list:count":
-        return lambda value: not value or (min(value) >= least and max(value) <= most)
-    if field.kind == "point":
+    if kind == "point":
         return lambda value: least <= value[0] <= most and least <= value[1] <= most
-    if field.kind == "list:point":
+    if kind == "list:point":
         return lambda value: all(least <= number <= most for point in value for number in point)
-    if field.kind == "counts":
+    if kind == "counts":
         return lambda value: all(least <= number <= most for number in value.values())
-    if field.kind == "text_fact":
+    if kind == "text_fact":
         return lambda value: value["value"] is None or least <= len(value["value"]) <= most
-    if field.kind.endswith("_fact"):
+    if kind.endswith("_fact"):
         return lambda value: value["value"] is None or least <= value["value"] <= most
     return lambda value: least <= value <= most
 
@@ -162,9 +161,8 @@ def field_tester(field: Field) -> Callable[[Any], bool]:
     if field.kind == "list:count":
         return lambda value: type(value) is list and are_within(value, least, most)
     if field.kind == "text":
-        most_characters = field.range[1]
-        return lambda value: type(value) is str and len(value) <= most_characters
-    is_within = _in_range(field)
+        return lambda value: type(value) is str and len(value) <= most
+    is_within = _in_range(field.kind, least, most)
     return lambda value: is_kind(value) and is_within(value)
 
 
@@ -246,7 +244,7 @@ def _value_problems(value: Any, field: Field, where: str) -> list:
             _value_problems(part, each, _at(where, key)) if _LINE_NUMBER.match(key) else [f"{where}: {key[:24]!r} is not a line's number"])]
     if head == "choice":
         return [f"{where}: not one of {', '.join(CHOICES[rest])}"]
-    if tester(field.kind)(value):
+    if field.range is not None and tester(field.kind)(value):
         least, most = field.range
         return [f"{where}: not from {least} to {most}{' characters' if 'text' in head else ''}"]
     return problems(value, head, where) if head in RECORDS else [f"{where}: not a {head}"]

@@ -157,13 +157,15 @@ def _kill_after(limit_s: float, process: subprocess.Popen) -> threading.Timer:
 def _end(process: subprocess.Popen, untrusted_pid: Optional[int]) -> None:
     """Close the test process's input, at which it kills the untrusted process and exits; kill both if it does not."""
     try:
-        process.stdin.close()
+        if process.stdin:
+            process.stdin.close()
         process.wait(timeout=GRACE_S)
     except (OSError, subprocess.TimeoutExpired):
         process.kill()
         process.wait()
     finally:
-        process.stdout.close()
+        if process.stdout:
+            process.stdout.close()
         if process.returncode != 0 and untrusted_pid and os.name == "posix":    # it could not clean up
             with contextlib.suppress(OSError):
                 os.killpg(untrusted_pid, signal.SIGKILL)

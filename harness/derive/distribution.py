@@ -9,7 +9,7 @@ import functools
 import math
 import random
 from array import array
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, overload
 
 # Part of every metadata.json, so its text never changes. All values are kept as they are, which is within its 0.1 %.
 METHOD = ("median and quartiles by linear interpolation between order statistics (method 7); 95 % interval of the median "
@@ -74,7 +74,8 @@ class Sample:
         ordered = self.values()
         q1, median, q3 = (quantile(ordered, share) for share in (0.25, 0.5, 0.75))
         low, high = interval(ordered) if len(ordered) > 1 else (None, None)
-        return Stat(len(ordered), *map(rounded, (median, q1, q3, ordered[0], ordered[-1], low, high)))
+        return Stat(len(ordered), rounded(median), rounded(q1), rounded(q3), rounded(ordered[0]), rounded(ordered[-1]),
+                    rounded(low), rounded(high))
 
     def record(self) -> dict | None:
         """The `stat` record as JSON."""
@@ -108,7 +109,7 @@ def interval(ordered: List[float]) -> Tuple[float, float]:
     return _ranked(medians, LOW), _ranked(medians, HIGH)
 
 
-def _ranked(counted: List[Tuple[float, int]], rank: int) -> float:
+def _ranked(counted: Sequence[Tuple[float, int]], rank: int) -> float:
     """The value at a rank among ascending (value, how often it came)."""
     for value, count in counted:
         if rank < count:
@@ -152,7 +153,13 @@ class _Draws:
 _draws = _Draws()
 
 
-def rounded(value: float | None) -> float | int | None:
+@overload
+def rounded(value: float) -> float: ...
+@overload
+def rounded(value: None) -> None: ...
+
+
+def rounded(value: Optional[float]) -> Optional[float]:
     """Six digits; whole numbers as such."""
     if value is None or (type(value) is int and -1_000_000 < value < 1_000_000):
         return value

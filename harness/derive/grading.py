@@ -19,11 +19,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import List, Optional, Union
+from typing import List, Optional, Type, TypeVar, Union
 
 from base.errors import UserError
 from base.json_text import Json
 
+T = TypeVar("T")
 MAX_CHARS = 20_000  # the longest honest answer has some 4,000; more is hostile, and patterns must stay cheap
 
 FENCE_LINE = re.compile(r"^[ \t]*(?:```|~~~)[\w+-]*[ \t]*$", re.MULTILINE)
@@ -133,7 +134,7 @@ def _json(grader: dict, text: str) -> bool:
     return value is not None and _same(value, grader["expected"])
 
 
-def _first_json(text: str, wanted: type) -> object:
+def _first_json(text: str, wanted: Type[T]) -> Optional[T]:
     """The first outermost JSON value of the wanted type, or None. Few starts are tried, so that junk stays cheap."""
     decoder, position = json.JSONDecoder(), 0
     for start in [match.start() for match in re.finditer(r"[{\[]", text)][:50]:

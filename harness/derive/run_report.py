@@ -177,7 +177,7 @@ def _warnings(manifest: dict, metadata: dict) -> str:
     if manifest["harness_version"] in VERSIONS_WITH_A_LINE_PER_WARNING:
         lines = [_line_of_warning(row) for row in metadata["warnings"]]
     else:
-        lines = [_line_of_code(code, rows) for code, rows in _grouped(metadata["warnings"], "code").items()]
+        lines = [_line_of_code(rows[0]["code"], rows) for rows in _grouped(metadata["warnings"], "code").values()]
     return "### Warnings\n\n" + ("\n".join(lines) if lines else "None.")
 
 

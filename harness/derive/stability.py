@@ -60,7 +60,7 @@ class MachineConditions:
             self.throttled += bool(state["throttled"] or any(accelerator["throttled"] for accelerator in state["accelerators"] or ()))
         if state["swapped_in_bytes"] is not None and state["swapped_out_bytes"] is not None:
             self.swap_bytes.add(state["swapped_in_bytes"] + state["swapped_out_bytes"])
-        if call.phase == FROZEN and call.is_measured:
+        if call.phase == FROZEN and call.is_measured and call.pass_:
             by_pass = self.clocks.setdefault(call.model, {"first": Sample(), "last": Sample()})
             by_pass[call.pass_].add(state["clock_mhz"])
             self.seen_before.setdefault(call.model, {}).setdefault(call.pass_, self._seen_last)

@@ -133,7 +133,7 @@ class _Summary:
                 self.answers.setdefault((call.model, call.phase), {})[call.item] = ItemAnswer(status, call_metrics.total_ms(call))
         rung = self._rung(call)
         if rung:
-            rung.call(call, metrics, _has_middle(call, grader) if status in ("right", "wrong") else None)
+            rung.call(call, metrics, _has_middle(call, grader) if grader and status in ("right", "wrong") else None)
         if self.observer:
             self.observer.call(call, metrics, status)
 
@@ -144,7 +144,8 @@ class _Summary:
         return verdict["passed"] if verdict else None
 
     def _graded(self, item: str, answer: str) -> bool:
-        return grading.grade(self.graders[item], answer)
+        grader = self.graders[item]
+        return grader is not None and grading.grade(grader, answer)
 
     def _aggregate_of(self, record: CallRecord | SkippedRecord) -> Aggregate:
         key = record.model, record.phase
@@ -178,6 +179,8 @@ class _Summary:
         return paired_answers.record(self.answers.get((model, suite_phase(phase)), {}), self.answers.get((model, phase), {}))
 
     def metadata(self) -> dict:
+        if self.meta is None:
+            raise ValueError("a ledger without a meta line")
         drifts = {key: stability.drift(aggregate, self.conditions) for key, aggregate in self.aggregates.items()}
         versions = [start["server_version"] for start in self.starts]
         groups = {key: aggregate.groups for key, aggregate in self.aggregates.items()}

@@ -1,7 +1,7 @@
 """Thinking against plain as rows of text: for the end of a run, run.md and the review. Nothing is computed but a model's total."""
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import Dict, List, Union
 
 from base.text_format import figure, median_with_n
 from derive import paired_answers
@@ -53,7 +53,7 @@ def _total(model: str, aggregates: list) -> List[list]:
     return [[model, "all of these", "-", *compared, *["-"] * (len(TITLES) - 6)]]
 
 
-def _mode(mode: object) -> str:
+def _mode(mode: Union[bool, str, None]) -> str:
     return "always" if mode is None else "on" if mode is True else str(mode)
 
 

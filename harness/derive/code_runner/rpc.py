@@ -7,7 +7,6 @@ proxy that knows only this number. Unpacking never runs code chosen by the sende
 from __future__ import annotations
 
 import builtins
-import io
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ from collections.abc import Callable
 
 TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import IO, Any
 
 MAX_DEPTH = 60          # an honest result is at most five deep; more is circular, or an attack on the recursion limit
 MAX_BITS = 8192         # larger whole numbers are refused: arithmetic with them could keep the test process busy
@@ -52,7 +51,7 @@ class Proxy:
 class Channel:
     """One end of a connection. While a side waits for a reply, it serves the other's requests; one at a time."""
 
-    def __init__(self, incoming: io.BufferedReader, outgoing: int, limit_bytes: int, answer: Callable[..., list],
+    def __init__(self, incoming: IO[bytes], outgoing: int, limit_bytes: int, answer: Callable[..., list],
                  make_proxy: Callable[["Channel", int, str], Proxy]):
         self._incoming, self._outgoing, self._left_bytes = incoming, outgoing, limit_bytes
         self._answer, self._make_proxy = answer, make_proxy

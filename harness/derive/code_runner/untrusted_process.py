@@ -112,7 +112,7 @@ class _Entry:
         self.value = value
 
 
-OPERATIONS = {"len": len, "bool": bool, "iter": iter, "next": next}
+OPERATIONS: dict = {"len": len, "bool": bool, "iter": iter, "next": next}
 
 
 def main() -> None:
