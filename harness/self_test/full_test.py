@@ -1,14 +1,11 @@
 """The self-test: planted against recovered, and whether a disagreement is the harness's fault or the machine was busy."""
 from __future__ import annotations
 
-import pathlib
-import tempfile
 from dataclasses import dataclass
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional, Tuple
 
-from base import console, run_folder
+from base import console
 from base.errors import FINE, FOUND
-from derive import derived_files
 from measure.endpoint import Endpoint
 from self_test import checks, rung_checks, scenarios, thinking, timing_floor
 from self_test.checks import CheckLine, in_group
@@ -18,7 +15,7 @@ from self_test.checks import CheckLine, in_group
 class Result:
     """Every comparison; `busy_share` is how busy others kept the processors, None if they did not."""
     lines: List[CheckLine]
-    busy_share: float | None
+    busy_share: Optional[float]
 
     def word(self, line: CheckLine) -> str:
         """ok, WRONG, or busy: what is timed cannot be judged on a busy machine."""
@@ -88,7 +85,7 @@ def run(note: Callable[[str], None], quiet: bool = False) -> Result:
     with timing_floor.fake_server() as endpoint:
         first = PartProgress("1 of 5", quiet)
         lines, busy_share = _whole_run(endpoint, first, 1)
-        if any(line.timed and not line.passed for line in lines):
+        if _is_late(lines):
             note("a timed value does not agree: repeating it with slower answers")
             lines, busy_share = _whole_run(endpoint, first, scenarios.SLOWER)
         for speak, reports_count in ((scenarios.SCRIPTED, False), (scenarios.COUNTS_CACHED, True)):
@@ -98,45 +95,39 @@ def run(note: Callable[[str], None], quiet: bool = False) -> Result:
         return Result(lines, busy_share)
 
 
-def _whole_run(endpoint: Endpoint, progress: console.Progress, slower: float) -> tuple[list, float | None]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        outcome = scenarios.whole_run(endpoint, folder, progress, slower)
-        metadata = derived_files.write(folder, run_folder.read_manifest(folder), {})
+def _is_late(lines: List[CheckLine]) -> bool:
+    return any(line.timed and not line.passed for line in lines)
+
+
+def _whole_run(endpoint: Endpoint, progress: console.Progress, slower: float) -> Tuple[List[CheckLine], Optional[float]]:
+    result = scenarios.whole_run(endpoint, progress, slower)
     lines = in_group("the run, and what it finds out about the models",
-                     checks.whole_run(outcome.records, outcome.log, outcome.models, scenarios.SLOTS, outcome.complete))
-    lines += in_group("metadata.json", checks.derived_files(metadata, outcome.records, outcome.log, outcome.models))
-    return lines, checks.busy_share(outcome.records, outcome.log)
+                     checks.whole_run(result.records, result.log, result.models, scenarios.SLOTS, result.complete))
+    lines += in_group("metadata.json", checks.derived_files(result.metadata, result.records, result.log, result.models))
+    return lines, checks.busy_share(result.records, result.log)
 
 
-def _thinking(endpoint: Endpoint, progress: console.Progress) -> list:
+def _thinking(endpoint: Endpoint, progress: console.Progress) -> List[CheckLine]:
     """Once more with answers that take longer where something timed does not agree."""
     lines = thinking.lines(endpoint, progress)
-    if any(line.timed and not line.passed for line in lines):
+    if _is_late(lines):
         lines = thinking.lines(endpoint, progress, scenarios.SLOWER)
     return in_group("thinking", lines)
 
 
-def _kinds_of_models(endpoint: Endpoint, progress: console.Progress, speak: str, reports_count: bool) -> list:
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        outcome = scenarios.kinds_of_models(endpoint, folder, progress, speak)
-        metadata = derived_files.write(folder, run_folder.read_manifest(folder), {})
+def _kinds_of_models(endpoint: Endpoint, progress: console.Progress, speak: str, reports_count: bool) -> List[CheckLine]:
+    result = scenarios.kinds_of_models(endpoint, progress, speak)
     return in_group("models with other caches and formats",
-                    checks.kinds_of_models(metadata, outcome.records, outcome.left_out, outcome.models, reports_count))
+                    checks.kinds_of_models(result.metadata, result.records, result.left_out, result.models, reports_count))
 
 
-def _context_ladder(endpoint: Endpoint, progress: console.Progress) -> list:
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        outcome = scenarios.context_ladder(endpoint, folder, progress)
-        manifest = run_folder.read_manifest(folder)
-        metadata = derived_files.write(folder, manifest, run_folder.graders_of(run_folder.suites_of(manifest)))
-    return in_group("larger contexts", rung_checks.context_ladder(metadata, outcome.records, outcome.models, scenarios.SERVED))
+def _context_ladder(endpoint: Endpoint, progress: console.Progress) -> List[CheckLine]:
+    result = scenarios.context_ladder(endpoint, progress)
+    return in_group("larger contexts", rung_checks.context_ladder(result.metadata, result.records, result.models, scenarios.SERVED))
 
 
-def _faults(endpoint: Endpoint, progress: console.Progress) -> list:
-    """What a busy machine spoiled is tried again with more time."""
+def _faults(endpoint: Endpoint, progress: console.Progress) -> List[CheckLine]:
+    """What fails is tried again with more time, since the machine may be busy."""
     lines = {line.name: line for line in checks.faults(scenarios.every_fault(endpoint, progress))}
     for slower in (scenarios.SLOWER, 4 * scenarios.SLOWER):
         failed = {name.partition(": ")[2] for name, line in lines.items() if not line.passed}

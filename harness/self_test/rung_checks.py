@@ -1,39 +1,42 @@
-"""Checks of the context ladder: does what was planted in larger contexts come out of metadata.json again?"""
+"""Checks of the context ladder: whether what was planted in larger contexts is recovered from metadata.json."""
 from __future__ import annotations
 
+from typing import Dict, List, Sequence
+
 from base.context_ladder import Ladder
-from base.ledger_records import CallRecord
+from base.ledger_records import CallRecord, Record
 from base.phases import RUNG_CONTEXTS
+from base.records import SPEED_OUTCOMES
 from self_test.checks import FILL_SHARE, PREFILL_SHARE, CheckLine, near, ratio, same
 
-RUNG_ANSWERED = ("ok", "length")
 FORETOLD_SHARE = 0.25
 
 
-def context_ladder(metadata: dict, records: list, models: tuple, planted: dict) -> list:
-    """`planted` maps models to what their `served_context` has to say."""
+def context_ladder(metadata: dict, records: List[Record], models: Sequence[dict], planted: Dict[str, dict]) -> List[CheckLine]:
+    """`planted` maps models to fields of their `served_context`."""
     calls = [record for record in records if isinstance(record, CallRecord) and record.is_measured]
-    failed = [call for call in calls if call.outcome not in RUNG_ANSWERED]
+    failed = [call for call in calls if call.outcome not in SPEED_OUTCOMES]
     lines = [same("rungs: prompts that were refused, cut or not answered", 0, len(failed) + sum(row["void"] for row in metadata["aggregates"])),
-             near("rungs: farthest from the share of the context that was to be filled", 0.0, max(map(_missed, calls)), FILL_SHARE)]
+             near("rungs: largest distance from the share of the context that was to be filled", 0.0, max(map(_missed, calls)), FILL_SHARE)]
     for model in models:
         name = f"rungs, {model['name']}"
         served = next(row["served_context"] for row in metadata["models"] if row["model"] == model["name"])
         rungs = [row for row in metadata["aggregates"] if row["model"] == model["name"] and row["groups"]]
-        lines += [same(f"{name}: {what}", expected, served[what]) for what, expected in planted[model["name"]].items()]
-        lines += [same(f"{name}: bytes a token of context", model["bytes_per_token"], _bytes_a_token(rungs)),
-                  _deepest_prefill(name, model, rungs[-1]), _foretold_line(name, [row for row in records if getattr(row, "model", None) == model["name"]])]
+        lines += [same(f"{name}: {field}", expected, served[field]) for field, expected in planted[model["name"]].items()]
+        lines += [same(f"{name}: bytes a token of context", model["bytes_per_token"], _bytes_per_token(rungs)),
+                  _deepest_prefill(name, model, rungs[-1]),
+                  _foretold_line(name, [record for record in records if getattr(record, "model", None) == model["name"]])]
     return lines
 
 
-def _foretold_line(name: str, records: list) -> CheckLine:
-    """The largest context that was asked: how long it was foretold to take, by the smaller ones, and how long the server worked."""
-    phase = max((row.phase for row in records if isinstance(row, CallRecord) and row.is_measured and row.phase in RUNG_CONTEXTS), key=RUNG_CONTEXTS.__getitem__)
-    ladder, calls = Ladder(), [row for row in records if isinstance(row, CallRecord) and row.phase == phase and row.is_measured]
-    for row in records:
-        if calls and row is calls[0]:
-            break
-        ladder.observe(row)
+def _foretold_line(name: str, records: List[Record]) -> CheckLine:
+    """The largest context that was asked: its time as foretold from the smaller ones, against the time that the server took."""
+    rung_calls = [record for record in records if isinstance(record, CallRecord) and record.is_measured and record.phase in RUNG_CONTEXTS]
+    phase = max((call.phase for call in rung_calls), key=RUNG_CONTEXTS.__getitem__)
+    calls = [call for call in rung_calls if call.phase == phase]
+    ladder = Ladder()
+    for record in records[:records.index(calls[0])]:
+        ladder.observe(record)
     foretold_ns = ladder.foretold_ns([(call.prompt_tokens or 0, call.options["num_predict"]) for call in calls], is_loaded=True)
     worked_ns = sum((call.prompt_eval_ns or 0) + (call.eval_ns or 0) for call in calls)
     return ratio(f"{name}: {phase} as foretold by the contexts below, ms", [worked_ns / 1e6], [None if foretold_ns is None else foretold_ns / 1e6],
@@ -45,7 +48,7 @@ def _missed(call: CallRecord) -> float:
     return abs((call.prompt_tokens or 0) / room - (call.fill or 0))
 
 
-def _bytes_a_token(rungs: list) -> float:
+def _bytes_per_token(rungs: List[dict]) -> int:
     """Between the smallest and the largest context."""
     first, last = rungs[0]["rung"], rungs[-1]["rung"]
     return (last["size_bytes"] - first["size_bytes"]) // max(1, (last["context_length"] - first["context_length"]))

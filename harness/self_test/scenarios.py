@@ -6,20 +6,22 @@ with what was recovered.
 from __future__ import annotations
 
 import json
-import pathlib
 import threading
 from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from base import console, files, json_text, ledger, ledger_reader, names, plan, run_folder, suites
-from base.phases import PHASES
-from self_test import timing_floor
+from base.ledger_records import Record
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, PHASES
+from derive import derived_files
 from measure import calibration, http_call, models, run_session, run_setup, session
 from measure.connection import TimeLimits
 from measure.endpoint import Endpoint
 from measure.server_address import ServerAddress
+from self_test import timing_floor
 
 SLOTS = 4
-MODELS = (
+MODELS: Tuple[dict, ...] = (
     {"name": "alpha:1b", "size_bytes": 700_000_000, "head_tokens": 14, "tail_tokens": 5, "load_ms": 260.0,
      "prefill_tok_s": 80_000.0, "decode_gap_ms": 0.8, "answer_tokens": 24},
     {"name": "beta:3b", "size_bytes": 2_000_000_000, "head_tokens": 9, "tail_tokens": 4, "load_ms": 320.0,
@@ -49,17 +51,18 @@ RUNG_MODELS = (
     {**RUNG_MODEL, "name": "offload:1b", "size_bytes": 600_000_003, "context_length": 65_536, "vram_limit_bytes": 600_000_003 + 327_680_000,
      "forgets_middle_above": 20_000},
 )
-SERVED = {      # what metadata.json has to say of these
+SERVED: Dict[str, dict] = {      # fields of `served_context` that metadata.json must have for these
     "reduced:1b": {"num_ctx": 16_384, "middle_found": True, "partial_from": None, "ended_by": "context-reduced"},
     "fails:1b": {"num_ctx": 16_384, "middle_found": True, "partial_from": None, "ended_by": "too-big"},
     "offload:1b": {"num_ctx": 65_536, "middle_found": False, "partial_from": 65_536, "ended_by": "trained-context"},
 }
-SLOWER = 4                          # times, where a busy machine blurred what is timed
-PATIENCE_S = 0.4                    # for the calls that go wrong: silence is known to be silence sooner
+SLOWER = 4                          # times, where a busy machine delayed what is timed
+PATIENCE_S = 0.4                    # the limit on silence, in calls that are to run into it
 CALM = TimeLimits(5.0, 60.0, 60.0)
 BREAK_OFF_AFTER_S = 0.3
-# (name, what is planted: faults of the fake server, options of the request or a special case; what the record must show)
-FAULTS = (
+Planted = Union[List[dict], Dict[str, int], str]        # faults of the fake server, options of the request, or a special case
+# (name, what is planted, what the record must show)
+FAULTS: Tuple[Tuple[str, Planted, dict], ...] = (
     ("nothing wrong", [], {"outcome": "ok", "tokens": 25}),
     ("the limit on tokens", {"num_predict": 10}, {"outcome": "length", "tokens": 10}),
     ("an answer without text", [{"fault": "answer", "text": ""}], {"outcome": "empty"}),
@@ -75,8 +78,8 @@ FAULTS = (
     ("status 200 and no byte", [{"fault": "empty_200"}], {"outcome": "cut", "status": 200}),
     ("no byte at all", [{"fault": "silence", "ms": 900}], {"outcome": "timeout"}),
     ("silence between chunks", [{"fault": "stall", "ms": 900}], {"outcome": "stalled", "chunks": 3}),
-    ("bytes that are no HTTP", [{"fault": "body_not_http"}], {"outcome": "error"}),
-    ("a line that is no JSON", [{"fault": "not_json"}], {"outcome": "error", "chunks": 3}),
+    ("bytes that are not HTTP", [{"fault": "body_not_http"}], {"outcome": "error"}),
+    ("a line that is not JSON", [{"fault": "not_json"}], {"outcome": "error", "chunks": 3}),
     ("an answer from another machine", [{"fault": "remote_chunks"}], {"outcome": "error"}),
     ("one object that is not done", [{"fault": "whole_without_done"}], {"outcome": "cut"}),
     ("no counters", [{"fault": "metrics_absent"}], {"outcome": "ok", "tokens": None}),
@@ -95,43 +98,44 @@ FAULTS = (
 
 
 @dataclass(frozen=True)
-class FaultOutcome:
+class RunResult:
     """What a run against the fake server left, and what the server knows of it."""
-    records: list
-    log: list
+    records: List[Record]
+    log: List[dict]
     complete: bool
-    left_out: list
-    models: tuple       # as planted
+    left_out: List[dict]
+    models: Tuple[dict, ...]        # as planted
+    metadata: dict
 
 
-def slowed(times: float) -> tuple:
+def slowed(times: float) -> Tuple[dict, ...]:
     """MODELS at a fraction of their speed, so that a busy machine's delays weigh less."""
     return tuple({**model, "load_ms": model["load_ms"] * times,
                   **({"decode_gap_ms": model["decode_gap_ms"] * times} if "decode_gap_ms" in model else
                      {"gap_pattern_ms": [gap * times for gap in model["gap_pattern_ms"]]})} for model in MODELS)
 
 
-def whole_run(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, slower: float = 1) -> FaultOutcome:
+def whole_run(endpoint: Endpoint, progress: console.Progress, slower: float = 1) -> RunResult:
     """Every phase of two models."""
-    script = {"exact": True, "slots": SLOTS, "models": list(slowed(slower)), "rules": [COUNTING]}
-    return run(endpoint, script, tuple(PHASES), folder, progress)
+    return run(endpoint, progress, {"exact": True, "slots": SLOTS, "models": list(slowed(slower)), "rules": [COUNTING]}, PHASES)
 
 
-def kinds_of_models(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress, speak: str) -> FaultOutcome:
+def kinds_of_models(endpoint: Endpoint, progress: console.Progress, speak: str) -> RunResult:
     """A conversation with hybrid models and a safetensors runner; one model is broken, and one load gets a passing 404."""
     others = [SAFETENSORS, BROKEN] if speak == SCRIPTED else [BROKEN]
     script = {"speak": speak, "models": [*HYBRIDS, *others], "rules": [PASSING_404, COUNTING]}
-    return run(endpoint, script, ("context-append",), folder, progress)
+    return run(endpoint, progress, script, (CONTEXT_APPEND,))
 
 
-def context_ladder(endpoint: Endpoint, folder: pathlib.Path, progress: console.Progress) -> FaultOutcome:
+def context_ladder(endpoint: Endpoint, progress: console.Progress) -> RunResult:
     """Rungs up to 64k: a context that the server reduces, a load that fails, a part that leaves the accelerator, a middle that is lost."""
-    return run(endpoint, {"models": list(RUNG_MODELS), "rules": [COUNTING]}, ("context-edge",), folder, progress, plan.Settings(contexts=("auto",)))
+    script = {"models": list(RUNG_MODELS), "rules": [COUNTING]}
+    return run(endpoint, progress, script, (CONTEXT_EDGE,), plan.Settings(contexts=("auto",)))
 
 
-def run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, progress: console.Progress,
-        settings: plan.Settings = plan.Settings()) -> FaultOutcome:
-    """A run of these phases against a fake server with this script; its files are left in `folder`."""
+def run(endpoint: Endpoint, progress: console.Progress, script: dict, phases: Sequence[str],
+        settings: plan.Settings = plan.Settings()) -> RunResult:
+    """A run of these phases against a fake server with this script."""
     endpoint.ask("/fake/script", script)
     choice = models.choose(endpoint, None, None)
     loaded = {phase: suites.load(phase) for phase in phases}
@@ -140,14 +144,17 @@ def run(endpoint: Endpoint, script: dict, phases: tuple, folder: pathlib.Path, p
     manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(phases), settings, loaded,
                                   plan.overrides_of(settings))
     manifest["synthetic"] = True
-    files.replace(folder / run_folder.MANIFEST, json_text.pretty(manifest))
-    earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
-    _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress)
-    return FaultOutcome(list(ledger_reader.read(folder / run_folder.LEDGER)), timing_floor.log(endpoint), complete,
-                   choice.left_out, tuple(script["models"]))
+    with files.temporary_folder() as folder:
+        files.replace(folder / run_folder.MANIFEST, json_text.pretty(manifest))
+        earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
+        _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress)
+        metadata = derived_files.write(folder, manifest, run_folder.graders_of(loaded))
+        records = list(ledger_reader.read(folder / run_folder.LEDGER))
+    return RunResult(records, timing_floor.log(endpoint), complete, choice.left_out, tuple(script["models"]), metadata)
 
 
-def every_fault(endpoint: Endpoint, progress: console.Progress, slower: float = 1, only: set | None = None) -> list:
+def every_fault(endpoint: Endpoint, progress: console.Progress, slower: float = 1,
+                only: Optional[Set[str]] = None) -> List[Tuple[str, dict, dict]]:
     """(name, what was planted, what was recovered) for each row of FAULTS, or for those named in `only`."""
     active_faults = {name: [_slower(fault, slower) for fault in planted] for name, planted, _ in FAULTS if isinstance(planted, list)}
     active_faults["Ctrl-C in the middle"] = [{"fault": "stall", "ms": 20_000}]     # long enough to be aborted for certain
@@ -182,14 +189,15 @@ def observed(fields: dict) -> dict:
             "waited": fields["total_ns"] is not None and fields["total_ns"] - spent > 150_000_000}
 
 
-def _call(endpoint: Endpoint, text: str, options: dict, limits: TimeLimits, slower: float, special: object = None) -> dict:
+def _call(endpoint: Endpoint, text: str, options: dict, limits: TimeLimits, slower: float,
+          planted: Optional[Planted] = None) -> dict:
     nobody = ServerAddress("http", "127.0.0.1", 9)     # the discard port, where nothing has listened for decades
-    here = Endpoint(nobody if special == "nobody" else endpoint.target, limits)
+    here = Endpoint(nobody if planted == "nobody" else endpoint.target, limits)
     body = {"model": MODELS[0]["name"], "messages": [{"role": "user", "content": text}],
             "options": {"num_ctx": 4096, **options}}
     stop = http_call.Stop()
     breaker = threading.Timer(BREAK_OFF_AFTER_S * slower, stop.break_off)
-    if special == "break off":
+    if planted == "break off":
         breaker.start()
     request = http_call.ChatRequest(session.CHAT, json.dumps(body).encode("ascii"))
     fields = http_call.record_fields(http_call.run(here, [request], stop)[0])

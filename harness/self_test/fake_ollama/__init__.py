@@ -6,7 +6,7 @@ It listens on 127.0.0.1, prints one line, {"url": "http://127.0.0.1:PORT", "pid"
 is closed (so no crash of its starter leaves it behind), or SIGTERM or SIGINT. It answers as a chosen version of Ollama
 does, byte for byte where recordings of real servers exist, takes real time for loading, prefill and decoding, and
 misbehaves where its script says so. It imports nothing of the project: it is an independent witness of what the
-harness measures.
+harness measures. It answers the requests that the harness makes, and no others.
 
     POST /fake/script      a new script; every model, cache, rule and log entry of the old one is forgotten
     GET  /fake/log?from=N  the truth: one object for each request from number N on, in order of arrival
@@ -21,10 +21,8 @@ every way to misbehave:
      "rules": [{"when": {"path": "/api/chat", "contains": "capital", "nth": 3}, "times": 1,
                 "do": {"fault": "reset", "after": 5}}]}
 
-The way of a request: http_wire reads it, routes finds the endpoint, request_validation checks what it asks for,
-chat_handlers answers it; engine loads the model and gives it a slot, tokenizer makes the tokens of prompt and answer,
-decode gives each its time, versions formats them as one version does, faults changes them, server_state sends them
-when they are due, and truth_log keeps what was planned and what was done.
-
-Not supported: images, tools, grammars, log probabilities, embeddings, the OpenAI API, HTTP/1.0, the cloud.
+The way of a request: http_wire reads it, routes finds the endpoint, text_request reads what it asks for, chat_handlers
+answers it; engine loads the model and gives it a slot, tokenizer makes the tokens of prompt and answer, decode gives
+each its time, versions formats them as one version does, faults changes them, server_state sends them when they are
+due, and truth_log keeps what was planned and what was done.
 """

@@ -1,8 +1,8 @@
 """The faults: every way in which an answer can go wrong, by name, with its parameters and their defaults.
 
-Those before the answer replace it, those of the plan change what is said and counted, those of the stream take the
-finished lines and spoil them on their way out. "after" counts the lines that still pass unharmed. Of the last kind,
-only reset and end_without_done can strike an answer in one piece: they cut it in its middle.
+Faults before the answer replace it, those of the plan change its text and counters, those of the stream change the
+finished lines as they are sent. "after" counts the lines that still pass unchanged. Of the last kind, only reset and
+end_without_done apply to an answer in one piece: they cut it in the middle.
 """
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .http_wire import HangUp
 
 
 class Fault(NamedTuple):
-    """What a script may say about a fault."""
+    """What a script may set for a fault."""
 
     meaning: str
     parameters: dict                       # name -> default
@@ -72,7 +72,7 @@ FAULTS = {
 
 
 def spoiled(pieces: Iterator[Piece], active_faults: dict) -> Iterator[Piece]:
-    """The pieces after each fault of the stream has had its turn."""
+    """The pieces with each active fault of the stream applied."""
     for name, spoil in SPOILERS.items():
         if name in active_faults:
             pieces = spoil(pieces, **active_faults[name])
@@ -145,7 +145,7 @@ SPOILERS: dict[str, Callable[..., Iterator[Piece]]] = {
 
 
 def first(pieces: Iterable[Piece], count: int) -> Iterator[Piece]:
-    """So many pieces; the rest is never made, as when a runner dies."""
+    """The first `count` pieces; the rest is never made, as when a runner dies."""
     if count:
         for number, piece in enumerate(pieces, 1):
             yield piece
@@ -163,6 +163,6 @@ def halves(piece: Piece, place: int) -> Iterator[Piece]:
 
 
 def without(final: dict, fields: list | None) -> dict:
-    """A final object less some of its counters."""
+    """A final object without some of its counters."""
     counters = [key for key in final if key.endswith(("_duration", "_count"))]
     return {key: value for key, value in final.items() if key not in (counters if fields is None else fields)}

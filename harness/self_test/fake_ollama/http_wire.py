@@ -1,4 +1,4 @@
-"""The wire: HTTP/1.1 as Go's server frames it, on bare sockets, with every byte sent when it is due."""
+"""HTTP/1.1 as Go's server frames it, on bare sockets, with every byte sent when it is due."""
 from __future__ import annotations
 
 import select
@@ -19,12 +19,12 @@ LAST_CHUNK = b"0\r\n\r\n"
 BAD_REQUEST = (b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
                b"400 Bad Request")
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-           405: "Method Not Allowed", 429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway",
+           429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway",
            503: "Service Unavailable", 504: "Gateway Timeout"}
 
 
 class Gone(Exception):
-    """The client closed the connection; whatever was done for it is to be given up."""
+    """The client closed the connection; work for it is abandoned."""
 
 
 class HangUp(Exception):
@@ -36,7 +36,7 @@ class HangUp(Exception):
 
 
 class NotHTTP(Exception):
-    """What came in is no request."""
+    """What was received is not a request."""
 
 
 class HttpRequest:
@@ -67,24 +67,11 @@ class Client:
         first, *fields = head.decode("latin-1").split("\r\n")
         pairs = (field.partition(":") for field in fields)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        if headers.get("expect", "").lower() == "100-continue":
-            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             method, target, _ = first.split(" ")
-            return HttpRequest(method, target, headers, self._body(headers))
+            return HttpRequest(method, target, headers, self._exactly(int(headers.get("content-length") or 0)))
         except ValueError:
             raise NotHTTP(first) from None
-
-    def _body(self, headers: dict) -> bytes:
-        if headers.get("transfer-encoding", "").lower() != "chunked":
-            return self._exactly(int(headers.get("content-length") or 0))
-        parts = []
-        while True:
-            size = int((self._until(b"\r\n") or b"0").split(b";")[0], 16)
-            part = self._exactly(size + 2)[:size]
-            if not size:
-                return b"".join(parts)
-            parts.append(part)
 
     def _until(self, mark: bytes) -> bytes | None:
         while mark not in self.buffer:
@@ -162,7 +149,7 @@ def chunk(data: bytes) -> bytes:
 
 
 def http_date(seconds: float) -> str:
-    """strftime would speak the language of the machine."""
+    """In English; strftime would use the language of the machine."""
     t = time.gmtime(seconds)
     return (f"{DAYS[t.tm_wday]}, {t.tm_mday:02} {MONTHS[t.tm_mon - 1]} {t.tm_year} "
             f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT")

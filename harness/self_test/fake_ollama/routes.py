@@ -1,4 +1,4 @@
-"""The routes: which request is answered by what, and the answers that need no model."""
+"""The routes: which handler answers which request, and the answers that need no model."""
 from __future__ import annotations
 
 import json
@@ -6,22 +6,19 @@ import re
 import time
 from typing import Iterator
 
-from . import chat_handlers, engine, faults, http_wire, request_validation, script, versions
-from .truth_log import Log, TruthEntry
+from . import chat_handlers, faults, http_wire, script, text_request, versions
 from .server_state import Exchange, NDJSON, ServerState
+from .truth_log import Log, TruthEntry
 
-PLAIN = "text/plain"
 PULL_STEP_NS = 5_000_000
 RESET_PAUSE_S = 0.02                      # some systems throw away what the reset overtakes
-LOCAL_ADDRESS = re.compile(r"127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|0\.0\.0\.0$|::1?$|f[cd][0-9a-f]{2}:")
-OWN_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|0\.0\.0\.0)(:\d+)?$|(app|file|tauri|vscode-\w+)://")
 
 
 class FakeOllama:
     """The whole server: one script at a time, one thread per connection."""
 
-    def __init__(self, planted: script.Script):
-        self.world = ServerState(planted)
+    def __init__(self, first_script: script.Script):
+        self.state = ServerState(first_script)
 
     def serve(self, client: http_wire.Client) -> None:
         """All requests of one connection."""
@@ -43,9 +40,9 @@ class FakeOllama:
             client.close(reset)
 
     def answer(self, client: http_wire.Client, request: http_wire.HttpRequest) -> bool:
-        """Answer one request and write down the truth about it; False when the connection is spent."""
+        """Answer one request and log the truth about it; False when nothing more can be sent on the connection."""
         if request.path.startswith("/fake/"):
-            return self.answer_for_itself(client, request)
+            return self.answer_fake(client, request)
         body = body_or_nothing(request.body)
         exchange = self.exchange(client, request, body)
         try:
@@ -62,37 +59,35 @@ class FakeOllama:
         return "body_not_http" not in exchange.active_faults
 
     def exchange(self, client: http_wire.Client, request: http_wire.HttpRequest, body: dict) -> Exchange:
-        world, text = self.world, text_of(body)
-        model = str(body.get("model", body.get("name", "")))
-        active_faults = world.active_faults(request.method, request.path, model, text, bool(body.get("think", True)))
-        entry = world.log.open(method=request.method, path=request.path, model=model or None, nonce=nonce_of(text),
+        state, text, model = self.state, text_of(body), str(body.get("model", ""))
+        active_faults = state.active_faults(request.method, request.path, model, text, bool(body.get("think", True)))
+        entry = state.log.open(method=request.method, path=request.path, model=model or None, nonce=nonce_of(text),
                                received_ns=request.received_ns, fault="+".join(active_faults) or None)
-        return Exchange(client, request, world, entry, active_faults)
+        return Exchange(client, request, state, entry, active_faults)
 
-    # ----- the fake server's own endpoints, which stand in no log
+    # ----- the fake server's own endpoints, which are not logged
 
-    def answer_for_itself(self, client: http_wire.Client, request: http_wire.HttpRequest) -> bool:
-        entry = TruthEntry(n=0, method=request.method, path=request.path, model=None, nonce=None,
-                      received_ns=request.received_ns)
-        exchange = Exchange(client, request, self.world, entry, {})
+    def answer_fake(self, client: http_wire.Client, request: http_wire.HttpRequest) -> bool:
+        entry = TruthEntry(n=0, method=request.method, path=request.path, model=None, nonce=None, received_ns=request.received_ns)
+        exchange = Exchange(client, request, self.state, entry, {})
         try:
-            exchange.json(self.own_answer(request))
+            exchange.json(self.fake_answer(request))
         except (ValueError, TypeError) as problem:
             exchange.json({"error": f"{type(problem).__name__}: {problem}"}, 400)
         return True
 
-    def own_answer(self, request: http_wire.HttpRequest) -> object:
-        what = f"{request.method} {request.path}"
-        if what == "POST /fake/script":
-            self.world = ServerState(script.read(json.loads(request.body)))
-        elif what == "POST /fake/log/clear":
-            self.world.log = Log()
-        elif what == "GET /fake/log":
-            return self.world.log.since(int(request.query.partition("from=")[2] or 0))
-        elif what == "GET /fake/state":
-            return state(self.world)
+    def fake_answer(self, request: http_wire.HttpRequest) -> dict | list:
+        endpoint = f"{request.method} {request.path}"
+        if endpoint == "POST /fake/script":
+            self.state = ServerState(script.read(json.loads(request.body)))
+        elif endpoint == "POST /fake/log/clear":
+            self.state.log = Log()
+        elif endpoint == "GET /fake/log":
+            return self.state.log.since(int(request.query.partition("from=")[2] or 0))
+        elif endpoint == "GET /fake/state":
+            return state(self.state)
         else:
-            raise ValueError(f"no {what}")
+            raise ValueError(f"no {endpoint}")
         return {"ok": True}
 
 
@@ -125,61 +120,43 @@ def plain_error(exchange: Exchange, code: int, error: str, body: str | None, con
 
 
 def route(exchange: Exchange) -> None:
-    """Guards first, then path, then method, as Ollama does."""
+    """The endpoint's answer. Endpoints that are read with GET need no model."""
     request = exchange.request
-    methods = ROUTES.get(request.path)
-    if not is_local(request.headers.get("host", "")) or not is_own_origin(request.headers.get("origin", "")):
-        exchange.whole(b"", None, 403)
-    elif methods is None:
-        exchange.whole(b"404 page not found", PLAIN, 404)
-    elif request.method not in methods:
-        exchange.whole(b"405 method not allowed", PLAIN, 405, fields=(("Allow", ", ".join(methods)),))
-    elif request.method == "POST":
-        methods["POST"](exchange, request_validation.body_of(request.body))
+    if request.method == "GET" and request.path in READ_ROUTES:
+        READ_ROUTES[request.path](exchange)
+    elif request.method == "POST" and request.path in POST_ROUTES:
+        POST_ROUTES[request.path](exchange, text_request.body_of(request.body))
     else:
-        methods[request.method](exchange)
-
-
-# ----- endpoints that need no model
-
-def root(exchange: Exchange) -> None:
-    exchange.whole(b"Ollama is running", PLAIN + "; charset=utf-8")
+        exchange.whole(b"404 page not found", "text/plain", 404)
 
 
 def version(exchange: Exchange) -> None:
-    exchange.json({"version": exchange.world.dialect.version})
-
-
-def status(exchange: Exchange) -> None:
-    exchange.json({"cloud": {"disabled": True, "source": "env"}})
+    exchange.json({"version": exchange.server.dialect.version})
 
 
 def tags(exchange: Exchange) -> None:
-    world = exchange.world
-    exchange.json({"models": [versions.listed_model(model, world.dialect, world.modified_at(model))
-                              for model in world.models()]})
+    server = exchange.server
+    exchange.json({"models": [versions.listed_model(model, server.dialect, server.modified_at(model))
+                              for model in server.models()]})
 
 
 def loaded(exchange: Exchange) -> None:
-    def entry(runner: engine.LoadedModel) -> dict:
-        expires_at = exchange.wall_time(runner.expires_ns)
-        return versions.loaded_model(runner.model, exchange.world.dialect, runner.launch.num_ctx, expires_at)
-
-    exchange.json({"models": [entry(runner) for runner in exchange.world.engine.shown()]})
+    exchange.json({"models": [versions.loaded_model(loaded.model, exchange.server.dialect, loaded.launch.num_ctx,
+                                                    exchange.wall_time(loaded.expires_ns))
+                              for loaded in exchange.server.engine.listed()]})
 
 
 def show(exchange: Exchange, body: dict) -> None:
-    world, name = exchange.world, request_validation.read(body, "ShowRequest").name
-    told = script.full_name(name) if world.dialect.has_runner_process else name
-    model = chat_handlers.find(exchange, name, versions.Refusal(400, "model is required"), f"model '{told}' not found")
+    server, name = exchange.server, text_request.read(body).name
+    model = server.find(script.full_name(name) if server.dialect.has_runner_process else name)
     if model.show_error is not None:
         raise versions.Refusal(500, model.show_error)
-    exchange.json(versions.shown_model(model, world.dialect, world.modified_at(model)))
+    exchange.json(versions.shown_model(model, server.dialect, server.modified_at(model)))
 
 
 def pull(exchange: Exchange, body: dict) -> None:
-    name = script.full_name(request_validation.read(body, "PullRequest").name)
-    model = next((model for model in exchange.world.script.models if model.name == name), None)
+    name = script.full_name(text_request.read(body).name)
+    model = next((model for model in exchange.server.script.models if model.name == name), None)
     exchange.stream(faults.spoiled(pull_pieces(exchange, model), exchange.active_faults), NDJSON)
 
 
@@ -189,11 +166,11 @@ def pull_pieces(exchange: Exchange, model: script.Model | None) -> Iterator[faul
         yield faults.Piece(due_ns, versions.go_json(step).encode() + b"\n")
         due_ns += PULL_STEP_NS
     if model is not None:
-        exchange.world.pulled.add(model.name)
+        exchange.server.pulled.add(model.name)
 
 
 def pull_steps(model: script.Model | None) -> Iterator[dict]:
-    """What a pull tells; completed is left out while it is 0."""
+    """The lines of a pull; completed is left out while it is 0."""
     yield {"status": "pulling manifest"}
     if model is None:
         yield {"error": "pull model manifest: file does not exist"}
@@ -207,33 +184,24 @@ def pull_steps(model: script.Model | None) -> Iterator[dict]:
         yield {"status": text}
 
 
-def state(world: ServerState) -> dict:
+def state(server: ServerState) -> dict:
     """What is in memory now."""
-    return {"speak": world.script.speak, "requests": world.log.count, "waiting_for_load": len(world.engine.loads),
-            "models": [{"name": runner.model.name, "launch": runner.launch._asdict(), "waiting": len(runner.line),
-                        "slots": [{"busy": slot.busy, "tokens": len(slot.tokens)} for slot in runner.slots]}
-                       for runner in world.engine.shown()]}
+    return {"speak": server.script.speak, "requests": server.log.count, "waiting_for_load": len(server.engine.load_queue),
+            "models": [{"name": loaded.model.name, "launch": loaded.launch._asdict(), "waiting": len(loaded.queue),
+                        "slots": [{"busy": slot.busy, "tokens": len(slot.tokens)} for slot in loaded.slots]}
+                       for loaded in server.engine.listed()]}
 
 
-ROUTES = {
-    "/": {"HEAD": root, "GET": root},
-    "/api/version": {"HEAD": version, "GET": version},
-    "/api/tags": {"HEAD": tags, "GET": tags},
-    "/api/status": {"GET": status},
-    "/api/ps": {"GET": loaded},
-    "/api/show": {"POST": show},
-    "/api/pull": {"POST": pull},
-    "/api/chat": {"POST": chat_handlers.chat},
-    "/api/generate": {"POST": chat_handlers.generate},
-}
+READ_ROUTES = {"/api/version": version, "/api/tags": tags, "/api/ps": loaded}
+POST_ROUTES = {"/api/show": show, "/api/pull": pull, "/api/chat": chat_handlers.chat, "/api/generate": chat_handlers.generate}
 
 
 # ----- what a request is about
 
 def body_or_nothing(data: bytes) -> dict:
-    """The body for rules and log, which take any request; the route complains about a bad one."""
+    """The body for rules and log, which take any request; the handler refuses a bad one."""
     try:
-        return request_validation.body_of(data)
+        return text_request.body_of(data)
     except versions.Refusal:
         return {}
 
@@ -250,15 +218,3 @@ def text_of(body: dict) -> str:
 def nonce_of(text: str) -> str | None:
     start = text[:18]
     return start if re.fullmatch(r"[0-9]{18}", start) else None
-
-
-def is_local(host: str) -> bool:
-    """Ollama's guard against names that lead to this machine from elsewhere."""
-    name = re.sub(r"^\[(.*)\](:\d+)?$|:\d+$", r"\1", host.lower())
-    return (name in ("", "localhost") or name.endswith((".localhost", ".local", ".internal"))
-            or LOCAL_ADDRESS.match(name) is not None)
-
-
-def is_own_origin(origin: str) -> bool:
-    """Ollama's default list of origins."""
-    return not origin or OWN_ORIGIN.match(origin) is not None

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from typing import Any
 
 from . import faults, versions
 
@@ -16,16 +17,16 @@ class Model:
     """One model. Its speed and its answer are planted; a measurement must find them again."""
 
     name: str                             # ":latest" is added where there is no tag
-    size_bytes: int = 400_000_000         # of the file, as /api/tags tells
-    loaded_bytes: int | None = None       # in memory, as /api/ps tells; None: the size of the file
+    size_bytes: int = 400_000_000         # of the file, as /api/tags has it
+    loaded_bytes: int | None = None       # in memory, as /api/ps has it; None: the size of the file
     vram_bytes: int = 0                   # of these on an accelerator
-    digest: str | None = None             # 64 hex digits; None: made from the name
+    digest: str = ""                      # 64 hex digits; empty: made from the name
     family: str = "llama"
     parameter_size: str = "1.2B"
     quantization_level: str = "Q4_K_M"
     format: str = "gguf"                  # or "safetensors": another runner, which counts differently and ignores num_ctx
     context_length: int = 32768           # tokens the model was trained for; num_ctx is capped to it
-    capabilities: tuple = ("completion",)
+    capabilities: tuple[str, ...] = ("completion",)
     template: str | None = None           # None: chat goes the native path; a text: the rendered path
     remote_host: str | None = None        # a cloud model
     remote_model: str | None = None
@@ -44,11 +45,11 @@ class Model:
     overhead_ms: float = 1.0              # load_duration of a warm request
     prefill_tok_s: float = 100_000.0      # tokens a second, cached ones excepted
     decode_gap_ms: float = 1.0            # between two tokens
-    gap_pattern_ms: tuple | None = None   # gaps, used in turn over and over, in place of decode_gap_ms
+    gap_pattern_ms: tuple[float, ...] | None = None     # gaps, used in turn over and over, in place of decode_gap_ms
     answer_tokens: int = 40               # shown ones; then the end token. 0: the answer never ends
     answer_text: str | None = None        # an answer in words, in place of numbers
     thinking_tokens: int = 0              # before the answer, opening and closing tag included
-    level_tokens: dict | None = None      # the same by level of thinking, other levels are refused; None: a level is as true
+    level_tokens: dict[str, int] | None = None      # the same by level of thinking, other levels are refused; None: a level is as true
     thinks_always: bool = False           # whatever the request says
     tags_in_answer: bool = False          # thoughts come within the answer, between tags
     tokens_per_chunk: int = 1
@@ -75,7 +76,7 @@ class Model:
         computed = tokens - cached_tokens
         return round(computed / self.prefill_tok_s * 1e9 * (1 + self.slower_per_1k * (tokens + cached_tokens) / 2000))
 
-    def loaded_size(self, num_ctx: int) -> tuple:
+    def loaded_size(self, num_ctx: int) -> tuple[int, int]:
         """(bytes in memory, of these on an accelerator)."""
         size = (self.size_bytes if self.loaded_bytes is None else self.loaded_bytes) + self.bytes_per_token * num_ctx
         return size, self.vram_bytes if self.vram_limit_bytes is None else min(size, self.vram_limit_bytes)
@@ -100,7 +101,7 @@ class FaultRule:
                 and (self.contains is None or self.contains in text))
 
     def is_due(self, met: int, applied: int) -> bool:
-        """Whether it acts, when so many requests were covered by it and it acted on so many of them."""
+        """Whether it acts now: on the `met`th request that it covers, after it acted on `applied` of them."""
         return self.nth in (None, met) and (self.times is None or applied < self.times)
 
 
@@ -114,11 +115,11 @@ class Script:
     max_queue: int = 512                  # requests that may wait for a load (OLLAMA_MAX_QUEUE)
     max_loaded: int = 3                   # models in memory at once (OLLAMA_MAX_LOADED_MODELS)
     unload_lag_ms: float = 0.0            # how long /api/ps still shows a model that was unloaded
-    models: tuple = ()                    # newest first, as /api/tags lists them
-    rules: tuple = ()                     # the first that applies wins
+    models: tuple[Model, ...] = ()                    # newest first, as /api/tags lists them
+    rules: tuple[FaultRule, ...] = ()                     # the first that applies wins
 
 
-def read(data: object) -> Script:
+def read(data: Any) -> Script:
     """The script in a JSON value; raises ScriptError."""
     fields = record(data, Script, "script")
     fields["models"] = tuple(model(entry) for entry in fields.get("models", ()))
@@ -129,19 +130,18 @@ def read(data: object) -> Script:
     return script
 
 
-def model(data: object) -> Model:
+def model(data: Any) -> Model:
     fields = record(data, Model, "model")
     if not fields.get("name"):
         raise ScriptError("model: a name is needed")
     fields["name"] = full_name(fields["name"])
     fields["capabilities"] = tuple(fields.get("capabilities", ("completion",)))
     fields["gap_pattern_ms"] = tuple(fields.get("gap_pattern_ms") or ()) or None
-    fields.setdefault("digest", None)
-    fields["digest"] = fields["digest"] or hashlib.sha256(fields["name"].encode()).hexdigest()
+    fields["digest"] = fields.get("digest") or hashlib.sha256(fields["name"].encode()).hexdigest()
     return Model(**fields)
 
 
-def rule(data: object) -> FaultRule:
+def rule(data: Any) -> FaultRule:
     """{"when": {...}, "times": N, "do": {...} or [{...}, ...]} as a record."""
     if not isinstance(data, dict) or set(data) - {"when", "times", "do"}:
         raise ScriptError(f"rule: only when, times and do are known, not {data!r}")
@@ -149,8 +149,8 @@ def rule(data: object) -> FaultRule:
     unknown = set(when) - {"path", "method", "model", "contains", "think", "nth"}
     if unknown:
         raise ScriptError(f"when: unknown {', '.join(sorted(unknown))}")
-    todo = data.get("do", [])
-    active_faults = dict(fault(entry) for entry in (todo if isinstance(todo, list) else [todo]))
+    faults_to_apply = data.get("do", [])
+    active_faults = dict(fault(entry) for entry in (faults_to_apply if isinstance(faults_to_apply, list) else [faults_to_apply]))
     return FaultRule(active_faults=active_faults, times=data.get("times"), **when)
 
 
@@ -167,7 +167,7 @@ def fault(data: dict) -> tuple[str, dict]:
     return name, {**known, **given}
 
 
-def record(data: object, kind: type, what: str) -> dict:
+def record(data: Any, kind: type, what: str) -> dict:
     """The fields of a JSON object, each of them known to the record."""
     if not isinstance(data, dict):
         raise ScriptError(f"{what}: an object is needed, not {type(data).__name__}")

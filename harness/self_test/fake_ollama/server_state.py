@@ -1,4 +1,4 @@
-"""The world of one script, and the exchange: one request with the way that its answer takes back."""
+"""The state of the server under one script, and the exchange: one request and the sending of its answer."""
 from __future__ import annotations
 
 import threading
@@ -32,15 +32,18 @@ class ServerState:
     def models(self) -> list[Model]:
         return [model for model in self.script.models if model.present or model.name in self.pulled]
 
-    def find(self, name: str) -> Model | None:
-        wanted = full_name(name)
-        return next((model for model in self.models() if model.name == wanted), None)
+    def find(self, name: str) -> Model:
+        """The model of that name; raises Refusal where there is none."""
+        model = next((model for model in self.models() if model.name == full_name(name)), None)
+        if model is None:
+            raise versions.Refusal(404, f"model '{name}' not found")
+        return model
 
     def modified_at(self, model: Model) -> str:
         return versions.timestamp(BUILT_NS - self.script.models.index(model) * 60 * 10**9)
 
     def active_faults(self, method: str, path: str, model: str, text: str, thinks: bool) -> dict:
-        """What the first rule that applies does to this request. Each rule counts what it covers, used or not."""
+        """What the first rule that applies does to this request. Each rule counts the requests that it covers, used or not."""
         chosen = None
         with self.lock:
             for number, rule in enumerate(self.script.rules):
@@ -56,9 +59,9 @@ class ServerState:
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, client: http_wire.Client, request: http_wire.HttpRequest, world: ServerState, entry: TruthEntry, active_faults: dict):
-        self.client, self.request, self.world = client, request, world
-        client.spin_ns = http_wire.SPIN_NS if world.script.exact else 0
+    def __init__(self, client: http_wire.Client, request: http_wire.HttpRequest, server: ServerState, entry: TruthEntry, active_faults: dict):
+        self.client, self.request, self.server = client, request, server
+        client.spin_ns = http_wire.SPIN_NS if server.script.exact else 0
         self.entry, self.active_faults = entry, active_faults
         self.unsent_head = b""
         self.late: list[faults.Piece] = []      # pieces that should have left already
@@ -78,13 +81,12 @@ class Exchange:
         else:
             self.whole(data, JSON, refusal.status)
 
-    def whole(self, data: bytes, content_type: str | None, status: int = 200, *, due_ns: int | None = None,
-              chunked: bool = False, fields: tuple = ()) -> None:
+    def whole(self, data: bytes, content_type: str, status: int = 200, *, due_ns: int | None = None,
+              chunked: bool = False) -> None:
         """An answer in one piece, with its length where Go would give one."""
         due_ns = time.perf_counter_ns() if due_ns is None else due_ns
         chunked = chunked or len(data) > http_wire.CHUNKED_ABOVE_BYTES
-        named = [*fields, *([("Content-Type", content_type)] if content_type else [])]
-        head = http_wire.head(status, named, length=None if chunked else len(data), closes=self.request.closes)
+        head = http_wire.head(status, [("Content-Type", content_type)], length=None if chunked else len(data), closes=self.request.closes)
         body = http_wire.chunk(data) + http_wire.LAST_CHUNK if chunked else data
         self.entry.status = status
         self.client.wait_until(due_ns)
@@ -93,13 +95,13 @@ class Exchange:
             raise http_wire.HangUp(reset="reset" in self.active_faults)
         self._stamp(due_ns)
         self.entry.ending = "whole"
-        self._send(head, b"" if self.request.method == "HEAD" else body)
+        self._send(head, body)
 
     def stream(self, pieces: Iterator[faults.Piece], content_type: str) -> None:
         """Each piece when it is due. The head leaves with the first, so until then an error can have a status.
 
-        Pieces that are late leave in one write. Where a write is slow, as under Wine, a write for each would delay all the
-        following ones: a stream would fall behind its plan by more with every token, and no longer answer would show the slots.
+        Late pieces are sent in one write. Where a write is slow, as under Wine, a write for each would delay all the
+        following ones: a stream would fall further behind with every token, and no longer answer would show the slots.
         """
         self.unsent_head = http_wire.head(200, [("Content-Type", content_type)], length=None, closes=self.request.closes)
         try:
@@ -121,7 +123,7 @@ class Exchange:
         self._send(self.unsent_head, http_wire.LAST_CHUNK)
 
     def wait_until(self, due_ns: int) -> None:
-        """What is late leaves before the wait."""
+        """Late pieces are sent before the wait."""
         self.send_late()
         self.client.wait_until(due_ns)
 
@@ -151,7 +153,7 @@ class Exchange:
 
 
 def cut(framed: bytes, piece: faults.Piece) -> list[bytes]:
-    """The HTTP chunk of a piece in the parts in which it is written."""
+    """The HTTP chunk of a piece, one part for each write."""
     start = framed.index(b"\n") + 1
     places = [0, *(start + place for place in piece.cuts), len(framed)]
     return [framed[here:there] for here, there in zip(places, places[1:])]

@@ -1,13 +1,15 @@
-"""Speech: which tokens a prompt has, and which ones the model answers with."""
+"""The tokenizer: which tokens a prompt has, and which ones the model answers with."""
 from __future__ import annotations
 
 import itertools
 import re
 from typing import Iterator, NamedTuple
 
-# The fake server's tokenizer: each run of word characters is one token, each other visible character is one.
+from .script import Model
+
+# Each run of word characters is one token, each other visible character is one.
 TOKEN = re.compile(r"\w+|[^\w\s]")
-SPOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")   # the same for an answer, where no blank may get lost
+ANSWER_TOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")       # the same with the white space, which an answer must keep
 ASKED = re.compile(r"^[0-9]\. ([A-Z][A-Z_]+)$", re.MULTILINE)       # a constant that a question asks for
 BOS = "<s>"
 TOKENS_PER_TURN = 4                        # of the template between two messages
@@ -17,11 +19,7 @@ BREAKS = (" one\u2028two", " three\u0085four")                                  
 
 
 class Token(NamedTuple):
-    """One token of an answer. All kinds count.
-
-    answer, thought: shown. tag: opens the thinking, not shown. held: not shown yet, it may begin a stop string.
-    end: the last one; shows what had been held back and was no stop string after all.
-    """
+    """One token of an answer. All kinds count: answer and thinking, which have text, tag before thinking, and end."""
 
     kind: str
     text: str = ""
@@ -31,7 +29,7 @@ def tokens_of(text: str) -> list[str]:
     return TOKEN.findall(text)
 
 
-def framed_prompt(model, messages: list[dict]) -> list[str]:
+def framed_prompt(model: Model, messages: list[dict]) -> list[str]:
     """What a template makes of messages: head, texts with a turn between any two, tail."""
     head = [BOS, *(f"<head {n}>" for n in range(1, model.head_tokens))]
     body: list[str] = []
@@ -46,7 +44,7 @@ def bare_prompt(messages: list[dict]) -> list[str]:
     return [BOS, *(token for message in messages for token in tokens_of(message.get("content") or ""))]
 
 
-def framed_text(model, messages: list[dict]) -> str:
+def framed_text(model: Model, messages: list[dict]) -> str:
     """framed_prompt as words, one for each token but the BOS, so that counting the text gives the same number."""
     words = [f"head{n}" for n in range(1, model.head_tokens)]
     for number, message in enumerate(messages):
@@ -59,46 +57,27 @@ def bare_text(messages: list[dict]) -> str:
     return " ".join(message.get("content") or "" for message in messages)
 
 
-def answer(model, thinking: bool, words: tuple = ()) -> Iterator[Token]:
-    """The whole answer. Words, when given, are said in turn in place of numbers."""
+def answer(model: Model, thinks: bool, words: tuple[str, ...] = ()) -> Iterator[Token]:
+    """The whole answer: a text, these words in turn, or numbers."""
     blank = " "
-    if thinking:
-        kind = "answer" if model.tags_in_answer else "thought"
+    if thinks:
+        kind = "answer" if model.tags_in_answer else "thinking"
         yield Token("answer", "<think>") if model.tags_in_answer else Token("tag")
         for n in range(model.thinking_tokens - 2):
             yield Token(kind, THOUGHTS[n] if n < len(THOUGHTS) else f" so{n}")
-        # Of the closing tag the blank before it gets out, the one behind it does not.
-        yield Token("answer", "</think>") if model.tags_in_answer else Token("thought", " ")
+        # The blank before the closing tag is sent, the one behind it is not.
+        yield Token("answer", "</think>") if model.tags_in_answer else Token("thinking", " ")
         blank = ""
     if model.answer_text is not None:
-        yield from (Token("answer", part) for part in SPOKEN.findall(model.answer_text))
+        yield from (Token("answer", part) for part in ANSWER_TOKEN.findall(model.answer_text))
     else:
         for n in itertools.count() if not model.answer_tokens else range(model.answer_tokens):
-            said = words[n % len(words)] if words else f" {n + 1}"
-            yield Token("answer", said if n else blank + said[1:])
+            text = words[n % len(words)] if words else f" {n + 1}"
+            yield Token("answer", text if n else blank + text[1:])
     yield Token("end")
 
 
-def until_stop(tokens: Iterator[Token], stops: list[str]) -> Iterator[Token]:
-    """The answer up to a stop string, whose tokens count but are never shown."""
-    waiting = ""
-    for token in tokens:
-        if token.kind != "answer":
-            yield Token(token.kind, waiting if token.kind == "end" else token.text)
-            continue
-        waiting += token.text
-        found = min((place for place in map(waiting.find, stops) if place >= 0), default=None)
-        if found is not None:
-            yield Token("end", waiting[:found])
-            return
-        if any(waiting.endswith(stop[:size]) for stop in stops for size in range(1, len(stop))):
-            yield Token("held")
-        else:
-            yield Token("answer", waiting)
-            waiting = ""
-
-
-def recalled(text: str, prompt_tokens: int, model) -> str | None:
+def recalled(text: str, prompt_tokens: int, model: Model) -> str | None:
     """The values of the constants that a text defines and its last lines ask for; None where it asks for none.
 
     A model that forgets the middle of a long prompt says `unknown` in place of what is defined there.
@@ -112,8 +91,8 @@ def recalled(text: str, prompt_tokens: int, model) -> str | None:
     return ", ".join(values) or None
 
 
-def common_prefix(one: list[str], other: list[str]) -> int:
-    for place, (mine, yours) in enumerate(zip(one, other)):
-        if mine != yours:
+def common_prefix(first: list[str], second: list[str]) -> int:
+    for place, (ours, theirs) in enumerate(zip(first, second)):
+        if ours != theirs:
             return place
-    return min(len(one), len(other))
+    return min(len(first), len(second))

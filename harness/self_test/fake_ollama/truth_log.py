@@ -1,10 +1,11 @@
-"""The truth log: what each request was meant to see, and when its bytes really left. Times are in nanoseconds."""
+"""The truth log: what was planned for each request, and when its bytes were sent. Times are in nanoseconds."""
 from __future__ import annotations
 
 import array
 import collections
 import dataclasses
 import threading
+from typing import Any
 
 MAX_ENTRIES = 20_000
 MAX_STAMPS = 2_000_000                    # over all entries, 16 bytes each; the oldest entries go first
@@ -25,7 +26,7 @@ class TruthEntry:
     load_ns: int = 0
     queue_ns: int = 0                     # waiting for a slot; no counter of the protocol has it
     slot: int | None = None
-    prompt_tokens: int | None = None      # as told; cached ones included
+    prompt_tokens: int | None = None      # cached ones included
     cached_tokens: int | None = None
     prompt_eval_ns: int | None = None
     eval_tokens: int | None = None
@@ -44,11 +45,11 @@ class Log:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.entries: collections.deque = collections.deque()
+        self.entries: collections.deque[TruthEntry] = collections.deque()
         self.count = 0
 
-    def open(self, **fields) -> TruthEntry:
-        """A new entry; its number tells its place in the order of arrival."""
+    def open(self, **fields: Any) -> TruthEntry:
+        """A new entry, numbered in order of arrival."""
         with self.lock:
             entry = TruthEntry(n=self.count, **fields)
             self.count += 1

@@ -1,9 +1,15 @@
-"""The dialect: what differs between versions of Ollama, and the words that they put things into."""
+"""The versions: what differs between versions of Ollama, their objects, and their messages word by word."""
 from __future__ import annotations
 
 import dataclasses
 import json
 import time
+from typing import TYPE_CHECKING
+
+from .truth_log import TruthEntry
+
+if TYPE_CHECKING:
+    from .script import Model
 
 BOS_AND_NUM_KEEP = 5                      # tokens at the front that no cut removes
 SLOT_STEP = 256                           # the runner rounds the window of a slot up to a multiple of this
@@ -12,24 +18,18 @@ TOO_LONG_NO_SHIFT = ("the prompt is longer than the context length currently ava
                      "prompt, adjust the context length in settings, or use a model with a longer context length")
 TOO_LONG_OLD = "the input length exceeds the context length"
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
-CLOUD_OFF = "ollama cloud is disabled: remote model is unavailable"
-GO_COMPLAINTS = {                         # Python's decoder -> Go's
-    "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
-    "Expecting ':' delimiter": "after object key",
-    "Expecting ',' delimiter": "after object key:value pair",
-}
 RUNNER_LOST = "an error was encountered while running the model: unexpected EOF"
 
 
 @dataclasses.dataclass(frozen=True)
 class Dialect:
-    """The ways of one version, as recorded from real servers."""
+    """How one version behaves, as recorded from real servers."""
 
-    version: str                          # what /api/version says
+    version: str                          # as /api/version has it
     has_runner_process: bool = True       # chat without a template is left to the runner's own ("native") template
     cuts_to_half: bool = True             # an over-long prompt keeps about half the window, else all of it
     no_shift_refuses: bool = True         # shift false makes an over-long prompt an error
-    tells_cached_count: bool = False      # prompt_eval_cached_count in final objects
+    reports_cached_count: bool = False      # prompt_eval_cached_count in final objects
 
     def window(self, num_ctx: int) -> int:
         """Tokens that fit before anything is cut."""
@@ -51,14 +51,14 @@ DIALECTS = {
     "0.30.1": Dialect("0.30.1", cuts_to_half=False, no_shift_refuses=False),
     "0.32.15": Dialect("0.32.15"),
     "0.33.0-rc2": Dialect("0.33.0-rc2"),
-    "next": Dialect("0.99.0", tells_cached_count=True),
+    "next": Dialect("0.99.0", reports_cached_count=True),
 }
 
 
 class Refusal(Exception):
     """An answer that is an error. One found by the runner is framed as the stream it was to become."""
 
-    def __init__(self, status: int, message: object, *, by_runner: bool = False):
+    def __init__(self, status: int, message: str, *, by_runner: bool = False):
         super().__init__(message)
         self.status, self.message, self.by_runner = status, message, by_runner
 
@@ -92,14 +92,6 @@ def timestamp(wall_ns: int) -> str:
     return f"{t.tm_year:04}-{t.tm_mon:02}-{t.tm_mday:02}T{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}{fraction}Z"
 
 
-def why_not_json(text: str, problem: json.JSONDecodeError) -> str:
-    """The complaint of Go's decoder about the same text."""
-    rest = text[problem.pos:].lstrip(" \t\r\n")
-    if not rest or "Unterminated string" in problem.msg:
-        return "unexpected EOF"
-    return f"invalid character {rest[0]!r} {GO_COMPLAINTS.get(problem.msg, 'looking for beginning of value')}"
-
-
 # ----- objects of /api/chat and /api/generate, keys in Go's order
 
 def without_empty(fields: dict) -> dict:
@@ -107,28 +99,26 @@ def without_empty(fields: dict) -> dict:
     return {key: value for key, value in fields.items() if value not in (None, "", 0, [], ())}
 
 
-def reply(kind: str, model: str, remote: dict, created_at: str, answer: str = "", thought: str = "",
-          done: bool = False, done_reason: str | None = None, **rest: object) -> dict:
-    """One object of an answer; kind is chat or generate, rest follows at the end."""
-    said = {"content" if kind == "chat" else "response": answer, **without_empty({"thinking": thought})}
-    if kind == "chat":
-        said = {"message": {"role": "assistant", **said}}
-    return {"model": model, **remote, "created_at": created_at, **said, "done": done,
-            **without_empty({"done_reason": done_reason}), **rest}
+def reply(kind: str, model: str, remote: dict, created_at: str, answer: str = "", thinking: str = "",
+          done: bool = False, done_reason: str | None = None, **last_fields: object) -> dict:
+    """One object of an answer; kind is chat or generate."""
+    texts = {"content" if kind == "chat" else "response": answer, **without_empty({"thinking": thinking})}
+    message = {"message": {"role": "assistant", **texts}} if kind == "chat" else texts
+    return {"model": model, **remote, "created_at": created_at, **message, "done": done,
+            **without_empty({"done_reason": done_reason}), **last_fields}
 
 
-def metrics(*, total_ns: int, load_ns: int, prompt_tokens: int, cached_tokens: int | None, prompt_eval_ns: int,
-            eval_tokens: int, eval_ns: int) -> dict:
+def metrics(entry: TruthEntry, total_ns: int, dialect: Dialect) -> dict:
     """The counters of a final object; a zero is left out, but not that of the cached tokens."""
-    told = {"total_duration": total_ns, "load_duration": load_ns, "prompt_eval_count": prompt_tokens,
-            "prompt_eval_cached_count": cached_tokens, "prompt_eval_duration": prompt_eval_ns,
-            "eval_count": eval_tokens, "eval_duration": eval_ns}
-    return {key: value for key, value in told.items() if value or key == "prompt_eval_cached_count" and value == 0}
+    cached = {"prompt_eval_cached_count": entry.cached_tokens} if dialect.reports_cached_count else {}
+    before = without_empty({"total_duration": total_ns, "load_duration": entry.load_ns, "prompt_eval_count": entry.prompt_tokens})
+    after = without_empty({"prompt_eval_duration": entry.prompt_eval_ns, "eval_count": entry.eval_tokens, "eval_duration": entry.eval_ns})
+    return {**before, **cached, **after}
 
 
 # ----- objects about models
 
-def details(model, dialect: Dialect, *, listed: bool = False) -> dict:
+def details(model: Model, dialect: Dialect, *, listed: bool = False) -> dict:
     fields = {"parent_model": "", "format": "" if model.is_remote else model.format, "family": model.family,
               "families": [model.family], "parameter_size": model.parameter_size,
               "quantization_level": model.quantization_level}
@@ -137,7 +127,7 @@ def details(model, dialect: Dialect, *, listed: bool = False) -> dict:
     return fields
 
 
-def listed_model(model, dialect: Dialect, modified_at: str) -> dict:
+def listed_model(model: Model, dialect: Dialect, modified_at: str) -> dict:
     """One entry of /api/tags."""
     fields = {"name": model.name, "model": model.name,
               **without_empty({"remote_model": model.remote_model, "remote_host": model.remote_host}),
@@ -148,7 +138,7 @@ def listed_model(model, dialect: Dialect, modified_at: str) -> dict:
     return fields
 
 
-def loaded_model(model, dialect: Dialect, num_ctx: int, expires_at: str) -> dict:
+def loaded_model(model: Model, dialect: Dialect, num_ctx: int, expires_at: str) -> dict:
     """One entry of /api/ps."""
     size_bytes, vram_bytes = model.loaded_size(num_ctx)
     return {"name": model.name, "model": model.name, "size": size_bytes, "digest": model.digest,
@@ -156,7 +146,7 @@ def loaded_model(model, dialect: Dialect, num_ctx: int, expires_at: str) -> dict
             "size_vram": vram_bytes, "context_length": num_ctx}
 
 
-def shown_model(model, dialect: Dialect, modified_at: str) -> dict:
+def shown_model(model: Model, dialect: Dialect, modified_at: str) -> dict:
     """/api/show. The path of the blob is there on purpose: no client may keep it."""
     blob = f"/home/user/.ollama/models/blobs/sha256-{model.digest}"
     template = "{{ .Prompt }}" if model.template is None else model.template
@@ -172,7 +162,7 @@ def shown_model(model, dialect: Dialect, modified_at: str) -> dict:
             "capabilities": list(model.capabilities), "modified_at": modified_at}
 
 
-def model_info(model, dialect: Dialect) -> dict:
+def model_info(model: Model, dialect: Dialect) -> dict:
     family = model.family
     info = {"general.alignment": 32, "general.architecture": family, "general.file_type": 1,
             "general.parameter_count": 1_200_000_000, "general.quantization_version": 2,
