@@ -130,7 +130,7 @@ def manifest_of(one: Spec, loaded: dict) -> dict:
         models=[model.record() for model in one.models], plan=rows, planned_calls=sum(row["planned_calls"] for row in rows),
         suites=[{"phase": phase, "suite_id": suite.suite_id, "version": suite.version, "file": suite.file_name,
                  "sha256": suite.sha256} for phase, suite in loaded.items()],
-        options=settings.options, knobs=settings.knobs, num_ctx=settings.num_ctx, context_num_ctx=settings.context_num_ctx,
+        options=dict(settings.options), knobs=dict(settings.request_fields), num_ctx=settings.num_ctx, context_num_ctx=settings.context_num_ctx,
         levels=None if settings.levels is None else list(settings.levels), repeats=settings.repeats,
         overrides=plan.overrides_of(settings), host_hostname_short="planted", platform="Linux x86_64", python="3.12.1",
         harness_version="1.0.0", harness_sha256="c0" * 32, harness_modified=one.quirk == "modified", harness_commit="d1" * 20,

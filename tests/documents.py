@@ -22,7 +22,7 @@ from derive import run_md
 VERBS = sorted(path.stem for path in support.HARNESS.glob("*_*.py"))
 BEGIN = '[//]: # "generated: {} (tests/documents.py --write)"'
 END = '[//]: # "generated: up to here"'       # not the mark of run.md, which the runbook shows
-FLAGS_OF_KNOBS = {"num_ctx": "`--num-ctx N` (both)", "context_num_ctx": "`--num-ctx N` (both)",
+FLAGS_OF_SETTINGS = {"num_ctx": "`--num-ctx N` (both)", "context_num_ctx": "`--num-ctx N` (both)",
                   "num_predict": "`--num-predict N`", "repeats": "`--repeats N`", "levels": "`--concurrency LIST`",
                   "thinking_budget": "`--thinking-budget N`"}
 LEDGER = ("meta", "call", "skipped", "footer", "session_start", "session", "cut", "floor", "placement", "conditions",
@@ -36,14 +36,14 @@ def table(titles: list, rows: list) -> str:
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-# ----- the knobs and the two records that an agent reads most
+# ----- the settings and the two records that an agent reads most
 
-def knob_table() -> str:
+def setting_table() -> str:
     rows = []
-    for knob in request_settings.SETTINGS:
-        change = "not at all" if knob.name in request_settings.FIXED else FLAGS_OF_KNOBS.get(knob.name, "`--option`")
-        rows.append([f"`{knob.name}`", request_settings.format_value(knob.name, knob.value), knob.reason, change])
-    return table(["knob", "value", "why", "changed with"], rows)
+    for setting in request_settings.SETTINGS:
+        change = "not at all" if setting.name in request_settings.FIXED else FLAGS_OF_SETTINGS.get(setting.name, "`--option`")
+        rows.append([f"`{setting.name}`", request_settings.format_value(setting.name, setting.value), setting.reason, change])
+    return table(["setting", "value", "why", "changed with"], rows)
 
 
 def top_fields(kind: str) -> str:
@@ -137,7 +137,7 @@ def every_flag() -> str:
 # ----- into the documents
 
 BLOCKS: dict = {
-    "CLAUDE.md": {"knobs": knob_table, "hardware": lambda: top_fields("hardware"), "metadata": lambda: top_fields("metadata"),
+    "CLAUDE.md": {"settings": setting_table, "hardware": lambda: top_fields("hardware"), "metadata": lambda: top_fields("metadata"),
                   "run.md": story},
     "harness/README.md": {"flags": every_flag},
 }

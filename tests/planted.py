@@ -339,7 +339,7 @@ def _place(step: plan.Step) -> dict:
 @functools.lru_cache(maxsize=1)
 def _blank_call() -> dict:
     from base import request_settings
-    return support.record("call", repeat=1, level=1, endpoint="/api/chat", knobs=request_settings.canonical("knob"), http_status=200,
+    return support.record("call", repeat=1, level=1, endpoint="/api/chat", knobs=request_settings.canonical("field"), http_status=200,
                           connect_ns=80_000, prompt_sha256=hashlib.sha256(b"a prompt").hexdigest(), cached_tokens=None)
 
 

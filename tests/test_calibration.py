@@ -9,14 +9,15 @@ import support
 
 from base import plan, suites
 from base.errors import UserError
+from base.ledger_records import CallRecord, typed
 from measure import calibration
 from support import record
 
 MS = 10 ** 6
 
 
-def call(**changes: object) -> dict:
-    return record("call", **{"outcome": "ok", "done_reason": "stop", "prompt_tokens": 20, "eval_tokens": 16, **changes})
+def call(**changes: object) -> CallRecord:
+    return typed(record("call", **{"outcome": "ok", "done_reason": "stop", "prompt_tokens": 20, "eval_tokens": 16, **changes}))
 
 
 def spans(*times: tuple, arrived_ms: float = 0.0, late_ms: float = 0.0) -> list:
@@ -65,7 +66,7 @@ class Slots(unittest.TestCase):
                 ("calm", spans((0, 40), (40, 80)), False), ("a little late", spans((0, 40), (40, 80), late_ms=5.0), False),
                 ("one of them late", spans((0, 40)) + spans((40, 80), late_ms=30.0), True),
                 ("arrived late", spans((40, 80), arrived_ms=30.0), True), ("nothing told", [call(done_ns=None)], False),
-                ("no total", [{**spans((0, 40))[0], "total_ns": None}], False)):
+                ("no total", [spans((0, 40))[0]._replace(total_ns=None)], False)):
             with self.subTest(what):
                 self.assertIs(calibration.is_blurred(calls), blurred)
 
@@ -74,15 +75,15 @@ class Slots(unittest.TestCase):
         self.assertEqual(calibration.slots_seen(spans((0, 40), (0, 40), (0, 40))), 3)
 
     def test_starts_that_differ_are_reckoned_with(self):
-        late = [{**one, "start_ns": n * 40 * MS} for n, one in enumerate(spans((0, 40), (0, 40), (0, 40)))]
+        late = [call._replace(start_ns=n * 40 * MS) for n, call in enumerate(spans((0, 40), (0, 40), (0, 40)))]
         self.assertEqual(calibration.slots_seen(late), 1)
 
     def test_calls_that_did_not_end_or_tell_nothing_do_not_count(self):
         good = spans((0, 40), (0, 40))
         for changes in ({"done_ns": None}, {"prompt_eval_ns": None}):
             with self.subTest(changes):
-                self.assertEqual(calibration.slots_seen(good + [{**good[0], **changes}]), 2)
-        self.assertEqual(calibration.slots_seen([{**one, "eval_ns": None, "prompt_eval_ns": 30 * MS} for one in good]), 2)
+                self.assertEqual(calibration.slots_seen(good + [good[0]._replace(**changes)]), 2)
+        self.assertEqual(calibration.slots_seen([call._replace(eval_ns=None, prompt_eval_ns=30 * MS) for call in good]), 2)
         self.assertIsNone(calibration.slots_seen([]))
         self.assertIsNone(calibration.slots_seen([call(done_ns=None)]))
 
@@ -105,7 +106,7 @@ class Session:
 
     def __init__(self, answer: object, rendered: object = None):
         self.answer, self.asked, self.found = answer, [], []
-        self.endpoint = types.SimpleNamespace(ask=lambda path, fields: (200, self._render(rendered, fields), ""))
+        self.endpoint = types.SimpleNamespace(ask=lambda path, fields: types.SimpleNamespace(value=self._render(rendered, fields)))
 
     @staticmethod
     def _render(rendered: object, fields: dict) -> object:
@@ -113,11 +114,11 @@ class Session:
             raise rendered
         return rendered(fields["messages"][0]["content"]) if callable(rendered) else rendered
 
-    def make(self, asks: list, note: object = None) -> list:
+    def make(self, asks: list, finding_of: object = None) -> list:
         self.asked.append(asks)
         calls = [call(item=ask.step.item, **self.answer(ask)) for ask in asks]
-        self.found.append(note(calls) if note else None)
-        return calls
+        self.found.append(finding_of(calls) if finding_of else None)
+        return [*calls[:-1], calls[-1]._replace(finding=self.found[-1])]
 
 
 def asking(question: str, answer: object, rendered: object = None, *more: object) -> tuple:
@@ -159,8 +160,8 @@ class Questions(unittest.TestCase):
                 self.assertIs(asking("one_token", {"outcome": outcome})[0].unsettled, unsettled)
 
     def test_thinking_is_left_to_the_server_in_its_own_question_alone(self):
-        self.assertNotIn("think", asking("thinking", {})[1].asked[0][0].knobs)
-        self.assertIs(asking("one_token", {})[1].asked[0][0].knobs["think"], False)
+        self.assertNotIn("think", asking("thinking", {})[1].asked[0][0].request_fields)
+        self.assertIs(asking("one_token", {})[1].asked[0][0].request_fields["think"], False)
 
     def test_slots_are_asked_for_at_one_moment_and_with_a_nonce_each(self):
         asks = asking("slots", {})[1].asked[0]
@@ -184,7 +185,7 @@ class Questions(unittest.TestCase):
         clear = {"done_ns": 40 * MS, "total_ns": 40 * MS, "prompt_eval_ns": 10 * MS, "eval_ns": 30 * MS}
         calls = spans(*[(0, 40)] * 8)
         self.assertEqual(calibration._slots(calls, is_last=True), {"slots_seen": 8})
-        calls[3:] = [{**call, **clear, "total_ns": MS} for call in calls[3:]]
+        calls[3:] = [call._replace(**{**clear, "total_ns": MS}) for call in calls[3:]]
         self.assertEqual(calibration._slots(calls, is_last=True), {"slots_seen": None})
         self.assertEqual(calibration._slots(calls, is_last=False), {})
 

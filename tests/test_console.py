@@ -13,7 +13,7 @@ from unittest import mock
 
 import support
 
-from base import console, errors
+from base import console, errors, text_format, text_layout
 from base.errors import UserError
 
 TALK = """
@@ -214,14 +214,14 @@ class Asking(unittest.TestCase):
 
 class Formats(unittest.TestCase):
     def test_a_table_has_words_to_the_left_and_numbers_to_the_right(self):
-        table = console.format_table(["phase", "model", "calls", "tok/s"],
+        table = text_layout.format_table(["phase", "model", "calls", "tok/s"],
                                      [["small-eval", "a:1b", 5, 12.5], ["x", None, 12, None]])
         self.assertEqual(table, "phase       model  calls  tok/s\n"
                                 "small-eval  a:1b       5   12.5\n"
                                 "x           -         12      -")
 
     def test_a_table_without_rows_is_its_titles(self):
-        self.assertEqual(console.format_table(["a", "b"], []), "a  b")
+        self.assertEqual(text_layout.format_table(["a", "b"], []), "a  b")
 
     def test_a_table_fits_the_terminal(self):
         """Texts wrap at words, long names lose their middle, and what has to be copied gets a line of its own."""
@@ -230,20 +230,20 @@ class Formats(unittest.TestCase):
         titles = ["model", "by default", "answer tokens, at most"]
         for columns in (60, 80, 140):
             with self.subTest(columns), mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
-                table = console.format_table(titles, rows)
+                table = text_layout.format_table(titles, rows)
                 self.assertLessEqual(max(map(len, table.split("\n"))), columns)
                 self.assertEqual(name in table, columns == 140)
-                whole = console.format_table(titles, rows, whole=(0,))
+                whole = text_layout.format_table(titles, rows, whole=(0,))
                 self.assertIn(name, whole.split("\n") if columns < 140 else whole)
         with mock.patch.dict(os.environ, {"COLUMNS": "60"}):
-            self.assertEqual(console.format_table(["a", "b"], [["x", "word " * 20]]).split("\n")[1:3],
+            self.assertEqual(text_layout.format_table(["a", "b"], [["x", "word " * 20]]).split("\n")[1:3],
                              ["x  " + ("word " * 11).strip(), "   " + ("word " * 9).strip()])
 
     def test_where_a_name_would_be_unreadable_it_becomes_a_heading(self):
         rows = [["hf.co/somebody/a-model:q4", "small-eval", 123456789], ["hf.co/somebody/a-model:q4", "python-tasks", 1], ["m:1b", "x", 2],
                 ["", "y", 3]]
         with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
-            self.assertEqual(console.format_table(["model", "phase", "calls"], rows, (0, 1)).split("\n"), [
+            self.assertEqual(text_layout.format_table(["model", "phase", "calls"], rows, (0, 1)).split("\n"), [
                 "  phase             calls", "hf.co/somebody/a-model:q4", "  small-eval    123456789", "  python-tasks          1", "m:1b",
                 "  x                     2", "  y                     3"])
 
@@ -256,30 +256,30 @@ class Formats(unittest.TestCase):
 
     def test_a_table_that_cannot_fit_becomes_blocks(self):
         with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
-            table = console.format_table([f"column{n}" for n in range(6)], [["1234567890123"] * 6] * 2, ())
+            table = text_layout.format_table([f"column{n}" for n in range(6)], [["1234567890123"] * 6] * 2, ())
         self.assertEqual(table.split("\n\n")[1].split("\n")[0], "column0  1234567890123")
 
     def test_a_long_name_keeps_both_ends(self):
         for text, columns, found in (("abcdefghij", 10, "abcdefghij"), ("abcdefghijk", 10, "abcd...ijk"), ("abcdefghijk", 7, "ab...jk")):
             with self.subTest(columns):
-                self.assertEqual(console.middle_cut(text, columns), found)
+                self.assertEqual(text_layout.middle_cut(text, columns), found)
 
     def test_long_text_hangs_behind_its_prefix(self):
         with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
-            self.assertEqual(console.hanging("  1. ", "word " * 10), ["  1. word word word word word word word", "     word word word"])
-            self.assertEqual(console.hanging("to  ", "x" * 50), ["to  " + "x" * 50])     # a path is not broken
+            self.assertEqual(text_layout.hanging("  1. ", "word " * 10), ["  1. word word word word word word word", "     word word word"])
+            self.assertEqual(text_layout.hanging("to  ", "x" * 50), ["to  " + "x" * 50])     # a path is not broken
 
     def test_durations(self):
         for seconds, text in ((0, "0s"), (0.4, "0s"), (0.5, "1s"), (9, "9s"), (59.4, "59s"), (59.6, "1m00s"),
                               (723, "12m03s"), (3599.7, "1h00m"), (3900, "1h05m"), (90000, "25h00m")):
             with self.subTest(seconds):
-                self.assertEqual(console.format_duration(seconds), text)
+                self.assertEqual(text_format.format_duration(seconds), text)
 
     def test_sizes(self):
         for size, text in ((0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_940, "999.9 kB"), (999_960, "1.0 MB"),
                            (1_320_000_000, "1.3 GB"), (999_990_000_000, "1.0 TB"), (5 * 10 ** 15, "5000.0 TB")):
             with self.subTest(size):
-                self.assertEqual(console.format_bytes(size), text)
+                self.assertEqual(text_format.format_bytes(size), text)
 
 
 class ProgressLine(unittest.TestCase):

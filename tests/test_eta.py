@@ -18,55 +18,55 @@ def key(number: object, phase: str = "small-eval") -> tuple:
 
 class Guess(unittest.TestCase):
     def setUp(self):
-        self.pace = Eta({("a", key(1)): 100.0, ("a", key(2)): 100.0, ("a", key(3)): 50.0, ("b", key(1)): 200.0})
+        self.eta = Eta({("a", key(1)): 100.0, ("a", key(2)): 100.0, ("a", key(3)): 50.0, ("b", key(1)): 200.0})
 
     def test_nothing_is_guessed_before_anything_is_known(self):
-        self.assertIsNone(self.pace.left_s())
-        self.pace.done("a", [key("warm-up")], SECOND)
-        self.assertIsNone(self.pace.left_s())
+        self.assertIsNone(self.eta.left_s())
+        self.eta.done("a", [key("warm-up")], SECOND)
+        self.assertIsNone(self.eta.left_s())
 
     def test_a_model_s_own_calls_count_and_a_new_model_is_taken_for_the_mean(self):
-        self.pace.done("a", [key(1)], 10 * SECOND)                   # 0.1 s for each unit of weight
-        self.assertAlmostEqual(self.pace.left_s(), 10 + 5 + 20)
-        self.pace.done("b", [key(1)], 100 * SECOND)
-        self.assertAlmostEqual(self.pace.left_s(), 10 + 5)
+        self.eta.done("a", [key(1)], 10 * SECOND)                   # 0.1 s for each unit of weight
+        self.assertAlmostEqual(self.eta.left_s(), 10 + 5 + 20)
+        self.eta.done("b", [key(1)], 100 * SECOND)
+        self.assertAlmostEqual(self.eta.left_s(), 10 + 5)
 
     def test_calls_of_one_wave_share_its_time(self):
-        self.pace.done("a", [key(1), key(2)], 20 * SECOND)
-        self.assertAlmostEqual(self.pace.left_s(), 5 + 20)
+        self.eta.done("a", [key(1), key(2)], 20 * SECOND)
+        self.assertAlmostEqual(self.eta.left_s(), 5 + 20)
 
     def test_some_steps_are_foretold_by_the_calls_of_their_own_model_alone(self):
-        self.assertEqual(self.pace.expected_ns("a", [key(2), key(3)]), 0)
-        self.pace.done("a", [key(1)], 10 * SECOND)
-        self.assertEqual(self.pace.expected_ns("a", [key(2), key(3)]), 15 * SECOND)
-        self.assertEqual(self.pace.expected_ns("a", [key(1)]), 0, "it is made already")
-        self.assertEqual(self.pace.expected_ns("b", [key(1)]), 0)
+        self.assertEqual(self.eta.expected_ns("a", key(2)), 0)
+        self.eta.done("a", [key(1)], 10 * SECOND)
+        self.assertEqual([self.eta.expected_ns("a", key(n)) for n in (2, 3)], [10 * SECOND, 5 * SECOND])
+        self.assertEqual(self.eta.expected_ns("a", key(1)), 0, "it is made already")
+        self.assertEqual(self.eta.expected_ns("b", key(1)), 0)
 
     def test_what_is_skipped_is_not_waited_for(self):
-        self.pace.done("a", [key(1)], 10 * SECOND)
-        self.pace.drop("b", key(1))
-        self.pace.drop("b", key(1))
-        self.assertAlmostEqual(self.pace.left_s(), 10 + 5)
+        self.eta.done("a", [key(1)], 10 * SECOND)
+        self.eta.drop("b", key(1))
+        self.eta.drop("b", key(1))
+        self.assertAlmostEqual(self.eta.left_s(), 10 + 5)
 
     def test_the_end_is_zero(self):
         for model, number in (("a", 1), ("a", 2), ("a", 3), ("b", 1)):
-            self.pace.done(model, [key(number)], SECOND)
-        self.assertEqual(self.pace.left_s(), 0)
+            self.eta.done(model, [key(number)], SECOND)
+        self.assertEqual(self.eta.left_s(), 0)
 
     def test_thinking_has_a_pace_of_its_own_once_it_is_known(self):
         thinking = key(1, "small-eval-thinking"), key(2, "small-eval-thinking")
-        pace = Eta({("a", key(1)): 10.0, ("a", key(2)): 10.0, ("a", thinking[0]): 100.0, ("a", thinking[1]): 100.0})
-        pace.done("a", [key(1)], SECOND)
-        self.assertEqual(pace.expected_ns("a", [thinking[0]]), 10 * SECOND, "at first as the plain calls")
-        pace.done("a", [thinking[0]], 2 * SECOND)
-        self.assertEqual(pace.expected_ns("a", [thinking[1]]), 2 * SECOND)
-        self.assertEqual(pace.expected_ns("a", [key(2)]), SECOND, "the plain calls keep theirs")
+        eta = Eta({("a", key(1)): 10.0, ("a", key(2)): 10.0, ("a", thinking[0]): 100.0, ("a", thinking[1]): 100.0})
+        eta.done("a", [key(1)], SECOND)
+        self.assertEqual(eta.expected_ns("a", thinking[0]), 10 * SECOND, "at first as the plain calls")
+        eta.done("a", [thinking[0]], 2 * SECOND)
+        self.assertEqual(eta.expected_ns("a", thinking[1]), 2 * SECOND)
+        self.assertEqual(eta.expected_ns("a", key(2)), SECOND, "the plain calls keep theirs")
 
     def test_a_model_that_turns_out_to_think_takes_longer(self):
-        self.pace.done("a", [key(1)], 10 * SECOND)
-        self.pace.reweigh({("a", key(2)): 300.0, ("a", key(1)): 300.0})
-        self.assertEqual(self.pace.expected_ns("a", [key(2)]), 30 * SECOND)
-        self.assertEqual(self.pace.expected_ns("a", [key(1)]), 0, "what is made stays made")
+        self.eta.done("a", [key(1)], 10 * SECOND)
+        self.eta.reweigh({("a", key(2)): 300.0, ("a", key(1)): 300.0})
+        self.assertEqual(self.eta.expected_ns("a", key(2)), 30 * SECOND)
+        self.assertEqual(self.eta.expected_ns("a", key(1)), 0, "what is made stays made")
 
 
 class Loads(unittest.TestCase):

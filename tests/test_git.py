@@ -30,7 +30,7 @@ class Git(unittest.TestCase):
     def test_a_failure_is_a_value_with_its_words(self):
         done = git.run(self.folder, "rev-parse", "--verify", "no-such-thing")
         self.assertEqual(done.code, 128)
-        self.assertIn("fatal:", done.said)
+        self.assertIn("fatal:", done.stderr)
 
     def test_what_goes_in_and_comes_out_is_bytes(self):
         data = b"\r\n\x00\xff not text\n"
@@ -39,7 +39,7 @@ class Git(unittest.TestCase):
 
     def test_a_clone_that_git_does_not_trust_has_the_command_that_changes_it(self):
         with mock.patch.dict(os.environ, {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}):
-            if git.run(self.folder, "rev-parse", "HEAD").said.find("dubious") < 0:
+            if git.run(self.folder, "rev-parse", "HEAD").stderr.find("dubious") < 0:
                 self.skipTest("this git is older than the check of ownership")
             self.assertIn("git config --global --add safe.directory", git.refusal(self.folder))
         git.run(self.folder, "-c", "user.name=a", "-c", "user.email=a@b.invalid", "commit", "-q", "--allow-empty", "-m", "x")

@@ -8,7 +8,7 @@ import support  # noqa: F401  (puts the harness on the path)
 from ledgers import call, footer, meta
 
 import prompts
-from base import console
+from base import text_layout
 from base.phases import PHASES
 from base.records import METRICS
 from derive import headline, summary
@@ -51,7 +51,7 @@ class Table(unittest.TestCase):
     def test_other_phases_are_counted_and_have_no_headline_figure(self):
         rows = headline.rows(metadata(call(), call(item="5Q-Q02", outcome="cut"), *frozen()))
         self.assertEqual(rows[0], ["m:1b", "small-eval", 2, 1, 0, "-", "-", "-"])
-        self.assertIn("small-eval", console.format_table(headline.TITLES, rows))
+        self.assertIn("small-eval", text_layout.format_table(headline.TITLES, rows))
 
     def test_where_a_prompt_failed_its_figure_is_unknown(self):
         row, = headline.rows(metadata(*frozen(outcome="error")))

@@ -108,7 +108,7 @@ class Facts(unittest.TestCase):
         self.assertEqual(run_diff.EXCLUDED["num_batch"], run_diff.SPEED)
 
     def test_sampling_options_are_all_there_are(self):
-        known = {knob.name for knob in request_settings.SETTINGS} | set(request_settings.OTHER_OPTIONS)
+        known = {setting.name for setting in request_settings.SETTINGS} | set(request_settings.OTHER_OPTIONS)
         self.assertLessEqual(set(run_diff.EXCLUDED), known)
 
     def test_the_present_version_of_the_harness_is_in_the_history(self):

@@ -217,7 +217,7 @@ class Noise(unittest.TestCase):
 
     def test_runs_with_a_possible_cause_give_no_noise_floor(self):
         for what, two in (("device", other(device_tag="mac-m2-8gb")), ("harness", other(harness_sha256="1" * 64)),
-                          ("python", other(python="3.9.18")), ("knob", other(knobs={"think": False, "keep_alive": "1m"}))):
+                          ("python", other(python="3.9.18")), ("field", other(knobs={"think": False, "keep_alive": "1m"}))):
             with self.subTest(what):
                 self.assertFalse(compared(calls(), calls(), two=two)["noise_floor"])
         self.assertTrue(compared(calls(), calls(), two=other(repeats=5))["noise_floor"], "more repeats touch no pair")

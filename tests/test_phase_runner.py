@@ -13,9 +13,11 @@ import support
 from runs import ALPHA, BETA
 
 from base import console, json_text, ledger, names, plan, records, run_folder, schema, suites
-from measure import http_call, models, phase_runner, run_session, run_setup, session, telemetry
+from base.ledger_records import typed
+from measure import http_call, model_loader, models, phase_runner, run_session, run_setup, session, telemetry
 from self_test import scenarios
 from measure.connection import TimeLimits
+from measure.deadline import Deadline
 from measure.endpoint import Endpoint
 from measure.eta import Eta, weights
 from measure.server_address import parse_host
@@ -25,7 +27,7 @@ class Case(runs.RunTest):
     def setUp(self):
         super().setUp()
         for name, value in (("PAUSE_S", 0.01), ("SERVER_PATIENCE_S", 1.0), ("LOOK_AROUND_S", 0.0)):
-            self.patch(phase_runner, name, value)
+            self.patch(model_loader, name, value)
 
     def carry_out(self, script: dict, chosen: list, settings: plan.Settings = plan.Settings(), limit_s=None) -> list:
         """The records of a run of the chosen phases against a stub with this script."""
@@ -83,7 +85,7 @@ class Order(Case):
 
     def test_what_else_the_machine_does_is_looked_at_before_each_load_and_only_there(self):
         self.read_telemetry()
-        self.patch(phase_runner, "LOOK_AROUND_S", 0.1)
+        self.patch(model_loader, "LOOK_AROUND_S", 0.1)
         rows = calls(self.carry_out({"models": [ALPHA, BETA]}, ["small-eval"]))
         looked = [row["conditions"]["background_cpu_share"] is not None for row in rows]
         can_be_told = telemetry.reader(True)._system.processor_ticks() is not None
@@ -105,7 +107,7 @@ class Order(Case):
     def test_a_model_that_was_loaded_before_is_loaded_anew(self):
         self.stub.script({"models": [{**ALPHA, "load_ms": 30.0}]})
         with mock.patch.object(self.stub, "script", lambda script: None):
-            warm = {"model": "alpha:1b", "messages": [], **plan.Settings().knobs,
+            warm = {"model": "alpha:1b", "messages": [], **plan.Settings().request_fields,
                     "options": plan.Settings().options_for(4096, 16)}
             self.stub.ask("/api/chat", warm)
             rows = self.carry_out({}, ["small-eval"])
@@ -238,7 +240,7 @@ class Troubles(Case):
                 self.assertEqual({row["model"] for row in rows if row["type"] == "skipped"}, {"alpha:1b"})
                 self.assertEqual([row["model"] for row in calls(rows, role="measured")], ["beta:1b"] * 5)
                 loads = calls(rows, item="LOAD", model="alpha:1b")
-                self.assertEqual(len(loads), 1 if reason == "too-big" else phase_runner.LOAD_TRIES)
+                self.assertEqual(len(loads), 1 if reason == "too-big" else model_loader.LOAD_TRIES)
 
     def test_a_model_that_vanishes_is_skipped_from_there_on(self):
         gone = {"when": {"path": "/api/tags", "nth": 2}, "do": [{"fault": "status", "code": 200, "body": '{"models":[]}'}]}
@@ -294,12 +296,12 @@ class Troubles(Case):
         with support.stub({"models": [ALPHA]}) as mortal:
             endpoint = Endpoint(parse_host(mortal.url), TimeLimits(2.0, 2.0, 1.0))
             here = mock.Mock(endpoint=endpoint, stop=http_call.Stop(), sleep=lambda seconds: None)
-            runner = phase_runner.PhaseRunner(here, plan.Settings(), {}, {}, {}, {}, phase_runner.Deadline(endpoint.clock, None), Eta({}))
-            runner._alive()
+            runner = phase_runner.PhaseRunner(here, plan.Settings(), {}, {}, {}, {}, Deadline(endpoint.clock, None), Eta({}))
+            runner.loader.check_alive()
             mortal.process.kill()
             mortal.process.wait()
-            with self.assertRaises(phase_runner.ServerLost):
-                runner._alive()
+            with self.assertRaises(model_loader.ServerLost):
+                runner.loader.check_alive()
 
 
 class Machine:
@@ -308,19 +310,19 @@ class Machine:
     def __init__(self, prefill_tok_s: float, decode_tok_s: float):
         self.prefill_tok_s, self.decode_tok_s, self.now_ns = prefill_tok_s, decode_tok_s, 0
         self.made, self.skipped, self.pace, self.counting_factor = [], [], None, 1
-        self.endpoint = mock.Mock(ask=lambda path, fields: (200, None, ""))
+        self.endpoint = mock.Mock(ask=lambda path, fields: mock.Mock(value=None))
         self.stop, self.sleep, self.loaded = http_call.Stop(), lambda seconds: None, lambda: []
         self.look_around = self.sleep
 
-    def make(self, asks: list, note: object = None) -> list:
+    def make(self, asks: list, finding_of: object = None) -> list:
         before_ns, rows = self.now_ns, []
         for ask in asks:
             prompt_tokens = sum(len(text) for _, text in ask.texts) // 4
             took_s = prompt_tokens / self.prefill_tok_s + ask.options["num_predict"] / self.decode_tok_s
             self.now_ns += int(took_s * 1e9 * (self.counting_factor if ask.units is not None and ask.role == "calibration" else 1))
-            rows.append(support.record("call", outcome="length", prompt_tokens=prompt_tokens))
-        if note:
-            note(rows)
+            rows.append(typed(support.record("call", outcome="length", prompt_tokens=prompt_tokens)))
+        if finding_of:
+            rows[-1] = rows[-1]._replace(finding=finding_of(rows))
         measured = [ask.step for ask in asks if ask.role == "measured"]
         if measured:
             self.made += measured
@@ -341,7 +343,7 @@ class Machine:
             took_s = len(item.prompt) / 4 / self.prefill_tok_s + item.num_predict / self.decode_tok_s
             recorded[step.key] = "call"
             self.pace.done(step.model, [step.key], int(took_s * 1e9))
-        deadline = phase_runner.Deadline(lambda: self.now_ns, limit_s)
+        deadline = Deadline(lambda: self.now_ns, limit_s)
         phase_runner.PhaseRunner(self, settings, loaded, recorded, {}, {}, deadline, self.pace).run(planned)
 
 

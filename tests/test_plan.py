@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import support
 
 from base import plan, suites
+from base.ledger_records import typed
 from base.phases import PHASES, THINKING_PHASES
 
 ALL = list(PHASES)
@@ -184,7 +185,7 @@ class Thinking(unittest.TestCase):
 
     def test_only_thinking_phases_are_told_to_think(self):
         settings = plan.Settings(**{**self.ASKED, "thinking": "low"})
-        self.assertEqual({phase: settings.knobs_for(phase)["think"] for phase in (*PHASES, *THINKING_PHASES)},
+        self.assertEqual({phase: settings.request_fields_for(phase)["think"] for phase in (*PHASES, *THINKING_PHASES)},
                          {**dict.fromkeys(PHASES, False), **dict.fromkeys(THINKING_PHASES, "low")})
 
     def test_no_two_steps_share_a_key(self):
@@ -203,7 +204,7 @@ class Keys(unittest.TestCase):
         for step in steps(planned(["a", "b"])):
             record = support.record("skipped", phase=step.phase, model=step.model, item=step.item, repeat=step.repeat,
                                     level=step.level, **{"pass": step.pass_})
-            self.assertEqual(plan.record_key(record), step.key)
+            self.assertEqual(typed(record).key, step.key)
 
 
 class Purity(unittest.TestCase):

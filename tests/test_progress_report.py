@@ -8,11 +8,11 @@ from unittest import mock
 
 import support
 
-from base import console, plan
+from base import console
+from base.ledger_records import CallRecord, SkippedRecord, typed
 from measure import progress_report
 from measure.eta import Eta
 from base.plan import Step
-from measure.session import Ask
 from support import record
 
 MS = 10 ** 6
@@ -31,21 +31,17 @@ def step(number: int, model: str = "alpha:1b") -> Step:
     return Step("small-eval", model, f"5Q-Q0{number}")
 
 
-def ask(number: int, role: str = "measured") -> Ask:
-    return Ask(step(number), role, (("user", "?"),), {}, {})
-
-
 def place(number: int) -> dict:
     return {"phase": "small-eval", "model": "alpha:1b", "item": f"5Q-Q0{number}", "repeat": 1, "level": 1}
 
 
-def call(number: int, **changes: object) -> dict:
-    return record("call", **{**place(number), "role": "measured", "outcome": "ok", "first_text_ns": 42 * MS,
-                             "eval_tokens": 25, **changes})
+def call(number: int, **changes: object) -> CallRecord:
+    return typed(record("call", **{**place(number), "role": "measured", "outcome": "ok", "first_text_ns": 42 * MS,
+                             "eval_tokens": 25, **changes}))
 
 
-def skipped(number: int) -> dict:
-    return record("skipped", **place(number), reason="time-limit")
+def skipped(number: int) -> SkippedRecord:
+    return typed(record("skipped", **place(number), reason="time-limit"))
 
 
 class Case(unittest.TestCase):
@@ -57,8 +53,8 @@ class Case(unittest.TestCase):
 
     def watch(self, live: bool = False, quiet: bool = False, total: int = 4) -> progress_report.ProgressReport:
         self.terminal = Terminal(live)
-        pace = Eta({("alpha:1b", step(number).key): 100.0 for number in range(1, total + 1)})
-        return progress_report.ProgressReport(console.Progress(quiet, self.terminal), pace, total, lambda: self.now_s)
+        eta = Eta({("alpha:1b", step(number).key): 100.0 for number in range(1, total + 1)})
+        return progress_report.ProgressReport(console.Progress(quiet, self.terminal), eta, total, lambda: self.now_s)
 
     def said(self) -> str:
         """What was written since this was asked for the last time."""
@@ -73,8 +69,9 @@ class Plain(Case):
 
     def test_numbers_count_planned_calls_up_to_all_of_them(self):
         here = self.watch()
-        for records in ([call(1)], [call(2), call(3)], [skipped(4)]):
-            here.end(records)
+        for calls in ([call(1)], [call(2), call(3)]):
+            here.end(calls)
+        here.skip(skipped(4))
         self.assertEqual([line.split()[0] for line in self.said().splitlines()], ["[1/4]", "[2/4]", "[3/4]", "[4/4]"])
 
     def test_warm_ups_and_calibration_are_shown_and_not_counted(self):
@@ -86,7 +83,7 @@ class Plain(Case):
 
     def test_a_resumed_run_goes_on_counting(self):
         here = self.watch()
-        for earlier in (record("meta"), call(9, role="warmup"), call(1), skipped(2)):
+        for earlier in (typed(record("meta")), call(9, role="warmup"), call(1), skipped(2)):
             here.already(earlier)
         here.end([call(3)])
         self.assertTrue(self.said().startswith("[3/4]"))
@@ -94,10 +91,10 @@ class Plain(Case):
     def test_calls_of_an_earlier_session_tell_how_long_the_rest_will_take(self):
         here = self.watch(live=True)
         together = [call(number, end_ns=20_000 * MS, level=2) for number in (1, 2)]
-        here.pace = Eta({("alpha:1b", plan.record_key(row)): 100.0 for row in together + [call(3)]})
+        here.eta = Eta({("alpha:1b", row.key): 100.0 for row in together + [call(3)]})
         for row in together:
             here.already(row)
-        here.begin([ask(3)])
+        here.begin([step(3)])
         self.assertIn("about 10s left", self.said())
 
     def test_a_line_says_what_became_of_the_call(self):
@@ -120,20 +117,20 @@ class Plain(Case):
         """A time limit once filled the screen with three hundred lines that said the same."""
         here = self.watch()
         for number in (2, 3):
-            here.end([skipped(number)])
+            here.skip(skipped(number))
         self.assertEqual(self.said(), "[1/4] alpha:1b small-eval 5Q-Q02: skipped from here on, time-limit\n")
         here.end([call(4)])
-        here.end([skipped(1)])
-        here.end([{**skipped(2), "model": "beta:3b"}])     # in the mixed phase models take turns
+        here.skip(skipped(1))
+        here.skip(skipped(2)._replace(model="beta:3b"))     # in the mixed phase models take turns
         self.assertEqual(self.said().count("skipped from here on"), 1)
 
     def test_nothing_is_drawn_and_nothing_said_when_quiet(self):
         here = self.watch()
-        here.begin([ask(1)])
+        here.begin([step(1)])
         here.tick(7)
         self.assertEqual(self.said(), "")
         here = self.watch(live=True, quiet=True)
-        here.begin([ask(1)])
+        here.begin([step(1)])
         here.tick(7)
         here.end([call(1, error="x")])
         self.assertEqual(self.said(), "")
@@ -144,18 +141,18 @@ class Live(Case):
 
     def test_the_line_names_the_call_its_number_and_what_has_come(self):
         here = self.watch(live=True)
-        here.begin([ask(1)])
+        here.begin([step(1)])
         self.assertIn("call 1 of 4  alpha:1b small-eval 5Q-Q01  waiting  ", self.said())
         here.tick(17)
         self.assertIn("  ~17 ", self.said())
         here.end([call(1)])
-        here.begin([ask(2), ask(3)])
+        here.begin([step(2), step(3)])
         self.assertIn("call 2 of 4  alpha:1b small-eval 5Q-Q02 x2", self.said())
 
     def test_loading_and_warming_up_are_named(self):
         here = self.watch(live=True)
         for item, words in (("LOAD", "loading m:1b  3s  3s"), ("WARM-UP", "warming up m:1b  ")):
-            here.begin([Ask(Step("small-eval", "m:1b", item), "warmup", (), {}, {})])
+            here.begin([Step("small-eval", "m:1b", item)])
             self.now_s += 3
             here.tick(0)
             self.assertIn(words, self.said())
@@ -169,9 +166,9 @@ class Live(Case):
             with self.subTest(columns), mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
                 self.now_s = 0.0
                 here = self.watch(live=True)
-                here.pace = mock.Mock(**{"left_s.return_value": 7800.0})
+                here.eta = mock.Mock(**{"left_s.return_value": 7800.0})
                 here.finished, self.now_s = 1, 3900.0
-                here.begin([Ask(Step("context-append", name, "CA-T01"), "measured", (), {}, {})] * 8)
+                here.begin([Step("context-append", name, "CA-T01")] * 8)
                 self.said()
                 here.tick(1234)
                 self.assertEqual(self.said(), "\r\x1b[2K" + line)
@@ -186,7 +183,7 @@ class Live(Case):
     def test_the_number_never_exceeds_the_total(self):
         here = self.watch(live=True, total=1)
         here.end([call(1)])
-        here.begin([ask(9, "warmup")])
+        here.begin([step(9)])
         self.assertIn("call 1 of 1", self.said())
 
     def test_troubled_calls_stay_and_good_ones_pass_by(self):
@@ -196,39 +193,39 @@ class Live(Case):
                                ({"outcome": "error", "role": "warmup"}, False)):
             with self.subTest(changes):
                 here = self.watch(live=True)
-                here.begin([ask(1)])
+                here.begin([step(1)])
                 self.said()
                 here.end([call(1, **changes)])
                 self.assertEqual(self.said().endswith("tokens\n"), stays)
 
     def test_time_left_is_told_once_a_measured_call_has_taken_some(self):
         here = self.watch(live=True)
-        here.begin([ask(9, "warmup")])
+        here.begin([step(9)])
         self.now_s = 5.0
         here.end([call(9, role="warmup")])
-        here.begin([ask(1)])
+        here.begin([step(1)])
         self.assertNotIn("left", self.said())
         self.now_s = 15.0
         here.end([call(1)])
-        here.begin([ask(2)])
+        here.begin([step(2)])
         self.assertTrue(self.said().endswith("  15s, about 30s left"))     # three of the same weight, ten seconds each
 
     def test_what_is_skipped_is_no_longer_waited_for(self):
         here = self.watch(live=True)
         here.already(skipped(4))
-        here.begin([ask(1)])
+        here.begin([step(1)])
         self.now_s = 10.0
         here.end([call(1)])
-        here.end([skipped(2)])
-        here.begin([ask(3)])
+        here.skip(skipped(2))
+        here.begin([step(3)])
         self.assertTrue(self.said().endswith("about 10s left"))
 
     def test_the_calls_of_a_wave_share_its_time(self):
         here = self.watch(live=True)
-        here.begin([ask(1), ask(2)])
+        here.begin([step(1), step(2)])
         self.now_s = 10.0
         here.end([call(1), call(2)])
-        here.begin([ask(3)])
+        here.begin([step(3)])
         self.assertTrue(self.said().endswith("about 10s left"))
 
 

@@ -47,7 +47,7 @@ class OverHttp(submitting.Submission):
         self.config("credential.helper", f"!f() {{ echo \"$1\" >> '{store.as_posix()}'; cat >> '{store.as_posix()}'; }}; f")
         access = remote_access.Access(gitea.TOKEN, self.url)
         done = access.run(self.clone, self.place, "push", "--", "origin", self.ref)
-        self.assertEqual(done.code, 0, done.said)
+        self.assertEqual(done.code, 0, done.stderr)
         self.assertFalse(store.exists())
         self.assertTrue(any("authorization" in headers for method, _, headers, _ in self.server.log if method == "POST"))
         self.assertNotIn(gitea.TOKEN, str([row[:2] for row in self.server.log]))     # no address holds it
@@ -57,7 +57,7 @@ class OverHttp(submitting.Submission):
             with self.subTest(token):
                 done = remote_access.Access(token, self.url).run(self.clone, self.place, "push", "--", "origin", self.ref)
                 self.assertNotEqual(done.code, 0)
-                self.assertRegex(git_messages.reason(done.said), "could not read Username|Authentication failed")
+                self.assertRegex(git_messages.reason(done.stderr), "could not read Username|Authentication failed")
 
     @unittest.skipUnless(pathlib.Path("/proc/self/cmdline").exists(), "processes cannot be looked at here")
     def test_no_process_of_a_push_has_the_token_on_its_command_line(self):
@@ -80,7 +80,7 @@ class OverHttp(submitting.Submission):
         self.server.answers["git /bench-org/bench.git/info/refs"] = support.whole(said.encode(), 403, "text/plain")
         done = remote_access.Access(gitea.TOKEN, self.url).run(self.clone, self.place, "ls-remote", "--", "origin")
         self.assertNotEqual(done.code, 0)
-        self.assertNotIn(gitea.TOKEN, done.said)
+        self.assertNotIn(gitea.TOKEN, done.stderr)
 
 
 class Servers(submitting.Submission):

@@ -77,7 +77,7 @@ class Found(submitting.Submission):
     def test_a_password_in_the_address_of_a_remote_is_not_shown(self):
         self.origin(f"{self.url.replace('//', '//ana:s3cret@')}/bench-org/bench.git")
         upstream = remotes.find(self.clone, RemoteFlags(), "").upstream
-        self.assertEqual((upstream.spec, upstream.shown), ("origin", f"{self.url}/bench-org/bench.git"))
+        self.assertEqual((upstream.spec, upstream.public_url), ("origin", f"{self.url}/bench-org/bench.git"))
 
     def test_it_stops_if_it_cannot_find_out_whether_origin_is_a_fork(self):
         """Requests were once opened in the contributor's own fork, where no maintainer looks."""

@@ -1,4 +1,4 @@
-"""The canonical knobs: one table, and what a person may put in its place."""
+"""The canonical settings: one table, and what a person may put in its place."""
 from __future__ import annotations
 
 import os
@@ -16,7 +16,7 @@ class Canonical(unittest.TestCase):
         self.assertEqual(request_settings.canonical("option"), {
             "temperature": 0, "seed": 42, "top_k": 40, "top_p": 0.9, "min_p": 0, "repeat_penalty": 1.0,
             "num_batch": 512})
-        self.assertEqual(request_settings.canonical("knob"), {
+        self.assertEqual(request_settings.canonical("field"), {
             "keep_alive": "30m", "think": False, "stream": True, "truncate": False, "shift": False})
         self.assertEqual(request_settings.canonical("plan"), {
             "num_ctx": 4096, "context_num_ctx": 8192, "num_predict": None, "repeats": 3, "levels": None,
@@ -25,22 +25,23 @@ class Canonical(unittest.TestCase):
     def test_the_plan_s_defaults_are_the_table_s(self):
         settings = plan.Settings()
         for name, value in {**request_settings.canonical("plan"), "options": request_settings.canonical("option"),
-                            "knobs": request_settings.canonical("knob")}.items():
+                            "request_fields": request_settings.canonical("field")}.items():
             with self.subTest(name):
                 self.assertEqual(getattr(settings, name), value)
 
     def test_nobody_can_change_the_table_through_what_it_hands_out(self):
         request_settings.canonical("option")["seed"] = 1
-        plan.Settings().options["seed"] = 2
+        with self.assertRaises(TypeError):
+            plan.Settings().options["seed"] = 2
         self.assertEqual(request_settings.canonical("option")["seed"], 42)
         self.assertEqual(plan.Settings().options["seed"], 42)
 
-    def test_every_knob_has_a_reason_and_a_name_of_its_own(self):
-        self.assertEqual(len({knob.name for knob in request_settings.SETTINGS}), len(request_settings.SETTINGS))
-        for knob in request_settings.SETTINGS:
-            with self.subTest(knob.name):
-                self.assertTrue(knob.reason.strip())
-                self.assertIn(knob.kind, ("option", "knob", "plan"))
+    def test_every_setting_has_a_reason_and_a_name_of_its_own(self):
+        self.assertEqual(len({setting.name for setting in request_settings.SETTINGS}), len(request_settings.SETTINGS))
+        for setting in request_settings.SETTINGS:
+            with self.subTest(setting.name):
+                self.assertTrue(setting.reason.strip())
+                self.assertIn(setting.kind, ("option", "field", "plan"))
 
 
 class Overrides(unittest.TestCase):
@@ -79,8 +80,8 @@ class Overrides(unittest.TestCase):
     def test_overrides_land_among_the_options_or_beside_them(self):
         options, beside = request_settings.split({"seed": 7, "num_thread": 8, "think": True, "keep_alive": -1})
         self.assertEqual(options, {**request_settings.canonical("option"), "seed": 7, "num_thread": 8})
-        self.assertEqual(beside, {**request_settings.canonical("knob"), "think": True, "keep_alive": -1})
-        self.assertEqual(request_settings.split({}), (request_settings.canonical("option"), request_settings.canonical("knob")))
+        self.assertEqual(beside, {**request_settings.canonical("field"), "think": True, "keep_alive": -1})
+        self.assertEqual(request_settings.split({}), (request_settings.canonical("option"), request_settings.canonical("field")))
 
 
 @mock.patch.dict(os.environ, {"COLUMNS": "200"})
@@ -91,12 +92,12 @@ class Table(unittest.TestCase):
         self.assertLessEqual(max(map(len, rows)), 60)
         self.assertIn(" " * 36 + "answers can be repeated", "\n".join(rows))
 
-    def test_it_names_every_knob_once_with_its_value(self):
+    def test_it_names_every_setting_once_with_its_value(self):
         rows = request_settings.format_table({}).split("\n")
-        self.assertEqual([row.split()[0] for row in rows], [knob.name for knob in request_settings.SETTINGS])
+        self.assertEqual([row.split()[0] for row in rows], [setting.name for setting in request_settings.SETTINGS])
         self.assertTrue(any(row.split()[:2] == ["think", "false"] for row in rows))
         for name, words in (("num_predict", "each item's own"), ("levels", "each suite's own")):
-            self.assertIn(words, rows[[knob.name for knob in request_settings.SETTINGS].index(name)])
+            self.assertIn(words, rows[[setting.name for setting in request_settings.SETTINGS].index(name)])
         self.assertNotIn("overridden", "".join(rows))
         self.assertNotIn("None", "".join(rows))
 

@@ -22,7 +22,8 @@ from runs import ALPHA, BETA, call_main, measured, records
 
 import summarize_run
 from base import files, plan, run_folder, suites
-from measure import phase_runner, run_setup
+from base.ledger_records import is_planned, typed
+from measure import model_loader, run_setup
 
 # The script in a process of its own, which is given what a run would find out about this machine.
 CHILD = """import json, sys
@@ -78,8 +79,7 @@ class Resumes(runs.RunTest):
         planned = plan.blocks([model["name"] for model in manifest["models"]], [row["phase"] for row in manifest["suites"]],
                               run_folder.suites_of(manifest), plan.settings_of(manifest))
         wanted = [step.key for block in planned for step in block.steps]
-        found = [plan.record_key(row) for row in rows
-                 if row["type"] == "skipped" or (row["type"] == "call" and row["role"] == "measured")]
+        found = [record.key for record in map(typed, rows) if is_planned(record)]
         self.assertEqual(len(found), len(set(found)), "a planned call twice")
         self.assertEqual(set(found), set(wanted))
         self.assertEqual(manifest["planned_calls"], len(wanted))
@@ -165,7 +165,7 @@ class Resumes(runs.RunTest):
             killer = threading.Thread(target=kill)
             killer.start()
             # The driver waits half a minute for a server that may be starting again; a test need not.
-            with mock.patch.object(phase_runner, "SERVER_PATIENCE_S", 1.0), mock.patch.object(phase_runner, "PAUSE_S", 0.01):
+            with mock.patch.object(model_loader, "SERVER_PATIENCE_S", 1.0), mock.patch.object(model_loader, "PAUSE_S", 0.01):
                 code, _, err = call_main("--target-url", mortal.url, "--out", str(self.out), "--phases",
                                          "small-eval,python-tasks", "--models", "alpha:1b")
             killer.join()
@@ -235,7 +235,7 @@ class Resumes(runs.RunTest):
         self.refuse_resume("run.jsonl:4: ")
         path.write_bytes(b"".join(lines[:-3]))
         manifest = self.folder() / run_folder.MANIFEST
-        manifest.write_text(manifest.read_text().replace(suites.PINNED[suites.FILES["small-eval"]], "0" * 64))
+        manifest.write_text(manifest.read_text().replace(suites.FILES["small-eval"].sha256, "0" * 64))
         self.refuse_resume("suite")
 
     def refuse_resume(self, says: str, *arguments: str) -> None:

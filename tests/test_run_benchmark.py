@@ -18,7 +18,7 @@ import support
 from runs import ALPHA, BETA, call_main, measured, records
 
 import run_benchmark
-from base import console, run_folder, shell, suites
+from base import run_folder, shell, suites, text_format
 from base.phases import PHASES
 from measure import run_setup
 
@@ -128,7 +128,7 @@ class Shows(runs.RunTest):
         self.assertIn("336 calls in all", out)
         self.assertIn("to download: nothing", out)
         answers, prompts = map(int, re.search(r"at most (\d+) answer tokens, about (\d+) prompt tokens", out).groups())
-        self.assertRegex(out, rf"\n +40 +1000 +{console.format_duration(answers / 40 + prompts / 1000)}\n")
+        self.assertRegex(out, rf"\n +40 +1000 +{text_format.format_duration(answers / 40 + prompts / 1000)}\n")
         for word in ("alpha:1b", "parallel-mixed", "temperature", "repeat_penalty", "machine now", "time limit    none", "code grading  off"):
             self.assertIn(word, out)
         asked = {(row["method"], row["path"]) for row in self.stub.log()[before:]}
@@ -319,7 +319,7 @@ class Mistakes(runs.RunTest):
         copy = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, copy, True)
         shutil.copytree(support.HARNESS / "suites", copy / "harness" / "suites")
-        damaged = copy / "harness" / "suites" / suites.FILES["small-eval"]
+        damaged = copy / "harness" / "suites" / suites.FILES["small-eval"].name
         damaged.write_bytes(damaged.read_bytes().replace(b"the", b"teh", 1))
         with mock.patch.object(suites, "FOLDER", copy / "harness" / "suites"):
             self.refused("--phases", "small-eval", says=("SHA-256", "git checkout"))

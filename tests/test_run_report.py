@@ -182,7 +182,7 @@ class Command(unittest.TestCase):
                 asked = {**manifest, "num_ctx": settings.num_ctx, "context_num_ctx": settings.context_num_ctx,
                          "num_predict": settings.num_predict, "repeats": settings.repeats,
                          "levels": None if settings.levels is None else list(settings.levels),
-                         "options": settings.options, "knobs": settings.knobs, "overrides": plan.overrides_of(settings)}
+                         "options": dict(settings.options), "knobs": dict(settings.request_fields), "overrides": plan.overrides_of(settings)}
                 again, args = self.settings(asked, metadata)
                 self.assertEqual(again, settings)
                 self.assertEqual(args.phases, "frozen-prompts,small-eval,context-edge")

@@ -16,7 +16,7 @@ import support
 
 from base import console, json_text, ledger, plan, run_folder, suites
 from base.errors import UserError
-from measure import http_call, models, phase_runner, run_session, run_setup, session
+from measure import http_call, model_loader, models, phase_runner, run_session, run_setup, session
 
 RUN_ID = "0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 PHASES = ("small-eval",)
@@ -95,7 +95,7 @@ class Endings(Case):
         self.assertEqual([one["ended"] for one in footer["sessions"]], ["complete"])
 
     def test_every_known_end_is_named_in_the_footer(self):
-        for problem, ended in ((session.Stopped(), "interrupted"), (phase_runner.ServerLost(), "server-lost")):
+        for problem, ended in ((session.Stopped(), "interrupted"), (model_loader.ServerLost(), "server-lost")):
             with self.subTest(ended):
                 self.assertEqual(self.carry_out(skip_some_and(problem)), (ended, False))
                 self.assertEqual(self.rows()[-1]["sessions"][-1]["ended"], ended)

@@ -59,7 +59,7 @@ class InFolder(unittest.TestCase):
 
 
 class Settings(unittest.TestCase):
-    def test_the_canonical_knobs_override_nothing(self):
+    def test_the_canonical_settings_override_nothing(self):
         self.assertEqual(plan.overrides_of(plan.Settings()), {})
 
     def test_whatever_differs_is_named_with_its_value(self):
@@ -68,14 +68,14 @@ class Settings(unittest.TestCase):
         self.assertEqual(plan.overrides_of(settings), {"num_ctx": 2048, "num_predict": 20, "levels": [1, 4], "repeats": 5,
                                                       "seed": 7, "num_thread": 8, "keep_alive": "10m"})
 
-    def test_every_knob_can_be_seen_to_differ(self):
-        for knob in request_settings.SETTINGS:
-            with self.subTest(knob.name):
-                changed = {"levels": (1, 2), "num_predict": 9}.get(knob.name, "other")
-                settings = plan.Settings(**{knob.name: changed}) if knob.kind == "plan" else plan.Settings(
-                    options={**request_settings.canonical("option"), **({knob.name: changed} if knob.kind == "option" else {})},
-                    knobs={**request_settings.canonical("knob"), **({knob.name: changed} if knob.kind == "knob" else {})})
-                self.assertEqual(list(plan.overrides_of(settings)), [knob.name])
+    def test_every_setting_can_be_seen_to_differ(self):
+        for setting in request_settings.SETTINGS:
+            with self.subTest(setting.name):
+                changed = {"levels": (1, 2), "num_predict": 9}.get(setting.name, "other")
+                settings = plan.Settings(**{setting.name: changed}) if setting.kind == "plan" else plan.Settings(
+                    options={**request_settings.canonical("option"), **({setting.name: changed} if setting.kind == "option" else {})},
+                    request_fields={**request_settings.canonical("field"), **({setting.name: changed} if setting.kind == "field" else {})})
+                self.assertEqual(list(plan.overrides_of(settings)), [setting.name])
 
     def test_a_manifest_gives_back_the_settings_it_was_planned_with(self):
         options, beside = request_settings.split({"num_thread": 8, "think": True, "temperature": 0.5})

@@ -199,14 +199,16 @@ class ClimbingMachine(Machine):
         super().__init__(prefill_tok_s, decode_tok_s)
         self.ladders = collections.defaultdict(Ladder)
 
-    def make(self, asks: list, note: object = None) -> list:
-        rows = [{**row, "role": ask.role, "phase": ask.step.phase, "item": ask.step.item, "options": ask.options, "material_units": ask.units,
-                 "prompt_eval_ns": int(row["prompt_tokens"] / self.prefill_tok_s * 1e9), "eval_tokens": ask.options["num_predict"],
-                 "eval_ns": int(ask.options["num_predict"] / self.decode_tok_s * 1e9), "cached_tokens": None, "placement": None}
-                for ask, row in zip(asks, super().make(asks, None))]
-        for row in rows:
-            self.ladders["alpha:1b"].observe(typed({**row, "finding": note(rows) if note and row is rows[-1] else None}))
-        return rows
+    def make(self, asks: list, finding_of: object = None) -> list:
+        calls = [call._replace(role=ask.role, phase=ask.step.phase, item=ask.step.item, options=ask.options, material_units=ask.units,
+                               prompt_eval_ns=int(call.prompt_tokens / self.prefill_tok_s * 1e9), eval_tokens=ask.options["num_predict"],
+                               eval_ns=int(ask.options["num_predict"] / self.decode_tok_s * 1e9), cached_tokens=None, placement=None)
+                 for ask, call in zip(asks, super().make(asks))]
+        if finding_of:
+            calls[-1] = calls[-1]._replace(finding=finding_of(calls))
+        for call in calls:
+            self.ladders["alpha:1b"].observe(call)
+        return calls
 
 
 class TimeLimit(unittest.TestCase):

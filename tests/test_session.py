@@ -15,6 +15,7 @@ import support
 
 from base import ledger, records, run_folder, schema
 from base.errors import UserError
+from base.ledger_records import typed
 from measure import http_call, session
 from base.plan import Step
 from measure.session import Ask
@@ -26,7 +27,7 @@ DONE = b'{"message":{"content":"4"},"done":false}\n{"done":true,"done_reason":"s
 
 
 def ask(step: Step = STEP, role: str = "measured", **more: object) -> Ask:
-    fields = {"texts": (("user", "2+2?"),), "options": {"num_ctx": 4096}, "knobs": {"stream": True}, "nonce": NONCE, **more}
+    fields = {"texts": (("user", "2+2?"),), "options": {"num_ctx": 4096}, "request_fields": {"stream": True}, "nonce": NONCE, **more}
     return Ask(step, role, **fields)
 
 
@@ -53,8 +54,8 @@ class Nonce(unittest.TestCase):
 
 
 class Body(unittest.TestCase):
-    def test_a_chat_sends_its_messages_its_options_and_its_knobs_beside_them(self):
-        self.assertEqual(session.body_of(ask(texts=TALK, knobs={"stream": True, "think": False})), {
+    def test_a_chat_sends_its_messages_its_options_and_its_request_fields_beside_them(self):
+        self.assertEqual(session.body_of(ask(texts=TALK, request_fields={"stream": True, "think": False})), {
             "model": "alpha:1b", "stream": True, "think": False, "options": {"num_ctx": 4096}, "messages": [
                 {"role": "user", "content": f"{NONCE}\n\nfirst"}, {"role": "assistant", "content": "second"},
                 {"role": "user", "content": "third"}]})
@@ -130,12 +131,12 @@ class Counting(unittest.TestCase):
                        support.record("call", role="warmup", outcome="ok"),
                        support.record("call", role="calibration", outcome="error"), support.record("skipped"),
                        support.record("footer")):
-            tally.add(record)
+            tally.add(typed(record))
         self.assertEqual((tally.outcomes, tally.skipped), ({"ok": 2, "cut": 1}, 1))
 
     def test_two_tallies_share_nothing(self):
-        session.Tally().add(support.record("skipped"))
-        session.Tally().add(support.record("call", role="measured"))
+        session.Tally().add(typed(support.record("skipped")))
+        session.Tally().add(typed(support.record("call", role="measured")))
         self.assertEqual((session.Tally().outcomes, session.Tally().skipped), ({}, 0))
 
 
@@ -222,8 +223,8 @@ class Records(unittest.TestCase):
     def test_each_call_of_a_wave_has_a_record_in_slot_order_and_all_are_written_when_make_returns(self):
         asks = [ask(Step("parallel-same", "alpha:1b", f"20Q-Q0{n}", level=3, wave=0, slot=n)) for n in range(3)]
         made = self.open().make(asks)
-        self.assertEqual(made, self.written()[1:])
-        self.assertEqual([(row["slot"], row["item"], row["start_ns"]) for row in made],
+        self.assertEqual(made, [typed(row) for row in self.written()[1:]])
+        self.assertEqual([(call.slot, call.item, call.start_ns) for call in made],
                          [(0, "20Q-Q00", 2000), (1, "20Q-Q01", 2001), (2, "20Q-Q02", 2002)])
         self.assertEqual([[body["messages"][0]["content"] for body in wave] for wave in self.sent],
                          [[f"{NONCE}\n\n2+2?"] * 3])
@@ -231,16 +232,16 @@ class Records(unittest.TestCase):
     def test_start_is_counted_from_the_session_s_own_beginning_and_is_never_negative(self):
         here = self.open()
         self.assertEqual(here.origin_ns, 5000)
-        self.assertEqual(here.make([ask()])[0]["start_ns"], 2000)
+        self.assertEqual(here.make([ask()])[0].start_ns, 2000)
         here.origin_ns = 10_000
-        self.assertEqual(here.make([ask()])[0]["start_ns"], 0)
+        self.assertEqual(here.make([ask()])[0].start_ns, 0)
 
     def test_only_a_measured_call_of_a_later_session_is_a_reattempt(self):
         for number in (0, 1, 2):
             here = self.open(number)
             for role in ("warmup", "calibration", "measured"):
                 with self.subTest(number=number, role=role):
-                    self.assertIs(here.make([ask(role=role)])[0]["reattempt"], number > 0 and role == "measured")
+                    self.assertIs(here.make([ask(role=role)])[0].reattempt, number > 0 and role == "measured")
 
     def test_a_session_introduces_itself_in_its_first_record_only(self):
         self.open().make([ask()])
@@ -253,16 +254,16 @@ class Records(unittest.TestCase):
 
     def test_the_finding_stands_in_the_last_record_of_what_was_asked_together(self):
         seen = []
-        found = self.open().make([ask(role="calibration"), ask(role="calibration")],
-                                 lambda calls: seen.extend(call["eval_tokens"] for call in calls) or {"slots_seen": 2})
+        calls = self.open().make([ask(role="calibration"), ask(role="calibration")],
+                                 lambda calls: seen.extend(call.eval_tokens for call in calls) or {"slots_seen": 2})
         self.assertEqual(seen, [2, 2])
-        self.assertEqual([row["finding"] for row in found], [None, {"slots_seen": 2}])
+        self.assertEqual([call.finding for call in calls], [None, {"slots_seen": 2}])
 
     def test_the_machine_is_read_just_before_the_requests_leave_and_right_after_and_never_in_between(self):
         here = self.open()
         made = here.make([ask(), ask()])
         self.assertEqual(self.machine.told, ["begin", "sent", "read"])
-        self.assertEqual([row["conditions"]["energy_j"] for row in made], [3.0, 3.0])
+        self.assertEqual([call.conditions["energy_j"] for call in made], [3.0, 3.0])
 
     def test_looking_around_sleeps_no_longer_than_until_ctrl_c(self):
         here = self.open()
@@ -274,13 +275,13 @@ class Records(unittest.TestCase):
         for server, here, placed in ((Server(loaded=[row]), True, True), (Server(False, [row]), False, True),
                                      (Server(loaded=UserError("gone")), True, False)):
             with self.subTest(here=here, placed=placed):
-                record = self.open(1, server).make([ask()])[0]
-                self.assertEqual((record["conditions"] is not None, record["placement"] is not None), (here, placed))
+                call = self.open(1, server).make([ask()])[0]
+                self.assertEqual((call.conditions is not None, call.placement is not None), (here, placed))
 
     def test_a_server_that_repeats_the_key_leaves_it_in_no_record(self):
         self.answer = b'{"error":"not with a-key here"}\n'
-        record, = self.open().make([ask()])
-        self.assertEqual((record["outcome"], record["error"]), ("error", "not with <secret> here"))
+        call, = self.open().make([ask()])
+        self.assertEqual((call.outcome, call.error), ("error", "not with <secret> here"))
 
     def test_ctrl_c_before_a_call_sends_nothing_and_writes_nothing(self):
         here = self.open()
@@ -300,8 +301,9 @@ class Records(unittest.TestCase):
         here, asked = self.open(), [ask()]
         made = here.make(asked)
         here.skip(STEP, "too-big", "no room")
-        self.watch.begin.assert_called_once_with(asked)
-        self.assertEqual([call.args[0] for call in self.watch.end.call_args_list], [made, self.written()[2:]])
+        self.watch.begin.assert_called_once_with([ask.step for ask in asked])
+        self.watch.end.assert_called_once_with(made)
+        self.watch.skip.assert_called_once_with(typed(self.written()[2]))
 
     def test_a_skipped_call_says_which_and_why(self):
         self.open().skip(Step("frozen-prompts", "alpha:1b", "P-EASY", "last", 2), "time-limit")

@@ -68,18 +68,18 @@ def rough_tokens(text: str) -> int:
 
 class FrozenFiles(unittest.TestCase):
     def test_each_file_has_its_pinned_hash(self):
-        for file_name, pinned in suites.PINNED.items():
+        for file_name, pinned in suites.FILES.values():
             with self.subTest(file_name):
                 content = (suites.FOLDER / file_name).read_bytes()
                 self.assertEqual(hashlib.sha256(content).hexdigest(), pinned,
                                  "a changed text is a new version: move the old file to suites/superseded/ first")
 
     def test_six_files_are_pinned_and_nothing_else_lies_beside_them(self):
-        self.assertEqual(set(suites.PINNED), set(suites.FILES.values()))
-        self.assertEqual({path.name for path in suites.FOLDER.glob("*.json")}, set(suites.PINNED))
+        self.assertEqual({path.name for path in suites.FOLDER.glob("*.json")}, {file.name for file in suites.FILES.values()})
+        self.assertEqual(len(suites.FILES), 6)
 
     def test_the_files_are_ascii_and_pretty_printed_in_one_way(self):
-        for file_name in suites.PINNED:
+        for file_name, _ in suites.FILES.values():
             with self.subTest(file_name):
                 text = (suites.FOLDER / file_name).read_bytes().decode("ascii")
                 self.assertEqual(text, json.dumps(json.loads(text), indent=2, ensure_ascii=True) + "\n")
@@ -114,7 +114,7 @@ class Loading(unittest.TestCase):
 
     def test_a_damaged_suite_is_refused_with_the_way_out(self):
         folder = self.copied_folder()
-        path = folder / suites.FILES["small-eval"]
+        path = folder / suites.FILES["small-eval"].name
         damages = {
             "pinned is": path.read_bytes().replace(b"18 GB", b"19 GB"),
             "CRLF": path.read_bytes().replace(b"\n", b"\r\n"),
@@ -129,7 +129,7 @@ class Loading(unittest.TestCase):
                     self.assertIn(part, str(caught.exception))
 
     def test_a_missing_suite_is_refused_with_the_way_out(self):
-        (self.copied_folder() / suites.FILES["context-edge"]).unlink()
+        (self.copied_folder() / suites.FILES["context-edge"].name).unlink()
         with self.assertRaisesRegex(UserError, "cannot be read.*git checkout"):
             suites.load("context-edge")
 
@@ -139,7 +139,7 @@ class Loading(unittest.TestCase):
 
     def test_a_hash_finds_a_superseded_suite(self):
         folder = self.copied_folder()
-        older = (folder / suites.FILES["small-eval"]).read_bytes().replace(b'"1.0"', b'"0.9"')
+        older = (folder / suites.FILES["small-eval"].name).read_bytes().replace(b'"1.0"', b'"0.9"')
         sha256 = hashlib.sha256(older).hexdigest()
         (folder / "superseded").mkdir(exist_ok=True)
         (folder / "superseded" / f"{sha256}.json").write_bytes(older)
@@ -198,7 +198,7 @@ class Items(unittest.TestCase):
 
     def test_no_text_holds_an_address_a_link_or_a_home_folder(self):
         hostile = re.compile(r"https?:|www\.|\w@\w|\b\d{1,3}(?:\.\d{1,3}){3}\b|/home/|/Users/|[A-Z]:\\")
-        for file_name in suites.PINNED:
+        for file_name, _ in suites.FILES.values():
             self.assertIsNone(hostile.search((suites.FOLDER / file_name).read_text(encoding="ascii")), file_name)
 
 
@@ -450,8 +450,8 @@ class Filling(unittest.TestCase):
     def test_fillable_leaves_room_for_the_answer(self):
         self.assertEqual(suites.fillable(8192, 64), 8128)
         item = suites.load("context-edge").items[-1]
-        self.assertEqual(suites.target_tokens(item, 8192), 7965)
-        self.assertEqual(suites.target_tokens(item, 32), 0)
+        self.assertEqual(suites.target_tokens(item.fill, 8192, item.num_predict), 7965)
+        self.assertEqual(suites.target_tokens(item.fill, 32, item.num_predict), 0)
 
     def test_every_fill_is_met_within_one_per_cent_and_one_step(self):
         for num_ctx in (4096, 8192, 32768):
@@ -464,9 +464,9 @@ class Filling(unittest.TestCase):
     def check_fill(self, suite: suites.Suite, item: suites.Item, num_ctx: int):
         def tokens(units: int) -> int:
             return rough_tokens("\n".join(content for _, content in suites.message_texts(suite, item, units)))
-        units = suites.units_for(suites.target_tokens(item, num_ctx), [(12, tokens(12)), (36, tokens(36))])
+        units = suites.units_for(suites.target_tokens(item.fill, num_ctx, item.num_predict), [(12, tokens(12)), (36, tokens(36))])
         step = tokens(36) // 36
-        target = suites.target_tokens(item, num_ctx)
+        target = suites.target_tokens(item.fill, num_ctx, item.num_predict)
         slack = 0.01 * suites.fillable(num_ctx, item.num_predict)
         self.assertLessEqual(tokens(units), target + slack)
         self.assertGreaterEqual(tokens(units), target - slack - step)

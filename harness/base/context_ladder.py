@@ -176,12 +176,7 @@ class Rung:
         return self.ladder.stop
 
     def _target(self, step: PlannedStep) -> int:
-        return target_tokens(step.fill or 0.0, self._num_ctx, self._limits[step.item])
-
-
-def target_tokens(fill: float, num_ctx: int, num_predict: int) -> int:
-    """How many prompt tokens a fill asks for, where the answer may take so many."""
-    return max(0, int(fill * suites.fillable(num_ctx, num_predict)))
+        return suites.target_tokens(step.fill or 0.0, self._num_ctx, self._limits[step.item])
 
 
 def reduced_context(placement: Optional[dict], options: dict) -> Optional[str]:

@@ -16,10 +16,10 @@ SECRETS = ("GITEA_TOKEN",)      # git and its hooks get it only where a call han
 
 
 class Completed(NamedTuple):
-    """How one command ended: 0 is success; `out` is its output as bytes, `said` its messages."""
+    """How one command ended: 0 is success; `out` is its output as bytes, `stderr` its messages as text."""
     code: int
     out: bytes
-    said: str
+    stderr: str
 
     @property
     def text(self) -> str:
@@ -56,9 +56,9 @@ def refusal(folder: os.PathLike) -> str | None:
         done = run(folder, "rev-parse", "HEAD")
     except (UserError, OSError):
         return None
-    if done.code == 0 or "dubious ownership" not in done.said:
+    if done.code == 0 or "dubious ownership" not in done.stderr:
         return None
-    return next((text.strip() for text in done.said.splitlines() if "safe.directory" in text),
+    return next((text.strip() for text in done.stderr.splitlines() if "safe.directory" in text),
                 f"git config --global --add safe.directory {folder}")
 
 

@@ -154,6 +154,10 @@ def is_planned(record: Record) -> bool:
     return isinstance(record, SkippedRecord) or (isinstance(record, CallRecord) and record.is_measured)
 
 
+def calls_in(records: Iterable[Record]) -> List[CallRecord]:
+    return [record for record in records if isinstance(record, CallRecord)]
+
+
 def is_same_wave(call: CallRecord, before: CallRecord) -> bool:
     """Whether a call says that it was sent together with the one before it; calibration asks the same wave several times."""
     return call.wave is not None and call.slot > 0 and _wave_key(call) == _wave_key(before)

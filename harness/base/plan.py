@@ -5,10 +5,12 @@ is groups of steps that start at one moment; a step is one planned call.
 """
 from __future__ import annotations
 
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Mapping, NamedTuple
 
 from base import request_settings
 from base.context_ladder import AUTO, NAMES, RUNG_FILLS, RUNG_LIMIT_S
+from base.json_text import Json
 from base.phases import (CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, KINDS, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, RUNG_CONTEXTS, SMALL_EVAL,
                          THINKING_PHASES, suite_phase)
 from base.suites import Suite
@@ -34,11 +36,6 @@ class Step(NamedTuple):
     @property
     def key(self) -> tuple:
         return (self.phase, self.model, self.item, self.pass_, self.repeat, self.level)
-
-
-def record_key(record: dict) -> tuple:
-    """The key of the step that a call or skipped record belongs to."""
-    return tuple(record[name] for name in ("phase", "model", "item", "pass", "repeat", "level"))
 
 
 class Stage(NamedTuple):
@@ -76,14 +73,14 @@ class Block(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What a person may change; the defaults are the canonical knobs."""
+    """What a person may change; the defaults are the canonical settings."""
     num_ctx: int = 4096
     context_num_ctx: int = 8192
     num_predict: int | None = None      # None: each item's own
     levels: tuple | None = None         # None: each suite's own
     repeats: int = 3
-    options: dict = request_settings.canonical("option")
-    knobs: dict = request_settings.canonical("knob")
+    options: Mapping[str, Json] = MappingProxyType(request_settings.canonical("option"))
+    request_fields: Mapping[str, Json] = MappingProxyType(request_settings.canonical("field"))
     thinking: bool | str | None = None      # `think` of the thinking phases: True or a level; None: they are not planned
     thinking_budget: int = THINKING_BUDGET
     thinking_models: tuple = ()             # names of the models that can think
@@ -101,8 +98,8 @@ class Settings(NamedTuple):
     def options_for(self, num_ctx: int, num_predict: int) -> dict:
         return {**self.options, "num_ctx": num_ctx, "num_predict": num_predict}
 
-    def knobs_for(self, phase: str) -> dict:
-        return {**self.knobs, "think": self.thinking} if phase in THINKING_PHASES else self.knobs
+    def request_fields_for(self, phase: str) -> dict:
+        return {**self.request_fields, **({"think": self.thinking} if phase in THINKING_PHASES else {})}
 
     def context_of(self, phase: str, always_thinks: bool = False) -> int:
         """The context that a phase is asked in. A fill is a share of the context without the room for thoughts."""
@@ -134,12 +131,12 @@ def settings_of(manifest: dict) -> Settings:
 
 
 def overrides_of(settings: Settings) -> dict:
-    """Everything that differs from the canonical knobs, by name."""
-    values = {**settings.options, **settings.knobs, "num_ctx": settings.num_ctx, "repeats": settings.repeats,
+    """Everything that differs from the canonical settings, by name."""
+    values = {**settings.options, **settings.request_fields, "num_ctx": settings.num_ctx, "repeats": settings.repeats,
               "context_num_ctx": settings.context_num_ctx, "num_predict": settings.num_predict,
               "thinking_budget": settings.thinking_budget,
               "levels": None if settings.levels is None else list(settings.levels)}
-    canonical = {knob.name: knob.value for knob in request_settings.SETTINGS}
+    canonical = {setting.name: setting.value for setting in request_settings.SETTINGS}
     return {name: value for name, value in values.items() if name not in canonical or value != canonical[name]}
 
 

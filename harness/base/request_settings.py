@@ -5,13 +5,13 @@ import json
 import re
 from typing import NamedTuple
 
-from base import console
+from base import text_layout
 from base.errors import UserError
 from base.json_text import Json
 
 
 class Setting(NamedTuple):
-    """One canonical value. `kind` option goes into the request's options, knob beside them, plan into the plan."""
+    """One canonical value. `kind` option goes into the request's options, setting beside them, plan into the plan."""
     name: str
     value: Json
     kind: str
@@ -32,11 +32,11 @@ SETTINGS = (
     Setting("repeats", 3, "plan", "of the frozen prompts in each pass; the suites are asked once"),
     Setting("levels", None, "plan", "concurrency 1, 2, 4 and 8, as the suites say"),
     Setting("thinking_budget", 4096, "plan", "tokens for thoughts, on top of limit and context: with --thinking, and of a model that always thinks"),
-    Setting("keep_alive", "30m", "knob", "no unloading between calls, however slow they are"),
-    Setting("think", False, "knob", "thinking spends the limit before the answer begins"),
-    Setting("stream", True, "knob", "without a stream there is no time to first token"),
-    Setting("truncate", False, "knob", "an over-long prompt is refused, not cut in silence"),
-    Setting("shift", False, "knob", "a full context ends the answer, it does not forget the prompt"),
+    Setting("keep_alive", "30m", "field", "no unloading between calls, however slow they are"),
+    Setting("think", False, "field", "thinking spends the limit before the answer begins"),
+    Setting("stream", True, "field", "without a stream there is no time to first token"),
+    Setting("truncate", False, "field", "an over-long prompt is refused, not cut in silence"),
+    Setting("shift", False, "field", "a full context ends the answer, it does not forget the prompt"),
 )
 # Options of Ollama that may be set by hand though they are left to the server otherwise, with their types.
 OTHER_OPTIONS = {
@@ -49,7 +49,7 @@ GO_DURATION = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+\Z")
 
 
 def canonical(kind: str) -> dict:
-    return {knob.name: knob.value for knob in SETTINGS if knob.kind == kind}
+    return {setting.name: setting.value for setting in SETTINGS if setting.kind == kind}
 
 
 def parse_override(text: str) -> tuple:
@@ -58,7 +58,7 @@ def parse_override(text: str) -> tuple:
     Ollama ignores unknown options without a word, so a misspelt one would be a silent no-op.
     """
     name, mark, raw = text.partition("=")
-    kinds = {knob.name: type(knob.value) for knob in SETTINGS if knob.kind != "plan"}
+    kinds = {setting.name: type(setting.value) for setting in SETTINGS if setting.kind != "plan"}
     kinds.update(OTHER_OPTIONS, **dict.fromkeys(FRACTIONS, float))
     if not mark or name not in kinds or name in FIXED:
         import difflib
@@ -92,22 +92,22 @@ def _value(name: str, raw: str, kind: type) -> Json:
 
 
 def split(overrides: dict) -> tuple:
-    """(options, knobs): the canonical values with the overrides in their places."""
-    options, knobs = canonical("option"), canonical("knob")
+    """(options, request fields): the canonical values with the overrides in their places."""
+    options, request_fields = canonical("option"), canonical("field")
     for name, value in overrides.items():
-        (knobs if name in knobs else options)[name] = value
-    return options, knobs
+        (request_fields if name in request_fields else options)[name] = value
+    return options, request_fields
 
 
 def format_table(overrides: dict) -> str:
-    """The table as text, one knob a line; what was overridden is marked."""
+    """The table as text, one setting a line; what was overridden is marked."""
     rows = []
-    for knob in SETTINGS:
-        value = format_value(knob.name, overrides.get(knob.name, knob.value))
-        rows += console.hanging(f"  {knob.name:<16} {value:<16} ", ("overridden; " if knob.name in overrides else "") + knob.reason)
-    extra = [name for name in overrides if name not in {knob.name for knob in SETTINGS}]
+    for setting in SETTINGS:
+        value = format_value(setting.name, overrides.get(setting.name, setting.value))
+        rows += text_layout.hanging(f"  {setting.name:<16} {value:<16} ", ("overridden; " if setting.name in overrides else "") + setting.reason)
+    extra = [name for name in overrides if name not in {setting.name for setting in SETTINGS}]
     for name in extra:
-        rows += console.hanging(f"  {name:<16} {format_value(name, overrides[name]):<16} ", "set by hand; left to the server otherwise")
+        rows += text_layout.hanging(f"  {name:<16} {format_value(name, overrides[name]):<16} ", "set by hand; left to the server otherwise")
     return "\n".join(rows)
 
 

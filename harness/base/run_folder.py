@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from base import files, json_text, names, schema, suites
 from base.errors import FOUND, UserError
+from base.json_text import Json
 
 MANIFEST, LEDGER, HARDWARE, METADATA, RUN_MD = "manifest.json", "run.jsonl", "hardware.json", "metadata.json", "run.md"
 FILES = (MANIFEST, LEDGER, HARDWARE, METADATA, RUN_MD)
@@ -17,14 +18,14 @@ ROOT = HARNESS.parent
 SUBMISSIONS = ROOT / TREE
 
 
-def read_json(path: pathlib.Path) -> json_text.Json:
+def read_json(path: pathlib.Path) -> Json:
     """The value of a JSON file. Raises UserError, exit code 1, where the file cannot be read or is not JSON."""
     with files.explaining_errors(path):
         data = path.read_bytes()
     return parse_json(data, path)
 
 
-def parse_json(data: bytes, path: pathlib.Path) -> json_text.Json:
+def parse_json(data: bytes, path: pathlib.Path) -> Json:
     """The same of bytes that were read from `path`."""
     try:
         return json_text.loads(data)
@@ -33,20 +34,15 @@ def parse_json(data: bytes, path: pathlib.Path) -> json_text.Json:
 
 
 def read_record(path: pathlib.Path, kind: str) -> dict:
-    """The record of a JSON file, its fields checked. Raises UserError, exit code 1, where it is none."""
+    """The record of a JSON file. Raises UserError, exit code 1, where it is not a record of this kind."""
     return checked(read_json(path), kind, path)
 
 
-def parse_record(data: bytes, path: pathlib.Path, kind: str) -> dict:
-    """The same of bytes that were read from `path`."""
-    return checked(parse_json(data, path), kind, path)
-
-
-def checked(value: json_text.Json, kind: str, path: pathlib.Path) -> dict:
-    """The value itself, if it is a record of this kind. Raises UserError, exit code 1, where it is none."""
-    wrong = schema.problems(value, kind)
-    if wrong or not isinstance(value, dict):
-        raise UserError("; ".join(wrong[:3]), str(path), "restore the run's own file, or update the clone", FOUND)
+def checked(value: Json, kind: str, path: pathlib.Path) -> dict:
+    """The value itself, if it is a record of this kind; raises as `read_record` does."""
+    problems = schema.problems(value, kind)
+    if problems or not isinstance(value, dict):
+        raise UserError("; ".join(problems[:3]), str(path), "restore the run's own file, or update the clone", FOUND)
     return value
 
 
@@ -87,7 +83,7 @@ def move(folder: pathlib.Path, out: pathlib.Path, handle: str, device_tag: str) 
     return target
 
 
-def all_in(tree: pathlib.Path) -> list:
+def all_in(tree: pathlib.Path) -> List[pathlib.Path]:
     """The folders of all runs in a tree, <handle>/<device-tag>/run-*, in order."""
     return sorted(path for path in tree.glob(f"*/*/{PREFIX}*") if path.is_dir())
 

@@ -17,32 +17,23 @@ import json
 import math
 import pathlib
 import string
-from typing import Callable, List, NamedTuple, Optional, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from base.errors import UserError
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, SMALL_EVAL
 
+class SuiteFile(NamedTuple):
+    name: str
+    sha256: str                   # of its bytes; another file is refused
+
+
 FILES = {
-    SMALL_EVAL: "small_model_eval_questions.json",
-    PYTHON_TASKS: "python_task_suite_questions.json",
-    PARALLEL_SAME: "parallel_qwen_same_model_20q_suite.json",
-    CONTEXT_APPEND: "python_context_edge_append_questions.json",
-    CONTEXT_EDGE: "python_context_edge_suite_only.json",
-    PARALLEL_MIXED: "parallel_qwen_mixed_model_20q_suite.json",
-}
-PINNED = {
-    "small_model_eval_questions.json":
-        "e30b8dfd8107c46dc48357ac0fc5a059713c3bd78eda2a0c39b7612897f538bd",
-    "python_task_suite_questions.json":
-        "abd2d914ba7432cdb6a179e19316489197dad18233bd2f62ae395e7c229e3983",
-    "parallel_qwen_same_model_20q_suite.json":
-        "bfd6076ec4750d977714e509a55d87e5d012597b85b947ac52116a17e9242c26",
-    "python_context_edge_append_questions.json":
-        "84fa65d90e88bfd815ccfeb0756d9ba9847f8d2ca7c8ed5f8cf83c05b00e07c5",
-    "python_context_edge_suite_only.json":
-        "717ceed53287df9c3c076a491f02c461f71b43f9725664af16dbff52086cfb8e",
-    "parallel_qwen_mixed_model_20q_suite.json":
-        "be510a6bd20ad276f18389af66584fb1cf212c1aa56ca46e7354717d9bb9a6f8",
+    SMALL_EVAL: SuiteFile("small_model_eval_questions.json", "e30b8dfd8107c46dc48357ac0fc5a059713c3bd78eda2a0c39b7612897f538bd"),
+    PYTHON_TASKS: SuiteFile("python_task_suite_questions.json", "abd2d914ba7432cdb6a179e19316489197dad18233bd2f62ae395e7c229e3983"),
+    PARALLEL_SAME: SuiteFile("parallel_qwen_same_model_20q_suite.json", "bfd6076ec4750d977714e509a55d87e5d012597b85b947ac52116a17e9242c26"),
+    CONTEXT_APPEND: SuiteFile("python_context_edge_append_questions.json", "84fa65d90e88bfd815ccfeb0756d9ba9847f8d2ca7c8ed5f8cf83c05b00e07c5"),
+    CONTEXT_EDGE: SuiteFile("python_context_edge_suite_only.json", "717ceed53287df9c3c076a491f02c461f71b43f9725664af16dbff52086cfb8e"),
+    PARALLEL_MIXED: SuiteFile("parallel_qwen_mixed_model_20q_suite.json", "be510a6bd20ad276f18389af66584fb1cf212c1aa56ca46e7354717d9bb9a6f8"),
 }
 PROMPTS_FILE = "prompts.py"
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "suites"
@@ -60,8 +51,8 @@ class Item(NamedTuple):
     fill: Optional[float] = None  # share of the fillable context; context phases only
     before: str = ""              # text in front of the material
     reply: str = ""               # context-append: the assistant's turn that follows, the same on every machine
-    facts: tuple = ()             # planted: {"place", "name", "value", "code"}
-    tags: tuple = ()
+    facts: Tuple[dict, ...] = ()  # planted: {"place", "name", "value", "code"}
+    tags: Tuple[str, ...] = ()
 
 
 class Suite(NamedTuple):
@@ -71,8 +62,8 @@ class Suite(NamedTuple):
     phase: str
     file_name: str
     sha256: str                   # of the file's bytes
-    levels: tuple                 # concurrency levels; empty where the phase has none
-    items: tuple                  # of Item, in the order in which they are asked
+    levels: Tuple[int, ...]       # concurrency levels; empty where the phase has none
+    items: Tuple[Item, ...]       # in the order in which they are asked
     material: Optional[dict]      # the recipe of the generated material
     title: str = ""
     about: str = ""
@@ -82,8 +73,8 @@ def load(phase: str) -> Suite:
     """The current suite of a phase, its bytes checked against the pinned hash."""
     if phase == FROZEN:
         return _frozen_prompts()
-    path = FOLDER / FILES[phase]
-    return _parse(phase, _checked_bytes(path, PINNED[path.name]), PINNED[path.name])
+    file = FILES[phase]
+    return _parse(phase, _checked_bytes(FOLDER / file.name, file.sha256), file.sha256)
 
 
 def load_by_sha256(phase: str, sha256: str) -> Suite:
@@ -104,12 +95,12 @@ def load_by_sha256(phase: str, sha256: str) -> Suite:
 def current_sha256(phase: str) -> str:
     """The hash of the phase's current suite, without reading the suite."""
     if phase != FROZEN:
-        return PINNED[FILES[phase]]
+        return FILES[phase].sha256
     import prompts
     return _sha256("\n".join(prompt.sha256 for prompt in prompts.PROMPTS).encode("ascii"))
 
 
-def message_texts(suite: Suite, item: Item, units: Optional[int] = None) -> list:
+def message_texts(suite: Suite, item: Item, units: Optional[int] = None) -> List[Tuple[str, str]]:
     """The chat messages of an item as (role, content) pairs, in order and without a nonce.
 
     `units` counts units of material: in context-append those of the whole conversation, which its turns share out evenly,
@@ -124,7 +115,7 @@ def message_texts(suite: Suite, item: Item, units: Optional[int] = None) -> list
     return _conversation(suite, item, units)
 
 
-def prompt_sha256(texts: list) -> str:
+def prompt_sha256(texts: Sequence[Tuple[str, str]]) -> str:
     """SHA-256 of the contents of (role, content) pairs, joined by a line feed, in UTF-8."""
     return _sha256("\n".join(content for _, content in texts).encode("utf-8"))
 
@@ -134,12 +125,12 @@ def fillable(num_ctx: int, num_predict: int) -> int:
     return num_ctx - num_predict
 
 
-def target_tokens(item: Item, num_ctx: int) -> int:
-    """How many prompt tokens the item's fill asks for; 0 where the context is smaller than the answer."""
-    return max(0, int(item.fill * fillable(num_ctx, item.num_predict)))
+def target_tokens(fill: float, num_ctx: int, num_predict: int) -> int:
+    """How many prompt tokens a fill asks for; 0 where the context is smaller than the answer."""
+    return max(0, int(fill * fillable(num_ctx, num_predict)))
 
 
-def units_for(target: int, tokens_at: list) -> int:
+def units_for(target: int, tokens_at: Sequence[Sequence[int]]) -> int:
     """How many units keep a prompt at or below `target` tokens, by a line through (units, prompt tokens) points.
 
     0 where even a prompt without material is longer. Whole-number arithmetic, so every machine finds the same.
@@ -157,19 +148,19 @@ def units_for(target: int, tokens_at: list) -> int:
     return max(0, (spread * (count * target - sum_tokens) + rise * sum_units) // (count * rise))
 
 
-def tokens_of(units: int, tokens_at: list) -> float:
+def tokens_of(units: int, tokens_at: Sequence[Sequence[int]]) -> float:
     """Prompt tokens of so many units, by a line through the first and the last of (units, prompt tokens) points."""
     (few, fewer_tokens), (many, more_tokens) = tokens_at[0], tokens_at[-1]
     return fewer_tokens + (more_tokens - fewer_tokens) * (units - few) / (many - few)
 
 
 def distinct_units(material: dict) -> int:
-    """How many units there are before a name comes again."""
+    """How many units there are before a name is repeated."""
     return math.prod(len(material["words"][slot]) for slot in material["unique"])
 
 
 def unit_text(material: dict, index: int) -> str:
-    """One unit of generated material; it depends on the recipe and the index alone."""
+    """One unit of generated material, which depends on the recipe and the index alone."""
     templates = material["templates"]
     return string.Template(_text(templates[index % len(templates)])).substitute(_unit_words(material, index))
 
@@ -180,7 +171,7 @@ def _units_of(material: str) -> Callable[[int], str]:
     return functools.lru_cache(maxsize=4096)(functools.partial(unit_text, json.loads(material)))
 
 
-def material_text(material: dict, first: int, last: int, facts: tuple) -> str:
+def material_text(material: dict, first: int, last: int, facts: Sequence[dict]) -> str:
     """Units first..last-1 with the facts among them: head after the first, middle halfway, tail before the last."""
     parts = list(map(_units_of(json.dumps(material)), range(first, last)))
     for fact in sorted(facts, key=lambda fact: PLACES.index(fact["place"]), reverse=True):
@@ -195,7 +186,7 @@ def _position(place: str, units: int) -> int:
     return {"head": head, "middle": middle, "tail": max(middle, units - 1)}[place]
 
 
-def _unit_words(material: dict, index: int) -> dict:
+def _unit_words(material: dict, index: int) -> Dict[str, str]:
     words = material["words"]
     picked = {slot: _pick(material["seed"], index, slot, choices) for slot, choices in words.items()}
     rest = index * material["stride"]
@@ -205,12 +196,12 @@ def _unit_words(material: dict, index: int) -> dict:
     return picked
 
 
-def _pick(seed: str, index: int, slot: str, choices: list) -> str:
+def _pick(seed: str, index: int, slot: str, choices: List[str]) -> str:
     digest = hashlib.sha256(f"{seed}:{index}:{slot}".encode("ascii")).digest()
     return choices[int.from_bytes(digest[:8], "big") % len(choices)]
 
 
-def _conversation(suite: Suite, item: Item, units: int) -> list:
+def _conversation(suite: Suite, item: Item, units: int) -> List[Tuple[str, str]]:
     messages, turns = [], len(suite.items)
     for turn, earlier in enumerate(suite.items):
         first, last = (number * units // turns for number in (turn, turn + 1))
@@ -253,7 +244,7 @@ def _checked_bytes(path: pathlib.Path, sha256: str) -> bytes:
 
 def _parse(phase: str, content: bytes, sha256: str) -> Suite:
     document = json.loads(content.decode("utf-8"))
-    return Suite(document["suite_id"], document["version"], document["licence"], document["phase"], FILES[phase],
+    return Suite(document["suite_id"], document["version"], document["licence"], document["phase"], FILES[phase].name,
                  sha256, tuple(document.get("levels", ())), tuple(map(_item, document["items"])),
                  document.get("material"), document["title"], document["about"])
 

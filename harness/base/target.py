@@ -17,8 +17,11 @@ def host_of(target: str) -> str | None:
 def is_local(target: str) -> bool:
     """Whether the server ran on the machine itself: its address is on loopback."""
     host = host_of(target)
-    if host is None:
-        return False
+    return host is not None and is_loopback_host(host)
+
+
+def is_loopback_host(host: str) -> bool:
+    """Whether an address, or a name in lower case, is one of loopback."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

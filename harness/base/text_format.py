@@ -1,4 +1,4 @@
-"""Numbers as plain text, for reports and tables; the site's pages have a formatter of their own, in HTML."""
+"""Numbers, times and sizes as plain text; the site's pages have a formatter of their own, in HTML."""
 from __future__ import annotations
 
 
@@ -22,3 +22,21 @@ def ratio(value: float | None) -> str | None:
 def counted(count: int, noun: str) -> str:
     """1 call, 2 calls."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def format_duration(seconds: float) -> str:
+    """1h05m, 12m03s, 9s."""
+    whole = int(seconds + 0.5)
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{whole % 60:02d}s" if minutes else f"{whole}s"
+
+
+def format_bytes(size_bytes: float) -> str:
+    """Decimal units, as model libraries show them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if round(size_bytes, 1) < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"

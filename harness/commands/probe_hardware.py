@@ -11,7 +11,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import console, facts, files, shell
+from base import console, facts, files, shell, text_format, text_layout
 from base.errors import FINE, USAGE, UserError
 
 if TYPE_CHECKING:
@@ -76,12 +76,9 @@ def server_version(target: ServerAddress) -> str | None:
     from measure.connection import TimeLimits
     from measure.endpoint import Endpoint
     try:
-        endpoint = Endpoint(target, api_key=os.environ.get("OLLAMA_API_KEY"))
-        status, answer, _ = endpoint.ask("/api/version", limits=TimeLimits(QUICK_S, QUICK_S, QUICK_S))
+        return Endpoint(target, api_key=os.environ.get("OLLAMA_API_KEY")).version(TimeLimits(QUICK_S, QUICK_S, QUICK_S))
     except UserError:
         return None
-    version = answer.get("version") if status == 200 and isinstance(answer, dict) else None
-    return version if isinstance(version, str) else None
 
 
 def suggested_tag(machine: Machine, target: ServerAddress) -> str:
@@ -113,7 +110,7 @@ def show(record: dict, as_json: bool) -> None:
         return
     rows = [[where, f"{format_value(where, fact['value'])}  ({fact.get('method') or fact.get('why')})"]
             for where, fact in facts.walk(record)]
-    console.say(console.format_table(["field", "value (method, or reason)"], rows))
+    console.say(text_layout.format_table(["field", "value (method, or reason)"], rows))
 
 
 def format_value(where: str, value: Any) -> str:
@@ -124,7 +121,7 @@ def format_value(where: str, value: Any) -> str:
     if where.endswith("_bytes"):
         return f"{value / 2 ** 30:.1f} GiB"
     if where.endswith("bytes_s"):
-        return f"{console.format_bytes(value)}/s, one thread, a lower bound"
+        return f"{text_format.format_bytes(value)}/s, one thread, a lower bound"
     if isinstance(value, list):
         return ", ".join(value) or "none"
     if isinstance(value, dict):

@@ -11,7 +11,7 @@ import pathlib
 from typing import TYPE_CHECKING, Dict, List, Optional
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import console, errors, git, ledger, names, run_folder, shell
+from base import console, errors, git, ledger, names, run_folder, shell, text_layout
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 from base.ledger_records import CallRecord
 
@@ -178,7 +178,7 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
             ["harness", f"{run_setup.VERSION}, {source_of(commit, refusal)}{', modified' if modified else ''}"],
             ["runs of yours", f"{len(runs)} under {shell.path(out)}"]]
     rows += [[shell.path(state.folder), run_status.describe(state)] for state in runs]
-    console.say(console.format_table(["what", "state"], rows, whole=(0,)))
+    console.say(text_layout.format_table(["what", "state"], rows, whole=(0,)))
     unfinished = [state for state in runs if state.has_plan and not state.complete]
     first = unfinished[:1] if not missing else []
     waiting = first or [state for state in runs if state.complete and run_status.is_waiting(state)][-1:]
@@ -270,7 +270,7 @@ def facts_of(args: argparse.Namespace, endpoint: Endpoint, version: str, handle:
 
 
 def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
-    """Go on with an unfinished run: the same plan, models, suites and knobs, or a refusal."""
+    """Go on with an unfinished run: the same plan, models, suites and settings, or a refusal."""
     from measure import options, run_setup
     from measure.server_address import find_target
     from self_test import timing_floor
@@ -325,11 +325,11 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: st
     from publish import run_grade
     from submit import run_status
     folder = earlier.folder
-    console.say(console.format_table(headline.TITLES, headline.rows(metadata), whole=(1,)))
+    console.say(text_layout.format_table(headline.TITLES, headline.rows(metadata), whole=(1,)))
     console.say("medians of the frozen prompts before all other phases; run.md has the other phases", wrap=True)
     thinking = thinking_table.short_rows(metadata)
     if thinking:
-        console.say("\n" + console.format_table(thinking_table.SHORT_TITLES, thinking))
+        console.say("\n" + text_layout.format_table(thinking_table.SHORT_TITLES, thinking))
     for model, sentence in context_text.lines(metadata):
         console.say(f"{model}: {sentence}", wrap=True)
     if metadata["complete"]:

@@ -158,9 +158,9 @@ def prepare(args: argparse.Namespace, submission: Submission, root: pathlib.Path
 def show_offline(args: argparse.Namespace, submission: Submission) -> None:
     from submit import submission as words
     title = args.title or words.title_of(submission.handle, submission.device_tag, submission.run_id)
-    shown = replace(submission, author=args.author_name or submission.handle, address=args.author_email or "not chosen yet",
+    preview = replace(submission, author=args.author_name or submission.handle, address=args.author_email or "not chosen yet",
                     title=title)
-    console.say(words.format_submission(shown, "not known now, see the error below", []))
+    console.say(words.format_submission(preview, "not known now, see the error below", []))
 
 
 def is_checked(args: argparse.Namespace, folder: pathlib.Path, submission: Submission, root: pathlib.Path) -> bool:
@@ -239,19 +239,19 @@ def show(attempt: Attempt, earlier: EarlierRequest | None) -> str:
     from submit import earlier_request, methods, submission as words
     destination, submission = attempt.destination, attempt.push.submission
     update_of = attempt.push.update_of
-    target = f"{destination.upstream.shown}, as a request to merge into {attempt.base.branch}"
-    listed = methods.methods(destination, submission.branch)
-    shown = [f"{method.name}: {method.about}" + (f" [not now: {method.missing}]" if method.missing else "")
-             for method in listed]
+    target = f"{destination.upstream.public_url}, as a request to merge into {attempt.base.branch}"
+    known = methods.methods(destination, submission.branch)
+    how = [f"{method.name}: {method.about}" + (f" [not now: {method.missing}]" if method.missing else "")
+             for method in known]
     if update_of:
         of = f" of {earlier.owner}" if earlier and earlier.owner else ""
         target = f"{target}: request {update_of}{of}, which is updated"
-        shown = ["a further commit on the branch of the open request"]
-    console.say(words.format_submission(submission, target, shown))
+        how = ["a further commit on the branch of the open request"]
+    console.say(words.format_submission(submission, target, how))
     if earlier and earlier.is_open and len(earlier.same) < len(submission.contents):
         console.say("\n" + earlier_request.format_changes(earlier, attempt.push.clone, submission))
-    to = [repository.shown for repository in (destination.upstream, destination.fork) if repository]
-    usable = [method.name for method in listed if not method.missing]
+    to = [repository.public_url for repository in (destination.upstream, destination.fork) if repository]
+    usable = [method.name for method in known if not method.missing]
     return words.code_of(submission, to + [attempt.base.branch, earlier.commit if earlier else ""] + usable)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import List, Optional
 
-from base import console
+from base import text_layout
 from base.text_format import ratio
 from derive import paired_comparison
 
@@ -31,7 +31,7 @@ def _runs(comparison: dict) -> str:
     lines = []
     for name, run in (("A", comparison["a"]), ("B", comparison["b"])):
         lines.append(f"{name}  run-{run['run_id']}")
-        lines += console.hanging("   ", f"{run['device_tag'] or 'no device tag'}, began {run['started_at']}, {run['done']} of {run['planned']} calls, "
+        lines += text_layout.hanging("   ", f"{run['device_tag'] or 'no device tag'}, began {run['started_at']}, {run['done']} of {run['planned']} calls, "
                                         f"verdict {run['verdict'] or 'none'}")
     return "\n".join(lines)
 
@@ -40,7 +40,7 @@ def _differences(rows: List[dict]) -> str:
     if not rows:
         return "The runs have no relevant difference."
     table = [[row["key"], _scope(row), _short(row["a"]), _short(row["b"]), _effect(row)] for row in rows]
-    return "Differences:\n" + console.format_table(["key", "of", "A", "B", "effect"], table, range(5))
+    return "Differences:\n" + text_layout.format_table(["key", "of", "A", "B", "effect"], table, range(5))
 
 
 def _scope(row: dict) -> str:
@@ -66,7 +66,7 @@ def _ratios(cells: List[dict]) -> str:
         return ""
     intervals = sum(row[3] >= paired_comparison.MIN_PAIRS for row in rows)
     chance = f"\nOf {intervals} intervals, about {intervals / 20:.0f} may exclude 1 by chance." if intervals else ""
-    return "B/A, the median of n pairs with its 95 % interval:\n" + console.format_table(
+    return "B/A, the median of n pairs with its 95 % interval:\n" + text_layout.format_table(
         ["model", "phase", "figure", "n", "ratio", "interval", "result"], rows, (0, 1, 2, 6)) + chance
 
 
@@ -76,7 +76,7 @@ def _answers(cells: List[dict]) -> str:
         return ""
     rows = [[_models(cell), place(cell), row["n"], row["right_a"], row["right_b"], row["gained"], row["lost"],
              row["says"]] for cell, row in graded]
-    table = "Answers:\n" + console.format_table(
+    table = "Answers:\n" + text_layout.format_table(
         ["model", "phase", "graded", "right in A", "right in B", "gained", "lost", "result"], rows, (0, 1, 7))
     changes = [f"  {cell['models'][0]}, {place(cell)}, {_item(change)}: {change['a']} in A, {change['b']} in B"
                for cell, row in graded for change in row["changes"]]

@@ -22,7 +22,7 @@ SPEED = tuple(name for name in COMPARED if name != "answers")
 CLIENT = ("ttft_ms", "total_ms", "wave_tok_s")      # they include the time on the network
 MEMORY_SHARE = 0.01         # usable memory differs a little from one kernel to the next
 
-# The figures that an option or knob excludes where it differs; any other option may be the cause of a difference.
+# The figures that an option or setting excludes where it differs; any other option may be the cause of a difference.
 EXCLUDED: Dict[str, Tuple[str, ...]] = {
     "num_batch": SPEED,     # how many prompt tokens are computed at once, and how much memory is free
     "num_predict": ("decode_tok_s", "total_ms", "wave_tok_s", "answers"),   # answers of other lengths
@@ -77,7 +77,7 @@ class ComparedRun:
 
 def differences(a: ComparedRun, b: ComparedRun) -> List[dict]:
     """All `difference` records; those that exclude figures come first."""
-    rows = [*_suites(a, b), *_models(a, b), *_knobs(a, b), *_calibration(a, b), *_machine(a, b), *_harness(a, b)]
+    rows = [*_suites(a, b), *_models(a, b), *_request_settings(a, b), *_calibration(a, b), *_machine(a, b), *_harness(a, b)]
     return sorted(rows, key=lambda row: row["effect"] not in ("left-out", "other-model"))
 
 
@@ -141,7 +141,7 @@ def _models(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
         yield _row("models at once", " + ".join(a.together), " + ".join(b.together), "left-out", ALL, (PARALLEL_MIXED,))
 
 
-def _knobs(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
+def _request_settings(a: ComparedRun, b: ComparedRun) -> Iterator[dict]:
     for group in ("options", "knobs"):
         fields_a, fields_b = a.manifest[group], b.manifest[group]
         for name in dict.fromkeys([*fields_a, *fields_b]):

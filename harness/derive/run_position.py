@@ -9,7 +9,7 @@ import pathlib
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional
 
-from base import console, names, run_folder, text_format
+from base import names, run_folder, text_format, text_layout
 from base.errors import UserError
 from base.phases import FROZEN
 from derive import headline
@@ -119,7 +119,7 @@ def render(metadata: dict, others: List[Figures]) -> str:
         for group, peers in peers_of(mine, others + [other for other in own if other is not mine]).items():
             rows = [_row(position) for position in positions(mine, peers)]
             count = text_format.counted(len(peers), "device" if group == DEVICES else "model")
-            parts.append(f"{group} ({count}):\n{console.format_table(TITLES, rows, (0, 4, 5))}" if rows else f"{group}: none yet")
+            parts.append(f"{group} ({count}):\n{text_layout.format_table(TITLES, rows, (0, 4, 5))}" if rows else f"{group}: none yet")
     return "\n\n".join(parts)
 
 

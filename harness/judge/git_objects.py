@@ -37,7 +37,7 @@ class Clone:
         """Git's output; raises UserError with Git's own words where it fails."""
         done = git.run(self.folder, *ALWAYS, *words, data=data, limit_s=LIMIT_S)
         if done.code:
-            message = done.said.strip().split("\n")[-1]
+            message = done.stderr.strip().split("\n")[-1]
             raise UserError(message or f"git {words[0]} failed", str(self.folder),
                             "see that this is a clone and that it has that commit")
         return done.out

@@ -145,15 +145,15 @@ def _local(manifest: dict) -> Iterator[Finding]:
 
 def _overrides(manifest: dict) -> Iterator[Finding]:
     settings = plan.settings_of(manifest)
-    set_here = {**settings.options, **settings.knobs}
-    missing = sorted(knob.name for knob in request_settings.SETTINGS if knob.kind != "plan" and knob.name not in set_here)
-    strangers = sorted(set(set_here) - {knob.name for knob in request_settings.SETTINGS} - set(request_settings.OTHER_OPTIONS))
+    set_here = {**settings.options, **settings.request_fields}
+    missing = sorted(setting.name for setting in request_settings.SETTINGS if setting.kind != "plan" and setting.name not in set_here)
+    strangers = sorted(set(set_here) - {setting.name for setting in request_settings.SETTINGS} - set(request_settings.OTHER_OPTIONS))
     if strangers or missing:
         yield Finding("protocol-overrides", f"{(strangers or missing)[0]} {'set' if strangers else 'left out'}",
-                      "the options and knobs of base/request_settings.py", "/options")
+                      "the options and request fields of base/request_settings.py", "/options")
     elif not _same(plan.overrides_of(settings), manifest["overrides"]):
         yield Finding("protocol-overrides", _difference(manifest["overrides"], plan.overrides_of(settings)),
-                      "what differs from the canonical knobs", "/overrides")
+                      "what differs from the canonical settings", "/overrides")
 
 
 def _same(left: dict, right: dict) -> bool:
@@ -227,15 +227,15 @@ class ProtocolChecks(LedgerVisitor):
             yield from self._text(record)
 
     def _sent(self, call: CallRecord) -> Iterator[Finding]:
-        """Options, knobs and path of a measured call, and whether its model was warm with them."""
+        """Options, request fields and path of a measured call, and whether its model was warm with them."""
         phase, always_thinks = call.phase, call.model in self.always_thinking
         item, num_ctx = self.items[suite_phase(phase), call.item], self.settings.context_of(phase, always_thinks)
         limit = self.settings.limit(item.num_predict, self.settings.room_for_thoughts(phase, always_thinks))
-        wanted, knobs = self.settings.options_for(num_ctx, limit), self.settings.knobs_for(phase)
+        wanted, request_fields = self.settings.options_for(num_ctx, limit), self.settings.request_fields_for(phase)
         if not _same(call.options, wanted):
             yield Finding("protocol-options", _difference(call.options, wanted), "the manifest's options", "/options")
-        elif not _same(call.knobs, knobs):
-            yield Finding("protocol-options", _difference(call.knobs, knobs), "the manifest's knobs", "/knobs")
+        elif not _same(call.knobs, request_fields):
+            yield Finding("protocol-options", _difference(call.knobs, request_fields), "the manifest's request fields", "/knobs")
         elif call.endpoint != "/api/chat":
             yield Finding("protocol-options", call.endpoint, "/api/chat", "/endpoint")
         if not self.is_example and (call.session, call.model, num_ctx) not in self.warm:
@@ -255,17 +255,17 @@ class ProtocolChecks(LedgerVisitor):
         wanted = self.settings.options_for(num_ctx, num_predict)
         if not _same(call.options, wanted):
             yield Finding("protocol-options", _difference(call.options, wanted), "the manifest's options", "/options")
-        elif not _same(call.knobs, self._knobs(call)):
-            yield Finding("protocol-options", _difference(call.knobs, self._knobs(call)), "the manifest's knobs", "/knobs")
+        elif not _same(call.knobs, self._request_fields(call)):
+            yield Finding("protocol-options", _difference(call.knobs, self._request_fields(call)), "the manifest's request fields", "/knobs")
         if call.item == "WARM-UP" and call.done_ns is not None:
             self.warm.add((call.session, call.model, num_ctx))
 
-    def _knobs(self, call: CallRecord) -> dict:
+    def _request_fields(self, call: CallRecord) -> dict:
         """One question of calibration leaves `think` out, one sets it as the thinking phases do; a raw prompt is marked as such."""
-        knobs = {**self.settings.knobs, **({"raw": True} if call.endpoint == "/api/generate" else {})}
+        request_fields = {**self.settings.request_fields, **({"raw": True} if call.endpoint == "/api/generate" else {})}
         if call.item == "CAL-THINKING" and self.settings.thinking is not None:
-            knobs["think"] = self.settings.thinking
-        return {name: value for name, value in knobs.items() if name != "think" or call.item != "CAL-DEFAULT"}
+            request_fields["think"] = self.settings.thinking
+        return {name: value for name, value in request_fields.items() if name != "think" or call.item != "CAL-DEFAULT"}
 
     def _nonce(self, call: CallRecord) -> Iterator[Finding]:
         """The turns of a conversation share one, since reuse of the prefix is what they measure; no other calls do."""

@@ -5,7 +5,7 @@ import pathlib
 from collections import Counter
 from typing import Collection, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from base import console, names, run_folder, text_format
+from base import names, run_folder, text_format, text_layout
 from base.errors import UserError
 from base.hardware_view import HardwareView
 from base.phases import FROZEN
@@ -111,9 +111,9 @@ def render(sheets: List[ReviewSheet], findings: FindingList, report_text: str, t
     for run_sheet in sheets:
         parts.append("  " + shown(run_sheet.place.path))
         facts = (*run_sheet.facts, ("findings", counts(findings, run_sheet.place.path)))
-        parts += [line for name, value in facts for line in console.hanging(f"    {name:<10}", shown(str(value)))]
+        parts += [line for name, value in facts for line in text_layout.hanging(f"    {name:<10}", shown(str(value)))]
         if run_sheet.figures:
-            parts.append("\n" + console.format_table(TITLES, [row for mine in run_sheet.figures for row in _rows(mine, others)],
+            parts.append("\n" + text_layout.format_table(TITLES, [row for mine in run_sheet.figures for row in _rows(mine, others)],
                                                      whole=(0, 1)))
         parts.append("")
     parts += ["Findings\n", report_text, "", "Questions for a person\n"]

@@ -58,11 +58,8 @@ class Endpoint:
     def connection(self, path: str, body: bytes | None = None, limits: TimeLimits | None = None) -> Connection:
         return Connection(self.target, path, body, self._headers, limits or self.limits, self.clock)
 
-    def ask(self, path: str, fields: dict | None = None, limits: TimeLimits | None = None) -> tuple[int, Any, str]:
-        """(status, decoded JSON or None, text) of a small exchange; raises NoServer."""
-        return self._ask(path, fields, limits)[:3]
-
-    def _ask(self, path: str, fields: dict | None = None, limits: TimeLimits | None = None) -> JsonAnswer:
+    def ask(self, path: str, fields: dict | None = None, limits: TimeLimits | None = None) -> JsonAnswer:
+        """The answer to a small request; raises NoServer."""
         body = None if fields is None else json.dumps(fields).encode("ascii")
         limits = limits or TimeLimits(self.limits.connect_s, SMALL_S, SMALL_S)
         stream, = stream_reader.exchange([self.connection(path, body, limits)], self.clock)
@@ -100,16 +97,14 @@ class Endpoint:
         return text
 
     def is_alive(self) -> bool:
-        quick = TimeLimits(2.0, 5.0, 5.0)
         try:
-            status, answer, _ = self.ask("/api/version", limits=quick)
+            return bool(self.version(TimeLimits(2.0, 5.0, 5.0)))
         except UserError:
             return False
-        return status == 200 and isinstance(answer, dict) and "version" in answer
 
-    def version(self) -> str:
+    def version(self, limits: TimeLimits | None = None) -> str:
         """The server's version; raises UserError where something else than Ollama answers."""
-        answer = self._ask("/api/version")
+        answer = self.ask("/api/version", limits=limits)
         version = answer.value.get("version") if isinstance(answer.value, dict) else None
         if answer.status == 200 and isinstance(version, str):
             return version
@@ -128,7 +123,7 @@ class Endpoint:
 
     def _list(self, path: str) -> list[dict]:
         """The rows that can be read; old servers say null where there are none."""
-        answer = self._ask(path)
+        answer = self.ask(path)
         rows = (answer.value.get("models") or []) if isinstance(answer.value, dict) and "models" in answer.value else None
         if answer.status != 200 or not isinstance(rows, list):
             raise self._unexpected(path, answer)
@@ -143,7 +138,7 @@ class Endpoint:
 
         Raises ModelProblem where the server cannot read the model.
         """
-        answer = self._ask("/api/show", {"model": name})
+        answer = self.ask("/api/show", {"model": name})
         if answer.status == 404:
             return None
         if answer.status != 200 or not isinstance(answer.value, dict):
@@ -176,8 +171,8 @@ class Endpoint:
         return False
 
 
-def same_model(one: str, other: str) -> bool:
-    return names.model_key(one) == names.model_key(other)
+def same_model(name: str, other: str) -> bool:
+    return names.model_key(name) == names.model_key(other)
 
 
 class _PullProgress:

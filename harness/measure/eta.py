@@ -1,74 +1,84 @@
-"""Pace: how long the rest of a run will take, from how long its calls took so far."""
+"""ETA: how long the rest of a run will take, from how long its calls took so far."""
 from __future__ import annotations
 
-import collections
+from typing import Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
 
 from base import plan
 from base.phases import THINKING_PHASES, suite_phase
+from base.suites import Suite
 
 PROMPT_SHARE = 0.1          # prefill of a token costs about a tenth of its decoding; only the first guess depends on it
 CHARACTERS_PER_TOKEN = 4    # of English text and of code, about
 
-Load = collections.namedtuple("Load", "prompt_tokens answer_tokens")    # to be read, about; to be written, at most
+PlannedCall = Tuple[str, tuple]         # model and key of a step
+Way = Tuple[str, bool]                  # a model, and whether it thinks
+
+
+class Load(NamedTuple):
+    """The work of a call."""
+    prompt_tokens: int          # to be read, about
+    answer_tokens: int          # to be written, at most
 
 
 class Eta:
-    """Each planned group has a weight. Time per weight is learnt for each model and for its thinking phases, whose
-    answers take another share of their limits; where one is new, it is that of the model, or of all models."""
+    """Each planned call has a weight. The time per weight is learnt for each model and for its thinking phases, whose
+    answers take another share of their limits; before the first call it is that of the model, or of all models."""
 
-    def __init__(self, weights: dict):
-        self._left = dict(weights)                  # (model, key) of a step: its weight
-        self._spent_ns: dict = {}                   # (model, whether it thinks): time of its calls
-        self._weighed: dict = {}                    # the same: weight of its calls
+    def __init__(self, weights: Dict[PlannedCall, float]):
+        self._left = dict(weights)
+        self._spent_ns: Dict[Way, int] = {}
+        self._done: Dict[Way, float] = {}           # weight of the calls that took that time
 
-    def reweigh(self, weights: dict) -> None:
-        """Other weights for steps that are left."""
+    def reweigh(self, weights: Dict[PlannedCall, float]) -> None:
+        """Other weights for calls that are left."""
         self._left.update((step, weight) for step, weight in weights.items() if step in self._left)
 
-    def done(self, model: str, keys: list, elapsed_ns: int) -> None:
+    def done(self, model: str, keys: List[tuple], elapsed_ns: int) -> None:
         weight = sum(self._left.pop((model, key), 0.0) for key in keys)
         way = _way(model, keys[0])
         self._spent_ns[way] = self._spent_ns.get(way, 0) + elapsed_ns
-        self._weighed[way] = self._weighed.get(way, 0.0) + weight
+        self._done[way] = self._done.get(way, 0.0) + weight
 
-    def expected_ns(self, model: str, keys: list) -> int:
-        """What these steps of a model will take, judged by its calls so far; 0 before any."""
-        return int(sum(self._left.get((model, key), 0.0) * (self._pace(model, key) or 0.0) for key in keys))
+    def expected_ns(self, model: str, key: tuple) -> int:
+        """What this call will take, by the model's calls so far; 0 before any."""
+        return int(self._left.get((model, key), 0.0) * (self._ns_per_weight(model, key) or 0.0))
 
     def drop(self, model: str, key: tuple) -> None:
         self._left.pop((model, key), None)
 
-    def left_s(self) -> float | None:
+    def left_s(self) -> Optional[float]:
         """Seconds still to go; None before anything was learnt."""
-        if not any(self._weighed.values()):
+        if not any(self._done.values()):
             return None
-        overall = sum(self._spent_ns.values()) / sum(self._weighed.values())
-        return sum(weight * (self._pace(*step) or overall) for step, weight in self._left.items()) / 1e9
+        overall = sum(self._spent_ns.values()) / sum(self._done.values())
+        return sum(weight * (self._ns_per_weight(*step) or overall) for step, weight in self._left.items()) / 1e9
 
-    def _pace(self, model: str, key: tuple) -> float | None:
-        """Nanoseconds for each unit of weight; None where the model has made no call yet."""
+    def _ns_per_weight(self, model: str, key: tuple) -> Optional[float]:
+        """None where the model has made no call yet."""
         for way in (_way(model, key), (model, False)):
-            if self._weighed.get(way):
-                return self._spent_ns[way] / self._weighed[way]
+            if self._done.get(way):
+                return self._spent_ns[way] / self._done[way]
         return None
 
 
-def _way(model: str, key: tuple) -> tuple:
+def _way(model: str, key: tuple) -> Way:
     return model, key[0] in THINKING_PHASES
 
 
-def weights(planned: list, suites: dict, settings: plan.Settings, always_thinking: frozenset = frozenset()) -> dict:
-    """(model, key) of each planned step: how much of the run it is, in tokens of decoding."""
+def weights(planned: Iterable[plan.Block], suites: Dict[str, Suite], settings: plan.Settings,
+            always_thinking: FrozenSet[str] = frozenset()) -> Dict[PlannedCall, float]:
+    """How much of the run each planned call is, in tokens of decoding."""
     return {step: load.answer_tokens + PROMPT_SHARE * load.prompt_tokens
             for step, load in loads(planned, suites, settings, always_thinking).items()}
 
 
-def loads(planned: list, suites: dict, settings: plan.Settings, always_thinking: frozenset = frozenset()) -> dict:
-    """(model, key) of each planned step: its Load. Of a conversation each turn reads what it adds; the rest is cached.
+def loads(planned: Iterable[plan.Block], suites: Dict[str, Suite], settings: plan.Settings,
+          always_thinking: FrozenSet[str] = frozenset()) -> Dict[PlannedCall, Load]:
+    """The load of each planned call. Of a conversation each turn reads what it adds; the rest is cached.
 
     `always_thinking` are the models that think whatever they are told.
     """
-    found = {}
+    planned_loads = {}
     for block in planned:
         for stage in block.stages:
             items = {item.id: item for item in suites[suite_phase(stage.phase)].items}
@@ -76,7 +86,7 @@ def loads(planned: list, suites: dict, settings: plan.Settings, always_thinking:
             for step in stage.steps:
                 item = items[step.item]
                 prompt = int(stage.num_ctx * item.fill) if item.fill else len(item.prompt) // CHARACTERS_PER_TOKEN
-                found[step.model, step.key] = Load(prompt - earlier, settings.limit(
+                planned_loads[step.model, step.key] = Load(prompt - earlier, settings.limit(
                     item.num_predict, settings.room_for_thoughts(stage.phase, step.model in always_thinking)))
                 earlier = prompt if stage.is_conversation else 0
-    return found
+    return planned_loads

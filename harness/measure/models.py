@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from base import console, names
+from base import console, names, text_format
 from base.errors import UserError
 from base.schema import is_count
 from base.scrub import model_name, scrub
@@ -43,11 +43,11 @@ def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) ->
     for key in sorted((key for key in keys if key in listed), key=lambda key: (_size(listed[key]), key)):
         row = listed[key]
         reason = _listed_reason(row, digests)
-        shown, reason = _shown(endpoint, row["name"]) if reason is None else ({}, reason)
-        reason = reason or _shown_reason(row, shown, memory_bytes if wanted is None else None)
+        show, reason = _show(endpoint, row["name"]) if reason is None else ({}, reason)
+        reason = reason or _show_reason(row, show, memory_bytes if wanted is None else None)
         if reason is None:
             digests[_digest(row)] = row["name"]
-            chosen.append(described(row, shown))
+            chosen.append(described(row, show))
         elif wanted is None:
             left_out.append({"name": model_name(str(row.get("name", ""))), "reason": scrub(reason)})
         else:
@@ -61,7 +61,7 @@ def _refuse_cloud_name(name: str) -> None:
         raise UserError("a cloud model runs on another machine", f"--models {name}", "name a local one; --list shows them")
 
 
-def _shown(endpoint: Endpoint, name: str) -> tuple[dict, str | None]:
+def _show(endpoint: Endpoint, name: str) -> tuple[dict, str | None]:
     """(/api/show, None), or ({}, why the server cannot read the model): one broken model stops no other."""
     try:
         return endpoint.show(name) or {}, None
@@ -97,11 +97,11 @@ def _listed_reason(row: dict, digests: dict) -> str | None:
     return None
 
 
-def _shown_reason(row: dict, shown: dict, memory_bytes: int | None) -> str | None:
+def _show_reason(row: dict, show: dict, memory_bytes: int | None) -> str | None:
     """Why a model is not measured, by /api/show and this machine's memory, or None."""
-    if shown.get("remote_host") or shown.get("remote_model"):
+    if show.get("remote_host") or show.get("remote_model"):
         return "runs on another machine (cloud)"
-    capabilities = _capabilities(row, shown)
+    capabilities = _capabilities(row, show)
     if capabilities and "completion" not in capabilities:
         return f"cannot chat ({', '.join(capabilities)})"
     if memory_bytes is not None and _size(row) * ROOM > memory_bytes:
@@ -109,47 +109,45 @@ def _shown_reason(row: dict, shown: dict, memory_bytes: int | None) -> str | Non
     return None
 
 
-def _capabilities(row: dict, shown: dict) -> list:
+def _capabilities(row: dict, show: dict) -> list:
     """What a model can do; older servers report it in /api/show only."""
-    listed = shown.get("capabilities") or row.get("capabilities")
+    listed = show.get("capabilities") or row.get("capabilities")
     return [value for value in listed if isinstance(value, str)] if isinstance(listed, list) else []
 
 
-def described(row: dict, shown: dict) -> dict:
+def described(row: dict, show: dict) -> dict:
     """The manifest's row of a model. /api/show also has paths of the server's disk; none of those is recorded."""
-    details = _object(row.get("details")) or _object(shown.get("details"))
-    information = _object(shown.get("model_info"))
-    trained = next((value for key, value in information.items() if key.endswith(".context_length")), None)
-    template = shown.get("template")
+    details = _object(row.get("details")) or _object(show.get("details"))
+    information = _object(show.get("model_info"))
+    template = show.get("template")
     return {
         "name": row["name"], "digest": _digest(row), "size_bytes": _size(row),
         "format": _text(details.get("format")), "family": _text(details.get("family")),
         "parameter_size": _text(details.get("parameter_size")), "quantization": _text(details.get("quantization_level")),
-        "context_length": trained if is_count(trained) and trained else None,
-        **{name: _positive(information, f".{name}") for name in ("expert_count", "expert_used_count")},
-        "capabilities": _capabilities(row, shown),
+        **{name: _positive(information, name) for name in ("context_length", "expert_count", "expert_used_count")},
+        "capabilities": _capabilities(row, show),
         "template_sha256": hashlib.sha256(template.encode("utf-8")).hexdigest() if isinstance(template, str) and template else None,
-        "draft": _draft(shown, information),
+        "draft": _draft(show, information),
     }
 
 
-def _draft(shown: dict, information: dict) -> str | None:
+def _draft(show: dict, information: dict) -> str | None:
     """What lets the model produce several tokens at once, as /api/show reports it."""
-    layers = next((value for key, value in information.items() if key.endswith(".nextn_predict_layers")), None)
-    if is_count(layers) and layers:
+    layers = _positive(information, "nextn_predict_layers")
+    if layers:
         return f"{layers} prediction layers"
-    texts = [shown[name] for name in ("modelfile", "parameters") if isinstance(shown.get(name), str)]
+    texts = [show[name] for name in ("modelfile", "parameters") if isinstance(show.get(name), str)]
     has_draft = any(re.search(r"^\s*(DRAFT|draft_num_predict|PARAMETER draft_num_predict)\s+\S", text, re.MULTILINE) for text in texts)
-    return "draft model" if has_draft or shown.get("draft") or shown.get("draft_info") else None
+    return "draft model" if has_draft or show.get("draft") or show.get("draft_info") else None
 
 
 def _object(value: object) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def _positive(information: dict, ending: str) -> int | None:
-    """The value of the first key with this ending, such as `<architecture>.expert_count`; None for 0 and for none."""
-    value = next((value for key, value in information.items() if key.endswith(ending)), None)
+def _positive(information: dict, name: str) -> int | None:
+    """The value of the first key `<architecture>.<name>`; None for 0 and for none."""
+    value = next((value for key, value in information.items() if key.endswith(f".{name}")), None)
     return value if is_count(value) and value > 0 else None
 
 
@@ -159,7 +157,7 @@ def _text(value: object) -> str | None:
 
 def pull(endpoint: Endpoint, missing: list, progress: console.Progress) -> None:
     def show(name: str, status: str, done: int, total: int) -> None:
-        share = f" {100 * done // total} % of {console.format_bytes(total)}" if total else ""
+        share = f" {100 * done // total} % of {text_format.format_bytes(total)}" if total else ""
         progress.draw(f"pull {name}: {status}{share}")
     try:
         for name in missing:

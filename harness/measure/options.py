@@ -22,8 +22,8 @@ def seconds(text: str | None, flag: str) -> int | None:
     """1h30m, 90m, 45s as seconds; None stays None."""
     if text is None:
         return None
-    found = DURATION.match(text.strip().lower())
-    total = sum(int(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1))) if found else 0
+    parts = DURATION.match(text.strip().lower())
+    total = sum(int(part or 0) * unit for part, unit in zip(parts.groups(), (3600, 60, 1))) if parts else 0
     if not total:
         raise UserError(f"{text!r} is not a time", flag, "write it like 90m, 2h or 1h30m")
     return total
@@ -59,7 +59,7 @@ def planned_phases(args: argparse.Namespace) -> list:
 
 def settings(args: argparse.Namespace) -> plan.Settings:
     """What the flags of the driver say; its help explains each."""
-    options, request_knobs = request_settings.split(dict(request_settings.parse_override(text) for text in args.option or []))
+    options, request_fields = request_settings.split(dict(request_settings.parse_override(text) for text in args.option or []))
     for flag, value, least in (("--num-ctx", args.num_ctx, 512), ("--num-predict", args.num_predict, 1),
                                ("--repeats", args.repeats, 1), ("--thinking-budget", args.thinking_budget, ROUNDED_TO)):
         if value is not None and not least <= value <= LARGEST:
@@ -70,16 +70,16 @@ def settings(args: argparse.Namespace) -> plan.Settings:
     standard = plan.Settings()
     return plan.Settings(
         args.num_ctx or standard.num_ctx, args.num_ctx or standard.context_num_ctx, args.num_predict,
-        levels(args.concurrency), args.repeats or standard.repeats, options, request_knobs,
-        thinking(args, request_knobs), args.thinking_budget or standard.thinking_budget,
+        levels(args.concurrency), args.repeats or standard.repeats, options, request_fields,
+        thinking(args, request_fields), args.thinking_budget or standard.thinking_budget,
         contexts=contexts(args), rung_limit_s=seconds(args.rung_limit, "--rung-limit") or RUNG_LIMIT_S)
 
 
-def thinking(args: argparse.Namespace, request_knobs: dict) -> bool | str | None:
+def thinking(args: argparse.Namespace, request_fields: dict) -> bool | str | None:
     """`think` of the thinking phases; None: they are not asked for."""
     if args.thinking is None:
         return None
-    if request_knobs["think"] is not False:
+    if request_fields["think"] is not False:
         raise UserError("the plain phases would think as well", "--option think=...", "leave one of the two out")
     if args.thinking is not True and args.thinking not in THINK_LEVELS:
         raise UserError(f"{args.thinking!r} is not a level of thinking", "--thinking", f"leave it out, or give {', '.join(THINK_LEVELS)}")
@@ -113,8 +113,8 @@ def levels(text: str | None) -> tuple | None:
     if not all(part.isdigit() and 1 <= int(part) <= MAX_LEVEL for part in parts):
         raise UserError(f"{text!r} is not a list of levels", "--concurrency",
                         f"write it like 1,2,4; each from 1 to {MAX_LEVEL}")
-    found = tuple(sorted({int(part) for part in parts}))
-    return None if found == plan.LEVELS else found
+    chosen = tuple(sorted({int(part) for part in parts}))
+    return None if chosen == plan.LEVELS else chosen
 
 
 def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
@@ -134,7 +134,7 @@ def check_same_plan(args: argparse.Namespace, manifest: dict) -> None:
         "num_predict": lambda: wanted.num_predict == before.num_predict,
         "concurrency": lambda: wanted.levels == before.levels,
         "repeats": lambda: wanted.repeats == before.repeats,
-        "option": lambda: (wanted.options, wanted.knobs) == (before.options, before.knobs),
+        "option": lambda: (wanted.options, wanted.request_fields) == (before.options, before.request_fields),
         "handle": lambda: args.handle == manifest["handle"],
         "device_tag": lambda: args.device_tag == manifest["device_tag"],
     }

@@ -1,7 +1,7 @@
 """The preview as text: which models a server has, what a run would ask them, and how long that takes."""
 from __future__ import annotations
 
-from base import console, plan, request_settings, suites
+from base import plan, request_settings, suites, text_format, text_layout
 from base.phases import PHASES, PYTHON_TASKS, THINKING_PHASES
 from measure import eta
 from measure.models import ModelChoice
@@ -13,10 +13,10 @@ WORK = ["phase", "model", "calls", "answer tokens, at most", "prompt tokens, abo
 
 def format_models(choice: ModelChoice) -> str:
     """Every model of a server, and whether it is measured by default."""
-    rows = [[model["name"], "measured", console.format_bytes(model["size_bytes"]), model["parameter_size"],
+    rows = [[model["name"], "measured", text_format.format_bytes(model["size_bytes"]), model["parameter_size"],
              model["quantization"]] for model in choice.models]
     rows += [[row["name"], f"left out: {row['reason']}", None, None, None] for row in choice.left_out]
-    return console.format_table(["model", "by default", "size", "parameters", "quantization"], rows, whole=(0,))
+    return text_layout.format_table(["model", "by default", "size", "parameters", "quantization"], rows, whole=(0,))
 
 
 def format_phases() -> str:
@@ -24,30 +24,30 @@ def format_phases() -> str:
     loaded = map(suites.load, PHASES)
     lines = ["phases, in running order:"]
     for suite in loaded:
-        lines += console.hanging(f"  {suite.phase:<16}", f"{len(suite.items)} items. {suite.about}")
-    lines += console.hanging(f"  {'with --thinking':<16}", f"{', '.join(THINKING_PHASES)}: their items once more with thinking on, one call at a "
+        lines += text_layout.hanging(f"  {suite.phase:<16}", f"{len(suite.items)} items. {suite.about}")
+    lines += text_layout.hanging(f"  {'with --thinking':<16}", f"{', '.join(THINKING_PHASES)}: their items once more with thinking on, one call at a "
                                                          "time, for models that can think.")
     return "\n".join(lines)
 
 
 def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings: plan.Settings) -> str:
-    """Models, calls, the time they may take, and knobs."""
-    rows = [[model["name"], model["quantization"], console.format_bytes(model["size_bytes"])] for model in choice.models]
+    """Models, calls, the time they may take, and settings."""
+    rows = [[model["name"], model["quantization"], text_format.format_bytes(model["size_bytes"])] for model in choice.models]
     rows += [[name, "to be pulled", "unknown before the pull"] for name in choice.missing]
-    models = "\n".join([console.format_table(["model", "quantization", "size"], rows, whole=(0,))]
+    models = "\n".join([text_layout.format_table(["model", "quantization", "size"], rows, whole=(0,))]
                        + [f"left out: {row['name']}: {row['reason']}" for row in choice.left_out])
     names = [model["name"] for model in choice.models] + choice.missing
     work = _work(plan.blocks(names, phases, loaded_suites, settings), len(names), loaded_suites, settings)
     download = "to download: nothing" if not choice.missing else "the size of the download is known once it starts"
     calls, answers, prompts = (sum(row[column] or 0 for row in work) for column in (2, 3, 4))
     return "\n\n".join((
-        models, console.format_table(WORK, work),
+        models, text_layout.format_table(WORK, work),
         "\n".join(line for text in (
             f"{calls} calls in all, at most {answers} answer tokens, about {prompts} prompt tokens; {download}",
             *_thinking(choice, work, settings), *_contexts(settings),
             "How long that takes if all models are as fast as this, without loading, warm-up and calibration:")
-            for line in console.hanging("", text)),
-        _times(answers, prompts), f"knobs:\n{request_settings.format_table(plan.overrides_of(settings))}"))
+            for line in text_layout.hanging("", text)),
+        _times(answers, prompts), f"settings:\n{request_settings.format_table(plan.overrides_of(settings))}"))
 
 
 def format_circumstances(machine: dict | None, phases: list, limit_s: int | None, grades_code: bool) -> str:
@@ -55,13 +55,13 @@ def format_circumstances(machine: dict | None, phases: list, limit_s: int | None
 
     `machine` is telemetry.now(); None: the server is on another machine.
     """
-    limit = (f"{console.format_duration(limit_s)}; what does not fit is skipped" if limit_s is not None else
+    limit = (f"{text_format.format_duration(limit_s)}; what does not fit is skipped" if limit_s is not None else
              "none; --time-limit 90m would set one")
     rows = [("machine now", _machine_state(machine)), ("time limit", limit)]
     if PYTHON_TASKS in phases:
         rows.append(("code grading", "on: the models' Python answers are run in a sandbox at the end" if grades_code else
                      f"off: answers of {PYTHON_TASKS} get no verdict; --grade-code runs them in a sandbox"))
-    return "\n".join(line for name, text in rows for line in console.hanging(f"{name:<14}", text))
+    return "\n".join(line for name, text in rows for line in text_layout.hanging(f"{name:<14}", text))
 
 
 def _machine_state(machine: dict | None) -> str:
@@ -104,12 +104,12 @@ def _contexts(settings: plan.Settings) -> list:
     """One speed for all prompts makes the larger contexts look quicker than they are."""
     if not settings.contexts:
         return []
-    limit = console.format_duration(settings.rung_limit_s)
+    limit = text_format.format_duration(settings.rung_limit_s)
     return [f"Prefill slows down with depth, so the larger contexts take longer than this; one that is foretold to take more than {limit} is skipped."]
 
 
 def _times(answers: int, prompts: int) -> str:
     """The machine's speed is not known yet, so the time is given for several speeds."""
-    return console.format_table(["decode tok/s", "prefill tok/s", "at most"], [
-        [decode, prefill, console.format_duration(answers / decode + prompts / prefill)]
+    return text_layout.format_table(["decode tok/s", "prefill tok/s", "at most"], [
+        [decode, prefill, text_format.format_duration(answers / decode + prompts / prefill)]
         for decode, prefill in GUESSED_SPEEDS], ())

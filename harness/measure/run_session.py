@@ -1,95 +1,97 @@
-"""Work: one session of a run, from its first record to its footer."""
+"""One session of a run, from its first record to its footer."""
 from __future__ import annotations
 
 import contextlib
 import signal
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
-from base import console, ledger, plan, records, suites
+from base import console, ledger, plan, suites
 from base.errors import UserError
 from base.ledger_records import CallRecord
+from base.records import LEDGER_VERSION
 from measure import http_call, phase_runner, progress_report, run_setup, session, telemetry
+from measure.deadline import Deadline
 from measure.endpoint import Endpoint
 from measure.eta import Eta, weights
+from measure.model_loader import ServerLost
 
 
-def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: dict, limit_s: int | None, stop: http_call.Stop,
-              progress: console.Progress, grade: Callable[[List[CallRecord]], Dict[str, dict]] | None = None,
-              floor: dict | None = None) -> tuple:
+def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: Dict[str, suites.Suite], limit_s: Optional[int],
+              stop: http_call.Stop, progress: console.Progress,
+              grade: Optional[Callable[[List[CallRecord]], Dict[str, dict]]] = None,
+              floor: Optional[dict] = None) -> Tuple[str, bool]:
     """Do what the run still lacks; (how it ended, whether it is complete now).
 
-    Whatever goes wrong, a footer is written if the disk still takes one; errors are raised after it. `grade` is asked
-    for the verdicts on the calls of items with a Python grader, once every planned call has its record and the models are
-    unloaded.
-    `floor` is this session's timing floor; the first session's is in the manifest already.
+    Whatever goes wrong, a footer is written if the disk still takes one; errors are raised after it. `grade` gives the
+    verdicts on the calls of items with a Python grader, once every planned call has its record and the models are
+    unloaded. `floor` is this session's timing floor; the first session's is in the manifest already.
     """
     manifest, settings = earlier.manifest, plan.settings_of(earlier.manifest)
     names = [model["name"] for model in manifest["models"]]
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded_suites, settings)
-    pace = Eta(weights(planned, loaded_suites, settings))
-    shown = progress_report.ProgressReport(progress, pace, manifest["planned_calls"])
+    eta = Eta(weights(planned, loaded_suites, settings))
+    report = progress_report.ProgressReport(progress, eta, manifest["planned_calls"])
     with ledger.Writer(earlier.folder) as writer:
-        here = _open(endpoint, earlier, writer, stop, shown, floor or earlier.manifest["floor"],
-                     _code_items(loaded_suites) if grade else frozenset())
-        runner = phase_runner.PhaseRunner(here, settings, loaded_suites, earlier.recorded, earlier.findings,
-                               {model["name"]: model["context_length"] for model in manifest["models"]},
-                               phase_runner.Deadline(endpoint.clock, limit_s), pace)
+        current = _open(endpoint, earlier, writer, stop, report, floor or earlier.manifest["floor"],
+                        _code_items(loaded_suites) if grade else frozenset())
+        runner = phase_runner.PhaseRunner(current, settings, loaded_suites, earlier.recorded, earlier.findings,
+                                          {model["name"]: model["context_length"] for model in manifest["models"]},
+                                          Deadline(endpoint.clock, limit_s), eta)
         ended, grades = "failed", None
         try:
             ended = _run(runner, planned)
-            shown.wait("the models to be unloaded")
-            _leave(endpoint, names)
-            complete = here.is_complete(manifest["planned_calls"])
-            grades = grade(here.tally.code_calls) if grade and complete else None
+            report.wait("the models to be unloaded")
+            _unload(endpoint, names)
+            complete = current.is_complete(manifest["planned_calls"])
+            grades = grade(current.tally.code_calls) if grade and complete else None
         finally:
             progress.clear()
             with contextlib.suppress(UserError) if ended == "failed" else contextlib.nullcontext():
-                here.footer(manifest["planned_calls"], ended, grades)
+                current.footer(manifest["planned_calls"], ended, grades)
     return ended, complete
 
 
 def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer, stop: http_call.Stop,
-          shown: progress_report.ProgressReport, floor: dict, code_items: FrozenSet[str]) -> session.Session:
+          report: progress_report.ProgressReport, floor: dict, code_items: FrozenSet[str]) -> session.Session:
     """The session, introduced by the ledger's meta line or, in a resumed run, by its first record."""
-    number, machine = len(earlier.sessions), telemetry.reader(endpoint.target.is_loopback, endpoint.target.port)
-    start = {"started_at": session.utc_now(), "server_version": endpoint.version(),
-             "floor": floor,
+    number, records = len(earlier.sessions), earlier.records
+    machine = telemetry.reader(endpoint.target.is_loopback, endpoint.target.port)
+    start = {"started_at": session.utc_now(), "server_version": endpoint.version(), "floor": floor,
              "earlier_sessions": earlier.sessions,
              "energy_counter": machine.energy_counter, "energy_unknown": machine.energy_unknown,
              "others_counter": machine.others_counter, "others_unknown": machine.others_unknown}
     writer.follow(earlier.tail, earlier.removed)
     tally = session.Tally(code_items=code_items)
-    for record in earlier.tail.records:
-        tally.add(record)
-        shown.already(record)
-    fresh = not earlier.tail.records
-    if fresh:
-        writer.append({"type": "meta", "session": number, "schema": records.LEDGER_VERSION,
+    is_new = not records
+    if is_new:
+        writer.append({"type": "meta", "session": number, "schema": LEDGER_VERSION,
                        "run_id": earlier.manifest["run_id"], "synthetic": earlier.manifest["synthetic"],
                        "session_start": start})
-    here = session.Session(endpoint, writer, number, start, fresh, stop, shown, tally, machine)
-    for record in earlier.tail.records:
-        here.learn(record)
-    for ladder in here.ladders.values():
+    current = session.Session(endpoint, writer, number, start, is_new, stop, report, tally, machine)
+    for record in records:
+        tally.add(record)
+        report.already(record)
+        current.learn(record)
+    for ladder in current.ladders.values():
         ladder.resume()
-    return here
+    return current
 
 
 def _code_items(loaded_suites: Dict[str, suites.Suite]) -> FrozenSet[str]:
     return frozenset(item.id for suite in loaded_suites.values() for item in suite.items if item.grader and item.grader["kind"] == "python")
 
 
-def _run(runner: phase_runner.PhaseRunner, planned: list) -> str:
+def _run(runner: phase_runner.PhaseRunner, planned: List[plan.Block]) -> str:
     try:
         runner.run(planned)
     except session.Stopped:
         return "interrupted"
-    except phase_runner.ServerLost:
+    except ServerLost:
         return "server-lost"
     return "complete"
 
 
-def _leave(endpoint: Endpoint, names: list) -> None:
+def _unload(endpoint: Endpoint, names: List[str]) -> None:
     """Give the memory back; a server that is gone has already."""
     with contextlib.suppress(UserError):
         for row in endpoint.loaded():

@@ -1,15 +1,19 @@
 """A run on disk: its folder, its manifest, and what a resumed one has to agree with."""
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import pathlib
 import platform
 import shutil
 from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple
 
 from base import console, files, git, ledger, names, plan, records, run_folder
 from base.errors import UserError
+from base.ledger_records import Record, SkippedRecord, calls_in, typed
+from base.suites import Suite
 from measure.endpoint import Endpoint
 from measure.models import ModelChoice
 
@@ -28,7 +32,7 @@ def folder_for(out: pathlib.Path, handle: str | None, device_tag: str, run_id: s
 
 
 def check_writable(out: pathlib.Path) -> None:
-    """Find out before anything is measured that the folder can be written and the disk is not full."""
+    """Raise UserError before anything is measured if the folder cannot be written or the disk is full."""
     files.make_folder(out)
     probe = out / f".probe-{os.getpid()}"
     files.replace(probe, b"x" * 4096)
@@ -41,15 +45,15 @@ def check_writable(out: pathlib.Path) -> None:
 
 
 def warn_about_git() -> None:
-    """Say before hours are spent that the run will not know its commit, and cannot be submitted from here."""
+    """Warn before hours are spent that the run will not record its commit, and cannot be submitted from here."""
     trust = git.refusal(run_folder.ROOT)
     if trust:
         console.note(f"warning: git does not trust this clone, because it belongs to another user; so the run will not "
                      f"record its commit, and cannot be submitted from here. To change that: {trust}")
 
 
-def manifest(run_id: str, facts: dict, choice: ModelChoice, phases: list, settings: plan.Settings, loaded_suites: dict,
-             overrides: dict) -> dict:
+def manifest(run_id: str, facts: Dict[str, Any], choice: ModelChoice, phases: List[str], settings: plan.Settings,
+             loaded_suites: Dict[str, Suite], overrides: Dict[str, Any]) -> Dict[str, Any]:
     """The manifest of a new run. `facts` are handle, device_tag, started_at, target, server_version, floor and such."""
     settings = settings.with_models(choice.models)
     planned = plan.blocks([model["name"] for model in choice.models], phases, loaded_suites, settings)
@@ -61,7 +65,7 @@ def manifest(run_id: str, facts: dict, choice: ModelChoice, phases: list, settin
         "plan": rows, "planned_calls": sum(row["planned_calls"] for row in rows),
         "suites": [{"phase": phase, "suite_id": suite.suite_id, "version": suite.version, "file": suite.file_name,
                     "sha256": suite.sha256} for phase, suite in loaded_suites.items()],
-        "options": settings.options, "knobs": settings.knobs, "num_ctx": settings.num_ctx,
+        "options": dict(settings.options), "knobs": dict(settings.request_fields), "num_ctx": settings.num_ctx,
         "context_num_ctx": settings.context_num_ctx, "num_predict": settings.num_predict,
         "levels": None if settings.levels is None else list(settings.levels), "repeats": settings.repeats,
         "overrides": overrides,
@@ -93,7 +97,7 @@ def source_sha256() -> str:
     return hashlib.sha256("".join(rows).encode("utf-8")).hexdigest()
 
 
-def git_state() -> tuple:
+def git_state() -> Tuple[Optional[str], Optional[bool]]:
     """(commit, whether the harness was changed since); (None, None) without git or outside a clone."""
     commit = git.line(run_folder.ROOT, "rev-parse", "HEAD")
     if commit is None or git.line(run_folder.ROOT, "rev-parse", "--show-prefix") != "":
@@ -104,27 +108,31 @@ def git_state() -> tuple:
 
 @dataclass
 class Earlier:
-    """An unfinished run as it was found: manifest, records, and how its sessions went."""
+    """An unfinished run: its manifest, its records, and how its sessions ended."""
     folder: pathlib.Path
     manifest: dict
     tail: ledger.Tail
     removed: bytes
-    sessions: list
+    sessions: List[dict]
+
+    @functools.cached_property
+    def records(self) -> List[Record]:
+        return [typed(fields) for fields in self.tail.records]
 
     @property
-    def recorded(self) -> dict:
+    def recorded(self) -> Dict[tuple, str]:
         """Keys of planned steps that have a record, with the record's type."""
-        return {plan.record_key(record): record["type"] for record in self.tail.records
-                if record["type"] == "skipped" or (record["type"] == "call" and record["role"] == "measured")}
+        keys = {call.key: "call" for call in calls_in(self.records) if call.is_measured}
+        return {**keys, **{record.key: "skipped" for record in self.records if isinstance(record, SkippedRecord)}}
 
     @property
-    def findings(self) -> dict:
+    def findings(self) -> Dict[str, Dict[str, Any]]:
         """model: what calibration found in earlier sessions."""
-        found: dict = {}
-        for record in self.tail.records:
-            if record["type"] == "call" and record["finding"]:
-                found.setdefault(record["model"], {}).update(record["finding"])
-        return found
+        findings: Dict[str, Dict[str, Any]] = {}
+        for call in calls_in(self.records):
+            if call.finding:
+                findings.setdefault(call.model, {}).update(call.finding)
+        return findings
 
 
 def reopen(folder: pathlib.Path) -> Earlier:
@@ -132,23 +140,23 @@ def reopen(folder: pathlib.Path) -> Earlier:
     if folder.is_dir() and not (folder / run_folder.MANIFEST).exists() and not (folder / run_folder.LEDGER).exists():
         raise UserError("no manifest.json: this run was stopped before it had a plan, and nothing was measured", str(folder),
                         "remove the folder, and start a new run")
-    found = run_folder.read_manifest(folder)
+    own_manifest = run_folder.read_manifest(folder)
     path = folder / run_folder.LEDGER
     tail = ledger.tail(path) if path.is_file() else ledger.Tail()
     removed = tail.torn
-    sessions: list = []
+    sessions: List[dict] = []
     if tail.records and tail.records[-1]["type"] == "footer":
         footer = tail.records[-1]
         if footer["complete"]:
             raise UserError("this run is complete", str(folder), "start a new one, or compare it with compare_runs.py")
         sessions = footer["sessions"]
         removed = tail.drop_last() + removed
-    if tail.records and tail.records[0]["run_id"] != found["run_id"]:
+    if tail.records and tail.records[0]["run_id"] != own_manifest["run_id"]:
         raise UserError("manifest and ledger are of different runs", str(folder), "restore the run's own files")
-    return Earlier(folder, found, tail, removed, sessions or _sessions_seen(tail.records))
+    return Earlier(folder, own_manifest, tail, removed, sessions or _sessions_seen(tail.records))
 
 
-def _sessions_seen(records: list) -> list:
+def _sessions_seen(records: List[dict]) -> List[dict]:
     """The sessions of a ledger without a footer: the last one died."""
     starts = [record["session_start"] for record in records if record.get("session_start")]
     if not starts:
@@ -159,7 +167,7 @@ def _sessions_seen(records: list) -> list:
 
 
 def check_same_models(endpoint: Endpoint, manifest: dict) -> None:
-    """Refuse to go on with other models than the run began with; same name and same digest is the same model."""
+    """Raise UserError where a model of the run is missing or has another digest now."""
     present = {names.model_key(str(row.get("name", ""))): str(row.get("digest", "")) for row in endpoint.models()}
     for model in manifest["models"]:
         digest = present.get(names.model_key(model["name"]))

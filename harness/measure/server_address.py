@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Mapping
 
 from base.errors import UserError
+from base.target import is_loopback_host
 from measure.own_address import LOCAL_DOMAINS, is_own
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 11434
@@ -44,10 +45,7 @@ class ServerAddress:
 
     @property
     def _is_loopback_name(self) -> bool:
-        address = _address(self.host)
-        if address is None:
-            return self.name == "localhost" or self.name.endswith(".localhost")
-        return address.is_loopback
+        return is_loopback_host(self.name.split("%")[0])
 
     @property
     def public(self) -> str:
@@ -117,7 +115,7 @@ def parse_host(text: str) -> ServerAddress:
     return ServerAddress(scheme, host, port, ("/" + path).rstrip("/") if slash else "", urllib.parse.unquote(credentials))
 
 
-def _split_port(place: str, default: int) -> tuple:
+def _split_port(place: str, default: int) -> tuple[str, int]:
     """(host, port) of `host`, `host:port`, `[v6]:port`, `v6`; an invalid port gives the default."""
     if place.startswith("["):
         host, _, after = place[1:].partition("]")

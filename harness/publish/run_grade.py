@@ -5,7 +5,7 @@ import pathlib
 import time
 from typing import List
 
-from base import console
+from base import text_layout
 from base.records import GRADES
 from judge import run_check, tree, tree_layout
 from judge.findings import FindingList
@@ -31,4 +31,4 @@ def lines(documents: RunDocuments, holds: int) -> List[str]:
         return [f"grade in the catalogue: {grade} ({GRADES[grade]})"]
     points = (f"{condition.requirement} (here: {observed}): {condition.advice}" for condition, observed in unmet)
     return [f"grade in the catalogue: {grade} ({GRADES[grade]})", f"for the grade {unmet[0][0].grade}:",
-            *(line for point in points for line in console.hanging("  - ", point))]
+            *(line for point in points for line in text_layout.hanging("  - ", point))]

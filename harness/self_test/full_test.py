@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Tuple
 
-from base import console
+from base import console, text_layout
 from base.errors import FINE, FOUND
 from measure.endpoint import Endpoint
 from self_test import checks, rung_checks, scenarios, thinking, timing_floor
@@ -32,7 +32,7 @@ class Result:
         parts = [] if verbose else [self._counts()]
         if listed:
             rows = [[self.word(line), line.name, line.planted, line.recovered] for line in listed]
-            parts.append(console.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], rows, range(4)))
+            parts.append(text_layout.format_table(["", "planted against recovered (synthetic)", "planted", "recovered"], rows, range(4)))
         return "\n\n".join([*parts, self.summary()])
 
     def _counts(self) -> str:
@@ -40,7 +40,7 @@ class Result:
         for line in self.lines:
             groups.setdefault(line.group, []).append(self.word(line))
         rows = [[group, f"{words.count('ok')} of {len(words)}"] for group, words in groups.items()]
-        return console.format_table(["planted in the fake server (synthetic)", "recovered"], rows, (0,))
+        return text_layout.format_table(["planted in the fake server (synthetic)", "recovered"], rows, (0,))
 
     def summary(self) -> str:
         passed, total = self.count("ok"), len(self.lines)

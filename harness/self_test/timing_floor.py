@@ -72,7 +72,7 @@ def _request(body: dict, number: int) -> http_call.ChatRequest:
 
 def log(endpoint: Endpoint) -> list:
     """The fake server's log: what it planned and did for each request, in order of arrival."""
-    return endpoint.ask("/fake/log")[1]
+    return endpoint.ask("/fake/log").value
 
 
 def compare(results: list, truth: dict, streams: int, cpu_s: float) -> dict:

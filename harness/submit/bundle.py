@@ -5,7 +5,7 @@ import io
 import pathlib
 import zipfile
 
-from base import console, files, git
+from base import files, git, text_format
 from base.errors import FOUND, UserError
 from submit import git_messages
 from submit.push import Push
@@ -37,7 +37,7 @@ def write(push: Push, base: Base, upstream: Repository, folder: pathlib.Path) ->
     with files.temporary_folder() as temporary:
         done = git.run(push.clone.folder, *words(base.commit, push, temporary))
         if done.code != 0:
-            raise UserError(f"git bundle failed ({git_messages.reason(done.said)})", str(push.clone.folder),
+            raise UserError(f"git bundle failed ({git_messages.reason(done.stderr)})", str(push.clone.folder),
                             "fix what git names, then run this again", FOUND)
         bundle = (temporary / f"{push.submission.branch}.bundle").read_bytes()
     path = target(push, folder)
@@ -65,7 +65,7 @@ def how_to_apply(push: Push, base: Base, upstream: Repository) -> str:
 
 {push.submission.text}
 
-For a maintainer of {upstream.shown}, in an up-to-date clone of it:
+For a maintainer of {upstream.public_url}, in an up-to-date clone of it:
 
     git fetch {branch}.bundle {branch}:{branch}
     python harness/check_submission.py --review --base origin/{base.branch} --head {branch}
@@ -77,8 +77,8 @@ The last command publishes the branch; open a pull request from it and merge tha
 
 def advice(push: Push, upstream: Repository, path: pathlib.Path) -> str:
     """What the contributor does with the file."""
-    size = console.format_bytes(path.stat().st_size)
-    issue = f"a new issue at {upstream.page}/issues" if upstream.web else f"an issue of {upstream.shown}"
+    size = text_format.format_bytes(path.stat().st_size)
+    issue = f"a new issue at {upstream.page}/issues" if upstream.web else f"an issue of {upstream.public_url}"
     return (f"attach this file ({size}) to {issue}, with this title:\n\n  {push.submission.title}\n\n"
             "No account there? Ask somebody who has one to attach it, or send it to a maintainer by any other means: "
             "the file is complete, and it holds how to apply it.")

@@ -32,7 +32,7 @@ class CommitClone:
         """Run a command that has to succeed; raises UserError with git's own words."""
         done = self.access.run(self.folder, self.upstream, *words, data=data, more=more)
         if done.code != 0:
-            raise UserError(f"git {git.command_of(words)} failed ({git_messages.reason(done.said)})", str(self.folder),
+            raise UserError(f"git {git.command_of(words)} failed ({git_messages.reason(done.stderr)})", str(self.folder),
                             "fix what git names, then run this again", FOUND)
         return done
 
@@ -90,9 +90,9 @@ def _commit(clone: CommitClone, base: Base, blobs: dict[str, str], submission: S
 def is_this(clone: CommitClone, base: Base, commit: str, blobs: dict[str, str], submission: Submission,
             any_author: bool = False) -> bool:
     """Whether a commit adds exactly these files to the base or to an ancestor of it, by this author and with this title."""
-    shown = clone.git("show", "-s", "--format=%an%n%ae%n%cn%n%ce%n%B", "--encoding=UTF-8", commit).text.split("\n")
+    lines = clone.git("show", "-s", "--format=%an%n%ae%n%cn%n%ce%n%B", "--encoding=UTF-8", commit).text.split("\n")
     words = [submission.author, submission.address] * 2 + submission.message.strip().split("\n")
-    if not any_author and shown != words:
+    if not any_author and lines != words:
         return False
     start = fork_point(clone, base, commit)
     if not any_author and git.line(clone.folder, "rev-parse", f"{commit}^") != start:

@@ -5,7 +5,7 @@ import difflib
 import itertools
 from dataclasses import dataclass, replace
 
-from base import console, git
+from base import git, text_layout
 from base.errors import FOUND, UserError, printable
 from submit import commit, remote_access
 from submit.commit import CommitClone
@@ -89,7 +89,7 @@ def _by_git(destination: Destination, clone: CommitClone, submission: Submission
 
 def page_of(destination: Destination, number: int) -> str:
     upstream = destination.upstream
-    return f"{upstream.page}/pulls/{number}" if upstream.web else f"request {number} of {upstream.shown}"
+    return f"{upstream.page}/pulls/{number}" if upstream.web else f"request {number} of {upstream.public_url}"
 
 
 def _fork_head(destination: Destination, clone: CommitClone, submission: Submission) -> str | None:
@@ -151,7 +151,7 @@ def format_changes(request: EarlierRequest, clone: CommitClone, submission: Subm
         if name.endswith(".md"):
             lines += [f"    {line}" for line in _diff(commit.file_of(clone, request.commit, f"{submission.folder}/{name}"), data)]
     unchanged = ", ".join(sorted(request.same))
-    return "\n".join(lines + ([*console.hanging("  unchanged: ", unchanged)] if unchanged else []))
+    return "\n".join(lines + ([*text_layout.hanging("  unchanged: ", unchanged)] if unchanged else []))
 
 
 def _diff(before: bytes, after: bytes) -> list[str]:

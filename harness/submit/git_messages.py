@@ -15,18 +15,18 @@ FINAL = re.compile(r"(?i)\b(?:is|are|been) (?:archived|blocked)\b|pull[- ]reques
                    r"denied for creating pull-request|read-only mirror|mirror repository is read-only")
 
 
-def reason(said: str) -> str:
+def reason(stderr: str) -> str:
     """The line of git's stderr that says why; the server's own words come first."""
-    lines = [line.strip() for line in said.split("\n") if line.strip()]
+    lines = [line.strip() for line in stderr.split("\n") if line.strip()]
     marks = ("! [", "fatal: ", "error: ")
-    chosen = [f"remote: {words}" for words in server_words(said)[:1]]
+    chosen = [f"remote: {words}" for words in server_words(stderr)[:1]]
     chosen += [line for mark in marks for line in lines if line.startswith(mark)]
     return printable((chosen or lines[-1:] or ["git printed nothing"])[0])[:MAX_LENGTH]
 
 
-def server_words(said: str) -> list[str]:
+def server_words(stderr: str) -> list[str]:
     """The lines that the server sent for a person, without frames and progress."""
-    matches = (REMOTE.match(line.strip()) for line in said.split("\n"))
+    matches = (REMOTE.match(line.strip()) for line in stderr.split("\n"))
     words = [match.group(1).strip() for match in matches if match]
     return [line for line in words if line and not PROGRESS.match(line)]
 
@@ -34,14 +34,14 @@ def server_words(said: str) -> list[str]:
 def push_reason(done: git.Completed) -> str:
     """Why a push failed. git prints the result of each reference on stdout, after an exclamation mark."""
     rejected = [line.split("\t")[-1] for line in done.text.split("\n") if line.startswith("!")]
-    server = [f"remote: {words}" for words in server_words(done.said)[:1]]
-    return printable("; ".join(server + (rejected[:1] or ([] if server else [reason(done.said)]))))[:MAX_LENGTH]
+    server = [f"remote: {words}" for words in server_words(done.stderr)[:1]]
+    return printable("; ".join(server + (rejected[:1] or ([] if server else [reason(done.stderr)]))))[:MAX_LENGTH]
 
 
-def is_final(said: str) -> bool:
+def is_final(stderr: str) -> bool:
     """Whether the server's refusal of a push holds for every method. Only its own words count, since a repository may be
     called `archived`."""
-    return any(is_final_message(words) for words in server_words(said))
+    return any(is_final_message(words) for words in server_words(stderr))
 
 
 def is_final_message(text: str) -> bool:

@@ -59,7 +59,7 @@ class Attempt:
 def methods(destination: Destination, branch: str) -> list[Method]:
     """The four methods in their order."""
     fork, upstream, api = destination.fork, destination.upstream, destination.api
-    where = fork.shown if fork else "a fork"
+    where = fork.public_url if fork else "a fork"
     no_fork = None if fork else destination.no_fork
     no_server = "the upstream is a folder, and no server" if upstream.is_folder and not upstream.web else None
     no_pages = no_server or (None if upstream.web else NO_PAGES)
@@ -67,7 +67,7 @@ def methods(destination: Destination, branch: str) -> list[Method]:
     return [
         Method(API, f"push {branch} to {where}, and open the request through the API of {upstream.web or 'the server'}, "
                     "which gets the token", no_pages or no_token or no_fork),
-        Method(AGIT, f"push to refs/for/ of {upstream.shown}, which opens the request if the server supports it (AGit)"),
+        Method(AGIT, f"push to refs/for/ of {upstream.public_url}, which opens the request if the server supports it (AGit)"),
         Method(COMPARE, f"push {branch} to {where}, and print {'the page on which' if upstream.web else 'how'} a person opens the request",
                no_server or no_fork),
         Method(BUNDLE, f"write the commit to a .zip in {destination.bundle_folder}, and print where to attach it"),
@@ -95,7 +95,7 @@ def send(attempt: Attempt, say: Callable[[str], None]) -> Outcome:
         except UserError as problem:
             pushed = pushed or isinstance(problem, PushedOnly)
             say(f"{method.name}: {problem}")
-    raise UserError("no method worked", attempt.upstream.shown,
+    raise UserError("no method worked", attempt.upstream.public_url,
                     f"the commit is here as branch {attempt.push.submission.branch}", FOUND)
 
 
@@ -159,7 +159,7 @@ def by_compare(attempt: Attempt) -> Outcome:
     submission, fork = attempt.push.submission, attempt.destination.the_fork()
     push.to_branch(attempt.push, fork)
     if not attempt.upstream.web:
-        return Outcome(False, fork.shown, f"the branch {submission.branch} is in your fork; open the fork's page in a browser, and create "
+        return Outcome(False, fork.public_url, f"the branch {submission.branch} is in your fork; open the fork's page in a browser, and create "
                        f"a pull request from that branch to {attempt.base.branch} of {attempt.upstream.full_name}, with this title:\n\n"
                        f"  {submission.title}\n\nTo have the address of the form printed, add --forge https://HOST of the server's pages")
     page = remote_address.compare_page(attempt.upstream, fork, attempt.base.branch, submission.branch, submission.title,

@@ -64,16 +64,16 @@ def to_branch(push: Push, fork: Repository) -> None:
     """Push the run's branch to the contributor's fork; it may be there already."""
     base = default_branch(push.clone.folder, fork, push.clone.access)
     if base.branch == push.submission.branch:       # a server does that to the first branch of an empty repository
-        raise UserError("the run's branch is the default branch of the fork", fork.shown,
+        raise UserError("the run's branch is the default branch of the fork", fork.public_url,
                         "choose its default branch in the settings of the fork, then run this again", FOUND)
     check_ref(f"refs/heads/{push.submission.branch}", base.branch)
     done = push.clone.access.run(push.clone.folder, fork, *branch_words(fork, push.commit, push.submission))
     if done.code != 0:
         advice = _token_advice(push, fork, done) or "check that you may push there, and that git can log in"
-        if "fetch first" in done.said + done.text or "non-fast-forward" in done.said + done.text:
+        if "fetch first" in done.stderr + done.text or "non-fast-forward" in done.stderr + done.text:
             advice = (f"the fork has a branch {push.submission.branch} with something else in it: rename that branch on its "
                       "page, then run this again")
-        raise UserError(f"the push is rejected ({git_messages.push_reason(done)})", fork.shown, advice, FOUND)
+        raise UserError(f"the push is rejected ({git_messages.push_reason(done)})", fork.public_url, advice, FOUND)
 
 
 def by_agit(push: Push, upstream: Repository) -> int:
@@ -86,7 +86,7 @@ def by_agit(push: Push, upstream: Repository) -> int:
         done = access.run(folder, upstream, *words)
         after = refs(folder, upstream, access)
     except UserError as problem:
-        raise Unsettled(f"the push was sent, and its result cannot be read ({problem})", upstream.shown,
+        raise Unsettled(f"the push was sent, and its result cannot be read ({problem})", upstream.public_url,
                         "look at its open requests, then run this again", FOUND) from None
     stray = sorted(ref for ref, commit in after.items() if commit == push.commit and before.get(ref) != commit
                    and ref != "HEAD" and not PULL.match(ref))
@@ -100,7 +100,7 @@ def by_agit(push: Push, upstream: Repository) -> int:
 
 def _token_advice(push: Push, repository: Repository, done: git.Completed) -> str:
     """What to do if the server forbids the push that was made with the token; it does not say that a scope is missing."""
-    is_forbidden = re.search(r"\bForbidden\b|error: 403\b", done.said)
+    is_forbidden = re.search(r"\bForbidden\b|error: 403\b", done.stderr)
     return ("the token may not push: make one with the scopes write:repository and read:user" if is_forbidden
             and push.clone.access.uses_token(repository) else "")
 
@@ -109,27 +109,27 @@ def _no_request(push: Push, upstream: Repository, done: git.Completed, stray: li
     """The error for a push to refs/for/ after which no request can be seen."""
     if done.code != 0:
         reason = git_messages.push_reason(done)
-        if git_messages.is_final(done.said):
-            return Refused(f"the push is rejected ({reason})", upstream.shown, "ask its maintainers where runs go", FOUND)
-        return UserError(f"the push is rejected ({reason})", upstream.shown,
+        if git_messages.is_final(done.stderr):
+            return Refused(f"the push is rejected ({reason})", upstream.public_url, "ask its maintainers where runs go", FOUND)
+        return UserError(f"the push is rejected ({reason})", upstream.public_url,
                          _token_advice(push, upstream, done) or "the server may not support AGit, or you may not push there", FOUND)
     if stray:
         return UserError(f"the server opened no request but created {', '.join(stray)}, which was removed again",
-                         upstream.shown, "it does not support AGit", FOUND)
-    return Unsettled("the push was accepted, but no request can be seen", upstream.shown, "look at its open requests", FOUND)
+                         upstream.public_url, "it does not support AGit", FOUND)
+    return Unsettled("the push was accepted, but no request can be seen", upstream.public_url, "look at its open requests", FOUND)
 
 
 def undo(push: Push, upstream: Repository, default: str, stray: list[str], before: dict[str, str]) -> None:
     """Remove the references that our own push has just created, as long as nobody changed them. Raises Unsettled if one stays."""
     for ref in stray:
         if ref in before or ref == f"refs/heads/{default}":
-            raise Unsettled(f"the server put the run directly onto {ref}", upstream.shown,
+            raise Unsettled(f"the server put the run directly onto {ref}", upstream.public_url,
                             "report it to its maintainers at once; it cannot be undone from here", FOUND)
         done = push.clone.access.run(push.clone.folder, upstream, "push", "--porcelain",
                                      f"--force-with-lease={ref}:{push.commit}", "--", upstream.spec, f":{ref}")
         if done.code != 0:
             raise Unsettled(f"the server created {ref} instead of a request, and keeps it ({git_messages.push_reason(done)})",
-                            upstream.shown, "report it to its maintainers", FOUND)
+                            upstream.public_url, "report it to its maintainers", FOUND)
 
 
 def number_in(text: str) -> int | None:

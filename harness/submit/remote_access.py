@@ -45,8 +45,8 @@ class Access:
         token = {"GITEA_TOKEN": self._token} if self._fits(repository) else {}
         done = git.run(clone, *PATIENCE, *self.words(repository), *words, data=data, more={**(more or {}), **token},
                        limit_s=REMOTE_S)
-        said = done.said.replace(self._token, "<token>") if self._token else done.said
-        return git.Completed(done.code, done.out, without_credentials(said))
+        stderr = done.stderr.replace(self._token, "<token>") if self._token else done.stderr
+        return git.Completed(done.code, done.out, without_credentials(stderr))
 
     def _fits(self, repository: Repository) -> bool:
         return bool(self._token and repository.web and "://" in repository.url and not repository.url.startswith("ssh")
@@ -78,7 +78,7 @@ def look(clone: pathlib.Path, repository: Repository, access: Access, *patterns:
     branch = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", listed, re.MULTILINE)
     commits = _pairs(listed)
     if not branch or "HEAD" not in commits:
-        raise UserError("it has no default branch", repository.shown, "check the address: is it empty?", FOUND)
+        raise UserError("it has no default branch", repository.public_url, "check the address: is it empty?", FOUND)
     return Base(branch.group(1), commits["HEAD"]), commits
 
 
@@ -118,4 +118,4 @@ def _pairs(listed: str) -> dict[str, str]:
 
 
 def refused(what: str, repository: Repository, done: git.Completed, now: str) -> UserError:
-    return UserError(f"{what} ({git_messages.reason(done.said)})", repository.shown, now, FOUND)
+    return UserError(f"{what} ({git_messages.reason(done.stderr)})", repository.public_url, now, FOUND)

@@ -30,7 +30,7 @@ class Repository:
     name: str = ""
 
     @property
-    def shown(self) -> str:
+    def public_url(self) -> str:
         """The address without user and password."""
         return without_credentials(self.url)
 

@@ -39,13 +39,13 @@ class Destination:
     def the_fork(self) -> Repository:
         """The fork; raises UserError where none is known."""
         if self.fork is None:
-            raise UserError(self.no_fork, self.upstream.shown, "pass --fork URL", FOUND)
+            raise UserError(self.no_fork, self.upstream.public_url, "pass --fork URL", FOUND)
         return self.fork
 
     def the_api(self) -> GiteaApi:
         """The API; raises ApiError where no server can be asked."""
         if self.api is None:
-            raise ApiError("no server with an API is known", self.upstream.shown, "give its address with --forge https://host")
+            raise ApiError("no server with an API is known", self.upstream.public_url, "give its address with --forge https://host")
         return self.api
 
 
@@ -72,7 +72,7 @@ def find(clone: pathlib.Path, flags: RemoteFlags, token: str) -> Destination:
     if fork is None and api is not None and token:
         destination = with_own_fork(destination, api)
     if fork is not None and upstream.web and fork.web != upstream.web:
-        raise UserError("fork and upstream are not on the same server", fork.shown,
+        raise UserError("fork and upstream are not on the same server", fork.public_url,
                         "name the right ones with --fork and --upstream")
     return destination
 
@@ -92,8 +92,8 @@ def given(clone: pathlib.Path, remotes: list[str], text: str, pages: str) -> Rep
     if text in remotes:
         return of_remote(clone, text, pages)
     repository = remote_address.parse(text, forge=pages)
-    if repository.url != repository.shown:
-        raise UserError("an address with a password would be visible to every user of this machine", repository.shown,
+    if repository.url != repository.public_url:
+        raise UserError("an address with a password would be visible to every user of this machine", repository.public_url,
                         "leave the password to git's credential helper")
     is_path = not repository.host and "://" not in text and not remote_address.DRIVE.match(text)
     return remote_address.parse(str(pathlib.Path(text).resolve())) if is_path else repository
@@ -166,7 +166,7 @@ def renamed(repository: Repository, info: RepositoryInfo) -> Repository:
 
 def unknown(repository: Repository, why: str) -> UserError:
     pages = "" if repository.url.startswith("http") else "give the address of the server's web pages with --forge https://host, or "
-    return UserError(f"cannot find out whether this is a fork ({why})", repository.shown,
+    return UserError(f"cannot find out whether this is a fork ({why})", repository.public_url,
                      f"{pages}name the repository that takes runs with --upstream URL", FOUND)
 
 

@@ -109,11 +109,11 @@ def look(folder: pathlib.Path, root: pathlib.Path) -> RunState:
 
 
 def _findings(folder: pathlib.Path) -> list[Finding]:
-    findings, shown = FindingList(), tree.part_of(folder).shown
-    entries, place = list(tree_layout.on_disk(folder, shown)), tree_layout.place_of(shown)
+    findings, path = FindingList(), tree.part_of(folder).shown
+    entries, place = list(tree_layout.on_disk(folder, path)), tree_layout.place_of(path)
     findings.add(tree_layout.all_problems(entries))
     if place is not None:
-        run_check.check(folder, place, tree_layout.runs_in(entries).get(shown, {}), findings, time.time())
+        run_check.check(folder, place, tree_layout.runs_in(entries).get(path, {}), findings, time.time())
     return list(findings)
 
 

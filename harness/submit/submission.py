@@ -1,7 +1,6 @@
 """The submission: what becomes public byte for byte, and title, text and author around it."""
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import os
@@ -11,7 +10,7 @@ import stat
 from dataclasses import dataclass
 from typing import Callable
 
-from base import console, files, names, run_folder, sensitive, shell
+from base import files, names, run_folder, schema, sensitive, shell, text_format, text_layout
 from base.errors import FOUND, UserError, printable
 
 # Each file with the script that makes it if it is missing; None: no script can.
@@ -81,7 +80,8 @@ def read(folder: pathlib.Path) -> dict[str, bytes]:
 
 def manifest_of(contents: dict[str, bytes], folder: pathlib.Path) -> dict:
     """The manifest of a run that can be submitted; raises UserError for a synthetic or unfinished one."""
-    manifest = run_folder.parse_record(contents[run_folder.MANIFEST], folder / run_folder.MANIFEST, "manifest")
+    path = folder / run_folder.MANIFEST
+    manifest = run_folder.checked(run_folder.parse_json(contents[run_folder.MANIFEST], path), "manifest", path)
     last = contents[run_folder.LEDGER].rstrip(b"\n").rpartition(b"\n")[2]
     footer = run_folder.parse_json(last, folder / run_folder.LEDGER)
     if not isinstance(footer, dict):
@@ -99,12 +99,8 @@ def manifest_of(contents: dict[str, bytes], folder: pathlib.Path) -> dict:
 
 
 def dated(manifest: dict) -> int:
-    """When the run began, in seconds since 1970; 0 where the manifest's time cannot be read."""
-    try:
-        started = datetime.datetime.strptime(manifest["started_at"], "%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        return 0
-    return int(started.replace(tzinfo=datetime.timezone.utc).timestamp())
+    """When the run began, in seconds since 1970."""
+    return int(schema.utc_moment(manifest["started_at"]).timestamp())
 
 
 def owner_of(folder: pathlib.Path, submissions: pathlib.Path, manifest: dict,
@@ -183,7 +179,7 @@ def code_of(submission: Submission, destination: list[str]) -> str:
 
 def format_submission(submission: Submission, target: str, methods: list[str]) -> str:
     """Everything that would become public, for the person who decides."""
-    sizes = {name: console.format_bytes(len(data)) for name, data in sorted(submission.contents.items())}
+    sizes = {name: text_format.format_bytes(len(data)) for name, data in sorted(submission.contents.items())}
     width = max(map(len, sizes.values()))
     host = json.loads(submission.contents[run_folder.MANIFEST]).get("host_hostname_short")
     lines = ["What becomes public, for good, under CC-BY-4.0:", "", f"  {submission.folder}/"]
@@ -191,7 +187,7 @@ def format_submission(submission: Submission, target: str, methods: list[str]) -
     facts = {"handle": submission.handle, "device tag": submission.device_tag, "host name": f"{host} (in manifest.json)",
              "author": f"{submission.author} <{submission.address}>", "to": target, "branch": submission.branch,
              "title": submission.title, "text": submission.text}
-    lines += [""] + [line for name, value in facts.items() for line in console.hanging(f"  {name:<10}  ", value)]
+    lines += [""] + [line for name, value in facts.items() for line in text_layout.hanging(f"  {name:<10}  ", value)]
     lines += ["", "How, by the first method that works:"]
     return "\n".join(lines + [line for number, method in enumerate(methods, 1)
-                              for line in console.hanging(f"  {number}. ", method)])
+                              for line in text_layout.hanging(f"  {number}. ", method)])

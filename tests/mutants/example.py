@@ -53,7 +53,7 @@ def _records(manifest: dict, settings: plan.Settings) -> list:
     for item in suite.items:
         here.make([session.Ask(plan.Step("frozen-prompts", manifest["models"][0]["name"], item.id, "first"), "measured",
                                tuple(suites.message_texts(suite, item)), settings.options_for(settings.num_ctx, item.num_predict),
-                               settings.knobs, session.new_nonce())])
+                               settings.request_fields, session.new_nonce())])
     return machine.closed(here, kept, manifest, ENDED_AT)
 
 

@@ -13,6 +13,8 @@ import support
 
 from base import json_text, ledger, plan, records
 from measure import http_call, phase_runner, session
+from measure.deadline import Deadline
+from measure.endpoint import JsonAnswer
 from measure.eta import Eta
 
 MS = 1_000_000
@@ -56,10 +58,10 @@ class Server:
     def without_secrets(self, text: str) -> str:
         return text
 
-    def ask(self, path: str, fields: dict) -> tuple:
+    def ask(self, path: str, fields: dict) -> JsonAnswer:
         """The template rendered around a message, as the debug field of a real server shows it."""
         text = "x" * (HEAD_TOKENS * CHARACTERS_PER_TOKEN) + fields["messages"][0]["content"]
-        return 200, {"_debug_info": {"rendered_template": text}}, ""
+        return JsonAnswer(200, {"_debug_info": {"rendered_template": text}}, "", {})
 
     def answer(self, asks: list) -> list:
         """StreamResult for calls that start at one moment: as many at once as there are slots, the others wait."""
@@ -103,7 +105,7 @@ class Server:
         stamps = [first_ns]
         for _ in range(shown):
             stamps.append(stamps[-1] + int(model["token_ms"] * MS * self.chance.uniform(0.93, 1.07)))
-        thinks = model.get("thinks") == "always" or (model.get("thinks") == "asked" and ask.knobs.get("think", True) is not False)
+        thinks = model.get("thinks") == "always" or (model.get("thinks") == "asked" and ask.request_fields.get("think", True) is not False)
         fields = ["thinking" if thinks and number < THOUGHTS else "content" for number in range(shown)]
         said = [(stamp, {"message": {field: self.chance.choice(self.words) + " "}}) for stamp, field in zip(stamps, fields)]
         last_ns = stamps[shown - 1] if tokens == shown else stamps[shown]
@@ -133,12 +135,12 @@ class Ledger:
 class Session(session.Session):
     """The real session; only what the server says comes from nowhere."""
 
-    def make(self, asks: list, note: object = None) -> list:
+    def make(self, asks: list, finding_of: object = None) -> list:
         came = self.endpoint.answer(asks)
         answers = iter([came])
         with_answers, http_call.run = http_call.run, lambda *_: next(answers)
         try:
-            return super().make(asks, note)
+            return super().make(asks, finding_of)
         finally:
             http_call.run = with_answers
 
@@ -181,10 +183,7 @@ class Silent:
     def begin(self, asks: list) -> None:
         pass
 
-    def end(self, records: list) -> None:
-        pass
-
-    tick = end
+    tick = end = skip = begin
 
 
 def opened(manifest: dict, server: Server) -> tuple:
@@ -211,7 +210,7 @@ def records_of(manifest: dict, loaded: dict, server: Server, ended_at: str, firs
     settings = plan.settings_of(manifest)
     names = [model["name"] for model in manifest["models"]]
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded, settings)
-    runner = phase_runner.PhaseRunner(here, settings, loaded, {}, {}, {name: None for name in names}, phase_runner.Deadline(server.clock, None), Eta({}))
+    runner = phase_runner.PhaseRunner(here, settings, loaded, {}, {}, {name: None for name in names}, Deadline(server.clock, None), Eta({}))
     runner.run(planned)
     for number, record in enumerate(kept.records):
         if record["type"] == "call":

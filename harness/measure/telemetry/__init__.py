@@ -59,7 +59,7 @@ class Reader:
             "swapped_in_bytes": swapped_in, "swapped_out_bytes": swapped_out,
             "temperature_c": state.get("temperature_c"), "clock_mhz": state.get("clock_mhz"),
             "throttled": state.get("throttled"),
-            "accelerators": [{"index": n, **one} for n, one in enumerate(accelerators)] or None,
+            "accelerators": [{"index": n, **state} for n, state in enumerate(accelerators)] or None,
             "energy_j": energy_j, **contention,
         }
 

@@ -42,8 +42,8 @@ def state(files: Files, card: tuple) -> dict:
     }
 
 
-def energy(found: list) -> list:
-    return [Source("accelerators", unknown="AMD's driver reports power but does not count energy")] if found else []
+def energy(present: list) -> list:
+    return [Source("accelerators", unknown="AMD's driver reports power but does not count energy")] if present else []
 
 
 def _scaled(value: int | None, unit: int) -> float | None:

@@ -158,14 +158,14 @@ def tree(processes: Snapshot, roots: set) -> set:
     children: Dict[int, list] = {}
     for number, process in processes.items():
         children.setdefault(process.parent, []).append(number)
-    found: set = set()
+    members: set = set()
     waiting = [number for number in roots if number in processes]
     while waiting:
         number = waiting.pop()
-        if number not in found:
-            found.add(number)
+        if number not in members:
+            members.add(number)
             waiting += children.get(number, [])
-    return found
+    return members
 
 
 def _rate(before: Counters, now: Counters, elapsed_s: float, what: str) -> float | None:

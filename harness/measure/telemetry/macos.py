@@ -65,13 +65,13 @@ class Mac:
         return [Source("machine", unknown="macOS shows its counters to the administrator alone")]
 
     def swapped_bytes(self) -> tuple | None:
-        found = self._statistics("host_statistics64", HOST_VM_INFO64, VM_INFO64)
+        counts = self._statistics("host_statistics64", HOST_VM_INFO64, VM_INFO64)
         page = os.sysconf("SC_PAGE_SIZE")
-        return None if found is None else (found[SWAPINS] * page, found[SWAPOUTS] * page)
+        return None if counts is None else (counts[SWAPINS] * page, counts[SWAPOUTS] * page)
 
     def processor_ticks(self) -> tuple | None:
-        found = self._statistics("host_statistics", HOST_CPU_LOAD_INFO, CPU_TICKS)
-        return None if found is None else (found[0] + found[1] + found[3], sum(found))
+        ticks = self._statistics("host_statistics", HOST_CPU_LOAD_INFO, CPU_TICKS)
+        return None if ticks is None else (ticks[0] + ticks[1] + ticks[3], sum(ticks))
 
     def waited_s(self) -> dict:
         return {}
@@ -84,10 +84,10 @@ class Mac:
 
     def _free_bytes(self) -> int | None:
         """What is free, holds a file's content, or may be thrown away; pages read ahead count as free and as a file's."""
-        found = self._statistics("host_statistics64", HOST_VM_INFO64, VM_INFO64)
-        if found is None:
+        counts = self._statistics("host_statistics64", HOST_VM_INFO64, VM_INFO64)
+        if counts is None:
             return None
-        pages = found[FREE] - found[SPECULATIVE] + found[EXTERNAL] + found[PURGEABLE]
+        pages = counts[FREE] - counts[SPECULATIVE] + counts[EXTERNAL] + counts[PURGEABLE]
         return max(0, pages) * os.sysconf("SC_PAGE_SIZE")
 
     def _statistics(self, function: str, flavour: int, layout: struct.Struct) -> tuple | None:
@@ -99,14 +99,14 @@ class Mac:
 
     def _swap_used_bytes(self) -> int | None:
         place, size = self._types.create_string_buffer(SWAP_USAGE.size), self._types.c_size_t(SWAP_USAGE.size)
-        found = library.ask(self._system, "sysctlbyname", b"vm.swapusage", place, self._types.byref(size), None,
+        status = library.ask(self._system, "sysctlbyname", b"vm.swapusage", place, self._types.byref(size), None,
                             self._types.c_size_t(0))
-        return SWAP_USAGE.unpack(place.raw)[2] if found == 0 else None
+        return SWAP_USAGE.unpack(place.raw)[2] if status == 0 else None
 
     def _pressure_token(self) -> int | None:
         token = self._types.c_int()
-        found = library.ask(self._system, "notify_register_check", PRESSURE, self._types.byref(token))
-        return token.value if found == 0 else None
+        status = library.ask(self._system, "notify_register_check", PRESSURE, self._types.byref(token))
+        return token.value if status == 0 else None
 
     def _throttled(self) -> list | None:
         level = self._types.c_uint64()

@@ -38,5 +38,5 @@ def number(files: Files, path: str) -> int | None:
 
 def numbers(files: Files, paths: list) -> list:
     """Those of the files that hold a number."""
-    found = [number(files, path) for path in paths]
-    return [value for value in found if value is not None]
+    values = [number(files, path) for path in paths]
+    return [value for value in values if value is not None]

@@ -65,8 +65,8 @@ class Windows:
 
     def _power_source(self) -> str | None:
         place = self._types.create_string_buffer(POWER_STATUS.size)
-        found = library.ask(self._kernel, "GetSystemPowerStatus", place)
-        return SOURCES.get(POWER_STATUS.unpack(place.raw)[0]) if found else None
+        is_known = library.ask(self._kernel, "GetSystemPowerStatus", place)
+        return SOURCES.get(POWER_STATUS.unpack(place.raw)[0]) if is_known else None
 
     def _processors(self) -> list:
         """(most, now, limit) in MHz of each; [] if unknown."""

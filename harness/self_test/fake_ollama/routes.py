@@ -186,7 +186,7 @@ def pull_steps(model: script.Model | None) -> Iterator[dict]:
 
 def state(server: ServerState) -> dict:
     """What is in memory now."""
-    return {"speak": server.script.speak, "requests": server.log.count, "waiting_for_load": len(server.engine.load_queue),
+    return {"speak": server.script.speak, "requests": len(server.log.entries), "waiting_for_load": len(server.engine.load_queue),
             "models": [{"name": loaded.model.name, "launch": loaded.launch._asdict(), "waiting": len(loaded.queue),
                         "slots": [{"busy": slot.busy, "tokens": len(slot.tokens)} for slot in loaded.slots]}
                        for loaded in server.engine.listed()]}

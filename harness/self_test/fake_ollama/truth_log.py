@@ -2,13 +2,9 @@
 from __future__ import annotations
 
 import array
-import collections
 import dataclasses
 import threading
 from typing import Any
-
-MAX_ENTRIES = 20_000
-MAX_STAMPS = 2_000_000                    # over all entries, 16 bytes each; the oldest entries go first
 
 
 @dataclasses.dataclass
@@ -41,30 +37,19 @@ class TruthEntry:
 
 
 class Log:
-    """The newest entries, bounded in number and in stamps."""
+    """The entries since the script was set or the log was cleared."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.entries: collections.deque[TruthEntry] = collections.deque()
-        self.count = 0
+        self.entries: list[TruthEntry] = []
 
     def open(self, **fields: Any) -> TruthEntry:
         """A new entry, numbered in order of arrival."""
         with self.lock:
-            entry = TruthEntry(n=self.count, **fields)
-            self.count += 1
+            entry = TruthEntry(n=len(self.entries), **fields)
             self.entries.append(entry)
-            self._trim()
             return entry
 
     def since(self, number: int) -> list[dict]:
         with self.lock:
-            return [entry.as_json() for entry in self.entries if entry.n >= number]
-
-    def _trim(self) -> None:
-        # Counting all stamps for each request would be quadratic; every 64th is often enough to stay bounded.
-        if self.count % 64:
-            return
-        stamps = sum(2 * len(entry.sent_ns) for entry in self.entries)
-        while len(self.entries) > MAX_ENTRIES or stamps > MAX_STAMPS:
-            stamps -= 2 * len(self.entries.popleft().sent_ns)
+            return [entry.as_json() for entry in self.entries[number:]]
