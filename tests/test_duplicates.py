@@ -56,6 +56,27 @@ class Marks(unittest.TestCase):
             with self.subTest(changes):
                 self.assertEqual(self.found(self.measured(1), self.measured(1, **changes)), [[], ["physics-duplicate"]])
 
+    def frozen(self, seed: int, jitter: float = 0.0, cut: int = 0, shuffled: bool = False) -> list:
+        """Six calls of a frozen prompt, whose gaps are changed by up to this share, cut at their end or put into another order."""
+        chance, noise, calls = random.Random(seed), random.Random(seed + 1), []
+        for number in range(6):
+            gaps = [round(chance.gauss(20_000, 900) * (1 + noise.uniform(-jitter, jitter))) for _ in range(140)]
+            if shuffled:
+                noise.shuffle(gaps)
+            calls.append(call(nonce=f"{(chance.randrange(10 ** 18) + noise.randrange(10 ** 17)) % 10 ** 18:018d}", phase="frozen-prompts", item="P-HARD",
+                              **{"pass": "first" if number < 3 else "last"}, repeat=number % 3 + 1, gaps_us=gaps[:140 - cut]))
+        return calls
+
+    def test_a_jitter_larger_than_the_noise_hides_no_copy_and_neither_does_another_order_or_a_cut(self):
+        original = self.frozen(1)
+        for changes in ({"jitter": 0.1}, {"jitter": 0.05, "cut": 5}, {"shuffled": True}, {"cut": 1}):
+            with self.subTest(changes):
+                copied = self.frozen(1, **changes)
+                for number, record in enumerate(copied):
+                    record["nonce"] = f"{number + 7:018d}"
+                self.assertEqual(self.found(original, copied), [[], ["physics-duplicate"]])
+        self.assertEqual(self.found(original, *(self.frozen(seed) for seed in range(20, 40, 2))), [[]] * 11)
+
     def test_a_half_with_a_jitter_is_a_copy_too(self):
         self.assertEqual(self.found(self.measured(1) + self.measured(2), self.measured(3) + self.measured(2, jitter=100)), [[], ["physics-duplicate"]])
 

@@ -66,7 +66,7 @@ class Holds(unittest.TestCase):
         self.assertEqual((self.rules(set()), self.renewed), ({}, {copy}))
         described = self.add("fay", "5b9c2d3e-4f50-4a6b-8c7d-8e9f00112233", lambda run: (
             self.other(run), run.manifest["models"][0].update(quantization="Q8_0"), run.manifest.update(started_at="2026-11-20T11:00:00Z"),
-            [record.update(nonce=record["nonce"] and record["nonce"][::-1], gaps_us=record["gaps_us"][::-1]) for record in run.calls()]))
+            [record.update(nonce=record["nonce"] and record["nonce"][::-1], gaps_us=[gap + 1013 * (7 * place % 13) for place, gap in enumerate(record["gaps_us"])]) for record in run.calls()]))
         held = {copy: ["physics-digest"], other: ["physics-digest"]}
         self.assertEqual((self.rules({described}), self.renewed), (held, {copy, other}))
         del self.runs[described]

@@ -1,14 +1,16 @@
 """Calibration: each finding is what its own call shows, since figures are computed with it."""
 from __future__ import annotations
 
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from base import thoughts
+from base.intervals import most_at_once
 from base.ledger_records import CallRecord, Record
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
 USABLE = ("ok", "length", "empty")
+SPARE_NS = 20_000_000       # a busy machine hears the end of a call so late
 COPIED = {"one_token_eval_ns": "eval_ns", "one_token_eval_tokens": "eval_tokens", "too_long_prompt_tokens": "prompt_tokens"}
 
 
@@ -16,6 +18,7 @@ class CalibrationChecks(LedgerVisitor):
     """Findings of calibration against their own call; the length of the template against the call before it."""
 
     def __init__(self) -> None:
+        self._slots: List[Tuple[int, int]] = []          # when the server may have worked on each call of the last wave
         self._bare: Dict[str, Optional[int]] = {}        # model: tokens of a nonce alone, for the template's length
 
     def visit(self, record: Record) -> Iterator[Finding]:
@@ -24,6 +27,11 @@ class CalibrationChecks(LedgerVisitor):
         if record.item == "CAL-HEAD-NONCE":
             self._bare[record.model] = record.prompt_tokens
         finding = record.finding or {}
+        if record.item == "CAL-SLOTS":
+            self._slots = [*(self._slots if record.slot else ()), _widest_span(record)]
+            if (finding.get("slots_seen") or 0) > most_at_once(self._slots):
+                yield Finding("ledger-finding", f"slots_seen {finding['slots_seen']}", f"at most {most_at_once(self._slots)}, by the server's durations",
+                              "/finding/slots_seen")
         if record.item == "CAL-THINKS" and record.outcome in USABLE and "always_thinks" not in finding:
             yield Finding("ledger-finding", "nothing about always_thinks", str(thoughts.has_thought(record.thinking, record.answer)), "/finding")
         for name, observed in self._observed(record, finding):
@@ -53,6 +61,13 @@ class CalibrationChecks(LedgerVisitor):
             if name.endswith("_tokens_at"):
                 yield name, [[units, record.prompt_tokens] if units == record.material_units else [units, tokens]
                              for units, tokens in finding[name]]
+
+
+def _widest_span(call: CallRecord) -> Tuple[int, int]:
+    """When the server may have been at work on a call at the most: its durations before its end, and a tenth and more on either side."""
+    worked_ns = (call.prompt_eval_ns or 0) + (call.eval_ns or 0)
+    ended_ns, spare_ns = call.start_ns + (call.done_ns or call.end_ns), worked_ns // 10 + SPARE_NS
+    return ended_ns - worked_ns - spare_ns, ended_ns + spare_ns
 
 
 def _too_long(call: CallRecord) -> str:

@@ -10,8 +10,8 @@ import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import suites
-from base.ledger_records import CallRecord, Record
-from base.phases import CONTEXT_APPEND, FROZEN, suite_phase
+from base.ledger_records import CallRecord, Record, is_same_wave
+from base.phases import CONTEXT_APPEND, FROZEN, RUNG_PHASES, suite_phase
 from derive import call_metrics
 from derive.distribution import median_of
 from judge import thresholds
@@ -65,7 +65,8 @@ class ClockChecks(LedgerVisitor):
         self._loading: Dict[tuple, List[float]] = {}        # shares of the time to first text that are loading
         self._early: Dict[tuple, List[float]] = {}          # by which shares of it the first text came before the others could
         self._idle: Dict[tuple, List[float]] = {}           # shares of idle time before a call and of the call before it
-        self._before: Optional[CallRecord] = None
+        self._before: Optional[CallRecord] = None           # the call before, or the first of the wave before
+        self._ended_ns = 0                                  # when that had ended
         self._cached: Dict[str, int] = {}                   # model: tokens of its call before, whose state a server may keep
 
     def visit(self, record: Record) -> Iterator[Finding]:
@@ -138,12 +139,15 @@ class ClockChecks(LedgerVisitor):
             _remember(self._whole, group, _share(unexplained_ns, call.done_ns, self._unexplained_slack_ns(call, "whole_slack_ns")))
 
     def _idle_before(self, call: CallRecord) -> None:
-        """Calls that were said to be shorter than they were leave pauses behind."""
-        before, self._before = self._before, call if call.wave is None else None
-        if before is None or call.wave is not None or (before.model, before.phase, before.session) != (call.model, call.phase, call.session):
+        """Calls and waves that were said to be shorter than they were leave pauses behind."""
+        before, ended_ns = self._before, call.start_ns + call.end_ns
+        if before is not None and is_same_wave(call, before):
+            self._ended_ns = max(self._ended_ns, ended_ns)
             return
-        idle_ns = call.start_ns - before.start_ns - before.end_ns
-        _remember(self._idle, (call.model, call.phase), _share(idle_ns, call.start_ns - before.start_ns, thresholds.value("idle_slack_ns")))
+        if before is not None and (before.model, before.phase, before.session, before.level) == (call.model, call.phase, call.session, call.level):
+            group = (call.model, call.phase) if call.wave is None else (call.model, call.phase, f"level {call.level}")
+            _remember(self._idle, group, _share(call.start_ns - self._ended_ns, call.start_ns - before.start_ns, thresholds.value("idle_slack_ns")))
+        self._before, self._ended_ns = call, ended_ns
 
     def finish(self) -> Iterator[Finding]:
         for group, ratios in self._decode.items():
@@ -190,7 +194,8 @@ def _decode_finding(group: tuple, ratios: List[float], visible: List[float]) -> 
     else:
         least, most = thresholds.value("clock_ratio_least"), thresholds.value("clock_ratio_most")
     lowest, highest = _typical(ratios), sorted(visible)[(len(visible) - 1) // 2]
-    if len(ratios) >= thresholds.value("clock_calls") and (lowest > most or highest < least):
+    calls = 2 if group[1] in RUNG_PHASES else thresholds.value("clock_calls")      # a rung has two prompts
+    if len(ratios) >= calls and (lowest > most or highest < least):
         yield Finding("physics-clocks", f"{' '.join(group)}: first to last text takes {lowest:.2f} times the server's decode time, the median of "
                       f"{len(ratios)} calls", f"{least} to {most} times")
 

@@ -17,7 +17,8 @@ class ConditionChecks(LedgerVisitor):
         view = HardwareView(hardware)
         self._memory_bytes = view.physical_bytes
         self._has_accelerators = view.accelerators != []
-        self._counts_energy = True
+        self._counts_energy = self._counts_others = True
+        self._others = 0                   # readings of what other programs used
         self._free: Set[int] = set()       # values of free memory, no more than two
         self._readings = 0
         self._reported: Set[str] = set()
@@ -27,6 +28,7 @@ class ConditionChecks(LedgerVisitor):
             return
         if record.session_start is not None:
             self._counts_energy = record.session_start["energy_counter"] is not None
+            self._counts_others = self._counts_others and record.session_start.get("others_counter") is not None
         if isinstance(record, CallRecord) and record.conditions is not None:
             for finding in self._state(record, record.conditions):
                 if finding.pointer not in self._reported:
@@ -35,6 +37,7 @@ class ConditionChecks(LedgerVisitor):
 
     def _state(self, call: CallRecord, state: dict) -> Iterator[Finding]:
         free, energy = state["free_memory_bytes"], state["energy_j"]
+        self._others += state.get("others_cpu_share") is not None
         if free is not None:
             self._readings += 1
             if len(self._free) < 2:
@@ -53,5 +56,7 @@ class ConditionChecks(LedgerVisitor):
                           "/conditions/accelerators")
 
     def finish(self) -> Iterator[Finding]:
+        if self._readings >= thresholds.value("same_readings") and self._counts_others and not self._others:
+            yield Finding("physics-conditions", "no reading of what other programs used, which every session says it counts", "some readings")
         if self._readings >= thresholds.value("same_readings") and len(self._free) == 1:
             yield Finding("physics-conditions", f"{self._readings} readings of free memory, all the same", "readings that differ")

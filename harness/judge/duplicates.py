@@ -44,46 +44,44 @@ class Marks(NamedTuple):
 
 def marks(ledger: pathlib.Path) -> Marks:
     exact: set = set()
-    patterns: Dict[bytes, List[str]] = {}       # by item and length
-    frozen: Dict[Tuple[bytes, bytes], List[List[int]]] = {}        # by model, and item and length
+    patterns: Dict[bytes, List[str]] = {}       # by item
+    frozen: Dict[tuple, List[List[int]]] = {}   # by model, item and number of gaps
     limit = thresholds.value("line_bytes")
     with open(ledger, "rb") as source:
         for line in iter(lambda: source.readline(limit), b""):
             nonce, gaps = NONCE.search(line), GAPS.search(line)
             if nonce:
                 exact.add(_number(nonce.group(1)))
-            if gaps and _is_own(gaps.group(1)):
-                exact.add(_number(gaps.group(1)))
-                _add_answer(gaps.group(1), line, patterns, frozen)
-    similar = {_number(b"%s %d %s" % (key, place, block.encode("ascii")))
-               for key, rows in patterns.items() if not _is_usual(rows) for row in rows for place, block in _blocks(row)}
-    noise = tuple((_number(b"%s %d" % (key, len(calls))) >> 1, timing_noise.joined(calls))
-                  for (_, key), calls in frozen.items() if len(calls) >= timing_noise.LEAST_CALLS)
+            if gaps:
+                listed = gaps.group(1).split(b",")
+                if len(listed) - listed.count(b"0") >= min(len(listed), thresholds.value("twin_gaps")):
+                    exact.add(_number(b",".join(sorted(listed))))       # in any order: a copy may be shuffled
+                    _add_answer(listed, line, patterns, frozen)
+    similar = {_number(b"%s %d %s" % (item, place, block.encode("ascii")))
+               for item, rows in patterns.items() if not _is_usual(rows) for row in rows for place, block in _blocks(row)}
+    noise = tuple((_number(b"%s %d %d" % (item, count, len(calls))) >> 1, timing_noise.joined(calls))
+                  for (_, item, count), calls in frozen.items() if len(calls) >= timing_noise.LEAST_CALLS)
     return Marks(tuple(heapq.nsmallest(KEPT, exact)), tuple(heapq.nsmallest(KEPT_PATTERNS, similar)), noise[:MOST_NOISES])
 
 
-def _is_own(gaps: bytes) -> bool:
-    """Gaps of 0 are texts that a busy machine read together: a list of many zeros is not a measurement's own."""
-    if not (gaps.startswith(b"0,") or b",0," in gaps):
-        return True
-    listed = gaps.split(b",")
-    return len(listed) - listed.count(b"0") >= thresholds.value("twin_gaps")
-
-
-def _add_answer(gaps: bytes, line: bytes, patterns: Dict[bytes, List[str]], frozen: Dict[Tuple[bytes, bytes], List[List[int]]]) -> None:
-    length, item = gaps.count(b",") + 1, ITEM.search(line)
-    if length < LEAST_GAPS or not item:
+def _add_answer(gaps: List[bytes], line: bytes, patterns: Dict[bytes, List[str]], frozen: Dict[tuple, List[List[int]]]) -> None:
+    """The pattern of a longer answer, and the noise of a frozen prompt's."""
+    item = ITEM.search(line)
+    if len(gaps) < LEAST_GAPS or not item:
         return
-    key, values = b"%s %d" % (item.group(1), length), list(map(int, gaps.split(b",", MOST_GAPS)[:MOST_GAPS]))
-    patterns.setdefault(key, []).append("".join(["1" if after > before else "0" for before, after in zip(values, values[1:])]))
+    values = list(map(int, gaps[:MOST_GAPS]))
+    patterns.setdefault(item.group(1), []).append("".join(["1" if after > before else "0" for before, after in zip(values, values[1:])]))
     call = FROZEN.search(line)
-    if call and int(call.group(2)) <= timing_noise.MOST_REPEATS and timing_noise.is_comparable(values):
-        timing_noise.keep(frozen, (call.group(1), key), values)
+    if call and int(call.group(2)) <= timing_noise.MOST_REPEATS:
+        timing_noise.keep(frozen, (call.group(1), item.group(1)), values)
 
 
 def _is_usual(rows: List[str]) -> bool:
     """Whether calls of one item have more in common than chance: what the machine does in the same way each time."""
-    shares = [1 - bin(int(first, 2) ^ int(second, 2)).count("1") / len(first) for first, second in zip(rows, rows[1:])]
+    shares = []
+    for first, second in zip(rows, rows[1:]):
+        length = min(len(first), len(second))
+        shares.append(1 - bin(int(first[:length], 2) ^ int(second[:length], 2)).count("1") / length)
     return bool(shares) and sorted(shares)[len(shares) // 2] > USUAL_SHARE
 
 

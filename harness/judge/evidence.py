@@ -49,6 +49,9 @@ class EvidenceChecks(LedgerVisitor):
         self._measured = self._skipped = 0
         self._points: Dict[tuple, list] = {}           # (model, plain phase): [units, prompt tokens] of calibration
         self._conditions: Dict[int, Set[bool]] = {}    # session: whether its calls have conditions
+        self._reached_ns, self._longest_ns = 0, {}      # the end of the last call, and each model's longest
+        self._out_of_time: Set[tuple] = set()   # (session, phase, model, pass) of which a call was skipped for the time limit
+        self._apart = False                     # parallel-mixed was asked although its models were not loaded together
         self._not_listed: Dict[str, int] = {}          # model: a call that has its size in memory, and not its name
         self._placements: Dict[str, List[bool]] = {}   # model: whether its calls say where it was loaded
 
@@ -63,6 +66,8 @@ class EvidenceChecks(LedgerVisitor):
 
     def _call(self, call: CallRecord) -> Iterator[Finding]:
         model, role = call.model, call.role
+        self._reached_ns = call.start_ns + call.end_ns
+        self._longest_ns[model] = max(self._longest_ns.get(model, 0), call.end_ns)
         if call.outcome not in DONE and role != "calibration":
             self._failed.add(model)
         self._conditions.setdefault(call.session, set()).add(self._has_conditions(call))
@@ -85,6 +90,11 @@ class EvidenceChecks(LedgerVisitor):
         self._measured += 1
         self._called.add((model, call.phase))
         self._waves.add((call.phase, call.level, call.wave))
+        if (call.session, call.phase, None if call.phase == PARALLEL_MIXED else model, call.pass_) in self._out_of_time:
+            yield Finding("protocol-skip", f"{call.phase} {call.item} was asked after a call of the phase was skipped for the time limit",
+                          "no call of the phase after its time was up", "/item")
+        if call.phase == PARALLEL_MIXED and self._were_apart():
+            self._apart = True
         if call.has_speed and call.phase != PARALLEL_MIXED:
             placement = call.placement or {}
             self._placements.setdefault(model, []).append(bool(placement.get("size_bytes")))
@@ -125,6 +135,8 @@ class EvidenceChecks(LedgerVisitor):
     # ----- skips
 
     def _skip(self, record: SkippedRecord) -> Iterator[Finding]:
+        if record.reason == "time-limit":
+            self._out_of_time.add((record.session, record.phase, None if record.phase == PARALLEL_MIXED else record.model, record.pass_))
         wrong = self._contradiction(record)
         if wrong:
             yield Finding("protocol-skip", f"{record.reason}: {wrong}", "a reason that the ledger supports", "/reason")
@@ -149,8 +161,12 @@ class EvidenceChecks(LedgerVisitor):
             return f"{record.phase} needs one model"
         if self._together is None:
             return "no warm-up of the phase shows what was loaded"
-        planned = {names.model_key(name) for name in list(self._trained)[:2]}
-        return "both models were loaded after the last warm-up" if planned <= self._together else None
+        return None if self._were_apart() else "both models were loaded after the last warm-up"
+
+    def _were_apart(self) -> bool:
+        """Whether the last warm-up of parallel-mixed shows that not both models were loaded."""
+        planned = {names.model_key(name) for name in list(self._trained)[:plan.MIXED_MODELS]}
+        return self._together is not None and not planned <= self._together
 
     def _context_too_small(self, record: SkippedRecord) -> str | None:
         phase = record.phase
@@ -200,8 +216,16 @@ class EvidenceChecks(LedgerVisitor):
         return any(item.startswith(f"CAL-{suite_phase(record.phase).upper()}-") for item in self._questions.get(record.model, ()))
 
     def _time_limit(self, record: SkippedRecord) -> str | None:
-        is_limited = record.session > 0 or self._manifest["time_limit_s"] is not None     # a resumed session may have its own limit
-        return None if is_limited else "the run has no time limit"
+        limit_s = self._manifest["time_limit_s"]
+        if record.session > 0:
+            return None         # a resumed session may have its own limit
+        if limit_s is None:
+            return "the run has no time limit"
+        longest_s = self._longest_ns.get(record.model, 0) / 1e9
+        is_foretold = record.phase in CONTEXT_PHASES or not longest_s      # how long a long prompt takes is foretold from shorter ones
+        if is_foretold or limit_s <= self._reached_ns / 1e9 + thresholds.value("foretold_calls") * record.level * longest_s:
+            return None
+        return f"{self._reached_ns / 1e9:.0f} s of {limit_s} had gone, and no call of the model had taken more than {longest_s:.1f} s"
 
     def _wave_broken(self, record: SkippedRecord) -> str | None:
         is_begun = (record.phase, record.level, record.wave) in self._waves
@@ -220,6 +244,8 @@ class EvidenceChecks(LedgerVisitor):
             if placed.count(False) > thresholds.value("placement_share") * len(placed):
                 yield Finding("protocol-placement", f"{model}: {placed.count(False)} of {len(placed)} calls do not say where it was loaded",
                               f"at most {100 * thresholds.value('placement_share'):.0f} %")
+        if self._apart:
+            yield Finding("protocol-placement", "parallel-mixed was asked, and its last warm-up shows not both models loaded", "both")
         for model, seq in self._not_listed.items():
             yield Finding("protocol-placement", f"{model}: call {seq} has its size in memory, and its name is not among the loaded models", "both or none")
         for session, kinds in self._conditions.items():

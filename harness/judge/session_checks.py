@@ -22,6 +22,7 @@ class SessionChecks(LedgerVisitor):
     def __init__(self, manifest: dict | None, now_s: float):
         self.planned_at = None if manifest is None or manifest["synthetic"] else epoch_seconds(manifest["started_at"])
         self.now_s = now_s
+        self.planned_with = None if manifest is None else {name: manifest[name] for name in ("server_version", "floor")}
         self.number = -1
         self.starts: Dict[int, dict] = {}        # session: its session_start
         self.reached_ns: Dict[int, int] = {}     # session: the latest moment on its clock
@@ -43,6 +44,11 @@ class SessionChecks(LedgerVisitor):
                           "/session_start/earlier_sessions")
         elif cut is not None and (start is None or (number == 0 and not isinstance(record, MetaRecord)) or not cut["size_bytes"]):
             yield Finding("ledger-sessions", "a cut", "cuts only where a session begins again", "/cut")
+        elif isinstance(record, MetaRecord) and self.planned_with is not None:
+            wrong = [name for name, value in self.planned_with.items() if record.session_start[name] != value]
+            if wrong and self._begins_soon(record):
+                yield Finding("ledger-sessions", f"another {wrong[0]} than in the manifest", "the first session's, which wrote the manifest",
+                              f"/session_start/{wrong[0]}")
         if start is not None:
             self.starts.setdefault(number, start)
         self.number = max(self.number, number)
@@ -50,6 +56,10 @@ class SessionChecks(LedgerVisitor):
             self.reached_ns[number] = record.start_ns + record.end_ns
         elif isinstance(record, FooterRecord):
             self.listed = record.sessions
+
+    def _begins_soon(self, meta: MetaRecord) -> bool:
+        """A run that was planned and begun later may meet another server."""
+        return self.planned_at is None or epoch_seconds(meta.session_start["started_at"]) - self.planned_at <= thresholds.value("clock_slack_s")
 
     def _continues(self, earlier: list) -> bool:
         """Whether sessions that are told of are numbered in order and began when their own records say."""

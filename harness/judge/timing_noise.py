@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Dict, Iterable, Iterator, List, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from base.ledger_records import CallRecord, Record
 from base.phases import FROZEN
@@ -16,32 +16,34 @@ from judge import thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
-LEAST_GAPS = 40             # of a call whose noise is compared
-MOST_GAPS = 129             # and whose first ones are enough
+GAPS = (129, 97, 65, 41)    # the first ones of a call are compared: as many as it has, of these
+LEAST_GAPS = GAPS[-1]
 LEAST_CALLS = 4             # of an item; with fewer the usual step of a place is not known
 MOST_REPEATS = 3            # of each pass
 MOST_KEYS = 1024            # items of all models
 QUICK_BITS, QUICK_MOST = (1 << 128) - 1, 58     # all signs are compared where at most so many of these differ
 BUNCHED_SHARE = 0.2         # of gaps of 0, above which the machine was too busy to read each text alone
-USUAL, DEVIATION = -1.55, 0.75  # of the likeness of the passes, over the items of real runs: the calls of an item are less alike than by chance
+# Mean and deviation over the items of real runs, whose calls are less alike than by chance: how like the passes are, and each call to its likest.
+USUAL_OF_PASSES, USUAL_OF_CALLS = (-1.55, 0.75), (-0.4, 0.6)
+USUAL = 0.5                 # of the larger of the two, in deviations
 
 
-def keep(known: Dict[tuple, List[List[int]]], key: tuple, gaps: List[int]) -> bool:
-    """Remember the gaps of a call, for a bounded number of calls and keys; whether it was remembered."""
-    calls = known.setdefault(key, []) if len(known) < MOST_KEYS else known.get(key, [])
-    if len(calls) < 2 * MOST_REPEATS and key in known:
-        calls.append(gaps[:MOST_GAPS])
-        return True
-    return False
-
-
-def is_comparable(gaps: List[int]) -> bool:
-    return len(gaps) >= LEAST_GAPS and gaps.count(0) <= BUNCHED_SHARE * len(gaps)
+def keep(known: Dict[tuple, List[List[int]]], owner: tuple, gaps: List[int]) -> Optional[tuple]:
+    """Remember the gaps of a call, for a bounded number of calls and owners; the key under which they are, if so."""
+    count = next((count for count in GAPS if count <= len(gaps)), 0)
+    key = (*owner, count)
+    if not count or gaps.count(0) > BUNCHED_SHARE * len(gaps) or (len(known) >= MOST_KEYS and key not in known):
+        return None
+    calls = known.setdefault(key, [])
+    if len(calls) == 2 * MOST_REPEATS:
+        return None
+    calls.append(gaps[:count])
+    return key
 
 
 def signs(calls: List[List[int]]) -> Tuple[List[int], int]:
     """(one sign for each step, as the bits of a number, for each call; their count) of calls with as many gaps each."""
-    steps = [[after - before for before, after in zip(gaps[:MOST_GAPS], gaps[1:MOST_GAPS])] for gaps in calls]
+    steps = [[after - before for before, after in zip(gaps, gaps[1:])] for gaps in calls]
     low, high = (len(calls) - 1) // 2, len(calls) // 2
     rows: List[List[str]] = []
     for place in zip(*steps):
@@ -87,8 +89,8 @@ class PassCopies(LedgerVisitor):
 
     def visit(self, record: Record) -> Iterable[Finding]:
         if isinstance(record, CallRecord) and record.phase == FROZEN and record.has_speed and record.repeat <= MOST_REPEATS:
-            key = record.model, record.item, len(record.gaps_us)
-            if is_comparable(record.gaps_us) and keep(self._calls, key, record.gaps_us):
+            key = keep(self._calls, (record.model, record.item), record.gaps_us)
+            if key is not None:
                 self._passes.setdefault(key, []).append(record.pass_ or "")
         return ()
 
@@ -102,12 +104,12 @@ class PassCopies(LedgerVisitor):
                 yield Finding("physics-duplicate", f"{key[0]} {key[1]}: the gaps of two calls vary alike, by {max(likenesses.values()):.1f} standard "
                               "deviations more than chance", f"at most {thresholds.value('call_likeness')}")
                 return
-            by_model.setdefault(key[0], []).extend(_of_passes(likenesses, self._passes[key]))
+            by_model.setdefault(key[0], []).append(max(_of_passes(likenesses, self._passes[key]), _of_calls(likenesses, len(calls))) - USUAL)
         for name, values in (*by_model.items(), ("all models", list(itertools.chain(*by_model.values())))):
-            excess = (sum(values) / len(values) - USUAL) * math.sqrt(len(values)) / DEVIATION if values else 0.0
+            excess = sum(values) / math.sqrt(len(values)) if values else 0.0
             if excess > thresholds.value("pass_likeness"):
-                yield Finding("physics-duplicate", f"{name}: the gaps of the last pass vary as those of the first, by {excess:.1f} standard deviations "
-                              "more than in other runs", f"at most {thresholds.value('pass_likeness')}")
+                yield Finding("physics-duplicate", f"{name}: the gaps of frozen prompts vary as those of their other calls, by {excess:.1f} standard "
+                              "deviations more than in other runs", f"at most {thresholds.value('pass_likeness')}")
                 return
 
 
@@ -117,9 +119,17 @@ def _likenesses(calls: List[List[int]]) -> Dict[Tuple[int, int], float]:
     return {(place, other): likeness(bits[place], bits[other], count) for place, other in itertools.combinations(range(len(bits)), 2)}
 
 
-def _of_passes(likenesses: Dict[Tuple[int, int], float], passes: List[str]) -> Iterator[float]:
-    """How like the calls of two passes are, in the order in which they are likest; nothing where a pass has fewer than two."""
+def _of_passes(likenesses: Dict[Tuple[int, int], float], passes: List[str]) -> float:
+    """How like the calls of the two passes are, in the order in which they are likest, in deviations above what is usual."""
     first, last = ([place for place, name in enumerate(passes) if name == wanted] for wanted in ("first", "last"))
-    if min(len(first), len(last)) > 1:
-        few, many = sorted((first, last), key=len)
-        yield max(sum(likenesses[min(pair), max(pair)] for pair in zip(few, order)) for order in itertools.permutations(many, len(few))) / len(few)
+    if min(len(first), len(last)) < 2:
+        return 0.0
+    few, many = sorted((first, last), key=len)
+    likest = max(sum(likenesses[min(pair), max(pair)] for pair in zip(few, order)) for order in itertools.permutations(many, len(few)))
+    return (likest / len(few) - USUAL_OF_PASSES[0]) / USUAL_OF_PASSES[1]
+
+
+def _of_calls(likenesses: Dict[Tuple[int, int], float], calls: int) -> float:
+    """How like each call is to its likest, in the same way."""
+    likest = [max(value for pair, value in likenesses.items() if place in pair) for place in range(calls)]
+    return (sum(likest) / calls - USUAL_OF_CALLS[0]) / USUAL_OF_CALLS[1]

@@ -11,9 +11,11 @@ import support
 from base import facts, plan
 from mutants import machine, valid
 from mutants.valid import Run
-from mutants.values import LONG_ANSWERS, call, on_manifest, on_model, retimed
+from mutants.values import LONG_ANSWERS, RUNGS, call, on_manifest, on_model, retimed, shorter, skipped
 
 CONVERSATION = (valid.SETTINGS, ("frozen-prompts", "context-append"))
+WAVES = (plan.Settings(levels=(1, 4), repeats=1), ("frozen-prompts", "parallel-same"), 1, 0.4)
+MIXED = (plan.Settings(repeats=1), ("frozen-prompts", "parallel-mixed"), 2)
 LONG_REPEATS = (plan.Settings(repeats=3), ("frozen-prompts",), 1, 0.5)
 
 
@@ -22,13 +24,6 @@ def more_prompt_tokens(times: float, **wanted: object) -> Callable[[Run], None]:
     def mutate(run: Run) -> None:
         for record in run.calls(role="measured", **wanted):
             record["prompt_tokens"] = round(record["prompt_tokens"] * times)
-    return mutate
-
-
-def less_prefill(times: float, **wanted: object) -> Callable[[Run], None]:
-    def mutate(run: Run) -> None:
-        for record in run.calls(role="measured", **wanted):
-            record["prompt_eval_ns"] = round(record["prompt_eval_ns"] / times)
     return mutate
 
 
@@ -44,6 +39,16 @@ def with_times(record: dict, other: dict, jitter: float, chance: random.Random) 
         record[name] = other[name] + longer_ns
     record["done_ns"] = max(record["done_ns"], last_ns)
     record["end_ns"] = max(record["end_ns"], record["done_ns"])
+
+
+def repeats_from_the_first(jitter: float) -> Callable[[Run], None]:
+    def mutate(run: Run) -> None:
+        chance = random.Random(5)
+        for record in run.calls(role="measured"):
+            if record["repeat"] > 1:
+                with_times(record, run.calls(role="measured", item=record["item"], repeat=1, **{"pass": record["pass"]})[0], jitter, chance)
+        retimed(run)
+    return mutate
 
 
 def last_pass_from_the_first(jitter: float) -> Callable[[Run], None]:
@@ -130,9 +135,34 @@ def loaded_under_another_name(run: Run) -> None:
         record["placement"]["loaded"] = ["stranger:1b"]
 
 
+def faster_waves(run: Run) -> None:
+    """Every call of a wave in half the time by both clocks, where the waves began as before."""
+    for record in run.calls(role="measured", level=4):
+        first_ns = record["first_text_ns"] // 2000 * 1000
+        record["gaps_us"] = [gap // 2 for gap in record["gaps_us"]]
+        record.update({name: record[name] // 2 for name in ("total_ns", "prompt_eval_ns", "eval_ns", "done_ns", "end_ns", "sent_ns")})
+        record.update(headers_ns=first_ns, first_chunk_ns=first_ns, first_text_ns=first_ns, first_answer_ns=first_ns,
+                      last_text_ns=first_ns + 1000 * sum(record["gaps_us"]))
+
+
+def asked_after_its_time(run: Run) -> None:
+    """One task of many is skipped for the time limit, and the next ones are asked."""
+    skipped("time-limit", phase="small-eval", item="5Q-Q02")(run)
+    run.manifest["time_limit_s"] = 30
+
+
+def others_not_counted(run: Run) -> None:
+    run.records[0]["session_start"].update(others_counter="planted", others_unknown=None)
+
+
+def never_loaded_together(run: Run) -> None:
+    for record in run.calls(phase="parallel-mixed", role="warmup"):
+        record["placement"]["loaded"] = [record["model"]]
+
+
 ROWS = [
     ("physics-tokens", "half as many prompt tokens again in one phase of short prompts", more_prompt_tokens(1.5, phase="small-eval")),
-    ("physics-clocks", "two thirds of the prefill in a conversation", less_prefill(1.5, phase="context-append"), CONVERSATION),
+    ("physics-clocks", "two thirds of the prefill in a conversation", shorter("prompt_eval_ns", 1.5, phase="context-append"), CONVERSATION),
     ("physics-duplicate", "the last pass is the first, each gap changed by up to a tenth", last_pass_from_the_first(0.1), LONG_REPEATS),
     ("physics-duplicate", "the last pass is the first, each gap changed by up to a hundredth", last_pass_from_the_first(0.01), LONG_REPEATS),
     ("protocol-placement", "no call says where its model was loaded", no_placement(1)),
@@ -153,4 +183,16 @@ ROWS = [
     ("physics-conditions", "energy that no counter counted", on_conditions(energy_j=3.0)),
     ("physics-conditions", "energy of a megawatt", energy_of(1e6)),
     ("physics-conditions", "an accelerator that is not there", on_conditions(accelerators=[support.record("accelerator_state")])),
+    ("physics-conditions", "others that are counted and never known", others_not_counted),
+    ("physics-clocks", "waves in half the time by both clocks", faster_waves, WAVES),
+    ("physics-clocks", "decode of a rung", shorter("eval_ns", 2, phase="context-edge-16k"), RUNGS),
+    ("ledger-finding", "more slots than there are", lambda run: [record["finding"].update(slots_seen=8) for record in run.calls(item="CAL-SLOTS")
+                                                                  if record["finding"]] and None),
+    ("ledger-sessions", "another timing floor than in the manifest", lambda run: run.records[0]["session_start"].update(
+        floor={**valid.FLOOR, "ttft_error_us_p50": 1.0})),
+    ("ledger-sessions", "another server than in the manifest", on_manifest(server_version="0.99.0")),
+    ("protocol-skip", "a time limit that was far", lambda run: (skipped("time-limit", phase="small-eval")(run), on_manifest(time_limit_s=86400)(run))),
+    ("protocol-skip", "calls after the time was up", asked_after_its_time),
+    ("protocol-placement", "two models that were never loaded together", never_loaded_together, MIXED),
+    ("physics-duplicate", "each repeat is the first one, each gap changed by up to a twentieth", repeats_from_the_first(0.05), LONG_REPEATS),
 ]
