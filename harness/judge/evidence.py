@@ -138,6 +138,9 @@ class EvidenceChecks(LedgerVisitor):
         if record.reason == "time-limit":
             self._out_of_time.add((record.session, record.phase, None if record.phase == PARALLEL_MIXED else record.model, record.pass_))
         wrong = self._contradiction(record)
+        if record.reason == "time-limit" and self._is_early(record):
+            yield Finding("protocol-time-limit", f"{self._reached_ns / 1e9:.0f} s of {self._manifest['time_limit_s']} had gone, and no call of the "
+                          f"model had taken more than {self._longest_ns[record.model] / 1e9:.1f} s", "a time limit that was near", "/reason")
         if wrong:
             yield Finding("protocol-skip", f"{record.reason}: {wrong}", "a reason that the ledger supports", "/reason")
 
@@ -216,16 +219,15 @@ class EvidenceChecks(LedgerVisitor):
         return any(item.startswith(f"CAL-{suite_phase(record.phase).upper()}-") for item in self._questions.get(record.model, ()))
 
     def _time_limit(self, record: SkippedRecord) -> str | None:
-        limit_s = self._manifest["time_limit_s"]
-        if record.session > 0:
-            return None         # a resumed session may have its own limit
-        if limit_s is None:
-            return "the run has no time limit"
-        longest_s = self._longest_ns.get(record.model, 0) / 1e9
-        is_foretold = record.phase in CONTEXT_PHASES or not longest_s      # how long a long prompt takes is foretold from shorter ones
-        if is_foretold or limit_s <= self._reached_ns / 1e9 + thresholds.value("foretold_calls") * record.level * longest_s:
-            return None
-        return f"{self._reached_ns / 1e9:.0f} s of {limit_s} had gone, and no call of the model had taken more than {longest_s:.1f} s"
+        is_limited = record.session > 0 or self._manifest["time_limit_s"] is not None     # a resumed session may have its own limit
+        return None if is_limited else "the run has no time limit"
+
+    def _is_early(self, record: SkippedRecord) -> bool:
+        """Whether much more time was left than any step of the plan takes. How long a long prompt takes is foretold from shorter ones."""
+        longest_ns, limit_s = self._longest_ns.get(record.model), self._manifest["time_limit_s"]
+        if record.session > 0 or limit_s is None or longest_ns is None or record.phase in CONTEXT_PHASES:
+            return False
+        return limit_s * 1e9 > self._reached_ns + thresholds.value("foretold_calls") * record.level * longest_ns
 
     def _wave_broken(self, record: SkippedRecord) -> str | None:
         is_begun = (record.phase, record.level, record.wave) in self._waves

@@ -117,6 +117,7 @@ _ROWS = (
     ("protocol-calibration", "error", "Before its measured calls each model was asked every question of calibration.", MEASURE),
     ("protocol-order", "error", "Calls were made in the order of the plan.", MEASURE),
     ("protocol-skip", "error", "A call was skipped for a reason that the ledger supports.", MEASURE),
+    ("protocol-time-limit", "hold", "Calls are skipped for the time limit when it is near.", ASK),
     ("protocol-nothing", "hold", "At least one call was measured.", MEASURE),
     ("protocol-conditions", "error", "Where the server is local, each call has the state of the machine.", MEASURE),
     ("protocol-placement", "hold", "For most calls the server says where the model was loaded.", ASK),

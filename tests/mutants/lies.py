@@ -191,7 +191,7 @@ ROWS = [
     ("ledger-sessions", "another timing floor than in the manifest", lambda run: run.records[0]["session_start"].update(
         floor={**valid.FLOOR, "ttft_error_us_p50": 1.0})),
     ("ledger-sessions", "another server than in the manifest", on_manifest(server_version="0.99.0")),
-    ("protocol-skip", "a time limit that was far", lambda run: (skipped("time-limit", phase="small-eval")(run), on_manifest(time_limit_s=86400)(run))),
+    ("protocol-time-limit", "a time limit that was far", lambda run: (skipped("time-limit", phase="small-eval")(run), on_manifest(time_limit_s=86400)(run))),
     ("protocol-skip", "calls after the time was up", asked_after_its_time),
     ("protocol-placement", "two models that were never loaded together", never_loaded_together, MIXED),
     ("physics-duplicate", "each repeat is the first one, each gap changed by up to a twentieth", repeats_from_the_first(0.05), LONG_REPEATS),
