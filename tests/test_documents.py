@@ -189,7 +189,7 @@ def anchors(path: pathlib.Path) -> set:
 
 
 @unittest.skipIf(os.name == "nt", "the fences are for a POSIX shell")
-@unittest.skipUnless(gitea.has_http_backend(), "this git cannot serve over HTTP")
+@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
 class Run(unittest.TestCase):
     """Every document from top to bottom, in one clone of an upstream on a scripted Gitea, against the stub.
 

@@ -13,7 +13,7 @@ from submit.remote_access import Access, Base
 BRANCH = f"run-{submitting.RUN_ID}"
 
 
-@unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
+@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
 class SentBefore(submitting.Submission):
     @classmethod
     def setUpClass(cls):
@@ -115,7 +115,7 @@ class SentBefore(submitting.Submission):
         self.assertIn("whether it is still open cannot be read from here", said)
 
 
-@unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
+@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
 class Agit(submitting.Submission):
     @unittest.skipIf(os.name == "nt", "the hook is a script with a first line")
     def test_an_agit_request_is_found_updated_and_reported_as_closed(self):
@@ -159,7 +159,7 @@ class Agit(submitting.Submission):
         self.assertEqual(self.submit()[0], 0)
 
 
-@unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
+@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
 class Refused(submitting.Submission):
     def test_a_final_refusal_of_the_upstream_ends_it_with_the_reason(self):
         self.token()

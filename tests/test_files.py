@@ -266,7 +266,7 @@ class Explained(InFolder):
     def test_an_error_without_a_number_still_says_something(self):
         self.assertRegex(str(files.user_error(OSError("odd"), "x")), r"\Ax: odd; see")
 
-    @unittest.skipIf(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, "root may write everywhere")
+    @unittest.skipIf(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, "needs modes that bind: not on Windows, and not root")
     def test_a_folder_that_may_not_be_written_is_explained(self):
         self.folder.chmod(0o555)
         self.addCleanup(self.folder.chmod, 0o755)

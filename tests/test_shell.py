@@ -33,6 +33,7 @@ class Shells(unittest.TestCase):
     def test_each_shell_gets_its_own_quotes(self):
         for word, posix, cmd, powershell, pwsh in (
                 ("plain-1", "plain-1", "plain-1", "plain-1", "plain-1"), ("a b", "'a b'", '"a b"', '"a b"', "'a b'"),
+                ("../a/b.py", "../a/b.py", "../a/b.py", "../a/b.py", "../a/b.py"),
                 ("small-eval,x", "small-eval,x", '"small-eval,x"', '"small-eval,x"', "'small-eval,x'"),
                 ("--models=llama3.2:1b", "--models=llama3.2:1b", '"--models=llama3.2:1b"', '"--models=llama3.2:1b"',
                  "'--models=llama3.2:1b'"),

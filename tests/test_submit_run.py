@@ -26,7 +26,7 @@ def snapshot(clone: pathlib.Path) -> tuple:
             gitea.git(clone, "count-objects", "-v"))
 
 
-@unittest.skipUnless(gitea.has_http_backend(), "this git has no http-backend")
+@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
 class WholeWay(submitting.Submission):
     starts_checker = True
 

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 POSIX, CMD, POWERSHELL, PWSH = "posix", "cmd", "powershell", "pwsh"     # the last is PowerShell 7
 # PowerShell splits words at a comma, and a flag at a full stop or colon.
-PLAIN = re.compile(r"-*[A-Za-z0-9_/\\][A-Za-z0-9_/\\-]*|[A-Za-z0-9_/\\][A-Za-z0-9_/\\.:-]*")
+PLAIN = re.compile(r"-*[A-Za-z0-9_/\\][A-Za-z0-9_/\\-]*|(?:\.\.?[/\\])*[A-Za-z0-9_/\\][A-Za-z0-9_/\\.:-]*")
 MAGIC = re.compile(r"[$`\u201c\u201d\u201e]")        # what PowerShell replaces or ends a text at within double quotes
 SINGLE = re.compile(r"(['\u2018\u2019\u201a\u201b])")    # what PowerShell takes for a single quote; two of them stand for one
 CARET = re.compile(r'([()!^"<>&|]|(?<=%)[^%])')        # what cmd obeys; behind a %, so that no variable has that name
