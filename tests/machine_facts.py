@@ -110,6 +110,9 @@ EXPECTED.update({
         "accelerators[0].name": "NVIDIA Xavier", "accelerators[0].unified_memory": True, "accelerators[0].interface": None}),
     "steam-deck-oled": ("steam-deck-oled-16gb", 1, {"memory.physical_bytes": (15204352 << 10) + GIB,
                                                     "accelerators[0].unified_memory": True}),
+    "ryzen-ai-two-kinds": ("ryzen-ai-9-hx-370-32gb", 1, {
+        "cpu.performance_cores": 4, "cpu.efficiency_cores": 8, "cpu.core_kinds": ["4 of 5158 MHz", "8 of 3305 MHz"],
+        "memory.physical_bytes": 32 * GIB, "accelerators[0].name": "AMD Radeon 890M", "accelerators[0].unified_memory": True}),
     # cards whose driver does not report their memory, and names that several products share
     "arc-a770-linux": ("arc-a770-16gb", 2, {
         "accelerators[0].unified_memory": True, "accelerators[1].name": "Arc A770", "accelerators[1].memory_bytes": 16 * GIB,

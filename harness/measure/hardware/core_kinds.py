@@ -11,6 +11,7 @@ from measure.hardware.machine import Machine
 CPUS = "/sys/devices/system/cpu"
 SIBLINGS = f"{CPUS}/cpu*/topology/thread_siblings_list"
 ONE_KIND = "the system reports one kind of core only"
+SLOW_SHARE = 0.8        # a Zen 5c core reaches 3.3 GHz where a Zen 5 core reaches 5.1; two chiplets of a 7950X3D differ by a tenth
 # What Linux calls Intel's kinds, and whether it is a kind of efficiency core.
 INTEL = (("core", "performance", False), ("atom", "efficiency", True), ("lowpower", "low-power efficiency", True))
 
@@ -22,10 +23,10 @@ def siblings(machine: Machine, cpus: list | None = None) -> set:
 
 
 def linux(machine: Machine) -> dict:
-    """By Intel's names; else by the capacity, the clock or the design of Arm's cores."""
+    """By Intel's names; by the clock of AMD's; else by the capacity, the clock or the design of Arm's cores."""
     is_arm = machine.platform.architecture.lower().startswith(("aarch", "arm"))
     of_arm = (_by_lscpu, _by_design) if is_arm else ()
-    return next(filter(None, (read(machine) for read in (_intel, _by_capacity, *of_arm))), _facts([], ""))
+    return next(filter(None, (read(machine) for read in (_intel, _amd, _by_capacity, *of_arm))), _facts([], ""))
 
 
 def _facts(kinds: list, method: str, why: str = ONE_KIND) -> dict:
@@ -44,6 +45,21 @@ def _intel(machine: Machine) -> dict | None:
         count = len(siblings(machine, cpus)) if cpus else 0
         kinds += [(count, name, is_slow)] if count else []
     return _facts(kinds, "/sys/devices/cpu_core, cpu_atom and cpu_lowpower") if len(kinds) > 1 else None
+
+
+def _amd(machine: Machine) -> dict | None:
+    """Zen 4c and 5c cores, which no file names, by their clock. Preferred cores of one kind differ by less."""
+    method = f"{CPUS}/cpu*/cpufreq/cpuinfo_max_freq"
+    if text_parsing.pairs(machine.read("/proc/cpuinfo")).get("vendor_id") != "AuthenticAMD":
+        return None
+    clocks = {int(path.split("/cpu")[2].partition("/")[0]): text_parsing.whole(machine.read(path)) or 0 for path in machine.paths(method)}
+    highest = max(clocks.values(), default=0)
+    kinds = []
+    for is_slow in (False, True):
+        cpus = [number for number, khz in clocks.items() if khz and (khz < SLOW_SHARE * highest) is is_slow]
+        mhz = max((clocks[number] for number in cpus), default=0) / 1000
+        kinds += [(len(siblings(machine, cpus)), f"of {mhz:.0f} MHz", is_slow)] if cpus else []
+    return _facts(kinds, f"{method}: the slower cores are the efficiency kind") if len(kinds) > 1 and all(kind[0] for kind in kinds) else None
 
 
 def _by_capacity(machine: Machine) -> dict | None:
