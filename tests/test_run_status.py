@@ -52,6 +52,7 @@ class Words(unittest.TestCase):
                 self.assertEqual((run_status.describe(state), run_status.next_step(state)), (words, command))
 
 
+@unittest.skipUnless(gitea.HAS_GIT, "git is not installed")
 class Looking(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
