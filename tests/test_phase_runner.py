@@ -22,6 +22,9 @@ from measure.endpoint import Endpoint
 from measure.eta import Eta, weights
 from measure.server_address import parse_host
 
+PATIENT = TimeLimits(10.0, 60.0, 60.0)      # a busy machine answers late
+QUICK = TimeLimits(10.0, 4.0, 4.0)          # for a server that falls silent
+
 
 class Case(runs.RunTest):
     def setUp(self):
@@ -29,10 +32,11 @@ class Case(runs.RunTest):
         for name, value in (("PAUSE_S", 0.01), ("SERVER_PATIENCE_S", 1.0), ("LOOK_AROUND_S", 0.0)):
             self.patch(model_loader, name, value)
 
-    def carry_out(self, script: dict, chosen: list, settings: plan.Settings = plan.Settings(), limit_s=None) -> list:
+    def carry_out(self, script: dict, chosen: list, settings: plan.Settings = plan.Settings(), limit_s=None,
+                  waits: TimeLimits = PATIENT) -> list:
         """The records of a run of the chosen phases against a stub with this script."""
         self.stub.script(script)
-        endpoint = Endpoint(parse_host(self.stub.url), TimeLimits(2.0, 2.0, 1.0))
+        endpoint = Endpoint(parse_host(self.stub.url), waits)
         choice = models.choose(endpoint, None, None)
         loaded = {phase: suites.load(phase) for phase in chosen}
         facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": self.stub.url,
@@ -52,7 +56,7 @@ class Case(runs.RunTest):
         path = self.out / run_folder.LEDGER
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:keep]))
         self.stub.script(script)
-        endpoint = Endpoint(parse_host(self.stub.url), TimeLimits(2.0, 2.0, 1.0))
+        endpoint = Endpoint(parse_host(self.stub.url), PATIENT)
         (self.out / run_folder.MANIFEST).write_bytes(json_text.pretty({**self.manifest, "floor": None}))
         earlier = run_setup.reopen(self.out)
         run_session.carry_out(endpoint, earlier, run_folder.suites_of(self.manifest), None, http_call.Stop(),
@@ -215,11 +219,12 @@ class Troubles(Case):
 
     def test_after_a_call_that_went_wrong_the_model_is_warmed_again(self):
         for fault, outcome in (({"fault": "error_line"}, "error"), ({"fault": "reset"}, "cut"),
-                               ({"fault": "end_without_done"}, "cut"), ({"fault": "silence", "ms": 4000}, "timeout"),
-                               ({"fault": "stall", "ms": 3000}, "stalled")):
+                               ({"fault": "end_without_done"}, "cut"), ({"fault": "silence", "ms": 60_000}, "timeout"),
+                               ({"fault": "stall", "ms": 60_000}, "stalled")):
             with self.subTest(fault=fault["fault"]):
                 self.empty()
-                rows = self.carry_out({"models": [ALPHA], "rules": [self.fault(fault)]}, ["small-eval"])
+                rows = self.carry_out({"models": [ALPHA], "rules": [self.fault(fault)]}, ["small-eval"],
+                                      waits=QUICK if "ms" in fault else PATIENT)
                 self.assertEqual([row["outcome"] for row in calls(rows, role="measured")],
                                  ["ok", outcome, "ok", "ok", "ok"])
                 self.assertEqual(short(rows)[-6:], [("measured", "5Q-Q02"), ("warmup", "LOAD"), ("warmup", "WARM-UP"),
@@ -294,7 +299,7 @@ class Troubles(Case):
 
     def test_a_server_that_is_gone_ends_the_session_and_the_ledger_is_sealed(self):
         with support.stub({"models": [ALPHA]}) as mortal:
-            endpoint = Endpoint(parse_host(mortal.url), TimeLimits(2.0, 2.0, 1.0))
+            endpoint = Endpoint(parse_host(mortal.url), PATIENT)
             here = mock.Mock(endpoint=endpoint, stop=http_call.Stop(), sleep=lambda seconds: None)
             runner = phase_runner.PhaseRunner(here, plan.Settings(), {}, {}, {}, {}, Deadline(endpoint.clock, None), Eta({}))
             runner.loader.check_alive()
