@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import functools
+import json
 
 import corpus
 
@@ -69,27 +70,40 @@ def deeper(group: dict, depth: int) -> dict:
     return {**group, "values": values, "metrics": metrics}
 
 
+def pooled_cell(cell_runs: list, machine: dict) -> dict | None:
+    """The `cell` record of these runs, with by_run; None where none is shown."""
+    pool = pooling.CellPool()
+    for number, run in enumerate(cell_runs):
+        pool.add(str(number), run)
+    cell = pool.record(machine)
+    return cell and json.loads(b"".join(cell.data()))
+
+
 @functools.lru_cache(maxsize=None)
 def whole(count: int = 26, hidden: frozenset = frozenset()) -> tuple:
     """(catalogue, cell views, run views) of the first runs of the corpus, but for the hidden numbers, which are withheld."""
     found = [taken(number) for number in range(count)]
     shown = [number for number in range(count) if number not in hidden]
     machines = {found[number][0].run["device_tag"]: found[number][2] for number in shown}
-    totals, by_cell = catalogue.RunTotals(), {}
+    devices_of, by_cell = {}, {}
     for number, (view, given, machine) in sorted(enumerate(found), key=lambda pair: pair[1][0].run["started_at"], reverse=True):
         run = view.run
-        totals.add(run["started_at"], run["device_tag"], run["handle"], run["done"], None if number in hidden else machine)
+        device_runs = devices_of.setdefault(run["device_tag"], catalogue.DeviceRuns(run["device_tag"], machine))
+        if number in hidden:
+            device_runs.withheld += 1
+        else:
+            device_runs.add_shown(1, run["done"], run["handle"], run["started_at"])
     for number, (view, given, _) in enumerate(found):
         run = view.run
         for one in given:
             by_cell.setdefault(one["cell_id"], []).append(
-                pooling.CellRun(run["run_id"], run["started_at"], None if number in hidden else run, one))
-    pooled = [cell for cell in (pooling.cell(given, machines.get(given[0].contribution["cell_id"].partition(".")[0], {}))
-                                for given in by_cell.values() if any(one.is_shown for one in given)) if cell]
+                run_contribution.CellRun(run["run_id"], run["started_at"], None if number in hidden else run, one))
+    pooled = [cell for cell in (pooled_cell(given, machines.get(given[0].contribution["cell_id"].partition(".")[0], {}))
+                                for given in by_cell.values() if any(one.row for one in given)) if cell]
     bare = [{**cell, "variants": [{name: value for name, value in variant.items() if name != "by_run"} for variant in cell["variants"]]}
             for cell in pooled]
     rows = sorted((found[number][0].run for number in shown), key=lambda run: (run["started_at"], run["run_id"]), reverse=True)
-    document = catalogue.document(rows, bare, totals, True)
+    document = catalogue.document(rows, bare, devices_of.values(), True)
     devices, models = ({record[name]: record for record in document[part]} for part, name in (("devices", "device_tag"), ("models", "model")))
     cell_views = [page_inputs.cell_page_input(cell, devices[cell["device_tag"]], models[cell["model"]], [
         run for run in document["runs"] if any(one["cell_id"] == cell["cell_id"] for one in run["models"])], True)

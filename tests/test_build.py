@@ -323,7 +323,7 @@ class InOneStep(Here):
         self.build()
         first = tree(self.out)
         for name, afresh in (("base.files.link_or_copy", True), ("base.files.swap_folders", True), ("publish.database.pieces", True),
-                             ("publish.pages.site_pages", True), ("publish.pooling.cell", True), ("publish.build_cache.put_file", True),
+                             ("publish.pages.site_pages", True), ("publish.pooling.CellPool.record", True), ("publish.page_update.put_file", True),
                              ("publish.process_run.process", True)):
             with self.subTest(name):
                 self.failing(name, afresh=afresh)

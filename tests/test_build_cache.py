@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import sqlite3
@@ -12,7 +13,7 @@ import support      # noqa: F401  (puts the harness on the path)
 
 from base import files, json_text
 from base.errors import UserError
-from publish import build_cache, site_folder
+from publish import build_cache, cache_files, cache_index, site_folder
 
 
 class Here(unittest.TestCase):
@@ -33,10 +34,10 @@ class Here(unittest.TestCase):
              device_tag: str = "a-pc") -> build_cache.RunNote:
         """A run whose pages and contributions are there."""
         files.write(build_cache.run_path(self.folder, f"{name}-key"), b"[]")
-        made = [build_cache.put_file(self.folder, path, path.encode()) for path in paths or (f"runs/{name}.html",)]
+        made = [cache_files.put_file(self.folder, path, path.encode()) for path in paths or (f"runs/{name}.html",)]
         record = json_text.dumps({"run_id": name, "device_tag": device_tag}) if shown else None
         return build_cache.RunNote(f"{name}-key", "contents", "states", name, began, device_tag, "ana", 5 if shown else None,
-                                   "{}" if shown else None, record, {}, made, list(cells))
+                                   "{\"label\": null}" if shown else None, record, {}, made, [(cell_id, "{}" if shown else None) for cell_id in cells])
 
     def fill(self, **notes: build_cache.RunNote) -> None:
         with self.opened() as kept:
@@ -53,12 +54,12 @@ class Remembering(Here):
         note = self.note("one")
         self.fill(one=note)
         with self.opened() as kept:
-            self.assertEqual(kept.known_runs(), {"one": ("one-key", "contents", "states")})
+            self.assertEqual(kept.known_run("one"), ("one-key", "contents", "states"))
             file = note.files[0]
-            self.assertEqual(kept.site(), {file.path: (file.inode, f"{self.folder}/files/{file.path}")})
-            self.assertEqual(kept.changes(), {})
+            self.assertEqual(kept.files.site(), {file.path: (file.inode, f"{self.folder}/files/{file.path}")})
+            self.assertEqual(kept.files.changes(), {})
             kept.touch("one", "others", [])
-            self.assertEqual(kept.known_runs()["one"][2], "others")
+            self.assertEqual(kept.known_run("one").states, "others")
             self.assertEqual(kept.last_build(), ("settings", None, {}))
 
     def test_a_build_that_fails_leaves_the_notes_of_the_one_before(self):
@@ -67,7 +68,7 @@ class Remembering(Here):
             kept.put_run("two", self.note("two"))
             raise KeyError
         with self.opened() as kept:
-            self.assertEqual(set(kept.known_runs()), {"one"})
+            self.assertEqual(kept.known_folders(), {"one"})
 
     def test_rows_come_newest_first_and_are_those_of_the_runs_that_are_shown(self):
         self.fill(old=self.note("old", "2026-11-24T08:00:00Z"), new=self.note("new", "2026-11-25T08:00:00Z"),
@@ -78,21 +79,21 @@ class Remembering(Here):
             self.assertEqual([run["run_id"] for run in kept.records[:1]], ["new"])
             self.assertEqual([run["run_id"] for run in kept.records.newest_by_device(1)], ["new", "other"])
             self.assertEqual(len(kept.records), 3)
-            self.assertEqual([(facts[0][:10], facts[-1]) for facts in kept.run_facts()],
-                             [("2026-11-26", 0), ("2026-11-25", 1), ("2026-11-24", 1), ("2026-11-23", 1)])
-            self.assertEqual(kept.run_keys(), ["hidden-key", "new-key", "old-key", "other-key"])
+            self.assertEqual([(device.device_tag, device.shown, device.withheld, device.calls, device.handles, device.newest[:10])
+                              for device in kept.device_runs()],
+                             [("a-pc", 2, 1, 10, {"ana"}, "2026-11-25"), ("b-pc", 1, 0, 5, {"ana"}, "2026-11-23")])
 
     def test_a_cell_knows_its_runs(self):
         self.fill(old=self.note("old", "2026-11-24T08:00:00Z", cells=("a.x", "a.y")), new=self.note("new", "2026-11-25T08:00:00Z", cells=("a.x",)),
                   hidden=self.note("hidden", "2026-11-26T08:00:00Z", shown=False, cells=("a.w", "a.x")))
         with self.opened() as kept:
             self.assertEqual([(cell_id, kept.is_cell_shown(cell_id)) for cell_id, *_ in kept.cells()], [("a.w", False), ("a.x", True), ("a.y", True)])
-            self.assertEqual([(run_id, record and record["run_id"]) for run_id, _, record, _ in kept.runs_of("a.x")],
-                             [("hidden", None), ("new", "new"), ("old", "old")])
+            self.assertEqual(kept.run_keys_of("a.x"), ["hidden-key", "new-key", "old-key"])
+            self.assertEqual([json.loads(record)["run_id"] for record, _ in kept.shown_runs_of("a.x")], ["new", "old"])
 
     def put_cell(self, kept: build_cache.BuildCache, cell_id: str, key: str = "k") -> None:
-        kept.put_cell(cell_id, key, "{}", "{}", {}, build_cache.put_file(self.folder, f"cells/{cell_id}.json", b"{}"))
-        kept.put_cell_pages(cell_id, f"pages of {key}", [build_cache.put_file(self.folder, f"cells/{cell_id}.html", b"<p>")])
+        kept.put_cell(build_cache.CellNote(cell_id, key, "{}", "{}", {}, cache_files.put_file(self.folder, f"cells/{cell_id}.json", b"{}")))
+        kept.put_cell_pages(cell_id, f"pages of {key}", [cache_files.put_file(self.folder, f"cells/{cell_id}.html", b"<p>")])
 
     def test_a_run_that_comes_changes_or_goes_leaves_its_cells_to_be_pooled_again(self):
         self.fill(one=self.note("one", cells=("a.x", "a.y")), two=self.note("two", cells=("a.x",)))
@@ -109,20 +110,44 @@ class Remembering(Here):
 
     def test_pages_and_data_are_known_again_by_their_keys(self):
         with self.opened() as kept:
-            kept.put_page("p1", build_cache.put_file(self.folder, "index.html", b"<p>"))
+            kept.put_page("p1", cache_files.put_file(self.folder, "index.html", b"<p>"))
             self.assertFalse(kept.is_intact())
-            kept.put_data("d1", [build_cache.put_file(self.folder, "catalogue.csv", b"a")])
+            kept.put_data([cache_files.put_file(self.folder, "catalogue.csv", b"a")])
             self.assertTrue(kept.is_intact())
-            self.assertEqual(kept.page_keys(), {"index.html": "p1", build_cache.DATA: "d1"})
+            self.assertEqual(kept.page_keys(), {"index.html": "p1"})
             kept.remove_page("index.html")
-            self.assertEqual((kept.page_keys(), self.there()), ({build_cache.DATA: "d1"}, {"catalogue.csv"}))
+            self.assertEqual((kept.page_keys(), self.there()), ({}, {"catalogue.csv"}))
+
+    def test_the_files_of_data_are_stale_as_soon_as_a_run_or_a_cell_changes(self):
+        self.fill(one=self.note("one", cells=("a.x",)), two=self.note("two"))
+        changes = {"a new run": lambda kept: kept.put_run("three", self.note("three")), "a run that is gone": lambda kept: kept.remove_runs(["two"]),
+                   "a cell": lambda kept: self.put_cell(kept, "a.x"), "a cell that is gone": lambda kept: kept.remove_cell("a.x")}
+        for name, change in changes.items():
+            with self.subTest(name), self.opened() as kept:
+                kept.put_data([cache_files.put_file(self.folder, "catalogue.csv", b"a")])
+                self.assertFalse(kept.is_data_stale())
+                kept.remove_runs(["nobody"])
+                self.assertFalse(kept.is_data_stale())
+                change(kept)
+                self.assertTrue(kept.is_data_stale())
+
+    def test_what_a_build_no_longer_needs_is_there_until_the_build_is_kept(self):
+        self.fill(one=self.note("one"))
+        contributions = build_cache.run_path(self.folder, "one-key")
+        with self.opened() as kept:
+            kept.remove_runs(["one"])
+        self.assertTrue(contributions.exists())
+        with self.opened() as kept:
+            kept.remove_runs(["one"])
+            self.commit(kept)
+        self.assertFalse(contributions.exists())
 
     def test_what_a_build_changed_is_known_with_its_sources(self):
         self.fill(one=self.note("one"), two=self.note("two"))
         with self.opened() as kept:
             kept.remove_runs(["one"])
             kept.put_run("three", self.note("three"))
-            self.assertEqual({path: source and source.path for path, source in kept.changes().items()},
+            self.assertEqual({path: source and source.path for path, source in kept.files.changes().items()},
                              {"runs/one.html": None, "runs/three.html": f"{self.folder}/files/runs/three.html"})
 
 
@@ -131,7 +156,7 @@ class Forgetting(Here):
         self.fill(one=self.note("one", cells=("a.x",)), two=self.note("two"))
         with self.opened() as kept:
             kept.remove_runs({"one"})
-            self.assertEqual((set(kept.known_runs()), kept.runs_of("a.x")), ({"two"}, []))
+            self.assertEqual((kept.known_folders(), kept.run_keys_of("a.x")), ({"two"}, []))
             self.commit(kept)
         self.assertEqual(self.there(), {"runs/two.html"})
         self.assertFalse(build_cache.run_path(self.folder, "one-key").exists())
@@ -155,10 +180,10 @@ class Forgetting(Here):
         raw.write_bytes(b"x")
         state = raw.stat()
         note = self.note("one")
-        note.files.append(build_cache.File("raw/one.txt", state.st_size, state.st_mtime_ns, state.st_ino, str(raw)))
+        note.files.append(cache_files.File("raw/one.txt", state.st_size, state.st_mtime_ns, state.st_ino, str(raw)))
         self.fill(one=note)
         with self.opened() as kept:
-            self.assertEqual(kept.site()["raw/one.txt"], (state.st_ino, str(raw)))
+            self.assertEqual(kept.files.site()["raw/one.txt"], (state.st_ino, str(raw)))
             kept.remove_runs({"one"})
         self.assertTrue(raw.exists())
 
@@ -166,8 +191,8 @@ class Forgetting(Here):
         self.fill(one=self.note("one", cells=("a.x", "a.y")))
         with self.opened() as kept:
             for cell_id in ("a.x", "a.y"):
-                kept.put_cell(cell_id, "k", "{}", "{}", {}, build_cache.put_file(self.folder, f"cells/{cell_id}.json", b"{}"))
-                kept.put_cell_pages(cell_id, "v", [build_cache.put_file(self.folder, f"cells/{cell_id}.html", b"<p>")])
+                kept.put_cell(build_cache.CellNote(cell_id, "k", "{}", "{}", {}, cache_files.put_file(self.folder, f"cells/{cell_id}.json", b"{}")))
+                kept.put_cell_pages(cell_id, "v", [cache_files.put_file(self.folder, f"cells/{cell_id}.html", b"<p>")])
             kept.remove_cell("a.x")
             self.assertEqual((list(kept.cell_keys()), kept.cell_records()), (["a.y"], ["{}"]))
         self.assertEqual(self.there(), {"runs/one.html", "cells/a.y.json", "cells/a.y.html"})
@@ -175,7 +200,7 @@ class Forgetting(Here):
 
 class Troubles(Here):
     def test_another_version_a_wish_and_a_broken_index_discard_all_of_it(self):
-        index = self.folder / build_cache.INDEX
+        index = self.folder / cache_index.NAME
 
         def drop() -> None:
             with contextlib.closing(sqlite3.connect(index)) as connection:
@@ -187,37 +212,37 @@ class Troubles(Here):
             self.fill(one=self.note("one"))
             damage()
             with self.subTest(what), opened() as kept:
-                self.assertEqual(kept.known_runs(), {})
+                self.assertEqual(kept.known_folders(), set())
                 self.assertEqual(self.there(), set())
 
     def test_a_page_in_the_middle_of_the_index_that_is_broken_is_seen(self):
         self.fill(**{f"run-{n}": self.note(f"run-{n}") for n in range(40)})
-        with open(self.folder / build_cache.INDEX, "r+b") as index:
+        with open(self.folder / cache_index.NAME, "r+b") as index:
             index.seek(4096 * 2)
             index.write(b"\xff" * 4096)
         with self.opened() as kept:
-            self.assertEqual(list(kept.run_facts()), [])
+            self.assertEqual(kept.known_folders(), set())
 
     def test_whatever_has_a_file_that_somebody_changed_is_forgotten(self):
         def damaged_by(path: str, change: object) -> tuple:
             with self.opened(afresh=True) as kept:
                 kept.put_run("one", self.note("one", cells=("a.x",)))
-                kept.put_cell("a.x", "k", "{}", "{}", {}, build_cache.put_file(self.folder, "cells/a.json", b"{}"))
-                kept.put_cell_pages("a.x", "v", [build_cache.put_file(self.folder, "cells/a.html", b"<p>")])
-                kept.put_page("p", build_cache.put_file(self.folder, "index.html", b"<p>"))
-                kept.put_data("d", [build_cache.put_file(self.folder, "catalogue.csv", b"a")])
+                kept.put_cell(build_cache.CellNote("a.x", "k", "{}", "{}", {}, cache_files.put_file(self.folder, "cells/a.json", b"{}")))
+                kept.put_cell_pages("a.x", "v", [cache_files.put_file(self.folder, "cells/a.html", b"<p>")])
+                kept.put_page("p", cache_files.put_file(self.folder, "index.html", b"<p>"))
+                kept.put_data([cache_files.put_file(self.folder, "catalogue.csv", b"a")])
                 kept.forget_damaged(site_folder.states(self.folder / "files"))
                 self.assertTrue(kept.is_intact())
                 change(self.folder / "files" / path)
                 kept.forget_damaged(site_folder.states(self.folder / "files"))
                 self.assertFalse(kept.is_intact())
-                return kept.known_runs()["one"][0], *kept.cell_keys()["a.x"], *kept.page_keys().values()
+                return kept.known_run("one").key, *kept.cell_keys()["a.x"], *kept.page_keys().values(), kept.is_data_stale()
         for change in (pathlib.Path.unlink, lambda path: os.utime(path, ns=(1, 1)), lambda path: path.write_bytes(b"other words")):
-            self.assertEqual(damaged_by("runs/one.html", change), ("", "k", "v", "p", "d"))
-            self.assertEqual(damaged_by("cells/a.json", change), ("one-key", "", "v", "p", "d"))
-            self.assertEqual(damaged_by("cells/a.html", change), ("one-key", "k", "", "p", "d"))
-            self.assertEqual(damaged_by("index.html", change), ("one-key", "k", "v", "", "d"))
-            self.assertEqual(damaged_by("catalogue.csv", change), ("one-key", "k", "v", "p", ""))
+            self.assertEqual(damaged_by("runs/one.html", change), ("", "k", "v", "p", False))
+            self.assertEqual(damaged_by("cells/a.json", change), ("one-key", "", "v", "p", False))
+            self.assertEqual(damaged_by("cells/a.html", change), ("one-key", "k", "", "p", False))
+            self.assertEqual(damaged_by("index.html", change), ("one-key", "k", "v", "", False))
+            self.assertEqual(damaged_by("catalogue.csv", change), ("one-key", "k", "v", "p", True))
 
     def test_an_index_that_is_as_the_last_build_left_it_is_trusted_and_no_other(self):
         self.fill(one=self.note("one"))
@@ -225,7 +250,7 @@ class Troubles(Here):
             left = kept.state()
         with self.opened(left=left) as kept:
             self.assertTrue(kept.is_as_left)
-        os.utime(self.folder / build_cache.INDEX, ns=(1, 1))
+        os.utime(self.folder / cache_index.NAME, ns=(1, 1))
         for changes in ({"left": left}, {}, {"left": left, "version": "2"}, {"left": left, "afresh": True}):
             with self.subTest(changes), self.opened(**changes) as kept:
                 self.assertFalse(kept.is_as_left)
@@ -233,12 +258,12 @@ class Troubles(Here):
     def test_no_path_leads_out_of_the_site_and_no_two_files_share_one(self):
         for path in ("../x", "/x", "a//b", ".x", "A", "a/../b", ""):
             with self.subTest(path), self.assertRaises(ValueError):
-                build_cache.put_file(self.folder, path, b"")
+                cache_files.put_file(self.folder, path, b"")
         with self.assertRaises(ValueError):
             self.fill(one=self.note("one", paths=("runs/same.html",)), two=self.note("two", paths=("runs/same.html",)))
 
     def test_what_comes_in_pieces_is_written_whole(self):
-        file = build_cache.put_file(self.folder, "a.txt", (piece for piece in (b"one ", b"two")))
+        file = cache_files.put_file(self.folder, "a.txt", (piece for piece in (b"one ", b"two")))
         self.assertEqual((self.folder / "files" / "a.txt").read_bytes(), b"one two")
         self.assertEqual((file.path, file.size), ("a.txt", 7))
 

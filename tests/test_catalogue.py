@@ -8,7 +8,7 @@ import showcase
 import support      # noqa: F401  (puts the harness on the path)
 
 from base import json_text, names, schema
-from publish import catalogue, device_summary, page_inputs, headline_figures, pooling, run_contribution
+from publish import catalogue, device_summary, page_inputs, headline_figures, run_contribution
 
 MACHINE = {"bandwidth_gb_s": 100, "bandwidth_of": "m1", "model_memory_kind": "unified"}
 
@@ -20,13 +20,13 @@ def phase(name: str = "frozen-prompts", values: dict | None = None, **changes: o
             "quality": None, "drift": None, "groups": [group], "waves": [], **changes}
 
 
-def given(number: int, *phases: dict, shown: bool = True, **changes: object) -> pooling.CellRun:
+def given(number: int, *phases: dict, shown: bool = True, **changes: object) -> run_contribution.CellRun:
     """A run's part in a cell; the higher its number, the newer."""
     contribution = {"cell_id": "mac-m1-8gb.m_3a1b", "model": "m:1b", "digest": "a" * 64, "size_bytes": 2_000_000_000, "family": "planted",
                     "parameter_size": "1B", "quantization": "Q4_K_M", "format": "gguf", "context_length": 4096, "memory_bytes": 2_100_000_000,
                     "offload_share": 1, "cold_load_ms": 900, "warnings": [], "verdict": "clean", "phases": list(phases), **changes}
     row = {"handle": "ana", "device_tag": "mac-m1-8gb", "server_versions": ["0.33.0"], "site_grade": "standard"} if shown else None
-    return pooling.CellRun(f"run-{number}", f"2026-12-{number:02d}T00:00:00Z", row, contribution)
+    return run_contribution.CellRun(f"run-{number}", f"2026-12-{number:02d}T00:00:00Z", row, contribution)
 
 
 def decode(*values: float) -> dict:
@@ -44,39 +44,39 @@ def only(found: dict) -> dict:
 
 class Pooling(unittest.TestCase):
     def test_a_run_counts_once_however_often_it_asked_and_a_call_counts_once(self):
-        found = only(pooling.cell([given(1, decode(10, 10, 10)), given(2, decode(20))], MACHINE))
+        found = only(showcase.pooled_cell([given(1, decode(10, 10, 10)), given(2, decode(20))], MACHINE))
         spread = found["headline"]["decode_tok_s"]
         self.assertEqual((spread["over_runs"]["n"], spread["over_runs"]["median"]), (2, 15))
         self.assertEqual((spread["over_calls"]["n"], spread["over_calls"]["median"], spread["over_calls"]["max"]), (4, 10, 20))
 
     def test_a_figure_of_one_run_has_no_interval_over_runs(self):
-        spread = only(pooling.cell([given(1, decode(10, 11, 12))], MACHINE))["headline"]["decode_tok_s"]
+        spread = only(showcase.pooled_cell([given(1, decode(10, 11, 12))], MACHINE))["headline"]["decode_tok_s"]
         self.assertEqual((spread["over_runs"]["n"], spread["over_runs"]["low"], spread["over_calls"]["n"]), (1, None, 3))
 
     def test_digests_are_variants_and_are_never_pooled(self):
-        found = pooling.cell([given(1, decode(10)), given(2, decode(90), digest="b" * 64), given(3, decode(12))], MACHINE)
+        found = showcase.pooled_cell([given(1, decode(10)), given(2, decode(90), digest="b" * 64), given(3, decode(12))], MACHINE)
         self.assertEqual([variant["digest"][0] for variant in found["variants"]], ["a", "b"])
         self.assertEqual([variant["headline"]["decode_tok_s"]["over_runs"]["max"] for variant in found["variants"]], [12, 90])
         self.assertEqual(found["runs"], 3)
 
     def test_failures_and_skips_are_added_up(self):
         bad = phase(outcomes={"ok": 1, "timeout": 2}, skips={"time-limit": 4}, void=1, reattempts=2)
-        found = only(pooling.cell([given(1, bad), given(2, bad)], MACHINE))
+        found = only(showcase.pooled_cell([given(1, bad), given(2, bad)], MACHINE))
         self.assertEqual(found["outcomes"], {"ok": 2, "timeout": 4})
         self.assertEqual((found["skips"], found["void"], found["reattempts"], found["calls"]), ({"time-limit": 8}, 2, 4, 6))
 
     def test_nothing_depends_on_the_order_in_which_runs_come(self):
         runs = [given(1, decode(10, 12)), given(2, decode(30)), given(3, decode(20), digest="b" * 64)]
-        self.assertEqual(pooling.cell(runs, MACHINE), pooling.cell(runs[::-1], MACHINE))
+        self.assertEqual(showcase.pooled_cell(runs, MACHINE), showcase.pooled_cell(runs[::-1], MACHINE))
 
     def test_the_newest_run_says_what_the_model_is(self):
-        found = only(pooling.cell([given(2, decode(1), quantization="Q8_0"), given(1, decode(1))], MACHINE))
+        found = only(showcase.pooled_cell([given(2, decode(1), quantization="Q8_0"), given(1, decode(1))], MACHINE))
         self.assertEqual((found["quantization"], found["oldest"][8:10], found["newest"][8:10]), ("Q8_0", "01", "02"))
 
 
 class Withheld(unittest.TestCase):
     def test_a_withheld_run_counts_in_figures_and_is_not_named(self):
-        found = pooling.cell([given(1, decode(10)), given(2, decode(20), shown=False)], MACHINE)
+        found = showcase.pooled_cell([given(1, decode(10)), given(2, decode(20), shown=False)], MACHINE)
         self.assertEqual((found["runs"], found["withheld"]), (2, 1))
         variant = only(found)
         self.assertEqual(variant["headline"]["decode_tok_s"]["over_runs"]["median"], 15)
@@ -85,8 +85,8 @@ class Withheld(unittest.TestCase):
         self.assertEqual((variant["newest"][8:10], variant["grades"], variant["handles"]), ("01", {"standard": 1}, 1))
 
     def test_a_cell_and_a_variant_of_withheld_runs_alone_are_not_shown(self):
-        self.assertIsNone(pooling.cell([given(1, decode(10), shown=False)], MACHINE))
-        found = pooling.cell([given(1, decode(10)), given(2, decode(20), shown=False, digest="b" * 64)], MACHINE)
+        self.assertIsNone(showcase.pooled_cell([given(1, decode(10), shown=False)], MACHINE))
+        found = showcase.pooled_cell([given(1, decode(10)), given(2, decode(20), shown=False, digest="b" * 64)], MACHINE)
         self.assertEqual((len(found["variants"]), found["runs"], found["withheld"]), (1, 1, 0))
 
     def test_what_only_a_withheld_run_has_is_not_told(self):
@@ -94,18 +94,18 @@ class Withheld(unittest.TestCase):
         edge["groups"][0].update({"item": "CE-P01", "pass": None, "fill": 0.25})
         own = phase("parallel-same", waves=[wave(1, [10]), wave(16, [99])])
         public = phase("parallel-same", waves=[wave(1, [20])])
-        variant = only(pooling.cell([given(1, decode(10), public), given(2, decode(20), own, edge, shown=False)], MACHINE))
+        variant = only(showcase.pooled_cell([given(1, decode(10), public), given(2, decode(20), own, edge, shown=False)], MACHINE))
         self.assertEqual([one["phase"] for one in variant["phases"]], ["frozen-prompts", "parallel-same"])
         self.assertEqual([(level["level"], level["runs"]) for level in variant["phases"][1]["levels"]], [(1, 2)])
         figure = phase(values={"decode_tok_s": [1], "energy_j_per_tok": [2]})
-        variant = only(pooling.cell([given(1, decode(10)), given(2, figure, shown=False)], MACHINE))
+        variant = only(showcase.pooled_cell([given(1, decode(10)), given(2, figure, shown=False)], MACHINE))
         self.assertIsNone(variant["headline"]["energy_j_per_tok"])
 
 
 class Headline(unittest.TestCase):
     def test_concurrency_is_measured_against_one_call_alone(self):
         same = phase("parallel-same", waves=[wave(1, [10, 10]), wave(2, [19]), wave(4, [25]), wave(8, [24], failed=2, serialised=True)])
-        variant = only(pooling.cell([given(1, same)], MACHINE))
+        variant = only(showcase.pooled_cell([given(1, same)], MACHINE))
         headline = variant["headline"]
         self.assertEqual((headline["most_level"], headline["concurrency_gain"]), (4, 2.5))
         self.assertEqual([(level["failed"], level["serialised"]) for level in variant["phases"][0]["levels"]][-1], (2, 1))
@@ -115,7 +115,7 @@ class Headline(unittest.TestCase):
         edge["groups"] = [{"item": f"CE-P0{n}", "pass": None, "level": None, "fill": fill, "calls": 1, "metrics": {},
                            "values": {"decode_tok_s": [rate]} if rate else {}} for n, (fill, rate) in
                           enumerate(((0.5, 15), (0.25, 20), (0.9, 12), (0.98, None)), 1)]
-        headline = only(pooling.cell([given(1, edge)], MACHINE))["headline"]
+        headline = only(showcase.pooled_cell([given(1, edge)], MACHINE))["headline"]
         self.assertEqual((headline["full_fill"], headline["context_cost"]), (0.9, 0.4))
 
     def test_answers_of_two_phases_are_one_share_and_code_another(self):
@@ -124,12 +124,12 @@ class Headline(unittest.TestCase):
                     "recall": [], **changes}
         run = given(1, phase("small-eval", quality=answers(5, 4)), phase("parallel-same", quality=answers(15, 12, censored=2)),
                     phase("python-tasks", quality=answers(0, 0, ungraded=12)))
-        headline = only(pooling.cell([run], MACHINE))["headline"]
+        headline = only(showcase.pooled_cell([run], MACHINE))["headline"]
         self.assertEqual((headline["answers"]["n"], headline["answers"]["share"], headline["answers"]["censored"]), (20, 0.8, 2))
         self.assertEqual((headline["code"]["share"], headline["code"]["ungraded"]), (None, 12))
 
     def test_decode_stands_beside_what_the_memory_allows_with_its_arithmetic(self):
-        self.assertEqual(only(pooling.cell([given(1, decode(40))], MACHINE))["bound"],
+        self.assertEqual(only(showcase.pooled_cell([given(1, decode(40))], MACHINE))["bound"],
                          {"bandwidth_gb_s": 100, "bandwidth_of": "m1", "size_bytes": 2_000_000_000, "bound_tok_s": 50, "decode_tok_s": 40, "share": 0.8})
 
     def test_there_is_no_bound_where_not_all_weights_are_read_from_the_memory_that_is_known(self):
@@ -138,8 +138,8 @@ class Headline(unittest.TestCase):
                                         ("place unknown", card, {"offload_share": None}), ("experts", MACHINE, {"family": "qwen3moe"}),
                                         ("in caches", MACHINE, {"size_bytes": 90_000_000})):
             with self.subTest(title):
-                self.assertIsNone(only(pooling.cell([given(1, decode(40), **changes)], machine))["bound"])
-        self.assertIsNotNone(only(pooling.cell([given(1, decode(40))], card))["bound"])
+                self.assertIsNone(only(showcase.pooled_cell([given(1, decode(40), **changes)], machine))["bound"])
+        self.assertIsNotNone(only(showcase.pooled_cell([given(1, decode(40))], card))["bound"])
 
     def test_of_a_few_right_answers_the_interval_says_how_few_they_are(self):
         for passed, n, low, high in ((5, 5, 0.565518, 1), (0, 10, 0, 0.277533), (50, 100, 0.403832, 0.596168)):
@@ -215,7 +215,7 @@ class Document(unittest.TestCase):
             self.assertGreater(cell["runs"], cell["withheld"])
 
     def test_an_empty_catalogue_is_one_too(self):
-        found = catalogue.document([], [], catalogue.RunTotals(), False)
+        found = catalogue.document([], [], [], False)
         self.assertEqual(schema.problems(found, "catalogue"), [])
         self.assertEqual(set(found["totals"].values()), {0})
 

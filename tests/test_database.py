@@ -101,7 +101,7 @@ class Database(unittest.TestCase):
         self.assertEqual(self.one("SELECT synthetic FROM catalogue"), 1)
 
     def test_an_empty_catalogue_makes_a_database_too(self):
-        with opened(b"".join(database.pieces(catalogue.document([], [], catalogue.RunTotals(), False)))) as empty:
+        with opened(b"".join(database.pieces(catalogue.document([], [], [], False)))) as empty:
             self.assertEqual(empty.execute("SELECT count(*) FROM run").fetchone()[0], 0)
             for question in sample_queries.QUERIES:
                 self.assertEqual(empty.execute(question.sql, question.parameters).fetchall(), [])

@@ -72,12 +72,19 @@ class Updating(Folder):
 
     def test_a_record_of_the_folders_that_cannot_be_read_is_an_empty_one(self):
         files.make_folder(self.top)
-        state = site_state.SiteState([1, 2, 3], "digest", {"": [1, 2]}, {"": [3, 4]})
+        state = site_state.SiteState([1, 2, 3], 12 ** 24, {"": [1, 2]}, {"": [3, 4]})
         site_state.write(self.top, state)
         self.assertEqual(site_state.read(self.top), state)
         for data in (b"", b"{", b"[]", b'{"other": 1}'):
             (self.top / site_state.NAME).write_bytes(data)
             self.assertEqual(site_state.read(self.top), site_state.SiteState())
+
+    def test_the_digests_of_two_sets_of_files_add_up_and_any_change_is_seen(self):
+        states = {"a": (1, 2, 3), "b/c": (4, 5, 6), "b/d": (4, 5, 7)}
+        some, others = ({path: states[path] for path in paths} for paths in (("a",), ("b/c", "b/d")))
+        self.assertEqual(site_folder.digest(states), site_folder.digest(some) + site_folder.digest(others))
+        for changed in ({**states, "a": (1, 2, 4)}, {**states, "b/c": (4, 5, 7), "b/d": (4, 5, 6)}, some, {**states, "e": (0, 0, 0)}):
+            self.assertNotEqual(site_folder.digest(changed), site_folder.digest(states))
 
     def test_a_folder_that_is_not_there_has_nothing(self):
         self.assertEqual((site_folder.inodes(self.site), site_folder.states(self.site)), ({}, {}))
@@ -88,7 +95,8 @@ class Placing(Folder):
         new, old = self.top / "new", self.top / "old"
         for name, text in (("site", "first"), ("new", "second")):
             files.write(self.top / name / "a", text.encode())
-        site_folder.put_in_place(new, self.site, old, ["a"])
+        site_folder.flush(new, ["a"])
+        files.swap_folders(new, self.site, old)
         self.assertEqual([(folder / "a").read_text() for folder in (self.site, new)], ["second", "first"])
         self.assertFalse(old.exists())
 

@@ -6,10 +6,11 @@ import errno
 import os
 import pathlib
 import time
-from typing import Callable, Iterable, Iterator
+from typing import Callable, Iterable, Iterator, Union
 
 from base.errors import UserError
 
+Path = Union[str, "os.PathLike[str]"]
 # O_BINARY exists on Windows alone, where a text-mode descriptor would turn \n into \r\n.
 APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 # A byte that no ledger reaches: Windows locks are mandatory, and a locked byte inside the file could not be read.
@@ -20,7 +21,7 @@ RENAME_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 
 
 @contextlib.contextmanager
-def explaining_errors(path: os.PathLike) -> Iterator[None]:
+def explaining_errors(path: Path) -> Iterator[None]:
     """Inside, an OSError of the file system becomes the one line that a person can act on."""
     try:
         yield
@@ -28,7 +29,7 @@ def explaining_errors(path: os.PathLike) -> Iterator[None]:
         raise user_error(problem, path) from problem
 
 
-def user_error(problem: OSError, path: os.PathLike) -> UserError:
+def user_error(problem: OSError, path: Path) -> UserError:
     advice = {
         errno.ENOSPC: "free some space, then repeat the command; a run goes on with --resume",
         getattr(errno, "EDQUOT", -1): "free some of your quota, then go on with --resume",
@@ -206,7 +207,7 @@ def remove_file(path: os.PathLike) -> None:
         os.unlink(path)
 
 
-def link_or_copy(source: os.PathLike, target: os.PathLike) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
     """A second name for a file, or a copy where the file system knows no such thing. The target's folder is there."""
     try:
         os.link(source, target)

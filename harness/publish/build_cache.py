@@ -2,6 +2,7 @@
 
     <out>.cache/index.sqlite    what is known of runs, cells and pages, and the state of every file
     <out>.cache/runs/           the contributions of each run
+    <out>.cache/pools/          what the runs of each cell add up to
     <out>.cache/files/          the files of the site but the raw ones; those of the site are hard links of these
     <out>.cache/new/            a second copy of the site, also of hard links, in which the next site is prepared
     <out>.cache/folders.json    the states of these folders when the last build ended
@@ -18,51 +19,26 @@ import contextlib
 import itertools
 import json
 import pathlib
-import re
 import sqlite3
 from dataclasses import dataclass
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from base import files, json_text
-from base.errors import UserError
-from publish import database_rows, run_holds, site_folder
-from publish.site_folder import FileStates, Source
+from publish import cache_files, cache_index, database_rows, page_inputs, run_holds
+from publish.cache_files import File
+from publish.catalogue import DeviceRuns
+from publish.site_folder import FileStates
 
-INDEX = "index.sqlite"
-SAFE_PATH = re.compile(r"[a-z0-9_][a-z0-9._-]*(?:/[a-z0-9_][a-z0-9._-]*)*\Z")
-TABLES = """
-CREATE TABLE build (version TEXT, settings TEXT, git TEXT, report TEXT);
-CREATE TABLE run (folder TEXT PRIMARY KEY, key TEXT, contents TEXT, states TEXT, run_id TEXT, started_at TEXT, device_tag TEXT,
-                  handle TEXT, done INTEGER, machine TEXT, is_shown INTEGER);
-CREATE INDEX run_by_age ON run (started_at DESC, run_id DESC);
-CREATE TABLE run_record (folder TEXT PRIMARY KEY, record TEXT);
-CREATE TABLE part (cell_id TEXT, folder TEXT, PRIMARY KEY (cell_id, folder)) WITHOUT ROWID;
-CREATE INDEX part_by_run ON part (folder);
-CREATE TABLE cell (cell_id TEXT PRIMARY KEY, device_tag TEXT, key TEXT, machine TEXT, pages_key TEXT);
-CREATE TABLE cell_record (cell_id TEXT PRIMARY KEY, record TEXT);
-CREATE TABLE page (path TEXT PRIMARY KEY, key TEXT);
-CREATE TABLE file (path TEXT PRIMARY KEY, owner TEXT, size INTEGER, mtime_ns INTEGER, inode INTEGER, source TEXT);
-CREATE INDEX file_by_owner ON file (owner);
-"""
 NEWEST_FIRST = database_rows.NEWEST_FIRST
 DATA = "data"               # the owner of the files of data that depend on all runs
-RECORDS_AT_ONCE = 500
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of the site. `source` is where a raw file is linked from; None: from files/ of the cache."""
-    path: str
-    size: int
-    mtime_ns: int
-    inode: int
-    source: Optional[str] = None
+MADE, STALE = "made", ""    # keys of the same
+LINES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class RunNote:
     """What is kept of a run. `machine` (its device facts) and `record` (its `catalogue_run`) are JSON, None for a withheld run;
-    `cells` are the ids of its cells; `tables` are its rows of the database."""
+    `cells` are (id, what the cell's page draws of the run as JSON) of its cells; `tables` are its rows of the database."""
     key: str
     contents: str
     states: str
@@ -75,7 +51,33 @@ class RunNote:
     record: Optional[str]
     tables: database_rows.Tables
     files: List[File]
-    cells: List[str]
+    cells: List[Tuple[str, Optional[str]]]
+
+
+@dataclass(frozen=True)
+class CellNote:
+    """What is kept of a cell. `record` is the `cell` record without by_run as JSON, `data` its file, which has it whole;
+    `machine` are the facts of its device for which it was pooled."""
+    cell_id: str
+    key: str
+    machine: str
+    record: str
+    tables: database_rows.Tables
+    data: File
+
+
+class KnownRun(NamedTuple):
+    """Hashes: of all that decides what is made of a run, of its files' contents, and of their states."""
+    key: str
+    contents: str
+    states: str
+
+
+class LastBuild(NamedTuple):
+    """What the last build that came to an end was for, the state of git as JSON, and what it reported."""
+    settings: Optional[str]
+    git: Optional[str]
+    report: Dict
 
 
 class RunRecords:
@@ -88,40 +90,41 @@ class RunRecords:
         return self._index.execute("SELECT count(*) FROM run WHERE is_shown").fetchone()[0]
 
     def __iter__(self) -> Iterator[dict]:
-        return map(json.loads, self.lines())
+        return (json.loads(record) for record, in self._rows())
 
     def __getitem__(self, some: slice) -> List[dict]:
         return list(itertools.islice(self, some.start, some.stop, some.step))
 
-    def lines(self) -> Iterator[str]:
-        """The same as lines of JSON."""
-        rows = self._index.execute(f"SELECT record FROM run JOIN run_record USING (folder) WHERE is_shown {NEWEST_FIRST}")
-        return (record for record, in rows)
+    def lines(self) -> Iterator[List[str]]:
+        """The same as JSON, many at a time."""
+        rows = self._rows()
+        return iter(lambda: [record for record, in rows.fetchmany(LINES_AT_ONCE)], [])
+
+    def _rows(self) -> sqlite3.Cursor:
+        return self._index.execute(f"SELECT record FROM run JOIN run_record USING (folder) WHERE is_shown {NEWEST_FIRST}")
 
     def newest_by_device(self, count: int) -> Iterator[dict]:
         """The newest `count` runs of each device."""
-        seen: Dict[str, int] = {}
-        for device_tag, folder in self._index.execute(f"SELECT device_tag, folder FROM run WHERE is_shown {NEWEST_FIRST}"):
-            seen[device_tag] = seen.get(device_tag, 0) + 1
-            if seen[device_tag] <= count:
-                yield json.loads(self._index.execute("SELECT record FROM run_record WHERE folder = ?", (folder,)).fetchone()[0])
+        for device_tag, in self._index.execute("SELECT DISTINCT device_tag FROM run WHERE is_shown").fetchall():
+            rows = self._index.execute("SELECT record FROM run JOIN run_record USING (folder) "
+                                       f"WHERE device_tag = ? AND is_shown = 1 {NEWEST_FIRST} LIMIT ?", (device_tag, count))
+            yield from (json.loads(record) for record, in rows)
 
 
 class BuildCache:
     """Use `opened`. Nothing is kept before a commit."""
 
-    def __init__(self, folder: pathlib.Path, index: sqlite3.Connection, is_as_left: bool):
-        self.folder, self._index = folder, index
-        self.is_as_left = is_as_left        # the last build came to an end, and nobody changed its index and files since
-        self.records = RunRecords(index)
-        self.changed: Set[str] = set()      # paths of the site that this build made, removed or made anew
+    def __init__(self, folder: pathlib.Path, index: cache_index.OpenIndex):
+        self.folder, self._index, self.is_as_left = folder, index.connection, index.is_as_left
+        self.records = RunRecords(index.connection)
+        self.files = cache_files.CacheFiles(folder, index.connection)
+        self._obsolete: Set[pathlib.Path] = set()   # files that are not needed once this build is kept
 
     # ----- the last build
 
-    def last_build(self) -> Tuple[Optional[str], Optional[str], Optional[dict]]:
-        """(settings, state of git as JSON, report) of the last build that came to an end."""
+    def last_build(self) -> LastBuild:
         settings, git, report = self._index.execute("SELECT settings, git, report FROM build").fetchone()
-        return settings, git, report and json.loads(report)
+        return LastBuild(settings, git, json.loads(report) if report else {})
 
     def commit_rows(self) -> None:
         """Let another connection read the rows of the database. Until `commit`, nothing counts as known from the last build."""
@@ -132,63 +135,89 @@ class BuildCache:
     def commit(self, settings: str, git: Optional[str], report: dict) -> None:
         self._index.execute("UPDATE build SET settings = ?, git = ?, report = ?", (settings, git, json_text.dumps(report)))
         self._index.execute("COMMIT")
+        for path in self._obsolete:
+            files.remove_file(path)
 
     def state(self) -> Optional[List[int]]:
-        """That of the index's file, by which the next build sees that nobody changed it."""
-        return _state(self.folder / INDEX)
+        return cache_index.state(self.folder)
 
     # ----- runs
 
-    def known_runs(self) -> Dict[str, Tuple[str, str, str]]:
-        """(key, contents, states) by folder."""
-        return {row[0]: row[1:] for row in self._index.execute("SELECT folder, key, contents, states FROM run")}
+    def known_folders(self) -> Set[str]:
+        """The folders of all runs that were not rejected."""
+        return {folder for folder, in self._index.execute("SELECT folder FROM run")}
+
+    def damaged_runs(self) -> Set[str]:
+        return {folder for folder, in self._index.execute("SELECT folder FROM run WHERE key = ''")}
+
+    def known_states(self) -> Dict[str, str]:
+        return dict(self._index.execute("SELECT folder, states FROM run"))
+
+    def known_run(self, folder: str) -> Optional[KnownRun]:
+        row = self._index.execute("SELECT key, contents, states FROM run WHERE folder = ?", (folder,)).fetchone()
+        return None if row is None else KnownRun(*row)
 
     def touch(self, folder: str, states: str, raw: List[File]) -> None:
         """The contents of the run are the same, whatever its files' times and inodes are."""
         self._index.execute("UPDATE run SET states = ? WHERE folder = ?", (states, folder))
-        self._index.executemany("UPDATE file SET size = ?, mtime_ns = ?, inode = ?, source = ? WHERE path = ? AND owner = ?",
-                                [(file.size, file.mtime_ns, file.inode, file.source, file.path, folder) for file in raw])
-        self.changed.update(file.path for file in raw)
+        self.files.touch(folder, raw)
 
     def put_run(self, folder: str, note: RunNote) -> None:
-        is_known = self._forget_run(folder, keep_key=note.key)
-        self.put_files(folder, note.files, is_new=not is_known)
+        is_known = self._forget_run(folder)
+        self._obsolete.discard(run_path(self.folder, note.key))
+        self.files.put(folder, note.files, is_new=not is_known)
         self._index.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (
             folder, note.key, note.contents, note.states, note.run_id, note.started_at, note.device_tag, note.handle, note.done,
             note.machine, note.record is not None))
         if note.record is not None:
             self._index.execute("INSERT INTO run_record VALUES (?, ?)", (folder, note.record))
         database_rows.put(self._index, folder, note.tables)
-        self._index.executemany("INSERT OR IGNORE INTO part VALUES (?, ?)", [(cell_id, folder) for cell_id in note.cells])
-        self._index.executemany("INSERT OR IGNORE INTO cell (cell_id, device_tag) VALUES (?, ?)",
-                                [(cell_id, note.device_tag) for cell_id in note.cells])
-        self._index.executemany("UPDATE cell SET key = '' WHERE cell_id = ?", [(cell_id,) for cell_id in note.cells])
+        cells = [cell_id for cell_id, _ in note.cells]
+        self._index.executemany("INSERT OR IGNORE INTO part VALUES (?, ?, ?)", [(cell_id, folder, sketch) for cell_id, sketch in note.cells])
+        self._index.executemany("INSERT OR IGNORE INTO cell (cell_id, device_tag) VALUES (?, ?)", [(cell_id, note.device_tag) for cell_id in cells])
+        self._index.executemany("UPDATE cell SET key = '' WHERE cell_id = ?", [(cell_id,) for cell_id in cells])
+        self._make_stale()
 
     def remove_runs(self, folders: Iterable[str]) -> None:
         """Forget runs with their files. Before other runs are added, which may have files of the same names."""
         for folder in folders:
-            self._forget_run(folder, keep_key=None)
-            self.put_files(folder, [])
+            self._forget_run(folder)
+            self.files.put(folder, [])
 
-    def _forget_run(self, folder: str, keep_key: Optional[str]) -> bool:
+    def _forget_run(self, folder: str) -> bool:
         """Whether it was known. Its cells are to be pooled again."""
-        row = self._index.execute("SELECT key FROM run WHERE folder = ?", (folder,)).fetchone()
-        if row is None:
+        known = self.known_run(folder)
+        if known is None:
             return False
         self._index.execute("UPDATE cell SET key = '' WHERE cell_id IN (SELECT cell_id FROM part WHERE folder = ?)", (folder,))
-        if row[0] != keep_key:
-            files.remove_file(run_path(self.folder, row[0]))
+        self._obsolete.add(run_path(self.folder, known.key))
         for table in ("run", "run_record", "part"):
             self._index.execute(f"DELETE FROM {table} WHERE folder = ?", (folder,))
         database_rows.remove(self._index, folder, database_rows.OF_RUNS)
+        self._make_stale()
         return True
 
-    def run_facts(self) -> Iterator[tuple]:
-        """(started_at, device tag, handle, done, machine as JSON, is_shown) of each run, newest first."""
-        return self._index.execute(f"SELECT started_at, device_tag, handle, done, machine, is_shown FROM run {NEWEST_FIRST}")
+    def device_runs(self) -> List[DeviceRuns]:
+        """What all runs of each device add up to."""
+        devices: Dict[str, DeviceRuns] = {}
+        for tag, handle, is_shown, runs, calls, newest in self._index.execute(
+                "SELECT device_tag, handle, is_shown, count(*), coalesce(sum(done), 0), max(started_at) FROM run GROUP BY 1, 2, 3").fetchall():
+            if tag not in devices:
+                devices[tag] = DeviceRuns(tag, self._machine_of(tag))
+            if is_shown:
+                devices[tag].add_shown(runs, calls, handle, newest)
+            else:
+                devices[tag].withheld += runs
+        return list(devices.values())
 
-    def run_keys(self) -> List[str]:
-        return [key for key, in self._index.execute(f"SELECT key FROM run {NEWEST_FIRST}")]
+    def _machine_of(self, device_tag: str) -> dict:
+        """The facts of a device from its newest run that knows what it is, else from its oldest."""
+        machine: dict = {}
+        for text, in self._index.execute(f"SELECT machine FROM run WHERE device_tag = ? AND is_shown = 1 {NEWEST_FIRST}", (device_tag,)):
+            machine = json.loads(text)
+            if machine["label"] is not None:
+                break
+        return machine
 
     def compare_runs(self, runs: Dict[str, str], changed: Set[str]) -> Set[str]:
         """Compare the changed runs with all others; the runs whose findings are other than before."""
@@ -207,26 +236,31 @@ class BuildCache:
         """Whether a run of the cell is shown."""
         return self._index.execute("SELECT 1 FROM part JOIN run USING (folder) WHERE cell_id = ? AND is_shown", (cell_id,)).fetchone() is not None
 
-    def runs_of(self, cell_id: str) -> List[tuple]:
-        """(run id, started_at, `catalogue_run` record or None, key) of each run of a cell, newest first."""
-        rows = self._index.execute("SELECT run_id, started_at, record, key FROM part JOIN run USING (folder) LEFT JOIN run_record "
-                                   f"USING (folder) WHERE cell_id = ? {NEWEST_FIRST}", (cell_id,))
-        return [(run_id, started_at, record and json.loads(record), key) for run_id, started_at, record, key in rows.fetchall()]
+    def run_keys_of(self, cell_id: str) -> List[str]:
+        """The key of each run of a cell, newest first."""
+        return [key for key, in self._index.execute(f"SELECT key FROM part JOIN run USING (folder) WHERE cell_id = ? {NEWEST_FIRST}", (cell_id,))]
 
-    def put_cell(self, cell_id: str, key: str, machine: str, record: str, tables: database_rows.Tables, data: File) -> None:
-        """`record` is the `cell` record without by_run as JSON, `machine` what it was pooled for."""
-        self._index.execute("UPDATE cell SET key = ?, machine = ? WHERE cell_id = ?", (key, machine, cell_id))
-        self._index.execute("INSERT OR REPLACE INTO cell_record VALUES (?, ?)", (cell_id, record))
-        database_rows.put(self._index, cell_id, tables)
-        self.put_files(cell_id, [data])
+    def shown_runs_of(self, cell_id: str) -> List[Tuple[str, str]]:
+        """(`catalogue_run` record, what the cell's page draws of it) of each shown run of a cell as JSON, newest first."""
+        return self._index.execute("SELECT record, sketch FROM part JOIN run USING (folder) JOIN run_record USING (folder) "
+                                   f"WHERE cell_id = ? {NEWEST_FIRST}", (cell_id,)).fetchall()
+
+    def put_cell(self, note: CellNote) -> None:
+        self._index.execute("UPDATE cell SET key = ?, machine = ? WHERE cell_id = ?", (note.key, note.machine, note.cell_id))
+        self._index.execute("INSERT OR REPLACE INTO cell_record VALUES (?, ?)", (note.cell_id, note.record))
+        database_rows.put(self._index, note.cell_id, note.tables)
+        self.files.put(note.cell_id, [note.data])
+        self._make_stale()
 
     def remove_cell(self, cell_id: str) -> None:
         """A cell without a shown run. It comes back with the first one."""
         for owner in (cell_id, f"{cell_id} pages"):
-            self.put_files(owner, [])
+            self.files.put(owner, [])
         for table in ("cell", "cell_record"):
             self._index.execute(f"DELETE FROM {table} WHERE cell_id = ?", (cell_id,))
         database_rows.remove(self._index, cell_id, database_rows.OF_CELLS)
+        self._obsolete.add(pool_path(self.folder, cell_id))
+        self._make_stale()
 
     def cell_records(self) -> List[str]:
         """The `cell` records without by_run, as JSON, in order."""
@@ -237,141 +271,57 @@ class BuildCache:
         return {cell_id: (key, pages_key) for cell_id, key, pages_key in self._index.execute("SELECT cell_id, key, pages_key FROM cell")}
 
     def put_cell_pages(self, cell_id: str, pages_key: str, made: List[File]) -> None:
-        self.put_files(f"{cell_id} pages", made)
+        self.files.put(f"{cell_id} pages", made)
         self._index.execute("UPDATE cell SET pages_key = ? WHERE cell_id = ?", (pages_key, cell_id))
 
     # ----- the whole
 
     def page_keys(self) -> Dict[str, str]:
-        return dict(self._index.execute("SELECT path, key FROM page"))
+        """Without that of the data."""
+        return dict(self._index.execute("SELECT path, key FROM page WHERE path <> ?", (DATA,)))
 
     def put_page(self, key: str, page: File) -> None:
-        self.put_files(page.path, [page])
+        self.files.put(page.path, [page])
         self._index.execute("INSERT OR REPLACE INTO page VALUES (?, ?)", (page.path, key))
 
     def remove_page(self, path: str) -> None:
-        self.put_files(path, [])
+        self.files.put(path, [])
         self._index.execute("DELETE FROM page WHERE path = ?", (path,))
 
-    def put_data(self, key: str, made: List[File]) -> None:
+    def put_data(self, made: List[File]) -> None:
         """The files of data that depend on all runs."""
-        self.put_files(DATA, made)
-        self._index.execute("INSERT OR REPLACE INTO page VALUES (?, ?)", (DATA, key))
+        self.files.put(DATA, made)
+        self._index.execute("INSERT OR REPLACE INTO page VALUES (?, ?)", (DATA, MADE))
+
+    def is_data_stale(self) -> bool:
+        """Whether a run or a cell was added, changed or removed since the files of data were made."""
+        return self._index.execute("SELECT 1 FROM page WHERE path = ? AND key = ?", (DATA, MADE)).fetchone() is None
+
+    def _make_stale(self) -> None:
+        self._index.execute("UPDATE page SET key = ? WHERE path = ?", (STALE, DATA))
+
+    # ----- damage
 
     def is_intact(self) -> bool:
         """Whether all was made, and nothing was forgotten as damaged."""
-        return DATA in self.page_keys() and not self._index.execute(
+        return not self.is_data_stale() and not self._index.execute(
             "SELECT 1 FROM run WHERE key = '' UNION ALL SELECT 1 FROM cell WHERE coalesce(key, '') = '' OR coalesce(pages_key, '') = '' "
             "UNION ALL SELECT 1 FROM page WHERE key = ''").fetchone()
 
-    # ----- files
-
-    def put_files(self, owner: str, made: List[File], is_new: bool = False) -> None:
-        """The files of a run, a cell, a page or the data; those that it had before and has no longer are removed."""
-        paths = {file.path for file in made}
-        self.changed |= paths
-        if not is_new:
-            for path, source in self._index.execute("SELECT path, source FROM file WHERE owner = ?", (owner,)).fetchall():
-                self.changed.add(path)
-                if path not in paths and source is None:
-                    files.remove_file(self.folder / "files" / path)
-            self._index.execute("DELETE FROM file WHERE owner = ?", (owner,))
-        try:
-            self._index.executemany("INSERT INTO file VALUES (?, ?, ?, ?, ?, ?)", [
-                (file.path, owner, file.size, file.mtime_ns, file.inode, file.source) for file in made])
-        except sqlite3.IntegrityError:
-            raise ValueError(f"two files of the site have the same path, one of them of {owner}") from None
-
     def forget_damaged(self, present: FileStates) -> None:
         """Forget whatever has a file in files/ that is missing or was changed, so that it is made again."""
-        damaged, moved = set(), []
-        for path, owner, size, mtime_ns, inode in self._index.execute(
-                "SELECT path, owner, size, mtime_ns, inode FROM file WHERE source IS NULL"):
-            state = present.get(path)
-            if state is None or state[:2] != (size, mtime_ns):
-                damaged.add(owner)
-            elif state[2] != inode:         # the cache was copied
-                moved.append((state[2], path))
-        self._index.executemany("UPDATE file SET inode = ? WHERE path = ?", moved)
-        for owner in damaged:
+        for owner in self.files.damaged_owners(present):
             self._index.execute("UPDATE run SET key = '', states = '' WHERE folder = ?", (owner,))
             self._index.execute("UPDATE cell SET key = '' WHERE cell_id = ?", (owner,))
             self._index.execute("UPDATE cell SET pages_key = '' WHERE cell_id || ' pages' = ?", (owner,))
             self._index.execute("UPDATE page SET key = '' WHERE path = ?", (owner,))
 
-    def refresh_inodes(self, paths: Iterable[str], sources: Dict[str, Source]) -> None:
-        """Take over the inodes of raw files whose contents are the same and whose inodes are not, as in another clone."""
-        self._index.executemany("UPDATE file SET inode = ? WHERE path = ? AND source IS NOT NULL", [
-            (state[2], path) for path in paths for state in [site_folder.state_of(sources[path].path)] if state is not None])
-
-    def site(self) -> Dict[str, Source]:
-        """Every file of the site, by path."""
-        return {path: self._source(path, inode, source) for path, inode, source in self._index.execute("SELECT path, inode, source FROM file")}
-
-    def changes(self) -> Dict[str, Optional[Source]]:
-        """The files of the site that this build changed; None: there is no such file any more."""
-        result: Dict[str, Optional[Source]] = dict.fromkeys(sorted(self.changed))
-        for path in result:
-            row = self._index.execute("SELECT inode, source FROM file WHERE path = ?", (path,)).fetchone()
-            result[path] = row and self._source(path, *row)
-        return result
-
-    def _source(self, path: str, inode: int, source: Optional[str]) -> Source:
-        return Source(inode, f"{self.folder}/files/{path}" if source is None else source)
-
-    def count_files(self) -> int:
-        return self._index.execute("SELECT count(*) FROM file").fetchone()[0]
-
 
 @contextlib.contextmanager
 def opened(folder: pathlib.Path, version: str, afresh: bool = False, left: Optional[List[int]] = None) -> Iterator[BuildCache]:
-    """The cache of a builder of this version; that of another version is discarded. `left` is the state in which the last build left
-    the index, which need not be searched for damage if it is still in it."""
-    try:
-        is_as_left = left is not None and left == _state(folder / INDEX)
-        index = None if afresh else _open(folder / INDEX, version, is_as_left)
-        if index is None:
-            index, is_as_left = _create(folder, version), False
-        with contextlib.closing(index):
-            index.execute("BEGIN")
-            yield BuildCache(folder, index, is_as_left)
-    except (sqlite3.OperationalError, sqlite3.DatabaseError) as problem:
-        raise UserError(f"the index of the cache cannot be written ({problem})", str(folder / INDEX),
-                        "free some space, then run this again; the old site is unchanged") from None
-
-
-def _create(folder: pathlib.Path, version: str) -> sqlite3.Connection:
-    for name in ("files", "runs"):
-        files.remove_folder(folder / name)
-    for name in (INDEX, f"{INDEX}-journal"):
-        files.remove_file(folder / name)
-    index = sqlite3.connect(folder / INDEX, isolation_level=None)
-    index.execute("BEGIN")
-    for statement in TABLES.split(";"):
-        index.execute(statement)
-    database_rows.create(index)
-    run_holds.create(index)
-    index.execute("INSERT INTO build (version) VALUES (?)", (version,))
-    index.execute("COMMIT")
-    return index
-
-
-def _state(path: pathlib.Path) -> Optional[List[int]]:
-    state = site_folder.state_of(path)
-    return state and list(state)
-
-
-def _open(path: pathlib.Path, version: str, is_intact: bool) -> Optional[sqlite3.Connection]:
-    """The index of the last build, if it is intact and was written by the same version of the harness."""
-    if not path.is_file():
-        return None
-    index = sqlite3.connect(path, isolation_level=None)
-    with contextlib.suppress(sqlite3.Error):
-        if index.execute("SELECT version FROM build").fetchall() == [(version,)] and (
-                is_intact or index.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]):
-            return index
-    index.close()
-    return None
+    """The cache of a builder of this version; see cache_index.opened."""
+    with cache_index.opened(folder, version, afresh, left) as index:
+        yield BuildCache(folder, index)
 
 
 def run_path(folder: pathlib.Path, key: str) -> pathlib.Path:
@@ -379,10 +329,6 @@ def run_path(folder: pathlib.Path, key: str) -> pathlib.Path:
     return pathlib.Path(f"{folder}/runs/{key[:2]}/{key}.json")
 
 
-def put_file(folder: pathlib.Path, path: str, data: bytes | Iterable[bytes]) -> File:
-    """Write one file of the site into files/. Any process may."""
-    if not SAFE_PATH.match(path):
-        raise ValueError(f"{path!r} is not a path within the site")
-    target = folder / "files" / path
-    files.write(target, data)
-    return File(path, *site_folder.state_of(target))
+def pool_path(folder: pathlib.Path, cell_id: str) -> pathlib.Path:
+    """Where the pool of a cell is."""
+    return folder / "pools" / pathlib.PurePosixPath(page_inputs.data_of_cell(cell_id)).name

@@ -10,9 +10,11 @@ from typing import List, Optional, Tuple
 
 from base import files, json_text
 from base.errors import UserError
-from judge import findings, run_check, tree_layout
-from publish import build_cache, database_rows, page_inputs, pages, pooling, process_run, run_holds
-from publish.build_cache import File, RunNote
+from judge import findings, run_check
+from publish import (build_cache, cell_sketch, database_rows, page_inputs, pages, pool_file, pooling, process_run, run_contribution,
+                     run_holds)
+from publish.build_cache import CellNote, RunNote
+from publish.cache_files import File, put_file
 
 
 @dataclass(frozen=True)
@@ -33,28 +35,19 @@ class RunJob:
 
 @dataclass(frozen=True)
 class CellJob:
-    """`runs` are (run id, started_at, `catalogue_run` record or None, key) of its runs, newest first; `machine` is JSON."""
+    """`runs` are the keys of its runs, `machine` is JSON."""
     cell_id: str
-    runs: List[tuple]
+    runs: List[str]
     machine: str
     cache: str
     key: str
 
 
 @dataclass(frozen=True)
-class PooledCell:
-    """`record` is the `cell` record without by_run as JSON, `data` its file, which has it whole."""
-    job: CellJob
-    record: str
-    tables: database_rows.Tables
-    data: File
-
-
-@dataclass(frozen=True)
 class PageJob:
-    """`inputs.cell` is without by_run, which is read from the cell's data file."""
-    cell_id: str
+    """`runs` are (`catalogue_run` record, sketch) of the shown runs as JSON, newest first; `inputs` is without them."""
     inputs: page_inputs.CellPageInput
+    runs: List[Tuple[str, str]]
     cache: str
     key: str
 
@@ -76,20 +69,20 @@ def _process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
     with files.explaining_errors(job.folder):
         processed = process_run.process(pathlib.Path(job.folder), job.path, job.overlay_entry, job.synthetic, job.now_s, job.raw_base,
                                         tuple(run_holds.findings(job.holds)))
-    if processed.errors:
+    if isinstance(processed, process_run.RejectedRun):
         if not os.path.isdir(job.folder):
             raise UserError("this run vanished while it was read", job.folder, "run this again; the old site is unchanged")
         return job.path, None, processed.errors
-    cache, place, row = pathlib.Path(job.cache), tree_layout.place_of(job.path), processed.row
-    lines = [json_text.dumps(contribution) for contribution in processed.contributions]
-    files.write(build_cache.run_path(cache, job.key), "\n".join(lines).encode("ascii"))
-    made = [build_cache.put_file(cache, path, data) for path, data in processed.pages]
+    cache, row = pathlib.Path(job.cache), processed.row
+    run_contribution.write(build_cache.run_path(cache, job.key), processed.run_id, processed.started_at, row, processed.contributions)
+    made = [put_file(cache, path, data) for path, data in processed.pages]
     if row and job.raw_base is None:
-        made += raw_files(job.folder, row["run_id"])
-    machine, record = (value and json_text.dumps(value) for value in (processed.machine, row))
-    note = RunNote(job.key, job.contents, job.states, processed.run_id, processed.started_at, place.device_tag, place.handle,
-                   row and row["done"], machine, record, database_rows.of_run(row) if row else {}, made,
-                   [contribution["cell_id"] for contribution in processed.contributions])
+        made += raw_files(job.folder, processed.run_id)
+    cells = [(contribution["cell_id"], json_text.dumps(cell_sketch.of_run(processed.run_id, contribution)) if row else None)
+             for contribution in processed.contributions]
+    note = RunNote(job.key, job.contents, job.states, processed.run_id, processed.started_at, processed.place.device_tag,
+                   processed.place.handle, row["done"] if row else None, json_text.dumps(processed.machine) if row else None,
+                   json_text.dumps(row) if row else None, database_rows.of_run(row) if row else {}, made, cells)
     return job.path, note, ()
 
 
@@ -104,22 +97,27 @@ def raw_files(folder: str, run_id: str) -> List[File]:
     return result
 
 
-def pool(job: CellJob) -> PooledCell:
-    cache, runs = pathlib.Path(job.cache), []
-    beginning = f'{{"cell_id":{json_text.dumps(job.cell_id)},'.encode("ascii")       # of the contribution to this cell
-    for run_id, started_at, row, key in job.runs:
-        lines = build_cache.run_path(cache, key).read_bytes().split(b"\n")
-        runs += [pooling.CellRun(run_id, started_at, row, json.loads(line)) for line in lines if line.startswith(beginning)]
-    cell = pooling.cell(runs, json.loads(job.machine))
-    data = build_cache.put_file(cache, cell["data"], json_text.dumps(cell).encode("ascii") + b"\n")
-    for variant in cell["variants"]:
-        del variant["by_run"]
-    return PooledCell(job, json_text.dumps(cell), database_rows.of_cell(cell), data)
+def pool(job: CellJob) -> CellNote:
+    """Pool the runs of a cell: those that are new are added to the last build's pool, if it has no others."""
+    cache = pathlib.Path(job.cache)
+    path = build_cache.pool_path(cache, job.cell_id)
+    kept = pool_file.read(path)
+    cell_pool = kept if kept is not None and set(kept.keys) <= set(job.runs) else pooling.CellPool()
+    known = set(cell_pool.keys)
+    for key in job.runs:
+        if key not in known:
+            cell_pool.add(key, run_contribution.read(build_cache.run_path(cache, key), job.cell_id))
+    cell = cell_pool.record(json.loads(job.machine))
+    assert cell is not None, job.cell_id        # only cells with a shown run are pooled
+    pool_file.write(path, cell_pool)
+    data = put_file(cache, page_inputs.data_of_cell(job.cell_id), cell.data())
+    return CellNote(job.cell_id, job.key, job.machine, json_text.dumps(cell.record), database_rows.of_cell(cell.record), data)
 
 
 def render_cell(job: PageJob) -> Tuple[str, str, List[File]]:
     """(cell id, key of its pages, its pages)."""
-    cache = pathlib.Path(job.cache)
-    cell = json.loads((cache / "files" / job.inputs.cell["data"]).read_bytes())
-    inputs = dataclasses.replace(job.inputs, cell=cell)
-    return job.cell_id, job.key, [build_cache.put_file(cache, path, data) for path, data in pages.cell(inputs)]
+    cache, cell = pathlib.Path(job.cache), job.inputs.cell
+    sketches = [json.loads(sketch) for _, sketch in job.runs]
+    variants = [{**variant, "by_run": [sketch for sketch in sketches if sketch["digest"] == variant["digest"]]} for variant in cell["variants"]]
+    inputs = dataclasses.replace(job.inputs, cell={**cell, "variants": variants}, runs=[json.loads(record) for record, _ in job.runs])
+    return cell["cell_id"], job.key, [put_file(cache, path, data) for path, data in pages.cell(inputs)]

@@ -1,7 +1,8 @@
 """The catalogue document: rows of runs and pooled cells combined into one record. Pure: reads and writes nothing."""
 from __future__ import annotations
 
-from typing import Sequence
+from dataclasses import dataclass, field
+from typing import Dict, Iterable, List, Sequence, Set
 
 from base.records import CATALOGUE_VERSION
 from derive.distribution import METHOD
@@ -11,47 +12,46 @@ STATISTICS = (f"{METHOD}; over runs: of the runs' own medians; over calls: of th
               "95 % interval; runs that are not shown count in the figures of a cell")
 
 
-class RunTotals:
-    """Counts over all runs; add them newest first."""
+@dataclass
+class DeviceRuns:
+    """What the runs of a device add up to. A device's facts are those of its newest run that knows what it is."""
+    device_tag: str
+    machine: dict
+    shown: int = 0
+    withheld: int = 0
+    calls: int = 0
+    handles: Set[str] = field(default_factory=set)
+    newest: str = ""        # start of the newest run shown
 
-    def __init__(self) -> None:
-        self.shown = self.withheld = self.calls = 0
-        self.handles: set = set()
-        self.devices: dict = {}         # device tag: counts, handles and facts for its `device` record
-
-    def add(self, started_at: str, device_tag: str, handle: str, done: int | None, machine: dict | None) -> None:
-        """A withheld run has neither calls nor a machine. A device's facts are those of the newest run that has any."""
-        device = self.devices.setdefault(device_tag, {"shown": 0, "withheld": 0, "handles": set(), "newest": None, "machine": None})
-        if machine is None:
-            self.withheld += 1
-            device["withheld"] += 1
-            return
-        self.shown += 1
-        self.calls += done
+    def add_shown(self, runs: int, calls: int, handle: str, newest: str) -> None:
+        """Runs of one person."""
+        self.shown += runs
+        self.calls += calls
         self.handles.add(handle)
-        device["shown"] += 1
-        device["handles"].add(handle)
-        device["newest"] = device["newest"] or started_at
-        if device["machine"] is None or device["machine"]["label"] is None:
-            device["machine"] = machine
+        self.newest = max(self.newest, newest)
 
 
-def document(rows: Sequence, cells: list, totals: RunTotals, synthetic: bool) -> dict:
+def document(rows: Sequence[dict], cells: List[dict], devices: Iterable[DeviceRuns], synthetic: bool) -> dict:
     """The `catalogue` record. `rows` are `catalogue_run` records, newest first, `cells` those of cells without by_run."""
     cells = sorted(cells, key=lambda cell: cell["cell_id"])
+    shown = sorted((device for device in devices if device.shown), key=lambda device: device.device_tag)
+    cells_of: Dict[str, List[str]] = {}
+    for cell in cells:
+        cells_of.setdefault(cell["device_tag"], []).append(cell["cell_id"])
     return {
         "schema": CATALOGUE_VERSION, "synthetic": synthetic, "statistics": STATISTICS,
-        "totals": {"runs": totals.shown, "handles": len(totals.handles), "devices": len({cell["device_tag"] for cell in cells}),
-                   "models": len({cell["model"] for cell in cells}), "cells": len(cells), "calls": totals.calls},
-        "devices": [_device(tag, counts, cells) for tag, counts in sorted(totals.devices.items()) if counts["shown"]],
+        "totals": {"runs": sum(device.shown for device in shown), "handles": len(set().union(*(device.handles for device in shown))),
+                   "devices": len(cells_of), "models": len({cell["model"] for cell in cells}), "cells": len(cells),
+                   "calls": sum(device.calls for device in shown)},
+        "devices": [_device(device, cells_of.get(device.device_tag, [])) for device in shown],
         "models": _models(cells), "cells": cells, "runs": rows,
     }
 
 
-def _device(tag: str, counts: dict, cells: list) -> dict:
-    return {"runs": counts["shown"] + counts["withheld"], "withheld": counts["withheld"], "device_tag": tag,
-            "page": page_inputs.page_of_device(tag), **counts["machine"], "handles": len(counts["handles"]), "newest": counts["newest"],
-            "cells": [cell["cell_id"] for cell in cells if cell["device_tag"] == tag]}
+def _device(device: DeviceRuns, cell_ids: List[str]) -> dict:
+    return {"runs": device.shown + device.withheld, "withheld": device.withheld, "device_tag": device.device_tag,
+            "page": page_inputs.page_of_device(device.device_tag), **device.machine, "handles": len(device.handles),
+            "newest": device.newest, "cells": cell_ids}
 
 
 def _models(cells: list) -> list:

@@ -1,40 +1,82 @@
 """Context figures: the context ladders of several runs as one record of a cell, and a rung as one of a cell's phase."""
 from __future__ import annotations
 
-import collections
-from typing import Iterable, List, Optional, Tuple
+from array import array
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional
 
-from derive.distribution import Sample, rounded
+from derive.distribution import rounded
+from publish.values import add, no_values, stat_of
 
 OVER_RUNS = ("num_ctx", "prompt_tokens", "prefill_tok_s", "decode_tok_s", "ttft_ms", "middle_found_tokens", "partial_from")
 
 
-def ladder(pairs: List[Tuple[bool, Optional[dict]]]) -> Optional[dict]:
-    """The `cell_ladder` record of (is_shown, a run's `served_context`); None where no shown run climbed it."""
-    served = [record for _, record in pairs if record]
-    if not any(is_shown and record for is_shown, record in pairs):
-        return None
-    found = [record["middle_found"] for record in served if record["middle_found"] is not None]
-    return {"runs": len(served), **{name: _stat(record[name] for record in served) for name in OVER_RUNS},
-            "middle_found": sum(found), "middle_asked": len(found), "ended_by": _tally(record["ended_by"] for record in served)}
+@dataclass
+class LadderTotals:
+    """The `served_context` records of runs."""
+    shown: int = 0
+    runs: int = 0
+    middle_found: int = 0
+    middle_asked: int = 0
+    ended_by: Dict[str, int] = field(default_factory=dict)
+    over_runs: Dict[str, array] = field(default_factory=lambda: {name: no_values() for name in OVER_RUNS})
+
+    def add(self, is_shown: bool, served: Optional[dict]) -> None:
+        if not served:
+            return
+        self.shown += is_shown
+        self.runs += 1
+        for name in OVER_RUNS:
+            add(self.over_runs[name], served[name])
+        if served["middle_found"] is not None:
+            self.middle_found += served["middle_found"]
+            self.middle_asked += 1
+        count(self.ended_by, served["ended_by"])
+
+    def record(self) -> Optional[dict]:
+        """The `cell_ladder` record; None where no shown run climbed it."""
+        if not self.shown:
+            return None
+        return {"runs": self.runs, **{name: stat_of(values) for name, values in self.over_runs.items()},
+                "middle_found": self.middle_found, "middle_asked": self.middle_asked, "ended_by": dict(sorted(self.ended_by.items()))}
 
 
-def of_phase(rows: List[Tuple[bool, dict]]) -> dict:
-    """{"rung": the `cell_rung` record} of (is_shown, a run's phase); nothing where no shown run has one."""
-    rungs = [row["rung"] for _, row in rows if "rung" in row]
-    if not any(is_shown and "rung" in row for is_shown, row in rows):
-        return {}
-    shares = (rung["vram_bytes"] / rung["size_bytes"] for rung in rungs if rung["size_bytes"] and rung["vram_bytes"] is not None)
-    return {"rung": {
-        "runs": len(rungs), "num_ctx": next((rung["num_ctx"] for rung in rungs if rung["num_ctx"]), None),
-        **{name: _stat(rung[name] for rung in rungs) for name in ("context_length", "size_bytes")},
-        "offload_share": _stat(map(rounded, shares)), "load_ms": _stat(rung["load_ms"] for rung in rungs),
-        "stopped_by": _tally(rung["stopped_by"] for rung in rungs)}}
+@dataclass
+class RungTotals:
+    """One context. `newest` is (start, id, num_ctx) of the newest run that asked in it."""
+    shown: int = 0
+    runs: int = 0
+    newest: Optional[List] = None
+    context_length: array = field(default_factory=no_values)
+    size_bytes: array = field(default_factory=no_values)
+    offload_share: array = field(default_factory=no_values)
+    load_ms: array = field(default_factory=no_values)
+    stopped_by: Dict[str, int] = field(default_factory=dict)
+
+    def add(self, is_shown: bool, began: List[str], rung: Optional[dict]) -> None:
+        if rung is None:
+            return
+        self.shown += is_shown
+        self.runs += 1
+        if rung["num_ctx"] and (self.newest is None or began > self.newest[:2]):
+            self.newest = [*began, rung["num_ctx"]]
+        for name in ("context_length", "size_bytes", "load_ms"):
+            add(getattr(self, name), rung[name])
+        if rung["size_bytes"] and rung["vram_bytes"] is not None:
+            add(self.offload_share, rounded(rung["vram_bytes"] / rung["size_bytes"]))
+        count(self.stopped_by, rung["stopped_by"])
+
+    def record(self) -> dict:
+        """{"rung": the `cell_rung` record}; nothing where no shown run has one."""
+        if not self.shown:
+            return {}
+        return {"rung": {
+            "runs": self.runs, "num_ctx": self.newest and self.newest[2], "context_length": stat_of(self.context_length),
+            "size_bytes": stat_of(self.size_bytes), "offload_share": stat_of(self.offload_share), "load_ms": stat_of(self.load_ms),
+            "stopped_by": dict(sorted(self.stopped_by.items()))}}
 
 
-def _tally(reasons: Iterable[Optional[str]]) -> dict:
-    return dict(sorted(collections.Counter(filter(None, reasons)).items()))
-
-
-def _stat(values: Iterable[Optional[float]]) -> Optional[dict]:
-    return Sample(values).record()
+def count(counts: Dict[str, int], name: Optional[str]) -> None:
+    """None is not counted."""
+    if name:
+        counts[name] = counts.get(name, 0) + 1

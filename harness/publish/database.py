@@ -66,8 +66,8 @@ def _write(connection: sqlite3.Connection, document: dict, index: pathlib.Path) 
         marks = ", ".join("?" * len(TABLES[name].columns))
         connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', (tuple(map(database_rows.storable, row)) for row in rows))
     database_rows.copy(connection)
-    for table, columns in INDICES:
-        connection.execute(f'CREATE INDEX "{table}_by_{columns.replace(", ", "_")}" ON "{table}" ({columns})')
+    for indexed, columns in INDICES:
+        connection.execute(f'CREATE INDEX "{indexed}_by_{columns.replace(", ", "_")}" ON "{indexed}" ({columns})')
     connection.execute("COMMIT")
 
 

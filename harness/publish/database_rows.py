@@ -5,7 +5,7 @@ Rows are made once, where a run is processed or a cell is pooled. A new catalogu
 from __future__ import annotations
 
 import sqlite3
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Tuple
 
 from publish import table_columns
 from publish.sql_schema import TABLES
@@ -70,7 +70,7 @@ def _record(name: str) -> Callable[[dict], List[tuple]]:
     return lambda phase: [table_columns.values(f"cell_{name}", phase[name])] if phase.get(name) else []
 
 
-_OF_PHASE: Dict[str, Callable[[dict], object]] = {
+_OF_PHASE: Dict[str, Callable[[dict], Iterable[tuple]]] = {
     "figure": _figures, "level": _levels, "quality": _record("quality"), "thinking": _record("thinking"), "rung": _record("rung"),
     "outcome": lambda phase: sorted(phase["outcomes"].items()), "skip": lambda phase: sorted(phase["skips"].items())}
 

@@ -1,151 +1,143 @@
 """Pooling: several runs of one model on one device become one cell. Medians over runs and over calls are both given.
 
 Variants (digests) are never pooled with each other. Withheld runs count in the figures; what only they have is not shown.
+A pool is what the runs of a cell add up to: one more run is added to it without reading the others.
 """
 from __future__ import annotations
 
-import collections
-from typing import Dict, Iterable, List, Optional, Tuple
+import bisect
+from array import array
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, NamedTuple, Optional
 
+from base import json_text
 from base.phases import FROZEN, KINDS
-from base.records import FIGURES
 from derive import headline
 from derive.headline import HEADLINE
-from derive.distribution import Sample, quantile, rounded
+from derive.distribution import rounded
 from judge import plausibility, thresholds
-from publish import context_figures, headline_figures, page_inputs, run_contribution, thinking_figures
+from publish import headline_figures, page_inputs, run_contribution
+from publish.context_figures import LadderTotals, count
 from publish.headline_figures import ALONE, ANSWERS, CODE, RECALL
+from publish.phase_totals import CallCounts, Counts, PhaseTotals, in_order
+from publish.run_contribution import CellRun
+from publish.values import add, no_values, stat_of
 
 FULLY_OFFLOADED = 0.99  # of the model on the accelerator; what servers report differs by less from load to load
+OVER_RUNS = ("memory_bytes", "offload_share", "cold_load_ms")
 
 
-class CellRun:
-    """One run's contribution to a cell. `row` is the `catalogue_run` record; None for a withheld run."""
+class PooledCell(NamedTuple):
+    """`record` is the `cell` record without by_run; `by_run` has for each of its variants the `run_in_cell` records as JSON."""
+    record: dict
+    by_run: List[List[bytes]]
 
-    def __init__(self, run_id: str, started_at: str, row: Optional[dict], contribution: dict):
-        self.run_id, self.started_at, self.row, self.contribution = run_id, started_at, row, contribution
-        self.phases = {phase["phase"]: phase for phase in contribution["phases"]}
-
-    @property
-    def is_shown(self) -> bool:
-        return self.row is not None
-
-
-def cell(runs: List[CellRun], machine: dict) -> Optional[dict]:
-    """The `cell` record with by_run; None where no run is shown. `machine` comes from publish/device_summary.py."""
-    by_digest: Dict[str, List[CellRun]] = {}
-    for run in sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True):
-        by_digest.setdefault(run.contribution["digest"], []).append(run)
-    variants = [variant(same, machine) for same in by_digest.values() if any(run.is_shown for run in same)]
-    if not variants:
-        return None
-    variants.sort(key=lambda record: (record["newest"], record["digest"]), reverse=True)
-    first = next(run for run in runs if run.is_shown)
-    cell_id, model = first.contribution["cell_id"], first.contribution["model"]
-    return {"runs": sum(record["runs"] for record in variants), "withheld": sum(record["withheld"] for record in variants),
-            "cell_id": cell_id, "page": page_inputs.page_of_cell(cell_id), "data": page_inputs.data_of_cell(cell_id),
-            "device_tag": first.row["device_tag"], "model": model, "model_id": page_inputs.model_id(model), "variants": variants}
+    def data(self) -> List[bytes]:
+        """The record with by_run as JSON, in pieces."""
+        pieces = [json_text.dumps({**self.record, "variants": []}).encode("ascii")[:-2]]
+        for place, (variant, runs) in enumerate(zip(self.record["variants"], self.by_run)):
+            pieces += [b"," if place else b"", json_text.dumps(variant).encode("ascii")[:-1], b',"by_run":[', b",".join(runs), b"]}"]
+        return [*pieces, b"]}\n"]
 
 
-def variant(runs: List[CellRun], machine: dict) -> dict:
-    """The `variant` record of runs with one digest, newest first."""
-    shown = [run for run in runs if run.is_shown]
-    newest = shown[0].contribution
-    phases = [phase(name, [run for run in runs if name in run.phases]) for name in KINDS
-              if any(name in run.phases for run in shown)]
-    ladder = context_figures.ladder([(run.is_shown, run.contribution.get("served_context")) for run in runs])
-    headline = {**headline_of({record["phase"]: record for record in phases}), "largest_context": ladder and ladder["num_ctx"]}
-    over_runs = {name: _stat(run.contribution[name] for run in runs) for name in ("memory_bytes", "offload_share", "cold_load_ms")}
-    return {
-        "runs": len(runs), "withheld": len(runs) - len(shown), **_call_counts([row for run in runs for row in run.phases.values()]),
-        **{name: newest[name] for name in run_contribution.MODEL_FIELDS},
-        "handles": len({run.row["handle"] for run in shown}), "oldest": shown[-1].started_at, "newest": shown[0].started_at,
-        "server_versions": list(dict.fromkeys(version for run in reversed(shown) for version in run.row["server_versions"])),
-        "verdicts": _tally(run.contribution["verdict"] or "none" for run in runs),
-        "warnings": _tally(code for run in runs for code in run.contribution["warnings"]),
-        "grades": _tally(run.row["site_grade"] for run in shown), **over_runs,
-        "always_thinks": next((run.contribution["always_thinks"] for run in shown if run.contribution.get("always_thinks") is not None), None),
-        "ladder": ladder, "headline": headline,
-        "bound": bound(newest, headline["decode_tok_s"], machine, over_runs["offload_share"]), "phases": phases,
-        "by_run": [{"run_id": run.run_id, "phases": [run_contribution.without_values(run.phases[name]) for name in KINDS
-                                                     if name in run.phases]} for run in shown],
-    }
+@dataclass
+class VariantTotals:
+    """The runs of one digest. The lists of runs begin with [start, id] of each: they are in order, the oldest first."""
+    runs: int = 0
+    counts: CallCounts = field(default_factory=CallCounts)
+    shown: List[List[Any]] = field(default_factory=list)        # [start, id, its `run_in_cell` record as JSON]
+    newest: Dict[str, Any] = field(default_factory=dict)        # the contribution of the newest run shown, without phases
+    device_tag: str = ""
+    always_thinks: List[List[Any]] = field(default_factory=list)    # [start, id, always_thinks] of the runs shown that say
+    handles: List[str] = field(default_factory=list)
+    versions: List[List[Any]] = field(default_factory=list)     # [start, id, place, version] of the oldest run shown with a version
+    verdicts: Counts = field(default_factory=dict)
+    warnings: Counts = field(default_factory=dict)
+    grades: Counts = field(default_factory=dict)
+    over_runs: Dict[str, array] = field(default_factory=lambda: {name: no_values() for name in OVER_RUNS})
+    ladder: LadderTotals = field(default_factory=LadderTotals)
+    phases: Dict[str, PhaseTotals] = field(default_factory=dict)
+
+    def add(self, run: CellRun) -> None:
+        contribution, began = run.contribution, [run.started_at, run.run_id]
+        self.runs += 1
+        if run.row is not None:
+            self._add_shown(run.row, contribution, began)
+        count(self.verdicts, contribution["verdict"] or "none")
+        for code in contribution["warnings"]:
+            count(self.warnings, code)
+        for name in OVER_RUNS:
+            add(self.over_runs[name], contribution[name])
+        self.ladder.add(run.row is not None, contribution.get("served_context"))
+        for row in contribution["phases"]:
+            self.counts.add(row)
+            self.phases.setdefault(row["phase"], PhaseTotals()).add(run.row is not None, began, row)
+
+    def _add_shown(self, row: dict, contribution: dict, began: List[str]) -> None:
+        if not self.shown or began > self.shown[-1][:2]:
+            self.newest = {name: value for name, value in contribution.items() if name != "phases"}
+            self.device_tag = row["device_tag"]
+        bisect.insort(self.shown, [*began, _run_in_cell(began[1], contribution["phases"])])
+        if contribution.get("always_thinks") is not None:
+            bisect.insort(self.always_thinks, [*began, contribution["always_thinks"]])
+        if row["handle"] not in self.handles:
+            self.handles.append(row["handle"])
+        for place, version in enumerate(row["server_versions"]):
+            self._add_version([*began, place, version])
+        count(self.grades, row["site_grade"])
+
+    def _add_version(self, seen: List[Any]) -> None:
+        same = [known for known in self.versions if known[3] == seen[3]]
+        if not same or seen < same[0]:
+            self.versions = [known for known in self.versions if known[3] != seen[3]]
+            bisect.insort(self.versions, seen)
+
+    def record(self, machine: dict) -> dict:
+        """The `variant` record without by_run. `machine` comes from publish/device_summary.py."""
+        phases = [self.phases[name].record(name) for name in KINDS if name in self.phases and self.phases[name].shown]
+        ladder = self.ladder.record()
+        headline = {**headline_of({record["phase"]: record for record in phases}), "largest_context": ladder and ladder["num_ctx"]}
+        over_runs = {name: stat_of(values) for name, values in self.over_runs.items()}
+        return {
+            "runs": self.runs, "withheld": self.runs - len(self.shown), **self.counts.record(),
+            **{name: self.newest[name] for name in run_contribution.MODEL_FIELDS},
+            "handles": len(self.handles), "oldest": self.shown[0][0], "newest": self.shown[-1][0],
+            "server_versions": [version for *_, version in self.versions],
+            "verdicts": in_order(self.verdicts), "warnings": in_order(self.warnings), "grades": in_order(self.grades), **over_runs,
+            "always_thinks": self.always_thinks[-1][2] if self.always_thinks else None,
+            "ladder": ladder, "headline": headline,
+            "bound": bound(self.newest, headline["decode_tok_s"], machine, over_runs["offload_share"]), "phases": phases}
 
 
-# In the following, each pair is (is_shown, a part of that run's record).
-
-def phase(name: str, runs: List[CellRun]) -> dict:
-    """The `cell_phase` record."""
-    rows = [(run.is_shown, run.phases[name]) for run in runs]
-    qualities = [(is_shown, row["quality"]) for is_shown, row in rows if row["quality"]]
-    drifts = [(is_shown, row["drift"]) for is_shown, row in rows if row["drift"]]
-    return {
-        **_call_counts([row for _, row in rows]), "phase": name, "runs": len(rows),
-        "prefill_bases": sorted({row["prefill_basis"] for _, row in rows if row["prefill_basis"]}),
-        "quality": _quality(qualities) if _any_shown(qualities) else None,
-        "groups": [_group(key, pairs) for key, pairs in _by_key(rows, "groups", run_contribution.GROUP_KEY)],
-        "levels": [_level(key, pairs) for key, pairs in _by_key(rows, "waves", ("level", "models"))],
-        "drift": _drift(drifts) if _any_shown(drifts) else None,
-        **thinking_figures.of_phase(rows), **context_figures.of_phase(rows),
-    }
+def _run_in_cell(run_id: str, phases: List[dict]) -> bytes:
+    """The `run_in_cell` record as JSON."""
+    by_name = {phase["phase"]: phase for phase in phases}
+    record = {"run_id": run_id, "phases": [run_contribution.without_values(by_name[name]) for name in KINDS if name in by_name]}
+    return json_text.dumps(record).encode("ascii")
 
 
-def _any_shown(pairs: Iterable[tuple]) -> bool:
-    return any(is_shown for is_shown, _ in pairs)
+@dataclass
+class CellPool:
+    """All runs of a cell. `keys` are those of the contributions that were added."""
+    keys: List[str] = field(default_factory=list)
+    variants: Dict[str, VariantTotals] = field(default_factory=dict)
 
+    def add(self, key: str, run: CellRun) -> None:
+        self.keys.append(key)
+        self.variants.setdefault(run.contribution["digest"], VariantTotals()).add(run)
 
-def _by_key(rows: List[tuple], part: str, names: Tuple[str, ...]) -> List[tuple]:
-    """(key, pairs of groups or waves) for each key of a shown run, sorted."""
-    by_key: dict = {}
-    for is_shown, row in rows:
-        for group in row[part]:
-            key = tuple(tuple(group[name]) if name == "models" else group[name] for name in names)
-            by_key.setdefault(key, []).append((is_shown, group))
-    return sorted(((key, pairs) for key, pairs in by_key.items() if _any_shown(pairs)),
-                  key=lambda item: tuple((value is not None, value if value is not None else 0) for value in item[0][::-1]))
-
-
-def _group(key: tuple, groups: List[tuple]) -> dict:
-    return {**dict(zip(run_contribution.GROUP_KEY, key)), "runs": len(groups), "calls": sum(group["calls"] for _, group in groups),
-            "figures": {name: _spread(groups, name) for name in FIGURES}}
-
-
-def _level(key: tuple, waves: List[tuple]) -> dict:
-    return {"level": key[0], "models": list(key[1]), "runs": len(waves),
-            **{name: sum(wave[name] for _, wave in waves) for name in ("full", "short", "failed")},
-            "serialised": sum(bool(wave["serialised"]) for _, wave in waves),
-            **{name: _spread(waves, name) for name in ("tok_s", "parallelism")}}
-
-
-def _spread(groups: List[tuple], name: str) -> Optional[dict]:
-    """The `spread` record of a figure; None where no shown run has it."""
-    having = [(is_shown, group["values"][name]) for is_shown, group in groups if group["values"].get(name)]
-    if not _any_shown(having):
-        return None
-    return {"over_runs": _stat(rounded(quantile(values, 0.5)) for _, values in having),
-            "over_calls": _stat(value for _, values in having for value in values)}
-
-
-def _quality(pairs: List[tuple]) -> dict:
-    qualities = [quality for _, quality in pairs]
-    shown = {(row["fill"], row["place"]) for is_shown, quality in pairs if is_shown for row in quality["recall"]}
-    recall: dict = {}
-    for row in (row for quality in qualities for row in quality["recall"] if (row["fill"], row["place"]) in shown):
-        counts = recall.setdefault((row["fill"], row["place"]), [0, 0])
-        counts[0] += row["n"]
-        counts[1] += row["found"]
-    return {**headline_figures.share_of(qualities),
-            "over_runs": _stat(quality["passed"] / quality["n"] for quality in qualities if quality["n"]),
-            "correct_per_minute": _stat(quality["correct_per_minute"] for quality in qualities),
-            "time_to_correct_ms": _stat((quality["time_to_correct_ms"] or {}).get("median") for quality in qualities),
-            "recall": [{"fill": fill, "place": place, "n": n, "found": recalled}
-                       for (fill, place), (n, recalled) in sorted(recall.items())]}
-
-
-def _drift(pairs: List[tuple]) -> dict:
-    drifts = [drift for _, drift in pairs]
-    return {**{name: _stat((drift[name] or {}).get("ratio") for drift in drifts) for name in ("decode", "prefill", "ttft")},
-            "not_judged": sum(drift["why"] is not None for drift in drifts)}
+    def record(self, machine: dict) -> Optional[PooledCell]:
+        """None where no run is shown."""
+        shown = [(totals.record(machine), totals) for totals in self.variants.values() if totals.shown]
+        if not shown:
+            return None
+        shown.sort(key=lambda pair: (pair[0]["newest"], pair[0]["digest"]), reverse=True)
+        variants, first = [record for record, _ in shown], shown[0][1]
+        cell_id, model = first.newest["cell_id"], first.newest["model"]
+        record = {"runs": sum(record["runs"] for record in variants), "withheld": sum(record["withheld"] for record in variants),
+                  "cell_id": cell_id, "page": page_inputs.page_of_cell(cell_id), "data": page_inputs.data_of_cell(cell_id),
+                  "device_tag": first.device_tag, "model": model, "model_id": page_inputs.model_id(model), "variants": variants}
+        return PooledCell(record, [[text for *_, text in reversed(totals.shown)] for _, totals in shown])
 
 
 # ----- headline
@@ -196,23 +188,3 @@ def bound(model: dict, decode: Optional[dict], machine: dict, offload: Optional[
 
 def _median(spread: dict) -> float:
     return spread["over_runs"]["median"]
-
-
-def _call_counts(phases: List[dict]) -> dict:
-    return {**{name: sum(row[name] for row in phases) for name in ("calls", "void", "reattempts")},
-            **{name: _sum(row[name] for row in phases) for name in ("outcomes", "skips")}}
-
-
-def _sum(counts: Iterable[dict]) -> dict:
-    total: collections.Counter = collections.Counter()
-    for by_name in counts:
-        total.update(by_name)
-    return dict(sorted(total.items()))
-
-
-def _tally(values: Iterable[str]) -> dict:
-    return dict(sorted(collections.Counter(values).items()))
-
-
-def _stat(values: Iterable) -> Optional[dict]:
-    return Sample(values).record()

@@ -8,10 +8,17 @@ import itertools
 import multiprocessing
 import os
 import signal
-from typing import Callable, Iterable, Iterator
+from typing import Callable, Deque, Iterable, Iterator, List, Optional, Protocol, TypeVar
 
+T = TypeVar("T")
+R = TypeVar("R")
 QUEUED_PER_WORKER = 8
 MIN_TASKS = 8       # fewer are not worth the start of processes
+
+
+class RunAll(Protocol):
+    """Runs a function for each task, by all workers."""
+    def __call__(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]: ...
 
 
 def cores() -> int:
@@ -23,18 +30,19 @@ def cores() -> int:
 
 
 @contextlib.contextmanager
-def worker_pool(jobs: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]:
+def worker_pool(jobs: int) -> Iterator[RunAll]:
     """Yields `run_all(function, tasks)`, which gives a result for each task. Workers are started when first needed."""
-    started: list = []
+    started: List[Optional[concurrent.futures.ProcessPoolExecutor]] = []
 
-    def run_all(function: Callable, tasks: Iterable) -> Iterator:
+    def run_all(function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         remaining = iter(tasks)
         first = list(itertools.islice(remaining, MIN_TASKS))
         if jobs > 1 and len(first) == MIN_TASKS and not started:
             started.append(_pool(jobs))
-        if jobs < 2 or len(first) < MIN_TASKS or started[0] is None:
+        pool = started[0] if started and len(first) == MIN_TASKS else None
+        if pool is None:
             return map(function, itertools.chain(first, remaining))
-        return _in_order(started[0], function, itertools.chain(first, remaining), QUEUED_PER_WORKER * jobs)
+        return _in_order(pool, function, itertools.chain(first, remaining), QUEUED_PER_WORKER * jobs)
     try:
         yield run_all
     finally:
@@ -43,15 +51,15 @@ def worker_pool(jobs: int) -> Iterator[Callable[[Callable, Iterable], Iterator]]
 
 
 @contextlib.contextmanager
-def background(function: Callable, *arguments: object) -> Iterator[Callable]:
-    """Yields a function that waits for the result. For what itself waits for another process."""
+def background(function: Callable[..., R], *arguments: object) -> Iterator[Callable[[], R]]:
+    """Yields a function that waits for the result. For what waits for another process, the disk or SQLite."""
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         yield executor.submit(function, *arguments).result
 
 
-def _in_order(pool: concurrent.futures.ProcessPoolExecutor, function: Callable, tasks: Iterable, ahead: int) -> Iterator:
+def _in_order(pool: concurrent.futures.ProcessPoolExecutor, function: Callable[[T], R], tasks: Iterable[T], ahead: int) -> Iterator[R]:
     """Results in the order of the tasks; at most `ahead` tasks are submitted at a time, to bound memory."""
-    waiting: collections.deque = collections.deque()
+    waiting: Deque[concurrent.futures.Future[R]] = collections.deque()
     for task in tasks:
         waiting.append(pool.submit(function, task))
         if len(waiting) >= ahead:

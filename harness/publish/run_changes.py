@@ -5,6 +5,7 @@ In a git clone, the tree hash of submissions/ and `git status` decide; elsewhere
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pathlib
 from dataclasses import dataclass
@@ -23,6 +24,17 @@ class GitState:
     """`dirty` are the run folders with files that differ from `tree`, the tree object of submissions/ at HEAD."""
     tree: str
     dirty: Tuple[str, ...]
+
+    def text(self) -> str:
+        return json_text.dumps([self.tree, list(self.dirty)])
+
+
+def parsed(text: Optional[str]) -> Optional[GitState]:
+    """The state of such a text."""
+    if text is None:
+        return None
+    tree, dirty = json.loads(text)
+    return GitState(tree, tuple(dirty))
 
 
 def all_runs(submissions: pathlib.Path) -> Tuple[Dict[str, str], Set[str]]:

@@ -6,13 +6,15 @@ several runs cannot be computed from quartiles of each.
 from __future__ import annotations
 
 import collections
-from typing import Dict, List, Optional, Tuple
+import json
+import pathlib
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from base import names
+from base import files, json_text, names
 from base.phases import CONTEXT_PHASES, FROZEN, RUNG_PHASES
 from base.records.catalogue_fields import BY_RUN, FIGURES
 from derive import headline
-from derive.aggregate import Aggregate, Group
+from derive.aggregate import Aggregate, Group, GroupKey
 from derive.distribution import Sample, rounded
 from judge.tree_layout import RunPlace
 from publish import headline_figures, page_inputs
@@ -22,6 +24,14 @@ GROUP_KEY = ("item", "pass", "level", "fill")
 MODEL_FIELDS = ("digest", "size_bytes", "family", "parameter_size", "quantization", "format", "context_length")
 OPTIONAL_FIELDS = ("thinking", "rung")
 PHASE_FIELDS = ("phase", "calls", "outcomes", "void", "reattempts", "skips", "prefill_basis", "quality", "drift")
+
+
+class CellRun(NamedTuple):
+    """One run's contribution to a cell. `row` has POOLED of its `catalogue_run` record, or all; None for a withheld run."""
+    run_id: str
+    started_at: str
+    row: Optional[dict]
+    contribution: dict
 
 
 def contributions(device_tag: str, manifest: dict, metadata: dict, cells: Dict[Tuple[str, str], Aggregate]) -> List[dict]:
@@ -52,7 +62,7 @@ def _phase(row: dict, cell: Aggregate) -> dict:
     groups = cell.groups        # computed at each access
     waves = [{**wave, "values": {name: _values(getattr(cell.waves[wave["level"]], name)) for name in ("tok_s", "parallelism")}}
              for wave in row["waves"]]
-    kept = [_group(group, groups[tuple(group[name] for name in GROUP_KEY)]) for group in row["groups"]
+    kept = [_group(group, groups[GroupKey(*(group[name] for name in GROUP_KEY))]) for group in row["groups"]
             if group["item"] is None or row["phase"] in ITEM_PHASES]
     return {**{name: row[name] for name in PHASE_FIELDS}, "groups": kept, "waves": waves,
             **{name: row[name] for name in OPTIONAL_FIELDS if name in row}}
@@ -66,6 +76,23 @@ def _group(group: dict, sampled: Group) -> dict:
 
 def _values(sample: Sample) -> list:
     return [rounded(value) for value in sample.values()]
+
+
+POOLED = ("handle", "device_tag", "server_versions", "site_grade")      # fields of a shown run's row that count in a cell
+
+
+def write(path: pathlib.Path, run_id: str, started_at: str, row: Optional[dict], of_models: Iterable[dict]) -> None:
+    """Keep the contributions of a run, each on a line of its own. `row` is None for a withheld run."""
+    head = {"run_id": run_id, "started_at": started_at, "row": row and {name: row[name] for name in POOLED}}
+    files.write(path, "\n".join(map(json_text.dumps, [head, *of_models])).encode("ascii"))
+
+
+def read(path: pathlib.Path, cell_id: str) -> CellRun:
+    """The contribution of a run to a cell."""
+    head, *lines = path.read_bytes().split(b"\n")
+    beginning = f'{{"cell_id":{json_text.dumps(cell_id)},'.encode("ascii")
+    contribution = next(line for line in lines if line.startswith(beginning))
+    return CellRun(**json.loads(head), contribution=json.loads(contribution))
 
 
 def without_values(phase: dict) -> dict:

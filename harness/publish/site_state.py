@@ -20,9 +20,9 @@ NAME = "folders.json"
 
 @dataclass(frozen=True)
 class SiteState:
-    """`index` is the state of the index of the cache, `files` a hash of the states of the files in the cache."""
+    """`index` is the state of the index of the cache, `files` a number for those of the files in the cache."""
     index: Optional[List[int]] = None
-    files: str = ""
+    files: int = 0
     site: FolderStates = field(default_factory=dict)
     new: FolderStates = field(default_factory=dict)
 

@@ -1,11 +1,13 @@
 """Thinking figures: the thinking of several runs as one record of a cell's phase."""
 from __future__ import annotations
 
-import collections
-from typing import Iterable, List, Optional, Tuple
+from array import array
+from dataclasses import dataclass, field
+from typing import Dict, Optional
 
 from derive import paired_answers
-from derive.distribution import Sample
+from publish.context_figures import count
+from publish.values import add, no_values, stat_of
 
 SUMMED = ("thought", "cut_by_budget", "cut_otherwise")
 OF_CALLS = ("tokens", "budget_share", "first_answer_ms")
@@ -13,33 +15,50 @@ PAIRED = ("pairs", "unpaired", "right_plain", "right_thinking", "gained", "lost"
 TIMES = ("time_to_correct_plain_ms", "time_to_correct_thinking_ms")
 
 
-def of_phase(rows: List[Tuple[bool, dict]]) -> dict:
-    """{"thinking": the `cell_thinking` record} of (is_shown, a run's phase); nothing where no shown run has any."""
-    records = [row["thinking"] for _, row in rows if "thinking" in row]
-    if not any(is_shown and "thinking" in row for is_shown, row in rows):
-        return {}
-    pairs = [record["answers"] for record in records if record["answers"]]
-    counts = {name: sum(pair[name] for pair in pairs) for name in PAIRED}
-    change = paired_answers.difference(counts["pairs"], counts["gained"], counts["lost"])
-    return {"thinking": {
-        "runs": len(records), "modes": dict(sorted(collections.Counter(map(_mode, records)).items())),
-        "budget": _stat(record["budget"] for record in records),
-        **{name: sum(record[name] for record in records) for name in SUMMED},
-        **{name: _medians(record[name] for record in records) for name in OF_CALLS}, **counts,
-        "difference": change["difference"], "difference_low": change["low"], "difference_high": change["high"],
-        **{name: _medians(pair[name] for pair in pairs) for name in TIMES},
-        "time_ratio": _stat(pair["time_ratio"]["ratio"] for pair in pairs if pair["time_ratio"]),
-    }}
+@dataclass
+class ThinkingTotals:
+    """The `thinking` records of runs."""
+    shown: int = 0
+    runs: int = 0
+    modes: Dict[str, int] = field(default_factory=dict)
+    sums: Dict[str, int] = field(default_factory=lambda: dict.fromkeys(SUMMED + PAIRED, 0))
+    values: Dict[str, array] = field(default_factory=lambda: {name: no_values() for name in ("budget", *OF_CALLS, *TIMES, "time_ratio")})
+
+    def add(self, is_shown: bool, record: Optional[dict]) -> None:
+        if record is None:
+            return
+        self.shown += is_shown
+        self.runs += 1
+        count(self.modes, _mode(record))
+        add(self.values["budget"], record["budget"])
+        for name in SUMMED:
+            self.sums[name] += record[name]
+        for name in OF_CALLS:
+            add(self.values[name], (record[name] or {}).get("median"))
+        if record["answers"]:
+            self._add_pairs(record["answers"])
+
+    def _add_pairs(self, pairs: dict) -> None:
+        for name in PAIRED:
+            self.sums[name] += pairs[name]
+        for name in TIMES:
+            add(self.values[name], (pairs[name] or {}).get("median"))
+        add(self.values["time_ratio"], (pairs["time_ratio"] or {}).get("ratio"))
+
+    def record(self) -> dict:
+        """{"thinking": the `cell_thinking` record}; nothing where no shown run has any."""
+        if not self.shown:
+            return {}
+        stats = {name: stat_of(values) for name, values in self.values.items()}
+        change = paired_answers.difference(self.sums["pairs"], self.sums["gained"], self.sums["lost"])
+        return {"thinking": {
+            "runs": self.runs, "modes": dict(sorted(self.modes.items())), "budget": stats["budget"],
+            **{name: self.sums[name] for name in SUMMED}, **{name: stats[name] for name in OF_CALLS},
+            **{name: self.sums[name] for name in PAIRED},
+            "difference": change["difference"], "difference_low": change["low"], "difference_high": change["high"],
+            **{name: stats[name] for name in TIMES}, "time_ratio": stats["time_ratio"]}}
 
 
 def _mode(record: dict) -> str:
     """The `think` that was sent, as text."""
     return {None: "false", True: "true"}.get(record["mode"], record["mode"])
-
-
-def _medians(stats: Iterable[Optional[dict]]) -> Optional[dict]:
-    return _stat(stat["median"] for stat in stats if stat)
-
-
-def _stat(values: Iterable[float]) -> Optional[dict]:
-    return Sample(values).record()

@@ -63,6 +63,7 @@ TTFT = Curve("Time to first token against prompt length", PROMPT, FIRST, ("froze
              lambda phase: [])
 CONTEXT = Curve("Decode against context depth", PROMPT, DECODE, FILLED, _decode, _run_decode)
 ALL = (TTFT, CONTEXT)
+DRAWN_OF_RUNS = (TTFT.phases[0], CONTEXT.phases[0], ALONE)     # phases of which each run is a line
 
 
 def series(curve: Curve, variant: dict) -> List[Series]:
