@@ -130,7 +130,7 @@ class SideEffects(unittest.TestCase):
 
     def test_one_file_serves_two_open_databases_and_one_has_workers(self):
         self.assertEqual(self.files_with(ast.Attribute, lambda node: ast.unparse(node) == "sqlite3.connect"),
-                         {"publish/database.py", "publish/build_cache.py"})
+                         {"publish/database.py", "publish/cache_index.py"})
         for module, files in (("http.server", {"publish/serve.py"}), ("concurrent.futures", {"publish/process_pool.py"}), ("multiprocessing", {"publish/process_pool.py"})):
             with self.subTest(module):
                 self.assertEqual(self.files_importing(module), files)

@@ -130,6 +130,7 @@ class BuildCache:
         """Let another connection read the rows of the database. Until `commit`, nothing counts as known from the last build."""
         self._index.execute("UPDATE build SET settings = NULL")
         self._index.execute("COMMIT")
+        self._index.execute("PRAGMA cache_spill = OFF")     # writing before the next commit would have to wait for that connection
         self._index.execute("BEGIN")
 
     def commit(self, settings: str, git: Optional[str], report: dict) -> None:

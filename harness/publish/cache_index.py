@@ -41,7 +41,6 @@ def opened(folder: pathlib.Path, version: str, afresh: bool, left: Optional[List
         connection = None if afresh else _open(folder / NAME, version, is_as_left)
         index = OpenIndex(_create(folder, version), False) if connection is None else OpenIndex(connection, is_as_left)
         with contextlib.closing(index.connection):
-            index.connection.execute("PRAGMA cache_spill = OFF")     # writing early would wait for the thread that reads
             index.connection.execute("BEGIN")
             yield index
     except (sqlite3.OperationalError, sqlite3.DatabaseError) as problem:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, List, Sequence, Set
+from typing import Dict, Iterable, List, Set
 
 from base.records import CATALOGUE_VERSION
 from derive.distribution import METHOD
@@ -31,7 +31,7 @@ class DeviceRuns:
         self.newest = max(self.newest, newest)
 
 
-def document(rows: Sequence[dict], cells: List[dict], devices: Iterable[DeviceRuns], synthetic: bool) -> dict:
+def document(rows: Iterable[dict], cells: List[dict], devices: Iterable[DeviceRuns], synthetic: bool) -> dict:
     """The `catalogue` record. `rows` are `catalogue_run` records, newest first, `cells` those of cells without by_run."""
     cells = sorted(cells, key=lambda cell: cell["cell_id"])
     shown = sorted((device for device in devices if device.shown), key=lambda device: device.device_tag)

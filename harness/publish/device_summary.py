@@ -4,7 +4,7 @@ hardware.json is untrusted: a value that is missing or of another type is unknow
 """
 from __future__ import annotations
 
-from typing import Optional
+from typing import List, Optional
 
 from base.hardware_view import HardwareView
 from judge import plausibility
@@ -22,6 +22,7 @@ def facts(hardware: dict | None) -> dict:
     used = [card for card in cards if card.interface in USED_INTERFACES]
     dedicated = [card for card in used if card.own_bytes]
     main, cpu = view.physical_bytes or view.usable_bytes, view.cpu_model
+    size: Optional[int]
     if dedicated:
         kind, size, label = "accelerator", sum(card.own_bytes or 0 for card in dedicated), dedicated[0].name
         label = f"{len(dedicated)} x {label}" if label and len(dedicated) > 1 else label
@@ -36,10 +37,10 @@ def facts(hardware: dict | None) -> dict:
             **bandwidth([card.name for card in dedicated] if dedicated else [label])}
 
 
-def bandwidth(names: list) -> dict:
+def bandwidth(names: List[Optional[str]]) -> dict:
     """The summed memory bandwidth of these chips, by the checker's table; None if one of them is not in it."""
-    known = [plausibility.known_gb_s(name or "") for name in names]
-    if not known or None in known:
+    known = [row for row in (plausibility.known_gb_s(name or "") for name in names) if row is not None]
+    if not known or len(known) < len(names):
         return {"bandwidth_gb_s": None, "bandwidth_of": None}
     return {"bandwidth_gb_s": sum(gb_s for gb_s, _ in known), "bandwidth_of": " + ".join(words for _, words in known)}
 

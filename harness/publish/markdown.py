@@ -97,8 +97,7 @@ class Document:
 
     def _list(self, lines: List[str], at: int, depth: int) -> tuple:
         """(the list, index of the line after it). Indented lines below an item belong to it."""
-        first = ITEM.match(lines[at])
-        is_numbered = first.group(2)[0].isdigit()
+        is_numbered = lines[at].lstrip()[0].isdigit()
         items = []
         while at < len(lines):
             match = ITEM.match(lines[at])
@@ -138,7 +137,9 @@ class Document:
 
     def _inline(self, words: str) -> Html:
         """Emphasis toggles; what is still open at the end is closed there."""
-        parts, opened, at = [], [], 0
+        parts: List[str] = []
+        opened: List[str] = []
+        at = 0
         while True:
             match = INLINE.search(words, at)
             if not match:

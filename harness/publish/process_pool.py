@@ -57,6 +57,12 @@ def background(function: Callable[..., R], *arguments: object) -> Iterator[Calla
         yield executor.submit(function, *arguments).result
 
 
+def by_threads(function: Callable[[T], None], tasks: Iterable[T], count: int) -> None:
+    """Run a function that waits for the disk for each task, so many at a time."""
+    with concurrent.futures.ThreadPoolExecutor(count) as executor:
+        collections.deque(executor.map(function, tasks), maxlen=0)
+
+
 def _in_order(pool: concurrent.futures.ProcessPoolExecutor, function: Callable[[T], R], tasks: Iterable[T], ahead: int) -> Iterator[R]:
     """Results in the order of the tasks; at most `ahead` tasks are submitted at a time, to bound memory."""
     waiting: Deque[concurrent.futures.Future[R]] = collections.deque()

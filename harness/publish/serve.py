@@ -5,7 +5,9 @@ import functools
 import http.server
 import pathlib
 import sys
+from typing import Any
 
+from base import files
 from publish.pages import layout
 
 # The pages' own policy, for every file; frame-ancestors works only as a header.
@@ -26,7 +28,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Referrer-Policy", "no-referrer")
         super().end_headers()
 
-    def list_directory(self, path: str) -> None:
+    def list_directory(self, path: files.Path) -> None:
         self.send_error(404)
 
     def log_message(self, *_: str) -> None:
@@ -34,7 +36,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that closes the connection early is not an error."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)

@@ -4,13 +4,13 @@ The next site is prepared in a second folder, in which only what has changed is 
 """
 from __future__ import annotations
 
-import concurrent.futures
 import hashlib
 import os
 import pathlib
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import files
+from publish import process_pool
 
 FSYNC_EACH = 500        # changed files that are flushed one by one; for more, everything is
 FLUSHED_AT_ONCE = 8
@@ -110,6 +110,4 @@ def flush(folder: pathlib.Path, paths: List[str]) -> None:
     if len(paths) > FSYNC_EACH:
         files.flush_all()
     else:
-        with concurrent.futures.ThreadPoolExecutor(FLUSHED_AT_ONCE) as executor:
-            for _ in executor.map(lambda path: files.flush([folder / path]), paths):
-                pass
+        process_pool.by_threads(lambda path: files.flush([folder / path]), paths, FLUSHED_AT_ONCE)

@@ -1,6 +1,7 @@
 """Axes: the frame of a chart with grid, ticks and labels, marks and intervals, and text descriptions."""
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Callable, Iterable, Optional
 
@@ -11,6 +12,7 @@ from publish.markup import tag
 WIDTH, HEIGHT = 400, 260
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 24, 38
 CHARACTER = 6.1         # approximate width of one at the size of labels
+REPEATED = 1 << 13     # shapes that are kept: the strips of a model are nearly the same on the pages of all devices
 SHAPES = ("circle", "square", "triangle", "diamond", "cross", "ring")
 
 
@@ -35,6 +37,7 @@ def svg(width: float, height: float, title: str, words: str, *children: object, 
                width=f"{width:g}", height=f"{height:g}", role="img")
 
 
+@functools.lru_cache(maxsize=REPEATED)
 def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Html:
     return tag("line", x1=f"{x1:g}", y1=f"{y1:g}", x2=f"{x2:g}", y2=f"{y2:g}", class_=class_)
 
@@ -70,6 +73,7 @@ def labelled_ticks(x: Scale) -> Iterable[float]:
             yield value
 
 
+@functools.lru_cache(maxsize=REPEATED)
 def mark(shape: str, x: float, y: float, class_: str, size: float = 4.2, title: str = "") -> Html:
     """A point; shapes distinguish series without colour. All have about the same area."""
     words = tag("title", title) if title else None
@@ -103,6 +107,7 @@ def vertical_whisker(x: float, y: Scale, interval: Interval, class_: str) -> Htm
     return line(x, y.at(interval.low), x, y.at(interval.high), f"whisker {class_}")
 
 
+@functools.lru_cache(maxsize=REPEATED)
 def describe(interval: Interval, show: Callable[[float], str]) -> str:
     """An interval in words."""
     spread = "" if show(interval.low) == show(interval.high) else f" ({show(interval.low)} to {show(interval.high)})"

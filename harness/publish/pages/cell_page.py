@@ -75,7 +75,7 @@ def _headline(row: Row, level: int) -> Html:
 
 def _tile(column: Column, interval: Optional[Interval]) -> Optional[Html]:
     what = tag("span", column.title, class_="what", title=column.description)
-    return interval and tag("div", what, figure_text.render(interval, column.show), class_="tile")
+    return None if interval is None else tag("div", what, figure_text.render(interval, column.show), class_="tile")
 
 
 def _bound(bound: Optional[dict]) -> Optional[Html]:

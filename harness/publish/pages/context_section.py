@@ -1,7 +1,7 @@
 """Depth of context: what a prompt costs by its tokens, over all contexts that were climbed, and how far the machine serves a model."""
 from __future__ import annotations
 
-from typing import Iterable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, Optional, Tuple
 
 from base.phases import CONTEXT_EDGE, RUNG_PHASES
 from base.records import LADDER_ENDS
@@ -41,8 +41,8 @@ def _tokens(group: dict) -> float:
 
 def points(variant: dict, figure: str) -> Depth:
     """(prompt tokens, figure) of every prompt of context-edge in every context."""
-    result = [(_tokens(group), place, figure_text.of_spread(group["figures"][figure])) for place, phase in enumerate(_edge_phases(variant))
-              for group in _groups(phase) if group["figures"][figure]]
+    result = [(_tokens(group), place, interval_) for place, phase in enumerate(_edge_phases(variant)) for group in _groups(phase)
+              for interval_ in [figure_text.of_spread(group["figures"][figure])] if interval_]
     return [(tokens, interval_) for tokens, _, interval_ in sorted(result, key=lambda point: point[:2])]
 
 
@@ -51,7 +51,8 @@ def cliff(variant: dict) -> Optional[float]:
     partial = variant["ladder"] and variant["ladder"]["partial_from"]
     if not partial:
         return None
-    beyond, within = [], []
+    beyond: List[float] = []
+    within: List[float] = []
     for phase in _edge_phases(variant):
         size = (phase.get("rung") or {}).get("num_ctx")
         (beyond if size and size >= partial["median"] else within).extend(map(_tokens, _groups(phase)))
@@ -111,7 +112,7 @@ def _rung(phase: dict) -> List[TableCell]:
             interval(figure_text.of_runs(rung["load_ms"]), number_format.milliseconds), TableCell(figure_text.counts(rung["stopped_by"]), None, "tight")]
 
 
-def _figure(figures: dict, name: str, show: object = number_format.figure) -> TableCell:
+def _figure(figures: dict, name: str, show: Callable[[Optional[float]], str] = number_format.figure) -> TableCell:
     return interval(figure_text.of_spread(figures.get(name)), show)
 
 

@@ -101,7 +101,7 @@ def concurrency_chart(variant: dict) -> Optional[Html]:
     """Total answer tokens per second by concurrency, with ideal scaling."""
     phase = next(_phases(variant, ALONE), None)
     points = _waves(phase) if phase else []
-    if not points:
+    if phase is None or not points:
         return None
     series_list = [Series(_with_runs("measured", phase), tuple(points), 1), *_ideal(points)]
     lines = [sorted(_run_waves(run_phase)) for run in variant["by_run"] for run_phase in _phases(run, ALONE)]

@@ -37,7 +37,7 @@ def _line(device: dict, rows: List[Row]) -> list:
 
 def _best(choice: ranking.BestRow) -> TableCell:
     answers = BY_ID["answers"].find(choice.row) if choice.row else None
-    if answers is None:
+    if choice.row is None or answers is None:
         return tables.empty("")
     below = tag("small", f"{number_format.percent(answers.value)} ({answers.n})")
     return TableCell([lists.link("", choice.row.page, choice.row.name_of_model), below], answers.low)
@@ -45,7 +45,7 @@ def _best(choice: ranking.BestRow) -> TableCell:
 
 def _fastest(choice: ranking.BestRow) -> TableCell:
     decode = BY_ID["decode"].find(choice.row) if choice.row else None
-    if decode is None:
+    if choice.row is None or decode is None:
         return tables.empty("")
     below = tag("small", f"{number_format.figure(decode.value)} tok/s, ", figure_text.run_count(decode.runs))
     return TableCell([lists.link("", choice.row.page, choice.row.name_of_model), below], decode.value)

@@ -61,8 +61,8 @@ def _facts(device: dict) -> Html:
 
 
 def _recommendations(root: str, rows: List[Row]) -> Html | None:
-    points = [pareto.Point(row.name_of_model, BY_ID["decode"].find(row), BY_ID["answers"].find(row)) for row in rows
-              if BY_ID["decode"].find(row) and BY_ID["answers"].find(row)]
+    points = [pareto.Point(row.name_of_model, decode, answers) for row in rows
+              for decode, answers in [(BY_ID["decode"].find(row), BY_ID["answers"].find(row))] if decode and answers]
     if not points:
         return None
     title = "Right answers against decode speed"
@@ -88,10 +88,10 @@ def _models(root: str, device: dict, rows: List[Row]) -> Html:
 
 
 def _among_devices(root: str, rows: List[Row], by_model: Dict[str, List[Row]]) -> Html | None:
-    strips = [lists.strip_of(by_model[row.model["model"]], row, lists.link(root, row.page, row.name_of_model),
+    drawn = [lists.strip_of(by_model[row.model["model"]], row, lists.link(root, row.page, row.name_of_model),
                              f"Decode of {row.model['model']} on every device, this one pointed out")
               for row in lists.fastest_first(rows)]
-    strips = [strip for strip in strips if strip is not None][:MAX_STRIPS]
+    strips = [strip for strip in drawn if strip is not None][:MAX_STRIPS]
     if not strips:
         return None
     return layout.section("Where does this machine stand?", layout.note(STRIPS), tag("div", strips, class_="charts"),

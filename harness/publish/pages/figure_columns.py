@@ -80,7 +80,7 @@ def _stat(name: str) -> Callable[[Row], Optional[Interval]]:
 
 def _most(row: Row) -> Optional[Interval]:
     interval, level = figure_text.of_spread(row.variant["headline"]["tok_s_most"]), row.variant["headline"]["most_level"]
-    return interval and Interval(interval.value, interval.low, interval.high, f"{level} at once, {number_format.counted(interval.runs, 'run')}",
+    return interval and Interval(interval.value, interval.low, interval.high, f"{level} at once, {number_format.counted(interval.runs or 0, 'run')}",
                               interval.runs)
 
 

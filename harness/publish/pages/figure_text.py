@@ -53,9 +53,9 @@ def render(interval: Optional[Interval], show: Callable = number_format.figure) 
     return tag("span", tag("b", show(interval.value)), tag("small", parts, n), class_="figure")
 
 
-def run_count(number: int) -> Html:
+def run_count(number: Optional[int]) -> Html:
     """Such as `3 runs`; a single one is marked."""
-    return tag("span", number_format.counted(number, "run"), class_="lone" if number == 1 else None)
+    return tag("span", number_format.counted(number or 0, "run"), class_="lone" if number == 1 else None)
 
 
 def grade(word: str) -> Html:

@@ -57,7 +57,7 @@ def _answers(row: Row) -> Optional[list]:
 
 def _decode(row: Row) -> Optional[list]:
     decode = BY_ID["decode"].find(row)
-    return decode and [tag("b", number_format.figure(decode.value)), " tok/s, ", figure_text.run_count(decode.runs)]
+    return None if decode is None else [tag("b", number_format.figure(decode.value)), " tok/s, ", figure_text.run_count(decode.runs)]
 
 
 # ----- cells
@@ -82,7 +82,9 @@ def drawn(scale: Optional[Scale]) -> Head:
 
 
 def spark(scale: Optional[Scale], interval: Optional[Interval], at: Optional[float] = None) -> TableCell:
-    return TableCell(interval and strip.spark(scale, interval, "lone" if interval.is_lone else "ours", at))
+    if scale is None or interval is None:
+        return TableCell(None)
+    return TableCell(strip.spark(scale, interval, "lone" if interval.is_lone else "ours", at))
 
 
 WORK_HEADS = tables.counts("Runs") + [Head("Failed", "n", "down", tooltip="measured calls that failed, of all")]

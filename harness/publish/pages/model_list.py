@@ -54,6 +54,6 @@ def _range(rows: List[Row]) -> TableCell:
 def _size(words: str | None) -> float | None:
     """8B, 600M and the like in billions, as a sort key."""
     try:
-        return float(words[:-1]) * BILLIONS[words[-1].upper()]
-    except (TypeError, IndexError, KeyError, ValueError):
+        return float(words[:-1]) * BILLIONS[words[-1].upper()] if words else None
+    except (KeyError, ValueError):
         return None

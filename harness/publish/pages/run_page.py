@@ -1,7 +1,7 @@
 """A run page: grade and verdict, figures, findings, the contributor's account, every call, and the five files."""
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List, Optional, Union
 
 from base.records import EVIDENCE, WARNINGS
 from publish import draft, markdown, number_format, page_inputs
@@ -60,7 +60,7 @@ def _maintainer_notes(run: dict) -> list:
 def _grade_and_verdict(run: dict, metadata: dict) -> Html:
     """The grade with the first unmet condition, and the verdict with its evidence."""
     unmet = run["unmet"]
-    why = "Every condition of every grade is met."
+    why: List[Union[Html, str]] = ["Every condition of every grade is met."]
     if unmet:
         why = ["Not ", figure_text.grade(unmet["grade"]), " because this condition is not met: ", tag("code", unmet["condition"]),
                f": {unmet['says']}. Observed: ", tag("b", lists.name(unmet["observed"])), "."]

@@ -82,8 +82,8 @@ def _right(phase: Optional[dict]) -> TableCell:
 
 def _share(phase: Optional[dict]) -> Optional[Interval]:
     """Right answers of a phase, with the 95 % interval."""
-    quality = phase and phase["quality"]
-    if not quality or quality["share"] is None:
+    quality = phase["quality"] if phase else None
+    if phase is None or not quality or quality["share"] is None:
         return None
     return Interval(quality["share"], quality["low"], quality["high"], f"{quality['passed']:,} of {quality['n']:,}", phase["runs"])
 
@@ -112,8 +112,9 @@ def pareto_points(rows: Iterable[Row]) -> List[pareto.Point]:
         phases = {phase["phase"]: phase for phase in row.variant["phases"]}
         for name, ending in (("small-eval", BADGE if row.variant["always_thinks"] else ""), ("small-eval-thinking", "thinking")):
             phase = phases.get(name)
-            time = phase and phase["quality"] and figure_text.of_runs(phase["quality"]["time_to_correct_ms"])
-            if time and _share(phase):
-                points.append(pareto.Point(f"{row.name_of_model}, {ending}" if ending else row.name_of_model, time, _share(phase)))
+            time = figure_text.of_runs(phase["quality"]["time_to_correct_ms"]) if phase and phase["quality"] else None
+            share = _share(phase)
+            if time and share:
+                points.append(pareto.Point(f"{row.name_of_model}, {ending}" if ending else row.name_of_model, time, share))
     points.sort(key=lambda point: (-point.quality.value, point.speed.value, point.name))
     return points[:MAX_POINTS]
