@@ -16,6 +16,7 @@ import support
 import check_submission
 from base import console, json_text
 from base.errors import BROKEN, FINE, FOUND, USAGE
+from base.ledger_reader import LedgerReader
 from judge import call_checks, rules
 from mutants import changes, octets, valid, values
 
@@ -220,6 +221,14 @@ class Fix(Case):
         for name, data in whole.items():
             with self.subTest(file=name):
                 self.assertEqual((folder / name).read_bytes(), data)
+
+    def test_the_ledger_is_parsed_once_also_where_a_file_is_missing_or_stale(self):
+        for name, change in (("right", None), ("stale", octets.value("metadata.json", octets.median)), ("missing", lambda files: files.pop("metadata.json"))):
+            folder = self.run_folder(*([change] if change else []), name=name)
+            with self.subTest(name), mock.patch.object(LedgerReader, "__iter__", autospec=True, side_effect=LedgerReader.__iter__) as reading:
+                self.assertEqual(self.check("--fix", folder)[0], FINE)
+                self.assertEqual(reading.call_count, 1)
+                self.assertEqual((folder / "metadata.json").read_bytes(), valid.Run().files()["metadata.json"])
 
     def test_a_host_name_that_tells_too_much_is_replaced(self):
         for hostname, words, wanted in (("anas-macbook", (), "other"), ("nas.lan", (), "other"), ("planted", (), "planted"),

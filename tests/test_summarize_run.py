@@ -17,6 +17,7 @@ import support
 from ledgers import call, footer, meta
 
 from base import console, json_text, ledger, ledger_reader, records, run_folder, schema
+from base.ledger_reader import LedgerReader
 from derive import run_md
 from mutants import valid
 import summarize_run
@@ -64,8 +65,10 @@ class Writing(Folder):
                                  ("open", story.replace("- [x] ", run_md.BOX), "next: fill in what run.md asks, then")):
             folder = valid.laid_out(self.out / name / valid.Run().place, {**files, "run.md": told.encode("utf-8")})
             with self.subTest(name):
-                code, _, said = self.run_it(str(folder))
+                with mock.patch.object(LedgerReader, "__iter__", autospec=True, side_effect=LedgerReader.__iter__) as reading:
+                    code, _, said = self.run_it(str(folder))
                 self.assertEqual((code, said.splitlines()[-1][:len(step)]), (0, step))
+                self.assertEqual(reading.call_count, 1)
 
     def test_a_run_is_found_by_its_id(self):
         self.assertEqual(self.run_it(f"run-{ledgers.RUN_ID}", "--out", str(self.out))[0], 0)

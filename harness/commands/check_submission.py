@@ -98,9 +98,9 @@ def folders(args: argparse.Namespace, findings: FindingList, documents: List[Run
     from judge import tree, tree_layout
     parts = [tree.part_of(pathlib.Path(path)) for path in args.paths or [ROOT / "submissions"]]
     for part in parts if args.fix else ():
-        fix(part, args.hostname)
+        fix_host_names(part, args.hostname)
     is_one_run = len(parts) == 1 and parts[0].shown.count("/") == 3 and parts[0].shown != tree_layout.EXAMPLE
-    return tree.check_all(parts, findings, time.time(), documents.append if is_one_run else None)
+    return tree.check_all(parts, findings, time.time(), documents.append if is_one_run else None, fix_derived_files if args.fix else None)
 
 
 def grade(documents: RunDocuments, findings: FindingList) -> List[str]:
@@ -131,8 +131,14 @@ def again(args: argparse.Namespace) -> str:
     return shell.command("check_submission.py", *(["--review"] if args.review else []), *args.paths, *changes)
 
 
-def fix(part: Part, hostname: str | None) -> None:
-    """Fix each run as far as that is safe; the rest is reported, and then checked."""
+def fix_host_names(part: Part, hostname: str | None) -> None:
     from judge import autofix
-    for line in autofix.part(part, hostname):
+    for line in autofix.host_names(part, hostname):
+        console.note(line)
+
+
+def fix_derived_files(folder: pathlib.Path, metadata: dict | None) -> None:
+    """Fix a run's derived files as far as that is safe; the rest is reported, and then checked."""
+    from judge import autofix
+    for line in autofix.derived(folder, metadata):
         console.note(line)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from typing import List
 
 from base import console, shell
 from base.errors import FINE, FOUND
@@ -35,17 +36,24 @@ def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     from base import run_folder
     from derive import derived_files
     from submit import run_status
-    metadata = derived_files.write(folder, manifest, graders)
+    written: List[dict] = []
+
+    def save(_: pathlib.Path, metadata: dict | None) -> None:
+        if metadata is not None:
+            derived_files.save(folder, manifest, metadata)
+            written.append(metadata)
+    state = run_status.look(folder, run_folder.ROOT, save)      # reads and checks the ledger of a complete run
+    metadata = written[0] if written else derived_files.write(folder, manifest, graders)
     console.say(f"{folder / run_folder.METADATA}\n{folder / run_folder.RUN_MD}")
     console.note(f"{metadata['done']} calls, {metadata['skipped']} skipped; verdict: {metadata['verdict']['verdict'] or 'none'}; "
                  f"{len(metadata['warnings'])} warnings")
-    console.next_step(run_status.next_step(run_status.look(folder, run_folder.ROOT)))
+    console.next_step(run_status.next_step(state))
     return FINE
 
 
 def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     from derive import derived_files
-    stale = derived_files.stale(folder, manifest, graders)
+    stale = derived_files.stale(folder, manifest, derived_files.metadata(folder, manifest, graders))
     for name in stale:
         console.say(f"{folder / name}: does not match the ledger")
     console.note("nothing was written" + ("" if stale else "; both files match the ledger"))

@@ -5,14 +5,17 @@ Nothing is written before all of it could be computed; the contributor's own wor
 from __future__ import annotations
 
 import pathlib
+from typing import Dict, List, Optional
 
 from base import files, json_text, ledger_reader, records, run_folder, schema
 from base.errors import FOUND, UserError
 from base.ledger_reader import LedgerReader
 from derive import run_md, run_report, summary
 
+Graders = Dict[str, Optional[dict]]     # by item; None: it is not graded
 
-def metadata(folder: pathlib.Path, manifest: dict, graders: dict, observer: summary.CallObserver | None = None) -> dict:
+
+def metadata(folder: pathlib.Path, manifest: dict, graders: Graders, observer: summary.CallObserver | None = None) -> dict:
     """The `metadata` record of a run. Raises UserError, exit code 1, where the ledger is not whole or not this run's.
 
     For `observer` see summary.summarize.
@@ -30,21 +33,25 @@ def metadata(folder: pathlib.Path, manifest: dict, graders: dict, observer: summ
     return {field.name: record[field.name] for field in records.RECORDS["metadata"]}
 
 
-def write(folder: pathlib.Path, manifest: dict, graders: dict) -> dict:
+def write(folder: pathlib.Path, manifest: dict, graders: Graders) -> dict:
     """Write both files, and give the metadata back."""
     record = metadata(folder, manifest, graders)
+    save(folder, manifest, record)
+    return record
+
+
+def save(folder: pathlib.Path, manifest: dict, record: dict) -> None:
+    """Write both files of a run whose `metadata` record is known."""
     wrong = schema.problems(record, "metadata")
     if wrong:
         raise ValueError(f"metadata that the schema refuses: {wrong[:3]}")
     text = run_md_text(folder, manifest, record)
     files.replace(folder / run_folder.METADATA, json_text.pretty(record))
     files.replace(folder / run_folder.RUN_MD, text.encode("utf-8"))
-    return record
 
 
-def stale(folder: pathlib.Path, manifest: dict, graders: dict) -> list:
-    """Names of the files that are missing or differ from what the ledger gives."""
-    record = metadata(folder, manifest, graders)
+def stale(folder: pathlib.Path, manifest: dict, record: dict) -> List[str]:
+    """Names of the files that are missing or differ from what this `metadata` record gives."""
     wanted = {run_folder.METADATA: json_text.pretty(record), run_folder.RUN_MD: run_md_text(folder, manifest, record).encode("utf-8")}
     return [name for name, data in wanted.items() if not (folder / name).is_file() or (folder / name).read_bytes() != data]
 

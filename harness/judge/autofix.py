@@ -14,31 +14,40 @@ MOST_CHARACTERS = 64
 NEUTRAL = "other"       # written in place of a host name that reveals too much
 
 
-def part(where: Part, hostname: str | None) -> Iterator[str]:
-    """Mend every run of a part; a sentence for each thing done or not done. Raises UserError for no host name."""
+def host_names(where: Part, hostname: str | None) -> Iterator[str]:
+    """Replace host names in the manifests of a part; a sentence for each thing done or not done. Raises UserError for no host name."""
     if hostname is not None and not (hostname.isprintable() and 0 < len(hostname) <= MOST_CHARACTERS):
         raise UserError("this is no host name", "--hostname", f"give up to {MOST_CHARACTERS} characters that can be printed")
     for path in tree_layout.runs_in(tree_layout.on_disk(where.folder, where.shown)):
-        yield from run(where.top.joinpath(*path.split("/")[1:]), hostname)
+        folder = where.top.joinpath(*path.split("/")[1:])
+        try:
+            manifest = run_folder.read_manifest(folder)
+            name = hostname if hostname is not None else host_name_for(manifest["host_hostname_short"])
+            if name != manifest["host_hostname_short"]:
+                files.replace(folder / run_folder.MANIFEST, json_text.pretty({**manifest, "host_hostname_short": name}))
+                yield f"{folder / run_folder.MANIFEST}: the host name is now {name}"
+        except UserError as problem:
+            yield f"not mended: {problem}"
 
 
-def run(folder: pathlib.Path, hostname: str | None) -> Iterator[str]:
-    manifest_path = folder / run_folder.MANIFEST
+def derived(folder: pathlib.Path, metadata: dict | None) -> Iterator[str]:
+    """Write metadata.json and run.md anew where they are stale; a sentence for each file, or why it was not done.
+
+    `metadata` is what the ledger gives, as far as that is known. A manifest that cannot be read was reported before.
+    """
     try:
         manifest = run_folder.read_manifest(folder)
-        name = hostname if hostname is not None else host_name_for(manifest["host_hostname_short"])
-        if name != manifest["host_hostname_short"]:
-            manifest["host_hostname_short"] = name
-            files.replace(manifest_path, json_text.pretty(manifest))
-            yield f"{manifest_path}: the host name is now {name}"
+    except UserError:
+        return
+    try:
         suites_loaded, wrong = protocol.load_suites(manifest)
         if wrong:
             yield f"{folder}: nothing was recomputed, since its suites are not known here"
             return
-        graders = run_folder.graders_of(suites_loaded)
-        stale = derived_files.stale(folder, manifest, graders)
+        record = metadata or derived_files.metadata(folder, manifest, run_folder.graders_of(suites_loaded))
+        stale = derived_files.stale(folder, manifest, record)
         if stale:
-            derived_files.write(folder, manifest, graders)
+            derived_files.save(folder, manifest, record)
         for file in stale:
             yield f"{folder / file}: made anew from the ledger"
     except UserError as problem:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from base import console, ledger_reader, run_folder
 from base.ledger_records import CallRecord, MetaRecord, Record
@@ -25,6 +25,8 @@ from judge.timing_noise import PassCopies
 from judge.tree_layout import RunPlace
 
 
+MEASURED, DERIVED = (MANIFEST, LEDGER, HARDWARE), (METADATA, RUN_MD)
+Renewal = Callable[[pathlib.Path, Optional[dict]], None]    # gets a run's folder, and its metadata if its ledger has no error
 VERSION = re.compile(r"[0-9](?:\.[0-9]{1,2}){3}\Z")
 
 
@@ -73,6 +75,9 @@ class _CheckedRun(NamedTuple):
     def path_of(self, name: str) -> str:
         return f"{self.place.path}/{name}"
 
+    def has_errors_in(self, name: str) -> bool:
+        return any(finding.severity == "error" and finding.path == self.path_of(name) for finding in self.findings)
+
     def known_texts(self, manifest: Optional[dict]) -> FrozenSet[str]:
         """Texts that look private and are not: the run's own id, and a server version of four small numbers."""
         version = "" if manifest is None else manifest["server_version"]
@@ -80,9 +85,9 @@ class _CheckedRun(NamedTuple):
 
 
 def check(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findings: FindingList, now_s: float,
-          keep: Callable[[RunDocuments], object] | None = None) -> review.ReviewSheet:
+          keep: Callable[[RunDocuments], object] | None = None, renew: Renewal | None = None) -> review.ReviewSheet:
     """Check the files of one run. `sizes` are those of the plain files that are there; their names were checked before."""
-    documents = inspect(folder, place, sizes, findings, now_s)
+    documents = inspect(folder, place, sizes, findings, now_s, renew=renew)
     if keep is not None:
         keep(documents)
     try:
@@ -93,14 +98,14 @@ def check(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findings
 
 
 def inspect(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findings: FindingList, now_s: float,
-            visitors: Tuple[LedgerVisitor, ...] = ()) -> RunDocuments:
+            visitors: Tuple[LedgerVisitor, ...] = (), renew: Renewal | None = None) -> RunDocuments:
     """The same, for what was read. `visitors` of the caller's own see the ledger too.
 
     An exception while one run is checked is a finding of that run: the other runs go on.
     """
     documents = RunDocuments()
     try:
-        _inspect(_CheckedRun(folder, place, findings), sizes, documents, now_s, visitors)
+        _inspect(_CheckedRun(folder, place, findings), sizes, documents, now_s, visitors, renew)
     except Exception as problem:
         findings.add([crash(problem, place.path)])
     return documents
@@ -116,13 +121,19 @@ def crash(problem: Exception, path: str) -> Finding:
                    "a checker that reads every run to its end", path=path)
 
 
-def _inspect(run: _CheckedRun, sizes: Dict[str, int], documents: RunDocuments, now_s: float, visitors: Tuple[LedgerVisitor, ...]) -> None:
-    usable = _usable_files(run, sizes)
+def _inspect(run: _CheckedRun, sizes: Dict[str, int], documents: RunDocuments, now_s: float, visitors: Tuple[LedgerVisitor, ...],
+             renew: Renewal | None) -> None:
+    run.findings.add(tree_layout.folder_problems(run.place))
+    usable = _usable_files(run, MEASURED, sizes)
     _read_manifest_and_hardware(run, usable, documents, now_s)
-    if RUN_MD in usable:
-        _read_run_md(run, documents)
     if LEDGER in usable:
         documents.metadata = _check_ledger(run, documents, visitors, now_s)
+    if renew is not None:
+        renew(run.folder, None if run.has_errors_in(LEDGER) else documents.metadata)
+        sizes = tree_layout.sizes_in(run.folder)
+    usable |= _usable_files(run, DERIVED, sizes)
+    if RUN_MD in usable:
+        _read_run_md(run, documents)
     said = None
     if METADATA in usable:
         said = json_documents.read(run.folder / METADATA, run.findings, run.path_of(METADATA), documents.metadata)
@@ -136,14 +147,16 @@ def _inspect(run: _CheckedRun, sizes: Dict[str, int], documents: RunDocuments, n
                 run.findings.add(synthetic_problems(document["synthetic"], run.place), run.path_of(name))
 
 
-def _usable_files(run: _CheckedRun, sizes: Dict[str, int]) -> set:
-    """The files of a bearable size; names, missing files and sizes are checked."""
-    run.findings.add(tree_layout.folder_problems(run.place))
-    run.findings.add(tree_layout.missing(run.place, sizes))
-    too_large = {name for name in sizes if list(json_documents.size_problems(name, sizes[name]))}
-    for name in sorted(too_large):
-        run.findings.add(json_documents.size_problems(name, sizes[name]), run.path_of(name))
-    return set(sizes) - too_large
+def _usable_files(run: _CheckedRun, wanted: Tuple[str, ...], sizes: Dict[str, int]) -> Set[str]:
+    """Those of the wanted files that are there and of a bearable size; the others are reported."""
+    run.findings.add(tree_layout.missing(run.place, wanted, sizes))
+    usable = set()
+    for name in sorted(set(wanted) & set(sizes)):
+        problems = list(json_documents.size_problems(name, sizes[name]))
+        run.findings.add(problems, run.path_of(name))
+        if not problems:
+            usable.add(name)
+    return usable
 
 
 def _read_manifest_and_hardware(run: _CheckedRun, usable: set, documents: RunDocuments, now_s: float) -> None:

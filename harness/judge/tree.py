@@ -49,10 +49,10 @@ def check(part: Part, findings: FindingList, now_s: float) -> List[ReviewSheet]:
 
 
 def check_all(parts: List[Part], findings: FindingList, now_s: float,
-              keep: Callable[[run_check.RunDocuments], object] | None = None) -> List[ReviewSheet]:
+              keep: Callable[[run_check.RunDocuments], object] | None = None, renew: run_check.Renewal | None = None) -> List[ReviewSheet]:
     """Check every run of several parts, which are compared with each other and with the rest of their trees.
 
-    `keep` gets what was read of each run.
+    `keep` gets what was read of each run, and `renew` may write its derived files before they are checked.
     """
     search, sheets = RunSearch(), []
     judged = [_sizes(part, findings) for part in parts]
@@ -65,7 +65,7 @@ def check_all(parts: List[Part], findings: FindingList, now_s: float,
         for path in sizes:
             if path != tree_layout.EXAMPLE and not is_alone:
                 findings.add(search.add(path, _folder(part, path)))
-            sheets.append(run_check.check(_folder(part, path), tree_layout.place_of_run(path), sizes[path], findings, now_s, keep))
+            sheets.append(run_check.check(_folder(part, path), tree_layout.place_of_run(path), sizes[path], findings, now_s, keep, renew))
     return sheets
 
 

@@ -6,7 +6,7 @@ import pathlib
 import re
 import stat
 import unicodedata
-from typing import Iterable, Iterator, NamedTuple
+from typing import Dict, Iterable, Iterator, NamedTuple
 
 from base import names, run_folder
 from judge.findings import Finding
@@ -103,6 +103,12 @@ def runs_in(entries: Iterable[TreeEntry]) -> dict:
     return result
 
 
+def sizes_in(folder: pathlib.Path) -> Dict[str, int]:
+    """The same of one run's folder as it is now."""
+    paths = {name: folder / name for name in run_folder.FILES}
+    return {name: os.lstat(path).st_size for name, path in paths.items() if path.is_file() and not path.is_symlink()}
+
+
 def problems(entry: TreeEntry) -> Iterator[Finding]:
     """What is wrong with one file's kind, name or place: the first that applies, since one thing is to be done about it."""
     def breach(rule: str, observed: str, expected: str = "") -> Iterator[Finding]:
@@ -149,9 +155,9 @@ def folder_problems(place: RunPlace) -> Iterator[Finding]:
             return
 
 
-def missing(place: RunPlace, present: Iterable[str]) -> Iterator[Finding]:
+def missing(place: RunPlace, wanted: Iterable[str], present: Iterable[str]) -> Iterator[Finding]:
     """The files of a run that are not there."""
-    for name in run_folder.FILES:
+    for name in wanted:
         if name not in present:
             yield Finding("name-file-missing", "not there", name, path=f"{place.path}/{name}")
 

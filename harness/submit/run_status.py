@@ -10,6 +10,7 @@ from base import git, ledger_reader, names, run_folder, schema, shell
 from base.errors import UserError
 from judge import run_check, tree, tree_layout
 from judge.findings import Finding, FindingList
+from judge.run_check import Renewal
 from submit import remote_address
 from submit.gitea_api import ApiError, GiteaApi
 
@@ -87,8 +88,11 @@ def is_waiting(state: RunState) -> bool:
     return state.request not in ("open", "merged")
 
 
-def look(folder: pathlib.Path, root: pathlib.Path) -> RunState:
-    """One run as it is on disk, checked alone: finding duplicates would mean reading the whole tree."""
+def look(folder: pathlib.Path, root: pathlib.Path, renew: Renewal | None = None) -> RunState:
+    """One run as it is on disk, checked alone: finding duplicates would mean reading the whole tree.
+
+    `renew` may write the derived files of a complete run before they are checked.
+    """
     handle, device_tag = folder.parts[-3:-1]
     try:
         last = ledger_reader.last(folder / run_folder.LEDGER) or {}
@@ -99,7 +103,7 @@ def look(folder: pathlib.Path, root: pathlib.Path) -> RunState:
         calls, planned = (footer["done"] + footer["skipped"], footer["planned"]) if footer else (0, 0)
         has_plan = (folder / run_folder.MANIFEST).exists() or (folder / run_folder.LEDGER).exists()
         return RunState(folder, handle, device_tag, has_plan, calls=calls, planned=planned)
-    errors = [finding for finding in _findings(folder) if finding.severity == "error"]
+    errors = [finding for finding in _findings(folder, renew) if finding.severity == "error"]
     own_text = [finding for finding in errors if finding.rule in CONTRIBUTOR_RULES]
     branch = git.line(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{folder.name}")
     page = git.line(root, "config", "--get", PAGE_KEY.format(folder.name)) or ""
@@ -108,12 +112,12 @@ def look(folder: pathlib.Path, root: pathlib.Path) -> RunState:
                     request=request_state(page) if page else "")
 
 
-def _findings(folder: pathlib.Path) -> list[Finding]:
+def _findings(folder: pathlib.Path, renew: Renewal | None) -> list[Finding]:
     findings, path = FindingList(), tree.part_of(folder).shown
     entries, place = list(tree_layout.on_disk(folder, path)), tree_layout.place_of(path)
     findings.add(tree_layout.all_problems(entries))
     if place is not None:
-        run_check.check(folder, place, tree_layout.runs_in(entries).get(path, {}), findings, time.time())
+        run_check.check(folder, place, tree_layout.runs_in(entries).get(path, {}), findings, time.time(), renew=renew)
     return list(findings)
 
 
