@@ -289,6 +289,11 @@ class OnWindows(unittest.TestCase):
                                  901: Process(900, "llama-server.exe", 123, 3.5)})
         self.assertTrue(contention.is_server("Ollama.exe") and contention.is_server("ollama app.exe"))
 
+    def test_the_server_s_time_is_taken_off_there_as_well(self):
+        """WindowsProcesses once had no `read`, and the first call of a run with a server that can be seen was a crash."""
+        watcher = Contention(FakeMachine(), processes.WindowsProcesses(FakeWindows()), lambda table: 900)
+        self.assertEqual((watcher.unknown, watcher.own_numbers, watcher._own_s()), (None, {900, 901}, 7.0))
+
     def test_the_record_is_as_long_as_the_system_s(self):
         entry = processes.WindowsProcesses(FakeWindows())._entry
         self.assertEqual(ctypes.sizeof(entry), 568 if ctypes.sizeof(ctypes.c_void_p) == 8 else 556)

@@ -37,7 +37,7 @@ class Flags(unittest.TestCase):
             self.assertEqual(rungs(settings, trained), list(RUNG_CONTEXTS)[:count], trained)
 
     def test_what_makes_no_sense_is_refused(self):
-        for arguments, words in ((("--contexts", "9k"), "is not a rung"), (("--contexts", "auto,8k"), "is not a rung"), (("--contexts", ","), "nothing"),
+        for arguments, words in ((("--contexts", "9k"), "is not a rung"), (("--contexts", "auto,8k"), "is not a rung"), (("--contexts", ","), "the list is empty"),
                                  (("--rung-limit", "5m"), "without --contexts"), (("--contexts", "auto", "--rung-limit", "soon"), "soon")):
             with self.subTest(arguments), self.assertRaises(UserError) as caught:
                 self.settings(*arguments)

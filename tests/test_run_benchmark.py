@@ -18,7 +18,7 @@ import support
 from runs import ALPHA, BETA, call_main, measured, records
 
 import run_benchmark
-from base import run_folder, shell, suites, text_format
+from base import console, run_folder, shell, suites, text_format
 from base.phases import PHASES
 from measure import run_setup
 
