@@ -99,6 +99,8 @@ def takes_sequences(stream: TextIO | None) -> bool:
 
 def _enable_sequences(stream: TextIO) -> bool:
     """Turn control sequences on in a Windows console; False for one that is older than they are."""
+    if sys.platform != "win32":
+        return False
     try:
         import ctypes
         import msvcrt

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import sys
 import time
 from typing import Callable, Iterable, Iterator, Union
 
@@ -67,7 +68,7 @@ def replace(path: os.PathLike, data: bytes) -> None:
         sync_folder(target.parent)
 
 
-def retried(rename: Callable, source: os.PathLike, target: os.PathLike) -> None:
+def retried(rename: Callable[[Path, Path], None], source: Path, target: Path) -> None:
     """os.replace or os.rename; while permission is denied, again for some seconds."""
     for wait_s in RENAME_WAITS_S:
         with contextlib.suppress(PermissionError):
@@ -149,9 +150,9 @@ class Appender:
             os.fsync(self._number)
 
     def close(self) -> None:
-        if self._number is not None:
+        if self._number >= 0:
             os.close(self._number)
-            self._number = None
+            self._number = -1
 
     def __enter__(self) -> "Appender":
         return self
@@ -163,9 +164,7 @@ class Appender:
 def lock(number: int, path: os.PathLike) -> None:
     """Hold the file for this process until it is closed or the process is gone, however it goes."""
     busy = UserError("another process is writing this run", str(path), "wait for it, or stop it, then continue with --resume")
-    try:
-        import fcntl
-    except ImportError:
+    if sys.platform == "win32":
         import msvcrt
         os.lseek(number, LOCK_OFFSET, os.SEEK_SET)
         try:
@@ -173,6 +172,7 @@ def lock(number: int, path: os.PathLike) -> None:
         except OSError as problem:
             raise busy from problem
         return
+    import fcntl
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as problem:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import Mapping, NamedTuple
+from typing import Any, Dict, Mapping, NamedTuple
 
 from base import console
 from base.errors import FOUND, UserError
@@ -29,7 +29,7 @@ class Completed(NamedTuple):
 def run(folder: os.PathLike, *words: str, data: bytes | None = None, more: Mapping[str, str] | None = None,
         limit_s: float = LOCAL_S) -> Completed:
     """One command in a repository. A failure is a value; UserError only where there is no git or it does not end."""
-    stdin = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+    stdin: Dict[str, Any] = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
     try:
         done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, timeout=limit_s,
                               env=environment(os.environ, more or {}), **stdin)

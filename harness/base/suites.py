@@ -112,7 +112,7 @@ def message_texts(suite: Suite, item: Item, units: Optional[int] = None) -> List
         raise ValueError(f"{item.id} is built from material: say how many units")
     if suite.phase != CONTEXT_APPEND:
         return [("user", _with_material(suite.material, item, 0, units))]
-    return _conversation(suite, item, units)
+    return _conversation(suite, suite.material, item, units)
 
 
 def prompt_sha256(texts: Sequence[Tuple[str, str]]) -> str:
@@ -201,11 +201,11 @@ def _pick(seed: str, index: int, slot: str, choices: List[str]) -> str:
     return choices[int.from_bytes(digest[:8], "big") % len(choices)]
 
 
-def _conversation(suite: Suite, item: Item, units: int) -> List[Tuple[str, str]]:
+def _conversation(suite: Suite, material: dict, item: Item, units: int) -> List[Tuple[str, str]]:
     messages, turns = [], len(suite.items)
     for turn, earlier in enumerate(suite.items):
         first, last = (number * units // turns for number in (turn, turn + 1))
-        messages.append(("user", _with_material(suite.material, earlier, first, last)))
+        messages.append(("user", _with_material(material, earlier, first, last)))
         if earlier.id == item.id:
             return messages
         messages.append(("assistant", earlier.reply))

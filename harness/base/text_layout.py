@@ -61,8 +61,7 @@ def format_table(titles: Sequence[str], rows: Sequence[Sequence], left: Collecti
     natural = [max(map(len, column)) for column in zip(titles, *table.rows)]
     if _total(natural, 2) <= width():
         return table.text(_Fit(natural, 2))
-    return (table.text(table.fit(width(), NAME_COLUMN)) or table.grouped() or table.text(table.fit(width(), LEAST_COLUMN))
-            or table.blocks())
+    return table.fitted(NAME_COLUMN) or table.grouped() or table.fitted(LEAST_COLUMN) or table.blocks()
 
 
 class _Fit(NamedTuple):
@@ -93,9 +92,11 @@ class _Table(NamedTuple):
                 return _Fit(narrow, gap)
         return None
 
-    def text(self, fit: Optional[_Fit]) -> Optional[str]:
-        if fit is None:
-            return None
+    def fitted(self, name: int) -> Optional[str]:
+        fit = self.fit(width(), name)
+        return fit and self.text(fit)
+
+    def text(self, fit: _Fit) -> str:
         return "\n".join([*self._lines(self.titles, fit, ()), *(line for row in self.rows for line in self._lines(row, fit, self.whole))])
 
     def grouped(self) -> Optional[str]:

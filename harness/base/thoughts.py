@@ -11,8 +11,8 @@ from typing import Tuple
 _NAMES = r"think|thinking|thought|thoughts|reason|reasoning|seed:think|analysis"
 _OPENING = re.compile(rf"\s*(?:<({_NAMES})>|(\[think\])|(<\|begin_of_thought\|>)|(<\|channel\|>analysis<\|message\|>)|(\u25c1think\u25b7))",
                       re.IGNORECASE)
-_CLOSING_OF = (None, r"\[/think\]", r"<\|end_of_thought\|>", r"<\|channel\|>final<\|message\|>", "\u25c1/think\u25b7")   # by group; of the first its own name
-_CLOSING = re.compile(rf"</(?:{_NAMES})>|" + "|".join(filter(None, _CLOSING_OF)), re.IGNORECASE)
+_CLOSING_OF = ("", r"\[/think\]", r"<\|end_of_thought\|>", r"<\|channel\|>final<\|message\|>", "\u25c1/think\u25b7")   # by group; the first has its own name
+_CLOSING = re.compile(rf"</(?:{_NAMES})>|" + "|".join(_CLOSING_OF[1:]), re.IGNORECASE)
 
 
 def split(answer: str) -> Tuple[str, str]:
@@ -21,8 +21,8 @@ def split(answer: str) -> Tuple[str, str]:
     if opening is None:
         closing = _CLOSING.search(answer)
         return (answer[:closing.start()], answer[closing.end():]) if closing else ("", answer)
-    name = opening.group(1)
-    pattern = rf"</{re.escape(name)}>" if name else _CLOSING_OF[opening.lastindex - 1]
+    name, group = opening.group(1), opening.lastindex or 1
+    pattern = rf"</{re.escape(name)}>" if name else _CLOSING_OF[group - 1]
     closing = re.compile(pattern, re.IGNORECASE).search(answer, opening.end())
     return (answer[opening.end():closing.start()], answer[closing.end():]) if closing else (answer[opening.end():], "")
 

@@ -339,7 +339,8 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: st
     console.say(f"\n{folder}")
     for line in headline.warning_lines(metadata["warnings"]):
         console.note(line)
-    state = run_status.RunState(folder, *folder.parts[-3:-1], complete=metadata["complete"], open_points=1)
+    handle, device_tag = folder.parts[-3:-1]
+    state = run_status.RunState(folder, handle, device_tag, complete=metadata["complete"], open_points=1)
     if metadata["complete"]:
         succeeded = any(row["calls"] > headline.failed(row) for row in metadata["aggregates"])
         console.note(f"complete: {metadata['done']} calls made, {metadata['skipped']} skipped"

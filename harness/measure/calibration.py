@@ -6,11 +6,12 @@ and the lengths of material together cost about as much as one context call.
 """
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from base import suites, thoughts
 from base.errors import UserError
 from base.intervals import most_at_once
+from base.json_text import Json
 from base.ledger_records import CallRecord
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE
 from base.plan import Settings, Step
@@ -145,7 +146,7 @@ class Calibration:
             return {material_finding(suite.phase): [list(point) for point in points]}
         self._make([ask], finding_of)
 
-    def _ask(self, item: str, text: str, num_predict: int, request_fields: Optional[dict] = None, level: int = 1, slot: int = 0,
+    def _ask(self, item: str, text: str, num_predict: int, request_fields: Optional[Mapping[str, Json]] = None, level: int = 1, slot: int = 0,
              nonce: Optional[str] = "new") -> Ask:
         step = Step(PHASE, self.model, item, level=level, slot=slot, wave=0 if level > 1 else None)
         return Ask(step, "calibration", (("user", text),),

@@ -225,12 +225,12 @@ def gaps_us(stamps_ns: list[int]) -> list[int]:
     return [after - before for before, after in zip(rounded, rounded[1:])]
 
 
-def _count(value: object) -> int | None:
+def _count(value: Any) -> int | None:
     """A count or duration as received; anything but a whole number of at least 0 is as good as absent."""
     return value if is_count(value) else None
 
 
-def _string(value: object) -> str:
+def _string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 

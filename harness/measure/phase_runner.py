@@ -235,7 +235,7 @@ class PhaseRunner:
             self.loader.prepare(stage)
             self._ask_calibration(stage, lambda calibration: calibration.material(suite))
         try:
-            units = rung.units(suite.material) if rung else _units(suite, stage.num_ctx, self._points(stage))
+            units = rung.units(suite.material or {}) if rung else _units(suite, stage.num_ctx, self._points(stage))
         except (UserError, ValueError) as problem:
             raise Unable("calibration-failed", str(problem)) from problem
         if min(units.values()) < (len(suite.items) if stage.is_conversation else 1):

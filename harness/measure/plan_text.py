@@ -80,7 +80,7 @@ def _work(planned: list, models: int, loaded_suites: dict, settings: plan.Settin
     rows, loads = [], eta.loads(planned, loaded_suites, settings)
     for phase, model, calls in plan.summary(planned):
         here = [load for (whose, key), load in loads.items() if key[0] == phase and model in (whose, None)]
-        tokens = [sum(load.answer_tokens for load in here), sum(load.prompt_tokens for load in here)]
+        tokens: list[int | None] = [sum(load.answer_tokens for load in here), sum(load.prompt_tokens for load in here)]
         together = f"the {plan.MIXED_MODELS} smallest at once"
         if model is None and models < plan.MIXED_MODELS:
             together, tokens = f"skipped: it needs {plan.MIXED_MODELS} models", [None, None]

@@ -6,11 +6,12 @@ import datetime
 import json
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from base import ledger, names, schema
 from base.context_ladder import Ladder
 from base.errors import UserError
+from base.json_text import Json
 from base.ledger_records import CallRecord, Record, SkippedRecord, calls_in, typed
 from base.plan import Step
 from base.scrub import model_name
@@ -36,8 +37,8 @@ class Ask:
     step: Step
     role: str
     texts: Tuple[Tuple[str, str], ...]
-    options: dict
-    request_fields: dict
+    options: Mapping[str, Json]
+    request_fields: Mapping[str, Json]
     nonce: Optional[str] = None
     units: Optional[int] = None
     endpoint: str = CHAT

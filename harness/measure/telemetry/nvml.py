@@ -82,7 +82,7 @@ class Nvml:
 
     def _memory_users(self, device: Any, kind: str) -> list:
         """(process, bytes or None) of those that compute, or draw."""
-        c = self._types
+        import ctypes as c
 
         class Info(c.Structure):        # nvmlProcessInfo_t
             _fields_ = [("number", c.c_uint), ("used", c.c_ulonglong), ("instance", c.c_uint), ("part", c.c_uint)]
@@ -93,7 +93,7 @@ class Nvml:
 
     def _busy_shares(self, device: Any) -> list:
         """(process, per cent of the processors in its last sample)."""
-        c = self._types
+        import ctypes as c
 
         class Sample(c.Structure):      # nvmlProcessUtilizationSample_t
             _fields_ = [("number", c.c_uint), ("time_us", c.c_ulonglong), ("processors", c.c_uint), ("memory", c.c_uint),

@@ -5,7 +5,7 @@ import abc
 import contextlib
 import dataclasses
 import time
-from typing import Iterator
+from typing import Any, Iterator
 
 from . import decode, faults, text_request, tokenizer, versions
 from .engine import ModelUse, SlotUse
@@ -148,7 +148,7 @@ class TextHandler(abc.ABC):
         ending = {} if "whole_without_done" in self.active_faults else self.ending(decoding)
         return self.line(decoding.last_ns, thinking=thinking, answer=answer, **ending)
 
-    def line(self, due_ns: int | None = None, **fields: object) -> dict:
+    def line(self, due_ns: int | None = None, **fields: Any) -> dict:
         """One object, with what every object has."""
         model, exchange = self.model, self.exchange
         remote = versions.without_empty({"remote_model": model.remote_model, "remote_host": model.remote_host})

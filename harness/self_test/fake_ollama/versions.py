@@ -4,7 +4,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .truth_log import TruthEntry
 
@@ -76,7 +76,7 @@ def exceeds(tokens: int, window: int) -> Refusal:
 
 # ----- JSON and times as Go writes them
 
-def go_json(value: object, escape: bool = True) -> str:
+def go_json(value: Any, escape: bool = True) -> str:
     """Go's encoding/json: no blanks, and by default nothing that could end a script element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if escape:
@@ -119,7 +119,7 @@ def metrics(entry: TruthEntry, total_ns: int, dialect: Dialect) -> dict:
 # ----- objects about models
 
 def details(model: Model, dialect: Dialect, *, listed: bool = False) -> dict:
-    fields = {"parent_model": "", "format": "" if model.is_remote else model.format, "family": model.family,
+    fields: dict[str, Any] = {"parent_model": "", "format": "" if model.is_remote else model.format, "family": model.family,
               "families": [model.family], "parameter_size": model.parameter_size,
               "quantization_level": model.quantization_level}
     if listed and dialect.has_runner_process:
