@@ -204,7 +204,7 @@ def environment() -> dict:
 
 def own_session() -> dict:
     """Options for a new session: no terminal, no Ctrl-C, and a process group that can be killed."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     return {"start_new_session": True}
 

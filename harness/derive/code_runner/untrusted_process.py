@@ -118,7 +118,7 @@ OPERATIONS: dict = {"len": len, "bool": bool, "iter": iter, "next": next}
 def main() -> None:
     """Take over the pipes to the test process, and give the code empty standard streams."""
     incoming, outgoing = os.dup(0), os.dup(1)
-    if os.name == "nt":
+    if sys.platform == "win32":
         import msvcrt
         for number in (incoming, outgoing):
             msvcrt.setmode(number, os.O_BINARY)

@@ -5,6 +5,11 @@ If a function is missing or fails, the layer is left out.
 from __future__ import annotations
 
 import ctypes
+import sys
+
+TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
+if TYPE_CHECKING:
+    from typing import Any
 
 ACTIVE_PROCESS, PROCESS_TIME, PROCESS_MEMORY, JOB_MEMORY, DIE_ON_EXCEPTION, KILL_ON_CLOSE = (
     0x8, 0x2, 0x100, 0x200, 0x400, 0x2000)
@@ -38,7 +43,7 @@ class Label(ctypes.Structure):
 
 def job_around(pid: int, limits: dict) -> int | None:
     """A job with the limits that contains this one process; None if it cannot be created."""
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel = _library("kernel32")
     for name in ("CreateJobObjectW", "OpenProcess"):
         getattr(kernel, name).restype = ctypes.c_void_p
     job = kernel.CreateJobObjectW(None, None)
@@ -60,7 +65,7 @@ def job_around(pid: int, limits: dict) -> int | None:
 
 
 def end_job(job: int) -> None:
-    ctypes.WinDLL("kernel32").TerminateJobObject(ctypes.c_void_p(job), 1)
+    _library("kernel32").TerminateJobObject(ctypes.c_void_p(job), 1)
 
 
 def cpu_s(pid: int) -> float:
@@ -77,9 +82,9 @@ def memory_bytes(pid: int) -> int:
     return counters.allocated
 
 
-def _ask(function: str, pid: int, *arguments: object) -> None:
+def _ask(function: str, pid: int, *arguments: Any) -> None:
     """Call a function of Windows that fills in what it knows of a process."""
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel = _library("kernel32")
     kernel.OpenProcess.restype = ctypes.c_void_p
     process = ctypes.c_void_p(kernel.OpenProcess(QUERY_LIMITED_INFORMATION, False, pid))
     try:
@@ -90,8 +95,8 @@ def _ask(function: str, pid: int, *arguments: object) -> None:
 
 def lower_integrity() -> bool:
     """From now on this process can write only objects marked low, and open no process of higher integrity."""
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-    rights = ctypes.WinDLL("advapi32", use_last_error=True)
+    kernel = _library("kernel32")
+    rights = _library("advapi32")
     kernel.GetCurrentProcess.restype = ctypes.c_void_p
     token, sid = ctypes.c_void_p(), ctypes.c_void_p()
     if not rights.OpenProcessToken(ctypes.c_void_p(kernel.GetCurrentProcess()), ADJUST_DEFAULT_AND_QUERY,
@@ -102,3 +107,9 @@ def lower_integrity() -> bool:
     label = Label(sid, SE_GROUP_INTEGRITY)
     size_bytes = ctypes.sizeof(label) + rights.GetLengthSid(sid)
     return bool(rights.SetTokenInformation(token, INTEGRITY_LEVEL, ctypes.byref(label), size_bytes))
+
+
+def _library(name: str) -> Any:
+    if sys.platform != "win32":
+        raise OSError(f"{name} is Windows' own")
+    return ctypes.WinDLL(name, use_last_error=True)
