@@ -79,6 +79,13 @@ class Exits(Case):
             with self.subTest(words):
                 self.assertNotIn("grade in the catalogue", self.check(*words)[1])
 
+    def test_a_change_that_brings_no_run_says_so(self):
+        with mock.patch.object(check_submission, "change", lambda args, findings: []):
+            for words in ((), ("--review",)):
+                code, _, err = self.check("--base", "main", "--head", "request-7", *words)
+                self.assertEqual((code, err), (FINE, "no run to check: request-7 adds none to main; was it merged already?\n"
+                                                     "next: python harness/run_benchmark.py --status\n"))
+
     def test_an_error_exits_1_and_is_said_with_what_mends_it(self):
         code, out, _ = self.check(self.run_folder(BROKEN_RUN))
         self.assertEqual(code, FOUND)

@@ -37,5 +37,15 @@ class Circumstances(unittest.TestCase):
         self.assertNotIn("code grading", circumstances(phases=("small-eval",)))
 
 
+class Together(unittest.TestCase):
+    def test_models_with_the_same_work_in_a_phase_share_a_row(self):
+        # The plan of five models once had 31 rows, most of them the same.
+        work = [["frozen-prompts", "a:1b", 18, 100, 200], ["small-eval", "a:1b", 5, 10, 20], ["frozen-prompts", "b:1b", 18, 100, 200],
+                ["small-eval", "b:1b", 5, 30, 20], ["parallel-mixed", "skipped: it needs 2 models", 80, None, None]]
+        self.assertEqual(plan_text.by_phase(work), [
+            ["frozen-prompts", "each of 2 models", 36, 200, 400], ["small-eval", "a:1b", 5, 10, 20], ["small-eval", "b:1b", 5, 30, 20],
+            ["parallel-mixed", "skipped: it needs 2 models", 80, None, None]])
+
+
 if __name__ == "__main__":
     unittest.main()

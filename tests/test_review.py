@@ -55,6 +55,22 @@ class Sheets(unittest.TestCase):
             self.assertIn(words, text)
         self.assertNotIn("nothing to compare with", text)
 
+    def test_runs_that_are_reviewed_together_are_compared_with_each_other(self):
+        """Two requests for one cell once had nothing to compare with, each."""
+        honest, fast = valid.Run(), valid.Run()
+        fast.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+        fast.handle = fast.manifest["handle"] = "bob"
+        for record in fast.calls(role="measured"):
+            record["eval_ns"] //= 2
+        for run in (honest, fast):
+            run.write(self.root)
+        findings = FindingList()
+        sheets = tree.check(tree.part_of(self.root / "submissions"), findings, NOW_S)
+        text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
+        self.assertIn(" 2.00\n", text)
+        self.assertIn(" 0.50\n", text)
+        self.assertNotIn("nothing to compare with", text)
+
     def test_a_run_that_cannot_be_read_still_has_its_findings(self):
         folder = self.root / valid.Run().place
         valid.laid_out(folder, {"run.jsonl": b"{", "manifest.json": b"", "metadata.json": b"[]"})

@@ -15,7 +15,7 @@ import gitea
 import submitting
 import support
 import submit_run
-from base import console
+from base import console, shell
 
 BRANCH = f"run-{submitting.RUN_ID}"
 
@@ -226,7 +226,7 @@ class Places(submitting.Submission):
         code, out, said = self.submit("--handle=ana", "--dry-run", run=str(folder))
         self.assertEqual(code, 0, said)
         self.assertIn(f"  {submitting.PATH}/\n", out)
-        self.assertIn(f"checked {folder}\n", said)
+        self.assertIn(f"checked {shell.path(folder)}\n", said)
 
     @unittest.skipIf(os.name == "nt", "the line is written for another shell there")
     def test_the_printed_command_repeats_this_call_and_works_as_printed(self):

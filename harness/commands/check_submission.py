@@ -40,7 +40,9 @@ def main(argv: list | None = None) -> int:
         text = review.render(judged, findings, text, ROOT / "submissions")
     console.say(text if args.json else with_real_paths(text, args.paths), wrap=not args.json)
     if documents and not args.json:
-        console.say("\n".join(grade(documents[0], findings)))
+        console.say("\n".join(grade(documents[0], findings)), wrap=True)
+    if args.base and not judged and not findings.has_errors:
+        console.note(f"no run to check: {', '.join(args.head or ['HEAD'])} adds none to {args.base}; was it merged already?")
     console.next_step(next_step(args, judged, findings))
     return BROKEN if findings.has_crashed else FOUND if findings.has_errors else FINE
 
@@ -114,6 +116,8 @@ def grade(documents: RunDocuments, findings: FindingList) -> List[str]:
 
 def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> str:
     """After errors: run this again; else submit the one run that was checked."""
+    if args.base and not judged and not findings.has_errors:
+        return shell.command("run_benchmark.py", "--status")
     if args.review:
         return (f"ask the contributors of refused runs for the fixes above; after their update: {again(args)}" if findings.has_errors
                 else "answer the questions above, then merge with a merge commit, or ask in the request")

@@ -91,7 +91,7 @@ def fix(finding: Finding) -> str:
 def suited(command: str, is_tracked: bool, is_reviewer: bool) -> str:
     """The fix for where it is needed: git's commands only for tracked files, and nobody edits somebody else's run."""
     if is_reviewer:
-        return f"ask the contributor, whose fix is: {command}"
+        return f"ask the contributor for this: {command}"
     if is_tracked:
         return command
     if command.startswith("git checkout -- "):

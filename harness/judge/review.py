@@ -101,12 +101,14 @@ def existing(tree: pathlib.Path, leave_out: Collection[str]) -> Iterator[ReviewF
 def nearest(mine: ReviewFigures, others: List[ReviewFigures], most: int = 3) -> List[ReviewFigures]:
     """Runs of the same cell first, then of the same model on other machines; runs with the same digest come first."""
     key = names.model_key(mine.model)
-    same = [other for other in others if other.cell_id == mine.cell_id or names.model_key(other.model) == key]
+    same = [other for other in others if other.run != mine.run
+            and (other.cell_id == mine.cell_id or names.model_key(other.model) == key)]
     return sorted(same, key=lambda other: (other.cell_id != mine.cell_id, other.digest != mine.digest, other.run))[:most]
 
 
 def render(sheets: List[ReviewSheet], findings: FindingList, report_text: str, tree: pathlib.Path) -> str:
-    others = list(existing(tree, {run_sheet.place.path for run_sheet in sheets}))
+    others = [*existing(tree, {run_sheet.place.path for run_sheet in sheets}),
+              *(figures for run_sheet in sheets for figures in run_sheet.figures)]
     parts = ["Runs\n"]
     for run_sheet in sheets:
         parts.append("  " + shown(run_sheet.place.path))

@@ -1,6 +1,9 @@
 """The preview as text: which models a server has, what a run would ask them, and how long that takes."""
 from __future__ import annotations
 
+import itertools
+from typing import Callable
+
 from base import plan, request_settings, suites, text_format, text_layout
 from base.phases import PHASES, PYTHON_TASKS, THINKING_PHASES
 from measure import eta
@@ -41,7 +44,7 @@ def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings
     download = "to download: nothing" if not choice.missing else "the size of the download is known once it starts"
     calls, answers, prompts = (sum(row[column] or 0 for row in work) for column in (2, 3, 4))
     return "\n\n".join((
-        models, text_layout.format_table(WORK, work),
+        models, text_layout.format_table(WORK, by_phase(work)),
         "\n".join(line for text in (
             f"{calls} calls in all, at most {answers} answer tokens, about {prompts} prompt tokens; {download}",
             *_thinking(choice, work, settings), *_contexts(settings),
@@ -86,6 +89,21 @@ def _work(planned: list, models: int, loaded_suites: dict, settings: plan.Settin
             together, tokens = f"skipped: it needs {plan.MIXED_MODELS} models", [None, None]
         rows.append([phase, model or together, calls, *tokens])
     return rows
+
+
+def by_phase(work: list) -> list:
+    """The same with one row for models that have the same work in a phase."""
+    rows = []
+    for (phase, *numbers), same in itertools.groupby(sorted(work, key=_phase_order(work)), lambda row: (row[0], *row[2:])):
+        models = [row[1] for row in same]
+        rows.append([phase, models[0] if len(models) == 1 else f"each of {len(models)} models",
+                     *(None if number is None else number * len(models) for number in numbers)])
+    return rows
+
+
+def _phase_order(work: list) -> Callable[[list], int]:
+    order = list(dict.fromkeys(row[0] for row in work))
+    return lambda row: order.index(row[0])
 
 
 def _thinking(choice: ModelChoice, work: list, settings: plan.Settings) -> list[str]:
