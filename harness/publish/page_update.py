@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Optional
 
 from base import json_text
 from publish import build_jobs, catalogue, data_files, page_inputs, pages
@@ -64,9 +64,15 @@ def _site_pages(options: BuildOptions, kept: BuildCache, document: dict) -> None
     newest = kept.records.newest_by_device(pages.RUNS_OF_DEVICE)
     cell_keys = {cell_id: key for cell_id, (key, _) in kept.cell_keys().items()}
     for page in pages.site_pages(document, newest, cell_keys):
-        key = digest(page.inputs)
+        key = f"{digest(page.inputs)} {digest(page.part.inputs if page.part else None)}"
         paths.add(page.path)
         if known.get(page.path) != key:
-            kept.put_page(key, put_file(options.cache, *page.render()))
+            data = _with_part_anew(options, page) if page.part and known.get(page.path, "").split(" ")[0] == key.split(" ")[0] else None
+            kept.put_page(key, put_file(options.cache, page.path, data or page.render()[1]))
     for path in known.keys() - paths:
         kept.remove_page(path)
+
+
+def _with_part_anew(options: BuildOptions, page: pages.SitePage) -> Optional[bytes]:
+    """The page as it is in the cache, with its changing part anew. Its key says that nobody has changed it."""
+    return page.part.replaced((options.cache / "files" / page.path).read_bytes()) if page.part else None

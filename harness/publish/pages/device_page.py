@@ -19,6 +19,7 @@ LEGEND = ("Up and to the right is better. No model is both faster and better tha
           "single run.")
 TIME_LEGEND = ("Up and to the left is better: the five short questions, from the request to the end of a right answer. No way of asking a "
                "model is both quicker and better than those on the line.")
+STRIPS_ID = "stand"
 STRIPS = ("Decode in tokens per second of the same model on every device; the diamond is this device, the shaded part is the "
           "middle half.")
 
@@ -42,7 +43,7 @@ def page(device: dict, rows: List[Row], by_model: Dict[str, List[Row]], runs: Li
         path, device["device_tag"], (("devices.html", "Devices"),), synthetic,
         tag("h1", lists.name(device["label"] or device["device_tag"])), tag("p", lead, class_="lead"), _facts(device),
         _recommendations(root, rows), _models(root, device, rows), thinking_section.of_many(named),
-        context_section.of_many([(row.name_of_model, row.variant) for row in lists.fastest_first(rows)]), curve_sections.sections(named), _among_devices(root, rows, by_model),
+        context_section.of_many([(row.name_of_model, row.variant) for row in lists.fastest_first(rows)]), curve_sections.sections(named), strips(root, rows, by_model),
         _newest(root, runs))
 
 
@@ -87,15 +88,15 @@ def _models(root: str, device: dict, rows: List[Row]) -> Html:
     return layout.section("Every model measured on this device", cells_table, lists.column_meanings(MAIN), more, id_="models")
 
 
-def _among_devices(root: str, rows: List[Row], by_model: Dict[str, List[Row]]) -> Html | None:
+def strips(root: str, rows: List[Row], by_model: Dict[str, List[Row]]) -> Html | None:
+    """The section that shows the device among all others; there is no section within it."""
     drawn = [lists.strip_of(by_model[row.model["model"]], row, lists.link(root, row.page, row.name_of_model),
                              f"Decode of {row.model['model']} on every device, this one pointed out")
               for row in lists.fastest_first(rows)]
-    strips = [strip for strip in drawn if strip is not None][:MAX_STRIPS]
-    if not strips:
+    charts = [chart for chart in drawn if chart is not None][:MAX_STRIPS]
+    if not charts:
         return None
-    return layout.section("Where does this machine stand?", layout.note(STRIPS), tag("div", strips, class_="charts"),
-                          id_="stand")
+    return layout.section("Where does this machine stand?", layout.note(STRIPS), tag("div", charts, class_="charts"), id_=STRIPS_ID)
 
 
 def _newest(root: str, runs: List[dict]) -> Html:
