@@ -270,18 +270,18 @@ KINDS = (
          ("lodash@4.17.21", "ana@example.com", "1+ana@users.noreply.github.com", "git@github.com", "a@b", "@dataclass"), _is_mailbox),
     SensitiveKind("host", "a host of a local network", _like(
         r"\.(?:local|lan|home|internal|intranet|corp|ts\.net|fritz\.box)"), (
-        r"(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})(?:\.[a-z0-9-]{1,63}){0,4}\."
+        r"(?i:(?<![\w.@-])([^\W_](?:[^\W_]|-){0,62})(?:\.(?:[^\W_]|-){1,63}){0,4}\."
         r"(?:local|lan|home|internal|localdomain|intranet|corp|home\.arpa|ts\.net|fritz\.box)\b(?![\w(=.-]))"),
-         ("anas-mac.local", "nas.lan", "http://box.fritz.box/", "a.tail1.ts.net", "nas.localdomain", "nas.home.arpa"),
+         ("anas-mac.local", "b\u00fccher-nas.local", "nas.lan", "http://box.fritz.box/", "a.tail1.ts.net", "nas.localdomain", "nas.home.arpa"),
          ("threading.local()", "example.local", "localhost", "local", "self.home(x)"), _is_somewhere),
     SensitiveKind("host", "a host of a local network", _either(
         _any_of("desktop-", "laptop-", "win-", ".corp.", ".intra", ".ad.", ".lan."),
-        _like(r"://[a-z][a-z0-9-]{1,62}:[0-9]{2}", r"@[a-z0-9][a-z0-9-]{0,62}:[~/]")), (
+        _like(r"://[^\W\d_][\w-]{1,62}:[0-9]{2}", r"@[^\W_][\w-]{0,62}:[~/]")), (
         r"(?i:\bhttps?://([^\W\d_][\w-]{1,62})(?=:[0-9]{2,5}\b))"
-        r"|(?i:(?<![\w.-])[a-z_][a-z0-9_.-]{0,31}@([a-z0-9][a-z0-9-]{0,62}):[~/][^\s$#:]{0,60}[$#](?!\w))"
+        r"|(?i:(?<![\w.-])[a-z_][a-z0-9_.-]{0,31}@([^\W_](?:[^\W_]|-){0,62}):[~/][^\s$#:]{0,60}[$#](?!\w))"
         r"|\b(?:DESKTOP|LAPTOP|WIN)-[A-Z0-9]{7,11}\b"
         r"|(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})\.(?:corp|intra|intranet|ad|lan)\.[a-z0-9-]{2,63}(?:\.[a-z0-9-]{2,63}){0,2}\.(?:com|net|org|de|eu|io|local|uk|fr|ch|at|us)\b)"),
-         ("me@laptop:~$", "http://my-nas:11434", "DESKTOP-4F7A2K1", "ws1.corp.contoso.com"),
+         ("me@laptop:~$", "http://my-nas:11434", "http://b\u00fccher-nas:11434", "ana@m\u00fcller:~$", "DESKTOP-4F7A2K1", "ws1.corp.contoso.com"),
          ("http://localhost:11434", "http://host:11434", "git@github.com:me/x", "http://ollama:11434", "https://example.com:80", "WIN-WIN", "desktop-app",
           "user@host:~$"), _is_somewhere),
     SensitiveKind("token", "a key or token", _whole(_may_hold_token), f"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN})",

@@ -29,6 +29,7 @@ MAKERS = tuple(Maker(name, *map(re.compile, patterns)) for name, *patterns in (
     ("amd", rf"\b(?:ryzen|threadripper|epyc|athlon)(?: (?:threadripper|ai|max|pro|[3579]))* {NUMBER}", r"\b(?:ryzen|threadripper|epyc|athlon)\b",
      r"\bamd\b"),
     ("intel", rf"\b(?:i[3579]|ultra [579]) {NUMBER}", r"\b(?:xeon|celeron|pentium)\b", r"\bintel\b")))
+NO_VIRTUAL_MACHINE = "none"     # of hardware.json
 MEMORY = re.compile(r"\b(\d{1,4})gb\b")
 
 
@@ -58,6 +59,8 @@ def _processor(words: str, device_tag: str, hardware: HardwareView) -> Iterator[
     if wanted is None or actual is None:
         return
     (maker, model), (its_maker, its_model) = wanted, actual
+    if not its_model and hardware.value("surroundings", "virtual_machine", str) != NO_VIRTUAL_MACHINE:
+        return      # what a virtual machine shows may be a name for all processors
     if maker != its_maker or (model and its_model and not its_model.startswith(model)):
         yield Finding("physics-tag", f"{device_tag}, where hardware.json has {hardware.cpu_model or its_maker.name}",
                       f"a machine with {maker.name} {model}".rstrip(), "/cpu/model")

@@ -124,17 +124,18 @@ class Plausibility(LedgerVisitor):
     def _memory(self) -> Iterator[Finding]:
         room, total = self.memory.accelerator_bytes, self.memory.total_bytes
         for name, size in self.placed.items():
+            loaded = self.loaded.get(name, 0)
             if room is not None and size > room * thresholds.value("placement_margin"):
                 yield Finding("physics-placement", f"{name}: {size / 1e9:.1f} GB on accelerators",
                               f"at most {room / 1e9:.1f} GB, their memory by hardware.json")
-            elif total is not None and self.loaded[name] > total * thresholds.value("memory_margin"):
-                yield Finding("physics-placement", f"{name}: {self.loaded[name] / 1e9:.1f} GB loaded",
+            elif total is not None and loaded > total * thresholds.value("memory_margin"):
+                yield Finding("physics-placement", f"{name}: {loaded / 1e9:.1f} GB loaded",
                               f"at most {total / 1e9:.1f} GB, the machine's memory by hardware.json, times {thresholds.value('memory_margin')}")
-            elif size > self.loaded[name] * thresholds.value("placement_margin"):
-                yield Finding("physics-placement", f"{name}: {size / 1e9:.1f} GB on accelerators, of {self.loaded[name] / 1e9:.1f} GB loaded",
+            elif 0 < loaded * thresholds.value("placement_margin") < size:
+                yield Finding("physics-placement", f"{name}: {size / 1e9:.1f} GB on accelerators, of {loaded / 1e9:.1f} GB loaded",
                               "a part of what is loaded")
-            elif 0 < self.loaded[name] < self.models[name]["size_bytes"] * thresholds.value("loaded_share"):
-                yield Finding("physics-placement", f"{name}: {self.loaded[name] / 1e9:.2f} GB loaded",
+            elif 0 < loaded < self.models[name]["size_bytes"] * thresholds.value("loaded_share"):
+                yield Finding("physics-placement", f"{name}: {loaded / 1e9:.2f} GB loaded",
                               f"more than {thresholds.value('loaded_share')} of its {self.models[name]['size_bytes'] / 1e9:.2f} GB on disk")
 
     def _rate_spreads(self) -> Iterator[Finding]:

@@ -19,26 +19,28 @@ KEYS_IN_ANSWERS = ("e-mail", "token", "key", "credentials")
 LOOK_ALIKES = str.maketrans("\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u051b\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0406"
                             "\u03b1\u03bf\u03c1\u03bd\u03b9\u03ba\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u0131\u0261",
                             "aeopcyxijsdwABEKMHOPCTXI" "aopvikABEZHIKMNOPTYXig")
-LOOK_ALIKES.update({0xff21 + n: 65 + n for n in range(26)})
-LOOK_ALIKES.update({0xff41 + n: 97 + n for n in range(26)})
 # Compiled where they are needed: few texts come so far.
 OWNER = (r"(?i)^[a-z]{2,20}s[-_ ]?(?:macbook|mbp|mba|imac|mac|pc|laptop|desktop|thinkpad|phone|iphone|ipad|pixel|air"
                    r"|pro|mini|computer|notebook|rechner|linux|server)\b|'s\b")
 TO_AGENTS = (
-    r"(?i)\b(?:ignore|disregard|forget|override)\s{1,9}(?:(?:all|any|the|your|of|these|those)\s{1,9}){0,3}"
-    r"(?:(?:previous|prior|above|earlier|preceding|other)\s{1,9})?(?:instructions?|rules?|prompts?|guidelines?|checks?)\b"
-    r"|\byou\s{1,9}are\s{1,9}(?:now\s{1,9})?(?:an?\s{1,9}|the\s{1,9})?"
-    r"(?:ai|llm|language\s{1,9}model|assistant|agent|chatbot|reviewer|copilot|claude|chatgpt|gemini)\b"
-    r"|\b(?:ai|llm|automated|coding)\s{1,9}(?:agents?|assistants?|reviewers?|models?)\b[^.]{0,60}"
+    r"(?i)\b(?:ignore|disregard|forget|override)[\W_]{1,9}(?:(?:all|any|the|your|of|these|those)[\W_]{1,9}){0,3}"
+    r"(?:(?:previous|prior|above|earlier|preceding|other)[\W_]{1,9})?(?:instructions?|rules?|prompts?|guidelines?|checks?)\b"
+    r"|\b(?:ignore|disregard|forget|override)[\W_]{1,9}(?:everything|all|the|anything)[\W_]{1,9}(?:\w{1,9}[\W_]{1,9}){0,2}(?:above|before|earlier)\b"
+    # the same in French, German, Spanish, Italian and Portuguese
+    r"|\b(?:ignor\w{1,6}|vergiss|vergessen|oublie\w{0,3}|olvida\w{0,3}|dimentica\w{0,3}|esque\w{1,4})[\W_]{1,9}(?:\w{1,12}[\W_]{1,9}){0,4}"
+    r"(?:instructions|anweisungen|instrucciones|istruzioni|instru\w{3,9}es)\b"
+    r"|\byou[\W_]{1,9}are[\W_]{1,9}(?:now[\W_]{1,9})?(?:an?[\W_]{1,9}|the[\W_]{1,9})?"
+    r"(?:ai|llm|language[\W_]{1,9}model|assistant|agent|chatbot|reviewer|copilot|claude|chatgpt|gemini)\b"
+    r"|\b(?:ai|llm|automated|coding)[\W_]{1,9}(?:agents?|assistants?|reviewers?|models?)\b[^.]{0,60}"
     r"\b(?:must|should|please|shall|approve|merge|accept|run|execute)\b"
-    r"|\b(?:dear|attention|note\s{1,9}to|hey|hello)\s{1,9}"
-    r"(?:ai|llm|agent|assistant|claude|chatgpt|copilot|gemini|reviewer\s{1,9}bot|bot)\b"
-    r"|\b(?:please\s{1,9})?(?:approve|merge|accept)\s{1,9}this\s{1,9}(?:pr|pull\s{1,9}request|change|run|submission)\b"
-    r"|\bdo\s{1,9}not\s{1,9}(?:report|flag|mention|reject|tell)\b|\bsystem\s{1,9}prompt\b|<\|?(?:system|im_start|assistant)\|?>|\[INST\]")
+    r"|\b(?:dear|attention|note[\W_]{1,9}to|hey|hello)[\W_]{1,9}"
+    r"(?:ai|llm|agent|assistant|claude|chatgpt|copilot|gemini|reviewer[\W_]{1,9}bot|bot)\b"
+    r"|\b(?:please[\W_]{1,9})?(?:approve|merge|accept)[\W_]{1,9}this[\W_]{1,9}(?:pr|pull[\W_]{1,9}request|change|run|submission)\b"
+    r"|\bdo[\W_]{1,9}not[\W_]{1,9}(?:report|flag|mention|reject|tell)\b|\bsystem[\W_]{1,9}prompt\b|<\|?(?:system|im_start|assistant)\|?>|\[INST\]")
 # One of these is in every text that TO_AGENTS finds, in lower case.
-AGENT_WORDS = ("ignore", "disregard", "forget", "override", "automated", "coding", "llm", "dear", "attention", "hey", "hello", "approve", "merge", "accept",
+AGENT_WORDS = ("ignor", "disregard", "forget", "vergiss", "vergessen", "oublie", "olvida", "dimentica", "esque", "override", "automated", "coding", "llm", "dear", "attention", "hey", "hello", "approve", "merge", "accept",
                "im_start", "[inst]", "<system", "<|system", "<assistant", "<|assistant")
-AGENT_PAIRS = (r"you\s{1,9}are", r"ai\b", r"note\s{1,9}to", r"do\s{1,9}not", r"system\s{1,9}prompt")
+AGENT_PAIRS = (r"you[\W_]{1,9}are", r"ai\b", r"note[\W_]{1,9}to", r"do[\W_]{1,9}not", r"system[\W_]{1,9}prompt")
 
 
 def problems(text: str, known: frozenset, **place: Any) -> Iterator[Finding]:
@@ -89,8 +91,16 @@ def in_answer(text: str, pointer: str, known: frozenset) -> Iterator[Finding]:
 
 def agent_words(text: str) -> re.Match | None:
     """Words that are meant for an agent and not for a person, over line breaks and in look-alike letters too."""
-    plain = text if text.isascii() else text.translate(LOOK_ALIKES)
+    plain = _plain(text)
     return re.search(TO_AGENTS, plain) if _may_speak_to_agents(plain) else None
+
+
+def _plain(text: str) -> str:
+    """A text in the letters that its own look like, without characters that are not seen."""
+    if text.isascii():
+        return text
+    import unicodedata
+    return re.sub(f"[{text_encoding.INVISIBLE}]", "", unicodedata.normalize("NFKC", text).translate(LOOK_ALIKES))
 
 
 def _may_speak_to_agents(plain: str) -> bool:
@@ -106,7 +116,7 @@ def to_agents(text: str, **place: Any) -> Iterator[Finding]:
 
 def to_agents_in_file(text: str) -> Iterator[Finding]:
     """The same of a whole file, each place with its line."""
-    plain = text if text.isascii() else text.translate(LOOK_ALIKES)
+    plain = _plain(text)
     for line, match in with_line_numbers(re.finditer(TO_AGENTS, plain) if _may_speak_to_agents(plain) else (), plain):
         yield Finding("runmd-agent", " ".join(match.group().split()), "words for people", line=line)
 

@@ -167,7 +167,7 @@ ROWS = [
     ("physics-duplicate", "the last pass is the first, each gap changed by up to a hundredth", last_pass_from_the_first(0.01), LONG_REPEATS),
     ("protocol-placement", "no call says where its model was loaded", no_placement(1)),
     ("protocol-unknown-commit", "a commit that this clone does not have", on_manifest(harness_commit="ab12" * 10)),
-    ("physics-tag", "a Mac with a processor of Intel", tagged("mac-m3-max-64gb", "Intel(R) Xeon(R) Processor")),
+    ("physics-tag", "a Mac with a processor of Intel", tagged("mac-m3-max-8gb", "Intel(R) Core(TM) i9-9880H CPU @ 2.30GHz")),
     ("physics-tag", "a larger chip of the same maker", tagged("mac-m1-max-8gb", "Apple M1")),
     ("physics-tag", "another model of the same maker", tagged("ryzen-9950x-8gb", "AMD Ryzen 9 7950X 16-Core Processor")),
     ("physics-tag", "another board", tagged("raspberry-pi-5-8gb", "Intel(R) Core(TM) i7-1185G7 @ 3.00GHz")),
