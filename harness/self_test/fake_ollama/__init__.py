@@ -1,6 +1,6 @@
 """A fake Ollama server whose every token and time is planned beforehand.
 
-    python harness/self_test/fake_ollama [--port 0] [--script FILE]
+    python harness/self_test/fake_ollama [--port 0]
 
 It listens on 127.0.0.1, prints one line, {"url": "http://127.0.0.1:PORT", "pid": N}, and runs until its standard input
 is closed (so no crash of its starter leaves it behind), or SIGTERM or SIGINT. It answers as a chosen version of Ollama
@@ -11,7 +11,6 @@ harness measures. It answers the requests that the harness makes, and no others.
     POST /fake/script      a new script; every model, cache, rule and log entry of the old one is forgotten
     GET  /fake/log?from=N  the truth: one object for each request from number N on, in order of arrival
     POST /fake/log/clear   an empty log; numbers start at 0 again
-    GET  /fake/state       which models are loaded, and what each slot is doing
 
 A script is one JSON object; every field may be left out. script.py has its records with units and defaults, faults.py
 every way to misbehave:

@@ -14,20 +14,17 @@ if not __package__:                       # started by its path: make the packag
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import fake_ollama  # noqa: E402
-from fake_ollama import http_wire, routes, script  # noqa: E402
+from fake_ollama import http_wire, routes  # noqa: E402
 
 SWITCH_S = 0.0005                         # a thread that is due must not wait the usual 5 ms for one that computes
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        server = routes.FakeOllama(read_script(args.script))
-    except (OSError, ValueError) as problem:
-        print(f"error: {args.script}: {problem}", file=sys.stderr)
-        return 2
-    listener = socket.create_server(("127.0.0.1", args.port), backlog=256)
-    threading.Thread(target=accept, args=(listener, server), daemon=True).start()
+    parser = argparse.ArgumentParser(prog="fake_ollama", description=fake_ollama.__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0, help="to listen on; 0: any free one")
+    listener = socket.create_server(("127.0.0.1", parser.parse_args(argv).port), backlog=256)
+    threading.Thread(target=accept, args=(listener, routes.FakeOllama()), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     sys.setswitchinterval(SWITCH_S)
@@ -36,21 +33,6 @@ def main(argv: list[str] | None = None) -> int:
     while sys.stdin.buffer.read(65536):
         pass
     return 0
-
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="fake_ollama", description=fake_ollama.__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=0, help="to listen on; 0: any free one")
-    parser.add_argument("--script", help="a JSON file; without one there are no models")
-    return parser.parse_args(argv)
-
-
-def read_script(path: str | None) -> script.Script:
-    if path is None:
-        return script.Script()
-    with open(path, "rb") as file:
-        return script.read(json.load(file))
 
 
 def accept(listener: socket.socket, server: routes.FakeOllama) -> None:

@@ -110,8 +110,6 @@ class Engine:
             loaded = self._if_loaded(model, launch)
             if loaded:
                 return ModelUse(loaded, received_ns + round(model.overhead_ms * 1e6))
-            if len(self.load_queue) > self.script.max_queue:    # the first one is not waiting but loading
-                raise versions.Refusal(503, versions.BUSY)
             self.load_queue.append(ticket)
         try:
             with self.changed:
@@ -233,9 +231,7 @@ class Engine:
 
     def gap_ns(self, loaded: LoadedModel, index: int, depth: int) -> float:
         """The present gap after token number `index` of an answer to a prompt of `depth` tokens."""
-        model = loaded.model
-        slowdown = 1 + model.slowdown_per_busy_slot * (loaded.busy_slots() - 1)
-        return model.gap_ns(index, depth) * slowdown * (1 + model.drift * self.served.get(model.name, 0))
+        return loaded.model.gap_ns(index, depth) * (1 + loaded.model.drift * self.served.get(loaded.model.name, 0))
 
     def _wait(self, client: Client) -> None:
         """Until something changed, or for a moment; raises Gone if the client has left."""

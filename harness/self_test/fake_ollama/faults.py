@@ -32,13 +32,10 @@ CUT_PAUSE_NS = 2_000_000                   # between two parts of what belongs t
 FAULTS = {
     # before the answer
     "status": Fault("this status in place of an answer; body is sent as it is, else error is put into JSON",
-                    {"code": 500, "error": "planted", "body": None, "after_ms": 0,
-                     "content_type": "application/json; charset=utf-8"}),
+                    {"code": 500, "error": "planted", "body": None}),
     "nested_json_400": Fault("an error of the runner: JSON in a string in JSON", {"message": "planted"}),
     "empty_200": Fault("status 200 and a body without a byte", {}),
-    "silence": Fault("not a byte for so long; then close (or go_on: the answer, late)",
-                     {"ms": 60_000, "then": "close"}),
-    "slow_headers": Fault("the status line, and after so long the rest", {"ms": 500}),
+    "silence": Fault("not a byte for so long, then a close", {"ms": 60_000}),
     "body_not_http": Fault("these bytes in place of HTTP, then a close",
                            {"text": "\u0000\u0001 not HTTP at all\r\n\r\n"}),
     # of the plan

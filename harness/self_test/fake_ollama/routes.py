@@ -7,7 +7,7 @@ import time
 from typing import Iterator
 
 from . import chat_handlers, faults, http_wire, script, text_request, versions
-from .server_state import Exchange, NDJSON, ServerState
+from .server_state import JSON, NDJSON, Exchange, ServerState
 from .truth_log import Log, TruthEntry
 
 PULL_STEP_NS = 5_000_000
@@ -17,8 +17,8 @@ RESET_PAUSE_S = 0.02                      # some systems throw away what the res
 class FakeOllama:
     """The whole server: one script at a time, one thread per connection."""
 
-    def __init__(self, first_script: script.Script):
-        self.state = ServerState(first_script)
+    def __init__(self) -> None:
+        self.state = ServerState(script.Script())
 
     def serve(self, client: http_wire.Client) -> None:
         """All requests of one connection."""
@@ -84,8 +84,6 @@ class FakeOllama:
             self.state.log = Log()
         elif endpoint == "GET /fake/log":
             return self.state.log.since(int(request.query.partition("from=")[2] or 0))
-        elif endpoint == "GET /fake/state":
-            return state(self.state)
         else:
             raise ValueError(f"no {endpoint}")
         return {"ok": True}
@@ -96,27 +94,21 @@ def instead_of_answer(exchange: Exchange) -> bool:
     client, active_faults = exchange.client, exchange.active_faults
     if "silence" in active_faults:
         client.wait_until(time.perf_counter_ns() + round(active_faults["silence"]["ms"] * 1e6))
-        if active_faults["silence"]["then"] == "close":
-            raise http_wire.HangUp(reset=False)
+        raise http_wire.HangUp(reset=False)
     if "body_not_http" in active_faults:
         exchange.entry.ending = "not http"
         client.send(active_faults["body_not_http"]["text"].encode())
     elif "empty_200" in active_faults:
         exchange.stream(iter(()), NDJSON)
     elif "status" in active_faults:
-        plain_error(exchange, **active_faults["status"])
+        fault = active_faults["status"]
+        text = versions.go_json({"error": fault["error"]}) if fault["body"] is None else fault["body"]
+        exchange.whole(text.encode(), JSON, fault["code"])
     elif "nested_json_400" in active_faults:
         raise versions.runner_refusal(active_faults["nested_json_400"]["message"], "invalid_request_error")
     else:
         return False
     return True
-
-
-def plain_error(exchange: Exchange, code: int, error: str, body: str | None, content_type: str,
-                after_ms: float) -> None:
-    text = versions.go_json({"error": error}) if body is None else body
-    due_ns = exchange.request.received_ns + round(after_ms * 1e6)
-    exchange.whole(text.encode(), content_type, code, due_ns=due_ns)
 
 
 def route(exchange: Exchange) -> None:
@@ -182,14 +174,6 @@ def pull_steps(model: script.Model | None) -> Iterator[dict]:
     yield {**layer, "completed": model.size_bytes}
     for text in ("verifying sha256 digest", "writing manifest", "success"):
         yield {"status": text}
-
-
-def state(server: ServerState) -> dict:
-    """What is in memory now."""
-    return {"speak": server.script.speak, "requests": len(server.log.entries), "waiting_for_load": len(server.engine.load_queue),
-            "models": [{"name": loaded.model.name, "launch": loaded.launch._asdict(), "waiting": len(loaded.queue),
-                        "slots": [{"busy": slot.busy, "tokens": len(slot.tokens)} for slot in loaded.slots]}
-                       for loaded in server.engine.listed()]}
 
 
 READ_ROUTES = {"/api/version": version, "/api/tags": tags, "/api/ps": loaded}

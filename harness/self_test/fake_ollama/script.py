@@ -18,8 +18,6 @@ class Model:
 
     name: str                             # ":latest" is added where there is no tag
     size_bytes: int = 400_000_000         # of the file, as /api/tags has it
-    loaded_bytes: int | None = None       # in memory, as /api/ps has it; None: the size of the file
-    vram_bytes: int = 0                   # of these on an accelerator
     digest: str = ""                      # 64 hex digits; empty: made from the name
     family: str = "llama"
     parameter_size: str = "1.2B"
@@ -38,7 +36,7 @@ class Model:
     load_error_above: int = 0             # or only of loads with a larger context
     reduced_context: int | None = None    # tokens to which the server reduces a larger num_ctx without a word
     bytes_per_token: int = 0              # of context, in memory
-    vram_limit_bytes: int | None = None   # what the accelerator takes of the model and its context; None: vram_bytes
+    vram_limit_bytes: int = 0             # what the accelerator takes of the model and its context
     slower_per_1k: float = 0.0            # share of a token's prefill and of a gap added by each 1,000 tokens before it
     recalls: bool = False                 # answers a question for planted constants with their values,
     forgets_middle_above: int | None = None     # but in a longer prompt not with those in its middle
@@ -53,7 +51,6 @@ class Model:
     thinks_always: bool = False           # whatever the request says
     tags_in_answer: bool = False          # thoughts come within the answer, between tags
     tokens_per_chunk: int = 1
-    slowdown_per_busy_slot: float = 0.0   # share of a gap added by each further busy slot
     drift: float = 0.0                    # share of a gap added by each request served before
     checkpoint_back_tokens: int = 0       # hybrid models: cached prefixes end this far before the end of what was read
     show_error: str | None = None         # what /api/show answers with HTTP 500: a model that is broken on the server
@@ -78,8 +75,8 @@ class Model:
 
     def loaded_size(self, num_ctx: int) -> tuple[int, int]:
         """(bytes in memory, of these on an accelerator)."""
-        size = (self.size_bytes if self.loaded_bytes is None else self.loaded_bytes) + self.bytes_per_token * num_ctx
-        return size, self.vram_bytes if self.vram_limit_bytes is None else min(size, self.vram_limit_bytes)
+        size = self.size_bytes + self.bytes_per_token * num_ctx
+        return size, min(size, self.vram_limit_bytes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +109,6 @@ class Script:
     speak: str = "0.33.0-rc2"             # a key of versions.DIALECTS
     exact: bool = False                   # spin before a byte is due: exact to some microseconds, at a processor's cost
     slots: int = 1                        # requests that one model decodes at once (OLLAMA_NUM_PARALLEL)
-    max_queue: int = 512                  # requests that may wait for a load (OLLAMA_MAX_QUEUE)
     max_loaded: int = 3                   # models in memory at once (OLLAMA_MAX_LOADED_MODELS)
     unload_lag_ms: float = 0.0            # how long /api/ps still shows a model that was unloaded
     models: tuple[Model, ...] = ()                    # newest first, as /api/tags lists them

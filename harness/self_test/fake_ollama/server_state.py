@@ -95,7 +95,7 @@ class Exchange:
             raise http_wire.HangUp(reset="reset" in self.active_faults)
         self._stamp(due_ns)
         self.entry.ending = "whole"
-        self._send(head, body)
+        self.client.send(head + body)
 
     def stream(self, pieces: Iterator[faults.Piece], content_type: str) -> None:
         """Each piece when it is due. The head leaves with the first, so until then an error can have a status.
@@ -120,7 +120,7 @@ class Exchange:
             raise
         self.send_late()
         self.entry.status, self.entry.ending = 200, "whole"
-        self._send(self.unsent_head, http_wire.LAST_CHUNK)
+        self.client.send(self.unsent_head + http_wire.LAST_CHUNK)
 
     def wait_until(self, due_ns: int) -> None:
         """Late pieces are sent before the wait."""
@@ -137,15 +137,7 @@ class Exchange:
         for piece in pieces:
             self._stamp(piece.due_ns)
         head, self.unsent_head = self.unsent_head, b""
-        self._send(head, framed)
-
-    def _send(self, head: bytes, body: bytes) -> None:
-        slow = self.active_faults.get("slow_headers")
-        if slow and head:
-            status_line, _, head = head.partition(b"\r\n")
-            self.client.send(status_line + b"\r\n")
-            self.client.wait_until(time.perf_counter_ns() + round(slow["ms"] * 1e6))
-        self.client.send(head + body)
+        self.client.send(head + framed)
 
     def _stamp(self, due_ns: int) -> None:
         self.entry.planned_ns.append(due_ns - self.request.received_ns)

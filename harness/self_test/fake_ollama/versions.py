@@ -17,7 +17,6 @@ SLOT_STEP = 256                           # the runner rounds the window of a sl
 TOO_LONG_NO_SHIFT = ("the prompt is longer than the context length currently available to the model; shorten the "
                      "prompt, adjust the context length in settings, or use a model with a longer context length")
 TOO_LONG_OLD = "the input length exceeds the context length"
-BUSY = "server busy, please try again.  maximum pending requests exceeded"
 RUNNER_LOST = "an error was encountered while running the model: unexpected EOF"
 
 
