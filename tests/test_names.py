@@ -42,7 +42,7 @@ class DeviceTags(unittest.TestCase):
                     "apple", "apple-mac", "samsung", "dell", "lenovo-laptop", "android-phone", "localhost", "gpu",
                     "default", "todo", "example", "none", "null"):
             with self.subTest(tag):
-                self.assertIn("no particular machine", names.device_tag_problem(tag))
+                self.assertIn("does not identify a machine", names.device_tag_problem(tag))
 
     def test_wrong_alphabet_or_length_is_refused(self):
         for tag in ("", "ab", "a" * 49, "-m1-8gb", "m1-8gb-", "Mac-M1-8GB", "mac_m1", "mac.m1", "mac m1", "mac-m1-8gb\n",

@@ -1,7 +1,7 @@
 """The context ladder: context-edge in larger and larger contexts, rung by rung, until the machine or the model ends it.
 
-Pure: what a rung's prompts hold, how long a rung will take and why the ladder ends follow from the records of the
-ledger alone, so that the checker can rebuild each decision of the harness.
+Pure: the prompts of a rung, its expected time and the end of the ladder follow from the records of the ledger alone, so
+that the checker can reproduce each decision of the harness.
 """
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNG_FILLS = (0.5, 0.98)    # of the rung; lower ones are known from the rungs b
 MIN_PREFILL_TOKENS = 64     # the fixed cost of a shorter prompt hides what its tokens cost
 MOST_CACHED_SHARE = 0.1     # of a prompt: what a template has before the nonce
 ANSWERED = SPEED_OUTCOMES + ("empty",)
-PASSING_STATUSES = (404, 502, 503)      # of a loaded model once, or of a proxy while the server restarts: no sign of an edge
+PASSING_STATUSES = (404, 502, 503)      # from a loaded model once, or a proxy while the server restarts: not the edge of its memory
 
 
 class Stop(NamedTuple):
@@ -30,7 +30,7 @@ class Stop(NamedTuple):
 
 
 class Ladder:
-    """What the records of one model show about its contexts so far; `stop` is why no larger one is tried."""
+    """What the records of one model have shown about its contexts; `stop` is why no larger one is tried."""
 
     def __init__(self) -> None:
         self.stop: Optional[Stop] = None
@@ -66,12 +66,12 @@ class Ladder:
         self.stop = self.stop or Stop(reason, detail)
 
     def resume(self) -> None:
-        """A session that died while it loaded a rung is not to be followed by one that dies in the same way."""
+        """If a session died while it loaded a rung, the next one does not try that rung again."""
         if self._failed_load is not None:
             self.end("load-failed", self._failed_load)
 
     def _warm_up(self, call: CallRecord) -> None:
-        """A rung's load is the pair of LOAD and WARM-UP."""
+        """Loading a rung is its LOAD and its WARM-UP together."""
         if call.phase in RUNG_CONTEXTS:
             has_failed = call.outcome not in (*ANSWERED, "interrupted")
             self._failed_load = (call.error or call.outcome) if has_failed else None
@@ -115,7 +115,7 @@ class Ladder:
     # ----- what ends the ladder
 
     def _problem(self, call: CallRecord) -> Optional[Stop]:
-        """Why the ladder ends with this measured call of a rung; None if it was answered as it should be."""
+        """Why the ladder ends with this measured call of a rung; None if it was answered."""
         if call.outcome == "interrupted" or call.http_status in PASSING_STATUSES:
             return None
         if call.outcome not in ANSWERED:
@@ -141,7 +141,7 @@ class Ladder:
 
 
 class PlannedStep(Protocol):
-    """What a rung needs of a step of the plan."""
+    """The fields of a step that a rung uses."""
     item: str
     fill: Optional[float]
     key: tuple
@@ -180,7 +180,7 @@ class Rung:
 
 
 def reduced_context(placement: Optional[dict], options: dict) -> Optional[str]:
-    """In words, that the server loaded less than num_ctx; None if it did not, or does not say."""
+    """A message that the server loaded less than num_ctx; None if it did not, or does not report it."""
     loaded, asked = (placement or {}).get("context_length"), options.get("num_ctx")
     if loaded is None or not isinstance(asked, int) or loaded >= asked:
         return None

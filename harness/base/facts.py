@@ -1,7 +1,7 @@
 """Facts: a value with how it was found, or null with why it is not known; hardware.json is made of them.
 
 `{"value": 8, "method": "lscpu"}` or `{"value": null, "why": "no lscpu here"}`: never both a method and a reason.
-What the checker would refuse becomes no fact: its value is left out, and the reason says so.
+A value that the checker would refuse is left out, with the reason.
 """
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def walk(part: Json, where: str = "") -> Iterator[tuple]:
 
 
 def problems(record: Json) -> list:
-    """What the fields alone cannot say: a value has a method and no reason, null has a reason and no method."""
+    """What the field types do not check: a value has a method and no reason, null has a reason and no method."""
     messages = []
     for where, fact in walk(record):
         right, wrong = ("why", "method") if fact["value"] is None else ("method", "why")

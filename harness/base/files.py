@@ -85,7 +85,7 @@ def write_temporary(path: os.PathLike, data: bytes) -> None:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[pathlib.Path]:
-    """An empty folder of our own; when the block ends it is gone with all that is in it."""
+    """An empty temporary folder; it is removed with its contents when the block ends."""
     import shutil
     import tempfile
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
@@ -98,7 +98,7 @@ def temporary_folder() -> Iterator[pathlib.Path]:
 
 
 def _make_removable(top: pathlib.Path) -> None:
-    """What a stranger made unreadable can be removed again; links are not followed, they may lead outside."""
+    """Make everything in a folder removable, also what was made unreadable; links are not followed."""
     os.chmod(top, 0o700)
     for folder, inside, _ in os.walk(top):
         for path in (os.path.join(folder, name) for name in inside):
@@ -208,11 +208,11 @@ def remove_file(path: os.PathLike) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """A second name for a file, or a copy where the file system knows no such thing. The target's folder is there."""
+    """A hard link to a file, or a copy if the file system has none. The target's folder exists."""
     try:
         os.link(source, target)
     except FileExistsError:
-        raise ValueError(f"two files are to be called {target}") from None
+        raise ValueError(f"two files would be called {target}") from None
     except OSError:
         import shutil
         with explaining_errors(target):
@@ -239,7 +239,7 @@ def remove_folder(path: os.PathLike) -> None:
 
 
 def flush(paths: Iterable[os.PathLike]) -> None:
-    """What these files hold survives a power cut."""
+    """Flush these files to disk, so that they survive a power cut."""
     for path in paths:
         with explaining_errors(path):
             number = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)

@@ -12,7 +12,7 @@ LOCAL_S = 60        # for what needs no network; a cold disk with a large clone 
 # A hook or a worktree's tool sets these for its own repository; here `-C` says which one is meant.
 REPOSITORY_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
           "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_QUARANTINE_PATH")
-SECRETS = ("GITEA_TOKEN",)      # git and its hooks get it only where a call hands it on
+SECRETS = ("GITEA_TOKEN",)      # git and its hooks get it only from calls that pass it
 
 
 class Completed(NamedTuple):
@@ -28,7 +28,7 @@ class Completed(NamedTuple):
 
 def run(folder: os.PathLike, *words: str, data: bytes | None = None, more: Mapping[str, str] | None = None,
         limit_s: float = LOCAL_S) -> Completed:
-    """One command in a repository. A failure is a value; UserError only where there is no git or it does not end."""
+    """Run one command in a repository. A failure is a value; raises UserError if git is missing or does not end."""
     stdin: Dict[str, Any] = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
     try:
         done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, timeout=limit_s,
@@ -42,7 +42,7 @@ def run(folder: os.PathLike, *words: str, data: bytes | None = None, more: Mappi
 
 
 def line(folder: os.PathLike, *words: str, limit_s: float = LOCAL_S) -> str | None:
-    """What a command printed; None where it failed, and where there is no git at all."""
+    """The output of a command; None if it failed or git is missing."""
     try:
         done = run(folder, *words, limit_s=limit_s)
     except (UserError, OSError):
@@ -51,7 +51,7 @@ def line(folder: os.PathLike, *words: str, limit_s: float = LOCAL_S) -> str | No
 
 
 def refusal(folder: os.PathLike) -> str | None:
-    """The command that makes git trust this folder, where it refuses to because the folder belongs to another user."""
+    """The command that makes git trust this folder, if git refuses it because it belongs to another user; else None."""
     try:
         done = run(folder, "rev-parse", "HEAD")
     except (UserError, OSError):
@@ -63,7 +63,7 @@ def refusal(folder: os.PathLike) -> str | None:
 
 
 def environment(present: Mapping[str, str], more: Mapping[str, str]) -> dict:
-    """English words, no other repository, no secrets, and no question where nobody can answer it."""
+    """English messages, no other repository, no secrets, and no password prompt without a terminal."""
     kept = {name: value for name, value in present.items() if name not in REPOSITORY_VARIABLES + SECRETS}
     kept.update(LC_ALL="C", LANGUAGE="C")
     if not console.is_terminal():
@@ -72,7 +72,7 @@ def environment(present: Mapping[str, str], more: Mapping[str, str]) -> dict:
 
 
 def command_of(words: tuple) -> str:
-    """The word that says what git was to do, behind its settings."""
+    """The name of the git command among these words, such as fetch."""
     rest = list(words)
     while rest and rest[0].startswith("-"):
         rest = rest[2 if rest[0] == "-c" else 1:]

@@ -23,7 +23,7 @@ class Accelerator(NamedTuple):
 
 
 class HardwareView:
-    """The facts of one hardware.json (None: there is no such file), which may come from a stranger."""
+    """The facts of one hardware.json (None: there is no such file), which may be somebody else's."""
 
     def __init__(self, hardware: Json):
         self._hardware = hardware

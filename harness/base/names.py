@@ -7,12 +7,12 @@ import re
 HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?\Z")
 DEVICE_TAG = re.compile(r"[a-z0-9][a-z0-9-]{1,46}[a-z0-9]\Z")
 RESERVED_HANDLES = ("example", "unnamed")
-UNNAMED = "unnamed"         # the folder of a run whose handle was not given; it is to be moved before it is submitted
+UNNAMED = "unnamed"         # the folder of runs without a handle; they are moved before they are submitted
 NIL_RUN_ID = "00000000-0000-0000-0000-000000000000"
 _RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 # Windows refuses these as folder names, whatever the case or extension; a clone there would fail.
 WINDOWS_DEVICES = frozenset(["con", "prn", "aux", "nul"] + [f"{port}{n}" for port in ("com", "lpt") for n in range(10)])
-# Tags that say nothing about a machine: a maker or a kind of machine alone is no chip, let alone a specification.
+# Words that do not identify a machine: a maker or a kind of machine alone is not a chip.
 PLACEHOLDER_WORDS = frozenset(
     "unknown none null n a na test tests testing my the device machine computer pc laptop desktop server host local "
     "localhost default example todo tbd foo bar mac apple intel amd nvidia arm qualcomm samsung google raspberry "
@@ -40,7 +40,7 @@ def device_tag_problem(tag: str) -> str | None:
     if tag in WINDOWS_DEVICES:
         return "this name is a device on Windows and cannot be a folder there"
     if all(word in PLACEHOLDER_WORDS for word in tag.split("-") if word):
-        return "this names no particular machine: say <chip-or-platform>-<key-spec>, such as ryzen-7950x-cpu"
+        return "this does not identify a machine: write <chip-or-platform>-<key-spec>, such as ryzen-7950x-cpu"
     return None
 
 
@@ -76,7 +76,7 @@ def full_name(name: str) -> str:
 
 
 def model_key(name: str) -> str:
-    """The same key for every spelling of one model: a server echoes the request's spelling, /api/ps has its own."""
+    """One key for all spellings of a model: a server repeats the spelling of the request, /api/ps has its own."""
     return full_name(name).lower()
 
 

@@ -1,8 +1,8 @@
 """The phases: their names, in running order, and what kind of work each one is.
 
-The seven plain phases are what `--phases all` means. Thinking phases ask the items of a plain phase once more with
-thinking on; rungs ask those of context-edge in larger contexts. Both are planned on request alone, and no figure of
-theirs is ever mixed with those of a plain phase.
+The seven plain phases are what `--phases all` means. Thinking phases ask the items of a plain phase again with
+thinking on; rungs ask those of context-edge in larger contexts. Both are planned only on request, and their figures are
+never mixed with those of a plain phase.
 """
 from __future__ import annotations
 

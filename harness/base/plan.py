@@ -17,7 +17,7 @@ from base.suites import Suite
 
 MIXED_MODELS = 2      # always the two smallest, so that the figure does not depend on how many models are installed
 LEVELS = (1, 2, 4, 8)
-THINKING_LEVELS = (1,)      # thoughts are measured one call at a time
+THINKING_LEVELS = (1,)      # thinking is measured one call at a time
 THINKING_BUDGET = 4096      # tokens; most models of 2026 end a thought about such questions within it
 
 
@@ -41,7 +41,7 @@ class Step(NamedTuple):
 class Stage(NamedTuple):
     """One phase of a block. A conversation's groups need each other; other groups are independent.
 
-    `num_ctx` leaves out what a model gets that thinks whatever it is told; see Settings.context_of.
+    `num_ctx` is without the extra room of a model that always thinks; see Settings.context_of.
     """
     phase: str
     models: tuple
@@ -73,7 +73,7 @@ class Block(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What a person may change; the defaults are the canonical settings."""
+    """What the flags can change; the defaults are the canonical settings."""
     num_ctx: int = 4096
     context_num_ctx: int = 8192
     num_predict: int | None = None      # None: each item's own
@@ -185,7 +185,7 @@ def _rung(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
 
 
 def _thinking(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
-    """The items of a plain phase once more, one call at a time."""
+    """The items of a plain phase again, one call at a time."""
     if KINDS[phase] == "parallel":
         return _waves(phase, (model,), suite, settings._replace(levels=THINKING_LEVELS))
     return _singles(phase, model, suite, settings)

@@ -20,7 +20,7 @@ class Setting(NamedTuple):
 
 SETTINGS = (
     Setting("temperature", 0, "option", "the same text each time, so that speed and answers can be repeated"),
-    Setting("seed", 42, "option", "has no effect at temperature 0; fixed for who raises it"),
+    Setting("seed", 42, "option", "has no effect at temperature 0; fixed in case somebody raises it"),
     Setting("top_k", 40, "option", "the server's own value; model files may change it"),
     Setting("top_p", 0.9, "option", "the server's own value; model files may change it"),
     Setting("min_p", 0, "option", "the server's own value; model files may change it"),
@@ -34,16 +34,16 @@ SETTINGS = (
     Setting("thinking_budget", 4096, "plan", "tokens for thoughts, on top of limit and context: with --thinking, and of a model that always thinks"),
     Setting("keep_alive", "30m", "field", "no unloading between calls, however slow they are"),
     Setting("think", False, "field", "thinking spends the limit before the answer begins"),
-    Setting("stream", True, "field", "without a stream there is no time to first token"),
-    Setting("truncate", False, "field", "an over-long prompt is refused, not cut in silence"),
-    Setting("shift", False, "field", "a full context ends the answer, it does not forget the prompt"),
+    Setting("stream", True, "field", "time to first token needs a stream"),
+    Setting("truncate", False, "field", "an over-long prompt is refused, not cut silently"),
+    Setting("shift", False, "field", "a full context ends the answer instead of dropping the prompt"),
 )
-# Options of Ollama that may be set by hand though they are left to the server otherwise, with their types.
+# Options of Ollama that are left to the server unless set with --option, with their types.
 OTHER_OPTIONS = {
     "num_gpu": int, "num_thread": int, "main_gpu": int, "use_mmap": bool, "num_keep": int, "typical_p": float,
     "repeat_last_n": int, "presence_penalty": float, "frequency_penalty": float, "draft_num_predict": int,
 }
-FRACTIONS = ("temperature", "min_p")    # canonically 0, and yet no whole numbers; Ollama cuts a fraction off the others
+FRACTIONS = ("temperature", "min_p")    # canonically 0, but fractions are allowed; Ollama truncates the others to whole numbers
 FIXED = ("stream",)     # the measurement depends on it
 GO_DURATION = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+\Z")
 
@@ -53,9 +53,9 @@ def canonical(kind: str) -> dict:
 
 
 def parse_override(text: str) -> tuple:
-    """(name, value) of one `--option name=value`; raises UserError for a name or value that would do nothing.
+    """(name, value) of one `--option name=value`; raises UserError for a name or value that would have no effect.
 
-    Ollama ignores unknown options without a word, so a misspelt one would be a silent no-op.
+    Ollama silently ignores unknown options.
     """
     name, mark, raw = text.partition("=")
     kinds = {setting.name: type(setting.value) for setting in SETTINGS if setting.kind != "plan"}

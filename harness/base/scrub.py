@@ -1,4 +1,4 @@
-"""Scrub: what a server or a system says, without the paths, addresses and names of the machine it says it on."""
+"""Scrub: messages of a server or a system without the paths, addresses and names of the machine."""
 from __future__ import annotations
 
 import re
@@ -29,11 +29,11 @@ def model_name(name: str) -> str:
 
 
 def scrub(text: str) -> str:
-    """One line, at most MAX_CHARACTERS, with everything replaced that could tell whose machine this is."""
+    """One line, at most MAX_CHARACTERS, with everything replaced that could identify the machine or its owner."""
     one_line = "".join(character if character.isprintable() else " " for character in text[: 8 * MAX_CHARACTERS])
     text = " ".join(one_line.split())
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
-    for kind, secret in list(sensitive.find(text)):    # what the checker refuses, no writer writes
+    for kind, secret in list(sensitive.find(text)):    # whatever the checker would refuse
         text = text.replace(secret, f"<{kind.id}>")
     return text[:MAX_CHARACTERS]

@@ -1,4 +1,4 @@
-"""The target of a manifest: the server's URL, or only how far away it was; one place that decides whether that is local."""
+"""The target of a manifest: the server's URL, or only `lan` or `remote`; and whether it is the machine itself."""
 from __future__ import annotations
 
 import ipaddress
@@ -9,7 +9,7 @@ _URL = re.compile(r"https?://(\[[0-9A-Fa-f:.%\w]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,
 
 
 def host_of(target: str) -> str | None:
-    """The host of a URL without credentials, in lower case; None where the text is no such URL."""
+    """The host of a URL without credentials, in lower case; None if the text is not such a URL."""
     match = _URL.match(target)
     return match.group(1).strip("[]").split("%")[0].lower().rstrip(".") if match else None
 

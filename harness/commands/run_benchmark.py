@@ -118,7 +118,7 @@ def connect(args: argparse.Namespace) -> tuple:
 
 
 def plan_run(args: argparse.Namespace, endpoint: Endpoint, version: str) -> dict:
-    """Everything that can be decided before anything is measured. Raises UserError for whatever cannot be done."""
+    """Everything that is decided before anything is measured. Raises UserError for what cannot be done."""
     from base import plan, suites
     from measure import hardware, models, options
     phases, settings = options.planned_phases(args), options.settings(args)

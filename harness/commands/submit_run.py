@@ -194,7 +194,7 @@ def check(folder: pathlib.Path, submission: Submission, root: pathlib.Path) -> N
 
 
 def check_commit(attempt: Attempt) -> None:
-    """Check the commit itself once more, as the pull request will be checked: with its author, and beside all other runs."""
+    """Check the commit itself as the pull request will be checked: with its author, and together with all other runs."""
     verdict(attempt.push.clone.folder, attempt.push.submission.branch, "--base", attempt.base.commit, "--head",
             attempt.push.commit)
 

@@ -84,7 +84,7 @@ class Calibration:
         } if calls[0].outcome in USABLE else {})
 
     def head(self) -> None:
-        """How many tokens of the template stand before the nonce: only those can come from a cache.
+        """How many tokens of the template precede the nonce: only those can come from a cache.
 
         The server renders the template without running the model; the text before the nonce is then counted raw,
         with and without the nonce behind it. Where it will not render, the whole template is the upper bound.

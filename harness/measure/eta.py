@@ -76,7 +76,7 @@ def loads(planned: Iterable[plan.Block], suites: Dict[str, Suite], settings: pla
           always_thinking: FrozenSet[str] = frozenset()) -> Dict[PlannedCall, Load]:
     """The load of each planned call. Of a conversation each turn reads what it adds; the rest is cached.
 
-    `always_thinking` are the models that think whatever they are told.
+    `always_thinking` are the models that think although they are told not to.
     """
     planned_loads = {}
     for block in planned:

@@ -72,7 +72,7 @@ class ModelLoader:
     # ----- loading
 
     def prepare(self, stage: Stage) -> None:
-        """Load and warm the stage's models unless they are; whatever else is loaded is unloaded first. Raises Unable."""
+        """Load and warm the stage's models unless they are ready; all other models are unloaded first. Raises Unable."""
         if self.is_ready(stage):
             return
         self._check_trained_context(stage)

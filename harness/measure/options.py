@@ -1,4 +1,4 @@
-"""The flags of a run as settings; what makes no sense is refused before anything runs."""
+"""The flags of a run as settings; wrong ones are refused before anything runs."""
 from __future__ import annotations
 
 import argparse
@@ -37,7 +37,7 @@ def listed(text: str, flag: str) -> list:
 
 
 def phases(text: str | None) -> list:
-    """Phases in running order, whatever order they were named in."""
+    """Phases in running order."""
     asked = ["all"] if text is None else listed(text, "--phases")
     if asked == ["all"]:
         return list(PHASES)
@@ -90,7 +90,7 @@ def thinking(args: argparse.Namespace, request_fields: dict) -> bool | str | Non
 
 
 def contexts(args: argparse.Namespace) -> tuple:
-    """Names of the context ladder's rungs in ascending order, or ("auto",); () where it is not to be climbed."""
+    """Names of the context ladder's rungs in ascending order, or ("auto",); () without --contexts."""
     if args.contexts is None:
         if args.rung_limit is not None:
             raise UserError("without --contexts there are no rungs", "--rung-limit", "add --contexts auto")

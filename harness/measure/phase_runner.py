@@ -135,7 +135,7 @@ class PhaseRunner:
         return Rung(self.session.ladders[model], stage.steps, self.loader.num_ctx(stage, model), limits, self.recorded)
 
     def _check_rung(self, stage: Stage) -> None:
-        """Raise Unable where the rung, or what is left of it, is not to be tried."""
+        """Raise Unable if the rung, or the rest of it, is not tried."""
         rung = self._rung(stage)
         stop = rung.stop(self.settings.rung_limit_s) if rung else None
         if stop:
@@ -185,7 +185,7 @@ class PhaseRunner:
         return loading_ns + (self._expected_ns(stage.groups[-1]) if counts else 0)
 
     def _is_due(self, stage: Stage, group: Sequence[Step]) -> bool:
-        """Whether the whole group is to be made; the rest of a broken wave or conversation is skipped here."""
+        """Whether to make the whole group; the rest of a broken wave or conversation is skipped here."""
         missing = [step for step in group if step.key not in self.recorded]
         if missing and len(missing) < len(group):
             self._skip(missing, "wave-broken")

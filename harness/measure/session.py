@@ -112,7 +112,7 @@ class Session:
         self.progress.begin([ask.step for ask in asks])
         self.machine.begin()
         results = http_call.run(self.endpoint, requests, self.stop, self.progress.tick)
-        state = self.conditions()       # before anything else is done: it is to be the state that the call left
+        state = self.machine.read()     # before anything else is done, so that it is the state right after the call
         loaded = self.loaded()
         fields = [{"type": "call", **self._place(ask.step, ask.role), **_sent(ask),
                    "reattempt": bool(self.number) and ask.role == "measured", **self._record_fields(result),
@@ -155,10 +155,6 @@ class Session:
             return self.endpoint.loaded()
         except UserError:
             return None
-
-    def conditions(self) -> Optional[dict]:
-        """The machine's state; None where the server, and so the machine that was measured, is elsewhere."""
-        return self.machine.read()
 
     def look_around(self, seconds: float) -> None:
         """See what else the machine is doing while no call runs, for the next record."""

@@ -29,7 +29,7 @@ MODELS: Tuple[dict, ...] = (
      "capabilities": ["completion", "thinking"], "thinking_tokens": 6,
      "template": "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}user: {{ .Prompt }}\nassistant: {{ .Response }}"},
 )
-# An answer as long as calibration wants, whatever the model's own; in chunks of many tokens, since every chunk costs time.
+# To calibration's question the model gives an answer of any length, in chunks of many tokens, since every chunk costs time.
 COUNTING = {"when": {"contains": calibration.QUESTION}, "do": [
     {"fault": "answer", "text": " ".join(str(n) for n in range(1, 2 * calibration.SLOT_ANSWERS[-1]))},
     {"fault": "multi_token_chunks", "tokens": 16}]}
@@ -99,7 +99,7 @@ FAULTS: Tuple[Tuple[str, Planted, dict], ...] = (
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run against the fake server left, and what the server knows of it."""
+    """The result of a run against the fake server, and the server's log of it."""
     records: List[Record]
     log: List[dict]
     complete: bool

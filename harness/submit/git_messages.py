@@ -10,7 +10,7 @@ MAX_LENGTH = 300
 # Gitea frames its words between empty lines and lines that hold only `error:`.
 REMOTE = re.compile(r"remote:\s*(?:(?:error|fatal):)?\s*(.*)")
 PROGRESS = re.compile(r"(?:Resolving deltas|Processing|Counting objects|Compressing objects|Enumerating objects|Total )|\. Processing")
-# The repository takes no run from this account, whatever the method.
+# The repository accepts no run from this account, by any method.
 FINAL = re.compile(r"(?i)\b(?:is|are|been) (?:archived|blocked)\b|pull[- ]requests? (?:are|is) (?:disabled|not (?:allowed|enabled))|"
                    r"denied for creating pull-request|read-only mirror|mirror repository is read-only")
 

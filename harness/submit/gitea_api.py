@@ -113,7 +113,7 @@ class GiteaApi:
         return login
 
     def repository(self, owner: str, name: str) -> RepositoryInfo | None:
-        """None where there is no such repository, or none that may be seen. A renamed one is returned under its new name."""
+        """None if the repository does not exist or cannot be seen. A renamed one is returned under its new name."""
         path = f"/repos/{remote_address.quoted(owner)}/{remote_address.quoted(name)}"
         try:
             record = self._json("GET", path, follow=True)

@@ -33,11 +33,11 @@ class Push:
 
 
 class Unsettled(UserError):
-    """Something was sent and may have become a request; another method could open a second one, so none is tried."""
+    """Something was sent and may have opened a request; no other method is tried, since it could open a second one."""
 
 
 class Refused(UserError):
-    """The upstream takes no run from this account, whatever the method."""
+    """The upstream accepts no run from this account, by any method."""
 
 
 def check_ref(ref: str, default: str) -> None:

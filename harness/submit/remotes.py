@@ -29,7 +29,7 @@ class RemoteFlags:
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a run goes. `api` is None where there is no server to ask; `no_fork` says why `fork` is None."""
+    """Where a run goes. `api` is None where there is no server to ask; `no_fork` is the reason if `fork` is None."""
     upstream: Repository
     fork: Repository | None
     api: GiteaApi | None
@@ -50,7 +50,7 @@ class Destination:
 
 
 def find(clone: pathlib.Path, flags: RemoteFlags, token: str) -> Destination:
-    """Raises UserError where something is wrong, unclear or cannot be learnt."""
+    """Raises UserError where something is wrong, ambiguous or unknown."""
     pages = remote_address.check_forge(flags.forge) if flags.forge else ""
     remotes = (git.line(clone, "remote") or "").split()
     upstream = given(clone, remotes, flags.upstream, pages) if flags.upstream else (
@@ -142,7 +142,7 @@ def with_known_pages(upstream: Repository, fork: Repository | None) -> tuple[Rep
 
 
 def root_of(api: GiteaApi, near: Repository, info: RepositoryInfo) -> Repository:
-    """Follow a fork to the repository that is not one."""
+    """Follow forks to the repository that is not a fork."""
     current = near
     for _ in range(MAX_FORKS):
         if not info.is_fork:

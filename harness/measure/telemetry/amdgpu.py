@@ -29,15 +29,15 @@ def state(files: Files, card: tuple) -> dict:
     device, sensors = card
     awake = files.text(f"{device}/power/runtime_status") != "suspended"
 
-    def tell(*paths: str) -> int | None:
+    def reading(*paths: str) -> int | None:
         return next(iter(numbers(files, list(paths))), None) if awake else None
-    memory = tell(f"{device}/mem_info_vram_used")
+    memory = reading(f"{device}/mem_info_vram_used")
     return {
-        "busy_share": _scaled(tell(f"{device}/gpu_busy_percent"), 100),
+        "busy_share": _scaled(reading(f"{device}/gpu_busy_percent"), 100),
         "memory_used_bytes": memory if memory is None or memory >= 0 else None,
-        "power_w": _scaled(tell(f"{sensors}/power1_average", f"{sensors}/power1_input"), 1_000_000),
-        "temperature_c": _scaled(tell(f"{sensors}/temp1_input"), 1000),
-        "clock_mhz": _scaled(tell(f"{sensors}/freq1_input"), 1_000_000),
+        "power_w": _scaled(reading(f"{sensors}/power1_average", f"{sensors}/power1_input"), 1_000_000),
+        "temperature_c": _scaled(reading(f"{sensors}/temp1_input"), 1000),
+        "clock_mhz": _scaled(reading(f"{sensors}/freq1_input"), 1_000_000),
         "throttled": None,
     }
 

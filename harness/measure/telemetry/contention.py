@@ -48,7 +48,7 @@ class Counters(NamedTuple):
 
 
 class Contention:
-    """One for each session. `method` and `unknown` say how others are told apart, or why they cannot be."""
+    """One for each session. `method` is how the share of others is computed, `unknown` why it cannot be."""
 
     def __init__(self, system: System, processes: Processes, listener: Callable[[Snapshot], int | None],
                  clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time,

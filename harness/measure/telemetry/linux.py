@@ -1,4 +1,4 @@
-"""Linux: the machine as /proc and /sys tell it, on Android and in containers too."""
+"""Linux, also on Android and in containers: the machine as /proc and /sys show it."""
 from __future__ import annotations
 
 import os
@@ -17,7 +17,7 @@ MEMORY = re.compile(r"^(MemAvailable|SwapTotal|SwapFree):[ \t]+([0-9]{1,15}) kB"
 SWAPPED = re.compile(r"^(pswpin|pswpout) ([0-9]{1,15})\b", re.MULTILINE)       # in pages
 WAITED = re.compile(r"^some .*\btotal=([0-9]{1,18})", re.MULTILINE)        # microseconds, in /proc/pressure/*
 IDLE = (3, 4)       # columns of /proc/stat: idle, and idle while a disk is waited for
-COUNTED = 8         # columns that add up; the two after them are guests, and stand in the first two already
+COUNTED = 8         # columns that add up; the two after them, for guests, are included in the first two
 
 
 class Linux:

@@ -34,7 +34,7 @@ class TextHandler(abc.ABC):
         self.model = with_faults(self.server.find(request.name), self.active_faults)
 
     def respond(self) -> None:
-        """Unload, load, render or answer; whatever cannot be done is refused before anything is loaded."""
+        """Unload, load, render or answer; what cannot be done is refused before anything is loaded."""
         exchange, request = self.exchange, self.request
         if not self.has_input() and request.keep_alive_ns == 0:
             self.server.engine.unload(self.model)

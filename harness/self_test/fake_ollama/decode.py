@@ -45,7 +45,7 @@ def cut(prompt: list[str], length: int) -> list[str]:
 
 
 class Decoding:
-    """One answer in its slot. The counters are final when chunks() has come to its end."""
+    """One answer in its slot. The counters are final when chunks() is exhausted."""
 
     def __init__(self, engine: Engine, loaded: LoadedModel, model: Model, tokens: Iterator[tokenizer.Token], limit: int,
                  first_ns: int, prompt_tokens: int):

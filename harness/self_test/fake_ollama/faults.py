@@ -44,7 +44,7 @@ FAULTS = {
     "silent_truncation": Fault("a prompt too long is cut even if the request forbids it; or any, to so many tokens",
                                {"to": None}),
     "queue_wait": Fault("so long before prefill begins, in no counter but the total", {"ms": 200}),
-    "thinking_despite_off": Fault("the model thinks whatever the request says", {"tokens": 14}),
+    "thinking_despite_off": Fault("the model thinks although the request forbids it", {"tokens": 14}),
     "remote_chunks": Fault("every object says that it came from the cloud",
                            {"remote_host": "https://cloud.example:443", "remote_model": "planted"}),
     "multi_token_chunks": Fault("so many tokens in each chunk", {"tokens": 4}),
@@ -60,7 +60,7 @@ FAULTS = {
     "reset": Fault("the connection is reset", {"after": 3}),
     "error_line": Fault("the body ends with an error line", {"after": 3, "text": versions.RUNNER_LOST}),
     "stall": Fault("so long without a byte, then on", {"after": 3, "ms": 1000}),
-    "not_json": Fault("a line that is no JSON; the stream goes on", {"after": 3, "line": "this is not JSON"}),
+    "not_json": Fault("a line that is not JSON; the stream goes on", {"after": 3, "line": "this is not JSON"}),
     "several_lines_per_http_chunk": Fault("so many lines in each HTTP chunk", {"lines": 3}),
     "line_split_over_chunks": Fault("each line in two HTTP chunks", {}),
     "utf8_split": Fault("an answer of many bytes a character, cut within one: by turns between two writes and "

@@ -28,7 +28,7 @@ class Gone(Exception):
 
 
 class HangUp(Exception):
-    """The connection is to be closed now, in mid-answer: with a reset, or with a plain close."""
+    """Close the connection now, in the middle of the answer: with a reset, or with a plain close."""
 
     def __init__(self, reset: bool):
         super().__init__("reset" if reset else "cut")

@@ -48,7 +48,7 @@ class Model:
     answer_text: str | None = None        # an answer in words, in place of numbers
     thinking_tokens: int = 0              # before the answer, opening and closing tag included
     level_tokens: dict[str, int] | None = None      # the same by level of thinking, other levels are refused; None: a level is as true
-    thinks_always: bool = False           # whatever the request says
+    thinks_always: bool = False           # also if the request forbids it
     tags_in_answer: bool = False          # thoughts come within the answer, between tags
     tokens_per_chunk: int = 1
     drift: float = 0.0                    # share of a gap added by each request served before
