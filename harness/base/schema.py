@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import TypeGuard        # since Python 3.10
 
 MAX_ORDERS = 64     # of one record's fields; the harness writes one or two
+COMPILED_AFTER = 4  # records of one order: a test takes as long to compile as some records to test without it
 
 
 _PATTERNS = {
@@ -167,23 +168,26 @@ def field_tester(field: Field) -> Callable[[Any], bool]:
 
 
 def _record_tester(kind: str) -> Callable[[Any], bool]:
-    """Records of a kind come with their fields in few orders; for each order a test is compiled once."""
+    """Records of a kind come with their fields in few orders; for each order that comes often a test is compiled."""
     by_name = {field.name: field for field in RECORDS[kind]}
     needed = frozenset(field.name for field in RECORDS[kind] if not field.absent)
-    orders: Dict[Tuple[str, ...], Callable[[dict], bool]] = {}
+    times: Dict[Tuple[str, ...], int] = {}
+    tests: Dict[Tuple[str, ...], Callable[[dict], bool]] = {}
 
     def is_right(record: Any) -> bool:
         if type(record) is not dict:
             return False
         order = tuple(record)
-        test = orders.get(order)
-        if test is None:
-            if not needed <= record.keys() <= by_name.keys():
-                return False
-            test = _test_of([by_name[name] for name in order])
-            if len(orders) < MAX_ORDERS:
-                orders[order] = test
-        return test(record)
+        test = tests.get(order)
+        if test is not None:
+            return test(record)
+        if not needed <= record.keys() <= by_name.keys():
+            return False
+        if len(times) < MAX_ORDERS or order in times:
+            times[order] = times.get(order, 0) + 1
+            if times[order] > COMPILED_AFTER:
+                tests[order] = _test_of([by_name[name] for name in order])
+        return all(by_name[name].null if value is None else field_tester(by_name[name])(value) for name, value in record.items())
     return is_right
 
 

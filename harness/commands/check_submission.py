@@ -107,8 +107,8 @@ def folders(args: argparse.Namespace, findings: FindingList, documents: List[Run
 
 def grade(documents: RunDocuments, findings: FindingList) -> List[str]:
     """What the catalogue would make of the run, if only the contributor's own words are missing."""
+    from judge.rules import CONTRIBUTOR_RULES
     from publish import run_grade
-    from submit.run_status import CONTRIBUTOR_RULES
     if any(finding.severity == "error" and finding.rule not in CONTRIBUTOR_RULES for finding in findings):
         return ["grade in the catalogue: none while there are errors"]
     return run_grade.lines(documents, findings.counts["hold"])

@@ -162,8 +162,16 @@ def _same(value: Json, expected: Json) -> bool:
 
 def _plain(answer: str) -> str:
     """The answer without what is forgiven in every kind; line ends stay."""
-    text = FENCE_LINE.sub("", _safe(answer).translate(CURLY).replace("\r\n", "\n"))
-    text = LIGHT.sub(r"\1", STRONG.sub(r"\1", ESCAPED.sub(r"\1", text))).replace("`", "").strip()
+    text = _safe(answer).replace("\r\n", "\n")
+    if not text.isascii():
+        text = text.translate(CURLY)
+    if "```" in text or "~~~" in text:      # to look for a few characters is much cheaper than to search a pattern
+        text = FENCE_LINE.sub("", text)
+    if "\\" in text:
+        text = ESCAPED.sub(r"\1", text)
+    if "*" in text:
+        text = LIGHT.sub(r"\1", STRONG.sub(r"\1", text))
+    text = text.replace("`", "").strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text.count(text[0]) == 2:
         text = text[1:-1].strip()
     return text
@@ -184,7 +192,7 @@ def _bare(text: str) -> str:
 
 def _ungrouped(text: str) -> str:
     """1,234,567 becomes 1234567; a list such as 12,34 stays."""
-    return GROUPED.sub(lambda match: match.group(1).replace(",", ""), text)
+    return GROUPED.sub(lambda match: match.group(1).replace(",", ""), text) if "," in text else text
 
 
 def _alternatives(term: Union[str, List[str]]) -> list:

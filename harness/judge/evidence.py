@@ -13,7 +13,7 @@ from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, THINKING
 from base.suites import Suite
 from base.target import is_local
 from derive.code_runner import REASONS
-from judge import code_evidence, thresholds
+from judge import thresholds
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
@@ -121,6 +121,7 @@ class EvidenceChecks(LedgerVisitor):
         elif call.outcome != "ok":
             yield Finding("ledger-grades", f"a verdict on an answer that ended {call.outcome}", "verdicts on answers that ended ok", "/outcome")
         elif grade["passed"]:
+            from judge import code_evidence     # needs a parser of Python
             thinks = call.phase in THINKING_PHASES or self._thinks_anyway(call.model)
             wrong = code_evidence.why_not_passed(thoughts.answer_alone(call.answer) if thinks else call.answer, self._entries[call.item], self._manifest["python"])
             if wrong:

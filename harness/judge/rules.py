@@ -175,4 +175,5 @@ _ROWS = (
 )
 # What brings a missing file back depends on the file.
 MISSING = {"manifest.json": RESTORE, "run.jsonl": RESTORE, "hardware.json": PROBE}
+CONTRIBUTOR_RULES = ("runmd-section", "runmd-attestation")     # what only the contributor can fill in
 RULES = {row[0]: Rule(*row) for row in _ROWS}

@@ -11,10 +11,10 @@ from base.errors import UserError
 from judge import run_check, tree, tree_layout
 from judge.findings import Finding, FindingList
 from judge.run_check import Renewal
+from judge.rules import CONTRIBUTOR_RULES
 from submit import remote_address
 from submit.gitea_api import ApiError, GiteaApi
 
-CONTRIBUTOR_RULES = ("runmd-section", "runmd-attestation")    # what only the contributor can fill in
 PAGE_KEY = "submitted.{}.page"      # git's setting in which submit_run.py keeps the page of the request
 ANSWER_S = 5.0                      # for the state of a request; --status must not hang
 
