@@ -16,7 +16,7 @@ def sha256(data: bytes) -> str:
 
 @dataclass
 class Tail:
-    """What a file of lines ends with: whole lines, then maybe a torn one."""
+    """The whole lines of a ledger, and the torn one that may follow them."""
     records: list = field(default_factory=list)
     whole_bytes: int = 0
     last_sha256: str | None = None
@@ -24,7 +24,7 @@ class Tail:
     torn: bytes = b""
 
     def drop_last(self) -> bytes:
-        """Take the last record back out of the tail (the file stays as it is); its bytes."""
+        """Remove the last record from the tail, but not from the file; its bytes."""
         self.whole_bytes -= len(self.last_line)
         self.last_sha256 = self.records.pop()["prev"]
         return self.last_line
@@ -42,7 +42,7 @@ class Writer:
         self._cut: dict | None = None
 
     def append(self, record: dict) -> dict:
-        """Write one record; returns it as written. What a resume has to cut off goes just before the first one."""
+        """Write one record; returns it as written. What a resume has to cut off is cut just before the first record."""
         line = {"type": record["type"], "seq": self._seq, "prev": self._prev, **record}
         if self._cut_at is not None:
             line["cut"] = self._cut
@@ -59,7 +59,7 @@ class Writer:
         return line
 
     def follow(self, tail: Tail, removed: bytes) -> None:
-        """Go on after what `tail` holds; `removed` are the bytes after it, cut off when the next record is written."""
+        """Continue after `tail`; `removed` are the bytes after it, which are cut off when the next record is written."""
         self._seq, self._prev = len(tail.records), tail.last_sha256
         if removed:
             self._cut_at = tail.whole_bytes

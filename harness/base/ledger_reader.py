@@ -16,8 +16,8 @@ from base.errors import UserError
 from base.ledger_records import TYPES, Record, typed
 
 BLOCK_BYTES = 65536
-MAX_LINE_BYTES = 64 * 1024 * 1024   # a longer line cannot be a record of ours; reading it would fill the memory
-PLAIN = bytes(range(0x20, 0x7f)) + b"\n"       # all that a JSON file of ours is made of
+MAX_LINE_BYTES = 64 * 1024 * 1024   # a longer line cannot be a record; reading it would fill the memory
+PLAIN = bytes(range(0x20, 0x7f)) + b"\n"       # the bytes that the JSON files of the harness consist of
 ORIGINAL = "a ledger is never edited; take the original file"
 
 
@@ -33,7 +33,7 @@ Problems = Tuple[LineProblem, ...]
 
 # code: what a person can do about it
 FIXES = {
-    "size": "this is no ledger of ours",
+    "size": "this file is not a ledger",
     "torn": "nothing before it is lost; go on with --resume",
     "characters": ORIGINAL,
     "json": ORIGINAL,
@@ -88,7 +88,7 @@ class LedgerReader:
         return LedgerLine(number, data, fields, typed(fields), self._place_problems(number, fields) + problems)
 
     def _examined(self, data: bytes) -> Tuple[Optional[dict], Problems]:
-        """(the line as JSON, what is wrong with it), for a line that is not plainly right; None where it cannot be read."""
+        """(the line as JSON, or None if it cannot be read; what is wrong with it)."""
         if len(data) > self._max_line_bytes:
             return None, (LineProblem("size", f"a line of more than {self._max_line_bytes} bytes", "a shorter one"),)
         if not data.endswith(b"\n"):
@@ -121,10 +121,10 @@ class LedgerReader:
 
 
 def _quickly_parsed(data: bytes, is_exact: bool) -> Optional[dict]:
-    """The line as JSON if it is plainly right: no key twice, every field of the right kind; None for a closer look.
+    """The line as JSON if nothing is wrong with it; None if it has to be examined.
 
-    If it has to be exact, it is written back and compared, which shows a key twice as well. Numbers that JSON does not
-    have are of no right kind.
+    An exact line is written back and compared, which also shows duplicate keys. Numbers that JSON does not have (NaN,
+    1e999) are out of range for every field.
     """
     if data[-1:] != b"\n" or b"\r" in data or b"\t" in data or b"\x7f" in data:
         return None

@@ -160,7 +160,7 @@ def calls_in(records: Iterable[Record]) -> List[CallRecord]:
 
 
 def is_same_wave(call: CallRecord, before: CallRecord) -> bool:
-    """Whether a call says that it was sent together with the one before it; calibration asks the same wave several times."""
+    """Whether a call was sent together with the one before it, by its own fields; calibration repeats the same wave."""
     return call.wave is not None and call.slot > 0 and _wave_key(call) == _wave_key(before)
 
 

@@ -24,7 +24,7 @@ _PATTERNS = {
 }
 _LINE_NUMBER = re.compile(r"0\Z|[1-9][0-9]{0,9}\Z")
 MOST_SETTINGS, MOST_SETTING_CHARACTERS = 64, 200
-THINK_LEVELS = ("low", "medium", "high", "max")     # what Ollama knows beside true and false
+THINK_LEVELS = ("low", "medium", "high", "max")     # values of `think` in Ollama other than true and false
 
 
 def _is_setting(value: Json) -> bool:
@@ -47,7 +47,7 @@ def _are_settings(value: Json) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _are_setting_pairs(pairs: Collection[Tuple[str, Json]]) -> bool:
-    """The options of a call are those of many others. Equal values of different types are all settings or all not."""
+    """Cached, since many calls have the same options. Equal values of different types (1, 1.0, True) give the same result."""
     return all(len(name) <= MOST_SETTING_CHARACTERS and _is_setting(value) for name, value in pairs)
 
 
@@ -63,7 +63,7 @@ def is_date(value: Json) -> bool:
 
 
 def utc_moment(text: str) -> datetime.datetime:
-    """The moment of a text like 2026-11-28T14:30:00Z; strptime would read the same and take ten times as long."""
+    """The moment of a text like 2026-11-28T14:30:00Z. Ten times as fast as strptime."""
     year, month, day, hour, minute, second = (int(text[begin:end]) for begin, end in (
         (0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19)))
     return datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.timezone.utc)
@@ -255,8 +255,8 @@ def _value_problems(value: Any, field: Field, where: str) -> list:
 
 
 def bounded(record: dict, kind: str) -> dict:
-    """The same record; a value outside of its range becomes null where it may be: a sensor or server that reports nonsense
-    has reported nothing."""
+    """The same record with null, where null is allowed, in place of values out of range: a sensor or server that reports
+    nonsense has reported nothing."""
     by_name = {field.name: field for field in RECORDS[kind]}
     return {name: _bounded(value, by_name[name]) if name in by_name else value for name, value in record.items()}
 

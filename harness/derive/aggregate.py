@@ -12,7 +12,7 @@ from derive import call_metrics, earlier_methods, grading
 from derive.distribution import Sample, rounded
 from derive.thinking import ThinkingFigures
 
-# What calls may share whatever their prompt was; in the context phases not even these.
+# Metrics that calls with different prompts may share in one median; in the context phases not even these.
 SHARED = ("decode_tok_s", "client_decode_tok_s", "tpot_ms", "icl_p50_ms", "icl_p99_ms", "tokens_per_chunk", "overhead_ms",
           "energy_j_per_tok")
 PLACES = ("head", "middle", "tail")     # where context-edge plants its facts, in the order of its terms
@@ -135,7 +135,7 @@ def answer_status(outcome: str, is_right: bool | None) -> str:
 
 
 class Quality:
-    """How the answers to questions with a grader came out."""
+    """Results of the answers to questions with a grader."""
 
     def __init__(self) -> None:
         self.counts = dict.fromkeys(("n", "passed", "censored", "ungraded", "failed"), 0)
@@ -201,7 +201,7 @@ class Aggregate:
         self._first_pass: Dict[Tuple[str, int], CallMetrics] = {}       # (item, repeat), until its second pass
         self._conversation: Conversation | None = None
         self.recomputed = Sample()      # tokens of the turn before that a turn computed again, where they were many
-        self.turns_unclear = 0          # of which nobody knows how many tokens were computed
+        self.turns_unclear = 0          # turns whose number of computed tokens is unknown
         self.thinking: ThinkingFigures | None = None    # where the calls have a budget for thoughts
 
     @property

@@ -1,6 +1,6 @@
 """Figures of one call: the formulas, each once. A figure that the call cannot support is None.
 
-A rate is only as good as what it divides by; where a formula needs a minimum, the reason is given beside it.
+Where a formula needs a minimum of tokens or time, the constant's comment gives the reason.
 """
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIN_TAIL_GAPS = 20          # a 99th percentile of fewer gaps is their maximum
 APPEND_TOLERANCE = 0.15     # of the first turn's rate: what a checkpoint up to 180 tokens before 1,000 new ones would cost
 RECOMPUTED_TOKENS = 64      # of the turn before; templates change a few tokens at the end of a turn
 SERIALISED_BELOW = 0.2      # of the time that decode spans of a wave could share
-READ_TOGETHER = 0.05        # of the time between two texts: what came closer was heard together, not made so
+READ_TOGETHER = 0.05        # of the time between two texts: texts closer than this were read together, not generated together
 LATE_SHARE = 0.1            # of the time to first text
 CONTENDED_SHARE = 0.1       # of all CPU time, or of an accelerator, used by others during the call
 SUSPENDED_S = 1.0           # a shorter sleep is the rounding of two clocks
@@ -28,10 +28,10 @@ def ttft_ms(call: CallRecord) -> float | None:
 
 
 def is_bunched(call: CallRecord) -> bool:
-    """Whether an answer's first text was heard late: this machine, or the server, held it back until others were there.
+    """Whether an answer's first text was received late, together with later ones: it was buffered by this machine or the server.
 
-    Texts are made one after the other, so those that were read together with the first had taken their time, at the
-    server's pace; where that is more than a small share of the time to first text, or all came together, it counts.
+    The texts that were read together with the first one took time to generate, at the server's pace. The answer is bunched
+    if that is more than LATE_SHARE of the time to first text, or if all texts were read together.
     """
     tokens, chunks, duration = call.eval_tokens or 0, call.text_chunks, call.eval_ns
     if tokens < MIN_DECODE_TOKENS or chunks < 2:
@@ -77,7 +77,7 @@ def decode_rate(tokens: int | None, duration: int | None, model_format: str | No
 def client_decode_tok_s(call: CallRecord, model_format: str | None = "gguf") -> float | None:
     """Client's clock: tokens after the first, over first text to last text.
 
-    An end token is counted and never shown; but the runner for safetensors does not count it.
+    An end token is counted and never shown; the runner for safetensors does not count it.
     """
     tokens, first, last = call.eval_tokens, call.first_text_ns, call.last_text_ns
     if not tokens or first is None or last is None or tokens < MIN_DECODE_TOKENS or last <= first:
@@ -163,7 +163,7 @@ def recomputed_tokens(call: CallRecord, before: CallRecord) -> int | None:
 
 
 def is_truncated(call: CallRecord, points: list) -> bool:
-    """Whether a prompt of generated material came to fewer tokens than its material was counted to take.
+    """Whether a prompt of generated material has fewer tokens than calibration counted for that material.
 
     `points` are (units, prompt tokens) of calibration, ascending; a line through the first and the last of them.
     """
@@ -174,7 +174,7 @@ def is_truncated(call: CallRecord, points: list) -> bool:
 
 
 def overhead_ms(call: CallRecord) -> float | None:
-    """What the server spent on neither loading, prefill nor decode: queueing, above all."""
+    """Server time other than loading, prefill and decode: mostly queueing."""
     parts = [call.load_ns or 0, call.prompt_eval_ns or 0, call.eval_ns or 0]
     return None if call.total_ns is None else (call.total_ns - sum(parts)) / 1e6
 
@@ -205,7 +205,7 @@ def effective_parallelism(wave: List[CallRecord]) -> float | None:
 def overlap(wave: List[CallRecord]) -> float | None:
     """How much of the time that its decode spans could share they shared: 0 one by one, 1 all under the longest.
 
-    A short answer beside a long one shares all it can, and yet hardly raises the mean number of spans at once.
+    A short answer beside a long one may overlap completely and still hardly raise the mean number of spans at once.
     """
     spans = [span for span in map(decode_span, wave) if span is not None]
     lengths = [end - start for start, end in spans]

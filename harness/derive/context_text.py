@@ -63,6 +63,6 @@ def _median(stat: Optional[dict]) -> str:
 
 
 def _recalled(quality: Optional[dict], fill: float) -> str:
-    """Places whose fact came back, of one answer."""
+    """The places whose fact one answer contains."""
     rows = [row for row in (quality or {"recall": []})["recall"] if row["fill"] == fill]
     return ", ".join(row["place"] for row in rows if row["found"]) or ("none" if rows else "-")

@@ -57,7 +57,7 @@ def stale(folder: pathlib.Path, manifest: dict, record: dict) -> List[str]:
 
 
 def run_md_text(folder: pathlib.Path, manifest: dict, metadata_record: dict) -> str:
-    """The text of run.md: a new one with its questions open, or the one there with its block made anew."""
+    """The text of run.md: a new one with its questions open, or the present one with a new block."""
     path, block = folder / run_folder.RUN_MD, run_report.render(manifest, metadata_record)
     if not path.exists():
         return run_md.new(f"{manifest['device_tag'] or 'A machine'}, {manifest['started_at'][:10]}", block)

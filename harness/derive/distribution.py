@@ -1,7 +1,7 @@
 """The values of one metric: their median, quartiles, extremes and the 95 % interval of the median.
 
-The same values give the same numbers on every machine: there is no logarithm, no square root of a float, and the only
-random draw is from a seeded generator whose sequence Python guarantees.
+The same values give the same numbers on every machine: no logarithm and no square root of a float is used, and random
+numbers come from a seeded generator whose sequence Python guarantees.
 """
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def interval(ordered: List[float]) -> Tuple[float, float]:
 
 
 def _ranked(counted: Sequence[Tuple[float, int]], rank: int) -> float:
-    """The value at a rank among ascending (value, how often it came)."""
+    """The value at a rank, given ascending (value, count)."""
     for value, count in counted:
         if rank < count:
             return value
@@ -127,11 +127,11 @@ def odd_ranks(n: int) -> Tuple[int, int]:
 
 @functools.lru_cache(maxsize=None)
 def resampled(n: int) -> Dict[Tuple[int, int], int]:
-    """The two middle ranks of the resamples of n values, and how often they came; the draw needs no values."""
+    """(ranks of the two middle values): in how many resamples of n values. Ranks do not depend on the values."""
     draws, lower, upper = _draws.first(RESAMPLES * n), (n - 1) // 2, n // 2
     counts: Dict[Tuple[int, int], int] = {}
     for begin in range(0, RESAMPLES * n, n):
-        resample = sorted(draws[begin:begin + n])       # in the order of the ranks that they stand for
+        resample = sorted(draws[begin:begin + n])       # ascending, as the ranks that they select
         middles = int(resample[lower] * n), int(resample[upper] * n)
         counts[middles] = counts.get(middles, 0) + 1
     return counts

@@ -6,7 +6,7 @@ from derive.call_metrics import MIN_PREFILL_TOKENS, TRUNCATED_SHARE
 
 
 def appended_tok_s(call: CallRecord, before: CallRecord, first_turn_tok_s: float | None) -> float | None:
-    """Prefill rate of a turn's appended tokens in ledger-1.0; None unless all of the turn before came from the cache.
+    """Prefill rate of a turn's appended tokens in ledger-1.0; None unless the whole turn before was served from the cache.
 
     Without a cached count the rate decides: its cube, as a multiple of the first turn's, against the square of the
     appended share. A model that goes on from an earlier checkpoint passes this test with too low a rate.

@@ -1,6 +1,6 @@
 """The narrative: run.md, of which one block is ours and the rest is the contributor's own.
 
-The block lies between two marks and is regenerated each time; the rest of the file is kept.
+The block is between two marks and is regenerated each time; the rest of the file is kept.
 """
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def new(title: str, block: str) -> str:
 
 
 def renewed(text: str, block: str, where: str) -> str:
-    """The same file with the block made anew. Raises UserError, and so loses nothing, where the marks are not one pair."""
+    """The same file with a new block. Raises UserError, so that nothing is lost, unless there is exactly one pair of marks."""
     begin, end = _places(text, where)
     return text[:begin] + _marked(block) + text[end:]
 

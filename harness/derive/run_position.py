@@ -33,7 +33,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A device or model beside this run: its median, and the interval of its one run (None: several runs, or too few calls)."""
+    """A device or model that is listed with this run: its median, and the interval of its one run (None: several runs, or too few calls)."""
     name: str
     median: float
     low: Optional[float]

@@ -81,7 +81,7 @@ def _quality(quality: dict | None) -> str:
 
 
 def _prompts(metadata: dict) -> str:
-    """The frozen prompts, which every machine is asked: the figures to compare machines by."""
+    """The frozen prompts, which every machine answers: the figures to compare machines by."""
     rows = []
     for row in metadata["aggregates"]:
         first = [group for group in row["groups"] if group["item"] is not None and group["pass"] == "first"]
@@ -100,7 +100,7 @@ def _concurrency(metadata: dict) -> str:
     for row in metadata["aggregates"]:
         waves = row["waves"]
         if not waves or row["model"] != waves[-1]["models"][0]:
-            continue        # waves of several models stand with each of them; once is enough here
+            continue        # waves of several models are in the record of each of them; one is enough here
         names = " + ".join(waves[-1]["models"])
         lines = [(_level(wave, waves[-1]["models"]), wave["tok_s"]) for wave in waves]
         charts.append(f"Answer tokens a second of all calls together: {code(names)}, {row['phase']}; n counts waves.\n\n"
@@ -137,7 +137,7 @@ def _rungs(metadata: dict) -> list:
 
 
 def _thinking(manifest: dict, metadata: dict) -> str:
-    """Thinking against plain; what nobody asked for has no heading."""
+    """Thinking compared with plain answers; no section unless the run was to compare them."""
     rows = [[code(row[0]), plain(row[1]), *row[2:]] for row in thinking_table.rows(metadata)]
     if rows:
         about = ("The same items plainly and with thoughts on top of their limits; medians with their number of calls. The difference is "
@@ -266,7 +266,7 @@ def command(manifest: dict, metadata: dict) -> str:
     if any(row["phase"] == PYTHON_TASKS and row["quality"] and row["quality"]["n"] for row in metadata["aggregates"]):
         words.append("--grade-code")
     words += ["--device-tag", manifest["device_tag"]] if manifest["device_tag"] else []
-    words += ["--hostname", "other"]        # whoever repeats it has a host name of their own, and need not tell it
+    words += ["--hostname", "other"]        # the machine that repeats it has another host name, which need not be published
     return " ".join(map(shlex.quote, words))
 
 
@@ -295,7 +295,7 @@ def code(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A stranger's text as text: whatever Markdown would read as a sign is escaped."""
+    """A stranger's text as plain text: everything that Markdown would interpret is escaped."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&])", r"\\\1", _one_line(text))
 
 

@@ -1,4 +1,4 @@
-"""The largest context that a machine serves of a model: what the rungs of the context ladder come to."""
+"""The largest context in which a machine serves a model, from the rungs of the context ladder."""
 from __future__ import annotations
 
 from typing import Dict, List, Optional
@@ -45,13 +45,13 @@ class RungFigures:
 
     @property
     def is_served(self) -> bool:
-        """The fullest prompt was answered, in the whole context as far as the server says."""
+        """Whether the fullest prompt was answered with the whole context loaded, as far as the server reports it."""
         loaded = self.placement.get("context_length")
         return self.fullest is not None and (loaded is None or loaded >= self.num_ctx)
 
     @property
     def is_partial(self) -> bool:
-        """Whether a part of model and context is not on the accelerator that the rest is on."""
+        """Whether only a part of the model and its context is on the accelerator."""
         size, vram = self.placement.get("size_bytes"), self.placement.get("vram_bytes")
         return bool(size and vram is not None and vram < size)
 

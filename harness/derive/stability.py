@@ -12,12 +12,12 @@ from derive import call_metrics
 from derive.aggregate import Aggregate
 from derive.distribution import Sample, Stat, rounded
 
-DRIFT_LIMIT = 0.05              # smaller than what a person would notice or a server's update would change
+DRIFT_LIMIT = 0.05              # smaller than a change that a person would notice, or that an update of the server would cause
 THROTTLED_LIMIT = 0.05          # of the readings; a single one is a spike at a load
 CLOCK_LIMIT = 0.9               # of the clock at the start
 BACKGROUND_LIMIT = 0.10         # of all processors, at the median of the moments in which nothing ran
 SWAP_LIMIT_BYTES = 1_000_000    # for each reading, at the median: a machine that swaps moves far more
-CONTENDED_LIMIT = 0.10          # of the calls that others could have been seen in; single ones are a program that starts
+CONTENDED_LIMIT = 0.10          # of the calls that others could have been seen in; a single one may be a program that starts
 MOST_LISTS = 64                 # of loaded models that are remembered; a run sees few
 PLACEMENT_SHARE = 0.01          # of the model; a server's own figures differ by less from load to load
 
@@ -97,7 +97,7 @@ def share_on_accelerators(placement: dict) -> float:
 
 
 def is_other_place(share_before: float, share_after: float) -> bool:
-    """Whether a model lies elsewhere than before: another share of it on the accelerators."""
+    """Whether the share of a model that is on the accelerators has changed."""
     return abs(share_before - share_after) > PLACEMENT_SHARE
 
 

@@ -1,6 +1,7 @@
 """The summary: metadata.json, computed from the ledger; manifest and suites only give names, formats and graders.
 
-The records are read in one pass. The same ledger gives the same bytes on every machine and every Python.
+The records are read in one pass. The same ledger gives the same bytes on every machine and every Python. Medians are
+exact, so each call takes some 200 bytes of memory, whatever the length of its record.
 """
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ def summarize(manifest: dict, ledger: Iterable[Record], graders: Dict[str, Optio
               observer: CallObserver | None = None, aggregates: Aggregates | None = None) -> dict:
     """The `metadata` record but for its ledger_sha256, which is known when the last record was read.
 
-    `graders` maps items to their graders (or None), `code_grades` is the final footer's. `aggregates`, where given, is filled
-    for whoever pools the samples of several runs.
+    `graders` maps items to their graders (or None), `code_grades` is the final footer's. `aggregates`, if given, is filled
+    with the samples, so that those of several runs can be pooled.
     """
     run = _Summary(manifest, graders, code_grades or {}, observer)
     for record in ledger:
@@ -166,7 +167,7 @@ class _Summary:
         return ServedContext(self.settings.context_of(CONTEXT_EDGE))
 
     def _thinking_figures(self, model: str, phase: str) -> thinking.ThinkingFigures | None:
-        """Of a phase whose calls have a budget for thoughts."""
+        """For a phase whose calls have a budget for thoughts; None for others."""
         always_thinks = bool(self.findings.get(model, {}).get("always_thinks"))
         budget = self.settings.room_for_thoughts(phase, always_thinks)
         mode = self.settings.thinking if phase in THINKING_PHASES else None
@@ -226,13 +227,13 @@ class _Summary:
         return {"served_context": served.record(planned, model["context_length"], model["format"])}
 
     def _always_thinks(self, finding: dict) -> dict:
-        """Said where it matters: a run without thinking has the same metadata as before there was such a field."""
+        """The field is left out unless it is true or the run compares thinking, so that older runs keep their metadata."""
         is_known = "always_thinks" in finding
         return {"always_thinks": finding.get("always_thinks")} if finding.get("always_thinks") or (
             self.settings.thinking is not None and is_known) else {}
 
     def _loads(self, model: str) -> tuple:
-        """(loads that found the model loaded, loads that read it in), told apart by what its calls take to find it."""
+        """(loads of a model that was in memory, loads from disk); the limit between them follows from the calls' load times."""
         calls = Sample()
         for aggregate in self.aggregates.values():
             if aggregate.model == model:
@@ -257,12 +258,12 @@ class _Summary:
 
 
 def _has_middle(call: CallRecord, grader: dict) -> bool:
-    """Whether an answer of context-edge holds the fact from the middle of its prompt."""
+    """Whether an answer of context-edge contains the fact from the middle of its prompt."""
     return grading.terms_found(grader, call.answer)[PLACES.index("middle")]
 
 
 def _energy_shares(wave: List[CallRecord]) -> List[Optional[float]]:
-    """What each call of a wave took, by its share of the tokens; the counters know the wave alone."""
+    """The energy of each call of a wave by its share of the tokens; the counters measure the whole wave."""
     spent = wave[0].conditions["energy_j"] if wave[0].conditions else None
     if spent is None:
         return [None] * len(wave)

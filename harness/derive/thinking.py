@@ -11,7 +11,7 @@ from derive.distribution import Sample
 
 
 def separated(call: CallRecord) -> CallRecord:
-    """The call with the thoughts of its answer in the field for them. When the answer after them began, nobody knows."""
+    """The call with the thoughts of its answer moved into the field for them. When the answer began is then unknown."""
     inside, answer = thoughts.split(call.answer)
     if not inside.strip():
         return call
@@ -33,8 +33,8 @@ def answers_alone(records: Iterable[Record]) -> Iterator[Record]:
 def thinking_tokens(call: CallRecord, model_format: str | None = "gguf") -> Tuple[float, Optional[str]]:
     """(tokens of the thoughts, what they are a share by) of a separated call.
 
-    No known server counts them apart: their share of all shown tokens is that of their chunks or, where they came in the
-    answer, that of their characters.
+    No known server counts them separately: their share of all shown tokens is that of their chunks or, if they are part of
+    the answer's text, that of their characters.
     """
     shown = (call.eval_tokens or 0) - call_metrics.hidden_tokens(call, model_format)
     if call.thinking_chunks:
@@ -45,7 +45,7 @@ def thinking_tokens(call: CallRecord, model_format: str | None = "gguf") -> Tupl
 
 
 class ThinkingFigures:
-    """Calls of one model and phase that have a budget for thoughts. `mode` None: they were told not to think."""
+    """Calls of one model and phase that have a budget for thoughts. `mode` None: thinking was switched off."""
 
     def __init__(self, mode: Union[bool, str, None], budget: int, model_format: str | None):
         self.mode, self.budget, self.format = mode, budget, model_format

@@ -1,4 +1,4 @@
-"""Warnings: what a reader should know before trusting a figure, as values that travel beside the figures."""
+"""The rules for warnings: what a reader should know before trusting a figure. Warnings are values in metadata.json."""
 from __future__ import annotations
 
 from typing import Callable, Dict, Iterator
@@ -9,18 +9,18 @@ from derive import stability
 from derive.aggregate import Aggregate, Group, GroupKey
 from derive.distribution import Sample, rounded
 
-FEW = 5                     # calls; below that the middle half is no half
+FEW = 5                     # calls; with fewer, quartiles mean nothing
 SPREAD_LIMIT = 0.25         # of the median, between the quartiles
 CLOCKS_LIMIT = 0.10         # of one clock's rate, at the median
 COLLAPSE_LIMIT = 0.8        # of the rate of one call alone
 FILL_LIMIT = 0.05           # of the fillable context; material comes in whole units
-COLD_FACTOR = 5             # a load takes a multiple of what a look at a loaded model takes, and
-COLD_MS = 200.0             # more than that ever takes: up to some 100 ms, while the server asks a new runner every 250 ms
-LATE_US = 5000.0            # what the instrument may add to a first token; the operating system's own grain is below it
+COLD_FACTOR = 5             # a load takes a multiple of the load time reported for a loaded model, and
+COLD_MS = 200.0             # more than that ever is: up to some 100 ms, while the server polls a new runner every 250 ms
+LATE_US = 5000.0            # what the harness may add to a time to first token; the timer of the operating system is finer
 
 
 def cold_ms(warm: Sample) -> float:
-    """From how many milliseconds on a load was no mere look at a loaded model."""
+    """The time from which on a load was a load from disk."""
     return max(COLD_MS, COLD_FACTOR * (warm.median() or 0.0))
 
 
