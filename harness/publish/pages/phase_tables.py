@@ -86,11 +86,15 @@ def _work(phase: dict, runs: Optional[int]) -> Html:
 def _quality(quality: Optional[dict]) -> Optional[Html]:
     if quality is None:
         return None
-    share = f" ({number_format.percent(quality['passed'] / quality['n'])}{_interval(quality)})" if quality["n"] else ""
     more = [f"; {quality[name]:,} {meaning}" for name, meaning in LEFT_OUT if quality[name]]
     time = quality["time_to_correct_ms"]
     more += [f"; {number_format.milliseconds(time['median'])} to a right answer (median)"] if time else []
-    return tag("p", tag("b", f"{quality['passed']:,} of {quality['n']:,}"), f" right{share}", more, ".")
+    return tag("p", _share(quality) if quality["n"] else "No answer was judged", more, ".")
+
+
+def _share(quality: dict) -> list:
+    return [tag("b", f"{quality['passed']:,} of {quality['n']:,}"), " right "
+            f"({number_format.percent(quality['passed'] / quality['n'])}{_interval(quality)})"]
 
 
 def _interval(quality: dict) -> str:

@@ -1,7 +1,7 @@
 """A run page: grade and verdict, figures, findings, the contributor's account, every call, and the five files."""
 from __future__ import annotations
 
-from typing import List, Optional, Union
+from typing import Iterator, List, Optional, Union
 
 from base.records import EVIDENCE, WARNINGS
 from publish import draft, markdown, number_format, page_inputs
@@ -132,13 +132,18 @@ def _warnings(rows: List[dict]) -> Html:
     body = layout.note("None.")
     if rows:
         heads = tables.words("Warning", "Of") + [Head(title, "n") for title in ("Observed", "Expected", "n")]
-        body = table("Warnings about the figures", heads, map(_warning, rows), class_="cells wordy")
+        body = table("Warnings about the figures", heads, _warning_rows(rows), class_="cells wordy")
     return layout.section("Warnings", body, id_="warnings")
 
 
-def _warning(row: dict) -> List[TableCell]:
-    return [TableCell([tag("code", row["code"]), tag("small", WARNINGS.get(row["code"], ""))]), TableCell(_about(row)),
-            number(row["observed"]), number(row["expected"]), number(row["n"])]
+def _warning_rows(rows: List[dict]) -> Iterator[List[TableCell]]:
+    """The rows by kind of warning; the first of each kind explains it."""
+    for code in dict.fromkeys(row["code"] for row in rows):
+        name_and_meaning = TableCell([tag("code", code), tag("small", WARNINGS.get(code, ""))])
+        for row in rows:
+            if row["code"] == code:
+                yield [name_and_meaning, TableCell(_about(row)), number(row["observed"]), number(row["expected"]), number(row["n"])]
+                name_and_meaning = TableCell(tag("code", code))
 
 
 def _about(row: dict) -> list:
