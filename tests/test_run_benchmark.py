@@ -228,7 +228,7 @@ class Mistakes(runs.RunTest):
             (["--handle", "Ana"], ("handle", "a-z")),
             (["--handle", "../x"], ("handle",)),
             (["--handle", "example"], ("reserved",)),
-            (["--device-tag", "unknown"], ("names no particular machine",)),
+            (["--device-tag", "unknown"], ("does not identify a machine",)),
             (["--device-tag", "../../etc"], ("device tag",)),
             (["--device-tag", "con"], ("Windows",)),
             (["--models", "nobody"], ("does not have this model", "ollama pull nobody:latest")),

@@ -92,7 +92,7 @@ class Ownership(unittest.TestCase):
 
     def test_an_invalid_name_is_refused(self):
         for wanted, words in ((("example", "mac-m1-8gb"), "reserved"), (("../x", "mac-m1-8gb"), "a handle is"),
-                              (("ana", "unknown"), "names no particular machine"), (("ana", "a b"), "a device tag is"),
+                              (("ana", "unknown"), "does not identify a machine"), (("ana", "a b"), "a device tag is"),
                               (("$(touch hit)", "mac-m1-8gb"), "a handle is")):
             with self.subTest(wanted), self.assertRaisesRegex(UserError, words):
                 self.owner("", (None, None), wanted)
