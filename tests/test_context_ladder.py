@@ -78,20 +78,20 @@ class Foretold(unittest.TestCase):
         ladder = climbed(*(prompt(int(8128 * fill)) for fill in (0.25, 0.5, 0.75, 0.9, 0.98)))
         for num_ctx in (16384, 32768, 131072):
             wanted = sum(prompt(tokens)["prompt_eval_ns"] + prompt(tokens)["eval_ns"] for tokens in (num_ctx // 2, num_ctx))
-            self.assertAlmostEqual(ladder.foretold_ns([(num_ctx // 2, 64), (num_ctx, 64)]) / wanted, 1, delta=0.1)
+            self.assertAlmostEqual(ladder.predicted_ns([(num_ctx // 2, 64), (num_ctx, 64)]) / wanted, 1, delta=0.1)
 
     def test_loading_counts_where_nothing_is_loaded_yet(self):
         ladder = climbed(prompt(8000), record(role="warmup", item="LOAD", end_ns=5_000, outcome="empty"),
                          record(role="warmup", item="WARM-UP", end_ns=700, prompt_tokens=30))
-        self.assertEqual(ladder.foretold_ns([], is_loaded=False), 5_700)
-        self.assertEqual(ladder.foretold_ns([], is_loaded=True), 0)
+        self.assertEqual(ladder.predicted_ns([], is_loaded=False), 5_700)
+        self.assertEqual(ladder.predicted_ns([], is_loaded=True), 0)
 
-    def test_nothing_is_foretold_before_anything_was_timed(self):
-        self.assertIsNone(climbed().foretold_ns([(8000, 64)]))
+    def test_nothing_is_predicted_before_anything_was_timed(self):
+        self.assertIsNone(climbed().predicted_ns([(8000, 64)]))
 
     def test_a_cached_prompt_tells_nothing_about_prefill(self):
-        self.assertIsNone(climbed(prompt(8000, cached_tokens=7000)).foretold_ns([(8000, 64)]))
-        self.assertIsNotNone(climbed(prompt(8000, cached_tokens=14)).foretold_ns([(8000, 64)]))
+        self.assertIsNone(climbed(prompt(8000, cached_tokens=7000)).predicted_ns([(8000, 64)]))
+        self.assertIsNotNone(climbed(prompt(8000, cached_tokens=14)).predicted_ns([(8000, 64)]))
 
     def test_noise_never_makes_depth_cheaper(self):
         self.assertEqual(parabola([(100, 200), (200, 390)])[1], 0)
@@ -103,7 +103,7 @@ class Foretold(unittest.TestCase):
     def test_a_rung_beyond_the_limit_is_not_begun_nor_its_rest(self):
         steps = [SimpleNamespace(item="CE-P02", fill=0.5, key=1), SimpleNamespace(item="CE-P05", fill=0.98, key=2)]
         rung = Rung(climbed(prompt(8000)), steps, 16384, {"CE-P02": 64, "CE-P05": 64}, {})
-        took_s = rung.foretold_ns() / 1e9
+        took_s = rung.predicted_ns() / 1e9
         self.assertIsNone(rung.stop(int(took_s) + 1))
         self.assertEqual(rung.stop(int(took_s)), Stop("rung-limit", f"foretold to take {took_s:.0f} s, the limit is {int(took_s)} s"))
         rung.recorded[1] = "call"

@@ -46,7 +46,7 @@ class Flags(unittest.TestCase):
             options.phases("context-edge-16k")
         self.assertIn("--contexts 16k", str(caught.exception))
 
-    def test_the_dry_run_lists_each_rung_and_what_one_speed_cannot_foretell(self):
+    def test_the_dry_run_lists_each_rung_and_what_one_speed_cannot_predict(self):
         model = {**support.record("model"), "name": "m:1b", "digest": "1a" * 32, "size_bytes": 1, "capabilities": ["completion"], "context_length": 40_000}
         choice, loaded = models.ModelChoice([model], [], []), {"context-edge": suites.load("context-edge")}
         settings = plan.Settings(contexts=("auto",), rung_limit_s=90).with_models(choice.models)

@@ -35,7 +35,7 @@ class Guess(unittest.TestCase):
         self.eta.done("a", [key(1), key(2)], 20 * SECOND)
         self.assertAlmostEqual(self.eta.left_s(), 5 + 20)
 
-    def test_some_steps_are_foretold_by_the_calls_of_their_own_model_alone(self):
+    def test_some_steps_are_predicted_by_the_calls_of_their_own_model_alone(self):
         self.assertEqual(self.eta.expected_ns("a", key(2)), 0)
         self.eta.done("a", [key(1)], 10 * SECOND)
         self.assertEqual([self.eta.expected_ns("a", key(n)) for n in (2, 3)], [10 * SECOND, 5 * SECOND])

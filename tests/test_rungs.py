@@ -69,7 +69,7 @@ class Climb(Case):
         self.assertEqual((served["num_ctx"], served["middle_found"], served["ended_by"], served["partial_from"]),
                          (32768, True, "trained-context", None))
 
-    def test_the_dry_run_foretells_calls_and_time_within_a_quarter(self):
+    def test_the_dry_run_predicts_calls_and_time_within_a_quarter(self):
         model = {"context_length": 32768, "recalls": False, "answer_tokens": 100, "prefill_tok_s": 100_000.0, "decode_gap_ms": 0.5}
         rows = self.climb(model, AUTO, ["context-edge"])
         loaded = run_folder.suites_of(self.manifest)
@@ -77,9 +77,9 @@ class Climb(Case):
         loads = [load for (_, key), load in eta.loads(planned, loaded, AUTO).items() if key[0] in RUNG_CONTEXTS]
         measured = [row for row in calls(rows, role="measured") if row["phase"] in RUNG_CONTEXTS]
         self.assertEqual(len(loads), len(measured))
-        foretold_s = sum(load.prompt_tokens / 100_000 + load.answer_tokens * 0.0005 for load in loads)
+        predicted_s = sum(load.prompt_tokens / 100_000 + load.answer_tokens * 0.0005 for load in loads)
         worked_s = sum(row["prompt_eval_ns"] + row["eval_ns"] for row in measured) / 1e9
-        self.assertAlmostEqual(foretold_s / worked_s, 1, delta=0.25)
+        self.assertAlmostEqual(predicted_s / worked_s, 1, delta=0.25)
 
     def test_a_context_that_the_server_reduces_ends_the_ladder(self):
         rows = self.climb({"reduced_context": 16384})
@@ -97,7 +97,7 @@ class Climb(Case):
                 self.assert_rest_is_measured(rows)
                 self.assertEqual((self.served(rows)["num_ctx"], self.served(rows)["ended_by"]), (16384, reason))
 
-    def test_a_rung_that_is_foretold_to_take_too_long_is_not_begun(self):
+    def test_a_rung_that_is_predicted_to_take_too_long_is_not_begun(self):
         rows = self.climb({"prefill_tok_s": 20_000.0}, plan.Settings(repeats=1, contexts=("auto",), rung_limit_s=1))
         self.assertEqual(reasons(rows), {"rung-limit"})
         self.assertEqual(list(self.ended(rows)), [RUNG_16K, RUNG_32K, RUNG_64K])

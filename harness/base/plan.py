@@ -85,7 +85,7 @@ class Settings(NamedTuple):
     thinking_budget: int = THINKING_BUDGET
     thinking_models: tuple = ()             # names of the models that can think
     contexts: tuple = ()                    # rungs of the context ladder by name, or "auto"; (): it is not climbed
-    rung_limit_s: int = RUNG_LIMIT_S        # a rung that is foretold to take longer is not begun
+    rung_limit_s: int = RUNG_LIMIT_S        # a rung that is predicted to take longer is not begun
     trained: dict = {}                      # model: its trained context, where the server reports it
 
     def room_for_thoughts(self, phase: str, always_thinks: bool = False) -> int:

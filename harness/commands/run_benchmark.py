@@ -56,7 +56,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     measured = parser.add_argument_group("what is measured")
     measured.add_argument("--phases", metavar="LIST", help="comma-separated phases, or all (default: all); --list names them")
     measured.add_argument("--thinking", nargs="?", const=True, metavar="LEVEL",
-                      help="ask the graded items once more with thinking on, or at a level such as low; models that can think")
+                      help="ask the graded items again with thinking on, or at a level such as low; models that can think")
     measured.add_argument("--models", metavar="LIST",
                       help="comma-separated models (default: every local chat model that fits in memory)")
     measured.add_argument("--pull", action="store_true", default=None, help="download the models of --models that are missing")

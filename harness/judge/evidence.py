@@ -224,7 +224,7 @@ class EvidenceChecks(LedgerVisitor):
         return None if is_limited else "the run has no time limit"
 
     def _is_early(self, record: SkippedRecord) -> bool:
-        """Whether much more time was left than any step of the plan takes. How long a long prompt takes is foretold from shorter ones."""
+        """Whether much more time was left than any step of the plan takes. How long a long prompt takes is predicted from shorter ones."""
         longest_ns, limit_s = self._longest_ns.get(record.model), self._manifest["time_limit_s"]
         if record.session > 0 or limit_s is None or longest_ns is None or record.phase in CONTEXT_PHASES:
             return False

@@ -91,7 +91,7 @@ class LadderChecks(LedgerVisitor):
             return None if stop == (reason, skip.detail) else f"the ladder had ended: {stop.reason}"
         if reason == "rung-limit":
             wanted = rung.stop(self._settings.rung_limit_s)
-            return None if wanted == (reason, skip.detail) else f"foretold are {(rung.foretold_ns() or 0) / 1e9:.0f} s"
+            return None if wanted == (reason, skip.detail) else f"predicted are {(rung.predicted_ns() or 0) / 1e9:.0f} s"
         if reason == "rung-failed":
             return "every prompt in a larger context was answered before"
         if reason == "context-reduced" and (skip.model, skip.phase) not in self._reduced:

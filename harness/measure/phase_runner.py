@@ -144,7 +144,7 @@ class PhaseRunner:
     def _groups(self, stage: Stage, reserve_ns: int) -> None:
         """Make the stage's groups; time is up when the next one, and what is kept free, no longer fit.
 
-        The next is taken to be as long as the longest so far, or as the calls of this model foretell if that is more.
+        The next is taken to be as long as the longest so far, or as the calls of this model predict if that is more.
         The last pass is what time was kept free for: once begun it is made whole.
         """
         longest_ns, has_begun = 0, False
@@ -171,7 +171,7 @@ class PhaseRunner:
     def _needed_ns(self, stage: Stage, group: Sequence[Step], longest_ns: int) -> int:
         rung = self._rung(stage)
         if rung:
-            return rung.foretold_ns() or longest_ns
+            return rung.predicted_ns() or longest_ns
         return max(longest_ns, self._expected_ns(group) + self._preparing_ns(stage))
 
     def _expected_ns(self, steps: Sequence[Step]) -> int:

@@ -28,7 +28,7 @@ def format_phases() -> str:
     lines = ["phases, in running order:"]
     for suite in loaded:
         lines += text_layout.hanging(f"  {suite.phase:<16}", f"{len(suite.items)} items. {suite.about}")
-    lines += text_layout.hanging(f"  {'with --thinking':<16}", f"{', '.join(THINKING_PHASES)}: their items once more with thinking on, one call at a "
+    lines += text_layout.hanging(f"  {'with --thinking':<16}", f"{', '.join(THINKING_PHASES)}: their items again with thinking on, one call at a "
                                                          "time, for models that can think.")
     return "\n".join(lines)
 
@@ -123,7 +123,7 @@ def _contexts(settings: plan.Settings) -> list:
     if not settings.contexts:
         return []
     limit = text_format.format_duration(settings.rung_limit_s)
-    return [f"Prefill slows down with depth, so the larger contexts take longer than this; one that is foretold to take more than {limit} is skipped."]
+    return [f"Prefill slows down with depth, so the larger contexts take longer than this; one that is predicted to take more than {limit} is skipped."]
 
 
 def _times(answers: int, prompts: int) -> str:

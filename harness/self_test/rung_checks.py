@@ -9,7 +9,7 @@ from base.phases import RUNG_CONTEXTS
 from base.records import SPEED_OUTCOMES
 from self_test.checks import FILL_SHARE, PREFILL_SHARE, CheckLine, near, ratio, same
 
-FORETOLD_SHARE = 0.25
+PREDICTED_SHARE = 0.25
 
 
 def context_ladder(metadata: dict, records: List[Record], models: Sequence[dict], planted: Dict[str, dict]) -> List[CheckLine]:
@@ -25,22 +25,22 @@ def context_ladder(metadata: dict, records: List[Record], models: Sequence[dict]
         lines += [same(f"{name}: {field}", expected, served[field]) for field, expected in planted[model["name"]].items()]
         lines += [same(f"{name}: bytes a token of context", model["bytes_per_token"], _bytes_per_token(rungs)),
                   _deepest_prefill(name, model, rungs[-1]),
-                  _foretold_line(name, [record for record in records if getattr(record, "model", None) == model["name"]])]
+                  _predicted_line(name, [record for record in records if getattr(record, "model", None) == model["name"]])]
     return lines
 
 
-def _foretold_line(name: str, records: List[Record]) -> CheckLine:
-    """The largest context that was asked: its time as foretold from the smaller ones, against the time that the server took."""
+def _predicted_line(name: str, records: List[Record]) -> CheckLine:
+    """The largest context that was asked: its time as predicted from the smaller ones, against the time that the server took."""
     rung_calls = [record for record in records if isinstance(record, CallRecord) and record.is_measured and record.phase in RUNG_CONTEXTS]
     phase = max((call.phase for call in rung_calls), key=RUNG_CONTEXTS.__getitem__)
     calls = [call for call in rung_calls if call.phase == phase]
     ladder = Ladder()
     for record in records[:records.index(calls[0])]:
         ladder.observe(record)
-    foretold_ns = ladder.foretold_ns([(call.prompt_tokens or 0, call.options["num_predict"]) for call in calls], is_loaded=True)
+    predicted_ns = ladder.predicted_ns([(call.prompt_tokens or 0, call.options["num_predict"]) for call in calls], is_loaded=True)
     worked_ns = sum((call.prompt_eval_ns or 0) + (call.eval_ns or 0) for call in calls)
-    return ratio(f"{name}: {phase} as foretold by the contexts below, ms", [worked_ns / 1e6], [None if foretold_ns is None else foretold_ns / 1e6],
-                 FORETOLD_SHARE)
+    return ratio(f"{name}: {phase} as predicted by the contexts below, ms", [worked_ns / 1e6], [None if predicted_ns is None else predicted_ns / 1e6],
+                 PREDICTED_SHARE)
 
 
 def _missed(call: CallRecord) -> float:

@@ -38,7 +38,7 @@ TOKENS_SHARE = 0.05     # of the planted thinking tokens, by chunks
 TEXT_SHARE = 0.25       # by their share of the characters
 FIRST_MS = 10.0
 FIRST_SHARE = 0.1       # of the planted time before the answer
-FORETOLD_SHARE = 0.25
+PREDICTED_SHARE = 0.25
 
 Mode = Union[bool, str]     # of thinking: on, or a level
 
@@ -96,10 +96,10 @@ def _figures(model: dict, mode: Mode, calls: List[CallRecord], metadata: dict) -
 
 def _endless(model: dict, calls: List[CallRecord], thinking: dict) -> List[CheckLine]:
     """Of a model whose thoughts use up every limit, so that the plan's tokens are those that it spends."""
-    name, (predicted, measured) = _name(model), _foretold_s(model, calls)
+    name, (predicted, measured) = _name(model), _predicted_s(model, calls)
     return [same(f"{name}: answers cut by the budget", len(ANSWERS), thinking["cut_by_budget"]),
             same(f"{name}: pairs of answers", 0, thinking["answers"]["pairs"]),
-            timed(near(f"{name}: time of the thinking phase as the dry run foretells it, s", predicted, measured, FORETOLD_SHARE * predicted))]
+            timed(near(f"{name}: time of the thinking phase as the dry run predicts it, s", predicted, measured, PREDICTED_SHARE * predicted))]
 
 
 def _thoughts(model: dict, mode: Mode, calls: List[CallRecord], thinking: dict) -> List[CheckLine]:
@@ -118,7 +118,7 @@ def _thoughts(model: dict, mode: Mode, calls: List[CallRecord], thinking: dict) 
     return comparisons
 
 
-def _foretold_s(model: dict, calls: List[CallRecord]) -> Tuple[float, float]:
+def _predicted_s(model: dict, calls: List[CallRecord]) -> Tuple[float, float]:
     """(by the tokens of the plan at the planted speeds, by the client's clock) of the thinking phase, which spends its limits."""
     settings = plan.Settings(thinking=True, thinking_budget=BUDGET, thinking_models=(model["name"],))
     loaded = {SMALL_EVAL: suites.load(SMALL_EVAL)}

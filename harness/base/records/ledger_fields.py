@@ -33,7 +33,7 @@ SKIP_REASONS = {
     "conversation-broken": "the conversation was broken off; its cached prefix is gone",
     "calibration-failed": "how many tokens the material takes could not be measured on this model",
     "context-reduced": "the server loaded the model with a smaller context than was asked for, or cut a prompt",
-    "rung-limit": "this context was foretold to take longer than --rung-limit",
+    "rung-limit": "this context was predicted to take longer than --rung-limit",
     "rung-failed": "a prompt in this context, or in a smaller one, was not answered",
 }
 ROLES = {

@@ -51,7 +51,7 @@ RECORDS = {
     ),
     "context_plan": fields(
         ("asked", "list:text", "rungs by name, such as 32k; or auto alone: up to the trained context of each model"),
-        ("rung_limit_s", "count", "a rung that is foretold to take longer is not begun"),
+        ("rung_limit_s", "count", "a rung that is predicted to take longer is not begun"),
     ),
     "thinking_plan": fields(
         ("mode", "think_mode?", "`think` of the thinking phases: true or a level; null: none are planned"),
