@@ -1,8 +1,8 @@
 """The catalogue's records: all merged runs as one document, each figure with its spread and its n, over runs and over calls.
 
-catalogue.json is one `catalogue`; cells/<cell>.json is one `cell` with what each run says by itself. Only runs that are
-shown are named here. A run that is withheld counts in the figures of its cell and in `withheld`, and nowhere else.
-Models of one name and of different digests are variants of a cell, apart from each other and never pooled.
+catalogue.json is one `catalogue`; cells/<cell>.json is one `cell` with the figures of each run. Only runs that are shown
+are named here. A withheld run counts in the figures of its cell and in `withheld`, and nowhere else. Models with the same
+name and different digests are variants of a cell and are never pooled.
 """
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ GRADES = {
 }
 MEMORY_KINDS = {
     "accelerator": "the accelerators' own memory",
-    "unified": "main memory, in which the accelerator works too",
-    "main": "main memory, for want of an accelerator with memory of its own",
+    "unified": "main memory, which the accelerator shares",
+    "main": "main memory, since no accelerator has memory of its own",
 }
 VISIBILITIES = {
     "public": "shown with all that belongs to it",
@@ -36,7 +36,7 @@ _COUNTED = fields(
 )
 _WORK = fields(
     ("calls", "count", "measured calls of all runs"),
-    ("outcomes", "counts", "of these calls; nothing is left out for how it came out"),
+    ("outcomes", "counts", "of these calls, failed ones included"),
     ("void", "count", "calls without figures because their prompt was truncated"),
     ("reattempts", "count", "calls repeated by a resumed session because they had no record"),
     ("skips", "counts", "planned calls that were not made, by reason"),
@@ -51,7 +51,7 @@ _SHARE = fields(
     ("n", "count", "answers that were graded"),
     ("passed", "count", "of these, right"),
     ("censored", "count", "answers cut by a limit: neither right nor wrong"),
-    ("ungraded", "count", "answers that have a grader and no verdict: code that was not run"),
+    ("ungraded", "count", "answers with a grader but without a verdict: code that was not run"),
     ("failed", "count", "calls without an answer"),
     ("share", "number?", "passed over n; null where nothing was graded"),
     ("low", "number?", "lower end of its 95 % interval (Wilson)"),
@@ -102,7 +102,7 @@ RECORDS = {
         ("cells", "list:text", "their ids"),
     ),
     "cell": _COUNTED + fields(
-        ("cell_id", "text", "device tag and model, one to one, for ever"),
+        ("cell_id", "text", "device tag and model; permanent"),
         ("page", "text", "its page, from the site's root"),
         ("data", "text", "this record with by_run, as a JSON file, from the site's root"),
         ("device_tag", "text", "what was measured"),
@@ -128,8 +128,8 @@ RECORDS = {
         ("memory_bytes", "stat?", "over runs: the model in memory"),
         ("offload_share", "stat?", "over runs: share of it on accelerators"),
         ("cold_load_ms", "stat?", "over runs: median of the loads that read the model in"),
-        ("always_thinks", "bool?", "it thinks although it is told not to, and all its items were asked with a budget for thoughts, by the "
-                                   "newest run that says; null: none does"),
+        ("always_thinks", "bool?", "it thinks although it is told not to, and all its items were asked with a thinking budget, by the newest "
+                                   "run that reports it; null: none does"),
         ("ladder", "cell_ladder?", "the context ladder; null: no run climbed it"),
         ("headline", "headline", "what tables and rankings show"),
         ("bound", "bound?", "decode rate as a share of the limit set by memory bandwidth; null: unknown"),
@@ -184,7 +184,7 @@ RECORDS = {
         ("size_bytes", "count", "weights, all of which are read for each token"),
         ("bound_tok_s", "number", "bandwidth over size"),
         ("decode_tok_s", "number", "the headline's median over runs"),
-        ("share", "number", "decode over bound; above 1 something else is at work"),
+        ("share", "number", "decode over bound; above 1, something else increases the rate"),
     ),
     "cell_phase": _WORK + fields(
         ("phase", "text", "which suite"),
@@ -266,7 +266,7 @@ RECORDS = {
         ("phase", "text", "which suite"),
         ("prefill_basis", "text?", "server, nonce or append"),
         ("quality", "quality?", "as in its metadata.json"),
-        ("groups", "list:run_group", "as in its metadata.json, with the figures alone that curves are drawn of"),
+        ("groups", "list:run_group", "as in its metadata.json, with only the figures that curves show"),
         ("waves", "list:waves", "as in its metadata.json"),
         ("drift", "drift?", "as in its metadata.json"),
         ("thinking", "thinking~", "as in its metadata.json"),
@@ -290,8 +290,8 @@ RECORDS = {
         ("done", "count", "measured calls that were made"),
         ("skipped", "count", "planned calls that were not made"),
         ("outcomes", "counts", "measured calls by outcome"),
-        ("sessions", "count", "how often it was begun or resumed"),
-        ("verdict", "choice:verdict?", "whether the machine held still; null: it cannot be told"),
+        ("sessions", "count", "number of sessions: the first and each resume"),
+        ("verdict", "choice:verdict?", "whether the machine was stable during the run; null: unknown"),
         ("warnings", "counts", "by code"),
         ("findings", "counts", "of the checker, by severity"),
         ("site_grade", "choice:grade", "computed, never submitted"),

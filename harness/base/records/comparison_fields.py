@@ -1,4 +1,4 @@
-"""The comparison's records: what two runs have in common, in what they differ, and by how much."""
+"""The comparison's records: what two runs have in common, where they differ, and by how much."""
 from __future__ import annotations
 
 from base.records.field import fields
@@ -14,16 +14,16 @@ COMPARED = {    # what is compared, and how: ratios of B to A, but for the answe
     "answers": "which answers are right",
 }
 EFFECTS = {
-    "left-out": "the figures named are not compared: they would be of different things",
-    "other-model": "not one model: its figures tell two models apart, not two machines",
-    "cause": "compared; a difference of the figures may come from this",
-    "scope": "what only one run has is not compared; no pair is touched",
-    "unknown": "whether it is the same in both cannot be told",
+    "left-out": "the figures named are not compared: they would compare different things",
+    "other-model": "different models: the figures compare two models, not two machines",
+    "cause": "compared; this may explain a difference of the figures",
+    "scope": "what only one run has is not compared; no pair is affected",
+    "unknown": "unknown whether it is the same in both",
 }
 DIFFERENCES = {
     "none-shown": "the interval includes 1, or there are too few pairs for an interval",
-    "faster": "B is faster than A, and the interval leaves 1 out",
-    "slower": "B is slower than A, and the interval leaves 1 out",
+    "faster": "B is faster than A, and the interval excludes 1",
+    "slower": "B is slower than A, and the interval excludes 1",
     "not-compared": "the runs differ in what this figure depends on",
 }
 ANSWER_DIFFERENCES = {
@@ -48,7 +48,7 @@ RECORDS = {
         ("statistics", "text", "how medians and intervals were made"),
         ("a", "compared_run", "the baseline run"),
         ("b", "compared_run", "the run compared with it"),
-        ("same_run", "bool", "true: A and B are one run, and nothing is compared with anything"),
+        ("same_run", "bool", "true: A and B are the same run, and nothing is compared"),
         ("comparable", "bool", "at least one pair of calls of both runs supports a figure"),
         ("noise_floor", "bool", "true: no relevant difference, so the figures differ only by this machine's noise"),
         ("differences", "list:difference", "differences between the runs, and their effect"),
@@ -81,9 +81,9 @@ RECORDS = {
         ("level", "count?", "calls at once; null where the phase has no levels"),
         ("same_model", "bool", "the same digests in both runs"),
         ("pairs", "count", "calls (or full waves) that both runs made of the same prompt"),
-        ("only_a", "count", "calls that B has not"),
-        ("only_b", "count", "calls that A has not"),
-        ("unlike", "count", "calls whose prompts are other texts; not compared"),
+        ("only_a", "count", "calls that B lacks"),
+        ("only_b", "count", "calls that A lacks"),
+        ("unlike", "count", "calls with different prompt texts; not compared"),
         ("failed_a", "count", "of the pairs: calls of A that support no figure"),
         ("failed_b", "count", "of the pairs: calls of B that support no figure"),
         ("figures", "list:compared_figure", "ratios of B to A"),

@@ -10,12 +10,12 @@ OUTCOMES = {
     "ok": "done, by the model's own end or a stop string",
     "length": "done, by the limit on tokens or a full context; outranks `empty`",
     "empty": "done, with no text at all",
-    "refused": "HTTP status 4xx: the server would not do it",
+    "refused": "HTTP status 4xx: the server refused it",
     "error": "no connection, HTTP status 5xx, an error line in the stream, or bytes that are not Ollama's",
     "cut": "the stream ended without saying done",
     "timeout": "not one byte within the limit for the first byte",
     "stalled": "silence between chunks for longer than the limit",
-    "interrupted": "given up by the person at the keyboard while it ran",
+    "interrupted": "stopped by Ctrl-C while it ran",
 }
 SPEED_OUTCOMES = ("ok", "length")
 SKIP_REASONS = {
@@ -33,19 +33,19 @@ SKIP_REASONS = {
     "conversation-broken": "the conversation was broken off; its cached prefix is gone",
     "calibration-failed": "how many tokens the material takes could not be measured on this model",
     "context-reduced": "the server loaded the model with a smaller context than was asked for, or cut a prompt",
-    "rung-limit": "this context was predicted to take longer than --rung-limit",
+    "rung-limit": "this context was foretold to take longer than --rung-limit",
     "rung-failed": "a prompt in this context, or in a smaller one, was not answered",
 }
 ROLES = {
-    "warmup": "after a load, a reload or a resume; no figure uses it but the load time",
-    "calibration": "asks how this server counts; no figure uses its speed",
+    "warmup": "after a load, a reload or a resume; used for load times only",
+    "calibration": "asks how this server counts; not used for any speed",
     "measured": "what the plan counts",
 }
 ENDINGS = {
     "complete": "every planned call has its record",
     "interrupted": "Ctrl-C",
     "server-lost": "the server stopped answering",
-    "failed": "the harness could not go on; what it had measured is on disk",
+    "failed": "the harness could not continue; what was measured is on disk",
     "died": "no footer was written: killed, crashed or power lost",
 }
 PASSES = {"first": "the frozen prompts before all else", "last": "the same prompts after all else, for drift"}
@@ -58,7 +58,7 @@ TOO_LONG = {
     "cut": "it was answered, shorter than it was sent",
     "answered": "it was answered whole: num_ctx is not in force",
     "error": "the server failed",
-    "unknown": "nothing of the above",
+    "unknown": "none of the above",
 }
 CHOICES = {"head_method": HEAD_METHODS, "too_long": TOO_LONG, "outcome": OUTCOMES, "skip_reason": SKIP_REASONS, "role": ROLES, "ending": ENDINGS, "pass": PASSES}
 
@@ -69,8 +69,8 @@ _LINE = fields(
     ("session", "count", "which session wrote this: 0 is the first, each resume is one more"),
 )
 _BEGINS = fields(
-    ("session_start", "session_start?", "there on a session's first record only"),
-    ("cut", "cut?", "what a resume took off the end of the file just before this record"),
+    ("session_start", "session_start?", "on a session's first record only"),
+    ("cut", "cut?", "what a resume removed from the end of the file just before this record"),
 )
 _PLACE = fields(
     ("role", "choice:role", "why the call was made; planned counts are of measured ones"),
@@ -91,7 +91,7 @@ RECORDS = {
         ("run_id", "run_id", "the run this ledger belongs to"),
         ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("session_start", "session_start", "how session 0 began"),
-        ("cut", "cut?~", "what a resume took off a file that held no whole line yet"),
+        ("cut", "cut?~", "what a resume removed from a file without a complete line"),
     ),
     "call": _LINE + _BEGINS + _PLACE + fields(
         ("reattempt", "bool", "a planned call that a resumed session made because no record of it was there"),
@@ -99,15 +99,15 @@ RECORDS = {
         ("options", "settings", "the options exactly as sent"),
         ("knobs", "settings", "the other request fields exactly as sent: think, stream, keep_alive, truncate, shift, raw"),
         ("prompt_sha256", "sha256", "SHA-256 of the message contents joined by a line feed, without the nonce"),
-        ("nonce", "nonce?", "what stood before the first message, followed by an empty line"),
+        ("nonce", "nonce?", "text before the first message, followed by an empty line"),
         ("material_units", "count?", "units of generated material in the prompt (context-append: in the whole conversation)"),
         ("outcome", "choice:outcome", "how the call ended"),
-        ("error", "text?", "what the server or the system said, scrubbed of addresses and paths"),
-        ("http_status", "count?", "null: no answer began"),
+        ("error", "text?", "the message of the server or the system, without addresses and paths"),
+        ("http_status", "count?", "null: no response began"),
         ("start_ns", "count", "just before the request was sent, on the session's monotonic clock"),
         ("connect_ns", "count?", "how long connecting took, before start_ns"),
-        ("sent_ns", "count?", "after start_ns: the request had left"),
-        ("headers_ns", "count?", "after start_ns: status and headers were there"),
+        ("sent_ns", "count?", "after start_ns: the request was sent"),
+        ("headers_ns", "count?", "after start_ns: status and headers were received"),
         ("first_chunk_ns", "count?", "after start_ns: the first line, with or without text"),
         ("first_text_ns", "count?", "after start_ns: the first text, thinking included"),
         ("first_answer_ns", "count?", "after start_ns: the first text of the answer"),
@@ -118,7 +118,7 @@ RECORDS = {
         ("chunks", "count", "lines in the stream"),
         ("text_chunks", "count", "lines with text, thinking included"),
         ("thinking_chunks", "count", "lines with thinking"),
-        ("total_ns", "count?", "the server's total_duration: all it did, waiting and loading included"),
+        ("total_ns", "count?", "the server's total_duration, waiting and loading included"),
         ("load_ns", "count?", "the server's load_duration: until the runner was handed over; never 0 on a warm model"),
         ("prompt_tokens", "count?", "the server's prompt_eval_count, cached tokens included"),
         ("prompt_eval_ns", "count?", "the server's prompt_eval_duration: prefill of what was not cached"),
@@ -130,11 +130,11 @@ RECORDS = {
         ("thinking", "text", "the text of the thinking"),
         ("placement", "placement?", "/api/ps right after the call or its wave"),
         ("conditions", "conditions?", "the machine right after the call or its wave; null: it was elsewhere"),
-        ("finding", "finding?", "calibration only: what it showed"),
+        ("finding", "finding?", "calibration only: its result"),
     ),
     "skipped": _LINE + _BEGINS + _PLACE + fields(
         ("reason", "choice:skip_reason", "why the planned call was not made"),
-        ("detail", "text?", "what was seen, scrubbed"),
+        ("detail", "text?", "what was observed, without addresses and paths"),
     ),
     "footer": _LINE + _BEGINS + fields(
         ("complete", "bool", "every planned call has a record, of a call or of its skipping"),
@@ -168,7 +168,7 @@ RECORDS = {
         ("started_at", "utc", "time of day; start_ns of this session's records counts from here"),
         ("server_version", "text", "server version at the start of the session"),
         ("floor", "floor?", "timing error of the harness itself, measured at the start of the session"),
-        ("earlier_sessions", "list:session", "how the sessions before this one went"),
+        ("earlier_sessions", "list:session", "the sessions before this one"),
         ("energy_counter", "text?", "which counter energy_j comes from"),
         ("energy_unknown", "text?", "why there is none"),
         ("others_counter", "text?~", "how others_cpu_share is computed"),
@@ -184,9 +184,9 @@ RECORDS = {
     "floor": fields(
         ("streams", "count", "streams read at once"),
         ("chunks", "count", "chunks read in all"),
-        ("ttft_error_us_p50", "number", "client's time to first text minus the time at which the stub really sent it"),
+        ("ttft_error_us_p50", "number", "client's time to first text minus the time at which the fake server sent it"),
         ("ttft_error_us_max", "number", "the worst of them"),
-        ("gap_error_us_p50", "number", "absolute error of the inter-chunk gaps against the stub's own"),
+        ("gap_error_us_p50", "number", "absolute error of the inter-chunk gaps against those of the fake server"),
         ("gap_error_us_p99", "number", "99th percentile, nearest rank"),
         ("gap_error_us_max", "number", "the worst of them"),
         ("cpu_us_per_chunk", "number", "processor time of the harness for each chunk"),
@@ -201,7 +201,7 @@ RECORDS = {
         ("power_source", "text?", "ac, battery or null for unknown"),
         ("load_average", "number?", "runnable processes over one minute"),
         ("background_cpu_share", "number?", "share of all processor time that was used while the harness waited and no "
-                                            "call ran; null: not looked at just then"),
+                                            "call ran; null: not measured at that time"),
         ("free_memory_bytes", "count?", "memory that could be used without swapping"),
         ("swap_used_bytes", "count?", "swap in use"),
         ("swapped_in_bytes", "count?", "since the reading before, or since the session began"),
@@ -211,9 +211,9 @@ RECORDS = {
         ("throttled", "list:text?", "reasons that the system gives for running slower, now or since the reading before; "
                                     "[] none, null: unknown"),
         ("accelerators", "list:accelerator_state?", "every accelerator that reports its state; null: none does"),
-        ("energy_j", "number?", "what the machine's counters say was spent from just before the call or wave to its end, "
-                                "the same in each record of a wave; null: no counter that can be read, or the call was "
-                                "so long that one may have gone round unseen"),
+        ("energy_j", "number?", "energy by the machine's counters from just before the call or wave to its end, the same "
+                                "in each record of a wave; null: no readable counter, or the call was so long that one "
+                                "may have wrapped around unseen"),
         ("others_cpu_share", "number?~", "share of all CPU time that programs other than the server and the harness used, from "
                                          "just before the call or wave to its end (of a short call: over the last 0.25 s or "
                                          "more); null: unknown"),

@@ -70,7 +70,7 @@ RECORDS = {
         ("expert_used_count", "count?~", "of which are used for a token"),
         ("capabilities", "list:text", "as the server reports it"),
         ("template_sha256", "sha256?", "of the chat template; null: the model's file holds its own"),
-        ("draft", "text?~", "what guesses tokens ahead: a draft model, or the number of prediction layers (MTP); null: none reported"),
+        ("draft", "text?~", "what predicts tokens ahead: a draft model, or the number of prediction layers (MTP); null: none reported"),
     ),
     "left_out": fields(("name", "text", "model"), ("reason", "text", "why")),
     "plan": fields(("phase", "text", "suite"), ("model", "text?", "null: several at once"), ("planned_calls", "count", "of the phase")),
