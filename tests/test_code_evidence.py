@@ -20,7 +20,7 @@ class Solutions(unittest.TestCase):
 
     def test_code_that_returns_nothing_or_the_same_each_time_cannot_have_passed(self):
         for code, word in (("def f(x):\n    pass", "nothing"), ("def f(x):\n    print(x)", "nothing"), ("def f(x):\n    return None", "the same"),
-                           ("def f(x):\n    if x:\n        return 1\n    return 1", "the same"), ("f = 7", "no function"), ("print(f)", "not define"),
+                           ("def f(x):\n    if x:\n        return 1\n    return 1", "the same"), ("f = 7", "not a function"), ("print(f)", "not define"),
                            ("x = 'def f(): return x'", "not define"), ("def f(x):\n    return x\ndel f", "deletes"), ("def f(:", "not Python"), ("g = 1", "not name f")):
             with self.subTest(code):
                 self.assertIn(word, why_not_passed(code, "f", "3.8.1"))

@@ -39,7 +39,7 @@ BREACHES = {
 
 def documents_of(facts: grades.GradeInput) -> RunDocuments:
     documents = RunDocuments()
-    documents.manifest, documents.metadata, documents.hardware, documents.story = facts[:4]
+    documents.manifest, documents.metadata, documents.hardware, documents.run_md = facts[:4]
     return documents
 
 

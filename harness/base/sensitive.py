@@ -2,7 +2,7 @@
 
 One place for writers and the checker: what the checker refuses, `scrub` does not write. Loopback, the ranges set aside
 for documentation, example domains and placeholder names reveal nothing and are allowed. Every pattern reads a text of any
-length in one pass: none has a repetition inside a repetition that could start anew at each character. A hint is much
+length in one pass: none repeats a repetition, which could restart at each character. A hint is much
 cheaper than its pattern and rules it out for nearly every text.
 """
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _always(match: re.Match) -> bool:
 
 LONG_WORD = 12
 Lines = Dict[int, int]              # places in a text: the begin and the end of a line
-Hint = Callable[[str], Lines]       # the lines of a text in lower case in which a pattern might be found
+Hint = Callable[[str], Lines]       # the lines of a text in lower case that a pattern may match
 _compiled = functools.lru_cache(maxsize=None)(re.compile)      # at first use: compiling all takes longer than checking a run
 
 
@@ -194,10 +194,10 @@ def _is_real_secret(match: re.Match) -> bool:
     return is_drawn and len(set(text)) > 8 and not PLACEHOLDER_SECRET.search(text)
 
 
-def _is_random(found: re.Match) -> bool:
+def _is_random(match: re.Match) -> bool:
     """Whether the value of a setting looks drawn and not written: names of variables, files and versions have words."""
-    value = found.group(1).rstrip(".:=%-")
-    if PLACEHOLDER_SECRET.search(found.group(0)) or len(value) < 12 or len(set(value)) < 6:
+    value = match.group(1).rstrip(".:=%-")
+    if PLACEHOLDER_SECRET.search(match.group(0)) or len(value) < 12 or len(set(value)) < 6:
         return False
     parts = re.split("[^A-Za-z0-9]+", value)
     return any(len(part) > 3 and not WORD_LIKE.fullmatch(part) for part in parts) or any(map(_is_scrambled, parts))
@@ -209,8 +209,8 @@ def _is_scrambled(part: str) -> bool:
     return len(part) >= 12 and len(part) < 2.6 * len(runs) and sum(len(run) > 1 and run.isupper() for run in runs) > 1
 
 
-def _is_own_folder(found: re.Match) -> bool:
-    return next((part for part in found.groups() if part), "").lower() not in COMMON_FOLDERS
+def _is_own_folder(match: re.Match) -> bool:
+    return next((part for part in match.groups() if part), "").lower() not in COMMON_FOLDERS
 
 
 _PATH_SIGN = _holds("/", "\\", "~", "%2f", "-home-", "-users-")
@@ -306,7 +306,7 @@ KINDS = (
         r"|\bcurl\b(?:[^\n\\]|\\\n?){0,100}?\s(?:-u|--user|--proxy-user)[ \t=]{0,3}(?:\"[^\s:\"$<]{0,64}:[^\"$<\n]{4,}|'[^\s:'$<]{0,64}:[^'<\n]{4,}|[\"'][^\s:\"'$<]{10,64}:[\"']|[^\s:\"'$<{-][^\s:\"'$<{]{0,64}:[\"']?[^\s\"'$<{]{4,}))"),
          ("http://ana:pw@host/", "ftp://u:p@h", "curl -k -u elastic:P4ssw0rd9 https://localhost:9200"),
          ("http://host:11434/a@b", "https://user@host", "curl -u $NAME:$WORD https://host", "curl -u user:password x"),
-         lambda found: "://" in found.group(0) and "@" in found.group(0) or re.search("(?i):(?:pass|your|secret|pw)", found.group(0)) is None),
+         lambda match: "://" in match.group(0) and "@" in match.group(0) or re.search("(?i):(?:pass|your|secret|pw)", match.group(0)) is None),
     SensitiveKind("token", "a key or token", _whole(_holds("secret"), _holds("kind:"), _holds("data:")), (
         r"(?is:\bkind:[ \t]*[\"']?secret\b.{0,200}?\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}"
         r"|\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}.{0,200}?\bkind:[ \t]*[\"']?secret\b)"),
@@ -319,20 +319,20 @@ KINDS = (
         r"|\bS/?N[:# ]{1,3}(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{8,14}\b"),
          ("S/N C02XK0AAJG5J", "machine-id: 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-1b2c3d4e-0000-4a6b-8c7d-8e9f00112233", "Serial Number: C02XK0AAJG5J", "S-1-5-21-111-222-333"),
          ("00000000-0000-0000-0000-000000000000", "serial: false", "serialised", "md5 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "S/N ratio"),
-         lambda found: len(set(found.group(0).replace("-", ""))) > 1 and "12345678" not in found.group(0)),
+         lambda match: len(set(match.group(0).replace("-", ""))) > 1 and "12345678" not in match.group(0)),
     SensitiveKind("phone", "a phone number", _like(r"\+[0-9]", r"\([0-9]{3}\) ?[0-9]{3}-"), (
         r"(?<![\w+=*/(-])\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-][0-9]{2,8}){1,4}(?![\w.-])"
         r"|(?<![\w+])\+[1-9][0-9]{9,13}(?!\w)|(?<!\w)\([2-9][0-9]{2}\) ?[2-9][0-9]{2}-[0-9]{4}(?!\w)"),
          ("+49 171 2345678", "+381 64 123 4567", "(212) 736-5000", "+4917123456789"),
          ("+1 202 555 0143", "1 + 2 = 3", "+10", "C++ 20 2011", "+0.5 +0.25", "2026-11-24", "+12.5 %"),
-         lambda found: not re.search("555.?01", found.group(0)) and 9 <= sum(map(str.isdigit, found.group(0))) <= 15),
+         lambda match: not re.search("555.?01", match.group(0)) and 9 <= sum(map(str.isdigit, match.group(0))) <= 15),
 )
 
 
 def find(text: str, allowed: FrozenSet[str] = frozenset()) -> Iterator[Tuple[SensitiveKind, str]]:
-    """(kind, what was found) for each private thing in a text. `known` are texts that may stand there, such as run ids.
+    """(kind, what was found) for each private thing in a text. `allowed` are texts that may be there, such as run ids.
 
-    Full-width letters and character references are read as what they stand for.
+    Full-width letters and character references are decoded first.
     """
     if not text.isascii():
         import unicodedata

@@ -17,7 +17,7 @@ NEUTRAL = "other"       # written in place of a host name that reveals too much
 def host_names(where: Part, hostname: str | None) -> Iterator[str]:
     """Replace host names in the manifests of a part; a sentence for each thing done or not done. Raises UserError for no host name."""
     if hostname is not None and not (hostname.isprintable() and 0 < len(hostname) <= MOST_CHARACTERS):
-        raise UserError("this is no host name", "--hostname", f"give up to {MOST_CHARACTERS} characters that can be printed")
+        raise UserError("not a host name", "--hostname", f"give up to {MOST_CHARACTERS} characters that can be printed")
     for path in tree_layout.runs_in(tree_layout.on_disk(where.folder, where.shown)):
         folder = where.top.joinpath(*path.split("/")[1:])
         try:
@@ -55,6 +55,6 @@ def derived(folder: pathlib.Path, metadata: dict | None) -> Iterator[str]:
 
 
 def host_name_for(name: str) -> str:
-    """The same name, or a neutral one where it tells whose machine this is."""
+    """The same name, or a neutral one where it reveals whose machine this is."""
     reveals = next(sensitive.find(name), None) or next(privacy.host_name(name), None)
     return NEUTRAL if reveals else name

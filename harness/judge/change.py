@@ -1,6 +1,6 @@
 """A change: what a pull request does, from the merge base to its head, checked from Git's own objects.
 
-The rules are those of this checkout: to check a stranger's change, run the default branch's checker and name the
+The rules are those of this checkout: to check somebody else's change, run the default branch's checker and name the
 change with --head.
 """
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: Fin
     findings.add(scope_problems(scope))
     findings.add(_merged_already(clone, base, start, head, scope))
     if len(scope.runs) > thresholds.value("change_files"):
-        return []       # nobody reviews it, and it is not checked
+        return []       # too large to review, so it is not checked
     changed = {change.path for change in scope.runs + scope.example if change.status != "D"}
     folders = {path.rpartition("/")[0] for path in changed}
     listed = clone.entries(head, run_folder.TREE, lambda path: scope.touches_checker or path.rpartition("/")[0] in folders)
@@ -133,11 +133,11 @@ def _check_runs(clone: Clone, sizes: dict, by_path: Dict[str, str], findings: Fi
     """Each run's files that are not too large are written to a temporary folder and checked there."""
     sheets = []
     for path, files_of_run in sizes.items():
-        bearable = {name: by_path[f"{path}/{name}"] for name, size in files_of_run.items()
+        checkable = {name: by_path[f"{path}/{name}"] for name, size in files_of_run.items()
                     if not list(json_documents.size_problems(name, size))}
-        contents = clone.contents(sorted(set(bearable.values())))
+        contents = clone.contents(sorted(set(checkable.values())))
         with files.temporary_folder() as folder:
-            for name, blob in bearable.items():
+            for name, blob in checkable.items():
                 files.write_temporary(folder / name, contents[blob])
             if path != tree_layout.EXAMPLE:
                 findings.add(search.add(path, folder))

@@ -139,7 +139,7 @@ class ClockChecks(LedgerVisitor):
             _remember(self._whole, group, _share(unexplained_ns, call.done_ns, self._unexplained_slack_ns(call, "whole_slack_ns")))
 
     def _idle_before(self, call: CallRecord) -> None:
-        """Calls and waves that were said to be shorter than they were leave pauses behind."""
+        """Pauses between calls and waves: they show where durations were understated."""
         before, ended_ns = self._before, call.start_ns + call.end_ns
         if before is not None and is_same_wave(call, before):
             self._ended_ns = max(self._ended_ns, ended_ns)
@@ -212,7 +212,7 @@ class TokenChecks(LedgerVisitor):
         self._has_vocabulary = {model["name"] for model in manifest["models"]
                                 if (parameters_of(model["parameter_size"]) or model["size_bytes"]) >= thresholds.value("vocabulary_parameters")}
         self._texts: Dict[tuple, PromptText] = {}
-        self._template: Dict[str, int] = {}        # model: no more tokens than this stand around a message
+        self._template: Dict[str, int] = {}        # model: at most so many tokens are around a message
         self._items: Dict[tuple, List[int]] = {}   # (model, phase, item): least and greatest prompt tokens
         self._answers: Dict[tuple, List[Answer]] = {}       # by group
         self._pieces: Dict[str, int] = {}          # answer: its pieces; at temperature 0 repeats are the same

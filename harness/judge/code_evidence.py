@@ -61,7 +61,7 @@ def _why_useless(tree: ast.Module, entry: str) -> Optional[str]:
     function = bindings[0]
     if isinstance(function, ast.Name):
         values = [node.value for node in tree.body if isinstance(node, ast.Assign) and function in node.targets]
-        return f"its {entry} is no function" if values and isinstance(values[0], ast.Constant) else None
+        return f"its {entry} is not a function" if values and isinstance(values[0], ast.Constant) else None
     if not isinstance(function, ast.FunctionDef) or function.decorator_list:
         return None
     return _why_same_result(function, entry)

@@ -31,7 +31,7 @@ def recomputed(manifest: dict, graders: Dict[str, Optional[dict]], code_grades: 
 
 
 def metadata_problems(stated: dict, derived: dict) -> Iterator[Finding]:
-    if stated is derived:       # documents.read saw its very bytes
+    if stated is derived:       # json_documents.read compared the bytes
         return
     if stated != derived or json_text.dumps(stated) != json_text.dumps(derived):
         pointer, present, wanted = difference(stated, derived)
@@ -39,7 +39,7 @@ def metadata_problems(stated: dict, derived: dict) -> Iterator[Finding]:
 
 
 def difference(stated: json_text.Json, wanted: json_text.Json, pointer: str = "") -> tuple:
-    """(pointer, what is said, what is wanted) of the first place in which two values differ."""
+    """(pointer, stated value, wanted value) of the first place in which two values differ."""
     if isinstance(stated, dict) and isinstance(wanted, dict):
         for name in list(wanted) + [name for name in stated if name not in wanted]:
             if name not in stated or name not in wanted:
@@ -62,7 +62,7 @@ def run_md_problems(text: str, manifest: dict, derived: dict) -> Iterator[Findin
     try:
         present = run_md.block_of(text, run_folder.RUN_MD).split("\n")
     except UserError:
-        return      # another rule tells of the marks
+        return      # another rule reports the marks
     if present == wanted:
         return
     first = next((n for n, (left, right) in enumerate(zip(present, wanted)) if left != right), min(len(present), len(wanted)))

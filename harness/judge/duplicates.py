@@ -112,19 +112,19 @@ class DuplicateSearch:
         copied = self._shared_marks(run, own) or self._shared_noise(run, own)
         if copied:
             yield Finding("physics-duplicate", copied, "its own", path=f"{run}/{run_folder.LEDGER}")
-        for kind in (EXACT, SIMILAR):
-            for mark in own[kind]:
+        for kind, own_marks in ((EXACT, own.exact), (SIMILAR, own.similar)):
+            for mark in own_marks:
                 self._runs[kind].setdefault(mark, run)
         for key, noise in own.noise:
             self._noise.setdefault(key, []).append((run, noise))
 
     def _shared_marks(self, run: str, own: Marks) -> str:
-        for kind, least in ((EXACT, 1), (SIMILAR, thresholds.value("similar_calls"))):
-            others = Counter(self._runs[kind][mark] for mark in own[kind] if not _same_id(self._runs[kind].get(mark, run), run))
+        for kind, own_marks, least in ((EXACT, own.exact, 1), (SIMILAR, own.similar, thresholds.value("similar_calls"))):
+            others = Counter(self._runs[kind][mark] for mark in own_marks if not _same_id(self._runs[kind].get(mark, run), run))
             other, shared = others.most_common(1)[0] if others else ("", 0)
             if shared >= least:
                 what = "nonces and timings" if kind == EXACT else "timings, but for small changes,"
-                return f"{shared} of the {len(own[kind])} {what} that were compared are those of {other}"
+                return f"{shared} of the {len(own_marks)} {what} that were compared are those of {other}"
         return ""
 
     def _shared_noise(self, run: str, own: Marks) -> str:

@@ -49,7 +49,8 @@ class EvidenceChecks(LedgerVisitor):
         self._measured = self._skipped = 0
         self._points: Dict[tuple, list] = {}           # (model, plain phase): [units, prompt tokens] of calibration
         self._conditions: Dict[int, Set[bool]] = {}    # session: whether its calls have conditions
-        self._reached_ns, self._longest_ns = 0, {}      # the end of the last call, and each model's longest
+        self._reached_ns = 0                    # the end of the last call
+        self._longest_ns: Dict[str, int] = {}          # model: its longest call
         self._out_of_time: Set[tuple] = set()   # (session, phase, model, pass) of which a call was skipped for the time limit
         self._apart = False                     # parallel-mixed was asked although its models were not loaded together
         self._not_listed: Dict[str, int] = {}          # model: a call that has its size in memory, and not its name

@@ -1,6 +1,6 @@
 """Findings: one breach of one rule each, with its place, what was observed and what was expected.
 
-What was observed is a stranger's text: it is shown on one line, with the middle of private data hidden.
+What was observed may be text of a contributor: it is shown on one line, with the middle of private data hidden.
 """
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def fix(finding: Finding) -> str:
 
 
 def suited(command: str, is_tracked: bool, is_reviewer: bool) -> str:
-    """The fix for where it is needed: git's commands only for tracked files, and nobody edits somebody else's run."""
+    """The fix for where it is needed: git commands only for tracked files; a reviewer does not edit somebody else's run."""
     if is_reviewer:
         return f"ask the contributor for this: {command}"
     if is_tracked:

@@ -160,7 +160,7 @@ def _texts_of_field(value: json_text.Json, shape: str, pointer: str) -> Iterator
 
 @functools.lru_cache(maxsize=None)
 def _shapes(kind: str) -> tuple:
-    """(name, "text", "any" or a record) of the fields of a record that can hold a text of somebody's."""
+    """(name, "text", "any" or a record) of the fields of a record that can hold free text."""
     shapes = []
     for field in records.RECORDS[kind]:
         shape = field.kind[len("list:"):] if field.kind.startswith("list:") else field.kind

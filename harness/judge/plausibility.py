@@ -1,4 +1,4 @@
-"""Plausibility: findings here hold a run for a person to look at, with the arithmetic shown; they never refuse it."""
+"""Plausibility: findings that hold a run for a person to look at, with their arithmetic; none refuses it."""
 from __future__ import annotations
 
 import math
@@ -204,7 +204,7 @@ class MachineMemory:
         """What fits onto all accelerators together; None where one is unknown.
 
         An accelerator that is not surely a card with memory of its own may use main memory as well: the part that is
-        set aside for an integrated one is no bound.
+        set aside for an integrated one is not a limit.
         """
         if not self.accelerators:
             return None

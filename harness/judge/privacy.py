@@ -55,7 +55,7 @@ def in_file(text: str, known: frozenset) -> Iterator[Finding]:
     for kind, private in itertools.islice(sensitive.find(text, known), 2 * MOST):
         at = text.find(private, reached.get(private, 0))
         reached[private] = at + 1
-        # What was written in other letters or as a character reference is not in the text as it was found.
+        # A match in other letters or in a character reference is not in the text as it was written.
         yield Finding(f"privacy-{kind.id}", redacted(private), f"nothing that is {kind.says}",
                       line=None if at < 0 else text.count("\n", 0, at) + 1)
 
@@ -136,7 +136,7 @@ class _Waiting(NamedTuple):
 
 
 class PrivacyChecks(LedgerVisitor):
-    """The texts of each record, many of them searched as one. A model knows nobody, but its answers are public: other rules apply to them."""
+    """The texts of each record, many of them searched as one. Answers of models have rules of their own."""
     compares_records = False
 
     def __init__(self, known: Iterable[str]):

@@ -107,7 +107,7 @@ def manifest_problems(manifest: dict, blocks: list | None, is_example: bool) -> 
         yield from _plan(manifest, blocks)
     if manifest["harness_modified"] is not False:
         yield Finding("protocol-harness",
-                      "modified" if manifest["harness_modified"] else "nobody knows whether it was modified",
+                      "modified" if manifest["harness_modified"] else "not known whether modified",
                       "an unmodified commit", "/harness_modified")
     if not is_example and FROZEN not in {row["phase"] for row in manifest["plan"]}:
         yield Finding("protocol-anchor", "no frozen prompts", "--phases with frozen-prompts among them", "/plan")
@@ -147,9 +147,9 @@ def _overrides(manifest: dict) -> Iterator[Finding]:
     settings = plan.settings_of(manifest)
     set_here = {**settings.options, **settings.request_fields}
     missing = sorted(setting.name for setting in request_settings.SETTINGS if setting.kind != "plan" and setting.name not in set_here)
-    strangers = sorted(set(set_here) - {setting.name for setting in request_settings.SETTINGS} - set(request_settings.OTHER_OPTIONS))
-    if strangers or missing:
-        yield Finding("protocol-overrides", f"{(strangers or missing)[0]} {'set' if strangers else 'left out'}",
+    unknown = sorted(set(set_here) - {setting.name for setting in request_settings.SETTINGS} - set(request_settings.OTHER_OPTIONS))
+    if unknown or missing:
+        yield Finding("protocol-overrides", f"{(unknown or missing)[0]} {'set' if unknown else 'left out'}",
                       "the options and request fields of base/request_settings.py", "/options")
     elif not _same(plan.overrides_of(settings), manifest["overrides"]):
         yield Finding("protocol-overrides", _difference(manifest["overrides"], plan.overrides_of(settings)),

@@ -1,6 +1,6 @@
 """The rules: every reason for which a submission is refused, held or remarked on, each once. Ids never change.
 
-A rule says what has to be so; its advice is the one command that mends it. `{path}` in it is the file, `{run}` the
+A rule states what must be true; its advice is the one command that fixes a breach. `{path}` in it is the file, `{run}` the
 run's folder. The checks are in the other files of this room and name their rule by id.
 """
 from __future__ import annotations
@@ -32,8 +32,8 @@ REPORT = "report this finding: it is a bug of the checker, and {path} was not ch
 class Rule(NamedTuple):
     id: str
     severity: str
-    says: str       # what has to be so
-    advice: str     # the one command that mends it
+    says: str       # what must be true
+    advice: str     # the one command that fixes a breach
 
 
 _ROWS = (

@@ -61,7 +61,7 @@ class RunDocuments:
     def __init__(self) -> None:
         self.manifest: Optional[dict] = None
         self.hardware: Optional[dict] = None
-        self.story: Optional[str] = None            # run.md
+        self.run_md: Optional[str] = None
         self.metadata: Optional[dict] = None        # as the ledger gives it, whatever metadata.json says
         self.cells: Aggregates = {}
 
@@ -134,12 +134,12 @@ def _inspect(run: _CheckedRun, sizes: Dict[str, int], documents: RunDocuments, n
     usable |= _usable_files(run, DERIVED, sizes)
     if RUN_MD in usable:
         _read_run_md(run, documents)
-    said = None
+    stated = None
     if METADATA in usable:
-        said = json_documents.read(run.folder / METADATA, run.findings, run.path_of(METADATA), documents.metadata)
+        stated = json_documents.read(run.folder / METADATA, run.findings, run.path_of(METADATA), documents.metadata)
     if documents.manifest is not None and documents.metadata is not None:
-        derived_files_check.check(said, documents.story, documents.manifest, documents.metadata, run.findings, run.place.path)
-    for name, document in ((MANIFEST, documents.manifest), (HARDWARE, documents.hardware), (METADATA, said)):
+        derived_files_check.check(stated, documents.run_md, documents.manifest, documents.metadata, run.findings, run.place.path)
+    for name, document in ((MANIFEST, documents.manifest), (HARDWARE, documents.hardware), (METADATA, stated)):
         if document is not None:
             known = run.known_texts(documents.manifest)
             run.findings.add(privacy.in_document(document, run_folder.RECORD_OF[name], known), run.path_of(name))
@@ -148,7 +148,7 @@ def _inspect(run: _CheckedRun, sizes: Dict[str, int], documents: RunDocuments, n
 
 
 def _usable_files(run: _CheckedRun, wanted: Tuple[str, ...], sizes: Dict[str, int]) -> Set[str]:
-    """Those of the wanted files that are there and of a bearable size; the others are reported."""
+    """Those of the wanted files that are there and not too large; the others are reported."""
     run.findings.add(tree_layout.missing(run.place, wanted, sizes))
     usable = set()
     for name in sorted(set(wanted) & set(sizes)):
@@ -173,10 +173,10 @@ def _read_manifest_and_hardware(run: _CheckedRun, usable: set, documents: RunDoc
 
 
 def _read_run_md(run: _CheckedRun, documents: RunDocuments) -> None:
-    documents.story = run_md_rules.read(run.folder / RUN_MD, run.findings, run.path_of(RUN_MD))
-    if documents.story is not None:
-        run.findings.add(privacy.in_file(documents.story, run.known_texts(documents.manifest)), run.path_of(RUN_MD))
-        run.findings.add(run_md_rules.problems(documents.story), run.path_of(RUN_MD))
+    documents.run_md = run_md_rules.read(run.folder / RUN_MD, run.findings, run.path_of(RUN_MD))
+    if documents.run_md is not None:
+        run.findings.add(privacy.in_file(documents.run_md, run.known_texts(documents.manifest)), run.path_of(RUN_MD))
+        run.findings.add(run_md_rules.problems(documents.run_md), run.path_of(RUN_MD))
 
 
 def _check_ledger(run: _CheckedRun, documents: RunDocuments, visitors: Tuple[LedgerVisitor, ...], now_s: float) -> dict | None:

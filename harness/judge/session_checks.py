@@ -62,7 +62,7 @@ class SessionChecks(LedgerVisitor):
         return self.planned_at is None or epoch_seconds(meta.session_start["started_at"]) - self.planned_at <= thresholds.value("clock_slack_s")
 
     def _continues(self, earlier: list) -> bool:
-        """Whether sessions that are told of are numbered in order and began when their own records say."""
+        """Whether the listed sessions are numbered in order and began when their own records say."""
         began = {place: start["started_at"] for place, start in self.starts.items()}
         return all(row["session"] == place and row["started_at"] == began.get(place, row["started_at"])
                    for place, row in enumerate(earlier))
@@ -128,9 +128,9 @@ class FooterChecks(LedgerVisitor):
         if self.footer is None:
             return      # another rule reports it
         yield from self._counts(self.footer)
-        strangers = sorted(set(self.footer.code_grades or {}) - self.tasks)
-        if strangers:
-            yield Finding("ledger-grades", f"a verdict on line {strangers[0][:12]}", "answers of the Python tasks", "/code_grades")
+        unexpected = sorted(set(self.footer.code_grades or {}) - self.tasks)
+        if unexpected:
+            yield Finding("ledger-grades", f"a verdict on line {unexpected[0][:12]}", "answers of the Python tasks", "/code_grades")
 
     def _counts(self, footer: FooterRecord) -> Iterator[Finding]:
         done = sum(self.outcomes.values())

@@ -95,6 +95,6 @@ def _settled(entries: List[tree_layout.TreeEntry]) -> Iterator[tree_layout.TreeE
 
 
 def _known(part: Part) -> List[str]:
-    """Every run of the whole tree, those that are not checked first, so that a copy is found where it is new."""
+    """Every run of the whole tree, those that are not checked first, so that the newer one of two copies is reported."""
     paths = [f"{run_folder.TREE}/{path.relative_to(part.top).as_posix()}" for path in run_folder.all_in(part.top)]
     return sorted(paths, key=lambda path: (path.startswith(part.shown + "/") or path == part.shown, path))

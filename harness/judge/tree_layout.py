@@ -63,7 +63,7 @@ def place_of_run(path: str) -> RunPlace:
 def on_disk(top: pathlib.Path, shown: str) -> Iterator[TreeEntry]:
     """Every file below a folder, under the names that Git would give them below `shown`; links are not followed.
 
-    Of a repository within it only that it is one is told.
+    A repository within it is one entry of kind `submodule`.
     """
     for folder, folders, files in os.walk(top):
         folders.sort()
@@ -85,7 +85,7 @@ def _entry(path: str, shown: str) -> TreeEntry:
 
 
 def settled_modes(entries: list) -> list:
-    """The same entries; where every file is executable the file system knows no modes, and there is nothing to tell."""
+    """The same entries; where every file is executable, the file system has no modes, and none is reported."""
     if any(not entry.executable for entry in entries if entry.kind == "file"):
         return entries
     return [entry._replace(executable=False) for entry in entries]
@@ -133,7 +133,7 @@ def problems(entry: TreeEntry) -> Iterator[Finding]:
 
 
 def all_problems(entries: list) -> Iterator[Finding]:
-    """What is wrong with each entry, and with two of them together; what goes by another's name is no more than that."""
+    """What is wrong with each entry, or else that its name collides with another one."""
     collided = {finding.path: finding for finding in collisions(entry.path for entry in entries)}
     for entry in entries:
         yield from [collided[entry.path]] if entry.path in collided else problems(entry)
@@ -165,7 +165,7 @@ def missing(place: RunPlace, wanted: Iterable[str], present: Iterable[str]) -> I
 def collisions(paths: Iterable[str]) -> Iterator[Finding]:
     """Names in one folder that are one name to a system that ignores case or composes letters."""
     known: dict = {}
-    # Small letters first: they are how a name is to be written, and what is told is the other one.
+    # Small letters first: names are written in them, and the other spelling is reported.
     for path in sorted(paths, key=lambda path: (not path.startswith(EXAMPLE), path != path.lower(), path)):
         parts = path.split("/")
         for depth in range(2, len(parts) + 1):

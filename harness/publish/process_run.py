@@ -62,7 +62,7 @@ def process(folder: pathlib.Path, path: str, overlay_entry: dict, synthetic: boo
     if errors:
         return RejectedRun(errors)
     documents = checked.documents
-    manifest, metadata, run_md = documents.manifest, documents.metadata, documents.story
+    manifest, metadata, run_md = documents.manifest, documents.metadata, documents.run_md
     assert manifest is not None and metadata is not None and run_md is not None, path      # a missing file is an error
     is_pooled = not any(finding.rule == DIGEST_RULE for finding in holds)
     of_models = run_contribution.contributions(place.device_tag, manifest, metadata, documents.cells) if is_pooled else []

@@ -23,9 +23,9 @@ def of_folder(folder: pathlib.Path) -> List[str]:
 
 def lines(documents: RunDocuments, holds: int) -> List[str]:
     """The grade with its meaning, then a line for each condition of the next grade that is not met."""
-    if documents.manifest is None or documents.metadata is None or documents.story is None:
+    if documents.manifest is None or documents.metadata is None or documents.run_md is None:
         return []
-    facts = grades.GradeInput(documents.manifest, documents.metadata, documents.hardware, documents.story, holds)
+    facts = grades.GradeInput(documents.manifest, documents.metadata, documents.hardware, documents.run_md, holds)
     grade, unmet = grades.assess(facts)
     if not unmet:
         return [f"grade in the catalogue: {grade} ({GRADES[grade]})"]
