@@ -19,6 +19,7 @@ from runs import ALPHA, BETA, call_main, measured, records
 
 import run_benchmark
 from base import console, run_folder, shell, suites, text_format
+from base.ledger_reader import LedgerReader
 from base.phases import PHASES
 from measure import run_setup
 
@@ -26,9 +27,11 @@ from measure import run_setup
 class Runs(runs.RunTest):
     def test_a_run_leaves_its_manifest_and_a_sealed_ledger_with_a_record_for_every_planned_call(self):
         self.read_telemetry()
-        code, out, err = self.main("--phases", "small-eval", "--handle", "ana", "--device-tag", "mac-m1-8gb",
-                                   "--models", "alpha:1b", "--hostname", "box", "--quiet")
+        with mock.patch.object(LedgerReader, "__iter__", autospec=True, side_effect=LedgerReader.__iter__) as reading:
+            code, out, err = self.main("--phases", "small-eval", "--handle", "ana", "--device-tag", "mac-m1-8gb",
+                                       "--models", "alpha:1b", "--hostname", "box", "--quiet")
         self.assertEqual(code, 0, err)
+        self.assertEqual(reading.call_count, 1, "figures, check and grade come from one reading of the ledger")
         folder = self.folder()
         self.assertEqual(folder.parts[-3:-1], ("ana", "mac-m1-8gb"))
         manifest = run_folder.read_manifest(folder)

@@ -113,6 +113,14 @@ class Writing(Folder):
         self.assertNotIn("metadata.json", self.files())
         self.assertEqual(self.files()["run.md"], b"only my words\n")
 
+    def test_the_same_holds_where_the_checker_has_nothing_against_the_ledger(self):
+        files = {**valid.Run().files(), "run.md": b"only my words\n"}
+        folder = valid.laid_out(self.out / "words" / valid.Run().place, {name: data for name, data in files.items() if name != "metadata.json"})
+        code, _, told = self.run_it(str(folder))
+        self.assertEqual((code, sorted(path.name for path in folder.iterdir())), (1, ["hardware.json", "manifest.json", "run.jsonl", "run.md"]))
+        self.assertIn("marks", told)
+        self.assertNotIn("bug", told)
+
 
 class Checking(Folder):
     def test_check_writes_nothing_and_tells_which_file_is_stale(self):

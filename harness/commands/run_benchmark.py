@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
-from typing import TYPE_CHECKING, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 # The rooms are imported where they are used: --help must not pay for the client.
 from base import console, errors, git, ledger, names, run_folder, shell, text_layout
@@ -289,7 +289,6 @@ def resume(args: argparse.Namespace, out: pathlib.Path) -> int:
 
 def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, loaded: dict, floor: dict | None = None) -> int:
     """One session; at its end the table, and the next command."""
-    from derive import derived_files
     from measure import http_call, options, run_session
     stop, limit_s = http_call.Stop(), options.seconds(args.time_limit, "--time-limit")
     graders = run_folder.graders_of(loaded)
@@ -302,14 +301,23 @@ def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, load
             problem.exit_code = FOUND       # what the run had measured is on disk; only its end is missing
             raise
     try:
-        with console.Progress(args.quiet).working("computing the figures"):
-            metadata = derived_files.write(earlier.folder, earlier.manifest, graders)
+        with console.Progress(args.quiet).working("computing the figures and checking the run"):
+            metadata, grade_lines = figures(earlier, graders, complete)
     except UserError as problem:
         console.error(problem)
         console.note("the ledger is complete; the next command makes metadata.json and run.md from it, and measures nothing")
         console.next_step(shell.command("summarize_run.py", shell.path(earlier.folder)))
         return FOUND
-    return report(args, earlier, metadata, ended)
+    return report(args, earlier, metadata, grade_lines, ended)
+
+
+def figures(earlier: Earlier, graders: Dict[str, Optional[dict]], complete: bool) -> Tuple[dict, List[str]]:
+    """(the metadata, the lines about the run's grade); both come from one pass over the ledger. Writes the derived files."""
+    from derive import derived_files
+    from publish import run_grade
+    derived = derived_files.DerivedFiles(earlier.folder, earlier.manifest, graders)
+    grade_lines = run_grade.of_folder(earlier.folder, derived.renew) if complete else []
+    return derived.metadata(), grade_lines
 
 
 def grade_code(calls: List[CallRecord], graders: Dict[str, Optional[dict]]) -> Dict[str, dict]:
@@ -319,10 +327,9 @@ def grade_code(calls: List[CallRecord], graders: Dict[str, Optional[dict]]) -> D
     return code_grading.grade_records(calls, graders, console.note)
 
 
-def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: str) -> int:
+def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lines: List[str], ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import context_text, headline, thinking_table
-    from publish import run_grade
     from submit import run_status
     folder = earlier.folder
     console.say(text_layout.format_table(headline.TITLES, headline.rows(metadata), whole=(1,)))
@@ -333,9 +340,7 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, ended: st
     for model, sentence in context_text.lines(metadata):
         console.say(f"{model}: {sentence}", wrap=True)
     if metadata["complete"]:
-        with console.Progress(args.quiet).working("checking the run for its grade"):
-            grade = run_grade.of_folder(folder)
-        console.say("\n" + "\n".join(grade))
+        console.say("\n" + "\n".join(grade_lines))
     console.say(f"\n{folder}")
     for line in headline.warning_lines(metadata["warnings"]):
         console.note(line)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-from typing import List
 
 from base import console, shell
 from base.errors import FINE, FOUND
@@ -36,14 +35,9 @@ def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
     from base import run_folder
     from derive import derived_files
     from submit import run_status
-    written: List[dict] = []
-
-    def save(_: pathlib.Path, metadata: dict | None) -> None:
-        if metadata is not None:
-            derived_files.save(folder, manifest, metadata)
-            written.append(metadata)
-    state = run_status.look(folder, run_folder.ROOT, save)      # reads and checks the ledger of a complete run
-    metadata = written[0] if written else derived_files.write(folder, manifest, graders)
+    derived = derived_files.DerivedFiles(folder, manifest, graders)
+    state = run_status.look(folder, run_folder.ROOT, derived.renew)
+    metadata = derived.metadata()
     console.say(f"{folder / run_folder.METADATA}\n{folder / run_folder.RUN_MD}")
     console.note(f"{metadata['done']} calls, {metadata['skipped']} skipped; verdict: {metadata['verdict']['verdict'] or 'none'}; "
                  f"{len(metadata['warnings'])} warnings")

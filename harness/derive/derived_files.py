@@ -4,6 +4,7 @@ Nothing is written before all of it could be computed; the contributor's own wor
 """
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from typing import Dict, List, Optional
 
@@ -38,6 +39,25 @@ def write(folder: pathlib.Path, manifest: dict, graders: Graders) -> dict:
     record = metadata(folder, manifest, graders)
     save(folder, manifest, record)
     return record
+
+
+class DerivedFiles:
+    """The derived files of a run that is also checked: one pass over the ledger serves both, wherever the ledger has no error."""
+
+    def __init__(self, folder: pathlib.Path, manifest: dict, graders: Graders):
+        self.folder, self.manifest, self.graders = folder, manifest, graders
+        self._written: dict | None = None
+
+    def renew(self, folder: pathlib.Path, record: dict | None) -> None:
+        """For judge/run_check: write both files before they are checked, from the `metadata` record of the check's own pass."""
+        if record is not None:
+            with contextlib.suppress(UserError):        # `metadata` raises it again, where it is reported
+                save(folder, self.manifest, record)
+                self._written = record
+
+    def metadata(self) -> dict:
+        """The record as written; the files are written now if the check did not come to it."""
+        return self._written or write(self.folder, self.manifest, self.graders)
 
 
 def save(folder: pathlib.Path, manifest: dict, record: dict) -> None:

@@ -9,15 +9,18 @@ from base import text_layout
 from base.records import GRADES
 from judge import run_check, tree, tree_layout
 from judge.findings import FindingList
-from judge.run_check import RunDocuments
+from judge.run_check import Renewal, RunDocuments
 from publish import grades
 
 
-def of_folder(folder: pathlib.Path) -> List[str]:
-    """The lines for a run on disk, which is checked first; none where it cannot be read. Other runs are not looked at."""
+def of_folder(folder: pathlib.Path, renew: Renewal) -> List[str]:
+    """The lines for a run on disk, which is checked first; none where it cannot be read. Other runs are not looked at.
+
+    `renew` may write the derived files before they are checked.
+    """
     findings, path = FindingList(), tree.part_of(folder).shown
     sizes = tree_layout.runs_in(list(tree_layout.on_disk(folder, path))).get(path, {})
-    documents = run_check.inspect(folder, tree_layout.place_of_run(path), sizes, findings, time.time())
+    documents = run_check.inspect(folder, tree_layout.place_of_run(path), sizes, findings, time.time(), renew=renew)
     return lines(documents, findings.counts["hold"])
 
 
