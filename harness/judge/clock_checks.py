@@ -11,7 +11,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import suites
 from base.ledger_records import CallRecord, Record, is_same_wave
-from base.phases import CONTEXT_APPEND, FROZEN, RUNG_PHASES, suite_phase
+from base.phases import CONTEXT_APPEND, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, RUNG_PHASES, SMALL_EVAL, suite_phase
 from derive import call_metrics
 from derive.distribution import median_of
 from judge import thresholds
@@ -29,6 +29,8 @@ NONCE_BYTES = 20        # 18 digits and an empty line
 FAR_FACTOR = 20         # times the slack where the server is on another machine
 LEAST_GAPS, FIRST_GAPS = 24, 4      # of an answer whose first gaps are compared with the others
 SHORT_PIECES = 26       # of the short question that shows the template's tokens, its nonce included
+# Tokens for each word or sign of a phase's prompts, over those of all phases: of seven vocabularies, within a seventh.
+USUAL_TOKENS = {FROZEN: 1.1, SMALL_EVAL: 0.93, PYTHON_TASKS: 1.03, PARALLEL_SAME: 0.95, PARALLEL_MIXED: 0.94}
 LEAST_PIECES = 100      # of a phase whose prompts are compared with the others'
 
 
@@ -325,15 +327,15 @@ class TokenChecks(LedgerVisitor):
 
 def _odd_phases(model: str, phases: Dict[str, Tuple[int, int]]) -> Iterator[Finding]:
     """The prompts of each phase against those of all others: short ones are compared together, since each is mostly template and nonce."""
-    limit = thresholds.value("phase_share")
-    all_tokens, all_pieces = (sum(row[number] for row in phases.values()) for number in range(2))
-    for phase, (tokens, pieces) in phases.items():
-        if min(pieces, all_pieces - pieces) < LEAST_PIECES:
+    limit, usual = thresholds.value("phase_share"), {phase: pieces * USUAL_TOKENS.get(suite_phase(phase), 1.0) for phase, (_, pieces) in phases.items()}
+    for phase, (tokens, _) in phases.items():
+        others = sum(usual.values()) - usual[phase]
+        if min(usual[phase], others) < LEAST_PIECES:
             continue
-        share, others = tokens / pieces, (all_tokens - tokens) / (all_pieces - pieces)
-        if not others / limit < share < others * limit:
-            yield Finding("physics-tokens", f"{model} {phase}: {share:.2f} prompt tokens for each word or sign",
-                          f"about {others:.2f}, as in the other phases")
+        share = tokens / usual[phase] / ((sum(row[0] for row in phases.values()) - tokens) / others)
+        if not 1 / limit < share < limit:
+            yield Finding("physics-tokens", f"{model} {phase}: {tokens} prompt tokens, {share:.2f} times as many for each word or sign as in the other phases",
+                          f"from {1 / limit:.2f} to {limit} times")
 
 
 def count_pieces(text: str) -> int:
