@@ -18,7 +18,6 @@ CLOCK_LIMIT = 0.9               # of the clock at the start
 BACKGROUND_LIMIT = 0.10         # of all processors, at the median of the moments in which nothing ran
 SWAP_LIMIT_BYTES = 1_000_000    # for each reading, at the median: a machine that swaps moves far more
 CONTENDED_LIMIT = 0.10          # of the calls that others could have been seen in; a single one may be a program that starts
-MOST_LISTS = 64                 # of loaded models that are remembered; a run sees few
 PLACEMENT_SHARE = 0.01          # of the model; a server's own figures differ by less from load to load
 
 
@@ -39,7 +38,7 @@ class MachineConditions:
         self.clocks: Dict[str, Dict[str, Sample]] = {}      # by model and pass, of the frozen prompts
         self._shares: Dict[Tuple[str, Json], float] = {}    # by model and context: the share on accelerators that was seen first
         self.moved: Dict[str, int] = {}                     # by model: how many calls saw another one
-        self._foreign = functools.lru_cache(MOST_LISTS)(self._models_of_others)
+        self._foreign = functools.lru_cache(maxsize=64)(self._models_of_others)      # a run sees few lists of models
 
     def add(self, call: CallRecord) -> None:
         """A call. The records of a wave share one reading; it is counted once."""
