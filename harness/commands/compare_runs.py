@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     pairs = paired_comparison.PairedCalls(baseline)
     b = side(folders[1], manifests[1], graders, pairs)
     comparison = paired_comparison.document(a, b, pairs)
-    console.say(text_of(comparison) if args.json else comparison_text.render(comparison))
+    console.say(text_of(comparison) if args.json else comparison_text.render(comparison), wrap=not args.json)
     return close(a, b, comparison)
 
 

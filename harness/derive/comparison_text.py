@@ -107,8 +107,8 @@ def _noise(comparison: dict) -> str:
     unknown = [row["key"] for row in comparison["differences"] if row["effect"] == "unknown"]
     doubt = f" (as far as the files show: {', '.join(unknown)} is not known for both)" if unknown else ""
     reach_text = f" For the frozen prompts it reaches {', '.join(reach)}." if reach else ""
-    return (f"The runs have no relevant difference{doubt}: the intervals above are the noise floor.{reach_text} A difference "
-            "between other runs of this machine is only meaningful if it is larger.")
+    return (f"Both runs are of the same machine, with the same settings{doubt}: the intervals above are the noise floor.{reach_text} "
+            "A difference between other runs of this machine means something only if it is larger.")
 
 
 def _models(cell: dict) -> str:

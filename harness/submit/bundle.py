@@ -65,9 +65,9 @@ def how_to_apply(push: Push, base: Base, upstream: Repository) -> str:
 
 {push.submission.text}
 
-For a maintainer of {upstream.public_url}, in an up-to-date clone of it:
+For a maintainer of {upstream.public_url}, in an up-to-date clone of it (FOLDER is where this .zip is unpacked):
 
-    git fetch {branch}.bundle {branch}:{branch}
+    git fetch FOLDER/{branch}.bundle {branch}:{branch}
     python harness/check_submission.py --review --base origin/{base.branch} --head {branch}
     git push origin {branch}
 

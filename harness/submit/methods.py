@@ -61,7 +61,7 @@ def methods(destination: Destination, branch: str) -> list[Method]:
     fork, upstream, api = destination.fork, destination.upstream, destination.api
     where = fork.public_url if fork else "a fork"
     no_fork = None if fork else destination.no_fork
-    no_server = "the upstream is a folder, and no server" if upstream.is_folder and not upstream.web else None
+    no_server = "the upstream is a folder, not a server" if upstream.is_folder and not upstream.web else None
     no_pages = no_server or (None if upstream.web else NO_PAGES)
     no_token = None if api and api.has_token else "GITEA_TOKEN is not set"
     return [
