@@ -340,7 +340,7 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
     for model, sentence in context_text.lines(metadata):
         console.say(f"{model}: {sentence}", wrap=True)
     if metadata["complete"]:
-        console.say("\n" + "\n".join(grade_lines))
+        console.say("\n" + "\n".join(grade_lines), wrap=True)
     console.say(f"\n{folder}")
     for line in headline.warning_lines(metadata["warnings"]):
         console.note(line)
