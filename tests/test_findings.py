@@ -42,7 +42,7 @@ class Fixes(unittest.TestCase):
                 ("ledger-unfinished", f"{RUN}/run.jsonl", f"python harness/run_benchmark.py --resume {RUN}"),
                 ("name-file-missing", f"{RUN}/hardware.json", f"python harness/probe_hardware.py --out {RUN}"),
                 ("privacy-path", f"{RUN}/run.md", f"edit {RUN}/run.md"), ("privacy-host", f"{RUN}/run.md", f"edit {RUN}/run.md"),
-                ("privacy-path", f"{RUN}/hardware.json", "python harness/run_benchmark.py"),
+                ("privacy-path", f"{RUN}/hardware.json", "measure again: python harness/run_benchmark.py"),
                 ("privacy-path", "commit 0123456789ab", "git rebase --interactive <base>"),
                 ("name-run-id", RUN, f"git mv {RUN} submissions/<handle>/<device-tag>/run-<uuid>")):
             with self.subTest(rule=rule):

@@ -14,18 +14,18 @@ SEVERITIES = {
     "info": "a remark",
 }
 RESTORE = "git checkout -- {path}"                      # what the harness wrote is never edited
-MEASURE = "python harness/run_benchmark.py"             # what was measured wrong is measured again
+MEASURE = "measure again: python harness/run_benchmark.py"             # what was measured wrong is measured again
 RESUME = "python harness/run_benchmark.py --resume {run}"
 DERIVE = "python harness/check_submission.py --fix {run}"
 HOSTNAME = "python harness/check_submission.py --fix --hostname other {run}"
 PROBE = "python harness/probe_hardware.py --out {run}"
 EDIT = "edit {path}"
-CONSENT = "ask the person whose run it is; with their yes edit {path}"
+CONSENT = "the person who measured reads the files, then ticks the boxes in {path}"
 REMOVE = "git rm -r --force {path}"
 MOVE = "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"
 SPLIT = "git switch --create one-thing <base> && git checkout <this branch> -- <the paths of one thing>"
 REWORD = "git rebase --interactive <base>"
-ASK = "say in run.md how it came about"
+ASK = "explain in run.md how it came about"
 REPORT = "report this finding: it is a bug of the checker, and {path} was not checked"
 
 
@@ -45,7 +45,7 @@ _ROWS = (
     ("scope-one-handle", "error", "All runs of a change lie under one handle.", SPLIT),
     ("scope-mixed", "error", "A change that adds a run changes nothing outside of it.", SPLIT),
     ("scope-example-alone", "error", "A change to the EXAMPLE does nothing else.", SPLIT),
-    ("scope-size", "error", "A change is small enough to be looked through.", SPLIT),
+    ("scope-size", "error", "A change is small enough to be reviewed.", SPLIT),
     ("scope-mode", "error", "Files of a run are not executable (mode 100644).", "git update-index --chmod=-x {path}"),
     ("scope-symlink", "error", "Everything under submissions/ is a plain file and no link.", REMOVE),
     ("scope-submodule", "error", "Nothing under submissions/ is a repository of its own.", REMOVE),
@@ -149,7 +149,7 @@ _ROWS = (
     ("physics-date", "hold", "A run is younger than the harness and older than now.", ASK),
     ("physics-clock", "hold", "The time of day agrees with the clock that measured.", ASK),
     # ----- privacy
-    ("privacy-path", "error", "No path of somebody's own.", MEASURE),
+    ("privacy-path", "error", "No path that names a user or a place on their machine.", MEASURE),
     ("privacy-address", "error", "No network address but loopback and documentation ones.", MEASURE),
     ("privacy-hardware-address", "error", "No hardware address.", MEASURE),
     ("privacy-e-mail", "error", "No e-mail address.", MEASURE),
@@ -157,20 +157,20 @@ _ROWS = (
     ("privacy-token", "error", "No key or token.", MEASURE),
     ("privacy-key", "error", "No private key.", MEASURE),
     ("privacy-credentials", "error", "No name and password in an address.", MEASURE),
-    ("privacy-serial", "error", "No number that only one machine has.", MEASURE),
+    ("privacy-serial", "error", "No serial number or other id of one machine.", MEASURE),
     ("privacy-phone", "error", "No phone number.", MEASURE),
     ("privacy-host-name", "warning", "The host name does not name its owner.", HOSTNAME),
     ("privacy-answer", "warning", "What a model wrote looks like none of these either.", ASK),
     ("privacy-answer-key", "hold", "No model wrote what looks like a mail address, a key or a password.", ASK),
     ("privacy-author", "warning", "A commit's address becomes public for ever; a no-reply address reveals nothing.", REWORD),
     # ----- run.md
-    ("runmd-block", "error", "The two marks around the generated block are there once each.", DERIVE),
-    ("runmd-attestation", "error", "Every box of the attestation is ticked, by whoever may say so.", CONSENT),
+    ("runmd-block", "error", "Each of the two marks around the generated block is there once.", DERIVE),
+    ("runmd-attestation", "error", "Every box of the attestation is ticked by the person who measured.", CONSENT),
     ("runmd-section", "error", "Every section is filled in the contributor's own words.", EDIT),
     ("runmd-html", "error", "No raw HTML.", EDIT),
     ("runmd-image", "error", "No images.", EDIT),
     ("runmd-markup", "error", "A contributor's sections hold paragraphs, lists, emphasis, inline code and links, below the generated block.", EDIT),
-    ("runmd-link", "error", "Links lead to https:// or http:// and nowhere else.", EDIT),
+    ("runmd-link", "error", "Links go to https:// or http:// addresses only.", EDIT),
     ("runmd-agent", "warning", "Text speaks to people, not to a reviewer's agent.", EDIT),
 )
 # What brings a missing file back depends on the file.
