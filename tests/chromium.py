@@ -22,7 +22,8 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe",
          # Processor time: one renderer for all pages, and none kept in reserve.
          "--disable-extensions", "--renderer-process-limit=1", "--num-raster-threads=1", "--disable-back-forward-cache",
-         "--disable-features=IsolateOrigins,site-per-process,SpareRendererForSitePerProcess,BackForwardCache,Translate,MediaRouter")
+         "--disable-features=IsolateOrigins,site-per-process,SpareRendererForSitePerProcess,BackForwardCache,Translate,MediaRouter,"
+         "RenderDocument,PaintHolding")
 WAIT_S = 30
 SIZES = ((1280, 900), (390, 844))
 

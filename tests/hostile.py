@@ -84,11 +84,11 @@ def poisoned(record: object, names: dict, draw: Iterator[str], key: str = "") ->
 
 
 def site(document: dict, cells: list, runs: list, start: int = 0) -> tuple:
-    """(catalogue, cell views, run views) of the same shape, hostile in every text."""
+    """(catalogue, cell views, run views) of the same shape, hostile in every text; each run shows the next 25 as Markdown."""
     draw = texts(start)
     names = {model["model"]: f"{next(draw)} {place}" for place, model in enumerate(document["models"])}
     return (poisoned(document, names, draw), [CellPageInput(**poisoned(vars(inputs), names, draw)) for inputs in cells],
-            [_run(inputs, names, draw, start) for inputs in runs])
+            [_run(inputs, names, draw, (start + 25 * place) % len(TEXTS)) for place, inputs in enumerate(runs)])
 
 
 def _run(inputs: RunPageInput, names: dict, draw: Iterator[str], start: int) -> RunPageInput:
