@@ -21,7 +21,7 @@ from base import console, run_folder
 from commands import run_benchmark
 from measure import hardware, run_setup, telemetry
 from measure.hardware import bandwidth
-from self_test import timing_floor
+from self_test import thinking, timing_floor
 
 # Several tokens a chunk: what an answer costs grows with its chunks.
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
@@ -71,6 +71,22 @@ def server() -> support.Stub:
     context = support.stub()
     atexit.register(context.__exit__, None, None, None)
     return context.__enter__()
+
+
+@functools.lru_cache(maxsize=None)
+def thinking_part(slower: float = 1) -> tuple[list, list]:
+    """The self-test's lines about thinking, and (model, mode, calls, metadata) of each model, from which they are made."""
+    seen = []
+
+    def figures(*given: object) -> list:
+        seen.append(given)
+        return real(*given)
+    real = thinking._figures
+    with timing_floor.fake_server() as endpoint, mock.patch.object(thinking, "_figures", figures):
+        return _thinking_lines(endpoint, console.Progress(quiet=True), slower), seen
+
+
+_thinking_lines = thinking.lines
 
 
 def call_main(*arguments: str, environment: dict | None = None) -> tuple[int, str, str]:

@@ -313,7 +313,7 @@ class Ways(unittest.TestCase):
         return [(inputs, variant) for inputs in self.cells for variant in inputs.cell["variants"] if has(variant)]
 
     def page(self, path: str) -> Page:
-        return Page(built()[path])
+        return parsed()[path]
 
     def test_both_ways_of_asking_are_beside_each_other_with_the_difference_and_its_interval(self):
         pairs = self.variants(lambda variant: any(phase["phase"] == "small-eval-thinking" for phase in variant["phases"]))

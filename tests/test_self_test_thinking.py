@@ -3,25 +3,16 @@ from __future__ import annotations
 
 import copy
 import unittest
-from unittest import mock
 
-import support  # noqa: F401  (puts the harness on the path)
+import runs
 
-from base import console
-from self_test import thinking, timing_floor
+from self_test import thinking
 
 
 class Planted(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.seen = []
-
-        def figures(model: dict, mode: object, calls: list, metadata: dict) -> list:
-            cls.seen.append((model, mode, calls, metadata))
-            return made(model, mode, calls, metadata)
-        made = thinking._figures
-        with timing_floor.fake_server() as endpoint, mock.patch.object(thinking, "_figures", figures):
-            cls.lines = thinking.lines(endpoint, console.Progress(quiet=True))
+        cls.lines, cls.seen = runs.thinking_part()
 
     def test_all_of_it_is_recovered(self):
         self.assertEqual([line for line in self.lines if not line.passed and not line.timed], [])

@@ -47,7 +47,7 @@ class SmallClone(unittest.TestCase):
     def files() -> dict:
         """This repository as far as a contributor uses it, and runs of others."""
         listed = gitea.git(support.ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "harness", "submissions")
-        files = {path: (support.ROOT / path).read_text(encoding="utf-8") for path in listed.split("\0")
+        files = {path: support.file_of_a_clone(path).decode("utf-8") for path in listed.split("\0")
                  if path and (support.ROOT / path).is_file()}
         for number in range(OTHERS):
             files[f"submissions/other-{number}/mac-m1-8gb/run-{number:08d}-4f50-4a6b-8c7d-8e9f00112233/run.jsonl"] = f"{number}\n" * 9999
@@ -55,7 +55,7 @@ class SmallClone(unittest.TestCase):
 
     def run_here(self, script: str, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
         environment = {**os.environ, "HOME": str(self.world), "GIT_CONFIG_NOSYSTEM": "1", "GITEA_TOKEN": "", "COLUMNS": "200",
-                       "GIT_TERMINAL_PROMPT": "0", "PYTHONDONTWRITEBYTECODE": "1", **environment}
+                       "GIT_TERMINAL_PROMPT": "0", "PYTHONPYCACHEPREFIX": str(self.world / "compiled"), **environment}
         done = subprocess.run([sys.executable, f"harness/{script}", *words], cwd=self.clone, env=environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import unittest
+from typing import Callable
 from unittest import mock
 
 import support
@@ -177,11 +178,18 @@ class Reading(unittest.TestCase):
         self.assertEqual([(stream.ending, body_of(stream)) for stream in streams], [("end", b"one\n")] * 20)
 
     def test_a_stop_ends_every_stream_between_two_ticks(self):
-        stop = threading.Event()
+        pieces = []
+
+        def noted(receive: Callable[[int], bytes]) -> Callable[[int], bytes]:
+            return lambda size: pieces.append(receive(size)) or pieces[-1]
         with listener(kept_open(head() + chunk(b"one\n"))) as server:
-            threading.Timer(0.15, stop.set).start()
+            connections = [connection(server.port) for _ in range(3)]
+            for here in connections:
+                here.connect()
+                here.receive = noted(here.receive)
             began = time.perf_counter()
-            streams = exchange([connection(server.port) for _ in range(3)], is_stopped=stop.is_set)
+            with mock.patch.object(Connection, "connect", lambda self: None):
+                streams = exchange(connections, is_stopped=lambda: b"".join(pieces).count(b"one\n") == 3)
             self.assertLess(time.perf_counter() - began, SOON_S)
         self.assertEqual([(stream.ending, body_of(stream)) for stream in streams], [("aborted", b"one\n")] * 3)
 
