@@ -206,7 +206,7 @@ def verdict(root: pathlib.Path, where: str | pathlib.Path, *words: str) -> str:
         raise UserError("the checker is missing, so nothing was checked or sent", str(script), "update the clone", BROKEN)
     environ = {name: value for name, value in os.environ.items() if name not in git.SECRETS}
     environ["COLUMNS"] = str(text_layout.width())
-    shown = shell.path(where) if isinstance(where, pathlib.Path) else where
+    place = shell.path(where) if isinstance(where, pathlib.Path) else where
     try:
         done = subprocess.run([sys.executable, str(script), *words], stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=CHECK_S, env=environ)
@@ -214,12 +214,12 @@ def verdict(root: pathlib.Path, where: str | pathlib.Path, *words: str) -> str:
         raise UserError(f"the checker did not end within {CHECK_S} s", str(where), "report it", BROKEN) from None
     has_verdict = done.returncode in (FINE, FOUND)      # then stderr only holds the checker's own `next:` line
     output = done.stdout if has_verdict else done.stdout + done.stderr
-    report = output.decode("utf-8", "replace").replace("\r\n", "\n").replace(shell.path(words[-1]), shown).strip()
+    report = output.decode("utf-8", "replace").replace("\r\n", "\n").replace(shell.path(words[-1]), place).strip()
     if done.returncode == FINE:
         return report
     console.note(f"{report}\n")
     if done.returncode == FOUND:
-        raise UserError("the checker found errors; nothing was sent", shown, "fix them, then run this again", FOUND)
+        raise UserError("the checker found errors; nothing was sent", place, "fix them, then run this again", FOUND)
     raise UserError(f"the checker failed (exit code {done.returncode}); nothing was sent", str(where),
                     "report it with the lines above", BROKEN)
 

@@ -30,34 +30,29 @@ class Access:
 
     def words(self, repository: Repository) -> tuple[str, ...]:
         """Settings for this command alone. The empty helper comes first, so that no credential store of the system saves the token."""
-        if not self._fits(repository):
+        if not self.uses_token(repository):
             return ()
-        key = f"credential.{repository.url.split('://')[0]}://{self._server(repository.url)}.helper"
+        key = f"credential.{_server(repository.url)}.helper"
         return ("-c", f"{key}=", "-c", f"{key}={self.HELPER}")
 
     def uses_token(self, repository: Repository) -> bool:
-        """Whether git logs in there with the token."""
-        return self._fits(repository)
+        """Whether git logs in there with the token, which is for one server alone."""
+        return bool(self._token and repository.web) and _server(repository.url) == _server(self._web)
 
     def run(self, clone: pathlib.Path, repository: Repository, *words: str, data: bytes | None = None,
             more: Mapping[str, str] | None = None) -> git.Completed:
         """One git command that may contact the server: a fetch, a push, or a local one in a clone that lacks objects."""
-        token = {"GITEA_TOKEN": self._token} if self._fits(repository) else {}
+        token = {"GITEA_TOKEN": self._token} if self.uses_token(repository) else {}
         done = git.run(clone, *PATIENCE, *self.words(repository), *words, data=data, more={**(more or {}), **token},
                        limit_s=REMOTE_S)
         stderr = done.stderr.replace(self._token, "<token>") if self._token else done.stderr
         return git.Completed(done.code, done.out, without_credentials(stderr))
 
-    def _fits(self, repository: Repository) -> bool:
-        return bool(self._token and repository.web and "://" in repository.url and not repository.url.startswith("ssh")
-                    and f"{repository.url.split('://')[0]}://{self._server(repository.url)}" == self._web_server())
 
-    def _web_server(self) -> str:
-        return f"{self._web.split('://')[0]}://{self._server(self._web)}"
-
-    @staticmethod
-    def _server(url: str) -> str:
-        return url.split("://", 1)[1].split("/")[0].rpartition("@")[2].lower()
+def _server(url: str) -> str:
+    """Scheme and host of an address, without user and password."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.split('/')[0].rpartition('@')[2].lower()}"
 
 
 @dataclass(frozen=True)

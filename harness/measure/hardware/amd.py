@@ -92,7 +92,7 @@ def _of_rocm_smi(row: dict, driver: str | None) -> dict:
 
 def kernel_list(machine: Machine) -> dict:
     """{place: card} of what the kernel's compute driver offers; a processor's node has no SIMD units."""
-    found = {}
+    cards = {}
     for path in machine.paths(NODES):
         values = {name: text_parsing.whole(value) for name, value in text_parsing.pairs(machine.read(path), " ").items()}
         units, location = values.get("simd_count") or 0, values.get("location_id")
@@ -100,7 +100,7 @@ def kernel_list(machine: Machine) -> dict:
             continue
         bus, number = location >> 8, location & 0xFF
         per_core = values.get("simd_per_cu") or 0
-        found[f"{values.get('domain') or 0:04x}:{bus:02x}:{number >> 3:02x}.{number & 7}"] = {
+        cards[f"{values.get('domain') or 0:04x}:{bus:02x}:{number >> 3:02x}.{number & 7}"] = {
             "interface": facts.known("rocm", NODES),
             "cores": facts.optional(units // per_core if per_core else None, NODES, f"{NODES} does not report it")}
-    return found
+    return cards

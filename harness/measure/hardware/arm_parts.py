@@ -45,13 +45,13 @@ RANKS = (re.compile(r"-X[0-9]|Firestorm|Avalanche|Everest"), re.compile(r"-A7|Go
 def names(cpuinfo: str | None) -> list:
     """The design of every processor in /proc/cpuinfo, in its order; those of unknown numbers are left out."""
     numbers = re.findall(r"^CPU (implementer|part)\s*:\s*(0x[0-9a-f]{1,4})\s*$", cpuinfo or "", re.MULTILINE)
-    found, implementer = [], 0
+    parts, implementer = [], 0
     for field, value in numbers:
         if field == "implementer":
             implementer = int(value, 16)
         else:
-            found.append(PARTS.get(implementer, {}).get(int(value, 16)))
-    return list(filter(None, found))
+            parts.append(PARTS.get(implementer, {}).get(int(value, 16)))
+    return list(filter(None, parts))
 
 
 def vendor(cpuinfo: str | None) -> str | None:

@@ -22,18 +22,18 @@ MODULE_GB = {"p3448-0003": 2, "p3448": 4, "p3310": 8, "p3489-0888": 4, "p3489": 
 
 def cards(machine: Machine) -> list:
     """The fields of every graphics unit on the chip."""
-    found = {}
+    gpus = {}
     for path in machine.paths(UEVENT):
         values = text_parsing.pairs(machine.read(path), "=")
         name = text_parsing.line(values.get("OF_COMPATIBLE_0"))
         name = "Qualcomm Adreno" if QUALCOMM_DISPLAY.match(name or "") else name
         if name and "PCI_SLOT_NAME" not in values and not NOT_GRAPHICS.search(name):
             vendor, driver = gpu.vendor_of(name) or name.partition(",")[0], text_parsing.line(values.get("DRIVER"))
-            found[name] = {"vendor": facts.optional(vendor, UEVENT, "no vendor in the device tree"), "name": facts.known(name, UEVENT),
+            gpus[name] = {"vendor": facts.optional(vendor, UEVENT, "no vendor in the device tree"), "name": facts.known(name, UEVENT),
                            "driver": facts.optional(driver, UEVENT, "it has no driver"), **shared(UEVENT)}
-    if not any(card["vendor"]["value"] == "NVIDIA" for card in found.values()):
-        found.update({name: _tegra(name) for word, name in TEGRA.items() if word in compatible(machine)})
-    return list(found.values())
+    if not any(card["vendor"]["value"] == "NVIDIA" for card in gpus.values()):
+        gpus.update({name: _tegra(name) for word, name in TEGRA.items() if word in compatible(machine)})
+    return list(gpus.values())
 
 
 def _tegra(name: str) -> dict:

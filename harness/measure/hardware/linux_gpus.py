@@ -13,16 +13,16 @@ def read(machine: Machine) -> dict:
     devices = pci.devices(machine)
     tools, without_place = _placed(nvidia.read(machine) + amd.read(machine), devices)
     drawing, answer = vulkan.read(machine)
-    found = [_on_bus(machine, devices[place], tools.get(place, {}), drawing, answer) for place in sorted(devices)]
-    found += [_beside_bus(machine, card, drawing) for place, card in tools.items() if place not in devices]
-    has_nvidia_chip = any(card["vendor"]["value"] == "NVIDIA" and card["unified_memory"]["value"] for card in found)
-    found += _on_chip(machine, without_place, drawing, answer, has_nvidia_chip)
-    makers = {card["vendor"]["value"] for card in found}
+    cards = [_on_bus(machine, devices[place], tools.get(place, {}), drawing, answer) for place in sorted(devices)]
+    cards += [_beside_bus(machine, card, drawing) for place, card in tools.items() if place not in devices]
+    has_nvidia_chip = any(card["vendor"]["value"] == "NVIDIA" and card["unified_memory"]["value"] for card in cards)
+    cards += _on_chip(machine, without_place, drawing, answer, has_nvidia_chip)
+    makers = {card["vendor"]["value"] for card in cards}
     others = {device.ids: device.card for device in drawing if device.card["vendor"]["value"] not in makers}
-    found += [_completed(machine, gpu.merged(card)) for card in others.values()]      # two drivers for one device list it twice
-    if not found and not machine.paths(pci.UEVENT) and answer.outcome != "answered":
+    cards += [_completed(machine, gpu.merged(card)) for card in others.values()]      # two drivers for one device list it twice
+    if not cards and not machine.paths(pci.UEVENT) and answer.outcome != "answered":
         return facts.unknown(f"nothing found in {SOURCES}, and this system shows no bus to be sure")
-    return facts.known(found, SOURCES)
+    return facts.known(cards, SOURCES)
 
 
 def _placed(tools: list, devices: dict) -> tuple:

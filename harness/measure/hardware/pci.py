@@ -44,7 +44,7 @@ class LspciName:
 
 def devices(machine: Machine) -> dict:
     """{place: PciDevice} of everything that may be an accelerator."""
-    found = {}
+    devices = {}
     for path in machine.paths(UEVENT):
         values = text_parsing.pairs(machine.read(path), "=")
         numbers = re.fullmatch("([0-9A-Fa-f]{1,4}):([0-9A-Fa-f]{1,4})", values.get("PCI_ID", ""))
@@ -53,8 +53,8 @@ def devices(machine: Machine) -> dict:
             computes = int(values["PCI_CLASS"], 16) >> 16 in (DISPLAY, COMPUTE)
             if computes and ids[0] not in DISPLAY_ONLY and ids not in DISPLAY_IDS:
                 place = path.split("/")[-2].lower()
-                found[place] = PciDevice(place, values.get("DRIVER", ""), ids)
-    return found
+                devices[place] = PciDevice(place, values.get("DRIVER", ""), ids)
+    return devices
 
 
 def card(machine: Machine, device: PciDevice, names: dict, why: str) -> dict:
@@ -114,7 +114,7 @@ def _one_of(listed: LspciName, own_bytes: int | None) -> str | None:
 def names(machine: Machine) -> tuple:
     """({place: LspciName}, why not) from lspci, whose -mm quotes like a shell."""
     answer = machine.run("lspci", "-D", "-mm")
-    found = {}
+    names = {}
     for row in answer.text.splitlines():
         try:
             words = shlex.split(row)
@@ -123,8 +123,8 @@ def names(machine: Machine) -> tuple:
         if len(words) > 3:
             plain = [word for word in words[4:] if not re.match("-[rp][0-9a-f]{2}", word)]
             board = text_parsing.line(plain[1]) if len(plain) > 1 else None
-            found[words[0].lower()] = LspciName(text_parsing.line(words[2]), text_parsing.line(words[3]), board)
-    return found, answer.why
+            names[words[0].lower()] = LspciName(text_parsing.line(words[2]), text_parsing.line(words[3]), board)
+    return names, answer.why
 
 
 def product(text: str | None) -> str | None:
