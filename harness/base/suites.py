@@ -16,7 +16,7 @@ import hashlib
 import json
 import math
 import pathlib
-import string
+import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from base.errors import UserError
@@ -161,8 +161,8 @@ def distinct_units(material: dict) -> int:
 
 def unit_text(material: dict, index: int) -> str:
     """One unit of generated material, which depends on the recipe and the index alone."""
-    templates = material["templates"]
-    return string.Template(_text(templates[index % len(templates)])).substitute(_unit_words(material, index))
+    templates, words = material["templates"], _unit_words(material, index)
+    return re.sub(r"\$\{(\w+)\}", lambda slot: words[slot.group(1)], _text(templates[index % len(templates)]))
 
 
 @functools.lru_cache(maxsize=4)

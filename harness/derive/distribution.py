@@ -5,11 +5,12 @@ numbers come from a seeded generator whose sequence Python guarantees.
 """
 from __future__ import annotations
 
+import collections
 import functools
 import math
 import random
 from array import array
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, overload
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, overload
 
 # Part of every metadata.json, so its text never changes. All values are kept as they are, which is within its 0.1 %.
 METHOD = ("median and quartiles by linear interpolation between order statistics (method 7); 95 % interval of the median "
@@ -121,20 +122,21 @@ def _ranked(counted: Sequence[Tuple[float, int]], rank: int) -> float:
 @functools.lru_cache(maxsize=None)
 def odd_ranks(n: int) -> Tuple[int, int]:
     """The ranks of an interval's ends for an odd n, where each resample's median is one of the values."""
-    counted = sorted((lower, count) for (lower, _), count in resampled(n).items())
-    return int(_ranked(counted, LOW)), int(_ranked(counted, HIGH))
+    medians = sorted([resample[n // 2] for resample in _resamples(n)])
+    return int(medians[LOW] * n), int(medians[HIGH] * n)
 
 
 @functools.lru_cache(maxsize=None)
 def resampled(n: int) -> Dict[Tuple[int, int], int]:
     """(ranks of the two middle values): in how many resamples of n values. Ranks do not depend on the values."""
-    draws, lower, upper = _draws.first(RESAMPLES * n), (n - 1) // 2, n // 2
-    counts: Dict[Tuple[int, int], int] = {}
-    for begin in range(0, RESAMPLES * n, n):
-        resample = sorted(draws[begin:begin + n])       # ascending, as the ranks that they select
-        middles = int(resample[lower] * n), int(resample[upper] * n)
-        counts[middles] = counts.get(middles, 0) + 1
-    return counts
+    lower, upper = (n - 1) // 2, n // 2
+    return collections.Counter([(int(resample[lower] * n), int(resample[upper] * n)) for resample in _resamples(n)])
+
+
+def _resamples(n: int) -> Iterator[List[float]]:
+    """Each resample as n ascending draws; a draw selects the value of rank int(draw * n)."""
+    draws = _draws.first(RESAMPLES * n)
+    return map(sorted, (draws[begin:begin + n] for begin in range(0, RESAMPLES * n, n)))
 
 
 class _Draws:

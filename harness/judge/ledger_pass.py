@@ -65,7 +65,8 @@ class LedgerPass:
         self.has_failed = True
         for visitor in self.visitors:
             if self.is_whole or not visitor.compares_records:
-                self.findings.add(visitor.visit(record), self.shown, number)
+                for finding in visitor.visit(record):       # nearly always none
+                    self.findings.add([finding], self.shown, number)
         self.has_failed = False
 
     def _finish(self, number: int) -> None:

@@ -71,7 +71,7 @@ def in_document(value: dict, kind: str, known: frozenset) -> Iterator[Finding]:
 
 
 def is_clean(text: str, known: frozenset) -> bool:
-    return not (next(sensitive.find(text, known), None) or text_encoding.HIDDEN.search(text) or agent_words(text))
+    return not (next(sensitive.find(text, known), None) or text_encoding.first_hidden(text) or agent_words(text))
 
 
 def in_text(text: str, pointer: str, known: frozenset) -> Iterator[Finding]:

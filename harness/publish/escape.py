@@ -23,7 +23,7 @@ class Html(str):
 
 def reveal_hidden(value: str) -> str:
     """Hidden characters are replaced by their code point in brackets, such as [U+202E]; line ends and tabs stay."""
-    return HIDDEN.sub(lambda match: f"[U+{ord(match.group()):04X}]", value)
+    return re.sub(HIDDEN, lambda match: f"[U+{ord(match.group()):04X}]", value)
 
 
 def text(value: object) -> Html:
