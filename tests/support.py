@@ -108,7 +108,7 @@ def remove_tree(folder: os.PathLike) -> None:
 
 
 def words_of(line: str) -> list[str]:
-    """The words that a program gets from a line to paste, which is quoted for the shell in use."""
+    """The words that a program gets from a line to paste, quoted for the shell in use; on Windows with double quotes at most."""
     from base import shell
     if shell.kind() == shell.POSIX:
         return shlex.split(line)

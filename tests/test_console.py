@@ -323,7 +323,7 @@ class ProgressLine(unittest.TestCase):
         with mock.patch.object(console, "_enable_sequences", lambda stream: True):
             self.assertIn("\x1b[2K", self.shown(True, windows=True))
 
-    @unittest.skipIf(os.name == "nt", "there is a console")
+    @unittest.skipIf(os.name == "nt", "Windows may have a console, which takes control sequences")
     def test_without_a_windows_console_sequences_are_not_turned_on(self):
         self.assertFalse(console._enable_sequences(Stream(terminal=True)))
 
@@ -381,7 +381,7 @@ class BareSystem(unittest.TestCase):
                 self.assertIn(f"this Python has no {name.lstrip('_')}", err.getvalue())
                 self.assertIn(words, err.getvalue())
 
-    @unittest.skipUnless(os.name == "posix", "closes a file descriptor by a POSIX shell")
+    @unittest.skipUnless(os.name == "posix", "needs a POSIX shell, to close a file descriptor")
     def test_output_that_nobody_reads_is_no_traceback(self):
         for end in ("| true", ">&-", "2>&-", ">&- 2>&-"):
             for words in ("--help", "--version"):

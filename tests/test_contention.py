@@ -303,7 +303,7 @@ BUSY = "import time\nwhile time.process_time() < 0.4: pass\nprint(flush=True)\ni
 ORPHAN = f"import os\nif os.fork(): os._exit(0)\n{BUSY}"
 
 
-@unittest.skipUnless(sys.platform.startswith("linux"), "real processes are started, and /proc is read")
+@unittest.skipUnless(sys.platform.startswith("linux"), "needs /proc")
 class Real(unittest.TestCase):
     """No share of this machine's time is asserted: what else runs here is not known. The CPU time is."""
 

@@ -193,7 +193,7 @@ class Limit(unittest.TestCase):
                     at(server).ask("/api/tags", limits=limits)
                 self.assertTrue(low < time.perf_counter() - began < high)
 
-    @unittest.skipUnless(sys.platform == "linux", "a full backlog refuses elsewhere")
+    @unittest.skipUnless(sys.platform == "linux", "only Linux lets a connection wait for room in a full backlog")
     def test_a_server_that_takes_no_connection_is_left_after_the_connect_limit(self):
         with contextlib.ExitStack() as open_ones:
             full = open_ones.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))

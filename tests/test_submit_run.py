@@ -228,7 +228,7 @@ class Places(submitting.Submission):
         self.assertIn(f"  {submitting.PATH}/\n", out)
         self.assertIn(f"checked {shell.path(folder)}\n", said)
 
-    @unittest.skipIf(os.name == "nt", "the line is written for another shell there")
+    @unittest.skipIf(os.name == "nt", "the line is quoted for PowerShell or cmd there, and read here as a POSIX shell reads it")
     def test_the_printed_command_repeats_this_call_and_works_as_printed(self):
         folder = self.elsewhere(handle=None)
         words = ["--handle=ana", "--title=$(touch hit) \"two\" words", "--author-name=O'Neill", "--author-email=o@noreply.example.org"]
