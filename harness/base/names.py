@@ -29,7 +29,7 @@ def handle_problem(handle: str) -> str | None:
     if handle in WINDOWS_DEVICES:
         return "this name is a device on Windows and cannot be a folder there"
     if handle in RESERVED_HANDLES:
-        return "this word is reserved: example is the bundled one, unnamed a run without an owner"
+        return "example and unnamed are reserved, for the bundled run and for runs without a handle"
     return None
 
 

@@ -148,10 +148,10 @@ def folder_problems(place: RunPlace) -> Iterator[Finding]:
     for rule, name, problem in (
             ("name-handle", place.handle, names.handle_problem(place.handle)),
             ("name-device-tag", place.device_tag, names.device_tag_problem(place.device_tag)),
-            ("name-run-id", place.name, None if place.name.startswith("run-") else "run-<uuid>"),
+            ("name-run-id", place.name, None if place.name.startswith("run-") else "a run's folder is called run-<uuid>"),
             ("name-run-id", place.name, names.run_id_problem(place.run_id))):
         if problem:
-            yield Finding(rule, name, problem, path=place.path)
+            yield Finding(rule, f"{name}: {problem}", path=place.path)
             return
 
 
