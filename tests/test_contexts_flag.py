@@ -88,7 +88,7 @@ class Without(unittest.TestCase):
         self.assertEqual(manifest["planned_calls"], before["planned_calls"] + 2 * 2 * len(valid.MODELS))
         self.assertEqual(manifest["suites"], before["suites"])
         self.assertEqual(plan.settings_of(manifest).contexts, settings.contexts)
-        self.assertEqual(run_setup.context_plan(plan.Settings()), {})
+        self.assertEqual(run_setup.newer_fields(plan.Settings()), {})
 
     def test_rungs_come_after_the_plain_phases_and_before_the_last_pass(self):
         loaded = {phase: suites.load(phase) for phase in PHASES}

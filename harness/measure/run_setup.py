@@ -71,21 +71,17 @@ def manifest(run_id: str, facts: Dict[str, Any], choice: ModelChoice, phases: Li
         "overrides": overrides,
         "platform": f"{platform.system()} {platform.machine()}", "python": platform.python_version(),
         "harness_version": VERSION, "harness_sha256": source_sha256(), "harness_modified": modified,
-        "harness_commit": commit, **thinking_plan(settings), **context_plan(settings),
+        "harness_commit": commit, **newer_fields(settings),
     }
     return {**document, "schema": records.manifest_version(document)}
 
 
-def thinking_plan(settings: plan.Settings) -> dict:
-    """What the manifest says about thinking; nothing where the settings are the canonical ones."""
-    if settings.thinking is None and settings.thinking_budget == plan.THINKING_BUDGET:
-        return {}
-    return {"thinking": {"mode": settings.thinking, "budget": settings.thinking_budget}}
-
-
-def context_plan(settings: plan.Settings) -> dict:
-    """What the manifest says about the context ladder; nothing where it is not climbed."""
-    return {"contexts": {"asked": list(settings.contexts), "rung_limit_s": settings.rung_limit_s}} if settings.contexts else {}
+def newer_fields(settings: plan.Settings) -> dict:
+    """Fields about thinking and the context ladder, if the run uses them; else it stays readable to older harnesses."""
+    has_thinking = settings.thinking is not None or settings.thinking_budget != plan.THINKING_BUDGET
+    thinking = {"thinking": {"mode": settings.thinking, "budget": settings.thinking_budget}}
+    contexts = {"contexts": {"asked": list(settings.contexts), "rung_limit_s": settings.rung_limit_s}}
+    return {**(thinking if has_thinking else {}), **(contexts if settings.contexts else {})}
 
 
 def source_sha256() -> str:

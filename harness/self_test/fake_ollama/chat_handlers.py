@@ -36,13 +36,13 @@ class TextHandler(abc.ABC):
     def respond(self) -> None:
         """Unload, load, render or answer; what cannot be done is refused before anything is loaded."""
         exchange, request = self.exchange, self.request
-        if not self.has_input() and request.keep_alive_ns == 0:
+        if not self.messages() and request.keep_alive_ns == 0:
             self.server.engine.unload(self.model)
             return exchange.json(self.line(done=True, done_reason="unload"))
         self.check_capabilities()
         with self.in_use:
             use = self.in_use.enter_context(model_use(exchange, self.model, request))
-            if not self.has_input():
+            if not self.messages():
                 return exchange.json(self.line(use.ready_ns, done=True, done_reason="load"), due_ns=use.ready_ns)
             if request.body.get("_debug_render_only"):
                 return exchange.json(self.rendered(), due_ns=use.ready_ns)
@@ -54,20 +54,12 @@ class TextHandler(abc.ABC):
     # ----- what chat and generate each do in their own way
 
     @abc.abstractmethod
-    def has_input(self) -> bool:
-        """Whether there is anything to answer; a request without only loads the model."""
-
-    @abc.abstractmethod
     def messages(self) -> list[dict]:
-        """The messages of the conversation; the prompt as the only one."""
+        """The messages of the conversation, or the prompt as the only one; a request without any only loads the model."""
 
     @abc.abstractmethod
     def is_framed(self) -> bool:
         """Whether a template is put around the messages."""
-
-    @abc.abstractmethod
-    def text(self) -> str:
-        """The prompt as the model gets to read it."""
 
     # ----- what they share
 
@@ -176,11 +168,11 @@ class TextHandler(abc.ABC):
         return {"context": [300 + n % 150 for n in range(size)]}
 
     def rendered(self) -> dict:
-        """_debug_render_only: the text that the model would get to read."""
+        """_debug_render_only of a chat: the text that the model would get to read."""
         value = self.line()
-        if "message" in value:
-            value["message"]["role"] = ""
-        return {**value, "_debug_info": {"rendered_template": self.text()}}
+        value["message"]["role"] = ""
+        text = tokenizer.framed_text(self.model, self.messages()) if self.is_framed() else tokenizer.bare_text(self.messages())
+        return {**value, "_debug_info": {"rendered_template": text}}
 
 
 class ChatHandler(TextHandler):
@@ -190,33 +182,22 @@ class ChatHandler(TextHandler):
         super().__init__(exchange, request)
         self.is_native = self.model.template is None
 
-    def has_input(self) -> bool:
-        return bool(self.messages())
-
     def messages(self) -> list[dict]:
         return self.request.body.get("messages") or []
 
     def is_framed(self) -> bool:
         return not self.is_native or self.server.dialect.has_runner_process
 
-    def text(self) -> str:
-        return tokenizer.framed_text(self.model, self.messages()) if self.is_framed() else tokenizer.bare_text(self.messages())
-
 
 class GenerateHandler(TextHandler):
     kind = "generate"
 
-    def has_input(self) -> bool:
-        return bool(self.request.body.get("prompt"))
-
     def messages(self) -> list[dict]:
-        return [{"content": self.request.body.get("prompt")}]
+        prompt = self.request.body.get("prompt")
+        return [{"content": prompt}] if prompt else []
 
     def is_framed(self) -> bool:
         return self.model.template is not None and not self.request.body.get("raw")
-
-    def text(self) -> str:
-        return f"user: {self.request.body['prompt']}\nassistant:" if self.is_framed() else self.request.body["prompt"]
 
 
 def with_faults(model: Model, active_faults: dict) -> Model:
