@@ -70,13 +70,14 @@ class LedgerReader:
         self._max_line_bytes, self._is_exact = max_line_bytes or MAX_LINE_BYTES, is_exact
 
     def __iter__(self) -> Iterator[LedgerLine]:
-        with files.explaining_errors(self.path), open(self.path, "rb") as source:
+        with files.explaining_errors(self.path), open(self.path, "rb", BLOCK_BYTES) as source:
             for number, data in enumerate(_lines(source, self._max_line_bytes), 1):
                 line = self._line(number, data)
                 self.sha256.update(data)
-                self.prev = hashlib.sha256(data[:-1]).hexdigest()
+                self.prev = hashlib.sha256(memoryview(data)[:-1]).hexdigest()
                 self.last_type = line.fields["type"] if line.fields else "unknown"
                 yield line
+                del line        # its memory, which is in the processor's cache, is used for the next one
 
     def _line(self, number: int, data: bytes) -> LedgerLine:
         fields = _quickly_parsed(data, self._is_exact) if len(data) <= self._max_line_bytes else None
@@ -129,9 +130,9 @@ def _quickly_parsed(data: bytes, is_exact: bool) -> Optional[dict]:
     if data[-1:] != b"\n" or b"\r" in data or b"\t" in data or b"\x7f" in data:
         return None
     try:
-        text = data[:-1].decode("ascii")
+        text = data.decode("ascii")
         fields = json.loads(text) if is_exact else json_text.unique_keys(text)
-        if not isinstance(fields, dict) or (is_exact and json_text.dumps(fields) != text):
+        if not isinstance(fields, dict) or (is_exact and json_text.dumps(fields) + "\n" != text):
             return None
     except (ValueError, RecursionError):
         return None
@@ -174,12 +175,14 @@ def read(path: os.PathLike, reader: Optional[LedgerReader] = None) -> Iterator[R
 
     A caller that needs the hash of the whole file gives its own `reader` of that path.
     """
-    number = 0
-    for number, _, _, record, problems in reader or LedgerReader(path):
-        if problems or record is None:
-            raise broken(path, number, problems)
+    is_empty = True
+    for line in reader or LedgerReader(path):
+        record, is_empty = line.record, False
+        if line.problems or record is None:
+            raise broken(path, line.number, line.problems)
+        del line        # as in LedgerReader
         yield record
-    if number == 0:
+    if is_empty:
         raise UserError("empty", str(path), "run again with --resume, or start a new run")
 
 
