@@ -1,6 +1,7 @@
 """Hardware checks: hardware.json and the manifest describe the same machine, and models that could be what they say."""
 from __future__ import annotations
 
+import math
 import re
 from typing import Iterator
 
@@ -49,6 +50,9 @@ def model_problems(manifest: dict) -> Iterator[Finding]:
     least, most = thresholds.value("bits_per_parameter_least"), thresholds.value("bits_per_parameter_most")
     for number, model in enumerate(manifest["models"]):
         parameters = parameters_of(model["parameter_size"])
+        if (model.get("expert_used_count") or 0) > (model.get("expert_count") or math.inf):
+            yield Finding("physics-size", f"{model['name']}: {model['expert_used_count']} experts used for a token, of {model['expert_count']}",
+                          "no more than there are", f"/models/{number}/expert_used_count")
         if parameters and model["size_bytes"]:
             bits = 8 * model["size_bytes"] / parameters
             if bits < least or (bits > most and model["size_bytes"] > thresholds.value("small_model_bytes")):

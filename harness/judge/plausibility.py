@@ -19,6 +19,7 @@ from judge.ledger_pass import LedgerVisitor
 EXPERTS = re.compile(r"moe|mixtral|gpt-?oss|deepseek|llama4|dbrx|arctic|grok|qwen3next|minimax|kimi|nemotron_h|glm4|granitehybrid|-a\d+b\b")
 DEDICATED = ("nvidia",)     # vendors all of whose cards on a computer's bus have memory of their own
 BURST_SHARE = 0.2           # of the mean gap: texts closer than this came out of one step
+SAFETENSORS = "safetensors"     # the runner of this format has the context of the model, whatever was asked for
 MIN_TURNS = 3           # of a conversation, with more of which the rate of later turns is compared with the first
 MOST_TOKENS_A_STEP = 8      # of speculative decoding
 
@@ -54,6 +55,7 @@ class Plausibility(LedgerVisitor):
         self.turns: Dict[str, List[float]] = {}        # prefill rates of a conversation, where the server reports the cached count
         self.placed: Dict[str, int] = {}        # model: the most on accelerators
         self.loaded: Dict[str, int] = {}        # model: the most in memory
+        self.overfull: Dict[str, Tuple[int, int]] = {}     # model: tokens of a prompt that is longer than the context it was loaded with
         self.contexts: Dict[str, int] = {}      # model: the largest context or prompt
         self.heads: Dict[str, Optional[int]] = {}
         self.spreads: Dict[tuple, Spread] = {}         # (model, item): of decode rates
@@ -91,7 +93,10 @@ class Plausibility(LedgerVisitor):
         placement = call.placement or {}
         self.placed[model] = max(self.placed.get(model, 0), placement.get("vram_bytes") or 0)
         self.loaded[model] = max(self.loaded.get(model, 0), placement.get("size_bytes") or 0)
-        self.contexts[model] = max(self.contexts.get(model, 0), placement.get("context_length") or 0, call.prompt_tokens or 0)
+        context, tokens = placement.get("context_length") or 0, call.prompt_tokens or 0
+        self.contexts[model] = max(self.contexts.get(model, 0), context, tokens)
+        if 0 < context < call.options.get("num_ctx", 0) and tokens > context + thresholds.value("context_slack_tokens") and self.models[model]["format"] != SAFETENSORS:
+            self.overfull.setdefault(model, (tokens, context))
 
     def _gaps(self, gaps: list) -> Iterator[Finding]:
         """Gaps of 0 are texts that were read together; a busy machine has many of these, and they are all alike."""
@@ -119,6 +124,8 @@ class Plausibility(LedgerVisitor):
             trained = self.models[name]["context_length"]
             if trained is not None and tokens > trained + thresholds.value("context_slack_tokens"):
                 yield Finding("physics-context", f"{name}: {tokens} tokens of context", f"at most the {trained} that it was trained for")
+        for name, (tokens, context) in self.overfull.items():
+            yield Finding("physics-context", f"{name}: a prompt of {tokens} tokens, loaded with a context of {context}", "a context that holds the prompt")
         yield from self._rate_spreads()
 
     def _memory(self) -> Iterator[Finding]:

@@ -195,4 +195,7 @@ ROWS = [
     ("protocol-skip", "calls after the time was up", asked_after_its_time),
     ("protocol-placement", "two models that were never loaded together", never_loaded_together, MIXED),
     ("physics-duplicate", "each repeat is the first one, each gap changed by up to a twentieth", repeats_from_the_first(0.05), LONG_REPEATS),
+    ("physics-context", "prompts longer than the context that was loaded", lambda run: [record["placement"].update(context_length=512)
+                                                                                     for record in run.calls()] and None),
+    ("physics-size", "more experts used than there are", on_model(expert_count=8, expert_used_count=128)),
 ]
