@@ -220,6 +220,8 @@ _NAMED_WORD = _holds(*secret_formats.NAMED_HINTS)
 _UNBROKEN = _found(r"[\w+/=~.-]{16}")       # every key has so many characters in a row
 _NAMED_VALUE = _found(r"[:=>,](?:(?<!,)|[ \t]{0,3}[\"'`])[>\"'`\s]{0,12}[\w+/~.:%=-]{12}")
 
+_SHARE = "(?=[a-z0-9-]*(?:nas|srv|server|share|storage|synology|diskstation|samba|smb|files))"        # a host that keeps files
+
 KINDS = (
     SensitiveKind("path", "a path of somebody's own", lambda lowered: _PATH_WORD(lowered) if _PATH_SIGN(lowered) else {}, (
         r"(?i:(?<![\w.])/(?:var/|usr/|export/)?home/([^\s/\\\"'`:;,)\]|]+)"
@@ -240,13 +242,13 @@ KINDS = (
           "%2Fhome%2Fana%2F", "/var/home/ana", "/var/folders/ab/cd3f/T", "-Users-ana-models"),
          ("/home/user/x", "/usr/share/ollama", "/api/chat", "C:\\Windows", "/Users/you", "home/page", "/dev/null", "~/x",
           "/etc/home", "and/or", "/roots/x"), _names_somebody),
-    SensitiveKind("path", "a path of somebody's own", _any_of("/mnt/", "/volumes/", ":\\", "onedrive - ", "\\\\", "//"), (
+    SensitiveKind("path", "a path of somebody's own", _either(_any_of("/mnt/", "/volumes/", ":\\", "onedrive - ", "\\\\"), _like(f"//{_SHARE}")), (
         r"(?i:(?<![\w.])/mnt/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w.])/volumes/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w])[d-z]:\\{1,2}([^\s/\\\"'`:;,)\]|<>%$*?.]+)"
         r"|\bonedrive - ([\w][\w .-]{1,40})"
         r"|(?<![\w\\])\\\\([\w.-]+(?: [\w.-]+){1,3})\\[\w$.-]+"
-        r"|(?<![\w:/.<>*])//((?=[a-z0-9-]*(?:nas|srv|server|share|storage|synology|diskstation|samba|smb|files))[a-z0-9][a-z0-9-]{1,30})/[\w$.-]+)"),
+        rf"|(?<![\w:/.<>*])//({_SHARE}[a-z0-9][a-z0-9-]{{1,30}})/[\w$.-]+)"),
          ("/mnt/my-nas", "/Volumes/Me", "D:\\me", "\\\\nas server\\x", "//nas/me", "OneDrive - Company"),
          ("/mnt/data", "/mnt/c/Windows", "D:\\models", "https://host/a//b", "//div/span", "OneDrive", "// nas"), _is_own_folder),
     SensitiveKind("address", "a network address", _like(r"\.[0-9]{1,3}\.[0-9]"), (
