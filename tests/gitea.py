@@ -115,7 +115,7 @@ def teach_agit(bare: pathlib.Path) -> None:
     """Let a bare repository turn a push to refs/for/ into a pull request, as Gitea does, by git's own hook for it."""
     hook = bare / "hooks" / "proc-receive"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text(f"#!{sys.executable}\n{textwrap.dedent(AGIT_HOOK)}", encoding="utf-8")
+    hook.write_text(f"#!{sys.executable} -S\n{textwrap.dedent(AGIT_HOOK)}", encoding="utf-8")
     hook.chmod(0o755)
     git(bare, "config", "receive.procReceiveRefs", "refs/for")
     git(bare, "config", "receive.advertisePushOptions", "true")

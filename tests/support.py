@@ -23,6 +23,8 @@ sys.dont_write_bytecode = False
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HARNESS = ROOT / "harness"
+# For children: without site-packages, of which the harness needs nothing and which cost more to set up than Python itself.
+PYTHON = (sys.executable, "-S")
 if str(HARNESS) not in sys.path:
     sys.path.insert(0, str(HARNESS))
 
@@ -68,7 +70,7 @@ class Stub:
 @contextlib.contextmanager
 def stub(script: dict | None = None):
     """A loopback server in a process of its own; it ends with the block, and with this process in any case."""
-    command = [sys.executable, str(HARNESS / "self_test" / "fake_ollama")]
+    command = [*PYTHON, str(HARNESS / "self_test" / "fake_ollama")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             server = Stub(process, json.loads(process.stdout.readline())["url"])

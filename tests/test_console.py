@@ -103,7 +103,7 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual(caught.exception.code, 2)
 
     def test_a_reader_that_leaves_ends_it_quietly(self):
-        process = subprocess.Popen([sys.executable, "-c", TALK, str(support.HARNESS)], stdout=subprocess.PIPE,
+        process = subprocess.Popen([*support.PYTHON, "-c", TALK, str(support.HARNESS)], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE)
         process.stdout.readline()
         process.stdout.close()
@@ -113,7 +113,7 @@ class ExitCodes(unittest.TestCase):
         self.assertEqual(said, b"")
 
     def test_a_listener_that_leaves_ends_nothing(self):
-        process = subprocess.Popen([sys.executable, "-c", WAIL, str(support.HARNESS)], stdin=subprocess.PIPE,
+        process = subprocess.Popen([*support.PYTHON, "-c", WAIL, str(support.HARNESS)], stdin=subprocess.PIPE,
                                    stderr=subprocess.PIPE)
         process.stderr.close()
         process.stdin.close()
@@ -346,7 +346,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 class BareSystem(unittest.TestCase):
     def run_script(self, script: str, *words: str) -> subprocess.CompletedProcess:
         """A script under a Python without ssl, sqlite3 and ctypes."""
-        return subprocess.run([sys.executable, "-c", WITHOUT, str(support.HARNESS), str(support.HARNESS / script), *words],
+        return subprocess.run([*support.PYTHON, "-c", WITHOUT, str(support.HARNESS), str(support.HARNESS / script), *words],
                               capture_output=True, text=True, timeout=120)
 
     def test_help_and_checking_need_none_of_the_optional_modules(self):
@@ -367,7 +367,7 @@ class BareSystem(unittest.TestCase):
 
     def test_an_older_python_gets_one_line(self):
         code = "import sys; sys.version_info = (3, 8, 20, 'final', 0); sys.path.insert(0, sys.argv[1]); import base"
-        done = subprocess.run([sys.executable, "-c", code, str(support.HARNESS)], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*support.PYTHON, "-c", code, str(support.HARNESS)], capture_output=True, text=True, timeout=60)
         self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1))
         self.assertIn("Python 3.8: this harness needs 3.9 or newer", done.stderr)
 
@@ -386,7 +386,7 @@ class BareSystem(unittest.TestCase):
         for end in ("| true", ">&-", "2>&-", ">&- 2>&-"):
             for words in ("--help", "--version"):
                 with self.subTest(end=end, words=words):
-                    done = subprocess.run(["sh", "-c", f'"$0" "$1" {words} {end}', sys.executable, str(support.HARNESS / "run_benchmark.py")],
+                    done = subprocess.run(["sh", "-c", f'"$0" -S "$1" {words} {end}', sys.executable, str(support.HARNESS / "run_benchmark.py")],
                                           stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL, timeout=60)
                     self.assertNotIn("Traceback", done.stderr)
                     self.assertNotIn("Exception ignored", done.stderr)

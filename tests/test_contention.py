@@ -310,7 +310,7 @@ class Real(unittest.TestCase):
     def own_s(self, code: str) -> float:
         watcher = Contention(linux.Linux(), processes.LinuxProcesses(), lambda table: ME)
         before = watcher._own_s()
-        with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with subprocess.Popen([*support.PYTHON, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             process.stdout.readline()
             used_s = watcher._own_s() - before
             process.stdin.close()

@@ -81,7 +81,7 @@ class Sameness(unittest.TestCase):
     def test_another_process_with_another_hash_seed_says_the_same(self):
         code = ("import sys; sys.path.insert(0, sys.argv[1])\nfrom derive.distribution import Sample\n"
                 "print(Sample(n * 0.37 % 5 for n in range(3000)).stat())")
-        said = {subprocess.run([sys.executable, "-c", code, str(support.HARNESS)], stdout=subprocess.PIPE, check=True,
+        said = {subprocess.run([*support.PYTHON, "-c", code, str(support.HARNESS)], stdout=subprocess.PIPE, check=True,
                                env={"PYTHONHASHSEED": seed}).stdout for seed in ("0", "1", "2")}
         self.assertEqual(len(said), 1)
 

@@ -9,7 +9,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
@@ -239,7 +238,7 @@ class Run(unittest.TestCase):
     def shim(path: pathlib.Path) -> None:
         """`python`, whatever this one is called."""
         path.parent.mkdir()
-        path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
+        path.write_text(f'#!/bin/sh\nexec {shlex.join(support.PYTHON)} "$@"\n', encoding="utf-8")
         path.chmod(0o755)
 
     def test_every_command_of_every_document_does_what_is_said(self):

@@ -77,7 +77,7 @@ class Sent(unittest.TestCase):
             names = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
             environment = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
             environment.update({name: proxy.url for name in names})
-            done = subprocess.run([sys.executable, "-c", ASK, str(support.HARNESS), server.url], env=environment,
+            done = subprocess.run([*support.PYTHON, "-c", ASK, str(support.HARNESS), server.url], env=environment,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
             self.assertEqual(done.stdout.decode().strip(), "direct")
             self.assertEqual(proxy.requests, [])

@@ -15,7 +15,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 import unittest
@@ -925,7 +924,7 @@ class TruthTest(StubTest):
 class ProcessTest(unittest.TestCase):
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        process = subprocess.Popen([sys.executable, str(support.HARNESS / "self_test" / "fake_ollama"), *arguments],
+        process = subprocess.Popen([*support.PYTHON, str(support.HARNESS / "self_test" / "fake_ollama"), *arguments],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)

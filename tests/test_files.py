@@ -200,7 +200,7 @@ class Append(InFolder):
 class Lock(InFolder):
     def hold(self) -> subprocess.Popen:
         """Another process that holds the file, until it is told to end or is killed."""
-        process = subprocess.Popen([sys.executable, "-c", HOLD, str(support.HARNESS), str(self.path)],
+        process = subprocess.Popen([*support.PYTHON, "-c", HOLD, str(support.HARNESS), str(self.path)],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(self.end, process)
         self.assertEqual(process.stdout.readline().strip(), b"held")

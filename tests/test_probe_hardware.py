@@ -6,7 +6,6 @@ import io
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -149,7 +148,7 @@ class Real(unittest.TestCase):
     def test_it_runs_here_from_any_folder(self):
         with tempfile.TemporaryDirectory() as folder:
             words = ["--out", folder, "--target-url", f"http://127.0.0.1:{support.closed_port()}"]
-            done = subprocess.run([sys.executable, str(support.HARNESS / "probe_hardware.py"), *words], cwd=folder,
+            done = subprocess.run([*support.PYTHON, str(support.HARNESS / "probe_hardware.py"), *words], cwd=folder,
                                   capture_output=True, text=True, timeout=120)
             self.assertEqual(done.returncode, FINE, done.stderr)
             record = json_text.loads(pathlib.Path(folder, "hardware.json").read_bytes())

@@ -43,7 +43,7 @@ raise SystemExit(console.guarded(lambda: run_benchmark.main(sys.argv[3:])))
 
 class Resumes(runs.RunTest):
     def start(self, *arguments: str) -> subprocess.Popen:
-        command = [sys.executable, "-c", CHILD, str(support.HARNESS), json.dumps([runs.floor(), run_setup.source_sha256(), run_setup.git_state()]),
+        command = [*support.PYTHON, "-c", CHILD, str(support.HARNESS), json.dumps([runs.floor(), run_setup.source_sha256(), run_setup.git_state()]),
                    "--target-url", self.stub.url, "--out", str(self.out), *arguments]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    text=True, env={**os.environ, "OLLAMA_HOST": ""})

@@ -444,7 +444,7 @@ class Cost(unittest.TestCase):
         code = "import sys; sys.argv = ['x', '--help']; sys.path.insert(0, sys.argv.pop() and %r); sys.argv = ['x', '--help']\n" \
                "import run_benchmark\ntry:\n    run_benchmark.main()\nexcept SystemExit:\n    pass\n" \
                "print(sorted(name for name in sys.modules if name.startswith('measure.')), file=sys.stderr)"
-        done = subprocess.run([sys.executable, "-c", code % str(support.HARNESS)], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*support.PYTHON, "-c", code % str(support.HARNESS)], capture_output=True, text=True, timeout=60)
         self.assertEqual(done.stderr.strip(), "[]")
 
 

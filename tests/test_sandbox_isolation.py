@@ -143,7 +143,7 @@ class Isolation(sandbox.SandboxTest):
             pid_file, home = self.folder / f"pid-{number}", self.folder / f"home-{number}"
             home.mkdir()
             answer = f"import os\nopen({str(pid_file)!r}, 'w').write(str(os.getpid()))\ndouble = 1\nwhile True: pass"
-            with subprocess.Popen([sys.executable, "-c", code, str(support.HARNESS), answer], stderr=subprocess.DEVNULL,
+            with subprocess.Popen([*support.PYTHON, "-c", code, str(support.HARNESS), answer], stderr=subprocess.DEVNULL,
                                   env={**os.environ, "TMPDIR": str(home)}) as process:
                 end = time.monotonic() + 10
                 while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < end:

@@ -4,7 +4,6 @@ from __future__ import annotations
 import os
 import pathlib
 import subprocess
-import sys
 import tempfile
 import unittest
 
@@ -56,7 +55,7 @@ class SmallClone(unittest.TestCase):
     def run_here(self, script: str, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
         environment = {**os.environ, "HOME": str(self.world), "GIT_CONFIG_NOSYSTEM": "1", "GITEA_TOKEN": "", "COLUMNS": "200",
                        "GIT_TERMINAL_PROMPT": "0", "PYTHONPYCACHEPREFIX": str(self.world / "compiled"), **environment}
-        done = subprocess.run([sys.executable, f"harness/{script}", *words], cwd=self.clone, env=environment,
+        done = subprocess.run([*support.PYTHON, f"harness/{script}", *words], cwd=self.clone, env=environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done

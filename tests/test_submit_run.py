@@ -273,14 +273,14 @@ class Author(submitting.Submission):
 
 class Command(unittest.TestCase):
     def test_its_help_names_what_it_asks_and_what_it_never_does(self):
-        done = subprocess.run([sys.executable, str(support.HARNESS / "submit_run.py"), "--help"], capture_output=True, text=True)
+        done = subprocess.run([*support.PYTHON, str(support.HARNESS / "submit_run.py"), "--help"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0)
         for word in ("An agent shows its human", "--confirm CODE", "No default branch is ever pushed to", "GITEA_TOKEN",
                      "--dry-run", "exit codes"):
             self.assertIn(word, done.stdout)
 
     def test_wrong_usage_is_exit_code_2(self):
-        done = subprocess.run([sys.executable, str(support.HARNESS / "submit_run.py")], capture_output=True, text=True)
+        done = subprocess.run([*support.PYTHON, str(support.HARNESS / "submit_run.py")], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
 
 

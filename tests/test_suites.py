@@ -56,7 +56,7 @@ def every_item() -> list:
 
 
 def verdicts(jobs: list) -> list:
-    done = subprocess.run([sys.executable, "-I", "-c", BATCH], input=json.dumps(jobs), timeout=60, check=True,
+    done = subprocess.run([*support.PYTHON, "-I", "-c", BATCH], input=json.dumps(jobs), timeout=60, check=True,
                           stdout=subprocess.PIPE, universal_newlines=True)
     return json.loads(done.stdout)
 
@@ -160,7 +160,7 @@ class Loading(unittest.TestCase):
         code = ("import sys, builtins, io; sys.path.insert(0, sys.argv[1]); import pathlib; "
                 "pathlib.Path.read_bytes = pathlib.Path.open = None; import base.suites; "
                 "print('prompts' in sys.modules)")
-        done = subprocess.run([sys.executable, "-c", code, str(support.HARNESS)], stdout=subprocess.PIPE, check=True)
+        done = subprocess.run([*support.PYTHON, "-c", code, str(support.HARNESS)], stdout=subprocess.PIPE, check=True)
         self.assertEqual(done.stdout.strip(), b"False")
 
 
