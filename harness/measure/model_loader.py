@@ -16,6 +16,7 @@ from base.plan import Settings, Stage, Step
 from measure.session import Ask, Session, new_nonce
 
 PAUSE_S = 2.0               # a server that was left in the middle finishes its prompt batch first
+PAUSE_PARTS = 4             # progress is drawn between them
 SERVER_PATIENCE_S = 30.0    # a server under restart by its service manager is back within this
 LOAD_TRIES = 3
 LOOK_AROUND_S = 0.2         # Linux counts processor time in hundredths of a second
@@ -161,8 +162,9 @@ class ModelLoader:
         self._pause()
 
     def _pause(self) -> None:
-        self.session.progress.wait("the server, after a failed call")
-        self.session.sleep(PAUSE_S)
+        for _ in range(PAUSE_PARTS):
+            self.session.progress.wait("the server, after a failed call")
+            self.session.sleep(PAUSE_S / PAUSE_PARTS)
 
     def check_alive(self) -> None:
         """Wait until the server answers; raises ServerLost if it does not."""
