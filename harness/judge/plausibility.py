@@ -93,9 +93,10 @@ class Plausibility(LedgerVisitor):
         placement = call.placement or {}
         self.placed[model] = max(self.placed.get(model, 0), placement.get("vram_bytes") or 0)
         self.loaded[model] = max(self.loaded.get(model, 0), placement.get("size_bytes") or 0)
-        context, tokens = placement.get("context_length") or 0, call.prompt_tokens or 0
+        context, tokens, asked = placement.get("context_length") or 0, call.prompt_tokens or 0, call.options.get("num_ctx")
         self.contexts[model] = max(self.contexts.get(model, 0), context, tokens)
-        if 0 < context < call.options.get("num_ctx", 0) and tokens > context + thresholds.value("context_slack_tokens") and self.models[model]["format"] != SAFETENSORS:
+        is_reduced = schema.is_count(asked) and 0 < context < asked and self.models[model]["format"] != SAFETENSORS
+        if is_reduced and tokens > context + thresholds.value("context_slack_tokens"):
             self.overfull.setdefault(model, (tokens, context))
 
     def _gaps(self, gaps: list) -> Iterator[Finding]:
