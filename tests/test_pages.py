@@ -127,6 +127,23 @@ class Wholeness(unittest.TestCase):
         self.assertEqual([page.wrong for page in found.values() if page.wrong], [])
 
 
+class ChangingParts(unittest.TestCase):
+    def test_the_strips_of_a_device_are_replaced_alone_and_give_the_same_page(self):
+        document = showcase.whole(RUNS)[0]
+        devices = [page for page in pages.site_pages(document, None, {}) if page.part]
+        self.assertEqual({page.path for page in devices}, {device["page"] for device in document["devices"]})
+        replaced = 0
+        for page in devices:
+            data = page.render()[1]
+            section = re.search(b'<section id="stand">.*?</section>', data, re.DOTALL)
+            if section:
+                replaced += 1
+                older = data.replace(section.group(), b'<section id="stand"><p>of other runs</p></section>')
+                self.assertEqual(page.part.replaced(older), data)
+                self.assertIsNone(page.part.replaced(data.replace(section.group(), b"")))
+        self.assertGreater(replaced, 0)
+
+
 class Access(unittest.TestCase):
     def test_every_page_has_its_landmarks_one_main_heading_and_the_others_in_order(self):
         for path, page in parsed().items():

@@ -106,7 +106,8 @@ def compare(count: int, many: bool, with_git: bool) -> float:
         warm = measured("build", top)
         print(f"{count} runs, {plain['mb']:.0f} MB of ledgers, {first['cells']} cells: json.loads {plain['seconds']:.1f} s; without a cache "
               f"{first['seconds']:.1f} s ({first['cpu_s']:.0f} s of processors, {1000 * first['cpu_s'] / count:.1f} ms a run), again "
-              f"{warm['seconds']:.1f} s; nothing new {same['seconds']:.2f} s; one more run {more['seconds']:.2f} s; peak memory "
+              f"{warm['seconds']:.1f} s; nothing new {same['seconds']:.2f} s ({same['cpu_s']:.2f} s of processors, imports included); one more run "
+              f"{more['seconds']:.2f} s ({more['cpu_s']:.2f}); peak memory "
               f"{first['own_mib']:.0f} MiB, of the largest worker {first['worker_mib']:.0f} MiB; the site adds {together - submitted:.0f} MB to "
               f"{submitted:.0f} MB of submissions ({together / submitted - 1:.2f} times)", flush=True)
         return first["seconds"]
