@@ -1,7 +1,8 @@
 """Measure local models through an Ollama server, and leave one run under submissions/.
 
-Every call is on disk before the next begins. Ctrl-C once ends after the present call, twice at once; either way
---resume goes on where the run stopped. --self-test needs no Ollama: it tests the harness against a fake server with known timings.
+Every call is written to disk before the next begins. Ctrl-C stops after the current call, a second one at once;
+--resume continues where the run stopped. --self-test needs no Ollama: it tests the harness against a built-in fake server
+with known timings.
 """
 from __future__ import annotations
 

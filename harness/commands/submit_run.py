@@ -326,5 +326,5 @@ def finish(outcome: Outcome, attempt: Attempt) -> int:
     console.note(outcome.text)
     if not outcome.done:
         console.note("not submitted yet")
-    console.next_step("wait for a maintainer: nothing merges by itself" if outcome.done else "the step above")
+    console.next_step("wait for a maintainer: nothing merges by itself" if outcome.done else "do the step above")
     return FINE if outcome.done else FOUND

@@ -48,7 +48,7 @@ class ModelLoader:
         self.session, self.settings, self.trained = session, settings, trained
         self._always_thinks, self._now_ns = always_thinks, now_ns
         self._ready: Optional[Tuple[Tuple[str, int], ...]] = None   # (model, num_ctx) of those that are loaded and warm
-        self._is_first_load = True              # of a block: even its own models are loaded anew
+        self._is_first_load = True              # of a block: even its own models are loaded again
         self._is_unsettled = False              # the last call went wrong, so nothing is known to be warm
         self._staying: Set[str] = set()         # models of others that the server did not unload when asked
         self.load_ns = 0                        # what the last loading and warming took

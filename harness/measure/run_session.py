@@ -101,7 +101,7 @@ def _unload(endpoint: Endpoint, names: List[str]) -> None:
 
 @contextlib.contextmanager
 def interruptible(stop: http_call.Stop) -> Iterator[None]:
-    """Ctrl-C asks for an end after the present call; again, or SIGTERM, for one at once; a third time kills."""
+    """Ctrl-C stops after the current call; a second one, or SIGTERM, stops at once; a third one kills."""
     def on_interrupt(number: int, frame: Any) -> None:
         if stop.now:
             raise KeyboardInterrupt
