@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import io
 import os
 import platform
 import signal
@@ -117,13 +118,13 @@ def recorded_command(words: list) -> str:
 def _read_output(process: subprocess.Popen, limit_s: float) -> tuple:
     """(stdout, outcome). A thread reads: on Windows a pipe cannot be waited for with a time limit."""
     output = bytearray()
-    assert process.stdout is not None
     pipe = process.stdout
+    assert isinstance(pipe, io.BufferedReader)
 
     def read_pipe() -> None:
         with contextlib.suppress(OSError, ValueError):      # the pipe was closed under the reader
             while len(output) <= MAX_BYTES:
-                data = os.read(pipe.fileno(), 65536)
+                data = pipe.read1(65536)
                 if not data:
                     return
                 output.extend(data)
