@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import io
 import os
 import platform
 import signal
@@ -101,12 +100,16 @@ def run(words: list, limit_s: float, variables: Mapping[str, str] = os.environ) 
     options: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         options = {"creationflags": subprocess.CREATE_NO_WINDOW}
+    read_end, write_end = os.pipe()
     try:
-        process = subprocess.Popen([tool, *words[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        process = subprocess.Popen([tool, *words[1:]], stdin=subprocess.DEVNULL, stdout=write_end,
                                    stderr=subprocess.DEVNULL, env=environment, **options)
     except OSError:
+        os.close(read_end)
         return CommandResult(command, "missing", limit_s=limit_s)
-    data, outcome = _read_output(process, limit_s)
+    finally:
+        os.close(write_end)
+    data, outcome = _read_output(process, read_end, limit_s)
     return CommandResult(command, outcome, data.decode("utf-8", "replace"), limit_s)
 
 
@@ -115,16 +118,17 @@ def recorded_command(words: list) -> str:
     return " ".join(word if len(word) <= MAX_WORD else "..." for word in words)
 
 
-def _read_output(process: subprocess.Popen, limit_s: float) -> tuple:
-    """(stdout, outcome). A thread reads: on Windows a pipe cannot be waited for with a time limit."""
+def _read_output(process: subprocess.Popen, pipe: int, limit_s: float) -> tuple[bytes, str]:
+    """(stdout, outcome). A thread reads: on Windows a pipe cannot be waited for with a time limit.
+
+    A descriptor is read, no file object: Windows closes neither while it is being read, and an object is closed at exit.
+    """
     output = bytearray()
-    pipe = process.stdout
-    assert isinstance(pipe, io.BufferedReader)
 
     def read_pipe() -> None:
-        with contextlib.suppress(OSError, ValueError):      # the pipe was closed under the reader
+        with contextlib.suppress(OSError):
             while len(output) <= MAX_BYTES:
-                data = pipe.read1(65536)
+                data = os.read(pipe, 65536)
                 if not data:
                     return
                 output.extend(data)
@@ -144,8 +148,8 @@ def _read_output(process: subprocess.Popen, limit_s: float) -> tuple:
         if process.returncode is None:      # also after Ctrl-C, which a tool in its own session does not receive
             _kill(process)
             reader.join(1)
-        if not reader.is_alive():           # closing a pipe that is still being read would wait for the reader
-            pipe.close()
+        if not reader.is_alive():
+            os.close(pipe)
 
 
 def _kill(process: subprocess.Popen) -> None:
