@@ -166,7 +166,7 @@ class Pushed(submitting.Committed):
         with zipfile.ZipFile(path) as archive:
             self.assertEqual(archive.namelist(), [f"{BRANCH}.bundle", "HOW-TO-APPLY.txt"])
             archive.extractall(self.world)
-            self.assertIn(f"git fetch {BRANCH}.bundle {BRANCH}:{BRANCH}", archive.read("HOW-TO-APPLY.txt").decode())
+            self.assertIn(f"git fetch FOLDER/{BRANCH}.bundle {BRANCH}:{BRANCH}", archive.read("HOW-TO-APPLY.txt").decode())
         gitea.git(self.upstream, "fetch", "-q", str(self.world / f"{BRANCH}.bundle"), f"{BRANCH}:refs/heads/taken")
         self.assertEqual(gitea.git(self.upstream, "rev-parse", "taken"), self.sender.commit)
         with self.assertRaisesRegex(UserError, "no such folder.*--bundle-to"):
