@@ -262,6 +262,13 @@ class Honesty(unittest.TestCase):
         self.assertEqual(best.variant["headline"]["answers"]["low"],
                          max(row.variant["headline"]["answers"]["low"] for row in rows))
 
+    def test_a_model_without_a_right_answer_is_not_the_best(self):
+        row = rows_of(showcase.whole(RUNS)[0])[0]
+        none_right = {"share": 0.0, "low": 0.0, "high": 0.43, "passed": 0, "n": 5, "runs": 1}
+        headline = {**row.variant["headline"], "answers": none_right}
+        wrong = dataclasses.replace(row, variant={**row.variant, "headline": headline})
+        self.assertEqual([choice.row for choice in ranking.choices([wrong]) if "answers" in choice.rule], [None])
+
     def test_every_cell_page_says_how_many_calls_failed_and_what_was_skipped(self):
         document, cells, _ = showcase.whole(RUNS)
         for view in cells:

@@ -40,7 +40,7 @@ def muted(*words: object) -> Html:
 def pick(root: str, choice: ranking.BestRow, with_device: bool = False) -> Html:
     """A recommended model, with the rule by which it was chosen."""
     if choice.row is None:
-        return tag("div", tag("dt", choice.rule), tag("dd", tag("span", "nothing measured yet", class_="none")))
+        return tag("div", tag("dt", choice.rule), tag("dd", tag("span", "none yet", class_="none")))
     row = choice.row
     where = [" on ", tag("bdi", row.device["device_tag"])] if with_device else None
     figures = tag("span", _answers(row), _decode(row), where, class_="soft told")

@@ -37,9 +37,12 @@ def _speed(row: Row) -> float:
 
 
 def _best(rows: List[Row]) -> Optional[Row]:
-    """By the lower end of the interval, then by speed, then by name, so that the result is deterministic."""
+    """By the lower end of the interval, then by speed, then by name, so that the result is deterministic.
+
+    A row without a right answer is not the best of anything.
+    """
     graded = [(answers.low, _speed(row), row.name_of_model, row.name_of_device, row) for row in rows
-              for answers in [BY_ID["answers"].find(row)] if answers]
+              for answers in [BY_ID["answers"].find(row)] if answers and answers.value]
     return max(graded, key=lambda ranked: ranked[:-1])[-1] if graded else None
 
 

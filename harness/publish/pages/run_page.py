@@ -92,7 +92,9 @@ def _facts(inputs: page_inputs.RunPageInput) -> Html:
         ("Outcomes", figure_text.counts(run["outcomes"])), ("Sessions", f"{run['sessions']:,}"),
         ("Server", [tag("bdi", manifest["server_name"]), versions]),
         ("Harness", [tag("code", run["harness_version"]), f", {modified}"]), ("Platform", lists.name(manifest["platform"])),
-        ("Deviations", overrides or "none: canonical settings"), ("Phases", ", ".join(run["phases"]))))
+        ("Changed settings", overrides or "none"),
+        ("Time limit", "none" if manifest["time_limit_s"] is None else f"{manifest['time_limit_s']:,} s"),
+        ("Phases", ", ".join(run["phases"]))))
 
 
 def _models(root: str, run: dict) -> Html:
