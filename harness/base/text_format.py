@@ -1,6 +1,10 @@
 """Numbers, times and sizes as plain text; the site's pages have a formatter of their own, in HTML."""
 from __future__ import annotations
 
+from typing import Tuple
+
+MOST_DECIMALS = 17      # with so many, two floats near 1 that differ are never the same text
+
 
 def figure(value: float | None) -> str:
     """Three significant digits or more, three decimals below 1, never an exponent; - for unknown."""
@@ -17,6 +21,15 @@ def median_with_n(stat: dict | None) -> str:
 
 def ratio(value: float | None) -> str | None:
     return None if value is None else f"{value:.3f}"
+
+
+def distinct(value: float, bound: float, decimals: int) -> Tuple[str, str]:
+    """A value and the bound that it breaks, with the decimals given, or as many more as it takes until they differ."""
+    for places in range(decimals, MOST_DECIMALS + 1):
+        texts = f"{value:.{places}f}", f"{bound:.{places}f}"
+        if float(texts[0]) != float(texts[1]):
+            break
+    return texts
 
 
 def counted(count: int, noun: str) -> str:

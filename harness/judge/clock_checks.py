@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from base import suites
+from base import suites, text_format
 from base.ledger_records import CallRecord, Record, is_same_wave
 from base.phases import CONTEXT_APPEND, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, RUNG_PHASES, SMALL_EVAL, suite_phase
 from derive import call_metrics
@@ -162,8 +162,9 @@ class ClockChecks(LedgerVisitor):
             for group, values in shares.items():
                 share, most = _typical(values), thresholds.value(name)
                 if len(values) > 1 and share > most:
-                    yield Finding("physics-clocks", f"{' '.join(group)}: {100 * share:.0f} % of {whole}, the median of {len(values)} calls",
-                                  f"up to {100 * most:.0f} %")
+                    percent, limit = text_format.distinct(100 * share, 100 * most, 0)
+                    yield Finding("physics-clocks", f"{' '.join(group)}: {percent} % of {whole}, the median of {len(values)} calls",
+                                  f"up to {limit} %")
 
 
 def _groups(call: CallRecord) -> List[tuple]:
@@ -198,7 +199,8 @@ def _decode_finding(group: tuple, ratios: List[float], visible: List[float]) -> 
     lowest, highest = _typical(ratios), sorted(visible)[(len(visible) - 1) // 2]
     calls = 2 if group[1] in RUNG_PHASES else thresholds.value("clock_calls")      # a rung has two prompts
     if len(ratios) >= calls and (lowest > most or highest < least):
-        yield Finding("physics-clocks", f"{' '.join(group)}: first to last text takes {lowest:.2f} times the server's decode time, the median of "
+        ratio, _ = text_format.distinct(*((lowest, most) if lowest > most else (sorted(ratios)[(len(ratios) - 1) // 2], least)), 2)
+        yield Finding("physics-clocks", f"{' '.join(group)}: first to last text takes {ratio} times the server's decode time, the median of "
                       f"{len(ratios)} calls", f"{least} to {most} times")
 
 
@@ -300,8 +302,12 @@ class TokenChecks(LedgerVisitor):
 
     def _odd_prompts(self, model: str, longer: List[tuple], a_piece: float) -> Iterator[Finding]:
         limit = thresholds.value("prompt_share")
+        most_bytes = thresholds.value("prompt_bytes_per_token")
         for share, size, item, tokens in longer:
-            if not a_piece / limit < share < a_piece * limit or size > thresholds.value("prompt_bytes_per_token"):
+            if size > most_bytes:
+                yield Finding("physics-tokens", f"{model} {item}: {tokens} prompt tokens, {text_format.distinct(size, most_bytes, 2)[0]} bytes each",
+                              f"at most {most_bytes}")
+            elif not a_piece / limit < share < a_piece * limit:
                 yield Finding("physics-tokens", f"{model} {item}: {tokens} prompt tokens, {share:.2f} for each word or sign",
                               f"about {a_piece:.2f}, as in the other prompts")
 
@@ -311,18 +317,21 @@ class TokenChecks(LedgerVisitor):
             if group[0] != model or len(answers) < thresholds.value("token_calls"):
                 continue
             size, a_chunk, answer_piece = (_typical([row[number] for row in answers]) for number in range(3))
-            what = f"{' '.join(group)}: {size:.2f} bytes of answer a token, the median of {len(answers)} answers"
-            if size < thresholds.value("answer_share") * prompt_size or size > thresholds.value("answer_bytes_per_token"):
-                yield Finding("physics-tokens", what, f"from {thresholds.value('answer_share') * prompt_size:.2f} (its prompts have {prompt_size:.2f}) to "
-                              f"{thresholds.value('answer_bytes_per_token')}")
+            least, most = thresholds.value("answer_share") * prompt_size, thresholds.value("answer_bytes_per_token")
+            size_text, _ = text_format.distinct(size, least if size < least else most, 2)
+            what = f"{' '.join(group)}: {size_text} bytes of answer a token, the median of {len(answers)} answers"
+            if not least <= size <= most:
+                yield Finding("physics-tokens", what, f"from {text_format.distinct(least, size, 2)[0]} (its prompts have {prompt_size:.2f}) to {most}")
             elif a_chunk > thresholds.value("tokens_a_chunk") and answer_piece > thresholds.value("answer_piece_share") * a_piece:
                 yield Finding("physics-tokens", f"{what}, {a_chunk:.2f} tokens in each chunk, {answer_piece:.2f} for each word or sign",
                               f"about {a_piece:.2f} for each, as in its prompts")
             plain += [row.a_piece for row in answers if row.is_plain]
         has_enough = model in self._has_vocabulary and len(plain) >= PLAIN_ANSWERS
-        if has_enough and median_of(plain) < thresholds.value("prompt_piece_share") * a_piece:
-            yield Finding("physics-tokens", f"{model}: prompts have {a_piece:.2f} tokens for each word or sign, answers {median_of(plain):.2f}",
-                          f"at least {thresholds.value('prompt_piece_share')} times as many in answers")
+        least = thresholds.value("prompt_piece_share") * a_piece
+        if has_enough and median_of(plain) < least:
+            in_answers, limit = text_format.distinct(median_of(plain), least, 2)
+            yield Finding("physics-tokens", f"{model}: prompts have {a_piece:.2f} tokens for each word or sign, answers {in_answers}",
+                          f"at least {limit} in answers, {thresholds.value('prompt_piece_share')} times as many")
 
 
 def _odd_phases(model: str, phases: Dict[str, Tuple[int, int]]) -> Iterator[Finding]:
@@ -334,8 +343,9 @@ def _odd_phases(model: str, phases: Dict[str, Tuple[int, int]]) -> Iterator[Find
             continue
         share = tokens / usual[phase] / ((sum(row[0] for row in phases.values()) - tokens) / others)
         if not 1 / limit < share < limit:
-            yield Finding("physics-tokens", f"{model} {phase}: {tokens} prompt tokens, {share:.2f} times as many for each word or sign as in the other phases",
-                          f"from {1 / limit:.2f} to {limit} times")
+            times, _ = text_format.distinct(share, limit if share > 1 else 1 / limit, 2)
+            yield Finding("physics-tokens", f"{model} {phase}: {tokens} prompt tokens, {times} times as many for each word or sign as in the other phases",
+                          f"from {text_format.distinct(1 / limit, share, 2)[0]} to {limit} times")
 
 
 def count_pieces(text: str) -> int:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Iterator, Optional, Set
 
+from base import text_format
 from base.hardware_view import HardwareView
 from base.ledger_records import CallRecord, MetaRecord, Record
 from judge import thresholds
@@ -43,14 +44,15 @@ class ConditionChecks(LedgerVisitor):
             if len(self._free) < 2:
                 self._free.add(free)
             if self._memory_bytes is not None and free > self._memory_bytes * thresholds.value("placement_margin"):
-                yield Finding("physics-conditions", f"{free / 1e9:.1f} GB of memory free", f"at most the {self._memory_bytes / 1e9:.1f} GB of hardware.json",
+                free_gb, memory_gb = text_format.distinct(free / 1e9, self._memory_bytes / 1e9, 1)
+                yield Finding("physics-conditions", f"{free_gb} GB of memory free", f"at most the {memory_gb} GB of hardware.json",
                               "/conditions/free_memory_bytes")
         if energy is not None:
             watts = energy * 1e9 / max(1, call.end_ns) if call.wave is None else 0
             if not self._counts_energy:
                 yield Finding("physics-conditions", f"{energy} J, in a session without a counter of energy", "none", "/conditions/energy_j")
             elif watts > thresholds.value("most_watts"):
-                yield Finding("physics-conditions", f"{energy} J = {watts:.0f} W", f"at most {thresholds.value('most_watts')} W", "/conditions/energy_j")
+                yield Finding("physics-conditions", f"{energy} J = {text_format.distinct(watts, thresholds.value('most_watts'), 0)[0]} W", f"at most {thresholds.value('most_watts')} W", "/conditions/energy_j")
         if state["accelerators"] and not self._has_accelerators:
             yield Finding("physics-conditions", f"the state of {len(state['accelerators'])} accelerators", "none, since hardware.json has none",
                           "/conditions/accelerators")

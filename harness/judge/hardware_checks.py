@@ -5,7 +5,7 @@ import math
 import re
 from typing import Iterator
 
-from base import facts
+from base import facts, text_format
 from base.hardware_view import HardwareView
 from base.records import hardware_fields
 from judge import device_tags, thresholds
@@ -56,11 +56,14 @@ def model_problems(manifest: dict) -> Iterator[Finding]:
         if parameters and model["size_bytes"]:
             bits = 8 * model["size_bytes"] / parameters
             if bits < least or (bits > most and model["size_bytes"] > thresholds.value("small_model_bytes")):
+                bits_text, _ = text_format.distinct(bits, least if bits < least else most, 1)
                 yield Finding("physics-size", f"{model['name']}: {model['size_bytes'] / 1e9:.2f} GB for {model['parameter_size']} parameters = "
-                              f"{bits:.1f} bits each", f"from {least} to {most} bits", f"/models/{number}/size_bytes")
+                              f"{bits_text} bits each", f"from {least} to {most} bits", f"/models/{number}/size_bytes")
             elif bits < thresholds.value("quantization_share") * bits_of(model["quantization"]) and not has_experts(model):
-                yield Finding("physics-size", f"{model['name']}: {model['quantization']}, with {bits:.1f} bits for a parameter",
-                              f"{thresholds.value('quantization_share')} of {bits_of(model['quantization'])} bits or more", f"/models/{number}/quantization")
+                share, named = thresholds.value("quantization_share"), bits_of(model["quantization"])
+                bits_text, limit = text_format.distinct(bits, share * named, 1)
+                yield Finding("physics-size", f"{model['name']}: {model['quantization']}, with {bits_text} bits for a parameter",
+                              f"{limit} bits or more, {share} of {named}", f"/models/{number}/quantization")
 
 
 def bits_of(quantization: str | None) -> int:

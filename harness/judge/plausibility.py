@@ -5,7 +5,7 @@ import math
 import re
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
-from base import schema
+from base import schema, text_format
 from base.hardware_view import Accelerator, HardwareView
 from base.ledger_records import CallRecord, Record
 from base.phases import CONTEXT_APPEND, FROZEN
@@ -118,8 +118,9 @@ class Plausibility(LedgerVisitor):
         for name, rates in self.turns.items():
             later, most = median_of(rates[1:]) if len(rates) > MIN_TURNS else 0.0, rates[0] * thresholds.value("turn_rate")
             if later > most:
-                yield Finding("physics-prefill", f"{name}: later turns of a conversation at {later:.1f} tok/s, by the cached tokens that the server reports",
-                              f"at most {most:.1f}, {thresholds.value('turn_rate')} times the first turn's rate")
+                rate, limit = text_format.distinct(later, most, 1)
+                yield Finding("physics-prefill", f"{name}: later turns of a conversation at {rate} tok/s, by the cached tokens that the server reports",
+                              f"at most {limit}, {thresholds.value('turn_rate')} times the first turn's rate")
         yield from self._memory()
         for name, tokens in self.contexts.items():
             trained = self.models[name]["context_length"]
@@ -134,26 +135,25 @@ class Plausibility(LedgerVisitor):
         for name, size in self.placed.items():
             loaded = self.loaded.get(name, 0)
             if room is not None and size > room * thresholds.value("placement_margin"):
-                yield Finding("physics-placement", f"{name}: {size / 1e9:.1f} GB on accelerators",
-                              f"at most {room / 1e9:.1f} GB, their memory by hardware.json")
+                yield _placement(name, size, "on accelerators", room, "at most {} GB, their memory by hardware.json")
             elif total is not None and loaded > total * thresholds.value("memory_margin"):
-                yield Finding("physics-placement", f"{name}: {loaded / 1e9:.1f} GB loaded",
-                              f"at most {total / 1e9:.1f} GB, the machine's memory by hardware.json, times {thresholds.value('memory_margin')}")
+                yield _placement(name, loaded, "loaded", total * thresholds.value("memory_margin"),
+                                 f"at most {{}} GB, {thresholds.value('memory_margin')} times the machine's memory by hardware.json")
             elif 0 < loaded * thresholds.value("placement_margin") < size:
-                yield Finding("physics-placement", f"{name}: {size / 1e9:.1f} GB on accelerators, of {loaded / 1e9:.1f} GB loaded",
-                              "a part of what is loaded")
+                yield _placement(name, size, "on accelerators", loaded, "at most the {} GB that are loaded")
             elif 0 < loaded < self.models[name]["size_bytes"] * thresholds.value("loaded_share"):
-                yield Finding("physics-placement", f"{name}: {loaded / 1e9:.2f} GB loaded",
-                              f"more than {thresholds.value('loaded_share')} of its {self.models[name]['size_bytes'] / 1e9:.2f} GB on disk")
+                yield _placement(name, loaded, "loaded", self.models[name]["size_bytes"] * thresholds.value("loaded_share"),
+                                 f"at least {{}} GB, {thresholds.value('loaded_share')} of its size on disk")
 
     def _rate_spreads(self) -> Iterator[Finding]:
         for (model, item), spread in self.spreads.items():
             sentence = f"{model} {item}: {spread.n} decode rates whose standard deviation is"
             if spread.n >= thresholds.value("clean_calls") and spread.share < thresholds.value("clean_share"):
-                yield Finding("physics-too-clean", f"{sentence} {100 * spread.share:.4f} % of their mean",
-                              f"{100 * thresholds.value('clean_share'):.2f} % or more")
+                percent, limit = text_format.distinct(100 * spread.share, 100 * thresholds.value("clean_share"), 2)
+                yield Finding("physics-too-clean", f"{sentence} {percent} % of their mean", f"{limit} % or more")
             elif spread.n > 2 and spread.share > thresholds.value("spread_share"):
-                yield Finding("physics-spread", f"{sentence} {100 * spread.share:.0f} % of their mean", f"up to {100 * thresholds.value('spread_share'):.0f} %")
+                percent, limit = text_format.distinct(100 * spread.share, 100 * thresholds.value("spread_share"), 0)
+                yield Finding("physics-spread", f"{sentence} {percent} % of their mean", f"up to {limit} %")
 
     def _bandwidth(self, rule: str, name: str, rate: float, tokens_at_once: int, on_accelerator: bool) -> Iterator[Finding]:
         """Each step reads what it needs of the weights once, for `tokens_at_once` tokens."""
@@ -165,8 +165,15 @@ class Plausibility(LedgerVisitor):
         needed, most = rate * step_gb / tokens_at_once, gb_s * thresholds.value("decode_margin")
         if needed > most:
             batch = f" / {tokens_at_once} tokens at once" if tokens_at_once > 1 else ""
-            yield Finding(rule, f"{name}: {rate:.1f} {'tok/s' if batch else 'steps/s'} x {step_gb:.2f} GB{batch} = {needed:.0f} GB/s",
-                          f"at most {gb_s} GB/s ({whose}) x {thresholds.value('decode_margin')}")
+            needed_text, limit = text_format.distinct(needed, most, 0)
+            yield Finding(rule, f"{name}: {rate:.1f} {'tok/s' if batch else 'steps/s'} x {step_gb:.2f} GB{batch} = {needed_text} GB/s",
+                          f"at most {limit} GB/s: {gb_s} ({whose}) x {thresholds.value('decode_margin')}")
+
+
+def _placement(name: str, size_bytes: int, where: str, bound_bytes: float, expected: str) -> Finding:
+    """`expected` has a place for the bound."""
+    size, bound = text_format.distinct(size_bytes / 1e9, bound_bytes / 1e9, 1)
+    return Finding("physics-placement", f"{name}: {size} GB {where}", expected.format(bound))
 
 
 def tokens_a_step(call: CallRecord) -> float:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, List, Optional, Set
 
-from base import schema
+from base import schema, text_format
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
 from base.phases import PYTHON_TASKS, suite_phase
 from judge import thresholds
@@ -85,9 +85,11 @@ class SessionChecks(LedgerVisitor):
         before = None
         if self.planned_at is not None:
             began = epoch_seconds(rows[0]["started_at"])
-            if not -slack <= began - self.planned_at <= thresholds.value("first_session_s"):
-                yield Finding("physics-clock", f"session 0 began {(began - self.planned_at) / 3600:.1f} h after the manifest was written",
-                              f"within {thresholds.value('first_session_s') / 3600:.0f} h", "/sessions/0")
+            late_s, most_s = began - self.planned_at, thresholds.value("first_session_s")
+            if not -slack <= late_s <= most_s:
+                hours, _ = text_format.distinct(late_s / 3600, (most_s if late_s > 0 else 0) / 3600, 1)
+                yield Finding("physics-clock", f"session 0 began {hours} h after the manifest was written",
+                              f"within {most_s / 3600:.0f} h", "/sessions/0")
             last = max(epoch_seconds(row["ended_at"] or row["started_at"]) for row in rows)
             if last > self.now_s + thresholds.value("future_slack_s"):
                 yield Finding("physics-date", rows[-1]["ended_at"] or rows[-1]["started_at"], "sessions that have ended", "/sessions")

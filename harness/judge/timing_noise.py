@@ -10,6 +10,7 @@ import itertools
 import math
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
+from base import text_format
 from base.ledger_records import CallRecord, Record
 from base.phases import FROZEN
 from judge import thresholds
@@ -100,16 +101,18 @@ class PassCopies(LedgerVisitor):
             if len(calls) < LEAST_CALLS:
                 continue
             likenesses = _likenesses(calls)
-            if max(likenesses.values()) > thresholds.value("call_likeness"):
-                yield Finding("physics-duplicate", f"{key[0]} {key[1]}: the gaps of two calls vary alike, by {max(likenesses.values()):.1f} standard "
-                              "deviations more than chance", f"at most {thresholds.value('call_likeness')}")
+            likest, most = max(likenesses.values()), thresholds.value("call_likeness")
+            if likest > most:
+                yield Finding("physics-duplicate", f"{key[0]} {key[1]}: the gaps of two calls vary alike, by {text_format.distinct(likest, most, 1)[0]} "
+                              "standard deviations more than chance", f"at most {most}")
                 return
             by_model.setdefault(key[0], []).append(max(_of_passes(likenesses, self._passes[key]), _of_calls(likenesses, len(calls))) - USUAL)
         for name, values in (*by_model.items(), ("all models", list(itertools.chain(*by_model.values())))):
             excess = sum(values) / math.sqrt(len(values)) if values else 0.0
-            if excess > thresholds.value("pass_likeness"):
-                yield Finding("physics-duplicate", f"{name}: the gaps of frozen prompts vary as those of their other calls, by {excess:.1f} standard "
-                              "deviations more than in other runs", f"at most {thresholds.value('pass_likeness')}")
+            most = thresholds.value("pass_likeness")
+            if excess > most:
+                yield Finding("physics-duplicate", f"{name}: the gaps of frozen prompts vary as those of their other calls, by "
+                              f"{text_format.distinct(excess, most, 1)[0]} standard deviations more than in other runs", f"at most {most}")
                 return
 
 
