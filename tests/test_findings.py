@@ -8,7 +8,7 @@ import support  # noqa: F401  (puts the harness on the path)
 from base import sensitive
 from judge import findings
 from judge.findings import MOST, Finding, FindingList
-from judge.rules import RULES
+from judge.rules import CHANGED_LEDGER_RULES, RULES
 
 RUN = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
 
@@ -75,15 +75,27 @@ class Shown(unittest.TestCase):
 
 
 class Suited(unittest.TestCase):
-    def test_gits_commands_are_for_tracked_files_and_a_reviewer_edits_no_run(self):
-        for command, tracked, reviewer, words in (
-                ("git checkout -- a/run.jsonl", True, False, "git checkout -- a/run.jsonl"),
-                ("git checkout -- a/run.jsonl", False, False, "put the file back as the harness wrote it"),
-                ("git rm -r --force 'a b'", False, False, "remove 'a b'"),
-                ("git mv a/run-1 submissions/<handle>/<device-tag>/run-<uuid>", False, False, "--move a/run-1 --handle YOUR-HANDLE"),
-                ("edit a/run.md", False, False, "edit a/run.md"), ("edit a/run.md", True, True, "ask the contributor")):
-            with self.subTest((command, tracked, reviewer)):
-                self.assertIn(words, findings.suited(command, tracked, reviewer))
+    def test_git_commands_are_for_tracked_files(self):
+        for command, tracked, words in (
+                ("git checkout -- a/run.jsonl", True, "git checkout -- a/run.jsonl"),
+                ("git checkout -- a/run.jsonl", False, "put the file back as the harness wrote it"),
+                ("git rm -r --force 'a b'", False, "remove 'a b'"),
+                ("git mv a/run-1 submissions/<handle>/<device-tag>/run-<uuid>", False, "--move a/run-1 --handle YOUR-HANDLE"),
+                ("edit a/run.md", False, "edit a/run.md")):
+            with self.subTest((command, tracked)):
+                self.assertIn(words, findings.suited(command, tracked))
+
+    def test_a_reviewer_edits_no_run(self):
+        self.assertEqual(findings.for_reviewer(Finding("runmd-html", "x", path=f"{RUN}/run.md")), f"ask the contributor for this: edit {RUN}/run.md")
+
+    def test_a_reviewer_asks_how_a_ledger_came_about_that_contradicts_itself(self):
+        for rule in CHANGED_LEDGER_RULES:
+            with self.subTest(rule):
+                self.assertEqual(RULES[rule].severity, "error")
+                advice = findings.for_reviewer(Finding(rule, "x", path=f"{RUN}/run.jsonl"))
+                self.assertRegex(advice, r"probably changed after it was measured: ask .* how that came about, before you ask for this: ")
+        for rule in ("ledger-torn", "ledger-unfinished", "ledger-server-time"):
+            self.assertNotIn("changed", findings.for_reviewer(Finding(rule, "x", path=f"{RUN}/run.jsonl")))
 
 
 if __name__ == "__main__":

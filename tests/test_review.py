@@ -71,6 +71,61 @@ class Sheets(unittest.TestCase):
         self.assertIn(" 0.50\n", text)
         self.assertNotIn("nothing to compare with", text)
 
+    def rendered(self, run: valid.Run, findings: FindingList | None = None) -> str:
+        findings = FindingList() if findings is None else findings
+        return review.render(tree.check(tree.part_of(self.root / run.place), findings, NOW_S), findings, "FINDINGS", self.root / "submissions")
+
+    def test_figures_whose_settings_differ_are_not_compared(self):
+        """A ratio of two decode rates once stood where compare_runs.py says `not compared: num_predict differs`."""
+        old, new = valid.Run(), valid.Run()
+        old.handle = old.manifest["handle"] = "earlier"
+        old.manifest["num_predict"] = 64
+        new.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+        for run in (old, new):
+            run.write(self.root)
+        text = self.rendered(new)
+        note = (f"planted-small:1b, earlier/{valid.DEVICE_TAG}: decode tok/s not compared: num_predict differs "
+                "(num_predict is not set in this run, 64 in the other)")
+        self.assertIn(note, " ".join(text.split()))
+        self.assertNotRegex(text, r" \d\.\d\d\n")
+        (self.root / old.place / "manifest.json").write_bytes(b"{")
+        self.assertIn("not compared: the files of one of the two cannot be read", " ".join(self.rendered(new).split()))
+
+    def test_the_deviations_of_a_run_are_shown(self):
+        run = valid.Run()
+        run.manifest["time_limit_s"] = 3600
+        run.write(self.root)
+        text = self.rendered(run)
+        self.assertIn("    deviation `repeats` is `1`\n", text)
+        self.assertIn("    deviation a time limit of 3600 s; it left out no call\n", text)
+
+    def test_runs_of_one_machine_have_their_ids_and_a_refused_or_held_one_is_marked(self):
+        honest, fast = valid.Run(), valid.Run()
+        fast.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+        for run in (honest, fast):
+            run.write(self.root)
+        for rule, mark in (("ledger-finding", ", refused"), ("physics-tag", ", held for you")):
+            findings = FindingList()
+            sheets = tree.check(tree.part_of(self.root / "submissions"), FindingList(), NOW_S)
+            findings.add([Finding(rule, "x")], f"{fast.place}/run.jsonl")
+            lines = review.render(sheets, findings, "FINDINGS", self.root / "submissions").split("\n")
+            labels = [line.strip() for line in lines if f"{valid.DEVICE_TAG} run-" in line]
+            self.assertEqual([label.partition("  ")[0] for label in labels],
+                             [f"mutant/{valid.DEVICE_TAG} run-9c9c2d3e{mark}", f"mutant/{valid.DEVICE_TAG} run-0b1c2d3e"])
+
+    def test_what_the_contributor_wrote_is_shown_and_harmless(self):
+        run = valid.Run()
+        headings = list(valid.STORY)
+        run.story = {**valid.STORY, headings[0]: "A laptop.\n\nLid open, " + "in a cool room, " * 30 + "\x1b[2J\u202eplugged in.", headings[3]: "> To fill in: what"}
+        run.write(self.root)
+        text = self.rendered(run)
+        for heading in headings:
+            self.assertIn(f"    {heading}:\n      ", text)
+        self.assertIn("      A laptop. Lid open,", text)
+        self.assertIn("\\x1b[2J\\u202eplugged", text)
+        self.assertIn(f"    {headings[3]}:\n      (not filled in)\n", text)
+        self.assertTrue(text.replace("\n", "").isprintable())
+
     def test_a_run_that_cannot_be_read_still_has_its_findings(self):
         folder = self.root / valid.Run().place
         valid.laid_out(folder, {"run.jsonl": b"{", "manifest.json": b"", "metadata.json": b"[]"})

@@ -199,14 +199,15 @@ def _figure(name: str, ratios: Sample, keys: Optional[List[str]]) -> dict:
     """The `compared_figure` record; `keys` are the differences that exclude it."""
     if keys:
         return {"figure": name, "n": 0, "ratio": None, "low": None, "high": None, "verdict": "not-compared",
-                "says": _not_compared(keys)}
+                "says": not_compared(keys)}
     stat = ratios.stat()
     verdict, says = verdict_on(name, stat)
     n, ratio, low, high = (0, None, None, None) if stat is None else (stat.n, stat.median, stat.low, stat.high)
     return {"figure": name, "n": n, "ratio": ratio, "low": low, "high": high, "verdict": verdict, "says": says}
 
 
-def _not_compared(keys: List[str]) -> str:
+def not_compared(keys: List[str]) -> str:
+    """Why a figure is not compared; `keys` are the differences that exclude it."""
     return f"not compared: {', '.join(keys)} {'differs' if len(keys) == 1 else 'differ'}"
 
 
@@ -235,7 +236,7 @@ def _answers(cell: PairedCell, keys: Optional[List[str]]) -> Optional[dict]:
               "gained": gained, "lost": lost}
     changed = sum(count for (before, after), count in statuses.items() if before != after)
     if keys:
-        return {**dict.fromkeys(counts, 0), "verdict": "not-compared", "says": _not_compared(keys),
+        return {**dict.fromkeys(counts, 0), "verdict": "not-compared", "says": not_compared(keys),
                 "changed": 0, "changes": []}
     if is_chance(gained, lost):
         verdict, says = "none-shown", "no difference shown"

@@ -214,7 +214,8 @@ def _line_of_warning(row: dict) -> str:
     return f"- {row['code']}{place}: {_figures_of(row)}. {sentence(records.WARNINGS[row['code']])}"
 
 
-def _deviations(manifest: dict, metadata: dict) -> str:
+def deviations(manifest: dict, metadata: dict) -> List[str]:
+    """A line of Markdown for each difference from a canonical run."""
     lines = [f"- {code(name)} is {code(json_text.dumps(value))}" for name, value in manifest["overrides"].items()]
     if manifest["time_limit_s"] is not None:
         left_out = sum(row["skips"].get("time-limit", 0) for row in metadata["aggregates"])
@@ -226,6 +227,11 @@ def _deviations(manifest: dict, metadata: dict) -> str:
         lines.append(f"- the run was broken off and resumed: {metadata['sessions']} sessions")
     if not is_local(manifest["target"]):
         lines.append(f"- the server was on another machine ({manifest['target']})")
+    return lines
+
+
+def _deviations(manifest: dict, metadata: dict) -> str:
+    lines = deviations(manifest, metadata)
     return "### Deviations\n\n" + ("\n".join(lines) if lines else "None.")
 
 

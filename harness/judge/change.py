@@ -9,7 +9,7 @@ import pathlib
 from typing import Dict, Iterator, List, NamedTuple
 
 from base import files, run_folder
-from judge import history, json_documents, run_check, thresholds, tree_layout
+from judge import history, json_documents, review, run_check, thresholds, tree_layout
 from judge.findings import Finding, FindingList
 from judge.git_objects import Change, Clone
 from judge.review import ReviewSheet
@@ -141,5 +141,6 @@ def _check_runs(clone: Clone, sizes: dict, by_path: Dict[str, str], findings: Fi
                 files.write_temporary(folder / name, contents[blob])
             if path != tree_layout.EXAMPLE:
                 findings.add(search.add(path, folder))
-            sheets.append(run_check.check(folder, tree_layout.place_of_run(path), files_of_run, findings, now_s))
+            sheet = run_check.check(folder, tree_layout.place_of_run(path), files_of_run, findings, now_s)
+            sheets.append(sheet._replace(source=review.compared_run(folder)))
     return sheets

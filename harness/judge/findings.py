@@ -10,7 +10,7 @@ from typing import Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from base import sensitive, shell
 from base.errors import printable
-from judge.rules import EDIT, MISSING, REWORD, RULES, SEVERITIES
+from judge.rules import CHANGED_LEDGER_RULES, EDIT, MISSING, REWORD, RULES, SEVERITIES
 
 MOST = 20               # kept of one rule in one file; a ledger with a million bad lines must not fill the memory
 SHOWN_CHARACTERS = 160
@@ -88,10 +88,16 @@ def fix(finding: Finding) -> str:
     return advice.replace("{path}", _quoted(finding.path)).replace("{run}", _quoted(run))
 
 
-def suited(command: str, is_tracked: bool, is_reviewer: bool) -> str:
-    """The fix for where it is needed: git commands only for tracked files; a reviewer does not edit somebody else's run."""
-    if is_reviewer:
-        return f"ask the contributor for this: {command}"
+def for_reviewer(finding: Finding) -> str:
+    """A reviewer does not edit somebody else's run, and asks how a ledger came about that no harness writes."""
+    if finding.rule in CHANGED_LEDGER_RULES:
+        return ("the ledger contradicts itself and was probably changed after it was measured: ask the contributor how that came about, "
+                f"before you ask for this: {fix(finding)}")
+    return f"ask the contributor for this: {fix(finding)}"
+
+
+def suited(command: str, is_tracked: bool) -> str:
+    """The fix for where it is needed: git commands only for tracked files."""
     if is_tracked:
         return command
     if command.startswith("git checkout -- "):
@@ -120,13 +126,13 @@ def row(finding: Finding) -> dict:
             "expected": shown(finding.expected), "says": RULES[finding.rule].says, "fix": fix(finding)}
 
 
-def shown(text: str) -> str:
-    """One line of bounded length, with private data redacted."""
-    text = text if len(text) <= 4 * SHOWN_CHARACTERS else text[:4 * SHOWN_CHARACTERS]
+def shown(text: str, most: int = SHOWN_CHARACTERS) -> str:
+    """One line of at most so many characters, with private data redacted."""
+    text = text if len(text) <= 4 * most else text[:4 * most]
     for _, private in list(sensitive.find(text)):
         text = text.replace(private, redacted(private))
     text = printable(text)
-    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS - 3] + "..."
+    return text if len(text) <= most else text[:most - 3] + "..."
 
 
 def redacted(text: str) -> str:

@@ -5,7 +5,7 @@ import json
 from typing import Callable
 
 from judge import thresholds
-from judge.findings import FindingList, Finding, fix, row, shown, suited
+from judge.findings import FindingList, Finding, fix, for_reviewer, row, shown, suited
 from judge.rules import RULES, SEVERITIES
 
 VERSION = "verdict-1.0"
@@ -32,7 +32,8 @@ def as_text(findings: FindingList, judged: list, is_tracked: Callable[[str], boo
             lines.append(f"  {RULES[rule].severity:<8}{rule}: {RULES[rule].says}")
             lines += [f"      {_sentence(finding)}" for finding in by_rule[rule]]
             lines += [f"      and {left_out[rule, path]} more like these"] if (rule, path) in left_out else []
-            lines.append(f"      fix: {suited(fix(by_rule[rule][0]), is_tracked(path), is_reviewer)}")
+            first = by_rule[rule][0]
+            lines.append(f"      fix: {for_reviewer(first) if is_reviewer else suited(fix(first), is_tracked(path))}")
         lines.append("")
     counts = ", ".join(f"{count} {name}{'s' if count != 1 and name != 'info' else ''}"
                        for name, count in findings.counts.items() if count)

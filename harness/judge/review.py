@@ -3,19 +3,26 @@ from __future__ import annotations
 
 import pathlib
 from collections import Counter
-from typing import Collection, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Collection, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from base import names, run_folder, text_format, text_layout
 from base.errors import UserError
 from base.hardware_view import HardwareView
 from base.phases import FROZEN
-from derive import headline, context_text, thinking_table
+from derive import headline, context_text, run_report, thinking_table
 from derive.headline import HEADLINE
-from judge import tree_layout
+from judge import json_documents, run_md_rules, tree_layout
 from judge.findings import FindingList, shown
 from judge.rules import RULES
 
+if TYPE_CHECKING:       # imported where it is used: only a review compares runs
+    from derive.run_diff import ComparedRun
+
+ANSWER_CHARACTERS = 2000        # shown of each section of run.md
+NOTE_CHARACTERS = 400
+SHORT_ID = len("run-01234567")
 TITLES = ["model", "run", *(HEADLINE[name].title for name in headline.SHOWN), "decode, this / that"]
+REFUSED, HELD = "refused", "held for you"
 ALWAYS = (
     "Does the device tag name the machine that hardware.json describes, in the way that others would name it?",
     "Did the person who measured write run.md, and is it fit to be public?",
@@ -47,14 +54,16 @@ class ReviewFigures(NamedTuple):
 
 
 class ReviewSheet(NamedTuple):
-    """What a maintainer sees of one run. `facts` are pairs of name and value."""
+    """What a maintainer sees of one run. `facts` are pairs of name and value, `answers` of heading and text."""
     place: tree_layout.RunPlace
     facts: Tuple[Tuple[str, str], ...]
     figures: Tuple[ReviewFigures, ...]
+    answers: Tuple[Tuple[str, str], ...] = ()
+    source: Union[pathlib.Path, ComparedRun, None] = None      # where its files are, or what they hold
 
 
-def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optional[dict],
-          metadata: Optional[dict]) -> ReviewSheet:
+def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optional[dict], metadata: Optional[dict],
+          run_md: Optional[str] = None, folder: Optional[pathlib.Path] = None) -> ReviewSheet:
     """The sheet of a run; a file that could not be read is None."""
     facts: List[Tuple[str, str]] = []
     if manifest is not None:
@@ -66,13 +75,31 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         view = HardwareView(hardware)
         cards = [card.name or "a card without a name" for card in view.accelerators or []]
         facts.append(("machine", " + ".join([view.cpu_model or "processor unknown", *cards])))
+    if manifest is not None and metadata is not None:
+        deviations = [line[2:] for line in run_report.deviations(manifest, metadata)]
+        facts += [("deviation", line) for line in deviations or ["none: the canonical settings, in one session"]]
     if metadata is not None:
         facts.append(("verdict", f"{metadata['verdict']['verdict'] or 'none'}: {metadata['verdict']['why']}"))
         facts += [("thinking", f"{row[0]}, {row[1]}: {row[3]} right plainly, {row[4]} with thinking ({row[2]}), difference {row[5]}")
                   for row in thinking_table.rows(metadata)]
         facts += [("context", f"{model}: {sentence}") for model, sentence in context_text.lines(metadata)]
         facts.append(("warnings", ", ".join(dict.fromkeys(row["code"] for row in metadata["warnings"])) or "none"))
-    return ReviewSheet(place, tuple(facts), tuple(figures_of(place.path, metadata) if metadata is not None else ()))
+    answers = {} if run_md is None else run_md_rules.answers(run_md)
+    return ReviewSheet(place, tuple(facts), tuple(figures_of(place.path, metadata) if metadata is not None else ()),
+                       tuple((heading, text[:4 * ANSWER_CHARACTERS]) for heading, text in answers.items()), folder)
+
+
+def compared_run(folder: pathlib.Path) -> Optional[ComparedRun]:
+    """The files that decide which figures of a run can be compared; None where they cannot be read."""
+    from derive.run_diff import ComparedRun
+    paths = [folder / name for name in (run_folder.MANIFEST, run_folder.METADATA, run_folder.HARDWARE)]
+    try:
+        if any(True for path in paths for _ in json_documents.size_problems(path.name, path.stat().st_size)):
+            return None
+        run = ComparedRun(run_folder.read_manifest(folder), run_folder.read_record(paths[1], "metadata"), run_folder.read_json(paths[2]))
+    except (UserError, OSError):
+        return None
+    return run if set(run.models) <= set(run.calibrated) else None
 
 
 def figures_of(run: str, metadata: dict) -> Iterator[ReviewFigures]:
@@ -107,16 +134,16 @@ def nearest(mine: ReviewFigures, others: List[ReviewFigures], most: int = 3) -> 
 
 
 def render(sheets: List[ReviewSheet], findings: FindingList, report_text: str, tree: pathlib.Path) -> str:
-    others = [*existing(tree, {run_sheet.place.path for run_sheet in sheets}),
-              *(figures for run_sheet in sheets for figures in run_sheet.figures)]
+    comparison = Comparison(sheets, findings, tree)
     parts = ["Runs\n"]
     for run_sheet in sheets:
         parts.append("  " + shown(run_sheet.place.path))
         facts = (*run_sheet.facts, ("findings", counts(findings, run_sheet.place.path)))
         parts += [line for name, value in facts for line in text_layout.hanging(f"    {name:<10}", shown(str(value)))]
+        for heading, text in run_sheet.answers:
+            parts += [f"    {heading}:", *text_layout.hanging(" " * 6, shown(text, ANSWER_CHARACTERS) or "(not filled in)")]
         if run_sheet.figures:
-            parts.append("\n" + text_layout.format_table(TITLES, [row for mine in run_sheet.figures for row in _rows(mine, others)],
-                                                     whole=(0, 1)))
+            parts += ["", *comparison.lines(run_sheet)]
         parts.append("")
     parts += ["Findings\n", report_text, "", "Questions for a person\n"]
     return "\n".join(parts + [f"  - {question}" for question in questions(findings)])
@@ -125,20 +152,68 @@ def render(sheets: List[ReviewSheet], findings: FindingList, report_text: str, t
 def counts(findings: FindingList, run: str) -> str:
     """What was found in one run, such as `refused: 1 error, 2 holds`."""
     of_run = Counter(finding.severity for finding in findings if finding.path == run or finding.path.startswith(f"{run}/"))
-    verdict = "refused" if of_run["error"] else "held for you" if of_run["hold"] else "passed"
+    verdict = REFUSED if of_run["error"] else HELD if of_run["hold"] else "passed"
     listed = ", ".join(text_format.counted(of_run[severity], severity) for severity in ("error", "hold", "warning") if of_run[severity])
     return f"{verdict}: {listed}" if listed else verdict
 
 
-def _rows(mine: ReviewFigures, others: List[ReviewFigures]) -> Iterator[List[Optional[str]]]:
-    yield [shown(mine.model), "this run", *map(text_format.median_with_n, mine.stats.values()), None]
-    near = nearest(mine, others)
-    for other in near:
-        where = "/".join(other.run.split("/")[1:3]) + ("" if other.digest == mine.digest else ", another digest")
-        yield ["", shown(where), *map(text_format.median_with_n, other.stats.values()),
-               _ratio(mine.stats["decode_tok_s"], other.stats["decode_tok_s"])]
-    if not near:
-        yield ["", "nothing to compare with", None, None, None, None]
+class Comparison:
+    """The runs of a review beside their nearest runs."""
+
+    def __init__(self, sheets: List[ReviewSheet], findings: FindingList, tree: pathlib.Path):
+        self._sheets = {run_sheet.place.path: run_sheet for run_sheet in sheets}
+        self._findings, self._tree = findings, tree
+        self._others = [*existing(tree, self._sheets), *(figures for run_sheet in sheets for figures in run_sheet.figures)]
+
+    def lines(self, run_sheet: ReviewSheet) -> List[str]:
+        """A table of all models, and what is not compared in it."""
+        rows: List[List[Optional[str]]] = []
+        notes: List[str] = []
+        for mine in run_sheet.figures:
+            near = nearest(mine, self._others)
+            rows.append([shown(mine.model), "this run", *map(text_format.median_with_n, mine.stats.values()), None])
+            for other, label in zip(near, self._labels(mine, near)):
+                reasons = self._reasons(mine, other)
+                ratio = None if "decode_tok_s" in reasons else _ratio(mine.stats["decode_tok_s"], other.stats["decode_tok_s"])
+                rows.append(["", label, *map(text_format.median_with_n, other.stats.values()), ratio])
+                notes += _notes(f"{shown(mine.model)}, {label}", reasons)
+            if not near:
+                rows.append(["", "nothing to compare with", None, None, None, None])
+        table = text_layout.format_table(TITLES, rows, whole=(0, 1))
+        return [table, *(line for note in notes for line in text_layout.hanging("    ", note))]
+
+    def _labels(self, mine: ReviewFigures, near: List[ReviewFigures]) -> Iterator[str]:
+        """Handle and device tag of each; the run's id where they are those of another run here, and what is wrong with it."""
+        places = ["/".join(figures.run.split("/")[1:3]) for figures in (mine, *near)]
+        for place, other in zip(places[1:], near):
+            run_id = f" {other.run.split('/')[3][:SHORT_ID]}" if places.count(place) > 1 else ""
+            verdict = counts(self._findings, other.run).partition(":")[0] if other.run in self._sheets else ""
+            marks = ["another digest"] * (other.digest != mine.digest) + [verdict] * (verdict in (REFUSED, HELD))
+            yield shown(", ".join([place + run_id, *marks]))
+
+    def _reasons(self, mine: ReviewFigures, other: ReviewFigures) -> Dict[str, str]:
+        """figure: why it is not compared. The same differences exclude it as in compare_runs.py."""
+        from derive import paired_comparison, run_diff
+        a, b = self._files_of(mine.run), self._files_of(other.run)
+        if a is None or b is None:
+            return dict.fromkeys(headline.SHOWN, "not compared: the files of one of the two cannot be read")
+        rows, models = run_diff.differences(a, b), (names.model_key(mine.model), names.model_key(other.model))
+        excluded = run_diff.exclusions(rows, FROZEN, models)
+        values = {row["key"]: f"{row['key']} is {row['a'] or 'not set'} in this run, {row['b'] or 'not set'} in the other"
+                  for row in rows if row["model"] is None or names.model_key(row["model"]) in models}
+        return {name: f"{paired_comparison.not_compared(excluded[name])} ({'; '.join(values[key] for key in excluded[name])})"
+                for name in headline.SHOWN if name in excluded}
+
+    def _files_of(self, run: str) -> Optional[ComparedRun]:
+        source = self._sheets[run].source if run in self._sheets else self._tree.joinpath(*run.split("/")[1:])
+        return compared_run(source) if isinstance(source, pathlib.Path) else source
+
+
+def _notes(pair: str, reasons: Dict[str, str]) -> Iterator[str]:
+    """One sentence for each reason, with all figures that it excludes."""
+    for reason in dict.fromkeys(reasons.values()):
+        titles = [HEADLINE[name].title for name in reasons if reasons[name] == reason]
+        yield shown(f"{pair}: {', '.join(titles)} {reason}", NOTE_CHARACTERS)
 
 
 def _ratio(this: Optional[dict], that: Optional[dict]) -> Optional[str]:

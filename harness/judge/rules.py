@@ -175,5 +175,8 @@ _ROWS = (
 )
 # What brings a missing file back depends on the file.
 MISSING = {"manifest.json": RESTORE, "run.jsonl": RESTORE, "hardware.json": PROBE}
+# A harness writes no such ledger, whatever the server and the machine do.
+CHANGED_LEDGER_RULES = ("ledger-order", "ledger-seq", "ledger-chain", "ledger-footer", "ledger-plan", "ledger-sessions", "ledger-overlap",
+                        "ledger-stamps", "ledger-chunks", "ledger-gaps", "ledger-outcome", "ledger-role", "ledger-finding", "ledger-grades")
 CONTRIBUTOR_RULES = ("runmd-section", "runmd-attestation")     # what only the contributor can fill in
 RULES = {row[0]: Rule(*row) for row in _ROWS}

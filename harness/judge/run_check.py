@@ -91,7 +91,7 @@ def check(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findings
     if keep is not None:
         keep(documents)
     try:
-        return review.sheet(place, documents.manifest, documents.hardware, documents.metadata)
+        return review.sheet(place, documents.manifest, documents.hardware, documents.metadata, documents.run_md, folder)
     except Exception as problem:
         findings.add([crash(problem, place.path)])
         return review.sheet(place, None, None, None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import Iterator
+from typing import Dict, Iterator, List
 
 from base import run_folder
 from base.errors import UserError
@@ -65,6 +65,22 @@ def own_words(text: str) -> str:
     lines = text.split("\n")
     begin, end = lines.index(run_md.BEGIN), lines.index(run_md.END)
     return "\n".join(lines[:begin] + [""] * (end - begin + 1) + lines[end + 1:])
+
+
+def answers(text: str) -> Dict[str, str]:
+    """heading: what the contributor wrote below it, each a paragraph in one line; empty where it is not filled in."""
+    try:
+        text = own_words(text)
+    except ValueError:
+        pass        # a mark is missing, which is a finding
+    bodies: Dict[str, List[str]] = {heading: [] for heading, _ in run_md.SECTIONS}
+    body: List[str] = []
+    for line in text.split("\n"):
+        if line.startswith("## "):
+            body = bodies.get(line[3:].strip(), [])
+        elif not line.startswith(run_md.PROMPT):
+            body.append(line)
+    return {heading: " ".join(" ".join(lines).split()) for heading, lines in bodies.items()}
 
 
 def _above(text: str) -> Iterator[Finding]:
