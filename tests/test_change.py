@@ -10,8 +10,9 @@ from unittest import mock
 
 import support  # noqa: F401  (puts the harness on the path)
 
+from base import plan
 from base.errors import UserError
-from judge import change, thresholds
+from judge import change, review, thresholds
 from judge.git_objects import Clone
 from judge.findings import FindingList
 from judge.session_checks import epoch_seconds
@@ -114,6 +115,22 @@ class Names(Case):
         findings = FindingList()
         change.check_all(Clone(self.root), base, list(heads), pathlib.Path("nowhere"), findings, NOW_S)
         return [(finding.rule, finding.observed) for finding in findings]
+
+    def test_a_review_of_two_requests_compares_their_settings(self):
+        """Their files are in temporary folders, which are gone when the review is rendered."""
+        findings, other = FindingList(), valid.Run(plan.Settings(levels=(1, 2), repeats=1))
+        self.add_run()
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.git(self.root, "switch", "--quiet", "--create", "other")
+        other.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+        other.manifest["num_predict"] = other.manifest["overrides"]["num_predict"] = 4096
+        other.write(self.root)
+        changes.commit(self.root, "Add another run")
+        sheets = change.check_all(Clone(self.root), "main", ["change", "other"], pathlib.Path("nowhere"), findings, NOW_S)
+        text = " ".join(review.render(sheets, findings, "FINDINGS", pathlib.Path("nowhere")).split())
+        self.assertIn("decode tok/s not compared: num_predict differs (num_predict is not set in this run, 4096 in the other)", text)
+        self.assertIn("decode tok/s not compared: num_predict differs (num_predict is 4096 in this run, not set in the other)", text)
+        self.assertIn("deviation `num_predict` is `4096`", text)
 
     def test_a_run_that_the_base_got_meanwhile_is_named_with_whether_it_is_the_same(self):
         self.add_run()

@@ -118,8 +118,8 @@ class Plausibility(LedgerVisitor):
         for name, rates in self.turns.items():
             later, most = median_of(rates[1:]) if len(rates) > MIN_TURNS else 0.0, rates[0] * thresholds.value("turn_rate")
             if later > most:
-                rate, limit = text_format.distinct(later, most, 1)
-                yield Finding("physics-prefill", f"{name}: later turns of a conversation at {rate} tok/s, by the cached tokens that the server reports",
+                later_text, limit = text_format.distinct(later, most, 1)
+                yield Finding("physics-prefill", f"{name}: later turns of a conversation at {later_text} tok/s, by the cached tokens that the server reports",
                               f"at most {limit}, {thresholds.value('turn_rate')} times the first turn's rate")
         yield from self._memory()
         for name, tokens in self.contexts.items():
