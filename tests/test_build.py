@@ -421,10 +421,26 @@ class Redacting(Here):
         for changes in ({}, {"afresh": True}, {"version": "another harness"}):
             with self.subTest(changes), self.assertRaises(UserError) as caught:
                 self.build(**changes)
-            self.assertIn("withholds 1 of the runs", str(caught.exception))
+            self.assertIn("the overlay of the last build withholds 1 run, and this build has no overlay", str(caught.exception))
             self.assertEqual(tree(self.out), first)
         self.assertEqual(self.build(overlay={}).withheld, 0)
         self.assertEqual(self.build().shown, RUNS)
+
+    def test_a_redacted_run_may_be_removed_and_stays_hidden_if_it_is_sent_again(self):
+        submissions, hidden = self.copied(), corpus.spec(0)
+        overlay = {hidden.run_id: {"visibility": "redacted"}}
+        self.build(submissions, overlay=overlay)
+        folder, away = submissions.parent / hidden.folder, self.own / "away"
+        folder.rename(away)
+        for _ in range(2):      # the second build has nothing new
+            report = self.build(submissions, overlay=overlay)
+            self.assertEqual((report.shown, report.withheld, report.redacted_absent), (RUNS - 1, 0, [hidden.run_id]))
+        with self.assertRaises(UserError):
+            self.build(submissions)
+        away.rename(folder)
+        report = self.build(submissions, overlay=overlay)
+        self.assertEqual((report.shown, report.withheld, report.redacted_absent), (RUNS - 1, 1, []))
+        self.assertNotIn(hidden.run_id.encode(), b"".join(tree(self.out).values()))
 
     def test_a_cell_of_redacted_runs_alone_is_not_shown(self):
         alone = corpus.spec(1)
@@ -471,7 +487,14 @@ class Verb(Here):
         _, _, err = said(*base, "--include-synthetic", "--overlay", overlay)
         self.assertEqual(err.splitlines()[-1], f"next: python harness/build_catalogue.py --submissions {self.submissions} --out {self.out} "
                                                f"--overlay {overlay} --jobs 1 --include-synthetic --serve")
-        code, _, err = said(*base, "--serve", 99_999)
+        absent = valid.RUN_ID
+        overlay.write_text(json.dumps({"schema": "overlay-1.0", "runs": {absent: {"visibility": "redacted"}}}), encoding="utf-8")
+        for _ in range(2):
+            code, _, err = said(*base, "--include-synthetic", "--overlay", overlay)
+            self.assertEqual(code, 0)
+            self.assertIn(f"the overlay hides run {absent}, which is not there", err)
+        overlay.write_text('{"schema": "overlay-1.0", "runs": {}}', encoding="utf-8")
+        code, _, err = said(*base, "--serve", 99_999, "--overlay", overlay)
         self.assertEqual(code, 2)
         self.assertIn("cannot listen", err)
         with self.assertRaises(SystemExit) as caught:

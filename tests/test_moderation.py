@@ -66,8 +66,18 @@ class Against(unittest.TestCase):
         return str(caught.exception)
 
     def test_a_run_that_is_not_there_cannot_be_spoken_of(self):
-        self.assertIn(OTHER, self.refused({OTHER: {"visibility": "redacted"}}, {ONE}))
-        self.assertIn(OTHER, self.refused({ONE: {"superseded_by": OTHER}}, {ONE}))
+        for entry in ({}, {"visibility": "public"}, {"notes": ["Lid closed."]}):
+            with self.subTest(entry):
+                self.assertIn(OTHER, self.refused({OTHER: entry}, {ONE}))
+        for visibility in ("public", "redacted"):
+            self.assertIn(OTHER, self.refused({ONE: {"superseded_by": OTHER, "visibility": visibility}}, {ONE}))
+
+    def test_a_redacted_run_may_have_been_removed_and_is_named(self):
+        """The entry of a run whose files were removed once ended every build."""
+        hidden = {"visibility": "redacted", "notes": ["seen twice"]}
+        self.assertEqual(moderation.check_overlay({OTHER: hidden}, {ONE}), [OTHER])
+        self.assertEqual(moderation.check_overlay({OTHER: hidden}, {ONE, OTHER}), [])
+        self.assertIn("redacted", self.refused({OTHER: hidden, ONE: {"notes": [f"better than {OTHER}"]}}, {ONE}))
 
     def test_a_run_that_is_shown_must_not_name_one_that_is_redacted(self):
         hidden = {OTHER: {"visibility": "redacted"}}

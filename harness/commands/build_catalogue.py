@@ -100,6 +100,8 @@ def print_report(report: build.BuildReport, out: pathlib.Path) -> None:
         console.note(f"rejected: {folder}: {', '.join(dict.fromkeys(error['rule'] for error in errors))}")
     if len(report.rejected) > MAX_LISTED:
         console.note(f"and {len(report.rejected) - MAX_LISTED} more")
+    for run_id in report.redacted_absent:
+        console.note(f"the overlay hides run {run_id}, which is not there: correct the id, unless the run was removed")
     runs_shown = f"{report.shown} run{'' if report.shown == 1 else 's'} shown"
     console.note(f"{runs_shown}, {report.withheld} withheld, {len(report.rejected)} rejected; {report.cells} cells, "
                  f"{report.files} files; {report.runs_made} runs and {report.cells_made} cells rebuilt, the rest reused from cache")

@@ -10,7 +10,7 @@ import hashlib
 import pathlib
 from typing import Iterator
 
-from base import files
+from base import files, text_format
 from base.errors import UserError
 from publish import build_cache, moderation, page_update, pages, process_pool, run_changes, run_update
 from publish.build_options import BuildOptions, BuildReport
@@ -18,7 +18,7 @@ from publish.run_changes import digest
 from publish.site_update import SiteUpdate
 
 LOCK = "lock"
-WITHHELD = "withheld"               # how many runs the site withholds; it outlives the index
+WITHHELD = "withheld"               # how many runs the last overlay withholds; it outlives the index
 SITE_MARK = b'"schema":"catalogue-'     # at the beginning of catalogue.json; a folder without one is not a site of ours
 
 
@@ -45,12 +45,12 @@ def _build(options: BuildOptions, kept: build_cache.BuildCache, site: SiteUpdate
     if by_git == set() and kept.is_as_left and site.is_as_left() and not before.report["rejected"]:
         return _nothing_new(before)
     runs, linked = run_changes.all_runs(options.submissions)
-    moderation.check_overlay(options.entries, set(map(run_update.run_id_of, runs)))
+    absent = moderation.check_overlay(options.entries, set(map(run_update.run_id_of, runs)))
     known = kept.known_folders()
     changed = run_update.changed_runs(kept, runs, known, by_git) if is_same else set(runs)
     if is_same and not changed and known == runs.keys() and kept.is_intact() and site.is_linked(kept.files.site()):
         return _nothing_new(before)
-    report = BuildReport()
+    report = BuildReport(redacted_absent=absent)
     with process_pool.worker_pool(options.jobs) as run_all:
         run_update.update(options, kept, runs, linked, changed, report, run_all)
         page_update.update(options, kept, report, run_all)
@@ -58,7 +58,7 @@ def _build(options: BuildOptions, kept: build_cache.BuildCache, site: SiteUpdate
     changed_files = site.prepare(kept)
     with process_pool.background(site.flush, changed_files) as flushed:
         kept.commit(options.settings, None if git is None else git.text(), vars(report))
-        _keep_withheld(options.cache / WITHHELD, report.withheld)
+        _keep_withheld(options.cache / WITHHELD, len(moderation.redacted(options.entries)))
         flushed()
     site.put_in_place(kept, changed_files, options.submissions)
     return report
@@ -72,8 +72,8 @@ def _check_overlay(options: BuildOptions, withheld: pathlib.Path) -> None:
     """A build that forgets the overlay must not show again what the last one withheld."""
     count = _count_withheld(withheld)
     if options.overlay is None and count != 0:
-        raise UserError(f"the present site withholds {count} of the runs, and without an overlay all would be shown again",
-                        str(options.out), "name it with --overlay; to show a run again, remove it from that file")
+        raise UserError(f"the overlay of the last build withholds {text_format.counted(count, 'run')}, and this build has no overlay",
+                        str(options.out), "name it with --overlay; to let a run be shown, remove its entry from that file")
 
 
 def _count_withheld(path: pathlib.Path) -> int:

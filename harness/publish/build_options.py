@@ -38,6 +38,7 @@ class BuildOptions:
 class BuildReport:
     shown: int = 0
     withheld: int = 0
+    redacted_absent: List[str] = field(default_factory=list)    # ids of redacted runs that are not in the tree
     cells: int = 0
     files: int = 0
     runs_made: int = 0              # the others were reused from cache

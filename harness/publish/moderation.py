@@ -2,7 +2,8 @@
 
 A JSON object: `schema`, and `runs` with an entry for each run id, without the `run-` of its folder. An entry may have
 
-    visibility      public (the default) or redacted: it counts in the figures of its cell and is shown nowhere
+    visibility      public (the default) or redacted: it counts in the figures of its cell and is shown nowhere. Such an entry
+                    may stay when the run's files are removed; each build names it, since it may also be a typing error
     janie_blurb_md  an introduction above its figures, in the site's Markdown subset
     notes           a list of sentences
     superseded_by   the id of a run that replaces it; both keep counting
@@ -12,7 +13,7 @@ A JSON object: `schema`, and `runs` with an entry for each run id, without the `
 from __future__ import annotations
 
 import pathlib
-from typing import Collection
+from typing import Collection, List
 
 from base import json_text, names
 from base.errors import UserError
@@ -79,13 +80,17 @@ def redacted(entries: dict) -> set:
     return {run_id for run_id, entry in entries.items() if is_redacted(entry)}
 
 
-def check_overlay(entries: dict, known: Collection[str]) -> None:
-    """Raise UserError if the overlay names unknown runs, or if the entry of a shown run names a redacted one."""
+def check_overlay(entries: dict, known: Collection[str]) -> List[str]:
+    """The redacted runs that are not in the tree: an entry keeps a removed run hidden if it is sent again.
+
+    Raises UserError if the overlay has other words on unknown runs, or if the entry of a shown run names a redacted one.
+    """
     hidden = redacted(entries)
     for run_id, entry in entries.items():
         for mentioned_id in (run_id, entry.get("superseded_by", run_id)):
-            if mentioned_id not in known:
+            if mentioned_id not in known and not (mentioned_id == run_id and run_id in hidden):
                 raise UserError(f"there is no run {mentioned_id}", "overlay", ADVICE)
         texts = [entry.get("janie_blurb_md", ""), entry.get("superseded_by", ""), *entry.get("notes", [])]
         if not is_redacted(entry) and any(other in text for other in hidden for text in texts):
             raise UserError(f"the entry of {run_id} names a redacted run", "overlay", ADVICE)
+    return sorted(hidden.difference(known))
