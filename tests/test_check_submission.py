@@ -82,9 +82,34 @@ class Exits(Case):
     def test_a_change_that_brings_no_run_says_so(self):
         with mock.patch.object(check_submission, "change", lambda args, findings: []):
             for words in ((), ("--review",)):
-                code, _, err = self.check("--base", "main", "--head", "request-7", *words)
-                self.assertEqual((code, err), (FINE, "no run to check: request-7 adds none to main; was it merged already?\n"
+                code, out, err = self.check("--base", "main", "--head", "request-7", *words)
+                self.assertEqual((code, out, err), (FINE, "", "no run to check: request-7 adds none to main; was it merged already?\n"
                                                      "next: python harness/run_benchmark.py --status\n"))
+
+    @unittest.skipUnless(HAS_GIT, "git is not installed")
+    def test_a_request_that_was_merged_since_the_last_review_is_named_and_left_out(self):
+        """It was once left out without a word, and the next step asked its contributor for an update."""
+        clone = self.root / "clone"
+        clone.mkdir()
+        changes.base(clone)
+        changes.put(clone, "submissions/mutant/x.md")
+        changes.commit(clone, "A file in the wrong place")
+        for name in ("request-7", "request-9"):
+            changes.git(clone, "switch", "--quiet", "--create", name, "main")
+            changes.put(clone, f"{name}.md")
+            changes.commit(clone, name)
+        changes.git(clone, "switch", "--quiet", "main")
+        changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", "request-7")
+        review = ["--review", "--base", "main", "--repository", clone]
+        code, out, err = self.check(*review, "--head", "request-7", "--head", "change")
+        self.assertEqual((code, out.splitlines()[0]), (FOUND, "Findings"))
+        self.assertNotIn("Questions", out)
+        self.assertEqual(err, "merged already: main has every commit of request-7\nnext: ask the contributor for the fixes above; after an "
+                              f"update: python harness/check_submission.py --review --base main --head change --repository {clone}\n")
+        changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", "request-9")
+        code, out, err = self.check(*review, "--head", "request-7", "--head", "request-9")
+        self.assertEqual((code, out), (FINE, ""))
+        self.assertIn("no run to check: request-7, request-9 adds none to main", err)
 
     def test_an_error_exits_1_and_is_said_with_what_mends_it(self):
         code, out, _ = self.check(self.run_folder(BROKEN_RUN))

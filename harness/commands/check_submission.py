@@ -17,6 +17,7 @@ from base.errors import BROKEN, FINE, FOUND
 
 if TYPE_CHECKING:       # imported where they are used: --help must not pay for the checker
     from judge.findings import FindingList
+    from judge.git_objects import Clone
     from judge.run_check import RunDocuments
     from judge.tree import Part
 
@@ -34,11 +35,10 @@ def main(argv: list | None = None) -> int:
     findings = FindingList()
     documents: List[RunDocuments] = []      # of the run, if a single one is checked
     judged = change(args, findings) if args.base else folders(args, findings, documents)
-    text = report.as_json(findings, judged) if args.json else report.as_text(findings, judged, is_tracked, args.review)
-    if args.review:
-        from judge import review
-        text = review.render(judged, findings, text, ROOT / "submissions")
-    console.say(text if args.json else with_real_paths(text, args.paths), wrap=not args.json)
+    if args.json:
+        console.say(report.as_json(findings, judged))
+    elif judged or any(findings.counts.values()):
+        console.say(with_real_paths(readable(args, judged, findings), args.paths), wrap=True)
     if documents and not args.json:
         console.say("\n".join(grade(documents[0], findings)), wrap=True)
     if args.base and not judged and not findings.has_errors:
@@ -75,6 +75,16 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     return args
 
 
+def readable(args: argparse.Namespace, judged: list, findings: FindingList) -> str:
+    """The report for people, with --review within the maintainer's page."""
+    from judge import report
+    text = report.as_text(findings, judged, is_tracked, args.review)
+    if not args.review:
+        return text
+    from judge import review
+    return review.render(judged, findings, text, ROOT / "submissions")
+
+
 def with_real_paths(text: str, paths: list[str]) -> str:
     """The report of runs that are not in submissions/ of this clone, with the paths where they are."""
     from judge import tree
@@ -93,7 +103,18 @@ def change(args: argparse.Namespace, findings: FindingList) -> list:
     from judge import change as pull_request
     from judge.git_objects import Clone
     clone = Clone(pathlib.Path(args.repository) if args.repository else ROOT)
+    leave_out_merged(clone, args)
     return pull_request.check_all(clone, args.base, args.head or ["HEAD"], ROOT / "submissions", findings, time.time())
+
+
+def leave_out_merged(clone: Clone, args: argparse.Namespace) -> None:
+    """Name the heads that were merged since they were last reviewed together; --head keeps the others."""
+    heads = args.head or []
+    merged = [head for head in heads if clone.is_merged(head, args.base)] if len(heads) > 1 else []
+    if len(merged) < len(heads):
+        for head in merged:
+            console.note(f"merged already: {args.base} has every commit of {head}")
+        args.head = [head for head in heads if head not in merged]
 
 
 def folders(args: argparse.Namespace, findings: FindingList, documents: List[RunDocuments]) -> list:
@@ -119,7 +140,8 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> 
     if args.base and not judged and not findings.has_errors:
         return shell.command("run_benchmark.py", "--status")
     if args.review:
-        return (f"ask the contributors of refused runs for the fixes above; after their update: {again(args)}" if findings.has_errors
+        whom = "the contributors of refused runs" if judged else "the contributor"
+        return (f"ask {whom} for the fixes above; after an update: {again(args)}" if findings.has_errors
                 else "answer the questions above, then merge with a merge commit, or ask in the request")
     if findings.has_errors:
         return f"apply the fixes above, then rerun: {again(args)}"
@@ -132,6 +154,7 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> 
 
 def again(args: argparse.Namespace) -> str:
     changes = ["--base", args.base, *(word for head in args.head or ["HEAD"] for word in ("--head", head))] if args.base else []
+    changes += ["--repository", args.repository] if args.repository else []
     return shell.command("check_submission.py", *(["--review"] if args.review else []), *args.paths, *changes)
 
 

@@ -33,18 +33,23 @@ class Clone:
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
 
-    def run(self, *words: str, data: bytes | None = None) -> bytes:
-        """Git's output; raises UserError with Git's own words where it fails."""
+    def run(self, *words: str, data: bytes | None = None, failure: str = "") -> bytes:
+        """Git's output; raises UserError with Git's own words where it fails, and with `failure` where it gives none."""
         done = git.run(self.folder, *ALWAYS, *words, data=data, limit_s=LIMIT_S)
         if done.code:
             message = done.stderr.strip().split("\n")[-1]
-            raise UserError(message or f"git {words[0]} failed", str(self.folder),
-                            "see that this is a clone and that it has that commit")
+            advice = "see that this is a clone and that it has that commit" if message or not failure else "check its name, or fetch it"
+            raise UserError(message or failure or f"git {words[0]} failed", str(self.folder), advice)
         return done.out
 
     def commit(self, revision: str) -> str:
-        result = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        result = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}",
+                          failure=f"no branch or commit {revision!r}")
         return result.decode("ascii").strip()
+
+    def is_merged(self, head: str, base: str) -> bool:
+        """Whether the base has every commit of the head."""
+        return self.merge_base(self.commit(base), self.commit(head)) == self.commit(head)
 
     def merge_base(self, base: str, head: str) -> str:
         try:

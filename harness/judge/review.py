@@ -135,7 +135,7 @@ def nearest(mine: ReviewFigures, others: List[ReviewFigures], most: int = 3) -> 
 
 def render(sheets: List[ReviewSheet], findings: FindingList, report_text: str, tree: pathlib.Path) -> str:
     comparison = Comparison(sheets, findings, tree)
-    parts = ["Runs\n"]
+    parts = ["Runs\n"] if sheets else []
     for run_sheet in sheets:
         parts.append("  " + shown(run_sheet.place.path))
         facts = (*run_sheet.facts, ("findings", counts(findings, run_sheet.place.path)))
@@ -145,8 +145,9 @@ def render(sheets: List[ReviewSheet], findings: FindingList, report_text: str, t
         if run_sheet.figures:
             parts += ["", *comparison.lines(run_sheet)]
         parts.append("")
-    parts += ["Findings\n", report_text, "", "Questions for a person\n"]
-    return "\n".join(parts + [f"  - {question}" for question in questions(findings)])
+    parts += ["Findings\n", report_text]
+    listed = [f"  - {question}" for question in questions(findings, bool(sheets))]
+    return "\n".join(parts + (["", "Questions for a person\n", *listed] if listed else []))
 
 
 def counts(findings: FindingList, run: str) -> str:
@@ -220,9 +221,9 @@ def _ratio(this: Optional[dict], that: Optional[dict]) -> Optional[str]:
     return f"{this['median'] / that['median']:.2f}" if this and that and that["median"] else None
 
 
-def questions(findings: FindingList) -> Iterator[str]:
+def questions(findings: FindingList, has_runs: bool = True) -> Iterator[str]:
     """What the maintainer has to decide, each question once."""
-    yield from ALWAYS
+    yield from ALWAYS if has_runs else ()
     for rule in dict.fromkeys(finding.rule for finding in findings):
         if rule in QUESTIONS:
             yield f"{rule}: {QUESTIONS[rule]}"
