@@ -74,6 +74,9 @@ class MergeBase(Case):
 
     def test_a_branch_that_is_not_there_or_looks_like_a_flag_is_refused(self):
         for name in ("nowhere", "--output=x", "main..HEAD", ""):
+            with self.subTest(name=name), self.assertRaises(UserError) as caught:
+                self.rules("main", name)
+            self.assertIn(f"no branch or commit {name!r}", str(caught.exception))
             with self.subTest(name=name), self.assertRaises(UserError):
                 self.rules(name)
 
@@ -156,6 +159,36 @@ class Names(Case):
         findings = FindingList()
         change.check(Clone(self.root), "main", "HEAD", tree, findings, NOW_S)
         self.assertEqual([one.rule for one in findings], ["name-twice"])
+
+
+class Removal(Case):
+    EARLIER = "submissions/earlier/mac-m1-8gb/run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233"
+
+    def findings(self) -> list:
+        findings = FindingList()
+        change.check(Clone(self.root), "main", "HEAD", pathlib.Path("nowhere"), findings, NOW_S)
+        return list(findings)
+
+    def test_a_removed_run_is_one_finding_that_says_when_it_is_right(self):
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.put(self.root, f"{self.EARLIER}/run.jsonl")
+        changes.commit(self.root, "two files")
+        changes.git(self.root, "switch", "--quiet", "--create", "remove")
+        changes.git(self.root, "rm", "--quiet", "-r", self.EARLIER)
+        changes.commit(self.root, "Remove a run")
+        finding, = self.findings()
+        self.assertEqual((finding.rule, finding.observed, finding.path), ("scope-adds-only", "the whole run is removed", self.EARLIER))
+        self.assertIn("unless a maintainer redacts the run: harness/MAINTAINING.md", finding.expected)
+
+    def test_a_removed_part_of_a_run_is_never_right(self):
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.put(self.root, f"{self.EARLIER}/run.jsonl")
+        changes.commit(self.root, "two files")
+        changes.git(self.root, "switch", "--quiet", "--create", "remove")
+        changes.git(self.root, "rm", "--quiet", f"{self.EARLIER}/run.jsonl")
+        changes.commit(self.root, "Remove a file")
+        self.assertIn(("removed", "added files only", f"{self.EARLIER}/run.jsonl"),
+                      [(finding.observed, finding.expected, finding.path) for finding in self.findings()])
 
 
 class Size(Case):

@@ -88,6 +88,13 @@ class Suited(unittest.TestCase):
     def test_a_reviewer_edits_no_run(self):
         self.assertEqual(findings.for_reviewer(Finding("runmd-html", "x", path=f"{RUN}/run.md")), f"ask the contributor for this: edit {RUN}/run.md")
 
+    def test_a_reviewer_may_redact_a_whole_run_and_no_part_of_it(self):
+        for path, begin in ((RUN, "if you redact this run, see harness/MAINTAINING.md; if not, ask the contributor"),
+                            (f"{RUN}/run.md", "ask the contributor")):
+            with self.subTest(path):
+                advice = findings.for_reviewer(Finding("scope-adds-only", "removed", path=path))
+                self.assertEqual(advice, f"{begin} for this: git checkout <base> -- {path}")
+
     def test_a_reviewer_asks_how_a_ledger_came_about_that_contradicts_itself(self):
         for rule in CHANGED_LEDGER_RULES:
             with self.subTest(rule):

@@ -6,7 +6,7 @@ change with --head.
 from __future__ import annotations
 
 import pathlib
-from typing import Dict, Iterator, List, NamedTuple
+from typing import Collection, Dict, Iterator, List, NamedTuple
 
 from base import files, run_folder
 from judge import history, json_documents, review, run_check, thresholds, tree_layout
@@ -40,13 +40,16 @@ def scope_of(changes: List[Change]) -> Scope:
     return Scope(runs, example, others)
 
 
-def scope_problems(scope: Scope) -> Iterator[Finding]:
-    """What must not be in one change, and what none may do."""
+def scope_problems(scope: Scope, removed_runs: Collection[str] = ()) -> Iterator[Finding]:
+    """What must not be in one change, and what none may do. Of `removed_runs` no file is left."""
     most = thresholds.value("change_files")
     if len(scope.runs) > most:
         yield Finding("scope-size", f"{len(scope.runs)} files under {run_folder.TREE}/", f"at most {most}", path=run_folder.TREE)
+    for folder in removed_runs:
+        yield Finding("scope-adds-only", "the whole run is removed",
+                      "added files only, unless a maintainer redacts the run: harness/MAINTAINING.md", path=folder)
     for change in scope.runs:
-        if change.status != "A":
+        if change.status != "A" and change.path.rpartition("/")[0] not in removed_runs:
             yield Finding("scope-adds-only", {"D": "removed", "T": "made another kind of file"}.get(change.status, "changed"),
                           "added files only", path=change.path)
     for change in scope.example:
@@ -94,7 +97,7 @@ def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: Fin
     base, head = clone.commit(base), clone.commit(head)
     start = clone.merge_base(base, head)
     scope = scope_of(clone.changes(start, head))
-    findings.add(scope_problems(scope))
+    findings.add(scope_problems(scope, _removed_runs(clone, head, scope)))
     findings.add(_merged_already(clone, base, start, head, scope))
     if len(scope.runs) > thresholds.value("change_files"):
         return []       # too large to review, so it is not checked
@@ -112,6 +115,12 @@ def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: Fin
     sheets = _check_runs(clone, sizes, {entry.path: blob for entry, blob in listed}, findings, now_s, search)
     findings.add(history.problems(clone, base, head, bool(scope.runs), {blob for entry, blob in listed if entry.path in judged}))
     return sheets
+
+
+def _removed_runs(clone: Clone, head: str, scope: Scope) -> List[str]:
+    """The folders of runs that lose all their files."""
+    folders = sorted({change.path.rpartition("/")[0] for change in scope.runs if change.status == "D"})
+    return [folder for folder in folders if folder.count("/") == 3 and not clone.entries(head, folder, lambda path: False)]
 
 
 def _merged_already(clone: Clone, base: str, start: str, head: str, scope: Scope) -> Iterator[Finding]:

@@ -93,6 +93,8 @@ def for_reviewer(finding: Finding) -> str:
     if finding.rule in CHANGED_LEDGER_RULES:
         return ("the ledger contradicts itself and was probably changed after it was measured: ask the contributor how that came about, "
                 f"before you ask for this: {fix(finding)}")
+    if finding.rule == "scope-adds-only" and _end_of_run(finding.path) == len(finding.path) > 0:      # a whole run is removed
+        return f"if you redact this run, see harness/MAINTAINING.md; if not, ask the contributor for this: {fix(finding)}"
     return f"ask the contributor for this: {fix(finding)}"
 
 
