@@ -235,7 +235,7 @@ class Mistakes(runs.RunTest):
             (["--device-tag", "unknown"], ("does not identify a machine",)),
             (["--device-tag", "../../etc"], ("device tag",)),
             (["--device-tag", "con"], ("Windows",)),
-            (["--models", "nobody"], ("does not have this model", "ollama pull nobody:latest")),
+            (["--models", "nobody"], ("does not have this model", "--list", "ollama pull nobody:latest")),
             (["--models", "gpt-oss:120b-cloud"], ("cloud",)),
             (["--num-ctx", "1000"], ("not a multiple of 256",)),
             (["--num-ctx", "0"], ("out of range",)),

@@ -135,7 +135,7 @@ def plan_run(args: argparse.Namespace, endpoint: Endpoint, version: str) -> dict
     choice = models.choose(endpoint, wanted, memory)
     if choice.missing and not args.pull:
         raise UserError("the server does not have this model", f"--models {choice.missing[0]}",
-                        f"run `ollama pull {choice.missing[0]}`, or add --pull")
+                        f"--list shows what it has; run `ollama pull {choice.missing[0]}`, or add --pull")
     if not choice.models and not choice.missing:
         raise UserError("no model to measure", endpoint.target.url, "pull one, for example `ollama pull llama3.2:1b`; "
                         "--list shows what is there and why it is left out")
