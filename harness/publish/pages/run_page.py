@@ -62,8 +62,9 @@ def _grade_and_verdict(run: dict, metadata: dict) -> Html:
     unmet = run["unmet"]
     why: List[Union[Html, str]] = ["Every condition of every grade is met."]
     if unmet:
-        why = ["Not ", figure_text.grade(unmet["grade"]), " because this condition is not met: ", tag("code", unmet["condition"]),
-               f": {unmet['says']}. Observed: ", tag("b", lists.name(unmet["observed"])), "."]
+        why = ["Not ", figure_text.grade(unmet["grade"]), "; the first of its conditions that is not met: ", tag("code", unmet["condition"]),
+               f": {unmet['says']}. Observed: ", tag("b", lists.name(unmet["observed"])), ". ", tag("code", "check_submission.py"),
+               " names all that are not met."]
     judged = metadata["verdict"]
     because = tag("p", judged["why"][:1].upper() + judged["why"][1:], ".")
     return tag("div", tag("div", tag("h2", "Grade: ", figure_text.grade(run["site_grade"])), tag("p", why)),
