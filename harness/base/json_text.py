@@ -1,4 +1,4 @@
-"""JSON text: writing it in one form, and reading only what every reader understands in the same way."""
+"""JSON text: one canonical way to write it, and a strict reader that rejects whatever other readers could interpret differently."""
 from __future__ import annotations
 
 import json

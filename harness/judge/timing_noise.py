@@ -2,7 +2,7 @@
 
 Two measurements never have the same noise. A copy keeps it, whatever factor or jitter hides it, as long as the jitter is
 not much larger than the noise. It is kept as one sign for each gap: whether the step from the gap before it is larger than
-usual at that place. Without the usual step of each place, nothing remains of what a machine does in the same way each time.
+usual at that place. Comparing with the usual step removes what a machine does in the same way each time.
 """
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MOST_REPEATS = 3            # of each pass
 MOST_KEYS = 1024            # items of all models
 QUICK_BITS, QUICK_MOST = (1 << 128) - 1, 58     # all signs are compared where at most so many of these differ
 BUNCHED_SHARE = 0.2         # of gaps of 0, above which the machine was too busy to read each text alone
-# Mean and deviation over the items of real runs, whose calls are less alike than by chance: how like the passes are, and each call to its likest.
+# Mean and deviation over the items of real runs: likeness of the two passes, and of each call to the one most like it. Both are below chance.
 USUAL_OF_PASSES, USUAL_OF_CALLS = (-1.55, 0.75), (-0.4, 0.6)
-USUAL = 0.5                 # of the larger of the two, in deviations
+USUAL = 0.5                 # the larger of the two in real runs, in deviations above its mean
 
 
 def keep(known: Dict[tuple, List[List[int]]], owner: tuple, gaps: List[int]) -> Optional[tuple]:
-    """Remember the gaps of a call, for a bounded number of calls and owners; the key under which they are, if so."""
+    """Remember the gaps of a call, for a bounded number of calls and owners. The key they are kept under; None if they are not kept."""
     count = next((count for count in GAPS if count <= len(gaps)), 0)
     key = (*owner, count)
     if not count or gaps.count(0) > BUNCHED_SHARE * len(gaps) or (len(known) >= MOST_KEYS and key not in known):
@@ -55,7 +55,7 @@ def signs(calls: List[List[int]]) -> Tuple[List[int], int]:
 
 
 def likeness(first: int, second: int, count: int) -> float:
-    """By how many standard deviations more signs are the same than chance would make so."""
+    """How many more signs agree than by chance, in standard deviations."""
     ones = bin(first).count("1") / count, bin(second).count("1") / count
     expected = ones[0] * ones[1] + (1 - ones[0]) * (1 - ones[1])
     deviation = math.sqrt(count * expected * (1 - expected))
@@ -69,7 +69,7 @@ def joined(calls: List[List[int]]) -> int:
 
 
 def is_like(first: int, second: int) -> bool:
-    """Whether two such numbers may be of one measurement: a part of them decides for most."""
+    """Whether two such numbers may come from one measurement. Most pairs are ruled out by a part of their bits."""
     return (bin((first ^ second) & QUICK_BITS).count("1") <= QUICK_MOST
             and shared(first, second) > thresholds.value("run_likeness") / 2)
 
@@ -82,7 +82,7 @@ def shared(first: int, second: int) -> float:
 
 
 class PassCopies(LedgerVisitor):
-    """The calls of each frozen prompt against each other: none has the noise of another, and the last pass not that of the first."""
+    """Compares the calls of each frozen prompt: no two have the same noise, and the last pass does not repeat that of the first."""
 
     def __init__(self) -> None:
         self._calls: Dict[tuple, List[List[int]]] = {}      # (model, item, gaps): the gaps of each call
@@ -101,9 +101,9 @@ class PassCopies(LedgerVisitor):
             if len(calls) < LEAST_CALLS:
                 continue
             likenesses = _likenesses(calls)
-            likest, most = max(likenesses.values()), thresholds.value("call_likeness")
-            if likest > most:
-                yield Finding("physics-duplicate", f"{key[0]} {key[1]}: the gaps of two calls vary alike, by {text_format.distinct(likest, most, 1)[0]} "
+            closest, most = max(likenesses.values()), thresholds.value("call_likeness")
+            if closest > most:
+                yield Finding("physics-duplicate", f"{key[0]} {key[1]}: the gaps of two calls vary alike, by {text_format.distinct(closest, most, 1)[0]} "
                               "standard deviations more than chance", f"at most {most}")
                 return
             by_model.setdefault(key[0], []).append(max(_of_passes(likenesses, self._passes[key]), _of_calls(likenesses, len(calls))) - USUAL)
@@ -117,22 +117,22 @@ class PassCopies(LedgerVisitor):
 
 
 def _likenesses(calls: List[List[int]]) -> Dict[Tuple[int, int], float]:
-    """By the places of two calls, of which the first comes earlier."""
+    """The likeness of each pair of calls, by their places, the earlier one first."""
     bits, count = signs(calls)
     return {(place, other): likeness(bits[place], bits[other], count) for place, other in itertools.combinations(range(len(bits)), 2)}
 
 
 def _of_passes(likenesses: Dict[Tuple[int, int], float], passes: List[str]) -> float:
-    """How like the calls of the two passes are, in the order in which they are likest, in deviations above what is usual."""
+    """How alike the two passes are, their calls paired so that they are most alike; in deviations above the mean of real runs."""
     first, last = ([place for place, name in enumerate(passes) if name == wanted] for wanted in ("first", "last"))
     if min(len(first), len(last)) < 2:
         return 0.0
     few, many = sorted((first, last), key=len)
-    likest = max(sum(likenesses[min(pair), max(pair)] for pair in zip(few, order)) for order in itertools.permutations(many, len(few)))
-    return (likest / len(few) - USUAL_OF_PASSES[0]) / USUAL_OF_PASSES[1]
+    closest = max(sum(likenesses[min(pair), max(pair)] for pair in zip(few, order)) for order in itertools.permutations(many, len(few)))
+    return (closest / len(few) - USUAL_OF_PASSES[0]) / USUAL_OF_PASSES[1]
 
 
 def _of_calls(likenesses: Dict[Tuple[int, int], float], calls: int) -> float:
-    """How like each call is to its likest, in the same way."""
-    likest = [max(value for pair, value in likenesses.items() if place in pair) for place in range(calls)]
-    return (sum(likest) / calls - USUAL_OF_CALLS[0]) / USUAL_OF_CALLS[1]
+    """How alike each call and the one most like it are, in the same unit."""
+    closest = [max(value for pair, value in likenesses.items() if place in pair) for place in range(calls)]
+    return (sum(closest) / calls - USUAL_OF_CALLS[0]) / USUAL_OF_CALLS[1]
