@@ -50,6 +50,19 @@ class Draft(unittest.TestCase):
         self.assertEqual({path.name: path.read_bytes() for path in self.run_folder.iterdir()}, before)
         self.assertEqual(list(self.tree.iterdir()), [])
 
+    def test_a_run_that_the_check_refuses_has_no_page_that_is_named(self):
+        valid.laid_out(self.run_folder, {**self.contents, "hardware.json": b"{}"})
+        code, out, err = self.build("--with", self.run_folder, "--out", self.root / "draft")
+        self.assertEqual(code, 1)
+        self.assertIn("the draft does not show this run", err)
+        self.assertNotIn(".html", out)
+
+    def test_a_synthetic_run_is_no_draft(self):
+        example, = (support.HARNESS.parent / "submissions" / "EXAMPLE").glob("*/run-*")
+        code, _, err = self.build("--with", example, "--out", self.root / "draft")
+        self.assertEqual(code, 2)
+        self.assertIn("a synthetic run, which measured no machine", err)
+
     def test_a_published_site_is_not_overwritten_with_a_draft(self):
         valid.laid_out(self.run_folder, self.contents)
         site = self.root / "site"

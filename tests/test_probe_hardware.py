@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+from unittest import mock
 
 import support
 import fake_machine
@@ -40,6 +41,11 @@ class Verb(unittest.TestCase):
                      "one thread, a lower bound"):
             with self.subTest(word):
                 self.assertIn(word, out)
+        self.assertRegex(err.splitlines()[-1], "^next: (ollama serve|install Ollama from )")
+
+    def test_where_a_server_answers_its_models_come_next(self):
+        with mock.patch.object(probe_hardware, "server_version", return_value="0.33.0"):
+            err = call("--target-url", self.nowhere, machine=fake_machine.load("container-v2"))[2]
         self.assertEqual(err.splitlines()[-1], f"next: python harness/run_benchmark.py --list --target-url {self.nowhere} "
                                                "--device-tag epyc-7543-16gb")
 
@@ -92,7 +98,7 @@ class Written(unittest.TestCase):
                                         machine=fake_machine.load(name))
                     self.assertEqual(code, FINE)
                     self.assertEqual(err.splitlines()[-2], f"{file} written")
-                    self.assertTrue(err.splitlines()[-1].startswith("next: python harness/run_benchmark.py"))
+                    self.assertTrue(err.splitlines()[-1].startswith("next: "))
                     record = json_text.loads(file.read_bytes())
                     self.assertEqual(file.read_bytes(), json_text.pretty(record))
                     self.assertEqual(schema.problems(record, "hardware"), [])
@@ -154,7 +160,7 @@ class Real(unittest.TestCase):
             record = json_text.loads(pathlib.Path(folder, "hardware.json").read_bytes())
             self.assertEqual(schema.problems(record, "hardware") + facts.problems(record), [])
             self.assertIn("copy_bandwidth.bytes_s", done.stdout)
-            self.assertRegex(done.stderr.splitlines()[-1], r"next: python\S* \S*harness[/\\]run_benchmark.py --list")
+            self.assertRegex(done.stderr.splitlines()[-1], "^next: (ollama serve|install Ollama from )")
 
 
 if __name__ == "__main__":

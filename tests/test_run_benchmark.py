@@ -21,7 +21,7 @@ import run_benchmark
 from base import console, run_folder, shell, suites, text_format
 from base.ledger_reader import LedgerReader
 from base.phases import PHASES
-from measure import run_setup
+from measure import run_setup, server_address
 from self_test import thinking
 
 
@@ -261,6 +261,15 @@ class Mistakes(runs.RunTest):
             with self.subTest(arguments=arguments):
                 self.refused(*arguments, says=says)
 
+    def test_flags_are_checked_before_a_server_is_asked(self):
+        nowhere = ("--target-url", f"http://127.0.0.1:{support.closed_port()}", "--out", str(self.out))
+        for flag, value in (("--handle", "Ana"), ("--phases", "small"), ("--device-tag", "unknown"), ("--time-limit", "soon")):
+            with self.subTest(flag):
+                code, _, err = call_main(*nowhere, flag, value)
+                self.assertEqual(code, 2)
+                self.assertIn(value, err)
+                self.assertNotIn("nothing listens there", err)
+
     def test_no_server(self):
         code, _, err = call_main("--target-url", f"http://127.0.0.1:{support.closed_port()}", "--out", str(self.out))
         self.assertEqual(code, 2)
@@ -380,10 +389,12 @@ class Status(runs.RunTest):
         self.assertEqual(code, 0, err)
         return out, err.splitlines()[-1]
 
-    def test_without_a_server_it_is_no_error_and_says_how_to_start_one(self):
-        out, last = self.status("--target-url", f"http://127.0.0.1:{support.closed_port()}")
-        self.assertIn("nothing listens there", out)
-        self.assertEqual(last, "next: ollama serve")
+    def test_without_a_server_it_is_no_error_and_says_how_to_start_or_get_one(self):
+        for installed, says in (("/usr/bin/ollama", "next: ollama serve"), (None, "next: install Ollama from ")):
+            with self.subTest(installed), mock.patch.object(server_address.shutil, "which", return_value=installed):
+                out, last = self.status("--target-url", f"http://127.0.0.1:{support.closed_port()}")
+                self.assertIn("nothing listens there", out)
+                self.assertTrue(last.startswith(says), last)
 
     def test_with_nothing_measured_the_plan_comes_next(self):
         out, last = self.status()

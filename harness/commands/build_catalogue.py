@@ -4,8 +4,8 @@ Each run is checked as check_submission.py checks it, and every figure is recomp
 skipped and listed. What has not changed since the last build is reused from <out>.cache, which may be deleted. The old
 site is replaced only when the new one is complete.
 
-Exit codes: 0 the site was built, even if runs were rejected; 1 with --strict, a run was rejected; 2 wrong usage, or the
-site could not be written; 3 a bug in the builder.
+Exit codes: 0 the site was built, even if runs were rejected; 1 with --strict a run was rejected, or with --with this run;
+2 wrong usage, or the site could not be written; 3 a bug in the builder.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pathlib
 import time
 from typing import TYPE_CHECKING
 
-from base import console, shell
+from base import arguments, console, run_folder, shell
 from base.errors import BROKEN, FINE, FOUND, UserError
 
 if TYPE_CHECKING:
@@ -33,19 +33,21 @@ def main(argv: list | None = None) -> int:
     report = build.build(build_options(args, draft_id))
     print_report(report, args.out)
     page = f"runs/{draft_id}.html" if draft_id else ""
-    if args.serve is not None:
+    is_refused = any(pathlib.PurePath(folder).name == f"{run_folder.PREFIX}{draft_id}" for folder in report.rejected)
+    if is_refused:
+        console.note("the draft does not show this run, since the check refuses it")
+    elif args.serve is not None:
         serve(args.out, args.serve, page)
     elif draft_id:
         console.say(str(args.out / page))
     console.next_step(next_step(args, report))
     if any(error["rule"] == "checker-failed" for errors in report.rejected.values() for error in errors):
         return BROKEN
-    return FOUND if args.strict and report.rejected else FINE
+    return FOUND if is_refused or args.strict and report.rejected else FINE
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="build_catalogue.py", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser("build_catalogue.py", __doc__)
     parser.add_argument("--submissions", type=pathlib.Path, metavar="FOLDER", default=DEFAULTS["submissions"],
                         help="the tree of runs (default: submissions/ of this clone)")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER", default=DEFAULTS["out"],
@@ -67,13 +69,14 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 def stage_draft(args: argparse.Namespace) -> str:
     """Prepare the tree of the draft and let the build use it; the id of its run."""
-    from base import run_folder
     from publish import draft
     folder = (ROOT / draft.FOLDER if args.out == DEFAULTS["out"] else args.out).absolute()
     if (folder / "catalogue.json").exists():
         raise UserError("this folder is a published site, and a draft must not become a part of it", str(folder),
                         "name another folder with --out")
     run = run_folder.find(args.submissions, args.with_run)
+    if run_folder.read_manifest(run)["synthetic"] and not args.include_synthetic:
+        raise UserError("a synthetic run, which measured no machine", args.with_run, "name a measured run, or add --include-synthetic")
     args.submissions, run_id = draft.stage(run, args.submissions.resolve(), folder)
     args.out = folder / "site"
     return run_id

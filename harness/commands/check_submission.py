@@ -12,7 +12,7 @@ import pathlib
 import time
 from typing import TYPE_CHECKING, List
 
-from base import console, git, shell
+from base import arguments, console, git, shell
 from base.errors import BROKEN, FINE, FOUND
 
 if TYPE_CHECKING:       # imported where they are used: --help must not pay for the checker
@@ -48,8 +48,7 @@ def main(argv: list | None = None) -> int:
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="check_submission.py", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser("check_submission.py", __doc__)
     parser.add_argument("paths", nargs="*", metavar="FOLDER",
                         help="a run's folder, a handle's, or a whole tree (default: submissions/ of this clone)")
     parser.add_argument("--base", metavar="REV", help="check a change: what --head adds since it left this branch or commit")

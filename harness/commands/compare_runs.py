@@ -12,7 +12,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from base import console, names, shell
+from base import arguments, console, names, shell
 from base.errors import FINE, FOUND, UserError
 
 if TYPE_CHECKING:        # --help must not pay for these
@@ -57,8 +57,7 @@ def show_position(folder: pathlib.Path, tree: pathlib.Path) -> int:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="compare_runs.py", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser("compare_runs.py", __doc__)
     parser.add_argument("a", metavar="A", help="run-<uuid> or its folder: the baseline run, or the only one")
     parser.add_argument("b", metavar="B", nargs="?", help="the run that is compared with A (default: show where A ranks)")
     parser.add_argument("--model", metavar="NAME", help="only this model (default: all that both have)")

@@ -11,7 +11,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import console, facts, files, shell, text_format, text_layout
+from base import arguments, console, facts, files, shell, text_format, text_layout
 from base.errors import FINE, USAGE, UserError
 
 if TYPE_CHECKING:
@@ -25,25 +25,28 @@ def main(argv: list | None = None, machine: Machine | None = None) -> int:
     args = parse_args(argv)
     out = None if args.out is None else output_path(args.out)
     from measure import hardware
-    from measure.server_address import find_target
+    from measure.server_address import find_target, start_command
     target = find_target(args.target_url, os.environ)
     machine = machine or hardware.here()
     if args.tag:
         console.say(suggested_tag(machine, target))
         return FINE
-    record = hardware.probe(machine, server_version(target) if target.is_loopback else None, target.is_loopback, target.port)
+    version = server_version(target) if target.is_loopback else None
+    record = hardware.probe(machine, version, target.is_loopback, target.port)
     if out is not None:
         write(out, record)
     show(record, args.json)
     if out is not None:
         console.note(f"{out} written")
-    console.next_step(next_command(args, suggested_tag(machine, target) if target.is_loopback else None, out))
+    if target.is_loopback and version is None and not is_of_run(out):
+        console.next_step(start_command())
+    else:
+        console.next_step(next_command(args, suggested_tag(machine, target) if target.is_loopback else None, out))
     return FINE
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="probe_hardware.py", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser("probe_hardware.py", __doc__)
     parser.add_argument("--out", metavar="PATH",
                         help="write the record there: a folder (as hardware.json) or a file that ends in .json")
     output = parser.add_mutually_exclusive_group()
@@ -129,10 +132,14 @@ def format_value(where: str, value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
+def is_of_run(out: pathlib.Path | None) -> bool:
+    from base import run_folder
+    return out is not None and out.absolute().parent.name.startswith(run_folder.PREFIX)
+
+
 def next_command(args: argparse.Namespace, tag: str | None, out: pathlib.Path | None) -> str:
     """The check that asked for the file of a run; else the list of models."""
-    from base import run_folder
-    if out is not None and out.absolute().parent.name.startswith(run_folder.PREFIX):
+    if out is not None and is_of_run(out):
         return shell.command("check_submission.py", shell.path(out.absolute().parent))
     words = ["--list"]
     words += ["--target-url", args.target_url] if args.target_url is not None else []

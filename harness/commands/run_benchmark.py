@@ -12,11 +12,12 @@ import pathlib
 from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import console, errors, git, ledger, names, run_folder, shell, text_layout
+from base import arguments, console, errors, git, ledger, names, run_folder, shell, text_layout
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 from base.ledger_records import CallRecord
 
 if TYPE_CHECKING:
+    from base import plan
     from measure.endpoint import Endpoint
     from measure.run_setup import Earlier
 
@@ -43,17 +44,17 @@ def main(argv: list | None = None) -> int:
         return resume(args, out)
     if args.list:
         return show_models(args)
+    phases, settings = checked_flags(args)
     with console.Progress(args.quiet).working(ASKING):
         endpoint, version = connect(args)
-        planned = plan_run(args, endpoint, version)
+        planned = plan_run(args, phases, settings, endpoint, version)
     if args.dry_run:
         return show_plan(args, planned, out)
     return begin(args, endpoint, planned, out)
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="run_benchmark.py", usage="%(prog)s [flags]", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser("run_benchmark.py", __doc__, "%(prog)s [flags]")
     measured = parser.add_argument_group("what is measured")
     measured.add_argument("--phases", metavar="LIST", help="comma-separated phases, or all (default: all); --list names them")
     measured.add_argument("--thinking", nargs="?", const=True, metavar="LEVEL",
@@ -118,10 +119,9 @@ def connect(args: argparse.Namespace) -> tuple:
         raise
 
 
-def plan_run(args: argparse.Namespace, endpoint: Endpoint, version: str) -> dict:
-    """Everything that is decided before anything is measured. Raises UserError for what cannot be done."""
-    from base import plan, suites
-    from measure import hardware, models, options
+def checked_flags(args: argparse.Namespace) -> Tuple[List[str], plan.Settings]:
+    """(phases, settings) of the flags, which are checked before a server is asked. Raises UserError."""
+    from measure import options
     phases, settings = options.planned_phases(args), options.settings(args)
     options.seconds(args.time_limit, "--time-limit")
     for name, value, problem in (("--handle", args.handle, names.handle_problem),
@@ -129,6 +129,13 @@ def plan_run(args: argparse.Namespace, endpoint: Endpoint, version: str) -> dict
         reason = None if value is None else problem(value)
         if reason:
             raise UserError(reason, f"{name} {value}")
+    return phases, settings
+
+
+def plan_run(args: argparse.Namespace, phases: List[str], settings: plan.Settings, endpoint: Endpoint, version: str) -> dict:
+    """Everything that is decided before anything is measured. Raises UserError for what cannot be done."""
+    from base import plan, suites
+    from measure import hardware, models, options
     loaded = {phase: suites.load(phase) for phase in phases}
     wanted = None if args.models is None else options.listed(args.models, "--models")
     memory = hardware.model_memory_bytes() if endpoint.target.is_loopback else None
@@ -195,13 +202,13 @@ def source_of(commit: str | None, refusal: str | None) -> str:
 
 def server_state(args: argparse.Namespace) -> tuple:
     """(what answers there, the command that is needed before anything can be measured or None)."""
-    from measure import hardware, models
+    from measure import hardware, models, server_address
     from measure.endpoint import NoServer
     try:
         endpoint, version = connect(args)
         choice = models.choose(endpoint, None, hardware.model_memory_bytes() if endpoint.target.is_loopback else None)
     except NoServer as problem:
-        return str(problem), "ollama serve"
+        return str(problem), server_address.start_command()
     except UserError as problem:        # something answers; the message says what to do about it
         return str(problem), shell.same_command("run_benchmark.py", args, status=None, list=True)
     state = f"Ollama {version} at {endpoint.target.url}, {len(choice.models)} models to measure"

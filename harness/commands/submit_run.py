@@ -22,7 +22,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from base import console, files, git, names, shell, text_layout
+from base import arguments, console, files, git, names, shell, text_layout
 from base.errors import BROKEN, FINE, FOUND, UserError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=SCRIPT, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(SCRIPT, __doc__)
     parser.add_argument("run", metavar="RUN", help="the folder of a run, or run-<uuid> under submissions/")
     who = parser.add_argument_group("whose run it is")
     who.add_argument("--handle", help="your name in the catalogue, if folder and manifest do not give it")

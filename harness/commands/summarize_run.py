@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 
-from base import console, shell
+from base import arguments, console, shell
 from base.errors import FINE, FOUND
 
 
@@ -22,8 +22,7 @@ def main(argv: list | None = None) -> int:
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="summarize_run.py", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser("summarize_run.py", __doc__)
     parser.add_argument("run", metavar="RUN", help="run-<uuid> or its folder")
     parser.add_argument("--out", metavar="FOLDER", help="where runs are (default: submissions/ of this clone)")
     parser.add_argument("--check", action="store_true",

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shutil
 import urllib.parse
 from dataclasses import dataclass, field, replace
 from typing import Mapping
@@ -12,6 +13,11 @@ from base.target import is_loopback_host
 from measure.own_address import LOCAL_DOMAINS, is_own
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 11434
+
+
+def start_command() -> str:
+    """What starts a server on this machine, or where to get one."""
+    return "ollama serve" if shutil.which("ollama") else "install Ollama from https://ollama.com/download, or add --target-url URL"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+"""The help of every command fits the terminal, and no word of it is broken."""
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import re
+import unittest
+from unittest import mock
+
+import support
+
+COMMANDS = sorted(path.stem for path in (support.HARNESS / "commands").glob("*_*.py") if not path.stem.startswith("_"))
+
+
+def help_of(command: str, columns: int) -> str:
+    text = io.StringIO()
+    with mock.patch.dict(os.environ, {"COLUMNS": str(columns)}), contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        importlib.import_module(f"commands.{command}").parse_args(["--help"])
+    return text.getvalue()
+
+
+class Help(unittest.TestCase):
+    def test_no_line_is_longer_than_the_terminal_and_no_word_of_the_description_is_broken(self):
+        self.assertEqual(len(COMMANDS), 7)
+        for command in COMMANDS:
+            words = importlib.import_module(f"commands.{command}").__doc__.split()
+            for columns in (80, 120):
+                with self.subTest(command, columns=columns):
+                    text = help_of(command, columns)
+                    self.assertLessEqual(max(map(len, text.splitlines())), columns)
+                    self.assertIn(" ".join(words), " ".join(text.split()))
+
+    def test_paragraphs_stay(self):
+        self.assertEqual(len(re.findall(r"\n\n", help_of("build_catalogue", 80).partition("\noptions:")[0])), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
