@@ -15,7 +15,7 @@ import pathlib
 import time
 from typing import TYPE_CHECKING
 
-from base import arguments, console, run_folder, shell
+from base import arguments, console, run_folder, shell, text_format
 from base.errors import BROKEN, FINE, FOUND, UserError
 
 if TYPE_CHECKING:
@@ -105,9 +105,10 @@ def print_report(report: build.BuildReport, out: pathlib.Path) -> None:
         console.note(f"and {len(report.rejected) - MAX_LISTED} more")
     for run_id in report.redacted_absent:
         console.note(f"the overlay hides run {run_id}, which is not there: correct the id, unless the run was removed")
-    runs_shown = f"{report.shown} run{'' if report.shown == 1 else 's'} shown"
-    console.note(f"{runs_shown}, {report.withheld} withheld, {len(report.rejected)} rejected; {report.cells} cells, "
-                 f"{report.files} files; {report.runs_made} runs and {report.cells_made} cells rebuilt, the rest reused from cache")
+    counted = text_format.counted
+    console.note(f"{counted(report.shown, 'run')} shown, {report.withheld} withheld, {len(report.rejected)} rejected; "
+                 f"{counted(report.cells, 'cell')}, {counted(report.files, 'file')}; {counted(report.runs_made, 'run')} and "
+                 f"{counted(report.cells_made, 'cell')} rebuilt, the rest reused from cache")
 
 
 def next_step(args: argparse.Namespace, report: build.BuildReport) -> str:
