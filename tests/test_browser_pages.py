@@ -185,15 +185,15 @@ class Looks(Browser):
 
 class Hostility(Browser):
     """Each text of a submission is another hostile one; tables have many rows, and of pages with few places there are several."""
-    MANY, FEW = 5, 2
+    MANY = 5
 
     @classmethod
     def write(cls):
         document, cells, runs = showcase.whole(RUNS)
         devices, models = ([record["page"] for record in document[kind]] for kind in ("devices", "models"))
         cells, runs = cells[:cls.MANY], runs[:cls.MANY]
-        cls.paths = ["index.html", "devices.html", "models.html", "compare.html", *models[:cls.MANY], *devices[:cls.FEW],
-                     *(f"compare/{page}" for page in models[:cls.FEW] + devices[:cls.FEW]),
+        cls.paths = ["index.html", "devices.html", "models.html", "compare.html", *models[:cls.MANY], *devices[:cls.MANY],
+                     *(f"compare/{page}" for page in models[:cls.MANY] + devices[:cls.MANY]),
                      *(view.cell["page"] for view in cells), *(view.run["page"] for view in runs)]
         document, cells, runs = hostile.site(document, cells, runs)
         site = [page.render() for page in pages.site_pages(document, None, {}) if page.path in cls.paths or not page.path.endswith(".html")]
