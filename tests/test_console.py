@@ -254,6 +254,27 @@ class Formats(unittest.TestCase):
             self.assertEqual(console.wrapped(text, Stream(terminal=True)).split("\n"),
                              ["  fix: word word word word word word", "    word word word", "x" * 50])
 
+    def test_on_a_terminal_an_error_wraps_at_words_and_elsewhere_it_is_one_line(self):
+        problem = UserError("the answer has " + "many words " * 12, "here", "name another")
+        with console_of(terminal=True, NO_COLOR="1", COLUMNS="60") as (_, err):
+            console.error(problem)
+        self.assertGreater(err.said.count("\n"), 2)
+        self.assertLessEqual(max(map(len, err.said.splitlines())), 60)
+        self.assertEqual(err.said.split(), f"error: {problem}".split())
+        with console_of(COLUMNS="60") as (_, err):
+            console.error(problem)
+        self.assertEqual(err.said, f"error: {problem}\n")
+
+    def test_on_a_terminal_a_command_that_does_not_fit_can_still_be_copied(self):
+        command = "python harness/run_benchmark.py --models tiny-story,tiny-think --handle ana --hostname other"
+        with console_of(terminal=True, COLUMNS="60") as (_, err):
+            console.next_step(f"read what it says, then {command}")
+        self.assertEqual(err.said, "next: read what it says, then\npython harness/run_benchmark.py --models \\\n  tiny-story,tiny-think "
+                                   "--handle ana --hostname other\n")
+        with console_of(terminal=True, COLUMNS="130") as (_, err):
+            console.next_step(f"read what it says, then {command}")
+        self.assertEqual(err.said, f"next: read what it says, then {command}\n")
+
     def test_a_table_that_cannot_fit_becomes_blocks(self):
         with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
             table = text_layout.format_table([f"column{n}" for n in range(6)], [["1234567890123"] * 6] * 2, ())

@@ -237,6 +237,23 @@ class Find(InFolder):
             with self.subTest(text):
                 self.assertEqual(run_folder.find(self.out, text), self.folder)
 
+    def test_the_beginning_of_a_run_s_name_is_enough_where_only_one_begins_so(self):
+        for text in (f"run-{RUN_ID[:8]}", RUN_ID[:8], f"run-{RUN_ID[:4]}", f"run-{RUN_ID[:20]}", f"run-{RUN_ID[:-1]}"):
+            with self.subTest(text):
+                self.assertEqual(run_folder.find(self.out, text), self.folder)
+        second = self.folder.with_name(f"run-{RUN_ID[:8]}-0000-4000-8000-000000000000")
+        second.mkdir()
+        with self.assertRaisesRegex(UserError, f"several runs have this name; .*{second.name}.*{self.folder.name}"):
+            run_folder.find(self.out, f"run-{RUN_ID[:8]}")
+        self.assertEqual(run_folder.find(self.out, f"run-{RUN_ID}"), self.folder)
+
+    def test_a_command_names_a_run_of_this_clone_by_the_beginning_of_its_name_unless_two_begin_so(self):
+        self.assertEqual(pathlib.Path(run_folder.argument(self.folder)).resolve(), self.folder)
+        with mock.patch.object(run_folder, "SUBMISSIONS", self.out):
+            self.assertEqual(run_folder.argument(self.folder), f"run-{RUN_ID[:8]}")
+            self.folder.with_name(f"run-{RUN_ID[:8]}-0000-4000-8000-000000000000").mkdir()
+            self.assertEqual(pathlib.Path(run_folder.argument(self.folder)).resolve(), self.folder)
+
     def test_a_path_is_taken_wherever_it_leads_and_whatever_it_is_called(self):
         copy = self.out / "copy"
         shutil.copytree(self.folder, copy)
@@ -250,7 +267,7 @@ class Find(InFolder):
         for text, says in ((OTHER_ID, "no such run here"), (f"run-{OTHER_ID}", "no such run here"),
                            (RUN_ID.upper(), "lower case"), ("latest", "is a UUID"), ("", "is a UUID"), ("..", "is a UUID"),
                            ("*", "is a UUID"), (str(self.folder.parent), "is a UUID"), (names.NIL_RUN_ID, "version 4"),
-                           (f"run-{RUN_ID}*", "is a UUID"), ("a\0b", "is a UUID")):
+                           (f"run-{RUN_ID}*", "is a UUID"), (f"run-{RUN_ID[:3]}", "is a UUID"), (OTHER_ID[:8], "no such run here"), ("a\0b", "is a UUID")):
             with self.subTest(text), self.assertRaisesRegex(UserError, says) as caught:
                 run_folder.find(self.out, text)
             self.assertEqual(caught.exception.exit_code, USAGE)

@@ -57,6 +57,23 @@ class Shells(unittest.TestCase):
                               env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"})
         self.assertEqual(done.stdout.strip(), str(ODD))
 
+    @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
+    def test_a_folded_command_is_still_the_same_command(self):
+        code = "import sys; print(sys.argv[1:])"
+        line = " ".join([shlex.quote(sys.executable), "-c", shlex.quote(code), *(shell.quote(word, shell.POSIX) for word in ODD)])
+        lines = shell.folded(line, 40)
+        done = subprocess.run(["sh", "-c", "\n".join(lines)], capture_output=True, text=True, encoding="utf-8",
+                              env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"})
+        self.assertEqual(done.stdout.strip(), str(ODD))
+        self.assertGreater(len(lines), 4)
+        self.assertEqual(shell.folded("python a.py --models llama3.2:1b --dry-run", 30), ["python a.py --models \\", "  llama3.2:1b --dry-run"])
+        self.assertEqual(shell.folded("python a.py", 30), ["python a.py"])
+
+    def test_each_shell_has_its_own_sign_of_continuation(self):
+        for name, sign in ((shell.POSIX, "\\"), (shell.CMD, "^"), (shell.POWERSHELL, "`"), (shell.PWSH, "`")):
+            with self.subTest(name), mock.patch.object(shell, "kind", lambda name=name: name):
+                self.assertEqual(shell.folded("python harness/a.py --status", 22), [f"python harness/a.py {sign}", "  --status"])
+
     @unittest.skipUnless(os.name == "nt", "needs Windows' own rules for command lines")
     def test_windows_takes_every_word_back_as_it_was(self):
         code = "import sys; print(ascii(sys.argv[1:]))"

@@ -185,9 +185,9 @@ class Stops(submitting.Submission):
         self.assertIn("did not end", said)
 
     def test_each_error_in_the_run_is_one_line(self):
-        for run, code, word in (("no-such-folder", 2, "no such run"), (f"run-{submitting.RUN_ID[:-1]}0", 2, "no such run"),
-                                ("run-*", 2, "no such run"),
-                                (str(self.clone), 1, "hardware.json: not found")):
+        for run, code, word in (("no-such-folder", 2, "is a UUID"), (f"run-{submitting.RUN_ID[:-1]}0", 2, "no such run"),
+                                ("run-*", 2, "is a UUID"),
+                                (str(self.clone), 2, "is a UUID")):
             with self.subTest(run):
                 found, _, said = self.submit(run=run)
                 self.assertEqual(found, code)

@@ -1,4 +1,7 @@
-"""The console: the only printer. Results go to stdout; messages go to stderr, an error as one line."""
+"""The console: the only printer. Results go to stdout; messages go to stderr, an error as one line.
+
+On a terminal long lines wrap at words; elsewhere a line stays whole, so that it can be searched for.
+"""
 from __future__ import annotations
 
 import contextlib
@@ -65,14 +68,9 @@ def note(text: str) -> None:
     _write(sys.stderr, _plain(wrapped(text, sys.stderr)) + "\n")
 
 
-def paste(text: str) -> None:
-    """A command to copy, on stderr: a line of its own that is never wrapped."""
-    _write(sys.stderr, _plain(text) + "\n")
-
-
 def next_step(text: str) -> None:
     """The last line of a command that succeeded: the next command, ready to be pasted."""
-    paste(f"next: {text}")
+    note(f"next: {text}")
 
 
 def wrapped(text: str, stream: TextIO | None) -> str:
@@ -81,7 +79,9 @@ def wrapped(text: str, stream: TextIO | None) -> str:
 
 
 def error(problem: UserError) -> None:
-    _write(sys.stderr, f"{colour('error:', 'red')} {_plain(str(problem))}\n")
+    """One line; on a terminal it wraps at words."""
+    text = _plain(wrapped(f"error: {problem}", sys.stderr))
+    _write(sys.stderr, text.replace("error:", colour("error:", "red"), 1) + "\n")
 
 
 def colour(text: str, name: str) -> str:

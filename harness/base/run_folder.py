@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from typing import Dict, List, Optional
 
-from base import files, json_text, names, schema, suites
+from base import files, json_text, names, schema, shell, suites
 from base.errors import FOUND, UserError
 from base.json_text import Json
 
@@ -16,6 +17,8 @@ TREE = "submissions"
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = HARNESS.parent
 SUBMISSIONS = ROOT / TREE
+ID_BEGIN = re.compile(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{0,26}")      # of a run's id, enough of it to be unique
+SHORT_NAME = len("run-01234567")
 
 
 def read_json(path: pathlib.Path) -> Json:
@@ -51,7 +54,7 @@ def read_manifest(folder: pathlib.Path) -> dict:
 
 
 def find(out: pathlib.Path, text: str) -> pathlib.Path:
-    """The folder of `run-<uuid>`, `<uuid>` or a path to it; raises UserError if there is none."""
+    """The folder of `run-<uuid>`, `<uuid>`, the beginning of one of them, or a path; raises UserError unless there is one."""
     named = pathlib.Path(text)
     if named.is_dir() and (named / MANIFEST).is_file():
         return named.resolve()
@@ -59,12 +62,22 @@ def find(out: pathlib.Path, text: str) -> pathlib.Path:
     problem = names.run_id_problem(run_id)
     if not problem and named.is_dir():
         return named.resolve()
-    if problem:
+    if problem and not ID_BEGIN.fullmatch(run_id):
         raise UserError(problem, text, "take the id from the folder's name")
-    folders = sorted(out.resolve().glob(f"*/*/{PREFIX}{run_id}"))
+    folders = sorted(out.resolve().glob(f"*/*/{PREFIX}{run_id}{'*' if problem else ''}"))
     if not folders:
-        raise UserError("no such run here", text, f"runs are looked for under {out}; name another with --out")
+        raise UserError("no such run here", text, f"runs are looked for under {out}; name the run's folder")
+    if len(folders) > 1:
+        raise UserError("several runs have this name", text, f"name the folder of one: {', '.join(map(shell.path, folders[:4]))}")
     return folders[0]
+
+
+def argument(folder: pathlib.Path) -> str:
+    """The run as a command's RUN: the beginning of its name where that is enough, so that the command fits a terminal."""
+    short = folder.name[:SHORT_NAME]
+    if folder.parent.parent.parent == SUBMISSIONS and folder.name.startswith(PREFIX) and len(list(SUBMISSIONS.glob(f"*/*/{short}*"))) == 1:
+        return short
+    return shell.path(folder)
 
 
 def move(folder: pathlib.Path, out: pathlib.Path, handle: str, device_tag: str) -> pathlib.Path:

@@ -6,7 +6,7 @@ import os
 import pathlib
 import re
 import shlex
-from typing import Any, Mapping
+from typing import Any, List, Mapping
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 POSIX, CMD, POWERSHELL, PWSH = "posix", "cmd", "powershell", "pwsh"     # the last is PowerShell 7
@@ -14,6 +14,8 @@ POSIX, CMD, POWERSHELL, PWSH = "posix", "cmd", "powershell", "pwsh"     # the la
 PLAIN = re.compile(r"-*[A-Za-z0-9_/\\][A-Za-z0-9_/\\-]*|(?:\.\.?[/\\])*[A-Za-z0-9_/\\][A-Za-z0-9_/\\.:-]*")
 MAGIC = re.compile(r"[$`\u201c\u201d\u201e]")        # what PowerShell replaces or ends a text at within double quotes
 SINGLE = re.compile(r"(['\u2018\u2019\u201a\u201b])")    # what PowerShell takes for a single quote; two of them stand for one
+WORDS = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*"|['"])+""")
+CONTINUED = {POSIX: "\\", CMD: "^", POWERSHELL: "`", PWSH: "`"}      # at a line's end: the command goes on in the next line
 CARET = re.compile(r'([()!^"<>&|]|(?<=%)[^%])')        # what cmd obeys; behind a %, so that no variable has that name
 
 
@@ -55,6 +57,18 @@ def join(words: list | tuple) -> str:
 def command(script: str, *words: str) -> str:
     """The command line that starts one of this harness's scripts from the current folder."""
     return join([python(), path(HARNESS / script), *words])
+
+
+def folded(line: str, columns: int) -> List[str]:
+    """A command line in lines of at most so many columns, which can be copied together; a longer word keeps its own line."""
+    sign = CONTINUED[kind()]
+    lines: List[str] = []
+    for word in WORDS.findall(line):
+        if lines and len(lines[-1]) + len(word) + len(sign) + 2 <= columns:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f"  {word}" if lines else word)
+    return [f"{part} {sign}" for part in lines[:-1]] + lines[-1:]
 
 
 def same_command(script: str, flags: argparse.Namespace, **changes: Any) -> str:

@@ -1,8 +1,13 @@
 """Text that fits the terminal: wrapped lines and tables. Nothing is printed here."""
 from __future__ import annotations
 
+import re
 from typing import Collection, Iterator, List, NamedTuple, Optional, Sequence
 
+from base import shell
+
+# A command at the end of a line.
+COMMAND = re.compile(r"(?:python3? \S.*?\.py\b|git (?:-C|checkout|config|mv|rm|sparse-checkout) ).*")
 LEAST_COLUMN = 12       # characters that a column of text keeps, wrapped at words
 NAME_COLUMN = 18        # characters of a long name in which it can still be recognised
 
@@ -18,7 +23,10 @@ def width() -> int:
 
 
 def wrapped(text: str) -> str:
-    """The text with its long lines wrapped at words; they keep their indentation."""
+    """The text with its long lines wrapped at words; they keep their indentation.
+
+    A command at the end of a long line begins a line of its own, and goes on in the next one as its shell wants it.
+    """
     return "\n".join(part for line in text.split("\n") for part in _wrapped_line(line))
 
 
@@ -26,6 +34,10 @@ def _wrapped_line(line: str) -> List[str]:
     indent = line[:len(line) - len(line.lstrip(" "))]
     if len(line) <= width() or not line.strip():
         return [line]
+    command = COMMAND.search(line)
+    if command:
+        before = line[:command.start()].rstrip()
+        return (_wrapped_line(before) if before else []) + shell.folded(command.group(), width())
     return _filled(line.strip(), indent, indent and f"{indent}  ")
 
 

@@ -12,7 +12,7 @@ import pathlib
 import time
 from typing import TYPE_CHECKING, List
 
-from base import arguments, console, git, shell
+from base import arguments, console, git, run_folder, shell
 from base.errors import BROKEN, FINE, FOUND
 
 if TYPE_CHECKING:       # imported where they are used: --help must not pay for the checker
@@ -38,7 +38,7 @@ def main(argv: list | None = None) -> int:
     if args.json:
         console.say(report.as_json(findings, judged))
     elif judged or any(findings.counts.values()):
-        console.say(with_real_paths(readable(args, judged, findings), args.paths), wrap=True)
+        console.say(with_real_paths(readable(args, judged, findings), places(args)), wrap=True)
     if documents and not args.json:
         console.say("\n".join(grade(documents[0], findings)), wrap=True)
     if args.base and not judged and not findings.has_errors:
@@ -50,7 +50,8 @@ def main(argv: list | None = None) -> int:
 def parse_args(argv: list | None) -> argparse.Namespace:
     parser = arguments.parser("check_submission.py", __doc__)
     parser.add_argument("paths", nargs="*", metavar="FOLDER",
-                        help="a run's folder, a handle's, or a whole tree (default: submissions/ of this clone)")
+                        help="a run (run-<uuid>, its beginning such as run-1a2b3c4d, or its folder), a handle's folder, or a whole "
+                             "tree (default: submissions/ of this clone)")
     parser.add_argument("--base", metavar="REV", help="check a change: what --head adds since it left this branch or commit")
     parser.add_argument("--head", metavar="REV", action="append",
                         help="the last commit of the change (default: HEAD); repeat it to check several changes together")
@@ -84,10 +85,17 @@ def readable(args: argparse.Namespace, judged: list, findings: FindingList) -> s
     return review.render(judged, findings, text, ROOT / "submissions")
 
 
-def with_real_paths(text: str, paths: list[str]) -> str:
+def places(args: argparse.Namespace) -> List[pathlib.Path]:
+    """The folders that were named, by a path or by the beginning of a run's name."""
+    named = [pathlib.Path(text) for text in args.paths]
+    return [run_folder.find(ROOT / run_folder.TREE, str(path)) if str(path).startswith(run_folder.PREFIX) and not path.exists() else path
+            for path in named]
+
+
+def with_real_paths(text: str, paths: List[pathlib.Path]) -> str:
     """The report of runs that are not in submissions/ of this clone, with the paths where they are."""
     from judge import tree
-    for part in map(tree.part_of, map(pathlib.Path, paths)):
+    for part in map(tree.part_of, paths):
         if part.shown.count("/") == 3 and part.folder != ROOT / part.shown:
             text = text.replace(part.shown, shell.path(part.folder))
     return text
@@ -118,7 +126,7 @@ def leave_out_merged(clone: Clone, args: argparse.Namespace) -> None:
 
 def folders(args: argparse.Namespace, findings: FindingList, documents: List[RunDocuments]) -> list:
     from judge import tree, tree_layout
-    parts = [tree.part_of(pathlib.Path(path)) for path in args.paths or [ROOT / "submissions"]]
+    parts = [tree.part_of(path) for path in places(args) or [ROOT / run_folder.TREE]]
     for part in parts if args.fix else ():
         fix_host_names(part, args.hostname)
     is_one_run = len(parts) == 1 and parts[0].shown.count("/") == 3 and parts[0].shown != tree_layout.EXAMPLE
@@ -147,8 +155,9 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> 
     if len(judged) != 1 or len(args.paths) != 1 or judged[0].place.is_example:
         return shell.command("run_benchmark.py", "--status")
     place = judged[0].place
-    folder = args.paths[0] if pathlib.Path(args.paths[0]).resolve().name == place.name else shell.path(ROOT / place.path)
-    return shell.command("submit_run.py", folder, "--dry-run")
+    named = places(args)[0].resolve()
+    folder = named if named.name == place.name else ROOT / place.path
+    return shell.command("submit_run.py", run_folder.argument(folder), "--dry-run")
 
 
 def again(args: argparse.Namespace) -> str:

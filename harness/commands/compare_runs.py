@@ -52,13 +52,13 @@ def show_position(folder: pathlib.Path, tree: pathlib.Path) -> int:
         console.note("synthetic: no machine was measured")
     if not others:
         console.note("there are no other runs in this tree yet (a sparse clone gets them with `git sparse-checkout set harness submissions`)")
-    console.next_step(f"to see it as a page: {shell.command('build_catalogue.py', '--with', shell.path(folder), '--serve')}")
+    console.next_step(f"to see it as a page: {shell.command('build_catalogue.py', '--with', run_folder.argument(folder), '--serve')}")
     return FINE
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = arguments.parser("compare_runs.py", __doc__)
-    parser.add_argument("a", metavar="A", help="run-<uuid> or its folder: the baseline run, or the only one")
+    parser.add_argument("a", metavar="A", help="run-<uuid>, its beginning, or its folder: the baseline run, or the only one")
     parser.add_argument("b", metavar="B", nargs="?", help="the run that is compared with A (default: show where A ranks)")
     parser.add_argument("--model", metavar="NAME", help="only this model (default: all that both have)")
     parser.add_argument("--json", action="store_true", help="the whole comparison as JSON")

@@ -48,7 +48,7 @@ def main(argv: list | None = None, machine: Machine | None = None) -> int:
 def parse_args(argv: list | None) -> argparse.Namespace:
     parser = arguments.parser("probe_hardware.py", __doc__)
     parser.add_argument("--out", metavar="PATH",
-                        help="write the record there: a folder (as hardware.json) or a file that ends in .json")
+                        help="write the record there: a run, a folder (as hardware.json) or a file that ends in .json")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print the record itself instead of a table")
     output.add_argument("--tag", action="store_true", help="print only the suggested device tag")
@@ -61,6 +61,8 @@ def output_path(out: str) -> pathlib.Path:
     """The file to write. It may replace an earlier hardware record, nothing else."""
     from base import json_text, run_folder, schema
     path = pathlib.Path(out)
+    if path.name.startswith(run_folder.PREFIX) and not path.exists():
+        path = run_folder.find(run_folder.SUBMISSIONS, out)
     path = path / run_folder.HARDWARE if path.is_dir() else path
     if path.suffix != ".json" or not path.parent.is_dir():
         raise UserError("neither a folder that exists nor a .json file in one", f"--out {out}", "name one of them")
@@ -139,8 +141,9 @@ def is_of_run(out: pathlib.Path | None) -> bool:
 
 def next_command(args: argparse.Namespace, tag: str | None, out: pathlib.Path | None) -> str:
     """The check that asked for the file of a run; else the list of models."""
+    from base import run_folder
     if out is not None and is_of_run(out):
-        return shell.command("check_submission.py", shell.path(out.absolute().parent))
+        return shell.command("check_submission.py", run_folder.argument(out.absolute().parent))
     words = ["--list"]
     words += ["--target-url", args.target_url] if args.target_url is not None else []
     words += ["--device-tag", tag] if tag else []

@@ -90,7 +90,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     execution.add_argument("--silence-limit", metavar="TIME", help="longest silence within an answer (default: 5m)")
     execution.add_argument("--grade-code", action="store_true",
                      help="at the end run the Python answers' tests, each in a sandboxed process: this runs code from a model")
-    execution.add_argument("--resume", metavar="RUN", help="continue an unfinished run: run-<uuid> or its folder")
+    execution.add_argument("--resume", metavar="RUN", help="continue an unfinished run: run-<uuid>, its beginning such as run-1a2b3c4d, or its folder")
     execution.add_argument("--dry-run", action="store_true", help="show the whole plan; only read-only requests are sent")
     execution.add_argument("--status", action="store_true", help="show what is there, how far your runs are, and what is next")
     execution.add_argument("--move", metavar="RUN", help="put a finished run under --handle and --device-tag, and exit")
@@ -314,7 +314,7 @@ def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, load
     except UserError as problem:
         console.error(problem)
         console.note("the ledger is complete; the next command makes metadata.json and run.md from it, and measures nothing")
-        console.next_step(shell.command("summarize_run.py", shell.path(earlier.folder)))
+        console.next_step(shell.command("summarize_run.py", run_folder.argument(earlier.folder)))
         return FOUND
     return report(args, earlier, metadata, grade_lines, ended)
 
@@ -360,12 +360,12 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
                      f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
                      f"{metadata['verdict']['verdict'] or 'none'}")
         console.note("to see it among all other runs, as a draft on this machine:")
-        console.paste(shell.command("build_catalogue.py", "--with", shell.path(folder), "--serve"))
+        console.note(shell.command("build_catalogue.py", "--with", run_folder.argument(folder), "--serve"))
         console.next_step(run_status.next_step(state))
         return FINE if succeeded else FOUND
     reason = {"interrupted": "stopped by Ctrl-C or a signal", "server-lost": "the server stopped answering"}.get(ended, ended)
     console.note(f"not complete: {reason}; nothing is lost")
-    console.next_step(shell.command("run_benchmark.py", "--resume", shell.path(folder)))
+    console.next_step(shell.command("run_benchmark.py", "--resume", run_folder.argument(folder)))
     return INTERRUPTED if ended == "interrupted" else FOUND
 
 

@@ -22,7 +22,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from base import arguments, console, files, git, names, shell, text_layout
+from base import arguments, console, files, git, run_folder, shell, text_layout
 from base.errors import BROKEN, FINE, FOUND, UserError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
         raise UserError("git does not trust this clone, because it belongs to another user", str(root), trust)
     if git.line(root, "rev-parse", "--git-dir") is None:
         raise UserError("not a clone with git", str(root), "make one with `git clone`, and run this in there")
-    folder = find(args.run, root)
+    folder = run_folder.find(root / run_folder.TREE, args.run)
     submission = read(args, folder, root)
     is_ready = is_checked(args, folder, submission, root)
     try:
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
     parser = arguments.parser(SCRIPT, __doc__)
-    parser.add_argument("run", metavar="RUN", help="the folder of a run, or run-<uuid> under submissions/")
+    parser.add_argument("run", metavar="RUN", help="run-<uuid>, its beginning such as run-1a2b3c4d, or its folder")
     who = parser.add_argument_group("whose run it is")
     who.add_argument("--handle", help="your name in the catalogue, if folder and manifest do not give it")
     who.add_argument("--device-tag", metavar="TAG", help="the machine, if folder and manifest do not give it")
@@ -85,18 +85,6 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     how.add_argument("--confirm", metavar="CODE", help="a person has read the list that was printed with this code, and "
                                                        "agrees that it becomes public")
     return parser.parse_args(argv)
-
-
-def find(text: str, root: pathlib.Path) -> pathlib.Path:
-    """The run's folder; raises UserError where there is none."""
-    named = pathlib.Path(text)
-    if named.is_dir():
-        return named.resolve()
-    is_id = named.name.startswith("run-") and names.run_id_problem(named.name[4:]) is None
-    folders = sorted((root / "submissions").glob(f"*/*/{named.name}")) if is_id else []
-    if len(folders) != 1:
-        raise UserError("there are several runs of this name" if folders else "no such run", text, "name its folder")
-    return folders[0].resolve()
 
 
 def read(args: argparse.Namespace, folder: pathlib.Path, root: pathlib.Path) -> Submission:
@@ -272,7 +260,7 @@ def show_commands(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRe
 def not_ready(folder: pathlib.Path) -> int:
     console.note("\nNothing was changed or sent. Fix the checker's findings first; the boxes of the attestation are ticked "
                  "by the person whose run it is.")
-    console.next_step(shell.command("check_submission.py", shell.path(folder)))
+    console.next_step(shell.command("check_submission.py", run_folder.argument(folder)))
     return FOUND
 
 

@@ -23,7 +23,7 @@ def main(argv: list | None = None) -> int:
 
 def parse_args(argv: list | None) -> argparse.Namespace:
     parser = arguments.parser("summarize_run.py", __doc__)
-    parser.add_argument("run", metavar="RUN", help="run-<uuid> or its folder")
+    parser.add_argument("run", metavar="RUN", help="run-<uuid>, its beginning such as run-1a2b3c4d, or its folder")
     parser.add_argument("--out", metavar="FOLDER", help="where runs are (default: submissions/ of this clone)")
     parser.add_argument("--check", action="store_true",
                         help="write nothing; exit 1 where a file differs from what the ledger gives")
@@ -45,10 +45,11 @@ def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
 
 
 def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
+    from base import run_folder
     from derive import derived_files
     stale = derived_files.stale(folder, manifest, derived_files.metadata(folder, manifest, graders))
     for name in stale:
         console.say(f"{folder / name}: does not match the ledger")
     console.note("nothing was written" + ("" if stale else "; both files match the ledger"))
-    console.next_step(shell.command(f"{'summarize_run' if stale else 'check_submission'}.py", shell.path(folder)))
+    console.next_step(shell.command(f"{'summarize_run' if stale else 'check_submission'}.py", run_folder.argument(folder)))
     return FOUND if stale else FINE

@@ -57,7 +57,7 @@ def describe(state: RunState) -> str:
 
 def next_command(state: RunState) -> str:
     """The one command that comes next for this run."""
-    folder = shell.path(state.folder)
+    folder = run_folder.argument(state.folder)
     if not state.has_plan:
         return shell.command("run_benchmark.py", "--dry-run")
     if not state.complete:
@@ -76,7 +76,7 @@ def next_step(state: RunState) -> str:
     if state.request in ("open", "merged"):
         return f"nothing to do for this run; its page is {state.page}"
     if state.request == "closed":
-        again = shell.command("submit_run.py", shell.path(state.folder), "--anew", "--dry-run")
+        again = shell.command("submit_run.py", run_folder.argument(state.folder), "--anew", "--dry-run")
         return f"read at {state.page} why it was closed; to send it again: {again}"
     if state.complete and state.open_points and not state.errors and state.handle != names.UNNAMED:
         return f"fill in what {run_folder.RUN_MD} asks, then {next_command(state)}"

@@ -67,7 +67,7 @@ def read(folder: pathlib.Path) -> dict[str, bytes]:
         try:
             status = os.lstat(path)
         except OSError:
-            now = f"make it: {shell.command(*script, shell.path(folder))}" if script else "name the folder of a run"
+            now = f"make it: {shell.command(*script, run_folder.argument(folder))}" if script else "name the folder of a run"
             raise UserError("not found", str(path), now, FOUND) from None
         if not stat.S_ISREG(status.st_mode):
             raise UserError("not a plain file", str(path), "put the run's own file there", FOUND)
@@ -90,7 +90,7 @@ def manifest_of(contents: dict[str, bytes], folder: pathlib.Path) -> dict:
         raise UserError("a synthetic run, which measured no machine", str(folder), "measure one with run_benchmark.py", FOUND)
     if footer.get("type") != "footer" or footer.get("complete") is not True:
         raise UserError("this run is not complete", str(folder),
-                        f"finish it: {shell.command('run_benchmark.py', '--resume', shell.path(folder))}", FOUND)
+                        f"finish it: {shell.command('run_benchmark.py', '--resume', run_folder.argument(folder))}", FOUND)
     problem = names.run_id_problem(manifest["run_id"])
     if problem or folder.name != f"run-{manifest['run_id']}":
         raise UserError(problem or f"the manifest belongs to run-{manifest['run_id']}, the folder does not", str(folder),
@@ -113,7 +113,7 @@ def owner_of(folder: pathlib.Path, submissions: pathlib.Path, manifest: dict,
     handle = _agreed(folder, "--handle", {in_folder[0], manifest["handle"], flags[0]}, names.handle_problem)
     device_tag = _agreed(folder, "--device-tag", {in_folder[1], manifest["device_tag"], flags[1]}, names.device_tag_problem)
     if handle is None or device_tag is None:
-        words = ("--move", shell.path(folder), "--handle", handle or "YOUR-HANDLE", "--device-tag", device_tag or "YOUR-DEVICE")
+        words = ("--move", run_folder.argument(folder), "--handle", handle or "YOUR-HANDLE", "--device-tag", device_tag or "YOUR-DEVICE")
         raise UserError("this run has no handle and device tag yet", str(folder),
                         f"give it both: {shell.command('run_benchmark.py', *words)}")
     return handle, device_tag
