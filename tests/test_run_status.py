@@ -1,6 +1,7 @@
 """How far a run has come, in words, and the one command that comes next."""
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import tempfile
@@ -24,29 +25,32 @@ class Words(unittest.TestCase):
         named = {"handle": "ana", "device_tag": "mac-m1-8gb"}
         page = "https://h/o/n/pulls/3"
         for state, words, command in (
-                (RunState("r", **named), "not finished", "run_benchmark.py --resume r"),
-                (RunState("r", **named, has_plan=False),
+                (RunState(pathlib.Path("r"), **named), "not finished", "run_benchmark.py --resume r"),
+                (RunState(pathlib.Path("r"), **named, has_plan=False),
                  "stopped before it had a plan; nothing was measured, so its folder can be removed", "run_benchmark.py --dry-run"),
-                (RunState("r", **named, calls=3, planned=9), "not finished: 3 of 9 calls", "run_benchmark.py --resume r"),
-                (RunState("r", complete=True, device_tag="mac-m1-8gb", open_points=7), "complete; no handle set",
+                (RunState(pathlib.Path("r"), **named, calls=3, planned=9), "not finished: 3 of 9 calls", "run_benchmark.py --resume r"),
+                (RunState(pathlib.Path("r"), complete=True, device_tag="mac-m1-8gb", open_points=7), "complete; no handle set",
                  "run_benchmark.py --move r --handle YOUR-HANDLE --device-tag mac-m1-8gb"),
-                (RunState("r", **named, complete=True, errors=2, open_points=7), "complete; the checker finds 2 errors",
+                (RunState(pathlib.Path("r"), **named, complete=True, errors=2, open_points=7), "complete; the checker finds 2 errors",
                  "check_submission.py r"),
-                (RunState("r", **named, complete=True, errors=1), "complete; the checker finds 1 error", "check_submission.py r"),
-                (RunState("r", **named, complete=True, open_points=1), "complete; run.md has 1 open point",
+                (RunState(pathlib.Path("r"), **named, complete=True, errors=1), "complete; the checker finds 1 error", "check_submission.py r"),
+                (RunState(pathlib.Path("r"), **named, complete=True, open_points=1), "complete; run.md has 1 open point",
                  "fill in what run.md asks, then check_submission.py r"),
-                (RunState("r", **named, complete=True), "complete and checked", "submit_run.py r --dry-run"),
-                (RunState("r", **named, complete=True, has_branch=True),
+                (RunState(pathlib.Path("r"), **named, complete=True), "complete and checked", "submit_run.py r --dry-run"),
+                (RunState(pathlib.Path("r"), **named, complete=True, has_branch=True),
                  "complete and checked; its commit is made but not sent", "submit_run.py r --dry-run"),
-                (RunState("r", **named, complete=True, has_branch=True, page=page, request="open"),
+                (RunState(pathlib.Path("r"), **named, complete=True, has_branch=True, page=page, request="open"),
                  f"sent; the request is open: {page}", f"nothing to do for this run; its page is {page}"),
-                (RunState("r", **named, complete=True, page=page, request="merged"), f"sent and merged: {page}",
+                (RunState(pathlib.Path("r"), **named, complete=True, page=page, request="merged"), f"sent and merged: {page}",
                  f"nothing to do for this run; its page is {page}"),
-                (RunState("r", **named, complete=True, page=page, request="closed"), f"sent; the request was closed: {page}",
+                (RunState(pathlib.Path("r"), **named, complete=True, page=page, request="closed"), f"sent; the request was closed: {page}",
                  f"read at {page} why it was closed; to send it again: submit_run.py r --anew --dry-run"),
-                (RunState("r", **named, complete=True, page=page, request="unknown"),
+                (RunState(pathlib.Path("r"), **named, complete=True, page=page, request="unknown"),
                  f"sent; its state cannot be read now: {page}", "submit_run.py r --dry-run"),
-                (RunState("r", **named, complete=True, synthetic=True), "complete and checked", "run_benchmark.py --list")):
+                (RunState(pathlib.Path("r"), **named, complete=True, has_branch=True, file="/t/run-1.zip", place="a new issue at https://h/i"),
+                 "complete and checked; the file to attach is made: /t/run-1.zip",
+                 "attach /t/run-1.zip to a new issue at https://h/i, unless you have done so"),
+                (RunState(pathlib.Path("r"), **named, complete=True, synthetic=True), "complete and checked", "run_benchmark.py --list")):
             command = re.sub(r"(\w+\.py.*)", lambda match: shell.command(*match.group().split()), command)
             with self.subTest(state):
                 self.assertEqual((run_status.describe(state), run_status.next_step(state)), (words, command))
@@ -88,7 +92,7 @@ class Looking(unittest.TestCase):
         self.assertEqual(self.state(folder), "complete and checked; its commit is made but not sent")
         with gitea.gitea(self.kept) as (server, url):
             pulls = f"{url}/bench-org/bench/pulls/1"
-            run_status.remember(self.root, NAME, pulls)
+            run_status.remember(self.root, NAME, page=pulls)
             for state, words in (("open", "the request is open"), ("closed", "the request was closed")):
                 server.answers = {"GET /repos/bench-org/bench/pulls/1": (200, {
                     "number": 1, "state": state, "base": {"ref": "main", "repo": {"full_name": "bench-org/bench"}},
@@ -96,6 +100,21 @@ class Looking(unittest.TestCase):
                 self.assertEqual(self.state(folder), f"sent; {words}: {pulls}")
             server.answers = {}
             self.assertEqual(self.state(folder), f"sent; its state cannot be read now: {pulls}")
+
+    def test_the_file_that_was_left_is_known_until_the_run_is_changed_or_the_file_is_gone(self):
+        folder, file = self.lay(), self.kept / f"{NAME}.zip"
+        file.write_bytes(b"zip")
+        run_status.remember(self.root, NAME, file=str(file), place="a new issue at https://h/o/n/issues")
+        made = f"complete and checked; the file to attach is made: {file}"
+        self.assertEqual(self.state(folder), made)
+        self.assertEqual(run_status.look(folder, self.root).place, "a new issue at https://h/o/n/issues")
+        newest = max(path.stat().st_mtime for path in folder.iterdir())
+        os.utime(file, (newest - 9, newest - 9))
+        self.assertEqual(self.state(folder), "complete and checked")
+        os.utime(file, (newest + 9, newest + 9))
+        self.assertEqual(self.state(folder), made)
+        file.unlink()
+        self.assertEqual(self.state(folder), "complete and checked")
 
     def test_a_run_without_a_handle_can_be_moved_unless_its_manifest_disagrees(self):
         folder = self.lay(handle="unnamed")

@@ -16,6 +16,7 @@ import submitting
 import support
 import submit_run
 from base import console, shell
+from submit import run_status
 
 BRANCH = f"run-{submitting.RUN_ID}"
 
@@ -52,7 +53,10 @@ class WholeWay(submitting.Submission):
         self.assertEqual(code, 1, said)
         self.assertIn("not submitted yet", said)
         self.assertIn("agit: ", said)
-        self.assertTrue((self.world / f"{BRANCH}.zip").is_file())
+        file = self.world / f"{BRANCH}.zip"
+        self.assertTrue(file.is_file())
+        state = run_status.look(self.run_folder, self.clone)
+        self.assertEqual((pathlib.Path(state.file).resolve(), state.place), (file.resolve(), f"a new issue at {self.url}/bench-org/bench/issues"))
         self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
 
 

@@ -189,7 +189,8 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
     console.say(text_layout.format_table(["what", "state"], rows, whole=(0,)))
     unfinished = [state for state in runs if state.has_plan and not state.complete]
     first = unfinished[:1] if not missing else []
-    waiting = first or [state for state in runs if state.complete and run_status.is_waiting(state)][-1:]
+    complete = [state for state in runs if state.complete and run_status.is_waiting(state)]
+    waiting = first or sorted(complete, key=lambda state: not state.file)[-1:]      # what has no file yet comes first
     console.next_step(run_status.next_step(waiting[0]) if waiting else missing or shell.same_command("run_benchmark.py", args, status=None, dry_run=True))
     return FINE
 

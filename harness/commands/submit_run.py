@@ -308,11 +308,14 @@ def send(attempt: Attempt, earlier: EarlierRequest | None) -> int:
 
 def finish(outcome: Outcome, attempt: Attempt) -> int:
     from submit import run_status
+    clone, branch = attempt.push.clone.folder, attempt.push.submission.branch
     if outcome.done:
-        run_status.remember(attempt.push.clone.folder, attempt.push.submission.branch, outcome.address)
+        run_status.remember(clone, branch, page=outcome.address)
+    elif outcome.attach_to:
+        run_status.remember(clone, branch, file=outcome.address, place=outcome.attach_to)
     console.say(outcome.address)
     console.note(outcome.text)
     if not outcome.done:
-        console.note("not submitted yet")
+        console.note("not submitted yet; run_benchmark.py --status shows this step again")
     console.next_step("wait for a maintainer: nothing merges by itself" if outcome.done else "do the step above")
     return FINE if outcome.done else FOUND

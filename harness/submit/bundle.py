@@ -75,10 +75,14 @@ The last command publishes the branch; open a pull request from it and merge tha
 """
 
 
+def place(upstream: Repository) -> str:
+    """Where the file is to be attached."""
+    return f"a new issue at {upstream.page}/issues" if upstream.web else f"an issue of {upstream.public_url}"
+
+
 def advice(push: Push, upstream: Repository, path: pathlib.Path) -> str:
     """What the contributor does with the file."""
     size = text_format.format_bytes(path.stat().st_size)
-    issue = f"a new issue at {upstream.page}/issues" if upstream.web else f"an issue of {upstream.public_url}"
-    return (f"attach this file ({size}) to {issue}, with this title:\n\n  {push.submission.title}\n\n"
+    return (f"attach this file ({size}) to {place(upstream)}, with this title:\n\n  {push.submission.title}\n\n"
             "No account there? Ask somebody who has one to attach it, or send it to a maintainer by any other means: "
             "the file is complete, and it holds how to apply it.")

@@ -33,10 +33,14 @@ class Method:
 
 @dataclass(frozen=True)
 class Outcome:
-    """`done`: a request is open and was read back. `address` is its page, or where the next step is done."""
+    """`done`: a request is open and was read back. `address` is its page, or where the next step is done.
+
+    `attach_to` is the place where the file at `address` is to be attached; empty: there is no file.
+    """
     done: bool
     address: str
     text: str
+    attach_to: str = ""
 
 
 class PushedOnly(UserError):
@@ -169,7 +173,7 @@ def by_compare(attempt: Attempt) -> Outcome:
 
 def by_bundle(attempt: Attempt) -> Outcome:
     path = bundle.write(attempt.push, attempt.base, attempt.upstream, attempt.destination.bundle_folder)
-    return Outcome(False, str(path), bundle.advice(attempt.push, attempt.upstream, path))
+    return Outcome(False, str(path), bundle.advice(attempt.push, attempt.upstream, path), bundle.place(attempt.upstream))
 
 
 FUNCTIONS = {API: by_api, AGIT: by_agit, COMPARE: by_compare, BUNDLE: by_bundle}

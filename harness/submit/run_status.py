@@ -5,6 +5,7 @@ import os
 import pathlib
 import time
 from dataclasses import dataclass
+from typing import Dict
 
 from base import git, ledger_reader, names, run_folder, schema, shell
 from base.errors import UserError
@@ -15,7 +16,9 @@ from judge.rules import CONTRIBUTOR_RULES
 from submit import remote_address
 from submit.gitea_api import ApiError, GiteaApi
 
-PAGE_KEY = "submitted.{}.page"      # git's setting in which submit_run.py keeps the page of the request
+# Settings of git in which submit_run.py keeps what became of a run, such as submitted.run-<uuid>.page. Nothing depends on them.
+SECTION = "submitted"
+PAGE, FILE, PLACE = "page", "file", "place"     # of the request; the .zip that was left; where that is to be attached
 ANSWER_S = 5.0                      # for the state of a request; --status must not hang
 
 
@@ -35,6 +38,8 @@ class RunState:
     has_branch: bool = False    # submit_run.py has made its commit
     page: str = ""              # of its pull request, or of the form that opens it
     request: str = ""
+    file: str = ""              # the .zip that submit_run.py left, if it is there and holds the run as it is now
+    place: str = ""             # where that is to be attached
 
 
 def describe(state: RunState) -> str:
@@ -52,6 +57,8 @@ def describe(state: RunState) -> str:
         return f"complete; the checker finds {state.errors} error{'s' if state.errors > 1 else ''}"
     if state.open_points:
         return f"complete; run.md has {state.open_points} open point{'s' if state.open_points > 1 else ''}"
+    if state.file:
+        return f"complete and checked; the file to attach is made: {state.file}"
     return "complete and checked; its commit is made but not sent" if state.has_branch else "complete and checked"
 
 
@@ -78,6 +85,8 @@ def next_step(state: RunState) -> str:
     if state.request == "closed":
         again = shell.command("submit_run.py", run_folder.argument(state.folder), "--anew", "--dry-run")
         return f"read at {state.page} why it was closed; to send it again: {again}"
+    if state.file and not (state.request or state.errors or state.open_points):
+        return f"attach {state.file} to {state.place}, unless you have done so"
     if state.complete and state.open_points and not state.errors and state.handle != names.UNNAMED:
         return f"fill in what {run_folder.RUN_MD} asks, then {next_command(state)}"
     return next_command(state)
@@ -106,10 +115,27 @@ def look(folder: pathlib.Path, root: pathlib.Path, renew: Renewal | None = None)
     errors = [finding for finding in _findings(folder, renew) if finding.severity == "error"]
     own_text = [finding for finding in errors if finding.rule in CONTRIBUTOR_RULES]
     branch = git.line(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{folder.name}")
-    page = git.line(root, "config", "--get", PAGE_KEY.format(folder.name)) or ""
+    settings = _settings(root, folder.name)
+    page = settings.get(PAGE, "")
+    file = settings.get(FILE, "") if _is_newer(settings.get(FILE, ""), folder) else ""
     return RunState(folder, handle, device_tag, True, True, any(finding.rule == "name-synthetic" for finding in errors),
                     errors=len(errors) - len(own_text), open_points=len(own_text), has_branch=bool(branch), page=page,
-                    request=request_state(page) if page else "")
+                    request=request_state(page) if page else "", file=file, place=settings.get(PLACE, ""))
+
+
+def _settings(root: pathlib.Path, branch: str) -> Dict[str, str]:
+    """What `remember` has kept of this run."""
+    text = git.line(root, "config", "--local", "-z", "--get-regexp", f"^{SECTION}\\.{branch}\\.") or ""
+    pairs = [entry.partition("\n") for entry in text.split("\0") if entry]
+    return {key.rpartition(".")[2]: value for key, _, value in pairs}
+
+
+def _is_newer(file: str, folder: pathlib.Path) -> bool:
+    """Whether this file is there, and no file of the run was changed after it was made."""
+    try:
+        return os.stat(file).st_mtime >= max(os.stat(folder / name).st_mtime for name in run_folder.FILES)
+    except OSError:
+        return False
 
 
 def _findings(folder: pathlib.Path, renew: Renewal | None) -> list[Finding]:
@@ -132,9 +158,10 @@ def request_state(page: str) -> str:
         return "unknown"
 
 
-def remember(root: pathlib.Path, branch: str, page: str) -> None:
-    """Keep the page of a run's request in the clone's git settings, for --status. Nothing depends on it."""
-    git.line(root, "config", "--local", PAGE_KEY.format(branch), page)
+def remember(root: pathlib.Path, branch: str, **values: str) -> None:
+    """Keep the page of a run's request, or the file that has to be attached and where, for --status."""
+    for name, value in values.items():
+        git.line(root, "config", "--local", f"{SECTION}.{branch}.{name}", value)
 
 
 def own_runs(out: pathlib.Path, root: pathlib.Path) -> list[pathlib.Path]:
