@@ -196,7 +196,7 @@ class Hostility(Browser):
                      *(f"compare/{page}" for page in models[:cls.MANY] + devices[:cls.MANY]),
                      *(view.cell["page"] for view in cells), *(view.run["page"] for view in runs)]
         document, cells, runs = hostile.site(document, cells, runs)
-        site = [page.render() for page in pages.site_pages(document, None, {}) if page.path in cls.paths or not page.path.endswith(".html")]
+        site = [page.render() for page in pages.site_pages(document, document["runs"], {}) if page.path in cls.paths or not page.path.endswith(".html")]
         for page in (*site, *itertools.chain.from_iterable(map(pages.cell, cells)), *itertools.chain.from_iterable(map(pages.run, runs))):
             write(cls.folder, *page)
 

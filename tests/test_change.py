@@ -32,7 +32,7 @@ class Case(unittest.TestCase):
 
     def rules(self, base: str = "main", head: str = "HEAD") -> set:
         findings = FindingList()
-        change.check(Clone(self.root), base, head, pathlib.Path("nowhere"), findings, NOW_S)
+        change.check_all(Clone(self.root), base, [head], pathlib.Path("nowhere"), findings, NOW_S)
         return {one.rule for one in findings}
 
     def add_run(self) -> None:
@@ -96,7 +96,7 @@ class Names(Case):
                 out.write(b"x")
         changes.commit(self.root, "Names")
         findings = FindingList()
-        change.check(Clone(self.root), "main", "HEAD", pathlib.Path("nowhere"), findings, NOW_S)
+        change.check_all(Clone(self.root), "main", ["HEAD"], pathlib.Path("nowhere"), findings, NOW_S)
         self.assertEqual([one.rule for one in findings], ["name-file-extra"] * 5)
 
     def test_a_submodule_is_told(self):
@@ -157,7 +157,7 @@ class Names(Case):
         tree = self.root.parent / "submissions"
         (tree / "somebody" / "mac-m1-8gb" / f"run-{valid.RUN_ID}").mkdir(parents=True)
         findings = FindingList()
-        change.check(Clone(self.root), "main", "HEAD", tree, findings, NOW_S)
+        change.check_all(Clone(self.root), "main", ["HEAD"], tree, findings, NOW_S)
         self.assertEqual([one.rule for one in findings], ["name-twice"])
 
 
@@ -166,7 +166,7 @@ class Removal(Case):
 
     def findings(self) -> list:
         findings = FindingList()
-        change.check(Clone(self.root), "main", "HEAD", pathlib.Path("nowhere"), findings, NOW_S)
+        change.check_all(Clone(self.root), "main", ["HEAD"], pathlib.Path("nowhere"), findings, NOW_S)
         return list(findings)
 
     def test_a_removed_run_is_one_finding_that_says_when_it_is_right(self):

@@ -10,7 +10,7 @@ import unittest
 import showcase
 import support      # noqa: F401  (puts the harness on the path)
 
-from publish import catalogue, database, sample_queries, sql_schema
+from publish import catalogue, database, database_rows, sample_queries, sql_schema
 
 EXPECTED = {        # what the planted truth makes of the questions: what must hold of the rows that come
     "Which model is best for 8 GB?": lambda rows: rows == sorted(rows, key=lambda row: -row["answers_low"]) and rows[0]["memory_bytes"] < 8e9,
@@ -44,11 +44,28 @@ def opened(data: bytes):
             yield connection
 
 
+def data_of(document: dict) -> bytes:
+    """The file of a catalogue, from an index with the rows of its runs and cells."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = pathlib.Path(folder) / "index.sqlite"
+        with contextlib.closing(sqlite3.connect(index, isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            connection.execute("CREATE TABLE run (folder TEXT PRIMARY KEY, run_id TEXT, started_at TEXT, is_shown INTEGER)")
+            database_rows.create(connection)
+            for run in document["runs"]:
+                connection.execute("INSERT INTO run VALUES (?, ?, ?, 1)", (run["folder"], run["run_id"], run["started_at"]))
+                database_rows.put(connection, run["folder"], database_rows.of_run(run))
+            for cell in document["cells"]:
+                database_rows.put(connection, cell["cell_id"], database_rows.of_cell(cell))
+            connection.execute("COMMIT")
+        return b"".join(database.pieces(document, index))
+
+
 class Database(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.document = showcase.whole()[0]
-        cls.data = b"".join(database.pieces(cls.document))
+        cls.data = data_of(cls.document)
         cls.keep = contextlib.ExitStack()
         cls.db = cls.keep.enter_context(opened(cls.data))
 
@@ -64,7 +81,7 @@ class Database(unittest.TestCase):
         self.assertEqual(self.db.execute("PRAGMA foreign_key_check").fetchall(), [])
 
     def test_the_same_catalogue_gives_the_same_bytes(self):
-        self.assertEqual(b"".join(database.pieces(self.document)), self.data)
+        self.assertEqual(data_of(self.document), self.data)
 
     def test_it_holds_what_the_catalogue_holds(self):
         variants = [variant for cell in self.document["cells"] for variant in cell["variants"]]
@@ -101,7 +118,7 @@ class Database(unittest.TestCase):
         self.assertEqual(self.one("SELECT synthetic FROM catalogue"), 1)
 
     def test_an_empty_catalogue_makes_a_database_too(self):
-        with opened(b"".join(database.pieces(catalogue.document([], [], [], False)))) as empty:
+        with opened(data_of(catalogue.document([], [], [], False))) as empty:
             self.assertEqual(empty.execute("SELECT count(*) FROM run").fetchone()[0], 0)
             for question in sample_queries.QUERIES:
                 self.assertEqual(empty.execute(question.sql, question.parameters).fetchall(), [])
@@ -109,7 +126,7 @@ class Database(unittest.TestCase):
     def test_a_strangers_text_is_a_value_and_no_query(self):
         text = "'); DROP TABLE run; --\x00\ud800"
         row = {**self.document["runs"][0], "notes": [], "harness_version": text}
-        with opened(b"".join(database.pieces({**self.document, "runs": [row, *self.document["runs"][1:]]}))) as db:
+        with opened(data_of({**self.document, "runs": [row, *self.document["runs"][1:]]})) as db:
             self.assertEqual(db.execute("SELECT count(*) FROM run").fetchone()[0], len(self.document["runs"]))
 
 

@@ -12,7 +12,7 @@ from base import text_layout
 from base.phases import PHASES
 from base.records import METRICS
 from derive import headline, summary
-from judge import review
+from judge import review, tree_layout
 
 PROMPTS = (("P-EASY", 10, 300), ("P-MEDIUM", 30, 600), ("P-HARD", 90, 1200))        # with TTFT in ms and prompt tokens
 
@@ -44,7 +44,8 @@ class Table(unittest.TestCase):
 
     def test_the_review_shows_the_same_numbers_as_the_end_table(self):
         found = metadata(*frozen(), *frozen("last", 7))
-        figures, = review.figures_of("a run", found)
+        path = "submissions/ana/mac-m1-8gb/run-0b1c2d3e-4f50-4a6b-8c7d-8e9f00112233"
+        figures, = review.sheet(tree_layout.place_of_run(path), None, None, found).figures
         for name, stat in figures.stats.items():
             self.assertEqual(stat, headline.stat_of(name, {"frozen-prompts": found["aggregates"][0]}))
 

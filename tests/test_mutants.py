@@ -32,7 +32,7 @@ class Case(unittest.TestCase):
 
     def judged(self, folder: pathlib.Path) -> FindingList:
         findings = FindingList()
-        tree.check(tree.part_of(folder), findings, NOW_S)
+        tree.check_all([tree.part_of(folder)], findings, NOW_S)
         return findings
 
     def assert_broken(self, findings: FindingList, rules: set) -> None:
@@ -144,7 +144,7 @@ class Changes(Case):
                 person = {name: value for name, value in how.items() if name != "message"}
                 changes.commit(root, how.get("message", "Add a run"), **person)
                 findings = FindingList()
-                change.check(Clone(root), "main", "HEAD", self.root / "base" / "submissions", findings, NOW_S)
+                change.check_all(Clone(root), "main", ["HEAD"], self.root / "base" / "submissions", findings, NOW_S)
                 self.assert_broken(findings, {rule} - {""})
 
     def made(self, name: str) -> pathlib.Path:

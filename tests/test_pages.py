@@ -14,7 +14,7 @@ import hostile
 import showcase
 
 from publish import page_inputs, pages
-from publish.pages import cell_page, context_section, figure_columns, layout, ranking
+from publish.pages import cell_page, context_section, figure_columns, layout, ranking, run_page
 from publish.pages.figure_columns import rows_of
 
 RUNS, FEW_RUNS = 16, 4
@@ -61,12 +61,15 @@ def built(hidden: frozenset = frozenset()) -> dict:
     return made(document, cells, runs)
 
 
+def site(document: dict) -> list:
+    return [page.render() for page in pages.site_pages(document, document["runs"], {})]
+
+
 def made(document: dict, cells: list, runs: list) -> dict:
     found: dict = {}
-    for source in (pages.site(document), *(pages.cell(view) for view in cells), *(pages.run(view) for view in runs)):
-        for path, data in source:
-            assert path not in found, path
-            found[path] = data
+    for path, data in (*site(document), *map(cell_page.page, cells), *map(run_page.page, runs)):
+        assert path not in found, path
+        found[path] = data
     for path in (*DATA, *(view.cell["data"] for view in cells),
                  *(raw for view in runs for raw in view.run["raw"].values())):
         found[path] = b""
@@ -122,7 +125,7 @@ class Wholeness(unittest.TestCase):
     def test_an_empty_catalogue_is_a_site_too(self):
         document = {**showcase.whole(RUNS)[0], "devices": [], "models": [], "cells": [], "runs": [],
                     "totals": dict.fromkeys(showcase.whole(RUNS)[0]["totals"], 0)}
-        found = {path: Page(data) for path, data in pages.site(document) if path.endswith(".html")}
+        found = {path: Page(data) for path, data in site(document) if path.endswith(".html")}
         self.assertIn("No run is shown here yet", found["index.html"].text)
         self.assertEqual([page.wrong for page in found.values() if page.wrong], [])
 
@@ -130,7 +133,7 @@ class Wholeness(unittest.TestCase):
 class ChangingParts(unittest.TestCase):
     def test_the_strips_of_a_device_are_replaced_alone_and_give_the_same_page(self):
         document = showcase.whole(RUNS)[0]
-        devices = [page for page in pages.site_pages(document, None, {}) if page.part]
+        devices = [page for page in pages.site_pages(document, document["runs"], {}) if page.part]
         self.assertEqual({page.path for page in devices}, {device["page"] for device in document["devices"]})
         replaced = 0
         for page in devices:
@@ -321,7 +324,7 @@ class Honesty(unittest.TestCase):
         view = copy.deepcopy(showcase.whole(RUNS)[2][0])
         other = showcase.whole(RUNS)[2][1].run["run_id"]
         view.run.update(blurb_md="A *calm* machine.", notes=["Looked at by hand."], superseded_by=other)
-        page = Page(dict(pages.run(view))[view.run["page"]])
+        page = Page(run_page.page(view)[1])
         self.assertIn("A calm machine.", page.text)
         self.assertIn("Looked at by hand.", page.text)
         self.assertIn(f"../{page_inputs.page_of_run(other)}", {attributes["href"] for attributes in page.all("a")})
@@ -412,7 +415,7 @@ class Many(unittest.TestCase):
         some = [record["page"] for group in ("devices", "models") for record in document[group][:2]]
         wanted = {"index.html", "devices.html", "models.html", "compare.html", *some, *(f"compare/{path}" for path in some)}
         checked = set()
-        for page in pages.site_pages(document, None, {}):
+        for page in pages.site_pages(document, document["runs"], {}):
             if page.path in wanted:
                 self.assertLess(len(page.render()[1]), self.MOST_BYTES, page.path)
                 checked.add(page.path)
@@ -420,14 +423,14 @@ class Many(unittest.TestCase):
 
     def test_the_page_of_a_cell_with_many_runs_is_cut_and_says_so(self):
         inputs = next(inputs for inputs in showcase.whole(RUNS)[1] if inputs.runs)
-        (_, data), = pages.cell(dataclasses.replace(inputs, runs=inputs.runs[:1] * 1000))
+        _, data = cell_page.page(dataclasses.replace(inputs, runs=inputs.runs[:1] * 1000))
         self.assertLess(len(data), self.MOST_BYTES)
         self.assertIn(f"The newest {cell_page.MAX_RUNS} of 1,000 runs".encode(), data)
 
     def test_the_page_of_a_long_run_is_cut_and_says_so(self):
         inputs = showcase.whole(RUNS)[2][0]
         calls = [{**inputs.calls[-1], "answer": "word " * 2000}] * 4000
-        (_, data), = pages.run(dataclasses.replace(inputs, calls=calls))
+        _, data = run_page.page(dataclasses.replace(inputs, calls=calls))
         self.assertLess(len(data), self.MOST_BYTES)
         self.assertIn(b"3,000 more calls are in the raw ledger", data)
 

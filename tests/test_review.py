@@ -10,7 +10,7 @@ import support  # noqa: F401  (puts the harness on the path)
 from derive import headline
 from judge import review, tree
 from judge.findings import FindingList, Finding
-from judge.review import ReviewFigures
+from derive.headline import ModelFigures
 from judge.rules import RULES
 from judge.session_checks import epoch_seconds
 from mutants import valid
@@ -18,9 +18,9 @@ from mutants import valid
 NOW_S = epoch_seconds("2026-11-25T12:00:00Z")
 
 
-def figures(run: str, cell: str = "mac-m1-8gb.m_3a1b", model: str = "m:1b", digest: str = "a", decode: float | None = 10.0) -> ReviewFigures:
+def figures(run: str, cell: str = "mac-m1-8gb.m_3a1b", model: str = "m:1b", digest: str = "a", decode: float | None = 10.0) -> ModelFigures:
     stat = None if decode is None else {"n": 3, "median": decode}
-    return ReviewFigures(f"submissions/{run}", cell, model, digest, dict.fromkeys(headline.SHOWN, stat))
+    return ModelFigures(f"submissions/{run}", cell, model, digest, dict.fromkeys(headline.SHOWN, stat))
 
 
 class Nearest(unittest.TestCase):
@@ -49,7 +49,7 @@ class Sheets(unittest.TestCase):
         for run in (old, new):
             run.write(self.root)
         findings = FindingList()
-        sheets = tree.check(tree.part_of(self.root / new.place), findings, NOW_S)
+        sheets = tree.check_all([tree.part_of(self.root / new.place)], findings, NOW_S)
         text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
         for words in (new.place, "planted-small:1b", f"earlier/{valid.DEVICE_TAG}", " 2.00\n", "FINDINGS", "unmodified", "Synthetic processor"):
             self.assertIn(words, text)
@@ -65,7 +65,7 @@ class Sheets(unittest.TestCase):
         for run in (honest, fast):
             run.write(self.root)
         findings = FindingList()
-        sheets = tree.check(tree.part_of(self.root / "submissions"), findings, NOW_S)
+        sheets = tree.check_all([tree.part_of(self.root / "submissions")], findings, NOW_S)
         text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
         self.assertIn(" 2.00\n", text)
         self.assertIn(" 0.50\n", text)
@@ -73,7 +73,7 @@ class Sheets(unittest.TestCase):
 
     def rendered(self, run: valid.Run, findings: FindingList | None = None) -> str:
         findings = FindingList() if findings is None else findings
-        return review.render(tree.check(tree.part_of(self.root / run.place), findings, NOW_S), findings, "FINDINGS", self.root / "submissions")
+        return review.render(tree.check_all([tree.part_of(self.root / run.place)], findings, NOW_S), findings, "FINDINGS", self.root / "submissions")
 
     def test_figures_whose_settings_differ_are_not_compared(self):
         """A ratio of two decode rates once stood where compare_runs.py says `not compared: num_predict differs`."""
@@ -106,7 +106,7 @@ class Sheets(unittest.TestCase):
             run.write(self.root)
         for rule, mark in (("ledger-finding", ", refused"), ("physics-tag", ", held for you")):
             findings = FindingList()
-            sheets = tree.check(tree.part_of(self.root / "submissions"), FindingList(), NOW_S)
+            sheets = tree.check_all([tree.part_of(self.root / "submissions")], FindingList(), NOW_S)
             findings.add([Finding(rule, "x")], f"{fast.place}/run.jsonl")
             lines = review.render(sheets, findings, "FINDINGS", self.root / "submissions").split("\n")
             labels = [line.strip() for line in lines if f"{valid.DEVICE_TAG} run-" in line]
@@ -130,7 +130,7 @@ class Sheets(unittest.TestCase):
         folder = self.root / valid.Run().place
         valid.laid_out(folder, {"run.jsonl": b"{", "manifest.json": b"", "metadata.json": b"[]"})
         findings = FindingList()
-        text = review.render(tree.check(tree.part_of(folder), findings, NOW_S), findings, "FINDINGS", self.root / "submissions")
+        text = review.render(tree.check_all([tree.part_of(folder)], findings, NOW_S), findings, "FINDINGS", self.root / "submissions")
         self.assertIn(valid.Run().place, text)
         self.assertRegex(text, r"findings  refused: \d+ errors")
 

@@ -6,7 +6,8 @@ import unittest
 import support  # noqa: F401  (puts the harness on the path)
 
 from derive import run_position
-from derive.run_position import DEVICES, MODELS, Figures
+from derive.headline import ModelFigures
+from derive.run_position import DEVICES, MODELS
 
 
 def stat(median: float, reach: float | None = 1.0) -> dict:
@@ -14,14 +15,14 @@ def stat(median: float, reach: float | None = 1.0) -> dict:
     return {"n": 9, "median": median, "low": low, "high": high}
 
 
-def figures(device: str, decode: float, ttft: float = 50.0, model: str = "m:1b", digest: str = "a", reach: float | None = 1.0) -> Figures:
-    return Figures("run", device, model, digest, {"decode_tok_s": stat(decode, reach), "ttft_ms": stat(ttft), "prefill_tok_s": None})
+def figures(device: str, decode: float, ttft: float = 50.0, model: str = "m:1b", digest: str = "a", reach: float | None = 1.0) -> ModelFigures:
+    return ModelFigures("run", None, model, digest, {"decode_tok_s": stat(decode, reach), "ttft_ms": stat(ttft), "prefill_tok_s": None}, device)
 
 
 class Ranking(unittest.TestCase):
     MINE = figures("mine", 40.0)
 
-    def position(self, *others: Figures, figure: str = "decode_tok_s", group: str = DEVICES) -> run_position.Position:
+    def position(self, *others: ModelFigures, figure: str = "decode_tok_s", group: str = DEVICES) -> run_position.Position:
         peers = run_position.peers_of(self.MINE, list(others))[group]
         return next(row for row in run_position.positions(self.MINE, peers) if row.figure == figure)
 

@@ -5,9 +5,11 @@ same number. All are of the frozen prompts, which every machine answers, before 
 """
 from __future__ import annotations
 
-from typing import Dict, List, NamedTuple, Optional
+import pathlib
+from typing import Container, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from base import text_format
+from base import run_folder, text_format
+from base.errors import UserError
 from base.phases import FROZEN
 from base.records import SPEED_OUTCOMES
 
@@ -28,6 +30,37 @@ HEADLINE = {
 }
 SHOWN = ("decode_tok_s", "ttft_ms", "prefill_tok_s")        # in tables of text
 TITLES = ["model", "phase", "calls", "failed", "skipped", *(HEADLINE[name].title for name in SHOWN)]
+
+
+class ModelFigures(NamedTuple):
+    """The headline figures of one model in one run, by their names."""
+    run: str            # its path
+    cell_id: Optional[str]
+    model: str
+    digest: str
+    stats: Dict[str, Optional[dict]]
+    device_tag: Optional[str] = None
+
+
+def figures_of(run: str, metadata: dict) -> Iterator[ModelFigures]:
+    """The figures of each model that answered the frozen prompts."""
+    digests = {model["model"]: model["digest"] for model in metadata["models"]}
+    for row in metadata["aggregates"]:
+        if row["phase"] == FROZEN:
+            stats = {name: stat_of(name, {FROZEN: row}) for name in SHOWN}
+            yield ModelFigures(run, row["cell_id"], row["model"], digests.get(row["model"], ""), stats, metadata["device_tag"])
+
+
+def measured_runs(tree: pathlib.Path, leave_out: Container[str] = ()) -> Iterator[Tuple[str, dict]]:
+    """(path, metadata.json) of each run in a tree that measured a machine; unreadable ones are skipped."""
+    for folder in run_folder.all_in(tree):
+        path = f"{run_folder.TREE}/{folder.relative_to(tree).as_posix()}"
+        try:
+            metadata = None if path in leave_out else run_folder.read_record(folder / run_folder.METADATA, "metadata")
+        except UserError:
+            continue
+        if metadata and not metadata["synthetic"]:
+            yield path, metadata
 
 
 def stat_of(name: str, phases: Dict[str, dict]) -> dict | None:

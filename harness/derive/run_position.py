@@ -9,26 +9,14 @@ import pathlib
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional
 
-from base import names, run_folder, text_format, text_layout
-from base.errors import UserError
-from base.phases import FROZEN
+from base import names, text_format, text_layout
 from derive import headline
 from derive.distribution import median_of
-from derive.headline import HEADLINE
+from derive.headline import HEADLINE, ModelFigures
 
 DEVICES, MODELS = "the same model on other devices", "other models on this device"
 LESS_IS_BETTER = ("ttft_ms",)
 TITLES = ["figure", "this run", "rank", "faster than", "next slower", "next faster"]
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The headline figures of one model in one run."""
-    run_id: str
-    device_tag: str
-    model: str
-    digest: str
-    stats: Dict[str, Optional[dict]]
 
 
 @dataclass(frozen=True)
@@ -51,38 +39,25 @@ class Position:
     faster: Optional[Neighbour]
 
 
-def figures_of(metadata: dict) -> Iterator[Figures]:
-    """The figures of each model that answered the frozen prompts."""
-    digests = {model["model"]: model["digest"] for model in metadata["models"]}
-    for row in metadata["aggregates"]:
-        if row["phase"] == FROZEN:
-            stats = {name: headline.stat_of(name, {FROZEN: row}) for name in headline.SHOWN}
-            yield Figures(metadata["run_id"], metadata["device_tag"], row["model"], digests.get(row["model"], ""), stats)
+def others_in(tree: pathlib.Path, run_id: str) -> Iterator[ModelFigures]:
+    """The figures of all other complete runs of a tree, from their own metadata.json."""
+    for path, metadata in headline.measured_runs(tree):
+        if metadata["complete"] and metadata["run_id"] != run_id:
+            yield from headline.figures_of(path, metadata)
 
 
-def others_in(tree: pathlib.Path, run_id: str) -> Iterator[Figures]:
-    """The figures of all other measured runs of a tree, from their own metadata.json; unreadable ones are skipped."""
-    for folder in run_folder.all_in(tree):
-        try:
-            metadata = run_folder.read_record(folder / run_folder.METADATA, "metadata")
-        except UserError:
-            continue
-        if metadata["complete"] and not metadata["synthetic"] and metadata["run_id"] != run_id:
-            yield from figures_of(metadata)
-
-
-def peers_of(mine: Figures, others: List[Figures]) -> Dict[str, Dict[str, List[Figures]]]:
+def peers_of(mine: ModelFigures, others: List[ModelFigures]) -> Dict[str, Dict[str, List[ModelFigures]]]:
     """group: {device or model: its figures}. The same model has the same digest, whatever it is called."""
-    groups: Dict[str, Dict[str, List[Figures]]] = {DEVICES: {}, MODELS: {}}
+    groups: Dict[str, Dict[str, List[ModelFigures]]] = {DEVICES: {}, MODELS: {}}
     for other in others:
         if other.digest == mine.digest and other.device_tag != mine.device_tag:
-            groups[DEVICES].setdefault(other.device_tag, []).append(other)
+            groups[DEVICES].setdefault(other.device_tag or "no device tag", []).append(other)
         elif other.digest != mine.digest and other.device_tag == mine.device_tag:
             groups[MODELS].setdefault(names.model_key(other.model), []).append(other)
     return groups
 
 
-def positions(mine: Figures, peers: Dict[str, List[Figures]]) -> Iterator[Position]:
+def positions(mine: ModelFigures, peers: Dict[str, List[ModelFigures]]) -> Iterator[Position]:
     """The position of each headline figure that this run has among the peers that have it."""
     for figure, stat in mine.stats.items():
         neighbours = [neighbour for name, runs in peers.items() for neighbour in [_neighbour(figure, name, runs)] if neighbour]
@@ -96,7 +71,7 @@ def positions(mine: Figures, peers: Dict[str, List[Figures]]) -> Iterator[Positi
                        min(faster, key=lambda peer: sign * peer.median, default=None))
 
 
-def _neighbour(figure: str, name: str, runs: List[Figures]) -> Optional[Neighbour]:
+def _neighbour(figure: str, name: str, runs: List[ModelFigures]) -> Optional[Neighbour]:
     stats = [stat for stat in (run.stats[figure] for run in runs) if stat]
     if not stats:
         return None
@@ -111,9 +86,9 @@ def is_noise(stat: dict, neighbour: Neighbour) -> Optional[bool]:
     return stat["low"] <= neighbour.high and neighbour.low <= stat["high"]
 
 
-def render(metadata: dict, others: List[Figures]) -> str:
+def render(metadata: dict, others: List[ModelFigures]) -> str:
     """The positions of all models of a run as tables."""
-    own, parts = list(figures_of(metadata)), []
+    own, parts = list(headline.figures_of(metadata["run_id"], metadata)), []
     for mine in own:
         parts.append(mine.model)
         for group, peers in peers_of(mine, others + [other for other in own if other is not mine]).items():

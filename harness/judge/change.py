@@ -72,7 +72,7 @@ def scope_problems(scope: Scope, removed_runs: Collection[str] = ()) -> Iterator
 
 
 def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, findings: FindingList, now_s: float) -> List[ReviewSheet]:
-    """Check several changes of one base, each by itself, and their runs against each other."""
+    """Check changes of one base, each by itself, and their runs against each other and those in `tree`; a sheet for each run."""
     search, sheets = RunSearch(), []
     for path in _existing(tree):
         if path != tree_layout.EXAMPLE:
@@ -86,11 +86,6 @@ def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, fin
                                       "a run once", path=sheet.place.path)])
         sheets += checked
     return sheets
-
-
-def check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: FindingList, now_s: float) -> List[ReviewSheet]:
-    """Check one change; a sheet for each of its runs. `tree` holds the runs that are there already."""
-    return check_all(clone, base, [head], tree, findings, now_s)
 
 
 def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: FindingList, now_s: float, search: RunSearch) -> List[ReviewSheet]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import pathlib
-from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Set
 
 from base import git, names, plan, thoughts
 from base.errors import UserError
@@ -15,6 +15,7 @@ from base.target import is_local
 from derive.code_runner import REASONS
 from judge import thresholds
 from judge.findings import Finding
+from judge.git_objects import Clone
 from judge.ledger_pass import LedgerVisitor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -292,33 +293,13 @@ def has_history() -> bool:
 @functools.lru_cache(maxsize=256)
 def source_hash_of(commit: str, line_end: bytes = LF) -> Optional[str]:
     """What measure/run_setup.py would give at a commit checked out with these line ends; None if this clone does not have it."""
+    clone = Clone(ROOT)
     try:
-        listed = git.run(ROOT, "ls-tree", "-r", "-z", "--full-tree", commit, "--", "harness/")
-        return _hash(_source_blobs(listed.out), line_end) if listed.code == 0 else None
+        blobs = {entry.path[len("harness/"):]: blob for entry, blob in clone.entries(commit, "harness/", needs_size=lambda path: False)
+                 if entry.path.endswith(SOURCE_ENDINGS) and "__pycache__" not in entry.parts}
+        contents = clone.contents(sorted(set(blobs.values())))
     except UserError:
         return None
-
-
-def _source_blobs(listed: bytes) -> Dict[str, str]:
-    """{path below harness/: blob} of the files that are hashed."""
-    blobs = {}
-    for row in listed.split(b"\0")[:-1]:
-        head, _, path = row.partition(b"\t")
-        name = path.decode("utf-8", "surrogateescape")[len("harness/"):]
-        if name.endswith(SOURCE_ENDINGS) and "__pycache__" not in name.split("/"):
-            blobs[name] = head.split()[2].decode("ascii")
-    return blobs
-
-
-def _hash(blobs: Dict[str, str], line_end: bytes) -> Optional[str]:
-    answer = git.run(ROOT, "cat-file", "--batch", data="".join(f"{blob}\n" for blob in blobs.values()).encode("ascii"))
-    if answer.code or not blobs:
-        return None
-    rows, place = {}, 0
-    for name in blobs:
-        begin = answer.out.index(b"\n", place) + 1
-        place = begin + int(answer.out[place:begin].split()[2]) + 1
-        content = answer.out[begin:place - 1]
-        rows[name] = f"{hashlib.sha256(content if line_end == LF else content.replace(LF, line_end)).hexdigest()}  {name}\n"
-    in_order = sorted(rows, key=lambda name: name.split("/"))
-    return hashlib.sha256("".join(rows[name] for name in in_order).encode("utf-8")).hexdigest()
+    rows = [f"{hashlib.sha256(contents[blobs[name]].replace(LF, line_end)).hexdigest()}  {name}\n"
+            for name in sorted(blobs, key=lambda name: name.split("/"))]
+    return hashlib.sha256("".join(rows).encode("utf-8")).hexdigest() if rows else None

@@ -83,6 +83,8 @@ class Clone:
 
     def sizes(self, blobs: list) -> Dict[str, int]:
         """blob: its size in bytes."""
+        if not blobs:
+            return {}
         data = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
         rows = self.run("cat-file", "--batch-check=%(objectname) %(objectsize)", data=data).decode("ascii").split("\n")
         return {blob: int(size) for blob, _, size in (row.partition(" ") for row in rows) if size.isdigit()}

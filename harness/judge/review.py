@@ -3,14 +3,14 @@ from __future__ import annotations
 
 import pathlib
 from collections import Counter
-from typing import TYPE_CHECKING, Collection, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from base import names, run_folder, text_format, text_layout
 from base.errors import UserError
 from base.hardware_view import HardwareView
 from base.phases import FROZEN
 from derive import headline, context_text, run_report, thinking_table
-from derive.headline import HEADLINE
+from derive.headline import HEADLINE, ModelFigures
 from judge import json_documents, run_md_rules, tree_layout
 from judge.findings import FindingList, shown
 from judge.rules import RULES
@@ -44,20 +44,11 @@ QUESTIONS = {       # rule: what only a person can decide about its finding
 }
 
 
-class ReviewFigures(NamedTuple):
-    """The headline figures of one model of a run, by their names."""
-    run: str
-    cell_id: Optional[str]
-    model: str
-    digest: str
-    stats: Dict[str, Optional[dict]]
-
-
 class ReviewSheet(NamedTuple):
     """What a maintainer sees of one run. `facts` are pairs of name and value, `answers` of heading and text."""
     place: tree_layout.RunPlace
     facts: Tuple[Tuple[str, str], ...]
-    figures: Tuple[ReviewFigures, ...]
+    figures: Tuple[ModelFigures, ...]
     answers: Tuple[Tuple[str, str], ...] = ()
     source: Union[pathlib.Path, ComparedRun, None] = None      # where its files are, or what they hold
 
@@ -85,7 +76,7 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         facts += [("context", f"{model}: {sentence}") for model, sentence in context_text.lines(metadata)]
         facts.append(("warnings", ", ".join(dict.fromkeys(row["code"] for row in metadata["warnings"])) or "none"))
     answers = {} if run_md is None else run_md_rules.answers(run_md)
-    return ReviewSheet(place, tuple(facts), tuple(figures_of(place.path, metadata) if metadata is not None else ()),
+    return ReviewSheet(place, tuple(facts), tuple(headline.figures_of(place.path, metadata) if metadata is not None else ()),
                        tuple((heading, text[:4 * ANSWER_CHARACTERS]) for heading, text in answers.items()), folder)
 
 
@@ -102,30 +93,7 @@ def compared_run(folder: pathlib.Path) -> Optional[ComparedRun]:
     return run if set(run.models) <= set(run.calibrated) else None
 
 
-def figures_of(run: str, metadata: dict) -> Iterator[ReviewFigures]:
-    """The figures of each model that answered the frozen prompts."""
-    digests = {model["model"]: model["digest"] for model in metadata["models"]}
-    for row in metadata["aggregates"]:
-        if row["phase"] == FROZEN:
-            stats = {name: headline.stat_of(name, {FROZEN: row}) for name in headline.SHOWN}
-            yield ReviewFigures(run, row["cell_id"], row["model"], digests.get(row["model"], ""), stats)
-
-
-def existing(tree: pathlib.Path, leave_out: Collection[str]) -> Iterator[ReviewFigures]:
-    """The figures of the runs in the tree, from their own metadata.json; unreadable ones are skipped."""
-    for path in sorted(tree.glob(f"*/*/run-*/{run_folder.METADATA}")):
-        run = f"{run_folder.TREE}/{path.parent.relative_to(tree).as_posix()}"
-        if run in leave_out:
-            continue
-        try:
-            metadata = run_folder.read_record(path, "metadata")
-        except UserError:
-            continue
-        if not metadata["synthetic"]:
-            yield from figures_of(run, metadata)
-
-
-def nearest(mine: ReviewFigures, others: List[ReviewFigures], most: int = 3) -> List[ReviewFigures]:
+def nearest(mine: ModelFigures, others: List[ModelFigures], most: int = 3) -> List[ModelFigures]:
     """Runs of the same cell first, then of the same model on other machines; runs with the same digest come first."""
     key = names.model_key(mine.model)
     same = [other for other in others if other.run != mine.run
@@ -164,7 +132,8 @@ class Comparison:
     def __init__(self, sheets: List[ReviewSheet], findings: FindingList, tree: pathlib.Path):
         self._sheets = {run_sheet.place.path: run_sheet for run_sheet in sheets}
         self._findings, self._tree = findings, tree
-        self._others = [*existing(tree, self._sheets), *(figures for run_sheet in sheets for figures in run_sheet.figures)]
+        self._others = [figures for run, metadata in headline.measured_runs(tree, self._sheets) for figures in headline.figures_of(run, metadata)]
+        self._others += [figures for run_sheet in sheets for figures in run_sheet.figures]
 
     def lines(self, run_sheet: ReviewSheet) -> List[str]:
         """A table of all models, and what is not compared in it."""
@@ -183,7 +152,7 @@ class Comparison:
         table = text_layout.format_table(TITLES, rows, whole=(0, 1))
         return [table, *(line for note in notes for line in text_layout.hanging("    ", note))]
 
-    def _labels(self, mine: ReviewFigures, near: List[ReviewFigures]) -> Iterator[str]:
+    def _labels(self, mine: ModelFigures, near: List[ModelFigures]) -> Iterator[str]:
         """Handle and device tag of each; the run's id where they are those of another run here, and what is wrong with it."""
         places = ["/".join(figures.run.split("/")[1:3]) for figures in (mine, *near)]
         for place, other in zip(places[1:], near):
@@ -192,7 +161,7 @@ class Comparison:
             marks = ["another digest"] * (other.digest != mine.digest) + [verdict] * (verdict in (REFUSED, HELD))
             yield shown(", ".join([place + run_id, *marks]))
 
-    def _reasons(self, mine: ReviewFigures, other: ReviewFigures) -> Dict[str, str]:
+    def _reasons(self, mine: ModelFigures, other: ModelFigures) -> Dict[str, str]:
         """figure: why it is not compared. The same differences exclude it as in compare_runs.py."""
         from derive import paired_comparison, run_diff
         a, b = self._files_of(mine.run), self._files_of(other.run)

@@ -43,14 +43,9 @@ def part_of(path: pathlib.Path) -> Part:
     return Part(folder, "/".join((run_folder.TREE,) + below[len(below) - depth:]))
 
 
-def check(part: Part, findings: FindingList, now_s: float) -> List[ReviewSheet]:
-    """Check every run of a part; a sheet for each."""
-    return check_all([part], findings, now_s)
-
-
 def check_all(parts: List[Part], findings: FindingList, now_s: float,
               keep: Callable[[run_check.RunDocuments], object] | None = None, renew: run_check.Renewal | None = None) -> List[ReviewSheet]:
-    """Check every run of several parts, which are compared with each other and with the rest of their trees.
+    """Check every run of several parts; a sheet for each. They are compared with each other and with the rest of their trees.
 
     `keep` gets what was read of each run, and `renew` may write its derived files before they are checked.
     """

@@ -11,10 +11,10 @@ from typing import List, Optional, Tuple
 from base import files, json_text
 from base.errors import UserError
 from judge import findings, run_check
-from publish import (build_cache, cell_sketch, database_rows, page_inputs, pages, pool_file, pooling, process_run, run_contribution,
-                     run_holds)
+from publish import build_cache, cell_sketch, database_rows, page_inputs, pool_file, pooling, process_run, run_contribution, run_holds
 from publish.build_cache import CellNote, RunNote
 from publish.cache_files import File, put_file
+from publish.pages import cell_page
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
         return job.path, None, processed.errors
     cache, row = pathlib.Path(job.cache), processed.row
     run_contribution.write(build_cache.run_path(cache, job.key), processed.run_id, processed.started_at, row, processed.contributions)
-    made = [put_file(cache, path, data) for path, data in processed.pages]
+    made = [put_file(cache, *processed.page)] if processed.page else []
     if row and job.raw_base is None:
         made += raw_files(job.folder, processed.run_id)
     cells = [(contribution["cell_id"], json_text.dumps(cell_sketch.of_run(processed.run_id, contribution)) if row else None)
@@ -120,4 +120,4 @@ def render_cell(job: PageJob) -> Tuple[str, str, List[File]]:
     sketches = [json.loads(sketch) for _, sketch in job.runs]
     variants = [{**variant, "by_run": [sketch for sketch in sketches if sketch["digest"] == variant["digest"]]} for variant in cell["variants"]]
     inputs = dataclasses.replace(job.inputs, cell={**cell, "variants": variants}, runs=[json.loads(record) for record, _ in job.runs])
-    return cell["cell_id"], job.key, [put_file(cache, path, data) for path, data in pages.cell(inputs)]
+    return cell["cell_id"], job.key, [put_file(cache, *cell_page.page(inputs))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import sqlite3
-from typing import Iterator, Optional
+from typing import Iterator
 
 from base import files, json_text
 from publish import database_rows, sample_queries, table_columns
@@ -20,14 +20,10 @@ PIECE_BYTES = 1 << 20
 CHANGE_COUNTER, VALID_FOR, LIBRARY_VERSION = slice(24, 28), slice(92, 96), slice(96, 100)
 
 
-def pieces(document: dict, index: Optional[pathlib.Path] = None) -> Iterator[bytes]:
-    """The file, piece by piece. `document` is a `catalogue` record; `index` is a database with the rows of its runs and
-    cells, which are made here if there is none."""
+def pieces(document: dict, index: pathlib.Path) -> Iterator[bytes]:
+    """The file, piece by piece. `document` is a `catalogue` record; `index` is a database with the rows of its runs and cells."""
     with files.temporary_folder() as folder:
         path = folder / "catalogue.sqlite"
-        if index is None:
-            index = folder / "rows.sqlite"
-            _write_rows(index, document)
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
             _write(connection, document, index)
         with open(path, "rb") as source:
@@ -36,20 +32,6 @@ def pieces(document: dict, index: Optional[pathlib.Path] = None) -> Iterator[byt
             head[LIBRARY_VERSION] = (3_008_000).to_bytes(4, "big")
             yield bytes(head)
             yield from iter(lambda: source.read(PIECE_BYTES), b"")
-
-
-def _write_rows(index: pathlib.Path, document: dict) -> None:
-    """The rows of all runs and cells of a document."""
-    with contextlib.closing(sqlite3.connect(index, isolation_level=None)) as connection:
-        connection.execute("BEGIN")
-        connection.execute("CREATE TABLE run (folder TEXT PRIMARY KEY, run_id TEXT, started_at TEXT, is_shown INTEGER)")
-        database_rows.create(connection)
-        for run in document["runs"]:
-            connection.execute("INSERT INTO run VALUES (?, ?, ?, 1)", (run["folder"], run["run_id"], run["started_at"]))
-            database_rows.put(connection, run["folder"], database_rows.of_run(run))
-        for cell in document["cells"]:
-            database_rows.put(connection, cell["cell_id"], database_rows.of_cell(cell))
-        connection.execute("COMMIT")
 
 
 def _write(connection: sqlite3.Connection, document: dict, index: pathlib.Path) -> None:

@@ -1,18 +1,10 @@
 """Page inputs: the records that pages are rendered from, and the path of every file of the site.
 
-The builder calls three functions of publish/pages, each of which yields pairs of (path from the site's root, bytes):
-
-    pages.site(catalogue)   front, devices, models, compare, methodology, style and script; `catalogue` is the record of
-                            that name in base/records/catalogue_fields.py
-    pages.cell(inputs)      the pages of one cell, from a CellPageInput
-    pages.run(inputs)       the pages of one run, from a RunPageInput
-
-They are pure functions: the same argument gives the same bytes in the same order, in any process. Paths are relative, use
-`/` and the characters [a-z0-9._-], and are unique. All text in the inputs is untrusted and is escaped by the pages.
+A page is a pure function: the same inputs give the same (path from the site's root, bytes) in any process. Paths use `/` and
+the characters [a-z0-9._-], and are unique. All text in the inputs is untrusted and is escaped by the pages.
 """
 from __future__ import annotations
 
-import collections
 import hashlib
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Union
@@ -25,10 +17,10 @@ MAX_NAME = 200          # characters of a file name without its suffix; file sys
 # Fields of devices and models that a run of another cell changes: a cell's page does not show them.
 CHANGING = ("runs", "withheld", "handles", "newest", "cells", "quantizations", "digests")
 
-CallRow = collections.namedtuple("CallRow", (
+CALL_FIELDS = (         # of every call and skipped line
     "seq", "type", "role", "session", "phase", "model", "item", "pass_", "repeat", "level", "wave", "slot", "fill",
     "outcome", "reason", "error", "ttft_ms", "total_ms", "decode_tok_s", "prompt_tokens", "eval_tokens", "eval_ns",
-    "done_reason", "answer"))
+    "done_reason", "answer")
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,7 @@ class RunPageInput:
     hardware: Optional[dict]
     run_md: str
     findings: List[dict]    # rule, severity, path, line, pointer, observed, expected, says, fix
-    calls: List[dict]       # CallRow fields of every call and skipped line, in the order of the ledger
+    calls: List[dict]       # CALL_FIELDS of every call and skipped line, in the order of the ledger
     sizes: Dict[str, int]   # bytes of each of the five files
     synthetic: bool
 
@@ -63,9 +55,9 @@ def without_changing(record: dict) -> dict:
 
 
 def call_row(record: Union[CallRecord, SkippedRecord]) -> dict:
-    """The CallRow of a call or skipped record, without its rate; fields that its type does not have are None."""
+    """The CALL_FIELDS of a record, without its rate; fields that its type does not have are None."""
     call = record if isinstance(record, CallRecord) else None
-    row = {name: getattr(record, name, None) for name in CallRow._fields}
+    row = {name: getattr(record, name, None) for name in CALL_FIELDS}
     row["type"] = "call" if call else "skipped"
     row["ttft_ms"] = call_metrics.ttft_ms(call) if call else None
     row["total_ms"] = call_metrics.total_ms(call) if call else None

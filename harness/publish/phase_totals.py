@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from base import json_text
 from base.records import FIGURES
-from derive.distribution import Sample, quantile, rounded
+from derive.distribution import quantile, rounded
 from publish import headline_figures
 from publish.context_figures import RungTotals
 from publish.run_contribution import GROUP_KEY

@@ -15,7 +15,8 @@ from judge.findings import Finding, FindingList, row
 from judge.ledger_pass import LedgerVisitor
 from judge.tree_layout import RunPlace
 from publish.run_holds import DIGEST_RULE
-from publish import device_summary, grades, moderation, page_inputs, pages, run_contribution
+from publish import device_summary, grades, moderation, page_inputs, run_contribution
+from publish.pages import Page, run_page
 
 ALLOWED_SYNTHETIC = ("name-synthetic",)     # findings that are ignored where synthetic runs are included
 
@@ -27,14 +28,14 @@ class RejectedRun:
 
 @dataclass(frozen=True)
 class ProcessedRun:
-    """A withheld run has no row, machine and pages."""
+    """A withheld run has no row, machine and page."""
     place: RunPlace
     run_id: str
     started_at: str
     contributions: Tuple[dict, ...]
     row: Optional[dict] = None
     machine: Optional[dict] = None
-    pages: Tuple[pages.Page, ...] = ()
+    page: Optional[Page] = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def process(folder: pathlib.Path, path: str, overlay_entry: dict, synthetic: boo
     run = run_contribution.run_row(place, manifest, metadata, {**checked.counts, "error": 0}, grade, unmet, overlay_entry, of_models, raw_base)
     inputs = page_inputs.RunPageInput(run, manifest, metadata, documents.hardware, run_md, checked.rows,
                                       page_inputs.with_rates(checked.calls, manifest), checked.sizes, synthetic)
-    return dataclasses.replace(processed, row=run, machine=device_summary.facts(documents.hardware), pages=tuple(pages.run(inputs)))
+    return dataclasses.replace(processed, row=run, machine=device_summary.facts(documents.hardware), page=run_page.page(inputs))
 
 
 def _check(folder: pathlib.Path, place: RunPlace, synthetic: bool, now_s: float, holds: Tuple[Finding, ...]) -> _Checked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, List
 
+from derive.distribution import quantile
 from publish import number_format
 from publish.charts import axes, scale
 from publish.charts.axes import Interval
@@ -22,14 +23,8 @@ class DevicePoint:
 
 
 def quartiles(values: List[float]) -> tuple:
-    """Quartiles by linear interpolation."""
-    ranked = sorted(values)
-
-    def at(share: float) -> float:
-        place = share * (len(ranked) - 1)
-        below = int(place)
-        return ranked[below] + (place - below) * (ranked[min(below + 1, len(ranked) - 1)] - ranked[below])
-    return at(0.25), at(0.5), at(0.75)
+    ordered = sorted(values)
+    return tuple(quantile(ordered, share) for share in (0.25, 0.5, 0.75))
 
 
 def slower(points: List[DevicePoint]) -> int:

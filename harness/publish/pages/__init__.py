@@ -7,16 +7,12 @@ from typing import Callable, Iterable, Iterator, List, Mapping, NamedTuple, Opti
 
 from publish import page_inputs
 from publish.escape import Html
-from publish.pages import cell_page
-from publish.pages import compare_page, device_list, device_page, front_page, methodology_page, model_list, model_page
-from publish.pages import layout, run_page
+from publish.pages import compare_page, device_list, device_page, front_page, layout, methodology_page, model_list, model_page
 from publish.pages.figure_columns import Row, grouped, rows_of
 from publish.run_changes import digest
 
 ASSETS = pathlib.Path(__file__).resolve().parent.parent / "assets"
-
-
-RUNS_OF_DEVICE = device_page.NEWEST + 1     # newest runs of each device that `site` needs
+RUNS_OF_DEVICE = device_page.NEWEST + 1     # newest runs of each device that `site_pages` needs
 Page = Tuple[str, bytes]                    # path within the site, contents
 SECTION_END = b"</section>"
 
@@ -42,19 +38,14 @@ class SitePage(NamedTuple):
     part: Optional[ChangingPart] = None
 
 
-def site(catalogue: dict, newest_runs: Optional[Iterable[dict]] = None) -> Iterator[Page]:
-    """Front, devices, models, compare, methodology, style and script.
+def site_pages(catalogue: dict, newest_runs: Iterable[dict], cell_keys: Mapping[str, str]) -> Iterator[SitePage]:
+    """Front, devices, models, compare, methodology, style and script, to be rendered where needed.
 
-    `newest_runs` has at least RUNS_OF_DEVICE runs of each device, newest first; None: all runs are looked through.
+    `newest_runs` has at least RUNS_OF_DEVICE runs of each device, newest first, and `cell_keys` a hash of each cell.
     """
-    return (page.render() for page in site_pages(catalogue, newest_runs, {}))
-
-
-def site_pages(catalogue: dict, newest_runs: Optional[Iterable[dict]], cell_keys: Mapping[str, str]) -> Iterator[SitePage]:
-    """The same, to be rendered where needed. `cell_keys` has a hash of each cell."""
     rows, synthetic = rows_of(catalogue), catalogue["synthetic"]
     by_tag, by_name = grouped(rows, lambda row: row.cell["device_tag"]), grouped(rows, lambda row: row.cell["model"])
-    runs = device_page.newest(catalogue["runs"] if newest_runs is None else newest_runs)
+    runs = device_page.newest(newest_runs)
     inputs = _Inputs(cell_keys, synthetic)
     every = [digest(catalogue["totals"], catalogue["devices"], catalogue["models"], inputs.of_rows(rows))]
     yield SitePage("index.html", [every, catalogue["runs"][:front_page.NEWEST]], lambda: front_page.page(catalogue, rows))
@@ -96,11 +87,3 @@ class _Inputs(NamedTuple):
 
 def _asset(path: pathlib.Path) -> Page:
     return path.name, path.read_bytes()
-
-
-def cell(inputs: page_inputs.CellPageInput) -> Iterator[Page]:
-    yield cell_page.page(inputs)
-
-
-def run(inputs: page_inputs.RunPageInput) -> Iterator[Page]:
-    yield run_page.page(inputs)
