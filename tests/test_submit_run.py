@@ -261,18 +261,33 @@ class Author(submitting.Submission):
                 self.assertIn(f"author      {found}\n", out)
                 self.assertEqual("will be public for good" in said, "ana@mail.org" in found)
 
-    def test_on_a_terminal_name_and_address_are_asked_for_with_safe_defaults(self):
-        self.config("user.email", "ana@mail.org")
+    def on_a_terminal(self, answers: dict, *words: str) -> tuple:
+        """(out, err, the questions with their defaults and with what was printed on stdout before each)."""
         asked = []
 
         def ask(question: str, default: str) -> str:
-            asked.append((question, default))
-            return "Zana" if "Author of" in question else default
+            asked.append((question, default, sys.stdout.getvalue()))
+            return next((answer for begin, answer in answers.items() if begin in question), default)
         with mock.patch.object(console, "is_terminal", lambda: True), mock.patch.object(console, "ask", ask):
-            _, out, said = self.submit("--dry-run")
-        self.assertEqual([default for _, default in asked], ["ana", "ana@noreply.invalid"])
+            _, out, said = self.submit(*words)
+        return out, said, asked
+
+    def test_on_a_terminal_name_and_address_are_asked_for_after_the_list_and_with_safe_defaults(self):
+        self.config("user.email", "ana@mail.org")
+        out, said, asked = self.on_a_terminal({"Author of": "Zana"})
+        self.assertEqual([default for _, default, _ in asked], ["ana", "ana@noreply.invalid", "no"])
+        self.assertIn("author      ana <ana@noreply.invalid>", asked[0][2])
         self.assertNotIn("ana@mail.org", out + said)
         self.assertIn("author      Zana <ana@noreply.invalid>", out)
+
+    def test_the_author_that_was_named_is_the_author_of_the_commit(self):
+        _, said, _ = self.on_a_terminal({"Author of": "Zana", "Address of": "zana@mail.org", "Type yes": "yes"})
+        self.assertIn("zana@mail.org will be public for good; ana@noreply.invalid would keep it private", said)
+        self.assertEqual(gitea.git(self.clone, "show", "-s", "--format=%an <%ae>", BRANCH), "Zana <zana@mail.org>")
+
+    def test_a_dry_run_asks_nothing(self):
+        _, _, asked = self.on_a_terminal({}, "--dry-run")
+        self.assertEqual(asked, [])
 
 
 class Command(unittest.TestCase):

@@ -58,6 +58,8 @@ def main(argv: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
     code = show(attempt, earlier)
     if args.dry_run:
         return show_commands(args, attempt, earlier) if is_ready else not_ready(folder)
+    if console.is_terminal() and args.confirm is None:
+        attempt = with_asked_author(args, attempt)
     return send(attempt, earlier) if agreed(args, code) else FOUND
 
 
@@ -105,9 +107,9 @@ def find_destination(args: argparse.Namespace, root: pathlib.Path) -> tuple[Dest
     return destination, remote_access.Access(token, destination.upstream.web)
 
 
-def with_author(args: argparse.Namespace, submission: Submission, host: str) -> Submission:
+def with_author(args: argparse.Namespace, submission: Submission, name: str, address: str) -> Submission:
     from submit import submission as words
-    author, address = author_of(args, submission.handle, host)
+    author, address = words.as_git_writes(name), words.as_git_writes(address)
     title = args.title or words.title_of(submission.handle, submission.device_tag, submission.run_id)
     words.check_words(author, address, title)
     return replace(submission, author=author, address=address, title=title)
@@ -117,13 +119,24 @@ def author_of(args: argparse.Namespace, handle: str, host: str) -> tuple[str, st
     """(name, address) of the commit. Those of git's settings are not used, because a commit publishes them for good."""
     from submit import submission as words
     hidden = words.hidden_address(handle, host)
-    name, address = args.author_name or handle, args.author_email or hidden
-    if console.is_terminal() and not args.confirm:
-        name = args.author_name or console.ask("Author of the commit, public for good", name)
-        address = args.author_email or console.ask("Address of the author, public for good", address)
+    address = args.author_email or hidden
     if words.is_private(address):
         console.note(f"the address {address} will be public for good; {hidden} would keep it private")
-    return words.as_git_writes(name), words.as_git_writes(address)
+    return args.author_name or handle, address
+
+
+def with_asked_author(args: argparse.Namespace, attempt: Attempt) -> Attempt:
+    """The same with the author that a person names at the terminal, after the list was shown; flags are not asked for again."""
+    from submit import submission as words
+    before = attempt.push.submission
+    name = args.author_name or console.ask("\nAuthor of the commit, public for good", before.author)
+    address = args.author_email or console.ask("Address of the author, public for good", before.address)
+    submission = with_author(args, before, name, address)
+    if submission != before:
+        console.say(f"  author      {submission.author} <{submission.address}>")
+        if submission.address != before.address and words.is_private(submission.address):
+            console.note(f"the address {submission.address} will be public for good; {before.address} would keep it private")
+    return replace(attempt, push=replace(attempt.push, submission=submission))
 
 
 def prepare(args: argparse.Namespace, submission: Submission, root: pathlib.Path) -> tuple[Attempt, EarlierRequest | None]:
@@ -131,7 +144,7 @@ def prepare(args: argparse.Namespace, submission: Submission, root: pathlib.Path
     from submit import commit, earlier_request, methods, push, remote_access
     destination, access = find_destination(args, root)
     methods.check_upstream(destination)
-    submission = with_author(args, submission, destination.upstream.host)
+    submission = with_author(args, submission, *author_of(args, submission.handle, destination.upstream.host))
     base = remote_access.default_branch(root, destination.upstream, access)
     clone = commit.CommitClone(root, access, destination.upstream)
     earlier = earlier_request.find(destination, clone, submission)
