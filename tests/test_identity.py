@@ -37,6 +37,14 @@ class Choosing(unittest.TestCase):
     def test_where_nobody_can_be_asked_the_tag_is_a_suggestion_and_the_rest_is_open(self):
         self.assertEqual(self.choose(None, None, None), ((None, "mac-m1-8gb", None), []))
 
+    def test_a_suggestion_that_fits_many_machines_comes_with_a_note(self):
+        for flags, asks in (((None, None, None), False), (("ana", None, "other"), True)):
+            err = io.StringIO()
+            with self.subTest(flags), contextlib.redirect_stderr(err), mock.patch.object(console, "ask", lambda question, default: default), \
+                    mock.patch.object(hardware, "suggest_device_tag", lambda machine: "xeon-24gb"):
+                identity.choose(*flags, machine=mock.sentinel.machine, asks=asks)
+                self.assertIn("note: the tag xeon-24gb fits many machines", err.getvalue())
+
     def test_a_machine_elsewhere_is_named_by_a_person(self):
         with self.assertRaisesRegex(UserError, "on another machine.*--device-tag rtx-4090-pc"):
             identity.choose("ana", None, None, None, asks=True)

@@ -44,6 +44,17 @@ class DeviceTags(unittest.TestCase):
             with self.subTest(tag):
                 self.assertIn("does not identify a machine", names.device_tag_problem(tag))
 
+    def test_a_family_of_processors_alone_is_valid_and_vague(self):
+        for tag in ("xeon-24gb", "epyc-8gb", "aarch64-8gb", "x86-64-bit", "x86-64-64-bit", "qemu-version-2gb", "common-kvm-4gb", "core-broadwell-8gb",
+                    "apple-silicon-8gb", "xeon-platinum-64gb", "xeon-cpu"):
+            with self.subTest(tag):
+                self.assertIsNone(names.device_tag_problem(tag))
+                self.assertRegex(names.vague_tag_advice(tag) or "", f"the tag {tag} fits many machines.*instance.*processor of the host")
+        for tag in (*TAGS, "xeon-e5-2680-v4-8gb", "xeon-8481c-24gb", "aws-m7i-2xlarge", "epyc-7763-8gb", "raspberry-pi-5-8gb", "mac-m1-8gb",
+                    "core-7-240h-8gb", "2x-h100-80gb", ""):
+            with self.subTest(tag):
+                self.assertIsNone(names.vague_tag_advice(tag))
+
     def test_wrong_alphabet_or_length_is_refused(self):
         for tag in ("", "ab", "a" * 49, "-m1-8gb", "m1-8gb-", "Mac-M1-8GB", "mac_m1", "mac.m1", "mac m1", "mac-m1-8gb\n",
                     "m\u00e4c-m1"):

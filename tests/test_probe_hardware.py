@@ -17,6 +17,7 @@ import probe_hardware
 
 from base import console, facts, json_text, schema, sensitive
 from base.errors import FINE, USAGE
+from measure import hardware
 
 ELSEWHERE = "http://192.0.2.7:11434"
 
@@ -58,6 +59,13 @@ class Verb(unittest.TestCase):
 
     def test_only_the_tag(self):
         self.assertEqual(call("--tag", machine=fake_machine.load("two-gpus")), (FINE, "2x-h100-80gb\n", ""))
+
+    def test_a_tag_that_fits_many_machines_comes_with_a_note(self):
+        with mock.patch.object(hardware, "suggest_device_tag", lambda machine: "xeon-24gb"):
+            code, out, err = call("--tag")
+            self.assertEqual((code, out), (FINE, "xeon-24gb\n"))
+            self.assertRegex(err, r"\Anote: the tag xeon-24gb fits many machines.*\n\Z")
+            self.assertIn("note: the tag xeon-24gb fits many machines", call("--target-url", self.nowhere)[2])
 
     def test_a_server_elsewhere_is_not_probed_and_gets_no_tag(self):
         code, out, err = call("--target-url", ELSEWHERE)

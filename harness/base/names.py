@@ -19,6 +19,13 @@ PLACEHOLDER_WORDS = frozenset(
     "dell lenovo hp asus acer msi microsoft ibm huawei xiaomi oneplus motorola sony framework phone tablet vm cloud "
     "windows linux macos android termux gpu cpu".split())
 
+# Families of processors and words of virtual machines: a tag of these alone fits thousands of different machines.
+FAMILY_WORDS = frozenset(
+    "xeon epyc core ryzen atom celeron pentium opteron threadripper platinum gold silver bronze pro aarch64 arm64 armv7l armv8 "
+    "x86 amd64 i686 riscv64 ppc64le s390x neoverse graviton kvm qemu common virtual version bit silicon penryn nehalem "
+    "westmere sandybridge ivybridge haswell broadwell skylake cascadelake icelake cooperlake sapphirerapids graniterapids "
+    "rome milan genoa turin naples intel amd apple arm authenticamd genuineintel tsx ibrs".split())
+
 DEFAULT_REGISTRY, DEFAULT_NAMESPACE, DEFAULT_TAG = "registry.ollama.ai", "library", "latest"
 
 
@@ -42,6 +49,16 @@ def device_tag_problem(tag: str) -> str | None:
     if all(word in PLACEHOLDER_WORDS for word in tag.split("-") if word):
         return "this does not identify a machine: write <chip-or-platform>-<key-spec>, such as ryzen-7950x-cpu"
     return None
+
+
+def vague_tag_advice(tag: str) -> str | None:
+    """Why a valid device tag hardly identifies a machine, and what would; None where it has a model's name."""
+    words = re.sub(r"-(?:\d+[gm]b|64-bit|32-bit|cpu|pc)\Z", "", tag.replace("x86-64", "x86")).split("-")
+    if not all(word in FAMILY_WORDS for word in words):
+        return None
+    return (f"the tag {tag} fits many machines, since the processor's model is hidden here, as on most virtual machines; better is what "
+            "somebody else could buy or rent: the type of the instance, such as aws-m7i-2xlarge, or the processor of the host, such as "
+            "xeon-8481c-24gb")
 
 
 def run_id_problem(text: str) -> str | None:

@@ -11,7 +11,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import arguments, console, facts, files, shell, text_format, text_layout
+from base import arguments, console, facts, files, names, shell, text_format, text_layout
 from base.errors import FINE, USAGE, UserError
 
 if TYPE_CHECKING:
@@ -28,8 +28,11 @@ def main(argv: list | None = None, machine: Machine | None = None) -> int:
     from measure.server_address import find_target, start_command
     target = find_target(args.target_url, os.environ)
     machine = machine or hardware.here()
+    tag = suggested_tag(machine, target) if args.tag or target.is_loopback else ""
+    advice = names.vague_tag_advice(tag)
     if args.tag:
-        console.say(suggested_tag(machine, target))
+        console.say(tag)
+        note_on(advice)
         return FINE
     version = server_version(target) if target.is_loopback else None
     record = hardware.probe(machine, version, target.is_loopback, target.port)
@@ -38,11 +41,17 @@ def main(argv: list | None = None, machine: Machine | None = None) -> int:
     show(record, args.json)
     if out is not None:
         console.note(f"{out} written")
+    note_on(advice)
     if target.is_loopback and version is None and not is_of_run(out):
         console.next_step(start_command())
     else:
-        console.next_step(next_command(args, suggested_tag(machine, target) if target.is_loopback else None, out))
+        console.next_step(next_command(args, tag, out))
     return FINE
+
+
+def note_on(advice: str | None) -> None:
+    if advice:
+        console.note(f"note: {advice}")
 
 
 def parse_args(argv: list | None) -> argparse.Namespace:
@@ -139,7 +148,7 @@ def is_of_run(out: pathlib.Path | None) -> bool:
     return out is not None and out.absolute().parent.name.startswith(run_folder.PREFIX)
 
 
-def next_command(args: argparse.Namespace, tag: str | None, out: pathlib.Path | None) -> str:
+def next_command(args: argparse.Namespace, tag: str, out: pathlib.Path | None) -> str:
     """The check that asked for the file of a run; else the list of models."""
     from base import run_folder
     if out is not None and is_of_run(out):

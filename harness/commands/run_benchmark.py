@@ -169,6 +169,9 @@ def show_plan(args: argparse.Namespace, planned: dict, out: pathlib.Path) -> int
                                                       options.seconds(args.time_limit, "--time-limit"), args.grade_code))
     console.say("\nOnly read-only requests were sent. Leave out --dry-run to measure.")
     tag = args.device_tag or (hardware.suggest_device_tag() if planned["target"].is_loopback else "DEVICE-TAG")
+    advice = None if args.device_tag else names.vague_tag_advice(tag)
+    if advice:
+        console.note(f"note: {advice}")
     console.next_step(shell.same_command("run_benchmark.py", args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
                             hostname="other" if args.hostname is None else args.hostname))
     return FINE
