@@ -80,7 +80,7 @@ class Exits(Case):
                 self.assertNotIn("grade in the catalogue", self.check(*words)[1])
 
     def test_a_change_that_brings_no_run_says_so(self):
-        with mock.patch.object(check_submission, "change", lambda args, findings: []):
+        with mock.patch.object(check_submission, "change", lambda args, findings, refused: []):
             for words in ((), ("--review",)):
                 code, out, err = self.check("--base", "main", "--head", "request-7", *words)
                 self.assertEqual((code, out, err), (FINE, "", "no run to check: request-7 adds none to main; was it merged already?\n"
@@ -110,6 +110,28 @@ class Exits(Case):
         code, out, err = self.check(*review, "--head", "request-7", "--head", "request-9")
         self.assertEqual((code, out), (FINE, ""))
         self.assertIn("no run to check: request-7, request-9 adds none to main", err)
+
+    @unittest.skipUnless(HAS_GIT, "git is not installed")
+    def test_after_a_joint_review_the_next_step_merges_what_has_no_error_and_asks_for_the_rest(self):
+        clone = self.root / "clone"
+        clone.mkdir()
+        changes.base(clone)
+        changes.put(clone, "submissions/mutant/x.md")
+        changes.commit(clone, "A file in the wrong place")
+        for name in ("request-7", "request-9"):
+            changes.git(clone, "switch", "--quiet", "--create", name, "main")
+            changes.put(clone, f"{name}.md")
+            changes.commit(clone, name)
+        changes.git(clone, "branch", "copy", "change")
+        again = "for the fixes above; after an update: python harness/check_submission.py --review --base main"
+        for heads, step in (
+                (("request-7", "change", "request-9"), "answer the questions above, then merge request-7, request-9 with a merge commit; ask the "
+                                                       f"contributor of change {again} --head change"),
+                (("change", "copy"), f"ask the contributors of change, copy {again} --head change --head copy"),
+                (("change",), f"ask the contributor {again} --head change")):
+            with self.subTest(heads):
+                err = self.check("--review", "--base", "main", "--repository", clone, *(word for head in heads for word in ("--head", head)))[2]
+                self.assertEqual(err.splitlines()[-1].partition(" --repository ")[0], f"next: {step}")
 
     def test_an_error_exits_1_and_is_said_with_what_mends_it(self):
         code, out, _ = self.check(self.run_folder(BROKEN_RUN))

@@ -34,7 +34,8 @@ def main(argv: list | None = None) -> int:
     from judge.findings import FindingList
     findings = FindingList()
     documents: List[RunDocuments] = []      # of the run, if a single one is checked
-    judged = change(args, findings) if args.base else folders(args, findings, documents)
+    refused: List[str] = []                 # heads in which an error was found
+    judged = change(args, findings, refused) if args.base else folders(args, findings, documents)
     if args.json:
         console.say(report.as_json(findings, judged))
     elif judged or any(findings.counts.values()):
@@ -43,7 +44,7 @@ def main(argv: list | None = None) -> int:
         console.say("\n".join(grade(documents[0], findings)), wrap=True)
     if args.base and not judged and not findings.has_errors:
         console.note(f"no run to check: {', '.join(args.head or ['HEAD'])} adds none to {args.base}; was it merged already?")
-    console.next_step(next_step(args, judged, findings))
+    console.next_step(next_step(args, judged, findings, refused))
     return BROKEN if findings.has_crashed else FOUND if findings.has_errors else FINE
 
 
@@ -106,12 +107,12 @@ def is_tracked(path: str) -> bool:
     return git.line(ROOT, "ls-files", "--error-unmatch", "--", path) is not None
 
 
-def change(args: argparse.Namespace, findings: FindingList) -> list:
+def change(args: argparse.Namespace, findings: FindingList, refused: List[str]) -> list:
     from judge import change as pull_request
     from judge.git_objects import Clone
     clone = Clone(pathlib.Path(args.repository) if args.repository else ROOT)
     leave_out_merged(clone, args)
-    return pull_request.check_all(clone, args.base, args.head or ["HEAD"], ROOT / "submissions", findings, time.time())
+    return pull_request.check_all(clone, args.base, args.head or ["HEAD"], ROOT / "submissions", findings, time.time(), refused)
 
 
 def leave_out_merged(clone: Clone, args: argparse.Namespace) -> None:
@@ -142,14 +143,12 @@ def grade(documents: RunDocuments, findings: FindingList) -> List[str]:
     return run_grade.lines(documents, findings.counts["hold"])
 
 
-def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> str:
+def next_step(args: argparse.Namespace, judged: list, findings: FindingList, refused: List[str]) -> str:
     """After errors: run this again; else submit the one run that was checked."""
     if args.base and not judged and not findings.has_errors:
         return shell.command("run_benchmark.py", "--status")
     if args.review:
-        whom = "the contributors of refused runs" if judged else "the contributor"
-        return (f"ask {whom} for the fixes above; after an update: {again(args)}" if findings.has_errors
-                else "answer the questions above, then merge with a merge commit, or ask in the request")
+        return after_review(args, findings, refused)
     if findings.has_errors:
         return f"apply the fixes above, then rerun: {again(args)}"
     if len(judged) != 1 or len(args.paths) != 1 or judged[0].place.is_example:
@@ -160,8 +159,20 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList) -> 
     return shell.command("submit_run.py", run_folder.argument(folder), "--dry-run")
 
 
-def again(args: argparse.Namespace) -> str:
-    changes = ["--base", args.base, *(word for head in args.head or ["HEAD"] for word in ("--head", head))] if args.base else []
+def after_review(args: argparse.Namespace, findings: FindingList, refused: List[str]) -> str:
+    """What a maintainer does with each head: those without an error can be merged, the others are reviewed again."""
+    if not findings.has_errors:
+        return "answer the questions above, then merge with a merge commit, or ask in the request"
+    good = [head for head in args.head or [] if head not in refused]
+    merge = f"answer the questions above, then merge {', '.join(good)} with a merge commit; " if good else ""
+    whom = f"the contributor{'s' if len(refused) > 1 else ''} of {', '.join(refused)}" if len(args.head or []) > 1 else "the contributor"
+    return f"{merge}ask {whom} for the fixes above; after an update: {again(args, refused)}"
+
+
+def again(args: argparse.Namespace, heads: List[str] | None = None) -> str:
+    """The same check once more, of these heads."""
+    heads = heads or args.head or ["HEAD"]
+    changes = ["--base", args.base, *(word for head in heads for word in ("--head", head))] if args.base else []
     changes += ["--repository", args.repository] if args.repository else []
     return shell.command("check_submission.py", *(["--review"] if args.review else []), *args.paths, *changes)
 

@@ -71,20 +71,27 @@ def scope_problems(scope: Scope, removed_runs: Collection[str] = ()) -> Iterator
             yield Finding("name-collision", top, run_folder.TREE, path=change.path)
 
 
-def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, findings: FindingList, now_s: float) -> List[ReviewSheet]:
-    """Check changes of one base, each by itself, and their runs against each other and those in `tree`; a sheet for each run."""
+def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, findings: FindingList, now_s: float,
+              refused: List[str] | None = None) -> List[ReviewSheet]:
+    """Check changes of one base, each by itself, and their runs against each other and those in `tree`; a sheet for each run.
+
+    The heads in which an error was found are appended to `refused`.
+    """
     search, sheets = RunSearch(), []
     for path in _existing(tree):
         if path != tree_layout.EXAMPLE:
             list(search.add(path, tree.joinpath(*path.split("/")[1:])))
     first: Dict[str, str] = {}
     for head in heads:
+        errors = findings.counts["error"]
         checked = _check(clone, base, head, tree, findings, now_s, search)
         for sheet in checked:
             if first.setdefault(sheet.place.run_id, head) != head:
                 findings.add([Finding("name-twice", f"{head} brings the run that {first[sheet.place.run_id]} brings",
                                       "a run once", path=sheet.place.path)])
         sheets += checked
+        if refused is not None and findings.counts["error"] > errors:
+            refused.append(head)
     return sheets
 
 
