@@ -44,19 +44,25 @@ def opened(data: bytes):
             yield connection
 
 
-def data_of(document: dict) -> bytes:
-    """The file of a catalogue, from an index with the rows of its runs and cells."""
+def data_of(document: dict, is_backwards: bool = False) -> bytes:
+    """The file of a catalogue, from an index to which its runs and cells were added in this order or backwards."""
+    step = -1 if is_backwards else 1
     with tempfile.TemporaryDirectory() as folder:
         index = pathlib.Path(folder) / "index.sqlite"
         with contextlib.closing(sqlite3.connect(index, isolation_level=None)) as connection:
             connection.execute("BEGIN")
-            connection.execute("CREATE TABLE run (folder TEXT PRIMARY KEY, run_id TEXT, started_at TEXT, is_shown INTEGER)")
+            connection.execute("CREATE TABLE run (folder TEXT PRIMARY KEY, run_id TEXT)")
             database_rows.create(connection)
-            for run in document["runs"]:
-                connection.execute("INSERT INTO run VALUES (?, ?, ?, 1)", (run["folder"], run["run_id"], run["started_at"]))
-                database_rows.put(connection, run["folder"], database_rows.of_run(run))
-            for cell in document["cells"]:
-                database_rows.put(connection, cell["cell_id"], database_rows.of_cell(cell))
+            for run in document["runs"][::step]:
+                connection.execute("INSERT INTO run VALUES (?, ?)", (run["folder"], run["run_id"]))
+                database_rows.put_run(connection, database_rows.of_run(run))
+            for cell in document["cells"][::step]:
+                database_rows.put_cell(connection, cell["cell_id"], database_rows.of_cell(cell))
+            database_rows.number_variants(connection)
+            for run in document["runs"][:3] if is_backwards else ():      # runs that are made again
+                database_rows.remove_run(connection, run["folder"])
+                database_rows.put_run(connection, database_rows.of_run(run))
+            database_rows.number_variants(connection)
             connection.execute("COMMIT")
         return b"".join(database.pieces(document, index))
 
@@ -80,8 +86,9 @@ class Database(unittest.TestCase):
         self.assertEqual(self.one("PRAGMA integrity_check"), "ok")
         self.assertEqual(self.db.execute("PRAGMA foreign_key_check").fetchall(), [])
 
-    def test_the_same_catalogue_gives_the_same_bytes(self):
+    def test_the_same_catalogue_gives_the_same_bytes_in_whatever_order_its_runs_came(self):
         self.assertEqual(data_of(self.document), self.data)
+        self.assertEqual(data_of(self.document, is_backwards=True), self.data)
 
     def test_it_holds_what_the_catalogue_holds(self):
         variants = [variant for cell in self.document["cells"] for variant in cell["variants"]]

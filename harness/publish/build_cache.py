@@ -29,10 +29,9 @@ from publish.cache_files import File
 from publish.catalogue import DeviceRuns
 from publish.site_folder import FileStates
 
-NEWEST_FIRST = database_rows.NEWEST_FIRST
+NEWEST_FIRST = "ORDER BY run.started_at DESC, run.run_id DESC"
 DATA = "data"               # the owner of the files of data that depend on all runs
 MADE, STALE = "made", ""    # keys of the same
-LINES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -85,23 +84,28 @@ class RunRecords:
 
     def __init__(self, index: sqlite3.Connection):
         self._index = index
+        self.changed: Set[str] = set()      # ids of runs that this build added or made anew
 
     def __len__(self) -> int:
         return self._index.execute("SELECT count(*) FROM run WHERE is_shown").fetchone()[0]
 
     def __iter__(self) -> Iterator[dict]:
-        return (json.loads(record) for record, in self._rows())
+        return (json.loads(record) for record, in self._index.execute(
+            f"SELECT record FROM run JOIN run_record USING (folder) WHERE is_shown {NEWEST_FIRST}"))
 
     def __getitem__(self, some: slice) -> List[dict]:
         return list(itertools.islice(self, some.start, some.stop, some.step))
 
-    def lines(self) -> Iterator[List[str]]:
-        """The same as JSON, many at a time."""
-        rows = self._rows()
-        return iter(lambda: [record for record, in rows.fetchmany(LINES_AT_ONCE)], [])
+    def lines(self, earlier: Iterable[bytes] = ()) -> Iterator[bytes]:
+        """The same as JSON. Records that this build did not change are taken from `earlier`, the lines of the last file."""
+        rest = iter(earlier)
+        for folder, run_id in self._index.execute(f"SELECT folder, run_id FROM run WHERE is_shown {NEWEST_FIRST}"):
+            beginning = f'{{"run_id":"{run_id}",'.encode("ascii")
+            line = None if run_id in self.changed else next((line for line in rest if line.startswith(beginning)), None)
+            yield self._record(folder).encode("ascii") if line is None else line.rstrip(b",\n")
 
-    def _rows(self) -> sqlite3.Cursor:
-        return self._index.execute(f"SELECT record FROM run JOIN run_record USING (folder) WHERE is_shown {NEWEST_FIRST}")
+    def _record(self, folder: str) -> str:
+        return self._index.execute("SELECT record FROM run_record WHERE folder = ?", (folder,)).fetchone()[0]
 
     def newest_by_device(self, count: int) -> Iterator[dict]:
         """The newest `count` runs of each device."""
@@ -119,6 +123,7 @@ class BuildCache:
         self.records = RunRecords(index.connection)
         self.files = cache_files.CacheFiles(folder, index.connection)
         self._obsolete: Set[pathlib.Path] = set()   # files that are not needed once this build is kept
+        self._has_changed = False                   # a run or a cell, since the files of data were made
 
     # ----- the last build
 
@@ -129,11 +134,14 @@ class BuildCache:
     def commit_rows(self) -> None:
         """Let another connection read the rows of the database. Until `commit`, nothing counts as known from the last build."""
         self._index.execute("UPDATE build SET settings = NULL")
+        self._keep_staleness()
+        database_rows.number_variants(self._index)
         self._index.execute("COMMIT")
         self._index.execute("PRAGMA cache_spill = OFF")     # writing before the next commit would have to wait for that connection
         self._index.execute("BEGIN")
 
     def commit(self, settings: str, git: Optional[str], report: dict) -> None:
+        self._keep_staleness()
         self._index.execute("UPDATE build SET settings = ?, git = ?, report = ?", (settings, git, json_text.dumps(report)))
         self._index.execute("COMMIT")
         for path in self._obsolete:
@@ -172,12 +180,13 @@ class BuildCache:
             note.machine, note.record is not None))
         if note.record is not None:
             self._index.execute("INSERT INTO run_record VALUES (?, ?)", (folder, note.record))
-        database_rows.put(self._index, folder, note.tables)
+        database_rows.put_run(self._index, note.tables)
         cells = [cell_id for cell_id, _ in note.cells]
         self._index.executemany("INSERT OR IGNORE INTO part VALUES (?, ?, ?)", [(cell_id, folder, sketch) for cell_id, sketch in note.cells])
         self._index.executemany("INSERT OR IGNORE INTO cell (cell_id, device_tag) VALUES (?, ?)", [(cell_id, note.device_tag) for cell_id in cells])
         self._index.executemany("UPDATE cell SET key = '' WHERE cell_id = ?", [(cell_id,) for cell_id in cells])
-        self._make_stale()
+        self.records.changed.add(note.run_id)
+        self._has_changed = True
 
     def remove_runs(self, folders: Iterable[str]) -> None:
         """Forget runs with their files. Before other runs are added, which may have files of the same names."""
@@ -192,10 +201,10 @@ class BuildCache:
             return False
         self._index.execute("UPDATE cell SET key = '' WHERE cell_id IN (SELECT cell_id FROM part WHERE folder = ?)", (folder,))
         self._obsolete.add(run_path(self.folder, known.key))
+        database_rows.remove_run(self._index, folder)
         for table in ("run", "run_record", "part"):
             self._index.execute(f"DELETE FROM {table} WHERE folder = ?", (folder,))
-        database_rows.remove(self._index, folder, database_rows.OF_RUNS)
-        self._make_stale()
+        self._has_changed = True
         return True
 
     def device_runs(self) -> List[DeviceRuns]:
@@ -249,9 +258,9 @@ class BuildCache:
     def put_cell(self, note: CellNote) -> None:
         self._index.execute("UPDATE cell SET key = ?, machine = ? WHERE cell_id = ?", (note.key, note.machine, note.cell_id))
         self._index.execute("INSERT OR REPLACE INTO cell_record VALUES (?, ?)", (note.cell_id, note.record))
-        database_rows.put(self._index, note.cell_id, note.tables)
+        database_rows.put_cell(self._index, note.cell_id, note.tables)
         self.files.put(note.cell_id, [note.data])
-        self._make_stale()
+        self._has_changed = True
 
     def remove_cell(self, cell_id: str) -> None:
         """A cell without a shown run. It comes back with the first one."""
@@ -259,9 +268,9 @@ class BuildCache:
             self.files.put(owner, [])
         for table in ("cell", "cell_record"):
             self._index.execute(f"DELETE FROM {table} WHERE cell_id = ?", (cell_id,))
-        database_rows.remove(self._index, cell_id, database_rows.OF_CELLS)
+        database_rows.remove_cell(self._index, cell_id)
         self._obsolete.add(pool_path(self.folder, cell_id))
-        self._make_stale()
+        self._has_changed = True
 
     def cell_records(self) -> List[str]:
         """The `cell` records without by_run, as JSON, in order."""
@@ -293,13 +302,22 @@ class BuildCache:
         """The files of data that depend on all runs."""
         self.files.put(DATA, made)
         self._index.execute("INSERT OR REPLACE INTO page VALUES (?, ?)", (DATA, MADE))
+        self._has_changed = False
 
     def is_data_stale(self) -> bool:
         """Whether a run or a cell was added, changed or removed since the files of data were made."""
-        return self._index.execute("SELECT 1 FROM page WHERE path = ? AND key = ?", (DATA, MADE)).fetchone() is None
+        return self._has_changed or not self._has_data()
 
-    def _make_stale(self) -> None:
-        self._index.execute("UPDATE page SET key = ? WHERE path = ?", (STALE, DATA))
+    def _has_data(self) -> bool:
+        return self._index.execute("SELECT 1 FROM page WHERE path = ? AND key = ?", (DATA, MADE)).fetchone() is not None
+
+    def earlier_data(self, path: str) -> bytes:
+        """A file of data as the last build made it; empty where that is not known."""
+        return (self.folder / "files" / path).read_bytes() if self._has_data() else b""
+
+    def _keep_staleness(self) -> None:
+        if self._has_changed:
+            self._index.execute("UPDATE page SET key = ? WHERE path = ?", (STALE, DATA))
 
     # ----- damage
 

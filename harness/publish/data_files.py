@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import pathlib
 from typing import Dict, Iterable, Iterator, List
 
@@ -20,11 +21,12 @@ def updated(kept: BuildCache, document: dict, cells: List[str]) -> Iterator[None
     if not kept.is_data_stale():
         yield
         return
+    earlier = io.BytesIO(kept.earlier_data("catalogue.json"))
     kept.commit_rows()
     with process_pool.background(_database, kept.folder, document) as database_file:
         yield
         made = [put_file(kept.folder, path, data) for path, data in (
-            ("catalogue.json", _lines(document, {"cells": [cells], "runs": kept.records.lines()})),
+            ("catalogue.json", _lines(document, {"cells": (cell.encode("ascii") for cell in cells), "runs": kept.records.lines(earlier)})),
             ("catalogue.csv", csv_table.data(document)), ("feed.xml", feed.data(document)))]
         kept.put_data([*made, database_file()])
 
@@ -33,26 +35,26 @@ def _database(cache: pathlib.Path, document: dict) -> File:
     return put_file(cache, "catalogue.sqlite", database.pieces(document, cache / cache_index.NAME))
 
 
-def _lines(document: dict, kept: Dict[str, Iterable[List[str]]]) -> Iterator[bytes]:
+def _lines(document: dict, kept: Dict[str, Iterable[bytes]]) -> Iterator[bytes]:
     """JSON with a line for each field and for each record of a list, so that it is compact and a diff is readable.
 
-    `kept` has lists whose records are JSON already, many at a time.
+    `kept` has lists whose records are JSON already.
     """
     before = "{"
     for name, value in document.items():
         yield f"{before}{json_text.dumps(name)}:".encode("ascii")
         if name in kept or isinstance(value, list):
-            yield from _list(kept[name] if name in kept else [list(map(json_text.dumps, value))])
+            yield from _list(kept[name] if name in kept else (json_text.dumps(record).encode("ascii") for record in value))
         else:
             yield json_text.dumps(value).encode("ascii")
         before = ",\n"
     yield b"}\n"
 
 
-def _list(parts: Iterable[List[str]]) -> Iterator[bytes]:
+def _list(lines: Iterable[bytes]) -> Iterator[bytes]:
     before, end = b"[\n", b"[]"
-    for lines in filter(None, parts):
+    for line in lines:
         yield before
-        yield ",\n".join(lines).encode("ascii")
+        yield line
         before, end = b",\n", b"\n]"
     yield end

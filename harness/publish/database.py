@@ -12,7 +12,7 @@ from typing import Iterator
 
 from base import files, json_text
 from publish import database_rows, sample_queries, table_columns
-from publish.sql_schema import INDICES, TABLES, VIEWS
+from publish.sql_schema import TABLES, VIEWS, index_statements
 
 PRAGMAS = ("page_size = 4096", "encoding = 'UTF-8'", "journal_mode = OFF", "synchronous = OFF", "foreign_keys = OFF")
 PIECE_BYTES = 1 << 20
@@ -40,16 +40,15 @@ def _write(connection: sqlite3.Connection, document: dict, index: pathlib.Path) 
     connection.execute("ATTACH ? AS kept", (str(index),))
     connection.execute("BEGIN")
     for name, table in TABLES.items():
-        parts = [f'"{column}" {kind}' for column, kind, _ in table.columns] + list(table.constraints)
-        connection.execute(f'CREATE TABLE "{name}" ({", ".join(parts)})')
+        connection.execute(table.statement(name))
     for name, (_, sql) in VIEWS.items():
         connection.execute(f'CREATE VIEW "{name}" AS {sql}')
     for name, rows in _of_whole(document):
         marks = ", ".join("?" * len(TABLES[name].columns))
         connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', (tuple(map(database_rows.storable, row)) for row in rows))
+    for statement in index_statements(TABLES):
+        connection.execute(statement)
     database_rows.copy(connection)
-    for indexed, columns in INDICES:
-        connection.execute(f'CREATE INDEX "{indexed}_by_{columns.replace(", ", "_")}" ON "{indexed}" ({columns})')
     connection.execute("COMMIT")
 
 

@@ -1,19 +1,18 @@
 """Database rows: what each run and each cell adds to catalogue.sqlite, kept in the index of the build cache.
 
-Rows are made once, where a run is processed or a cell is pooled. A new catalogue.sqlite copies them in a fixed order.
+Rows are made once, where a run is processed or a cell is pooled. A new catalogue.sqlite copies them.
 """
 from __future__ import annotations
 
 import sqlite3
-from typing import Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List
 
 from publish import table_columns
-from publish.sql_schema import TABLES
+from publish.sql_schema import TABLES, index_statements
 
 OF_RUNS = ("run", "run_model", "run_warning")
 OF_CELLS = ("variant", "ladder", "figure", "level", "quality", "thinking", "rung", "outcome", "skip")
 NUMBER = "variant_id"       # of a variant among all; known only when all cells are
-NEWEST_FIRST = "ORDER BY run.started_at DESC, run.run_id DESC"
 Tables = Dict[str, List[list]]      # name of a table: its rows, as JSON can hold them
 
 
@@ -75,48 +74,69 @@ _OF_PHASE: Dict[str, Callable[[dict], Iterable[tuple]]] = {
     "outcome": lambda phase: sorted(phase["outcomes"].items()), "skip": lambda phase: sorted(phase["skips"].items())}
 
 
-# ----- kept in an index, which has a table `run` (folder, run_id, started_at, is_shown)
+# ----- kept in an index, which has a table `run` (folder, run_id)
 
 def create(index: sqlite3.Connection) -> None:
-    for name in OF_RUNS + OF_CELLS:
+    """Tables of runs are as in catalogue.sqlite, so that SQLite copies them as they are."""
+    for name in OF_RUNS:
+        index.execute(TABLES[name].statement(f"rows_{name}", is_alone=True))
+    for statement in index_statements(OF_RUNS, "rows_"):
+        index.execute(statement)
+    for name in OF_CELLS:
         columns = "".join(f', "{column}"' for column in _columns(name))
         index.execute(f'CREATE TABLE "rows_{name}" (owner TEXT, line INTEGER{columns}, PRIMARY KEY (owner, line)) WITHOUT ROWID')
+    index.execute("CREATE TABLE variant_number (number INTEGER PRIMARY KEY, cell_id TEXT, place INTEGER, digest TEXT, UNIQUE (cell_id, digest))")
 
 
 def _columns(name: str) -> List[str]:
-    """The columns that are kept: those of the table, with the variant's place in its cell for its number."""
-    columns = [column for column, _, _ in TABLES[name].columns]
-    if name in OF_CELLS:
-        return ["place", *(column for column in columns if column != NUMBER)]
-    return [column for column in columns if column != NUMBER]
+    """The columns that are kept of a table of cells: the variant's place in its cell for its number."""
+    return ["place", *(column for column, _, _ in TABLES[name].columns if column != NUMBER)]
 
 
-def put(index: sqlite3.Connection, owner: str, tables: Tables) -> None:
-    """Keep the rows of a run or a cell; what it has no more goes."""
+def put_run(index: sqlite3.Connection, tables: Tables) -> None:
+    """Add the rows of a run, which has none."""
     for name, rows in tables.items():
-        index.execute(f'DELETE FROM "rows_{name}" WHERE owner = ?', (owner,))
-        marks = ", ".join("?" * (len(_columns(name)) + 2))
-        index.executemany(f'INSERT INTO "rows_{name}" VALUES ({marks})', [(owner, line, *row) for line, row in enumerate(rows)])
+        names = ", ".join(f'"{column}"' for column, _, _ in TABLES[name].columns if column != NUMBER)
+        index.executemany(f'INSERT INTO "rows_{name}" ({names}) VALUES ({_marks(names.count(",") + 1)})', rows)
 
 
-def remove(index: sqlite3.Connection, owner: str, names: Tuple[str, ...]) -> None:
-    put(index, owner, {name: [] for name in names})
+def remove_run(index: sqlite3.Connection, folder: str) -> None:
+    for name in OF_RUNS:
+        index.execute(f'DELETE FROM "rows_{name}" WHERE run_id = (SELECT run_id FROM run WHERE folder = ?)', (folder,))
+
+
+def put_cell(index: sqlite3.Connection, cell_id: str, tables: Tables) -> None:
+    """Keep the rows of a cell for those that it had."""
+    for name, rows in tables.items():
+        index.execute(f'DELETE FROM "rows_{name}" WHERE owner = ?', (cell_id,))
+        index.executemany(f'INSERT INTO "rows_{name}" VALUES ({_marks(len(_columns(name)) + 2)})', [(cell_id, line, *row) for line, row in enumerate(rows)])
+
+
+def remove_cell(index: sqlite3.Connection, cell_id: str) -> None:
+    put_cell(index, cell_id, {name: [] for name in OF_CELLS})
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def number_variants(index: sqlite3.Connection) -> None:
+    """Number the variants of all cells, by cell. Most often no number changes, and only new rows of runs get theirs."""
+    variants = index.execute("SELECT owner, place, digest FROM rows_variant ORDER BY owner, line").fetchall()
+    if variants != index.execute("SELECT cell_id, place, digest FROM variant_number ORDER BY number").fetchall():
+        index.execute("DELETE FROM variant_number")
+        index.executemany("INSERT INTO variant_number (cell_id, place, digest) VALUES (?, ?, ?)", variants)
+        index.execute(f"UPDATE rows_run_model SET {NUMBER} = NULL")
+    index.execute(f"UPDATE rows_run_model SET {NUMBER} = (SELECT number FROM variant_number variant "
+                  f"WHERE variant.cell_id = rows_run_model.cell_id AND variant.digest = rows_run_model.digest) WHERE {NUMBER} IS NULL")
 
 
 def copy(database: sqlite3.Connection) -> None:
-    """Copy all rows into a new catalogue.sqlite, to which the index is attached as `kept`: variants by cell, runs newest first."""
-    database.execute("CREATE TEMP TABLE variant_number (number INTEGER PRIMARY KEY, cell_id TEXT, place INTEGER, digest TEXT)")
-    database.execute("INSERT INTO variant_number (cell_id, place, digest) SELECT owner, place, digest FROM kept.rows_variant ORDER BY owner, line")
-    database.execute("CREATE INDEX temp.variant_number_of ON variant_number (cell_id, digest)")
+    """Copy all rows into a new catalogue.sqlite, to which the index is attached as `kept`."""
     for name in OF_CELLS:
-        database.execute(f'INSERT INTO main."{name}" SELECT {_selected(name)} FROM temp.variant_number number '
+        columns = ", ".join("number.number" if column == NUMBER else f'rows."{column}"' for column, _, _ in TABLES[name].columns)
+        database.execute(f'INSERT INTO main."{name}" SELECT {columns} FROM kept.variant_number number '
                          f'JOIN kept."rows_{name}" rows ON rows.owner = number.cell_id AND rows.place = number.place '
                          "ORDER BY number.number, rows.line")
     for name in OF_RUNS:
-        number = "JOIN temp.variant_number number USING (cell_id, digest)" if name == "run_model" else ""
-        database.execute(f'INSERT INTO main."{name}" SELECT {_selected(name)} FROM kept.run run JOIN kept."rows_{name}" rows '
-                         f"ON rows.owner = run.folder {number} WHERE run.is_shown {NEWEST_FIRST}, rows.line")
-
-
-def _selected(name: str) -> str:
-    return ", ".join("number.number" if column == NUMBER else f'rows."{column}"' for column, _, _ in TABLES[name].columns)
+        database.execute(f'INSERT INTO main."{name}" SELECT * FROM kept."rows_{name}"')     # in this form, whole pages are copied

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Container, List
 
 from publish.table_columns import INTEGER, REAL, TEXT, columns
 
@@ -11,7 +12,13 @@ class Table:
     """`columns` are (name, type, meaning)."""
     description: str    # what a row is
     columns: tuple
-    constraints: tuple = ()
+    constraints: tuple = ()     # the primary key first
+    is_by_key: bool = False     # stored in the order of the primary key, in whatever order rows are added
+
+    def statement(self, name: str, is_alone: bool = False) -> str:
+        """Creates it; `is_alone`: without the tables that it refers to."""
+        parts = [f'"{column}" {kind}' for column, kind, _ in self.columns] + list(self.constraints[:1] if is_alone else self.constraints)
+        return f'CREATE TABLE "{name}" ({", ".join(parts)}){" WITHOUT ROWID" if self.is_by_key else ""}'
 
 
 VARIANT, PHASE = ("variant_id", INTEGER, "whose"), ("phase", TEXT, "which suite")
@@ -70,11 +77,11 @@ TABLES = {
     "run": Table("a run that is shown",
                  (*columns("catalogue_run"), ("unmet_condition", TEXT, "first condition not met for the next grade"),
                   ("unmet_observed", TEXT, "what was seen instead")),
-                 ("PRIMARY KEY (run_id)", "FOREIGN KEY (device_tag) REFERENCES device")),
+                 ("PRIMARY KEY (run_id)", "FOREIGN KEY (device_tag) REFERENCES device"), is_by_key=True),
     "run_model": Table("a model of a run", (RUN, ("variant_id", INTEGER, "what it counts in"), *columns("run_model")),
-                       ("PRIMARY KEY (run_id, cell_id)", OF_RUN, OF_VARIANT)),
+                       ("PRIMARY KEY (run_id, cell_id)", OF_RUN, OF_VARIANT), is_by_key=True),
     "run_warning": Table("a warning about a run", (RUN, ("code", TEXT, "what it is about"), COUNT),
-                         ("PRIMARY KEY (run_id, code)", OF_RUN)),
+                         ("PRIMARY KEY (run_id, code)", OF_RUN), is_by_key=True),
 }
 VIEWS = {       # name: (what a row is, the query)
     "headline": ("a variant beside its device and model", """\
@@ -104,3 +111,9 @@ FROM level l JOIN variant v USING (variant_id) JOIN cell c USING (cell_id)"""),
 }
 INDICES = (("cell", "device_tag"), ("cell", "model"), ("figure", "variant_id, phase, figure"), ("level", "variant_id, phase"),
            ("run", "device_tag"), ("run", "started_at"), ("run_model", "variant_id"), ("variant", "memory_bytes"))
+
+
+def index_statements(tables: Container[str], prefix: str = "") -> List[str]:
+    """Create the indices of these tables, whose names begin with `prefix`."""
+    return [f'CREATE INDEX "{prefix}{table}_by_{columns.replace(", ", "_")}" ON "{prefix}{table}" ({columns})'
+            for table, columns in INDICES if table in tables]
