@@ -12,6 +12,11 @@ from judge import tree_layout
 from publish import catalogue, device_summary, grades, page_inputs, pooling, run_contribution
 
 
+# Runs of the corpus: of seven machines, one of which has three runs; thinking, contexts that were climbed, failures, drift, throttling.
+NUMBERS = (0, 1, 3, 4, 6, 8, 9, 12, 24)
+FEW = (0, 12)       # both of one machine and of the same models
+
+
 @functools.lru_cache(maxsize=None)
 def taken(number: int) -> tuple:
     """(run view, contributions, machine) of a run of the corpus."""
@@ -80,20 +85,20 @@ def pooled_cell(cell_runs: list, machine: dict) -> dict | None:
 
 
 @functools.lru_cache(maxsize=None)
-def whole(count: int = 26, hidden: frozenset = frozenset()) -> tuple:
-    """(catalogue, cell views, run views) of the first runs of the corpus, but for the hidden numbers, which are withheld."""
-    found = [taken(number) for number in range(count)]
-    shown = [number for number in range(count) if number not in hidden]
+def whole(numbers: tuple = NUMBERS, hidden: frozenset = frozenset()) -> tuple:
+    """(catalogue, cell views, run views) of these runs of the corpus; the hidden ones are withheld."""
+    found = {number: taken(number) for number in numbers}
+    shown = [number for number in numbers if number not in hidden]
     machines = {found[number][0].run["device_tag"]: found[number][2] for number in shown}
     devices_of, by_cell = {}, {}
-    for number, (view, given, machine) in sorted(enumerate(found), key=lambda pair: pair[1][0].run["started_at"], reverse=True):
+    for number, (view, given, machine) in sorted(found.items(), key=lambda pair: pair[1][0].run["started_at"], reverse=True):
         run = view.run
         device_runs = devices_of.setdefault(run["device_tag"], catalogue.DeviceRuns(run["device_tag"], machine))
         if number in hidden:
             device_runs.withheld += 1
         else:
             device_runs.add_shown(1, run["done"], run["handle"], run["started_at"])
-    for number, (view, given, _) in enumerate(found):
+    for number, (view, given, _) in found.items():
         run = view.run
         for one in given:
             by_cell.setdefault(one["cell_id"], []).append(

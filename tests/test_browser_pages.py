@@ -15,7 +15,7 @@ import support
 import chromium
 import hostile
 import showcase
-from test_pages import RUNS, made
+from test_pages import made
 
 from publish import pages
 
@@ -74,7 +74,7 @@ class Browser(unittest.TestCase):
 class Looks(Browser):
     @classmethod
     def write(cls):
-        cls.document, cls.cells, cls.runs = showcase.whole(RUNS)
+        cls.document, cls.cells, cls.runs = showcase.whole()
         written(cls.folder, cls.document, cls.cells, cls.runs)
 
     def test_every_kind_of_page_fits_two_widths_in_both_sets_of_colours_with_and_without_script(self):
@@ -189,7 +189,7 @@ class Hostility(Browser):
 
     @classmethod
     def write(cls):
-        document, cells, runs = showcase.whole(RUNS)
+        document, cells, runs = showcase.whole()
         devices, models = ([record["page"] for record in document[kind]] for kind in ("devices", "models"))
         cells, runs = cells[:cls.MANY], runs[:cls.MANY]
         cls.paths = ["index.html", "devices.html", "models.html", "compare.html", *models[:cls.MANY], *devices[:cls.MANY],
