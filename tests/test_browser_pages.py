@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import pathlib
 import tempfile
 import unittest
@@ -18,6 +17,7 @@ import showcase
 from test_pages import made
 
 from publish import pages
+from publish.pages import cell_page, run_page
 
 setUpModule = support.optional("browser")
 STRANGE_LINKS = "[...document.links].filter((one) => !['file:', 'https:'].includes(one.protocol)).length"
@@ -197,7 +197,7 @@ class Hostility(Browser):
                      *(view.cell["page"] for view in cells), *(view.run["page"] for view in runs)]
         document, cells, runs = hostile.site(document, cells, runs)
         site = [page.render() for page in pages.site_pages(document, document["runs"], {}) if page.path in cls.paths or not page.path.endswith(".html")]
-        for page in (*site, *itertools.chain.from_iterable(map(pages.cell, cells)), *itertools.chain.from_iterable(map(pages.run, runs))):
+        for page in (*site, *map(cell_page.page, cells), *map(run_page.page, runs)):
             write(cls.folder, *page)
 
     def test_nothing_of_a_hostile_submission_runs_leads_away_or_breaks_a_page(self):
