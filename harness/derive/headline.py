@@ -89,6 +89,6 @@ def warning_lines(warnings: List[dict]) -> List[str]:
                                              for model, phases in models.items()) for code, models in places.items()]
 
 
-def failed(aggregate: dict) -> int:
-    """Calls that support no speed figure."""
-    return aggregate["calls"] - sum(aggregate["outcomes"].get(outcome, 0) for outcome in SPEED_OUTCOMES)
+def failed(record: dict) -> int:
+    """Measured calls that support no speed figure, of a record with outcomes."""
+    return sum(count for outcome, count in record["outcomes"].items() if outcome not in SPEED_OUTCOMES)

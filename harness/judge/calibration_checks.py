@@ -5,6 +5,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 from base import thoughts
 from base.intervals import most_at_once
+from base.json_text import Json
 from base.ledger_records import CallRecord, Record
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
@@ -39,7 +40,7 @@ class CalibrationChecks(LedgerVisitor):
                 yield Finding("ledger-finding", f"{name} {finding[name]}", "nothing, since no call shows it" if observed is None else str(observed),
                               f"/finding/{name}")
 
-    def _observed(self, record: CallRecord, finding: dict) -> Iterator[Tuple[str, object]]:
+    def _observed(self, record: CallRecord, finding: dict) -> Iterator[Tuple[str, Json]]:
         """(name, what the call shows) of each finding that can be checked by it."""
         for name, field in COPIED.items():
             if name in finding:

@@ -5,7 +5,7 @@ tolerances are in thresholds.json.
 """
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterator, Optional
 
 from base.ledger_records import CallRecord
 from judge import thresholds
@@ -42,7 +42,7 @@ def stamps(call: CallRecord) -> Iterator[Finding]:
 
 def chunks(call: CallRecord) -> Iterator[Finding]:
     """Counts and stamps of chunks, against the texts that they made."""
-    def breach(name: str, observed: object, expected: str) -> Finding:
+    def breach(name: str, observed: Optional[int], expected: str) -> Finding:
         return Finding("ledger-chunks", f"{name} {observed}", expected, f"/{name}")
     every, text, thinking = call.chunks, call.text_chunks, call.thinking_chunks
     if not thinking <= text <= every:

@@ -7,7 +7,7 @@ their longest gaps, and phases and frozen prompts, whose medians are published, 
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
 
 from base import suites, text_format
 from base.ledger_records import CallRecord, Record, is_same_wave
@@ -19,6 +19,7 @@ from judge.findings import Finding
 from judge.hardware_checks import parameters_of
 from judge.ledger_pass import LedgerVisitor
 
+T = TypeVar("T")
 MOST_VALUES = 4096      # of one kind and model that are remembered
 MOST_ANSWERS = 12       # of a group that are looked at, where the stream has a chunk for each token
 PLAIN_ANSWERS = 5       # with fewer a median says little
@@ -265,9 +266,8 @@ class TokenChecks(LedgerVisitor):
             return
         a_chunk = tokens / max(1, call.text_chunks)
         for group in _groups(call):
-            known = self._answers.setdefault(group, [])
-            if len(known) < MOST_ANSWERS or a_chunk > thresholds.value("tokens_a_chunk"):
-                _keep(known, Answer(size / tokens, a_chunk, tokens / max(1, self._pieces_of(text)), is_plain(text)))
+            if len(self._answers.get(group, ())) < MOST_ANSWERS or a_chunk > thresholds.value("tokens_a_chunk"):
+                _remember(self._answers, group, Answer(size / tokens, a_chunk, tokens / max(1, self._pieces_of(text)), is_plain(text)))
 
     def _pieces_of(self, text: str) -> int:
         if text not in self._pieces and len(self._pieces) < MOST_VALUES:
@@ -358,12 +358,7 @@ def is_plain(text: str) -> bool:
     return len(text) >= LONG_ANSWER and text.isascii() and 10 * sum(map(text.count, "0123456789")) < len(text)
 
 
-def _keep(answers: List[Answer], answer: Answer) -> None:
-    if len(answers) < MOST_VALUES:
-        answers.append(answer)
-
-
-def _remember(values: dict, key: object, value: float) -> None:
+def _remember(values: Dict[tuple, List[T]], key: tuple, value: T) -> None:
     kept = values.setdefault(key, [])
     if len(kept) < MOST_VALUES:
         kept.append(value)

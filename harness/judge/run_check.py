@@ -85,7 +85,7 @@ class _CheckedRun(NamedTuple):
 
 
 def check(folder: pathlib.Path, place: RunPlace, sizes: Dict[str, int], findings: FindingList, now_s: float,
-          keep: Callable[[RunDocuments], object] | None = None, renew: Renewal | None = None) -> review.ReviewSheet:
+          keep: Callable[[RunDocuments], None] | None = None, renew: Renewal | None = None) -> review.ReviewSheet:
     """Check the files of one run. `sizes` are those of the plain files that are there; their names were checked before."""
     documents = inspect(folder, place, sizes, findings, now_s, renew=renew)
     if keep is not None:

@@ -6,6 +6,7 @@ from typing import Dict, Iterator, Tuple
 
 from base import run_folder
 from base.errors import UserError
+from base.json_text import Json
 from judge.duplicates import DuplicateSearch
 from judge.findings import Finding
 
@@ -16,7 +17,7 @@ class DigestSearch:
     """Models that were seen, by their digests: the first description of each counts."""
 
     def __init__(self) -> None:
-        self._known: Dict[Tuple[str, str], Tuple[object, str]] = {}        # (digest, field): (value, run)
+        self._known: Dict[Tuple[str, str], Tuple[Json, str]] = {}        # (digest, field): (value, run)
 
     def add(self, run: str, manifest: dict) -> Iterator[Finding]:
         """Remember a run's models; a finding for each that an earlier run describes otherwise."""

@@ -18,7 +18,6 @@ from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
 GAPS = (129, 97, 65, 41)    # the first ones of a call are compared: as many as it has, of these
-LEAST_GAPS = GAPS[-1]
 LEAST_CALLS = 4             # of an item; with fewer the usual step of a place is not known
 MOST_REPEATS = 3            # of each pass
 MOST_KEYS = 1024            # items of all models

@@ -44,7 +44,7 @@ def part_of(path: pathlib.Path) -> Part:
 
 
 def check_all(parts: List[Part], findings: FindingList, now_s: float,
-              keep: Callable[[run_check.RunDocuments], object] | None = None, renew: run_check.Renewal | None = None) -> List[ReviewSheet]:
+              keep: Callable[[run_check.RunDocuments], None] | None = None, renew: run_check.Renewal | None = None) -> List[ReviewSheet]:
     """Check every run of several parts; a sheet for each. They are compared with each other and with the rest of their trees.
 
     `keep` gets what was read of each run, and `renew` may write its derived files before they are checked.

@@ -8,7 +8,9 @@ from __future__ import annotations
 import csv
 import io
 
+from derive import headline
 from publish import table_columns
+from publish.table_columns import Value
 
 # First characters of a formula in any spreadsheet, their full-width forms, and white space before them.
 FORMULA = tuple("=+-@|%'\"\t\r\n \u00a0\u3000\uff1d\uff0b\uff0d\uff20")
@@ -26,7 +28,7 @@ def data(document: dict) -> bytes:
         device = devices[cell["device_tag"]]
         for variant in cell["variants"]:
             row = (int(document["synthetic"]), *(cell[name] for name in CELL), *(device[name] for name in DEVICE),
-                   sum(variant["skips"].values()), variant["calls"] - answered(variant), *table_columns.values("variant", variant))
+                   sum(variant["skips"].values()), headline.failed(variant), *table_columns.values("variant", variant))
             writer.writerow([safe(value) for value in row])
     return out.getvalue().encode("utf-8")
 
@@ -35,12 +37,7 @@ def titles() -> list:
     return ["synthetic", *CELL, *DEVICE, "skipped_calls", "failed_calls", *(name for name, _, _ in table_columns.columns("variant"))]
 
 
-def answered(variant: dict) -> int:
-    """Calls that have speed figures."""
-    return sum(variant["outcomes"].get(name, 0) for name in ("ok", "length"))
-
-
-def safe(value: object) -> object:
+def safe(value: Value) -> Value:
     """The value in a form that no spreadsheet evaluates; None is an empty cell."""
     if value is None:
         return ""

@@ -9,6 +9,7 @@ from typing import Callable, Dict, Iterable, Iterator, List
 
 from publish import table_columns
 from publish.sql_schema import TABLES, index_statements
+from publish.table_columns import Value
 
 OF_RUNS = ("run", "run_model", "run_warning")
 OF_CELLS = ("variant", "ladder", "figure", "level", "quality", "thinking", "rung", "outcome", "skip")
@@ -39,11 +40,11 @@ def of_cell(cell: dict) -> Tables:
     return rows
 
 
-def _row(*values: object) -> list:
+def _row(*values: Value) -> list:
     return list(map(storable, values))
 
 
-def storable(value: object) -> object:
+def storable(value: Value) -> Value:
     """Lone surrogates, which JSON can contain and UTF-8 cannot, become question marks."""
     if type(value) is not str or value.isascii():
         return value

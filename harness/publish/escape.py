@@ -6,6 +6,7 @@ script data, since pages have no inline scripts.
 from __future__ import annotations
 
 import re
+from typing import Union
 
 from judge.text_encoding import HIDDEN
 
@@ -26,7 +27,7 @@ def reveal_hidden(value: str) -> str:
     return re.sub(HIDDEN, lambda match: f"[U+{ord(match.group()):04X}]", value)
 
 
-def text(value: object) -> Html:
+def text(value: Union[str, int, float]) -> Html:
     """For the content of an HTML or SVG element, and for an attribute value in double quotes."""
     if type(value) is Html:
         return value
@@ -39,9 +40,9 @@ def text(value: object) -> Html:
     return Html(escaped)
 
 
-def attribute(value: object) -> str:
+def attribute(value: str) -> str:
     """For an attribute value in double quotes. Html is escaped again here."""
-    return text(str(value))
+    return text(str(value))     # an Html is a str that `text` takes for markup
 
 
 def is_address(value: str) -> bool:

@@ -10,9 +10,9 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 from base import text_format
 from base.hardware_view import HardwareView
 from base.phases import FROZEN, PHASES
-from base.records import GRADES, SPEED_OUTCOMES
+from base.records import GRADES
 from base.target import is_local
-from derive import run_md
+from derive import headline, run_md
 from judge import hardware_checks
 
 CODE, MIXED = "python-tasks", "parallel-mixed"
@@ -111,7 +111,7 @@ def _anchored(facts: GradeInput) -> str | None:
 
 def _answering(facts: GradeInput) -> str | None:
     done = facts.metadata["done"]
-    failed = done - sum(facts.metadata["outcomes"].get(name, 0) for name in SPEED_OUTCOMES)
+    failed = headline.failed(facts.metadata)
     if done and failed <= MAX_FAILED_SHARE * done:
         return None
     return f"{failed} of {done} calls failed"

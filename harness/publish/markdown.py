@@ -197,7 +197,7 @@ def _fenced(lines: List[str], at: int, fence: str) -> tuple:
     return "\n".join(lines[at + 1:end]), end + 1
 
 
-def _until(lines: List[str], at: int, ends: Callable[[str], object]) -> int:
+def _until(lines: List[str], at: int, ends: Callable[[str], bool]) -> int:
     while at < len(lines) and not ends(lines[at]):
         at += 1
     return at

@@ -5,16 +5,18 @@ Scripts with content, style attributes and event handlers cannot be written.
 from __future__ import annotations
 
 import functools
-from typing import Iterable
+from typing import Any, Iterable, Union
 
 from publish.escape import Html, attribute, is_address, text
 
 VOID = frozenset(("meta", "link", "br", "hr", "input"))
 ADDRESSES = frozenset(("href", "src"))
 EMPTY = Html("")
+Child = Union[str, int, float, None, Iterable[Any]]     # lists and generators are flattened, None is skipped
+Attribute = Union[str, int, float, None]                # True and False are ints
 
 
-def tag(name: str, /, *children: object, **attributes: object) -> Html:
+def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:
     """One element. None and False omit an attribute, True writes it without a value; `class_` is class, `data_n` is data-n."""
     head = f"<{name}{_attributes(attributes)}>" if attributes else f"<{name}>"
     if name in VOID:
@@ -24,8 +26,7 @@ def tag(name: str, /, *children: object, **attributes: object) -> Html:
     return Html(f"{head}{''.join(parts)}</{name}>")
 
 
-def joined(children: Iterable) -> Html:
-    """Children concatenated; lists and generators are flattened, None is skipped."""
+def joined(children: Iterable[Child]) -> Html:
     parts: list = []
     _flatten(children, parts)
     return Html("".join(parts))

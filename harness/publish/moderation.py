@@ -17,6 +17,7 @@ from typing import Collection, List
 
 from base import json_text, names
 from base.errors import UserError
+from base.json_text import Json
 from base.records import VISIBILITIES
 
 VERSION = "overlay-1.0"
@@ -41,7 +42,7 @@ def read(path: pathlib.Path) -> dict:
     return overlay["runs"]
 
 
-def problems(overlay: object) -> list:
+def problems(overlay: Json) -> list:
     """Descriptions of what is wrong with an overlay."""
     if not isinstance(overlay, dict) or set(overlay) != {"schema", "runs"} or not isinstance(overlay["runs"], dict):
         return ["not an object with schema and runs, and nothing else"]
@@ -50,7 +51,7 @@ def problems(overlay: object) -> list:
     return [f"{run_id[:40]}: {problem}" for run_id, entry in overlay["runs"].items() for problem in _entry_problems(run_id, entry)]
 
 
-def _entry_problems(run_id: str, entry: object) -> list:
+def _entry_problems(run_id: str, entry: Json) -> list:
     if names.run_id_problem(run_id) is not None:
         return [f"{names.run_id_problem(run_id)}; it is the part after `run-` in the folder name"]
     if not isinstance(entry, dict):

@@ -8,7 +8,7 @@ import itertools
 import multiprocessing
 import os
 import signal
-from typing import Callable, Deque, Iterable, Iterator, List, Optional, Protocol, TypeVar
+from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,7 +51,7 @@ def worker_pool(jobs: int) -> Iterator[RunAll]:
 
 
 @contextlib.contextmanager
-def background(function: Callable[..., R], *arguments: object) -> Iterator[Callable[[], R]]:
+def background(function: Callable[..., R], *arguments: Any) -> Iterator[Callable[[], R]]:
     """Yields a function that waits for the result. For what waits for another process, the disk or SQLite."""
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         yield executor.submit(function, *arguments).result

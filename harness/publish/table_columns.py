@@ -8,10 +8,11 @@
 """
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterator, Union
 
 from base.records import RECORDS
 
+Value = Union[str, int, float, None]        # of a column
 TEXT, INTEGER, REAL = "TEXT", "INTEGER", "REAL"
 TYPES = {"text": TEXT, "utc": TEXT, "sha256": TEXT, "run_id": TEXT, "choice": TEXT, "count": INTEGER, "bool": INTEGER,
          "number": REAL}
@@ -49,7 +50,7 @@ def values(kind: str, record: dict | None) -> tuple:
     return tuple(_values(kind, record))
 
 
-def _values(kind: str, record: dict | None) -> Iterator[object]:
+def _values(kind: str, record: dict | None) -> Iterator[Value]:
     for field in RECORDS[kind]:
         head, value = field.kind.partition(":")[0], record.get(field.name) if record else None
         if head in TYPES:

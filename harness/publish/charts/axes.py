@@ -7,7 +7,7 @@ from typing import Callable, Iterable, Optional
 
 from publish.charts.scale import Scale
 from publish.escape import Html
-from publish.markup import tag
+from publish.markup import Child, tag
 
 WIDTH, HEIGHT = 400, 260
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 24, 38
@@ -30,7 +30,7 @@ class Interval:
         return self.runs == 1
 
 
-def svg(width: float, height: float, title: str, words: str, *children: object, class_: str = "chart") -> Html:
+def svg(width: float, height: float, title: str, words: str, *children: Child, class_: str = "chart") -> Html:
     """A drawing with its title and description; it has no links or inputs."""
     return tag("svg", tag("title", title), tag("desc", words), *children, class_=class_,
                viewBox=f"0 0 {width:g} {height:g}",

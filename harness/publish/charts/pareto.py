@@ -1,6 +1,7 @@
 """Pareto chart: quality against speed. No point is both faster and better than one on the frontier."""
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Callable, List
 
@@ -91,10 +92,7 @@ class _Labels:
         at_x, at_y = self.x.at(point.speed.value), self.y.at(point.quality.value)
         words = point.name if len(point.name) <= MOST_CHARACTERS else point.name[:MOST_CHARACTERS - 1] + "\u2026"
         width = (len(words) + 1) * axes.CHARACTER * 0.92
-        for left, bottom in ((at_x + 8, at_y - 4), (at_x - 8 - width, at_y - 4), (at_x + 8, at_y + 13),
-                             (at_x - 8 - width, at_y + 13),
-                             (at_x + 8, at_y - 16), (at_x - 8 - width, at_y - 16), (at_x + 8, at_y + 25),
-                             (at_x - 8 - width, at_y + 25)):
+        for bottom, left in itertools.product((at_y - 4, at_y + 13, at_y - 16, at_y + 25), (at_x + 8, at_x - 8 - width)):
             box = self._box(left, bottom, width, LINE)
             if self._is_free(box):
                 self.taken.append(box)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import List, Optional
 
+from derive import headline
 from publish import number_format, page_inputs
 from publish.charts import strip
 from publish.charts.axes import Interval
@@ -140,11 +141,11 @@ def _drift(run: dict) -> Optional[Interval]:
 def _run(root: str, run: dict, own: dict, drift: Optional[Interval], speed: Optional[Scale],
          steady: Optional[Scale]) -> List[TableCell]:
     decode = figure_text.of_calls(own["decode_tok_s"])
-    return [lists.run_link(root, run, _superseded(root, run)), tables.text(lists.name(run["handle"]), run["handle"]),
+    return [lists.run_link(root, run, _superseded(root, run)), TableCell(lists.name(run["handle"]), run["handle"]),
             interval(decode), lists.spark(speed, decode), interval(figure_text.of_calls(own["ttft_ms"]), number_format.milliseconds),
             tables.share(own["answers"]), tables.share(own["code"]), interval(drift, _ratio),
             lists.spark(steady, drift, 1.0),
-            *lists.grade_and_verdict(run), number(run["done"]), number(lists.failures(run))]
+            *lists.grade_and_verdict(run), number(run["done"]), number(headline.failed(run))]
 
 
 def _ratio(value: float) -> str:

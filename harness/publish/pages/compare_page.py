@@ -122,6 +122,6 @@ def _line(row: Row) -> List[TableCell]:
     tick = tag("input", type="checkbox", class_="tick", value=row.page.replace("cells/", "", 1),
                aria_label=f"compare {words}")
     below = tag("small", tag("bdi", row.cell["device_tag"]))
-    return [tables.text([tick, " ", lists.link("", row.page, row.name_of_model), below], words),
+    return [TableCell([tick, " ", lists.link("", row.page, row.name_of_model), below], words),
             *(interval(column.find(row), column.show) for column in PICKED), *lists.work_cells(row.variant),
             TableCell(figure_text.counts(row.variant["grades"]), None, "tight")]

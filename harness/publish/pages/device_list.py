@@ -7,7 +7,7 @@ from publish import number_format
 from publish.markup import tag
 from publish.pages import figure_text, layout, lists, ranking, tables
 from publish.pages.figure_columns import BY_ID, Row
-from publish.pages.tables import Head, TableCell, number, table, text
+from publish.pages.tables import Head, TableCell, number, table
 
 HEADS = [Head("Device"), Head("Memory for models", first="down"),
          Head("Bandwidth", "n", "down", tooltip="of that memory, by the chip table"), Head(ranking.QUICK, first="down"),
@@ -28,11 +28,11 @@ def _line(device: dict, rows: List[Row]) -> list:
     best, *_, fastest = ranking.choices(rows)
     label = tag("small", lists.name(device["label"] or "not known"))
     system, bandwidth = device["system"] or "", device["bandwidth_gb_s"]
-    return [text([lists.link("", device["page"], device["device_tag"]), label], device["device_tag"]),
+    return [TableCell([lists.link("", device["page"], device["device_tag"]), label], device["device_tag"]),
             TableCell(ranking.class_name(device), device["memory_class_gb"]),
             number(bandwidth, f"{number_format.figure(bandwidth)} GB/s" if bandwidth else number_format.NONE), _best(best),
             _fastest(fastest), number(len({row.cell["model"] for row in rows})), number(device["runs"]),
-            text(lists.name(system or number_format.NONE), system), TableCell(figure_text.day(device["newest"]), device["newest"])]
+            TableCell(lists.name(system or number_format.NONE), system), TableCell(figure_text.day(device["newest"]), device["newest"])]
 
 
 def _best(choice: ranking.BestRow) -> TableCell:

@@ -1,6 +1,7 @@
 """JSON of any shape as nested lists; facts with their method, or why they are unknown."""
 from __future__ import annotations
 
+from base.json_text import Json
 from publish import number_format
 from publish.escape import Html
 from publish.markup import tag
@@ -11,15 +12,17 @@ LONGEST = 2000          # characters of one text
 BREAKS = 24             # characters of a text that may have to break
 
 
-def render(value: object, depth: int = 0) -> Html:
-    if isinstance(value, dict):
-        return _fact(value) if _is_fact(value) else _object(value, depth)
-    if isinstance(value, list):
-        return _list(value, depth)
-    return _plain(value)
+def render(value: Json, depth: int = 0) -> Html:
+    if not isinstance(value, (dict, list)):
+        return _plain(value)
+    if isinstance(value, dict) and _is_fact(value):
+        return _fact(value)
+    if not value or depth >= DEEPEST:
+        return tag("span", "\u2026" if value else "none", class_="none")
+    return _object(value, depth) if isinstance(value, dict) else _list(value, depth)
 
 
-def _plain(value: object) -> Html:
+def _plain(value: Json) -> Html:
     if value is None:
         return tag("span", "null", class_="none")
     if isinstance(value, bool):
@@ -42,20 +45,12 @@ def _fact(value: dict) -> Html:
 
 
 def _object(value: dict, depth: int) -> Html:
-    if not value:
-        return tag("span", "none", class_="none")
-    if depth >= DEEPEST:
-        return tag("span", "\u2026", class_="none")
     rows = [tag("div", tag("dt", tag("bdi", name)), tag("dd", render(child, depth + 1))) for name,
             child in list(value.items())[:MOST]]
     return tag("dl", rows, _rest(len(value)), class_="document")
 
 
 def _list(value: list, depth: int) -> Html:
-    if not value:
-        return tag("span", "none", class_="none")
-    if depth >= DEEPEST:
-        return tag("span", "\u2026", class_="none")
     if not any(isinstance(child, (dict, list)) for child in value):
         return tag("span", [part for child in value[:MOST] for part in (_plain(child), ", ")][:-1], _rest(len(value)))
     return tag("ol", (tag("li", render(child, depth + 1)) for child in value[:MOST]), _rest(len(value)), class_="document")

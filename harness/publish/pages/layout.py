@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Iterable, Tuple
 
 from publish.escape import Html
-from publish.markup import joined, tag
+from publish.markup import Child, joined, tag
 
 NAME = "Local models, measured"
 POLICY = ("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -20,7 +20,7 @@ def root_of(path: str) -> str:
     return "../" * path.count("/")
 
 
-def page(path: str, title: str, trail: Iterable[Tuple[str, str]], synthetic: bool, *body: object,
+def page(path: str, title: str, trail: Iterable[Tuple[str, str]], synthetic: bool, *body: Child,
          wide: bool = False) -> tuple:
     """(path, bytes) of a page. `trail` has (path, title) of the pages above it; `body` begins with its only h1."""
     root = root_of(path)
@@ -76,12 +76,12 @@ def contents(*links: tuple) -> Html:
                aria_label="On this page")
 
 
-def section(title: object, *body: object, level: int = 2, id_: str | None = None, class_: str | None = None) -> Html:
+def section(title: Child, *body: Child, level: int = 2, id_: str | None = None, class_: str | None = None) -> Html:
     """A section with its heading."""
     return tag("section", tag(f"h{level}", title), *body, id=id_, class_=class_)
 
 
-def note(*words: object) -> Html:
+def note(*words: Child) -> Html:
     return tag("p", *words, class_="note")
 
 
@@ -91,10 +91,10 @@ def facts(rows: Iterable[tuple]) -> Html:
                class_="facts")
 
 
-def figure(chart: object, title: object, *below: object) -> Html:
+def figure(chart: Child, title: Child, *below: Child) -> Html:
     """A chart with its caption above and notes below."""
     return tag("figure", tag("figcaption", title), chart, *below)
 
 
-def details(summary: object, *body: object) -> Html:
+def details(summary: Child, *body: Child) -> Html:
     return tag("details", tag("summary", summary), *body)

@@ -4,12 +4,13 @@ from __future__ import annotations
 import re
 from typing import Iterable, List, Optional
 
+from derive import headline
 from publish import draft, number_format, page_inputs
 from publish.charts import strip
 from publish.charts.axes import Interval
 from publish.charts.scale import Scale
 from publish.escape import Html, text
-from publish.markup import tag
+from publish.markup import Child, tag
 from publish.pages import figure_text, layout, ranking, tables
 from publish.pages.figure_columns import BY_ID, Column, Row, used
 from publish.pages.tables import Head, TableCell, interval, number, table
@@ -31,7 +32,7 @@ def raw_href(root: str, where: str) -> str:
     return where if where.startswith("https://") else root + where
 
 
-def muted(*words: object) -> Html:
+def muted(*words: Child) -> Html:
     return tag("span", *words, class_="soft")
 
 
@@ -92,14 +93,9 @@ WORK_HEADS = tables.counts("Runs") + [Head("Failed", "n", "down", tooltip="measu
 
 def work_cells(variant: dict) -> List[TableCell]:
     """The number of runs and of failed calls."""
-    failed = failures(variant)
+    failed = headline.failed(variant)
     run_count = tag("span", variant["runs"], class_="lone" if variant["runs"] == 1 else None)
     return [number(variant["runs"], run_count), number(failed, f"{failed:,} of {variant['calls']:,}")]
-
-
-def failures(record: dict) -> int:
-    """Measured calls without speed figures."""
-    return sum(count for outcome, count in record["outcomes"].items() if outcome not in ("ok", "length"))
 
 
 def fastest_first(rows: Iterable[Row]) -> List[Row]:
@@ -137,7 +133,7 @@ def runs(root: str, rows: Iterable[dict], caption: str, with_device: bool = True
     return table(caption, heads, (_run_row(root, run, with_device) for run in rows), class_="runs")
 
 
-def run_link(root: str, run: dict, *below: object) -> TableCell:
+def run_link(root: str, run: dict, *below: Child) -> TableCell:
     """A link to a run: its day and the beginning of its id."""
     words = tag("a", figure_text.day(run["started_at"]), muted(f" run {run['run_id'][:8]}"),
                 tag("b", " draft") if draft.is_draft(run) else None, href=root + run["page"])
@@ -145,15 +141,14 @@ def run_link(root: str, run: dict, *below: object) -> TableCell:
 
 
 def grade_and_verdict(run: dict) -> List[TableCell]:
-    """Grade and verdict."""
-    return [tables.text(figure_text.grade(run["site_grade"]), run["site_grade"]),
-            tables.text(figure_text.verdict(run["verdict"]), run["verdict"] or "")]
+    return [TableCell(figure_text.grade(run["site_grade"]), run["site_grade"]),
+            TableCell(figure_text.verdict(run["verdict"]), run["verdict"] or "")]
 
 
 def _run_row(root: str, run: dict, with_device: bool) -> List[TableCell]:
     device = [TableCell(link(root, page_inputs.page_of_device(run["device_tag"]), run["device_tag"]))] if with_device else []
     models = tag("ul", (_run_model(model) for model in run["models"]), class_="plain")
-    return [run_link(root, run), *device, TableCell(models), *grade_and_verdict(run), number(run["done"]), number(failures(run)),
+    return [run_link(root, run), *device, TableCell(models), *grade_and_verdict(run), number(run["done"]), number(headline.failed(run)),
             TableCell(name(run["handle"]))]
 
 
@@ -175,7 +170,7 @@ def device_points(rows: List[Row], ours: Optional[Row]) -> List[strip.DevicePoin
     return points
 
 
-def strip_of(rows: List[Row], ours: Optional[Row], title: object, words: str) -> Optional[Html]:
+def strip_of(rows: List[Row], ours: Optional[Row], title: Child, words: str) -> Optional[Html]:
     """The strip chart of one model over all devices; None if fewer than two have a figure."""
     points = device_points(rows, ours)
     if len(points) < 2 or (ours is not None and not any(point.is_ours for point in points)):

@@ -8,7 +8,7 @@ from publish.charts import strip
 from publish.markup import tag
 from publish.pages import layout, lists, tables
 from publish.pages.figure_columns import Row
-from publish.pages.tables import Head, TableCell, number, table, text
+from publish.pages.tables import Head, TableCell, number, table
 
 HEADS = [Head("Model"), *tables.counts("Parameters"), Head("Quantization"),
          *tables.counts("On disk", "Answers right", "Code right"),
@@ -30,9 +30,9 @@ def page(catalogue: dict, by_name: Dict[str, List[Row]]) -> tuple:
 def _line(model: dict, rows: List[Row]) -> list:
     family = tag("small", lists.name(model["family"])) if model["family"] else None
     quantizations, size = ", ".join(model["quantizations"]), rows[0].variant["size_bytes"]
-    return [text([lists.link("", model["page"], model["model"]), family], model["model"]),
+    return [TableCell([lists.link("", model["page"], model["model"]), family], model["model"]),
             number(_size(model["parameter_size"]), model["parameter_size"] or number_format.NONE),
-            text(lists.name(quantizations or number_format.NONE), quantizations), number(size, number_format.gigabytes(size)),
+            TableCell(lists.name(quantizations or number_format.NONE), quantizations), number(size, number_format.gigabytes(size)),
             _together(rows, "answers"), _together(rows, "code"), _range(rows),
             number(len({row.cell["device_tag"] for row in rows})), number(model["runs"])]
 

@@ -5,6 +5,7 @@ from typing import Callable, Iterable, List, Optional
 
 from base.phases import suite_phase
 from base.records import METRICS, SKIP_REASONS
+from derive import headline
 from publish import number_format
 from publish.escape import Html
 from publish.markup import tag
@@ -78,7 +79,7 @@ def _work(phase: dict, runs: Optional[int]) -> Html:
     parts += [f"{phase['reattempts']:,} made by a resumed session"] if phase["reattempts"] else []
     bases = phase.get("prefill_bases") or [phase.get("prefill_basis")]
     parts += [f"cached prompt tokens known by {', '.join(bases)}"] if any(bases) else []
-    failed = lists.failures(phase)
+    failed = headline.failed(phase)
     alarm = [" ", tag("span", f"{failed:,} failed", class_="badge failed")] if failed else None
     return tag("div", tag("p", "; ".join(parts), ".", alarm), tag("ul", skips) if skips else None, class_="work")
 

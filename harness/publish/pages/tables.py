@@ -7,16 +7,14 @@ from typing import Callable, Iterable, List, Optional, Union
 from publish import number_format
 from publish.charts.axes import Interval
 from publish.escape import Html
-from publish.markup import tag
+from publish.markup import Child, tag
 from publish.pages import figure_text
-
-Content = Union[Html, str, int, list, None]     # what markup.tag takes as a child
 
 
 @dataclass(frozen=True)
 class TableCell:
     """Content, sort key (None sorts last) and CSS class."""
-    content: Content
+    content: Child
     key: Union[str, float, None] = None
     class_: Optional[str] = None
 
@@ -45,7 +43,7 @@ def empty(class_: str = "n") -> TableCell:
     return TableCell(tag("span", number_format.NONE, class_="none"), None, class_)
 
 
-def number(value: Optional[float], text: Content = None) -> TableCell:
+def number(value: Optional[float], text: Child = None) -> TableCell:
     """A number without an interval."""
     return TableCell(number_format.figure(value) if text is None else text, value, "n")
 
@@ -65,10 +63,6 @@ def passed_of(passed: int, n: int) -> TableCell:
 def share(record: Optional[dict]) -> TableCell:
     """Right answers of a `share` record."""
     return empty() if record is None else passed_of(record["passed"], record["n"])
-
-
-def text(content: Content, key: str) -> TableCell:
-    return TableCell(content, key)
 
 
 def table(caption: str, heads: List[Head], rows: Iterable[List[TableCell]], live: str = "", find: str = "",

@@ -82,10 +82,7 @@ def _right(phase: Optional[dict]) -> TableCell:
 
 def _share(phase: Optional[dict]) -> Optional[Interval]:
     """Right answers of a phase, with the 95 % interval."""
-    quality = phase["quality"] if phase else None
-    if phase is None or not quality or quality["share"] is None:
-        return None
-    return Interval(quality["share"], quality["low"], quality["high"], f"{quality['passed']:,} of {quality['n']:,}", phase["runs"])
+    return figure_text.of_share({**phase["quality"], "runs": phase["runs"]}) if phase and phase["quality"] else None
 
 
 def _difference(thinking: dict) -> TableCell:
