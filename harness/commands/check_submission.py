@@ -19,7 +19,6 @@ if TYPE_CHECKING:       # imported where they are used: --help must not pay for 
     from judge.findings import FindingList
     from judge.git_objects import Clone
     from judge.run_check import RunDocuments
-    from judge.tree import Part
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -126,10 +125,11 @@ def leave_out_merged(clone: Clone, args: argparse.Namespace) -> None:
 
 
 def folders(args: argparse.Namespace, findings: FindingList, documents: List[RunDocuments]) -> list:
-    from judge import tree, tree_layout
+    from judge import autofix, tree, tree_layout
     parts = [tree.part_of(path) for path in places(args) or [ROOT / run_folder.TREE]]
     for part in parts if args.fix else ():
-        fix_host_names(part, args.hostname)
+        for line in autofix.host_names(part, args.hostname):
+            console.note(line)
     is_one_run = len(parts) == 1 and parts[0].shown.count("/") == 3 and parts[0].shown != tree_layout.EXAMPLE
     return tree.check_all(parts, findings, time.time(), documents.append if is_one_run else None, fix_derived_files if args.fix else None)
 
@@ -175,12 +175,6 @@ def again(args: argparse.Namespace, heads: List[str] | None = None) -> str:
     changes = ["--base", args.base, *(word for head in heads for word in ("--head", head))] if args.base else []
     changes += ["--repository", args.repository] if args.repository else []
     return shell.command("check_submission.py", *(["--review"] if args.review else []), *args.paths, *changes)
-
-
-def fix_host_names(part: Part, hostname: str | None) -> None:
-    from judge import autofix
-    for line in autofix.host_names(part, hostname):
-        console.note(line)
 
 
 def fix_derived_files(folder: pathlib.Path, metadata: dict | None) -> None:

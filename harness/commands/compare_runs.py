@@ -16,14 +16,13 @@ from base import arguments, console, names, shell
 from base.errors import FINE, FOUND, UserError
 
 if TYPE_CHECKING:        # --help must not pay for these
-    from base.json_text import Json
     from derive.run_diff import ComparedRun
     from derive.summary import CallObserver
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    from base import run_folder
+    from base import json_text, run_folder
     from derive import comparison_text, paired_comparison
     out = pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS
     if args.b is None:
@@ -35,7 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     pairs = paired_comparison.PairedCalls(baseline)
     b = side(folders[1], manifests[1], graders, pairs)
     comparison = paired_comparison.document(a, b, pairs)
-    console.say(text_of(comparison) if args.json else comparison_text.render(comparison), wrap=not args.json)
+    as_json = json_text.pretty(comparison).decode("ascii").rstrip("\n") if args.json else ""
+    console.say(as_json or comparison_text.render(comparison), wrap=not args.json)
     return close(a, b, comparison)
 
 
@@ -92,19 +92,11 @@ def shared_graders(manifests: list[dict]) -> dict[str, dict | None]:
 
 def side(folder: pathlib.Path, manifest: dict, graders: dict, observer: CallObserver) -> ComparedRun:
     """One run, read in one pass, reported to the observer call by call."""
-    from derive import derived_files, run_diff
-    return run_diff.ComparedRun(manifest, derived_files.metadata(folder, manifest, graders, observer), hardware_of(folder))
-
-
-def hardware_of(folder: pathlib.Path) -> Json:
     from base import run_folder
+    from derive import derived_files, run_diff
     path = folder / run_folder.HARDWARE
-    return run_folder.read_json(path) if path.exists() else None
-
-
-def text_of(comparison: dict) -> str:
-    from base import json_text
-    return json_text.pretty(comparison).decode("ascii").rstrip("\n")
+    hardware = run_folder.read_json(path) if path.exists() else None
+    return run_diff.ComparedRun(manifest, derived_files.metadata(folder, manifest, graders, observer), hardware)
 
 
 def close(a: ComparedRun, b: ComparedRun, comparison: dict) -> int:

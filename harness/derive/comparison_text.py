@@ -7,6 +7,7 @@ from base import text_layout
 from base.text_format import ratio
 from derive import paired_comparison
 
+SHORT_CHARACTERS = 40       # of a value that differs
 SHOWN_CHANGES = 40          # changed answers that are listed; the record holds more
 SHORT = {"ttft_ms": "TTFT", "prefill_tok_s": "prefill", "decode_tok_s": "decode", "total_ms": "total",
          "wave_tok_s": "all calls at once", "answers": "answers"}
@@ -47,8 +48,8 @@ def _scope(row: dict) -> str:
     return ", ".join(([row["model"]] if row["model"] else []) + row["phases"]) or "all"
 
 
-def _short(text: Optional[str], width: int = 40) -> Optional[str]:
-    return text if text is None or len(text) <= width else text[:width - 3] + "..."
+def _short(text: Optional[str]) -> Optional[str]:
+    return text if text is None or len(text) <= SHORT_CHARACTERS else text[:SHORT_CHARACTERS - 3] + "..."
 
 
 def _effect(row: dict) -> str:

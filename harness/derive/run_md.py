@@ -1,8 +1,8 @@
-"""The narrative: run.md, of which one block is ours and the rest is the contributor's own.
-
-The block is between two marks and is regenerated each time; the rest of the file is kept.
-"""
+"""run.md: one block between two marks is generated anew each time; the rest is the contributor's own and is kept."""
 from __future__ import annotations
+
+import contextlib
+from typing import Dict, List
 
 from base.errors import FOUND, UserError
 
@@ -44,6 +44,27 @@ def block_of(text: str, where: str) -> str:
     """The text between the marks."""
     begin, end = _places(text, where)
     return text[begin + len(BEGIN):end - len(END)].strip("\n")
+
+
+def own_words(text: str) -> str:
+    """The text with the generated block blanked out; lines keep their numbers. Raises ValueError where a mark is missing."""
+    lines = text.split("\n")
+    begin, end = lines.index(BEGIN), lines.index(END)
+    return "\n".join(lines[:begin] + [""] * (end - begin + 1) + lines[end + 1:])
+
+
+def answers(text: str) -> Dict[str, str]:
+    """heading: what the contributor wrote below it, each a paragraph in one line; empty where it is not filled in."""
+    with contextlib.suppress(ValueError):       # the checker reports a missing mark
+        text = own_words(text)
+    bodies: Dict[str, List[str]] = {heading: [] for heading, _ in SECTIONS}
+    body: List[str] = []
+    for line in text.split("\n"):
+        if line.startswith("## "):
+            body = bodies.get(line[3:].strip(), [])
+        elif not line.startswith(PROMPT):
+            body.append(line)
+    return {heading: " ".join(" ".join(lines).split()) for heading, lines in bodies.items()}
 
 
 def _marked(block: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from base import thoughts
+from base.context_ladder import ANSWERED
 from base.intervals import most_at_once
 from base.json_text import Json
 from base.ledger_records import CallRecord, Record
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
-USABLE = ("ok", "length", "empty")
 SPARE_NS = 20_000_000       # a busy machine hears the end of a call so late
 COPIED = {"one_token_eval_ns": "eval_ns", "one_token_eval_tokens": "eval_tokens", "too_long_prompt_tokens": "prompt_tokens"}
 
@@ -33,7 +33,7 @@ class CalibrationChecks(LedgerVisitor):
             if (finding.get("slots_seen") or 0) > most_at_once(self._slots):
                 yield Finding("ledger-finding", f"slots_seen {finding['slots_seen']}", f"at most {most_at_once(self._slots)}, by the server's durations",
                               "/finding/slots_seen")
-        if record.item == "CAL-THINKS" and record.outcome in USABLE and "always_thinks" not in finding:
+        if record.item == "CAL-THINKS" and record.outcome in ANSWERED and "always_thinks" not in finding:
             yield Finding("ledger-finding", "nothing about always_thinks", str(thoughts.has_thought(record.thinking, record.answer)), "/finding")
         for name, observed in self._observed(record, finding):
             if finding[name] != observed or type(finding[name]) is not type(observed):

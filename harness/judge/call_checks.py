@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Iterator, Optional
 
+from base.context_ladder import ANSWERED
 from base.ledger_records import CallRecord
 from judge import thresholds
 from judge.findings import Finding
@@ -14,7 +15,6 @@ from judge.findings import Finding
 STAMPS = ("sent_ns", "headers_ns", "first_chunk_ns", "first_text_ns", "first_answer_ns", "last_text_ns", "done_ns", "end_ns")
 COUNTERS = ("total_ns", "load_ns", "prompt_tokens", "prompt_eval_ns", "cached_tokens", "eval_tokens", "eval_ns",
             "done_reason")
-DONE = ("ok", "length", "empty")
 HARNESS_ITEMS = ("LOAD", "WARM-UP")
 
 
@@ -152,10 +152,10 @@ def outcome(call: CallRecord) -> Iterator[Finding]:
         "stalled": status == 200,
         "interrupted": True,
     }[kind]
-    failed = kind not in DONE
+    failed = kind not in ANSWERED
     if failed and (done or any(getattr(call, name) is not None for name in COUNTERS)):
         evidence = False        # only `done` completes a call, and only its line has counters
-    if (call.error is None) != (kind in DONE + ("interrupted",)):
+    if (call.error is None) != (kind in (*ANSWERED, "interrupted")):
         evidence = False
     if not evidence:
         observed = (f"HTTP {status}, {'done' if done else 'not done'}, done_reason {call.done_reason}, "

@@ -7,6 +7,7 @@ import pathlib
 from typing import Callable, Dict, Iterator, List, Optional, Set
 
 from base import git, names, plan, thoughts
+from base.context_ladder import ANSWERED
 from base.errors import UserError
 from base.ledger_records import CallRecord, Record, SkippedRecord
 from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PARALLEL_MIXED, THINKING_PHASES, suite_phase
@@ -22,7 +23,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CALIBRATION = ("CAL-DEFAULT", "CAL-ONE-TOKEN", "CAL-HEAD", "CAL-TOO-LONG", "CAL-SLOTS")
 TOKENS_AT = "_tokens_at"
 PLENTY_OF_UNITS = 100       # of generated material: more than any phase needs
-DONE = ("ok", "length", "empty")
 LF = b"\n"
 SOURCE_ENDINGS = (".py", ".json")
 
@@ -70,7 +70,7 @@ class EvidenceChecks(LedgerVisitor):
         model, role = call.model, call.role
         self._reached_ns = call.start_ns + call.end_ns
         self._longest_ns[model] = max(self._longest_ns.get(model, 0), call.end_ns)
-        if call.outcome not in DONE and role != "calibration":
+        if call.outcome not in ANSWERED and role != "calibration":
             self._failed.add(model)
         self._conditions.setdefault(call.session, set()).add(self._has_conditions(call))
         for name, points in (call.finding or {}).items():

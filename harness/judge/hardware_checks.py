@@ -22,7 +22,7 @@ BITS = re.compile(r"(?:I?Q|T?Q|B?F|FP|MXFP|NVFP|INT)(\d{1,2})(?:_|\Z)")
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
 
-def problems(manifest: dict, hardware: dict, place: RunPlace) -> Iterator[Finding]:
+def problems(hardware: dict, place: RunPlace) -> Iterator[Finding]:
     """What hardware.json says about itself, the server's process, and what the device tag names."""
     yield from _parts(hardware)
     view = HardwareView(hardware)

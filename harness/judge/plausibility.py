@@ -243,10 +243,8 @@ class MachineMemory:
         """(GB/s, whose) by the names of the chips, else of the fastest of its kind; several accelerators add up."""
         if not on_accelerator:
             return known_gb_s(self.processor) or (thresholds.value("cpu_gb_s"), "the fastest processor's memory")
-        known = [speed for speed in (known_gb_s(card.name or "") for card in self.accelerators) if speed is not None]
-        if not known or len(known) < len(self.accelerators):
-            return max(1, len(self.accelerators)) * thresholds.value("accelerator_gb_s"), "the fastest accelerator"
-        return sum(gb_s for gb_s, _ in known), " + ".join(words for _, words in known)
+        fastest = max(1, len(self.accelerators)) * thresholds.value("accelerator_gb_s"), "the fastest accelerator"
+        return summed_gb_s([card.name for card in self.accelerators]) or fastest
 
 
 def _is_dedicated(card: Accelerator) -> bool:
@@ -255,6 +253,12 @@ def _is_dedicated(card: Accelerator) -> bool:
         return False
     vendor, name = card.vendor or "", card.name or ""
     return known_gb_s(name) is not None or any(word in f"{vendor} {name}".lower() for word in DEDICATED)
+
+
+def summed_gb_s(names: List[Optional[str]]) -> Optional[Tuple[float, str]]:
+    """(GB/s, words) of these chips together; None if one of them is not known."""
+    known = [row for row in (known_gb_s(name or "") for name in names) if row is not None]
+    return (sum(gb_s for gb_s, _ in known), " + ".join(words for _, words in known)) if known and len(known) == len(names) else None
 
 
 def known_gb_s(name: str) -> Optional[Tuple[float, str]]:

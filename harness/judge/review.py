@@ -11,7 +11,8 @@ from base.hardware_view import HardwareView
 from base.phases import FROZEN
 from derive import headline, context_text, run_report, thinking_table
 from derive.headline import HEADLINE, ModelFigures
-from judge import json_documents, run_md_rules, tree_layout
+from derive.run_md import answers as answers_of
+from judge import json_documents, tree_layout
 from judge.findings import FindingList, shown
 from judge.rules import RULES
 
@@ -75,7 +76,7 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
                   for row in thinking_table.rows(metadata)]
         facts += [("context", f"{model}: {sentence}") for model, sentence in context_text.lines(metadata)]
         facts.append(("warnings", ", ".join(dict.fromkeys(row["code"] for row in metadata["warnings"])) or "none"))
-    answers = {} if run_md is None else run_md_rules.answers(run_md)
+    answers = {} if run_md is None else answers_of(run_md)
     return ReviewSheet(place, tuple(facts), tuple(headline.figures_of(place.path, metadata) if metadata is not None else ()),
                        tuple((heading, text[:4 * ANSWER_CHARACTERS]) for heading, text in answers.items()), folder)
 

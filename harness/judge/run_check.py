@@ -169,7 +169,7 @@ def _read_manifest_and_hardware(run: _CheckedRun, usable: set, documents: RunDoc
         if not documents.manifest["synthetic"]:
             run.findings.add(evidence.commit_problems(documents.manifest), run.path_of(MANIFEST))
     if documents.hardware is not None and documents.manifest is not None and not documents.manifest["synthetic"]:
-        run.findings.add(hardware_checks.problems(documents.manifest, documents.hardware, run.place), run.path_of(HARDWARE))
+        run.findings.add(hardware_checks.problems(documents.hardware, run.place), run.path_of(HARDWARE))
 
 
 def _read_run_md(run: _CheckedRun, documents: RunDocuments) -> None:

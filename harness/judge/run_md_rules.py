@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pathlib
 import re
-from typing import Dict, Iterator, List
+from typing import Iterator
 
 from base import run_folder
 from base.errors import UserError
@@ -46,7 +46,7 @@ def problems(text: str) -> Iterator[Finding]:
         yield Finding("runmd-block", problem.what, "one line that begins the block, and one that ends it")
         return
     yield from _above(text)
-    own = own_words(text)
+    own = run_md.own_words(text)
     yield from _attestation(own)
     yield from _sections(own)
     for rule, pattern, expected in (("runmd-html", HTML, "Markdown without tags, in code too"), ("runmd-image", IMAGE, "words")):
@@ -58,29 +58,6 @@ def problems(text: str) -> Iterator[Finding]:
             yield Finding("runmd-link", target or "an empty link", "https://... or http://...", line=line)
     yield from _markup(own)
     yield from privacy.to_agents_in_file(own)
-
-
-def own_words(text: str) -> str:
-    """The text with the generated block blanked out; lines keep their numbers."""
-    lines = text.split("\n")
-    begin, end = lines.index(run_md.BEGIN), lines.index(run_md.END)
-    return "\n".join(lines[:begin] + [""] * (end - begin + 1) + lines[end + 1:])
-
-
-def answers(text: str) -> Dict[str, str]:
-    """heading: what the contributor wrote below it, each a paragraph in one line; empty where it is not filled in."""
-    try:
-        text = own_words(text)
-    except ValueError:
-        pass        # a mark is missing, which is a finding
-    bodies: Dict[str, List[str]] = {heading: [] for heading, _ in run_md.SECTIONS}
-    body: List[str] = []
-    for line in text.split("\n"):
-        if line.startswith("## "):
-            body = bodies.get(line[3:].strip(), [])
-        elif not line.startswith(run_md.PROMPT):
-            body.append(line)
-    return {heading: " ".join(" ".join(lines).split()) for heading, lines in bodies.items()}
 
 
 def _above(text: str) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ hardware.json is untrusted: a value that is missing or of another type is unknow
 """
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Optional
 
 from base.hardware_view import HardwareView
 from judge import plausibility
@@ -30,19 +30,12 @@ def facts(hardware: dict | None) -> dict:
         kind, size, label = "unified", main, used[0].name or cpu
     else:
         kind, size, label = "main", main, cpu
+    gb_s, words = plausibility.summed_gb_s([card.name for card in dedicated] if dedicated else [label]) or (None, None)
     system = [view.value("system", part, str) for part in ("name", "version")]
     return {"label": label, "system": " ".join(filter(None, system)) or None, "cpu": cpu,
             "accelerators": [card.name for card in cards if card.name], "memory_bytes": main,
             "model_memory_bytes": size, "model_memory_kind": kind if size else None, "memory_class_gb": memory_class_gb(size),
-            **bandwidth([card.name for card in dedicated] if dedicated else [label])}
-
-
-def bandwidth(names: List[Optional[str]]) -> dict:
-    """The summed memory bandwidth of these chips, by the checker's table; None if one of them is not in it."""
-    known = [row for row in (plausibility.known_gb_s(name or "") for name in names) if row is not None]
-    if not known or len(known) < len(names):
-        return {"bandwidth_gb_s": None, "bandwidth_of": None}
-    return {"bandwidth_gb_s": sum(gb_s for gb_s, _ in known), "bandwidth_of": " + ".join(words for _, words in known)}
+            "bandwidth_gb_s": gb_s, "bandwidth_of": words}
 
 
 def memory_class_gb(size_bytes: int | None) -> Optional[int]:
@@ -50,4 +43,3 @@ def memory_class_gb(size_bytes: int | None) -> Optional[int]:
     if not size_bytes:
         return None
     return next((sold for sold in SOLD_GB if sold * GIB >= size_bytes), SOLD_GB[-1])
-

@@ -9,13 +9,12 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from base import text_format
 from base.hardware_view import HardwareView
-from base.phases import FROZEN, PHASES
+from base.phases import FROZEN, PARALLEL_MIXED, PHASES, PYTHON_TASKS
 from base.records import GRADES
 from base.target import is_local
 from derive import headline, run_md
 from judge import hardware_checks
 
-CODE, MIXED = "python-tasks", "parallel-mixed"
 ORDER = ("archive-only", "standard", "flagship")
 MAX_FAILED_SHARE = 0.05     # of the measured calls; with more the server had a problem
 FLAGSHIP_CALLS = 9          # three prompts, three times each
@@ -76,12 +75,11 @@ def as_markdown() -> str:
 
 # ----- standard
 
-def _complete(facts: GradeInput) -> str | None:
-    return None if facts.metadata["complete"] else "the run is not finished"
-
-
-def _unmodified(facts: GradeInput) -> str | None:
-    return "it was modified" if facts.manifest["harness_modified"] else None
+def _verdict_in(*accepted: str) -> Callable[[GradeInput], Optional[str]]:
+    def check(facts: GradeInput) -> Optional[str]:
+        verdict = facts.metadata["verdict"]["verdict"]
+        return None if verdict in accepted else verdict or "no verdict"
+    return check
 
 
 def _canonical(facts: GradeInput) -> str | None:
@@ -96,10 +94,6 @@ def _local(facts: GradeInput) -> str | None:
     if not hardware_checks.is_forwarded(facts.hardware):
         return None
     return f"{HardwareView(facts.hardware).server_process} listens on the server's port"
-
-
-def _unheld(facts: GradeInput) -> str | None:
-    return text_format.counted(facts.holds, "hold") if facts.holds else None
 
 
 def _anchored(facts: GradeInput) -> str | None:
@@ -117,11 +111,6 @@ def _answering(facts: GradeInput) -> str | None:
     return f"{failed} of {done} calls failed"
 
 
-def _undisturbed(facts: GradeInput) -> str | None:
-    verdict = facts.metadata["verdict"]["verdict"]
-    return None if verdict in ("clean", "drifting") else verdict or "no verdict"
-
-
 # ----- flagship
 
 def _every_phase(facts: GradeInput) -> str | None:
@@ -131,7 +120,7 @@ def _every_phase(facts: GradeInput) -> str | None:
 
 
 def _together(facts: GradeInput) -> str | None:
-    took_part = [row["model"] for row in facts.metadata["aggregates"] if row["phase"] == MIXED and row["calls"]]
+    took_part = [row["model"] for row in facts.metadata["aggregates"] if row["phase"] == PARALLEL_MIXED and row["calls"]]
     return None if len(took_part) > 1 else f"{len(took_part)} took part"
 
 
@@ -142,18 +131,9 @@ def _nothing_skipped(facts: GradeInput) -> str | None:
 
 
 def _code_graded(facts: GradeInput) -> str | None:
-    qualities = [row["quality"] for row in facts.metadata["aggregates"] if row["phase"] == CODE and row["quality"]]
+    qualities = [row["quality"] for row in facts.metadata["aggregates"] if row["phase"] == PYTHON_TASKS and row["quality"]]
     ungraded = sum(quality["ungraded"] for quality in qualities)
     return f"{ungraded} answers without a verdict" if ungraded or not qualities else None
-
-
-def _clean(facts: GradeInput) -> str | None:
-    verdict = facts.metadata["verdict"]["verdict"]
-    return None if verdict == "clean" else verdict or "no verdict"
-
-
-def _one_session(facts: GradeInput) -> str | None:
-    return None if facts.metadata["sessions"] == 1 else f"{facts.metadata['sessions']} sessions"
 
 
 def _steady(facts: GradeInput) -> str | None:
@@ -174,24 +154,11 @@ def _known_harness(facts: GradeInput) -> str | None:
     return None if known else "the commit is unknown, or the harness was modified"
 
 
-def _known_machine(facts: GradeInput) -> str | None:
-    return None if facts.hardware is not None and facts.hardware.get("probed") else "it was not probed"
-
-
 def _described(facts: GradeInput) -> str | None:
-    lines = facts.run_md.split("\n")
-    for heading, _ in run_md.SECTIONS:
-        body = _section(lines, f"## {heading}")
-        if sum(len(line.split()) for line in body if not line.startswith(run_md.PROMPT)) < SECTION_WORDS:
+    for heading, text in run_md.answers(facts.run_md).items():
+        if len(text.split()) < SECTION_WORDS:
             return f"too little under {heading}"
     return None
-
-
-def _section(lines: list, title: str) -> list:
-    if title not in lines:
-        return []
-    begin = lines.index(title) + 1
-    return lines[begin:next((n for n in range(begin, len(lines)) if lines[n].startswith("## ")), len(lines))]
 
 
 def _decode_calls(metadata: dict, model: str, pass_: str) -> int:
@@ -206,19 +173,22 @@ def _decode_calls(metadata: dict, model: str, pass_: str) -> int:
 
 ANOTHER_RUN = "make another run on an idle machine, and submit this one as well"
 CONDITIONS = (
-    Condition("complete", "standard", "every planned call has its record", _complete, "continue it with --resume"),
-    Condition("unmodified", "standard", "the harness was not modified, as far as is known", _unmodified,
+    Condition("complete", "standard", "every planned call has its record",
+              lambda run: None if run.metadata["complete"] else "the run is not finished", "continue it with --resume"),
+    Condition("unmodified", "standard", "the harness was not modified, as far as is known",
+              lambda run: "it was modified" if run.manifest["harness_modified"] else None,
               "measure with an unmodified clone"),
     Condition("canonical", "standard", "all settings are the canonical ones", _canonical, "measure without these settings as well"),
     Condition("local", "standard", "the server ran on the machine that is described", _local,
               "run the harness on the machine that runs the server"),
-    Condition("unheld", "standard", "the checker holds nothing for a maintainer", _unheld,
+    Condition("unheld", "standard", "the checker holds nothing for a maintainer",
+              lambda run: text_format.counted(run.holds, "hold") if run.holds else None,
               "check_submission.py lists them; explain them in run.md"),
     Condition("answering", "standard", f"at most {100 * MAX_FAILED_SHARE:.0f} % of the calls failed", _answering,
               "look in run.jsonl for what the server said, and make another run"),
     Condition("anchored", "standard", "each model has decode rates from the frozen prompts before and after all else", _anchored,
               "measure frozen-prompts to its end"),
-    Condition("undisturbed", "standard", "the verdict is clean or drifting", _undisturbed, ANOTHER_RUN),
+    Condition("undisturbed", "standard", "the verdict is clean or drifting", _verdict_in("clean", "drifting"), ANOTHER_RUN),
     Condition("every-phase", "flagship", "all seven phases were planned", _every_phase, "measure with --phases all"),
     Condition("together", "flagship", "two models or more took part in parallel-mixed", _together,
               "measure two models or more in one run"),
@@ -226,14 +196,16 @@ CONDITIONS = (
               _nothing_skipped, "see Skipped in run.md for the reason of each"),
     Condition("code-graded", "flagship", "the models' Python answers were run against the hidden tests", _code_graded,
               "measure with --grade-code"),
-    Condition("clean", "flagship", "the verdict is clean", _clean, ANOTHER_RUN),
-    Condition("one-session", "flagship", "the run was measured in one session", _one_session, "make another run without a break"),
+    Condition("clean", "flagship", "the verdict is clean", _verdict_in("clean"), ANOTHER_RUN),
+    Condition("one-session", "flagship", "the run was measured in one session",
+              lambda run: None if run.metadata["sessions"] == 1 else f"{run.metadata['sessions']} sessions", "make another run without a break"),
     Condition("steady", "flagship", f"none of these warnings: {', '.join(UNSTEADY)}", _steady, ANOTHER_RUN),
     Condition("repeated", "flagship", f"each model has {FLAGSHIP_CALLS} decode rates or more from each pass of the frozen prompts",
               _repeated, "measure frozen-prompts to its end, with 3 repeats or more"),
     Condition("known-harness", "flagship", "the harness's commit is known, and its sources are those of that commit",
               _known_harness, "measure with an unmodified git clone"),
-    Condition("known-machine", "flagship", "the machine was probed, and hardware.json describes it", _known_machine,
+    Condition("known-machine", "flagship", "the machine was probed, and hardware.json describes it",
+              lambda run: None if run.hardware is not None and run.hardware.get("probed") else "it was not probed",
               "run the harness on the machine that runs the server"),
     Condition("told", "flagship", f"each section of run.md has {SECTION_WORDS} words or more", _described, "write it into run.md"),
 )

@@ -39,8 +39,8 @@ def gigabytes(value: Optional[float]) -> str:
     return f"{value:.0f}{THIN}bytes"
 
 
-def percent(share: Optional[float], digits: int = 0) -> str:
-    return NONE if share is None else f"{100 * share:.{digits}f}{THIN}%"
+def percent(share: Optional[float]) -> str:
+    return NONE if share is None else f"{100 * share:.0f}{THIN}%"
 
 
 def counted(number: int, noun: str, plural: Optional[str] = None) -> str:

@@ -61,7 +61,7 @@ def _lines(name: Optional[Html], variant: dict) -> Iterator[List[TableCell]]:
 def _line(name: Optional[Html], variant: dict, phase: dict, plain: Optional[dict]) -> List[TableCell]:
     thinking = phase["thinking"]
     words = phase_tables.title_of(suite_phase(phase["phase"]))
-    badge = [" ", badge_of(variant)] if name is not None and variant["always_thinks"] else []
+    badge = [" ", tag("span", BADGE, class_="badge")] if name is not None and variant["always_thinks"] else []
     first = words if name is None else [name, *badge, tag("small", words)]
     plain_time = figure_text.of_runs(thinking["time_to_correct_plain_ms"])
     thinking_time = figure_text.of_runs(thinking["time_to_correct_thinking_ms"] or (phase["quality"] or {}).get("time_to_correct_ms"))
@@ -70,10 +70,6 @@ def _line(name: Optional[Html], variant: dict, phase: dict, plain: Optional[dict
             interval(plain_time, number_format.milliseconds), interval(thinking_time, number_format.milliseconds),
             interval(figure_text.of_runs(thinking["time_ratio"])), interval(figure_text.of_runs(thinking["budget_share"]), number_format.percent),
             number(thinking["cut_by_budget"])]
-
-
-def badge_of(variant: dict) -> Optional[Html]:
-    return tag("span", BADGE, class_="badge") if variant["always_thinks"] else None
 
 
 def _right(phase: Optional[dict]) -> TableCell:
