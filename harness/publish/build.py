@@ -38,21 +38,21 @@ def build(options: BuildOptions) -> BuildReport:
 def _build(options: BuildOptions, kept: build_cache.BuildCache, site: SiteUpdate) -> BuildReport:
     with process_pool.background(run_changes.git_state, options.submissions) as git_state:
         site.look_for_damage(kept)
+        runs, linked = run_changes.all_runs(options.submissions)
+        known = kept.known_folders()
         git = git_state()               # it takes longest, and does not need this process
     before = kept.last_build()
     is_same = before.settings == options.settings
     by_git = run_changes.changed_since(options.submissions, run_changes.parsed(before.git), git) if is_same else None
     if by_git == set() and kept.is_as_left and site.is_as_left() and not before.report["rejected"]:
         return _nothing_new(before)
-    runs, linked = run_changes.all_runs(options.submissions)
-    absent = moderation.check_overlay(options.entries, set(map(run_update.run_id_of, runs)))
-    known = kept.known_folders()
+    absent = moderation.check_overlay(options.entries, set(map(run_update.run_id_of, runs))) if options.entries else []
     changed = run_update.changed_runs(kept, runs, known, by_git) if is_same else set(runs)
     if is_same and not changed and known == runs.keys() and kept.is_intact() and site.is_linked(kept.files.site()):
         return _nothing_new(before)
     report = BuildReport(redacted_absent=absent)
     with process_pool.worker_pool(options.jobs) as run_all:
-        run_update.update(options, kept, runs, linked, changed, report, run_all)
+        run_update.update(options, kept, runs, linked, known, changed, report, run_all)
         page_update.update(options, kept, report, run_all)
     report.files = kept.files.count()
     changed_files = site.prepare(kept)

@@ -98,11 +98,15 @@ class RunRecords:
 
     def lines(self, earlier: Iterable[bytes] = ()) -> Iterator[bytes]:
         """The same as JSON. Records that this build did not change are taken from `earlier`, the lines of the last file."""
-        rest = iter(earlier)
-        for folder, run_id in self._index.execute(f"SELECT folder, run_id FROM run WHERE is_shown {NEWEST_FIRST}"):
-            beginning = f'{{"run_id":"{run_id}",'.encode("ascii")
-            line = None if run_id in self.changed else next((line for line in rest if line.startswith(beginning)), None)
-            yield self._record(folder).encode("ascii") if line is None else line.rstrip(b",\n")
+        rest, changed = iter(earlier), {run_id.encode("ascii") for run_id in self.changed}
+        for folder, run_id in self._index.execute(f"SELECT folder, CAST(run_id AS BLOB) FROM run WHERE is_shown {NEWEST_FIRST}"):
+            beginning = b'{"run_id":"' + run_id
+            for line in () if run_id in changed else rest:
+                if line.startswith(beginning):
+                    yield line.rstrip(b",\n")
+                    break
+            else:
+                yield self._record(folder).encode("ascii")
 
     def _record(self, folder: str) -> str:
         return self._index.execute("SELECT record FROM run_record WHERE folder = ?", (folder,)).fetchone()[0]

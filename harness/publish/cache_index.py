@@ -17,6 +17,7 @@ CREATE TABLE build (version TEXT, settings TEXT, git TEXT, report TEXT);
 CREATE TABLE run (folder TEXT PRIMARY KEY, key TEXT, contents TEXT, states TEXT, run_id TEXT, started_at TEXT, device_tag TEXT,
                   handle TEXT, done INTEGER, machine TEXT, is_shown INTEGER);
 CREATE INDEX run_by_age ON run (started_at DESC, run_id DESC, is_shown, folder);
+CREATE INDEX run_by_person ON run (device_tag, handle, is_shown, started_at, done);
 CREATE INDEX run_by_device ON run (device_tag, is_shown, started_at DESC, run_id DESC);
 CREATE TABLE run_record (folder TEXT PRIMARY KEY, record TEXT);
 CREATE TABLE part (cell_id TEXT, folder TEXT, sketch TEXT, PRIMARY KEY (cell_id, folder)) WITHOUT ROWID;

@@ -42,6 +42,6 @@ def safe(value: Value) -> Value:
     if value is None:
         return ""
     if isinstance(value, str):
-        text = "".join(c if c.isprintable() else " " for c in value)
+        text = value if value.isprintable() else "".join(c if c.isprintable() else " " for c in value)
         return f"'{text}" if text.startswith(FORMULA) else text
     return value

@@ -54,7 +54,6 @@ def _lines(document: dict, kept: Dict[str, Iterable[bytes]]) -> Iterator[bytes]:
 def _list(lines: Iterable[bytes]) -> Iterator[bytes]:
     before, end = b"[\n", b"[]"
     for line in lines:
-        yield before
-        yield line
+        yield before + line
         before, end = b",\n", b"\n]"
     yield end

@@ -21,7 +21,8 @@ from judge.run_search import DESCRIBED_BY, DigestSearch
 
 DIGEST_RULE = "physics-digest"
 TABLES = """
-CREATE TABLE run_marks (folder TEXT PRIMARY KEY, started_at TEXT, exact BLOB, similar BLOB, models TEXT);
+CREATE TABLE run_marks (number INTEGER PRIMARY KEY, folder TEXT UNIQUE, started_at TEXT, exact BLOB, similar BLOB, models TEXT);
+CREATE TABLE run_mark (mark INTEGER, number INTEGER, PRIMARY KEY (mark, number)) WITHOUT ROWID;
 CREATE TABLE run_noise (folder TEXT, compares INTEGER, noise BLOB);
 CREATE INDEX run_noise_by_compares ON run_noise (compares);
 CREATE INDEX run_noise_by_folder ON run_noise (folder);
@@ -59,7 +60,9 @@ def update(index: sqlite3.Connection, runs: Dict[str, str], changed: Set[str]) -
     if not renewed and not gone:
         return set()
     before = _read(index, gone | (renewed & known))
-    for path in gone | renewed:
+    for path, run in before.items():
+        index.executemany("DELETE FROM run_mark WHERE mark = ? AND number = (SELECT number FROM run_marks WHERE folder = ?)",
+                          [(mark, path) for mark in _searched(run)])
         for table in ("run_marks", "run_noise", "run_digest"):
             index.execute(f"DELETE FROM {table} WHERE folder = ?", (path,))
     after = {path: _compared(pathlib.Path(runs[path])) for path in renewed}
@@ -119,11 +122,18 @@ def _search(runs: Dict[str, ComparedRun]) -> Dict[str, List[dict]]:
 
 def _put(index: sqlite3.Connection, path: str, run: ComparedRun) -> None:
     exact, similar = (array.array("Q", numbers).tobytes() for numbers in (run.marks.exact, run.marks.similar))
-    index.execute("INSERT INTO run_marks VALUES (?, ?, ?, ?, ?)", (path, run.started_at, exact, similar, json_text.dumps(list(run.models))))
+    number = index.execute("INSERT INTO run_marks VALUES (NULL, ?, ?, ?, ?, ?)", (
+        path, run.started_at, exact, similar, json_text.dumps(list(run.models)))).lastrowid
+    index.executemany("INSERT INTO run_mark VALUES (?, ?)", [(mark, number) for mark in _searched(run)])
     index.executemany("INSERT INTO run_noise VALUES (?, ?, ?)", [
         (path, key, noise.to_bytes(-(-noise.bit_length() // 8), "big")) for key, noise in run.marks.noise])
     index.executemany("INSERT INTO run_digest VALUES (?, ?, ?)", [
         (path, model["digest"], json_text.dumps([model[name] for name in DESCRIBED_BY])) for model in run.models])
+
+
+def _searched(run: ComparedRun) -> Set[int]:
+    """Marks by which runs that share one are found; an integer of SQLite has 63 bits and a sign."""
+    return {mark >> 1 for mark in (*run.marks.exact, *run.marks.similar)}
 
 
 def _read(index: sqlite3.Connection, paths: Iterable[str]) -> Dict[str, ComparedRun]:
@@ -143,11 +153,8 @@ def _related(index: sqlite3.Connection, runs: Dict[str, ComparedRun], count: int
     if len(runs) == count:
         return set()            # these are all
     related = set()
-    exact, similar = ({number for run in runs.values() for number in getattr(run.marks, kind)} for kind in ("exact", "similar"))
-    if exact or similar:
-        for folder, of_exact, of_similar in index.execute("SELECT folder, exact, similar FROM run_marks"):
-            if not (exact.isdisjoint(array.array("Q", of_exact)) and similar.isdisjoint(array.array("Q", of_similar))):
-                related.add(folder)
+    for mark in {mark for run in runs.values() for mark in _searched(run)}:
+        related |= {folder for folder, in index.execute("SELECT folder FROM run_mark JOIN run_marks USING (number) WHERE mark = ?", (mark,))}
     for run in runs.values():
         for key, noise in run.marks.noise:
             related |= {folder for folder, data in index.execute("SELECT folder, noise FROM run_noise WHERE compares = ?", (key,))

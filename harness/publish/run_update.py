@@ -21,13 +21,13 @@ def changed_runs(kept: BuildCache, runs: Dict[str, str], known: Set[str], by_git
     return new_or_damaged | {path for path, folder in runs.items() if path in states and states[path] != run_changes.states(folder)}
 
 
-def update(options: BuildOptions, kept: BuildCache, runs: Dict[str, str], linked: Set[str], changed: Set[str], report: BuildReport,
+def update(options: BuildOptions, kept: BuildCache, runs: Dict[str, str], linked: Set[str], known: Set[str], changed: Set[str], report: BuildReport,
            run_all: RunAll) -> None:
-    """`linked` are the runs behind a symbolic link. Rejected runs are forgotten, and the report lists them."""
+    """`linked` are the runs behind a symbolic link, `known` those of the last build. Rejected runs are forgotten, and the report lists them."""
     for finding in [*tree_layout.twice(list(runs)), *_link_findings(linked)]:
         report.rejected.setdefault(finding.path, []).append({"rule": finding.rule, "path": finding.path, "observed": finding.observed})
     accepted = {path: folder for path, folder in runs.items() if path not in report.rejected}
-    kept.remove_runs(kept.known_folders() - accepted.keys())
+    kept.remove_runs(known - accepted.keys())
     changed = (changed & accepted.keys()) | kept.compare_runs(accepted, changed)
     for path, note, errors in run_all(build_jobs.process, _jobs(options, kept, {path: runs[path] for path in sorted(changed)})):
         report.runs_made += 1

@@ -1,6 +1,7 @@
 """A device page: its facts, quality against speed of its models, a table of them, and the device among others."""
 from __future__ import annotations
 
+import itertools
 from typing import Dict, Iterable, List
 
 from publish import number_format
@@ -90,10 +91,10 @@ def _models(root: str, device: dict, rows: List[Row]) -> Html:
 
 def strips(root: str, rows: List[Row], by_model: Dict[str, List[Row]]) -> Html | None:
     """The section that shows the device among all others; there is no section within it."""
-    drawn = [lists.strip_of(by_model[row.model["model"]], row, lists.link(root, row.page, row.name_of_model),
-                             f"Decode of {row.model['model']} on every device, this one pointed out")
-              for row in lists.fastest_first(rows)]
-    charts = [chart for chart in drawn if chart is not None][:MAX_STRIPS]
+    drawn = (lists.strip_of(by_model[row.model["model"]], row, lists.link(root, row.page, row.name_of_model),
+                            f"Decode of {row.model['model']} on every device, this one pointed out")
+             for row in lists.fastest_first(rows))
+    charts = list(itertools.islice(filter(None, drawn), MAX_STRIPS))
     if not charts:
         return None
     return layout.section("Where does this machine stand?", layout.note(STRIPS), tag("div", charts, class_="charts"), id_=STRIPS_ID)
