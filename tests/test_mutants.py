@@ -6,15 +6,16 @@ import pathlib
 import shutil
 import tempfile
 import unittest
+from typing import Iterable
 
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import plan
+from base import plan, sensitive
 from base.phases import PHASES
 from judge import change, evidence, tree
 from submit import run_status
 from judge.git_objects import Clone
-from judge.findings import FindingList
+from judge.findings import Finding, FindingList
 from judge.session_checks import epoch_seconds
 from mutants import changes, example, lies, lying, octets, valid, values
 
@@ -35,9 +36,8 @@ class Case(unittest.TestCase):
         tree.check_all([tree.part_of(folder)], findings, NOW_S)
         return findings
 
-    def assert_broken(self, findings: FindingList, rules: set) -> None:
-        found = {one.rule for one in findings}
-        self.assertEqual(found, rules, [one for one in findings if one.rule not in rules])
+    def assert_broken(self, findings: Iterable[Finding], rules: set) -> None:
+        self.assertEqual({finding.rule for finding in findings}, rules, [finding for finding in findings if finding.rule not in rules])
 
 
 class Valid(Case):
@@ -91,14 +91,39 @@ class Valid(Case):
 
 
 class Values(Case):
+    """Lies of one call share runs: each is known by its line."""
+    BY_CALL = [row for row in values.ROWS if isinstance(row[2], values.CallChange)]
+    BY_RUN = [row for row in values.ROWS + lies.ROWS if not isinstance(row[2], values.CallChange)]
+
     def test_each_contradiction_is_refused_by_its_own_rule(self):
-        for number, row in enumerate(values.ROWS + lies.ROWS):
+        for number, row in enumerate(self.BY_RUN):
             with self.subTest(rule=row[0], what=row[1]):
                 if row[1] == "a device of Windows" and os.name == "nt":
                     self.skipTest("no folder can have that name here")
                 if row[0] in NEEDS_HISTORY and not evidence.has_history():
                     self.skipTest("this is not a clone with all of its history")
                 self.assert_broken(self.judged(values.made(row).write(self.root / str(number))), {row[0]})
+
+    def test_each_contradiction_of_one_call_is_refused_by_its_own_rule_in_its_line(self):
+        for number, (run, rows) in enumerate(values.batches(self.BY_CALL)):
+            findings: dict = {}
+            for finding in self.judged(run.write(self.root / str(number))):
+                findings.setdefault(finding.line, []).append(finding)
+            for line, row in rows.items():
+                with self.subTest(rule=row[0], what=row[1]):
+                    self.assert_broken(findings.pop(line, []), {row[0]})
+            self.assertEqual(findings, {}, rows)
+
+    def test_each_kind_of_private_text_is_refused_in_a_document_and_in_the_ledger(self):
+        run = valid.Run()
+        values.with_private_texts(run)
+        findings = self.judged(run.write(self.root))
+        for name in ("manifest.json", "run.jsonl"):
+            rules = [finding.rule for finding in findings if finding.path.endswith(name)]
+            for kind in sensitive.KINDS:
+                with self.subTest(kind=kind.id, name=name):
+                    self.assertGreaterEqual(rules.count(f"privacy-{kind.id}"), sum(other.id == kind.id for other in sensitive.KINDS))
+        self.assert_broken(findings, {f"privacy-{kind.id}" for kind in sensitive.KINDS})
 
 
 class Bytes(Case):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
+import unittest.mock
 from typing import Tuple
 
 import support
@@ -36,7 +37,8 @@ def manifest_of(phases: list, settings: plan.Settings, chosen: dict) -> dict:
     facts = {"handle": HANDLE, "device_tag": DEVICE_TAG, "started_at": STARTED_AT, "target": "http://127.0.0.1:11434",
              "server_version": "0.33.0", "host_hostname_short": "planted", "floor": FLOOR, "time_limit_s": None}
     loaded = {phase: suites.load(phase) for phase in phases}
-    made = run_setup.manifest(RUN_ID, facts, choice, phases, settings, loaded, plan.overrides_of(settings))
+    with unittest.mock.patch.multiple(run_setup, source_sha256=lambda: "", git_state=lambda: (None, None)):     # replaced below
+        made = run_setup.manifest(RUN_ID, facts, choice, phases, settings, loaded, plan.overrides_of(settings))
     commit, sha256 = _known_commit()
     return {**made, "platform": "Linux x86_64", "python": "3.12.1", "harness_sha256": sha256, "harness_modified": False, "harness_commit": commit}
 
@@ -92,6 +94,7 @@ class Run:
         self.manifest, self.records = json.loads(_made(key, phases, models, share, thinks))
         self.hardware = hardware_of(synthetic=False)
         self.handle, self.device_tag, self.run_id = HANDLE, DEVICE_TAG, RUN_ID
+        self.changed: list = []         # records that a mutant has changed
         self.title, self.story = "Synthetic: made by tests/mutants, no machine was measured", STORY
 
     @property
