@@ -341,7 +341,7 @@ def grade_code(calls: List[CallRecord], graders: Dict[str, Optional[dict]]) -> D
 
 def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lines: List[str], ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
-    from derive import context_text, headline, thinking_table
+    from derive import context_text, failures, headline, thinking_table
     from submit import run_status
     folder = earlier.folder
     console.say(text_layout.format_table(headline.TITLES, headline.rows(metadata), whole=(1,)))
@@ -354,6 +354,8 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
     if metadata["complete"]:
         console.say("\n" + "\n".join(grade_lines), wrap=True)
     console.say(f"\n{folder}")
+    for failure in failures.of_run(metadata):
+        console.note(f"{failure.model}: {failure.text}: {failure.error or 'no message'}; {failure.advice}")
     for line in headline.warning_lines(metadata["warnings"]):
         console.note(line)
     handle, device_tag = folder.parts[-3:-1]

@@ -10,6 +10,7 @@ from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN, su
 from base.records import METRICS
 from derive import call_metrics, earlier_methods, grading
 from derive.distribution import Sample, rounded
+from derive.failures import FailureCounts
 from derive.thinking import ThinkingFigures
 
 # Metrics that calls with different prompts may share in one median; in the context phases not even these.
@@ -194,6 +195,7 @@ class Aggregate:
         self._groups: Dict[GroupKey, Group] = {}
         self.waves: Dict[int, Waves] = {}
         self.quality = Quality()
+        self.failures = FailureCounts()
         self.clock_ratio, self.load_ms = Sample(), Sample()
         self.thinking_spent = self.thinking_uncalled = self.context_reduced = self.partial = self.bunched = 0
         self.contended = 0
@@ -243,6 +245,7 @@ class Aggregate:
     def _metrics(self, call: CallRecord, finding: dict, energy_j: float | None) -> CallMetrics | None:
         """None for a call that supports no metric."""
         if not call.has_speed:
+            self.failures.add(call)
             self._conversation = None
             return None
         if self._is_truncated(call, finding):

@@ -1,8 +1,16 @@
-"""Earlier methods: formulas that have changed, for ledgers of an older format; the derived files of such a run stay the same."""
+"""Earlier methods: formulas and layouts that have changed; the derived files of an older run stay the same."""
 from __future__ import annotations
 
 from base.ledger_records import CallRecord
 from derive.call_metrics import MIN_PREFILL_TOKENS, TRUNCATED_SHARE
+
+VERSIONS_WITH_A_LINE_PER_WARNING = ("1.0.0",)       # of the harness: run.md had one, not one per kind of warning
+VERSIONS_WITHOUT_FAILURES = ("1.0.0", "1.1.0")      # metadata.json and run.md did not say why calls failed
+
+
+def has_failures(manifest: dict) -> bool:
+    """Whether the derived files of this run say why calls failed."""
+    return manifest["harness_version"] not in VERSIONS_WITHOUT_FAILURES
 
 
 def appended_tok_s(call: CallRecord, before: CallRecord, first_turn_tok_s: float | None) -> float | None:

@@ -13,15 +13,14 @@ from base.context_ladder import RUNG_LIMIT_S
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PYTHON_TASKS, suite_phase
 from base.target import is_local
 from base.text_format import counted, figure, median_with_n
-from derive import headline, context_text, thinking_table
+from derive import context_text, earlier_methods, failures, headline, thinking_table
 
 BAR_CHARACTERS = 30
-VERSIONS_WITH_A_LINE_PER_WARNING = ("1.0.0",)     # of the harness; run.md of such a run stays the same bytes
 
 
 def render(manifest: dict, metadata: dict) -> str:
     """The whole block; the same two documents give the same text."""
-    parts = [_synthetic(metadata), _facts(manifest, metadata), _verdict(metadata), _phases(metadata), _prompts(metadata),
+    parts = [_synthetic(metadata), _facts(manifest, metadata), _verdict(metadata), _phases(metadata), _failures(metadata), _prompts(metadata),
              _concurrency(metadata), _context(metadata), _thinking(manifest, metadata), _drift(metadata), _warnings(manifest, metadata), _deviations(manifest, metadata),
              _skips(metadata), _reproduction(manifest, metadata)]
     return "\n\n".join(part for part in parts if part)
@@ -78,6 +77,13 @@ def _quality(quality: dict | None) -> str:
     parts += [f"{quality[name]} {word}" for name, word in (("censored", "cut by a limit"), ("ungraded", "not graded"))
               if quality[name]]
     return ", ".join(parts) or "none to judge"
+
+
+def _failures(metadata: dict) -> str:
+    """Why calls failed; no section where none did, or where the run is of an earlier version."""
+    lines = [f"- {code(failure.model)}: {plain(failure.text)}. " + (f"The message: {code(failure.error)}. " if failure.error else "")
+             + sentence(failure.advice) for failure in failures.of_run(metadata)]
+    return "### Failed calls\n\n" + "\n".join(lines) if lines else ""
 
 
 def _prompts(metadata: dict) -> str:
@@ -174,7 +180,7 @@ def _ratio(ratio: dict | None) -> str:
 
 
 def _warnings(manifest: dict, metadata: dict) -> str:
-    if manifest["harness_version"] in VERSIONS_WITH_A_LINE_PER_WARNING:
+    if manifest["harness_version"] in earlier_methods.VERSIONS_WITH_A_LINE_PER_WARNING:
         lines = [_line_of_warning(row) for row in metadata["warnings"]]
     else:
         lines = [_line_of_code(rows[0]["code"], rows) for rows in _grouped(metadata["warnings"], "code").values()]

@@ -11,7 +11,7 @@ from typing import Dict, Iterable, List, Optional, Protocol, Tuple
 from base import ledger_records, names, plan, records
 from base.ledger_records import CallRecord, FooterRecord, MetaRecord, Record, SkippedRecord
 from base.phases import CONTEXT_EDGE, RUNG_PHASES, THINKING_PHASES, suite_phase
-from derive import call_metrics, grading, paired_answers, stability, thinking, warning_rules
+from derive import call_metrics, earlier_methods, grading, paired_answers, stability, thinking, warning_rules
 from derive.aggregate import PLACES, Aggregate, CallMetrics
 from derive.distribution import METHOD, Sample
 from derive.paired_answers import ItemAnswer
@@ -248,9 +248,13 @@ class _Summary:
             "outcomes": aggregate.outcomes, "void": aggregate.void, "reattempts": aggregate.reattempts, "skips": aggregate.skips,
             "prefill_basis": aggregate.bases.pop() if len(aggregate.bases) == 1 else None, "quality": aggregate.quality.record(),
             "groups": rows, "waves": [waves.record(level) for level, waves in aggregate.waves.items()], "drift": drift,
-            **self._rung_record(aggregate),
+            **self._rung_record(aggregate), **self._failures(aggregate),
             **({} if aggregate.thinking is None else {"thinking": aggregate.thinking.record(self._paired(aggregate.model, aggregate.phase))}),
         }
+
+    def _failures(self, aggregate: Aggregate) -> dict:
+        failures = aggregate.failures.records()
+        return {"failures": failures} if failures and earlier_methods.has_failures(self.manifest) else {}
 
     def _rung_record(self, aggregate: Aggregate) -> dict:
         rung = self.served[aggregate.model].rungs.get(aggregate.phase) if aggregate.model in self.served else None

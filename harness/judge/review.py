@@ -9,7 +9,7 @@ from base import names, run_folder, text_format, text_layout
 from base.errors import UserError
 from base.hardware_view import HardwareView
 from base.phases import FROZEN
-from derive import headline, context_text, run_report, thinking_table
+from derive import context_text, failures, headline, run_report, thinking_table
 from derive.headline import HEADLINE, ModelFigures
 from derive.run_md import answers as answers_of
 from judge import json_documents, tree_layout
@@ -75,6 +75,7 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         facts += [("thinking", f"{row[0]}, {row[1]}: {row[3]} right plainly, {row[4]} with thinking ({row[2]}), difference {row[5]}")
                   for row in thinking_table.rows(metadata)]
         facts += [("context", f"{model}: {sentence}") for model, sentence in context_text.lines(metadata)]
+        facts += [("failed", f"{failure.model}: {failure.text}: {failure.error or 'no message'}") for failure in failures.of_run(metadata)]
         facts.append(("warnings", ", ".join(dict.fromkeys(row["code"] for row in metadata["warnings"])) or "none"))
     answers = {} if run_md is None else answers_of(run_md)
     return ReviewSheet(place, tuple(facts), tuple(headline.figures_of(place.path, metadata) if metadata is not None else ()),

@@ -4,13 +4,16 @@ from __future__ import annotations
 from base.records.field import fields
 from base.records.ledger_fields import SKIP_REASONS
 
-METADATA_VERSIONS = ("metadata-1.0", "metadata-1.1")
+METADATA_VERSIONS = ("metadata-1.0", "metadata-1.1", "metadata-1.2")
 METADATA_VERSION = METADATA_VERSIONS[0]     # of a run that has none of the fields below
 MODEL_FIELDS_OF_1_1, AGGREGATE_FIELDS_OF_1_1 = ("always_thinks", "served_context"), ("thinking", "rung")
+AGGREGATE_FIELDS_OF_1_2 = ("failures",)
 
 
 def metadata_version(models: list, aggregates: list) -> str:
     """The version that the fields of these `calibrated` and `aggregate` records need."""
+    if any(name in row for row in aggregates for name in AGGREGATE_FIELDS_OF_1_2):
+        return METADATA_VERSIONS[2]
     is_newer = any(name in row for row in models for name in MODEL_FIELDS_OF_1_1) or any(
         name in row for row in aggregates for name in AGGREGATE_FIELDS_OF_1_1)
     return METADATA_VERSIONS[is_newer]
@@ -87,7 +90,7 @@ CHOICES = {"ladder_end": LADDER_ENDS, "warning": WARNINGS, "verdict": VERDICTS, 
 
 RECORDS = {
     "metadata": fields(
-        ("schema", "text", "metadata-1.0; 1.1 where it has fields about thinking or the context ladder"),
+        ("schema", "text", "metadata-1.0; 1.1 where it has fields about thinking or the context ladder, 1.2 where calls failed"),
         ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("run_id", "run_id", "the run this was computed from"),
         ("ledger_sha256", "sha256", "of the ledger's bytes"),
@@ -140,6 +143,12 @@ RECORDS = {
         ("drift", "drift?", "frozen prompts alone"),
         ("thinking", "thinking~", "of calls with a budget for thoughts: thinking phases, and models that always think"),
         ("rung", "rung~", "of context-edge in each context; absent where no ladder was asked for"),
+        ("failures", "list:failure~", "why calls failed; absent where none did, and in runs of harness 1.0.0 and 1.1.0"),
+    ),
+    "failure": fields(
+        ("outcome", "choice:outcome", "of these calls"),
+        ("error", "text?", "the message of the first of them, at most 200 characters; null: none, or one of many"),
+        ("n", "count", "calls with this outcome and a message that differs in numbers only"),
     ),
     "served_context": fields(
         ("num_ctx", "count?", "the largest context in which the fullest prompt was answered; null: none"),

@@ -1,0 +1,82 @@
+"""Failed calls: how many for each reason, what the server said, and what can be done about it."""
+from __future__ import annotations
+
+import re
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from base.ledger_records import CallRecord
+from base.text_format import counted
+
+MOST_REASONS = 5            # of a model in a phase that are kept apart
+ERROR_CHARACTERS = 200      # of a message that are shown
+NUMBER = re.compile(r"\d+")
+CONTEXT = re.compile(r"context (?:size|length|window)|exceed\w* (?:the )?(?:available )?context|longer than the context", re.IGNORECASE)
+MEMORY = re.compile(r"out of memory|not enough memory|requires more (?:system )?memory|cudaMalloc|alloc\w* fail|fail\w* to alloc", re.IGNORECASE)
+TOO_LONG = ("in this model's tokenizer the prompt has more tokens than the context holds. Leave these calls as they are and say so under "
+            "Deviations explained; to have them too, measure again with a larger --num-ctx, as a separate run")
+TOO_BIG = ("the memory did not suffice. Measure a smaller model, a 4-bit tag, or with --num-ctx 2048, as a separate run")
+ADVICE = {
+    "refused": "the server's words say why; leave these calls as they are and explain them under Deviations explained",
+    "error": "the server or its runner failed; its log says more. Keep this run; if the reason is gone, measure again as a separate run",
+    "cut": "the server's runner probably ended; its log says more. Keep this run; if the reason is gone, measure again as a separate run",
+    "timeout": "the server needs longer for its first byte: measure with a larger --first-byte-limit or a smaller model, as a separate run",
+    "stalled": "the server was silent for too long: measure with a larger --silence-limit or a smaller model, as a separate run",
+    "empty": "the model ended its answer without a word; that is a result",
+    "interrupted": "stopped by a person while they ran; nothing has to be done",
+}
+
+
+class FailureCounts:
+    """The failed calls of one model in one phase by outcome and message; messages that differ in numbers only are one reason."""
+
+    def __init__(self) -> None:
+        self._reasons: Dict[Tuple[str, str], dict] = {}
+
+    def add(self, call: CallRecord) -> None:
+        key = call.outcome, NUMBER.sub("0", call.error or "")
+        if key not in self._reasons and len(self._reasons) >= MOST_REASONS:
+            key = call.outcome, ""
+        reason = self._reasons.setdefault(key, {"outcome": call.outcome, "error": call.error and key[1] and call.error[:ERROR_CHARACTERS], "n": 0})
+        reason["n"] += 1
+
+    def records(self) -> List[dict]:
+        return [{**reason, "error": reason["error"] or None} for reason in self._reasons.values()]
+
+
+class Failure(NamedTuple):
+    """Calls of one model that failed for one reason, in one phase or several."""
+    model: str
+    outcome: str
+    error: Optional[str]
+    places: List[Tuple[str, int]]       # (phase, calls)
+
+    @property
+    def text(self) -> str:
+        """Such as: 3 calls refused (context-edge 2, small-eval 1)."""
+        word = {"error": "ended with an error", "cut": "cut off", "timeout": "timed out"}.get(self.outcome, self.outcome)
+        where = ", ".join(f"{phase} {n}" for phase, n in self.places)
+        return f"{counted(sum(n for _, n in self.places), 'call')} {word} ({where})"
+
+    @property
+    def advice(self) -> str:
+        return advice(self.outcome, self.error)
+
+
+def advice(outcome: str, error: Optional[str]) -> str:
+    """What the failure means and what can be done about it."""
+    if outcome in ("refused", "error") and error and CONTEXT.search(error):
+        return TOO_LONG
+    if outcome in ("refused", "error") and error and MEMORY.search(error):
+        return TOO_BIG
+    return ADVICE[outcome]
+
+
+def of_run(metadata: dict) -> Iterator[Failure]:
+    """The failures of a run whose metadata has them, in the order of the ledger."""
+    failures: Dict[tuple, Failure] = {}
+    for row in metadata["aggregates"]:
+        for reason in row.get("failures", []):
+            key = row["model"], reason["outcome"], NUMBER.sub("0", reason["error"] or "")
+            failure = failures.setdefault(key, Failure(row["model"], reason["outcome"], reason["error"], []))
+            failure.places.append((row["phase"], reason["n"]))
+    yield from failures.values()
