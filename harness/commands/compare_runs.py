@@ -40,7 +40,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def show_position(folder: pathlib.Path, tree: pathlib.Path) -> int:
-    """Where one run ranks among the runs of a tree."""
     from base import run_folder
     from derive import derived_files, run_position
     manifest = run_folder.read_manifest(folder)

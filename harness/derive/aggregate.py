@@ -243,7 +243,6 @@ class Aggregate:
         return metrics
 
     def _metrics(self, call: CallRecord, finding: dict, energy_j: float | None) -> CallMetrics | None:
-        """None for a call that supports no metric."""
         if not call.has_speed:
             self.failures.add(call)
             self._conversation = None

@@ -16,7 +16,6 @@ EFFECTS = {"other-model": "two different models are compared", "cause": "compare
 
 
 def render(comparison: dict) -> str:
-    """The `comparison` record as text."""
     parts = [_synthetic(comparison), _runs(comparison), _differences(comparison["differences"]), _ratios(comparison["cells"]),
              _answers(comparison["cells"]), _unpaired(comparison["cells"]), _noise(comparison)]
     return "\n\n".join(part for part in parts if part)

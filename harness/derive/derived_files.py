@@ -35,7 +35,6 @@ def metadata(folder: pathlib.Path, manifest: dict, graders: Graders, observer: s
 
 
 def write(folder: pathlib.Path, manifest: dict, graders: Graders) -> dict:
-    """Write both files, and give the metadata back."""
     record = metadata(folder, manifest, graders)
     save(folder, manifest, record)
     return record
@@ -61,7 +60,6 @@ class DerivedFiles:
 
 
 def save(folder: pathlib.Path, manifest: dict, record: dict) -> None:
-    """Write both files of a run whose `metadata` record is known."""
     wrong = schema.problems(record, "metadata")
     if wrong:
         raise ValueError(f"metadata that the schema refuses: {wrong[:3]}")

@@ -69,7 +69,6 @@ class Sample:
         return quantile(self.values(), 0.5) if self._values else None
 
     def stat(self) -> Stat | None:
-        """None without a value."""
         if not self._values:
             return None
         ordered = self.values()
@@ -79,7 +78,6 @@ class Sample:
                     rounded(low), rounded(high))
 
     def record(self) -> dict | None:
-        """The `stat` record as JSON."""
         stat = self.stat()
         return None if stat is None else stat._asdict()
 

@@ -41,7 +41,6 @@ def renewed(text: str, block: str, where: str) -> str:
 
 
 def block_of(text: str, where: str) -> str:
-    """The text between the marks."""
     begin, end = _places(text, where)
     return text[begin + len(BEGIN):end - len(END)].strip("\n")
 

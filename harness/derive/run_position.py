@@ -87,7 +87,6 @@ def is_noise(stat: dict, neighbour: Neighbour) -> Optional[bool]:
 
 
 def render(metadata: dict, others: List[ModelFigures]) -> str:
-    """The positions of all models of a run as tables."""
     own, parts = list(headline.figures_of(metadata["run_id"], metadata)), []
     for mine in own:
         parts.append(mine.model)

@@ -137,7 +137,6 @@ def _context(metadata: dict) -> str:
 
 
 def _rungs(metadata: dict) -> list:
-    """The context ladder: memory and speed against depth."""
     rows = [[code(row["model"]), *cells] for row in metadata["aggregates"] if row.get("rung") for cells in context_text.cells(row)]
     return [table(context_text.TITLES, rows)] if rows else []
 

@@ -19,7 +19,6 @@ HARNESS_ITEMS = ("LOAD", "WARM-UP")
 
 
 def problems(call: CallRecord, is_safetensors: bool = False) -> Iterator[Finding]:
-    """Every contradiction within one call record."""
     for check in (stamps, chunks, gaps, tokens, server_time, outcome, role):
         yield from check(call)
     yield from limits(call, is_safetensors)

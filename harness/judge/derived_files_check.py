@@ -57,7 +57,6 @@ def difference(stated: json_text.Json, wanted: json_text.Json, pointer: str = ""
 
 
 def run_md_problems(text: str, manifest: dict, derived: dict) -> Iterator[Finding]:
-    """The generated block of run.md."""
     wanted = run_report.render(manifest, derived).strip("\n").split("\n")
     try:
         present = run_md.block_of(text, run_folder.RUN_MD).split("\n")
@@ -72,7 +71,6 @@ def run_md_problems(text: str, manifest: dict, derived: dict) -> Iterator[Findin
 
 
 def check(document: dict | None, text: str | None, manifest: dict, derived: dict, findings: FindingList, folder: str) -> None:
-    """Both files, as far as they are there, against what the ledger gives."""
     if document is not None:
         findings.add(metadata_problems(document, derived), f"{folder}/{run_folder.METADATA}")
     if text is not None:

@@ -140,16 +140,13 @@ class EvidenceChecks(LedgerVisitor):
     def _skip(self, record: SkippedRecord) -> Iterator[Finding]:
         if record.reason == "time-limit":
             self._out_of_time.add((record.session, record.phase, None if record.phase == PARALLEL_MIXED else record.model, record.pass_))
-        wrong = self._contradiction(record)
+        contradiction: Callable[[SkippedRecord], Optional[str]] = getattr(self, "_" + record.reason.replace("-", "_"), lambda record: None)
+        wrong = contradiction(record)
         if record.reason == "time-limit" and self._is_early(record):
             yield Finding("protocol-time-limit", f"{self._reached_ns / 1e9:.0f} s of {self._manifest['time_limit_s']} had gone, and no call of the "
                           f"model had taken more than {self._longest_ns[record.model] / 1e9:.1f} s", "a time limit that was near", "/reason")
         if wrong:
             yield Finding("protocol-skip", f"{record.reason}: {wrong}", "a reason that the ledger supports", "/reason")
-
-    def _contradiction(self, record: SkippedRecord) -> str | None:
-        look: Callable[[SkippedRecord], Optional[str]] = getattr(self, "_" + record.reason.replace("-", "_"), lambda record: None)
-        return look(record)
 
     def _has_failed(self, record: SkippedRecord) -> str | None:
         models = set(self._trained) if record.phase == PARALLEL_MIXED else {record.model}

@@ -122,7 +122,6 @@ def _quoted(path: str) -> str:
 
 
 def row(finding: Finding) -> dict:
-    """A finding as JSON."""
     return {"rule": finding.rule, "severity": finding.severity, "path": shown(finding.path), "line": finding.line,
             "pointer": None if finding.pointer is None else shown(finding.pointer), "observed": shown(finding.observed),
             "expected": shown(finding.expected), "says": RULES[finding.rule].says, "fix": fix(finding)}

@@ -81,8 +81,7 @@ class Clone:
         return [(TreeEntry(path, KINDS.get(mode, "file"), mode == "100755", sizes.get(blob, 0)), blob)
                 for path, mode, _, blob in rows]
 
-    def sizes(self, blobs: list) -> Dict[str, int]:
-        """blob: its size in bytes."""
+    def sizes(self, blobs: List[str]) -> Dict[str, int]:
         if not blobs:
             return {}
         data = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
@@ -115,8 +114,7 @@ class Clone:
         out = self.run("log", "-z", "-m", "--no-renames", "--name-only", "--format=", f"{base}..{head}")
         return sorted({_path(path) for path in out.split(b"\0") if path.strip()})
 
-    def contents(self, blobs: list) -> dict:
-        """blob: its bytes."""
+    def contents(self, blobs: List[str]) -> Dict[str, bytes]:
         asked = "".join(f"{blob}\n" for blob in blobs).encode("ascii")
         data, result, place = self.run("cat-file", "--batch", data=asked), {}, 0
         for blob in blobs:

@@ -78,7 +78,6 @@ class LedgerPass:
         self.has_failed = False
 
     def _add_problems(self, line: LedgerLine) -> None:
-        """What is wrong with the line itself."""
         if not line.problems:
             return
         of_bytes = text_encoding.json_problems(line.data.rstrip(b"\n")) if line.problems[0].code in ("characters", "json") else ()

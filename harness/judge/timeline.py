@@ -10,8 +10,6 @@ from judge.ledger_pass import LedgerVisitor
 
 
 class Timeline(LedgerVisitor):
-    """Remembers one wave."""
-
     def __init__(self) -> None:
         self.session = -1
         self.free_ns = 0            # when everything before the present wave had ended

@@ -156,7 +156,6 @@ def folder_problems(place: RunPlace) -> Iterator[Finding]:
 
 
 def missing(place: RunPlace, wanted: Iterable[str], present: Iterable[str]) -> Iterator[Finding]:
-    """The files of a run that are not there."""
     for name in wanted:
         if name not in present:
             yield Finding("name-file-missing", "not there", name, path=f"{place.path}/{name}")

@@ -43,7 +43,6 @@ def read(path: pathlib.Path) -> dict:
 
 
 def problems(overlay: Json) -> list:
-    """Descriptions of what is wrong with an overlay."""
     if not isinstance(overlay, dict) or set(overlay) != {"schema", "runs"} or not isinstance(overlay["runs"], dict):
         return ["not an object with schema and runs, and nothing else"]
     if overlay["schema"] != VERSION:

@@ -110,7 +110,6 @@ class VariantTotals:
 
 
 def _run_in_cell(run_id: str, phases: List[dict]) -> bytes:
-    """The `run_in_cell` record as JSON."""
     by_name = {phase["phase"]: phase for phase in phases}
     record = {"run_id": run_id, "phases": [run_contribution.without_values(by_name[name]) for name in KINDS if name in by_name]}
     return json_text.dumps(record).encode("ascii")

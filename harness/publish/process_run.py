@@ -43,7 +43,6 @@ class _Checked:
     """A run that was checked, with all its findings, as rows, and what its page shows of each call."""
     documents: run_check.RunDocuments
     rows: List[dict]
-    held: int
     counts: Dict[str, int]
     calls: List[dict]
     sizes: Dict[str, int]
@@ -70,7 +69,7 @@ def process(folder: pathlib.Path, path: str, overlay_entry: dict, synthetic: boo
     processed = ProcessedRun(place, manifest["run_id"], manifest["started_at"], tuple(of_models))
     if moderation.is_redacted(overlay_entry):
         return processed
-    grade, unmet = grades.grade_of(grades.GradeInput(manifest, metadata, documents.hardware, run_md, checked.held))
+    grade, unmet = grades.grade_of(grades.GradeInput(manifest, metadata, documents.hardware, run_md, checked.counts["hold"]))
     run = run_contribution.run_row(place, manifest, metadata, {**checked.counts, "error": 0}, grade, unmet, overlay_entry, of_models, raw_base)
     inputs = page_inputs.RunPageInput(run, manifest, metadata, documents.hardware, run_md, checked.rows,
                                       page_inputs.with_rates(checked.calls, manifest), checked.sizes, synthetic)
@@ -86,7 +85,7 @@ def _check(folder: pathlib.Path, place: RunPlace, synthetic: bool, now_s: float,
     documents = run_check.inspect(folder, place, sizes, findings, now_s, (calls,))
     findings.add(holds)
     rows = [row(finding) for finding in findings if not (synthetic and finding.rule in ALLOWED_SYNTHETIC)]
-    return _Checked(documents, rows, findings.counts["hold"], findings.counts, calls.rows, sizes)
+    return _Checked(documents, rows, findings.counts, calls.rows, sizes)
 
 
 class _CallRows(LedgerVisitor):

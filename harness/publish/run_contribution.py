@@ -88,7 +88,6 @@ def write(path: pathlib.Path, run_id: str, started_at: str, row: Optional[dict],
 
 
 def read(path: pathlib.Path, cell_id: str) -> CellRun:
-    """The contribution of a run to a cell."""
     head, *lines = path.read_bytes().split(b"\n")
     beginning = f'{{"cell_id":{json_text.dumps(cell_id)},'.encode("ascii")
     contribution = next(line for line in lines if line.startswith(beginning))
@@ -121,7 +120,6 @@ def run_row(place: RunPlace, manifest: dict, metadata: dict, findings: dict, gra
 
 
 def _run_model(contribution: dict) -> dict:
-    """The `run_model` record of a contribution."""
     phases = {phase["phase"]: phase for phase in contribution["phases"]}
     waves = phases.get(headline_figures.ALONE, {"waves": []})["waves"]
     best = headline_figures.best_level(waves, lambda stat: stat["median"])

@@ -18,5 +18,4 @@ def add(values: array, value: Optional[float]) -> None:
 
 
 def stat_of(values: array) -> Optional[dict]:
-    """The `stat` record; None without a value."""
     return Sample(values).record()

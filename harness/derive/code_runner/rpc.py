@@ -138,7 +138,6 @@ class Channel:
         return self.own(inner) if kind == "yours" else _unpack_number(kind, inner)
 
     def own(self, number: int) -> Any:
-        """The object of this side with this number."""
         if not 0 <= number < len(self._objects):
             raise ValueError("no such object")
         return self._objects[number]

@@ -99,7 +99,6 @@ def _corners(shape: str, x: float, y: float, reach: float) -> list:
 
 
 def whisker(x: Scale, y: float, interval: Interval, class_: str) -> Html:
-    """A horizontal interval."""
     return line(x.at(interval.low), y, x.at(interval.high), y, f"whisker {class_}")
 
 
@@ -109,6 +108,5 @@ def vertical_whisker(x: float, y: Scale, interval: Interval, class_: str) -> Htm
 
 @functools.lru_cache(maxsize=REPEATED)
 def describe(interval: Interval, show: Callable[[float], str]) -> str:
-    """An interval in words."""
     spread = "" if show(interval.low) == show(interval.high) else f" ({show(interval.low)} to {show(interval.high)})"
     return f"{show(interval.value)}{spread}" + (f", {interval.n}" if interval.n else "")

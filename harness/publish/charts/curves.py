@@ -102,7 +102,6 @@ def _path(x: scale.Scale, y: scale.Scale, points: list, class_: str) -> Html:
 
 
 def legend(series: List[Series]) -> Html:
-    """The legend above the chart."""
     return tag("ul", (tag("li", sample(line.kind), " ", line.name) for line in series), class_="legend")
 
 

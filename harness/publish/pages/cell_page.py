@@ -37,7 +37,6 @@ def page(inputs: page_inputs.CellPageInput) -> tuple:
 
 
 def _variant(root: str, row: Row, runs: List[dict], level: int) -> Html:
-    """The part of one digest."""
     variant = row.variant
     listed = {run["run_id"] for run in variant["by_run"]}
     body = [_facts(variant), _headline(row, level), thinking_section.of_cell(variant, level), _charts(variant, level),
@@ -103,7 +102,6 @@ def _charts(variant: dict, level: int) -> Optional[Html]:
 # ----- runs
 
 def _runs(root: str, variant: dict, runs: List[dict], level: int) -> Html:
-    """A table of the digest's runs."""
     drifts = {run["run_id"]: _drift(run) for run in variant["by_run"]}
     speeds = [figure_text.of_calls(_own(run, variant)["decode_tok_s"]) for run in runs]
     speed = strip.shared([interval for interval in speeds if interval], is_log=False)
@@ -124,7 +122,6 @@ def _runs(root: str, variant: dict, runs: List[dict], level: int) -> Html:
 
 
 def _own(run: dict, variant: dict) -> dict:
-    """The run's record of this digest."""
     return next(model for model in run["models"] if model["digest"] == variant["digest"])
 
 

@@ -36,14 +36,9 @@ def _groups(phase: dict) -> Iterable[dict]:
     return (group for group in phase["groups"] if group["item"] is not None and group["pass"] in (None, "first"))
 
 
-def _first_token(phase: dict) -> list:
-    return [(group["figures"]["prompt_tokens"]["over_runs"]["median"], figure_text.of_spread(group["figures"]["ttft_ms"]))
-            for group in _groups(phase) if group["figures"]["prompt_tokens"] and group["figures"]["ttft_ms"]]
-
-
-def _decode(phase: dict) -> list:
-    return [(group["figures"]["prompt_tokens"]["over_runs"]["median"], figure_text.of_spread(group["figures"]["decode_tok_s"]))
-            for group in _groups(phase) if group["fill"] is not None and group["figures"]["decode_tok_s"] and group["figures"]["prompt_tokens"]]
+def _by_prompt(groups: Iterable[dict], figure: str) -> list:
+    return [(group["figures"]["prompt_tokens"]["over_runs"]["median"], figure_text.of_spread(group["figures"][figure]))
+            for group in groups if group["figures"]["prompt_tokens"] and group["figures"][figure]]
 
 
 def _run_decode(phase: dict) -> list:
@@ -59,9 +54,10 @@ def _run_waves(phase: dict) -> list:
     return [(wave["level"], wave["tok_s"]["median"]) for wave in phase["waves"] if wave["tok_s"]]
 
 
-TTFT = Curve("Time to first token against prompt length", PROMPT, FIRST, ("frozen-prompts", "context-edge"), _first_token,
-             lambda phase: [])
-CONTEXT = Curve("Decode against context depth", PROMPT, DECODE, FILLED, _decode, _run_decode)
+TTFT = Curve("Time to first token against prompt length", PROMPT, FIRST, ("frozen-prompts", "context-edge"),
+             lambda phase: _by_prompt(_groups(phase), "ttft_ms"), lambda phase: [])
+CONTEXT = Curve("Decode against context depth", PROMPT, DECODE, FILLED,
+                lambda phase: _by_prompt((group for group in _groups(phase) if group["fill"] is not None), "decode_tok_s"), _run_decode)
 ALL = (TTFT, CONTEXT)
 DRAWN_OF_RUNS = (TTFT.phases[0], CONTEXT.phases[0], ALONE)     # phases of which each run is a line
 
@@ -86,7 +82,6 @@ def run_lines(curve: Curve, variant: dict) -> list:
 
 
 def chart_of(curve: Curve, variant: dict) -> Optional[Html]:
-    """The chart of one variant; None if there is nothing to draw."""
     series_list, lines = series(curve, variant), run_lines(curve, variant)
     if not series_list:
         return None

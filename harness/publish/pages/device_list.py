@@ -17,9 +17,7 @@ HEADS = [Head("Device"), Head("Memory for models", first="down"),
 
 def page(catalogue: dict, by_tag: Dict[str, List[Row]]) -> tuple:
     lines = [_line(device, by_tag.get(device["device_tag"], [])) for device in catalogue["devices"]]
-    body = layout.note("No device is shown here yet.")
-    if lines:
-        body = table("Devices, by their tags", HEADS, lines, "devices", "Find a device")
+    body = table("Devices, by their tags", HEADS, lines, "devices", "Find a device") if lines else layout.note("No device is shown here yet.")
     lead = tag("p", "Every measured device, by the tag that its contributors gave it.", class_="lead")
     return layout.page("devices.html", "Devices", (), catalogue["synthetic"], tag("h1", "Devices"), lead, body)
 

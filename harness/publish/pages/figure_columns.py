@@ -1,6 +1,7 @@
 """The figures by which models and devices are compared: title with unit, meaning, and how each is read from a row."""
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Optional
 
@@ -52,7 +53,6 @@ class Column:
 
 
 def rows_of(catalogue: dict) -> List[Row]:
-    """Every variant of every cell."""
     by_tag = {device["device_tag"]: device for device in catalogue["devices"]}
     by_name = {model["model"]: model for model in catalogue["models"]}
     return [Row(by_tag[cell["device_tag"]], by_name[cell["model"]], cell, variant)
@@ -66,16 +66,11 @@ def grouped(rows: Iterable[Row], key: Callable[[Row], str]) -> Dict[str, List[Ro
     return groups
 
 
-def _spread(name: str) -> Callable[[Row], Optional[Interval]]:
-    return lambda row: figure_text.of_spread(row.variant["headline"][name])
+def _headline(read: Callable[[Optional[dict]], Optional[Interval]], name: str) -> Callable[[Row], Optional[Interval]]:
+    return lambda row: read(row.variant["headline"][name])
 
 
-def _share(name: str) -> Callable[[Row], Optional[Interval]]:
-    return lambda row: figure_text.of_share(row.variant["headline"][name])
-
-
-def _stat(name: str) -> Callable[[Row], Optional[Interval]]:
-    return lambda row: figure_text.of_runs(row.variant["headline"][name])
+_spread, _share, _stat = (functools.partial(_headline, read) for read in (figure_text.of_spread, figure_text.of_share, figure_text.of_runs))
 
 
 def _most(row: Row) -> Optional[Interval]:

@@ -37,7 +37,6 @@ def of_calls(stat: Optional[dict], noun: str = "call", plural: Optional[str] = N
 
 
 def of_share(share: Optional[dict]) -> Optional[Interval]:
-    """Right answers, with the 95 % interval of their share."""
     if share is None or share["share"] is None:
         return None
     return Interval(share["share"], share["low"], share["high"], f"{share['passed']:,} of {share['n']:,}", share["runs"])

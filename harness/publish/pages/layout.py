@@ -77,7 +77,6 @@ def contents(*links: tuple) -> Html:
 
 
 def section(title: Child, *body: Child, level: int = 2, id_: str | None = None, class_: str | None = None) -> Html:
-    """A section with its heading."""
     return tag("section", tag(f"h{level}", title), *body, id=id_, class_=class_)
 
 
@@ -92,7 +91,6 @@ def facts(rows: Iterable[tuple]) -> Html:
 
 
 def figure(chart: Child, title: Child, *below: Child) -> Html:
-    """A chart with its caption above and notes below."""
     return tag("figure", tag("figcaption", title), chart, *below)
 
 

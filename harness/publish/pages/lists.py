@@ -92,7 +92,6 @@ WORK_HEADS = tables.counts("Runs") + [Head("Failed", "n", "down", tooltip="measu
 
 
 def work_cells(variant: dict) -> List[TableCell]:
-    """The number of runs and of failed calls."""
     failed = headline.failed(variant)
     run_count = tag("span", variant["runs"], class_="lone" if variant["runs"] == 1 else None)
     return [number(variant["runs"], run_count), number(failed, f"{failed:,} of {variant['calls']:,}")]

@@ -38,7 +38,6 @@ def _line(model: dict, rows: List[Row]) -> list:
 
 
 def _together(rows: List[Row], name: str) -> TableCell:
-    """Right answers over all devices."""
     shares = [row.variant["headline"][name] for row in rows if row.variant["headline"][name]]
     return tables.passed_of(sum(share["passed"] for share in shares), sum(share["n"] for share in shares))
 

@@ -30,13 +30,11 @@ LEFT_OUT = (("censored", "cut by a limit, neither right nor wrong"), ("ungraded"
 
 
 def of_cell(variant: dict, level: int) -> List[Html]:
-    """Every phase of a cell's variant."""
     return [_phase(phase, "figures", figure_text.of_spread, _levels(phase["levels"], figure_text.of_spread), phase["runs"], level)
             for phase in variant["phases"]]
 
 
 def of_run(aggregates: Iterable[dict], level: int) -> List[Html]:
-    """Every phase of one model in one run."""
     return [_phase(row, "metrics", figure_text.of_calls, _levels(row["waves"], lambda stat: figure_text.of_calls(stat, "wave")),
                    None, level) for row in aggregates]
 
@@ -61,7 +59,6 @@ def title_of(phase: str) -> str:
 
 
 def group_name(group: dict) -> str:
-    """A name for the calls that share a median."""
     parts = [group["item"] or "all items"]
     parts += [{"first": "first pass", "last": "last pass"}[group["pass"]]] if group["pass"] else []
     parts += [f"{group['level']} at once"] if group["level"] else []
@@ -106,7 +103,6 @@ def _interval(quality: dict) -> str:
 
 
 def _levels(levels: List[dict], read: Callable) -> Optional[Html]:
-    """A table of waves, by level."""
     if not levels:
         return None
     lines = [[TableCell(_level_name(row)), interval(read(row["tok_s"])), interval(read(row["parallelism"])),
@@ -126,7 +122,6 @@ def _serialised(row: dict) -> str:
 
 
 def _recall(quality: Optional[dict]) -> Optional[Html]:
-    """Recalled facts by fill and place."""
     if not quality or not quality["recall"]:
         return None
     places = [place for place in ("head", "middle", "tail") if any(row["place"] == place for row in quality["recall"])]

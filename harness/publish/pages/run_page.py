@@ -58,7 +58,6 @@ def _maintainer_notes(run: dict) -> list:
 
 
 def _grade_and_verdict(run: dict, metadata: dict) -> Html:
-    """The grade with the first unmet condition, and the verdict with its evidence."""
     unmet = run["unmet"]
     why: List[Union[Html, str]] = ["Every condition of every grade is met."]
     if unmet:
@@ -116,10 +115,8 @@ def _model(root: str, model: dict) -> List[TableCell]:
 
 
 def _findings(findings: List[dict]) -> Html:
-    body = layout.note("None.")
-    if findings:
-        heads = tables.words("Rule", "Severity", "Where", "Observed", "Expected", "Meaning")
-        body = table("Findings", heads, map(_finding, findings), class_="cells wordy")
+    heads = tables.words("Rule", "Severity", "Where", "Observed", "Expected", "Meaning")
+    body = table("Findings", heads, map(_finding, findings), class_="cells wordy") if findings else layout.note("None.")
     return layout.section("Findings of the checker", body, id_="findings")
 
 
@@ -132,10 +129,8 @@ def _finding(finding: dict) -> List[TableCell]:
 
 
 def _warnings(rows: List[dict]) -> Html:
-    body = layout.note("None.")
-    if rows:
-        heads = tables.words("Warning", "Of") + [Head(title, "n") for title in ("Observed", "Expected", "n")]
-        body = table("Warnings about the figures", heads, _warning_rows(rows), class_="cells wordy")
+    heads = tables.words("Warning", "Of") + [Head(title, "n") for title in ("Observed", "Expected", "n")]
+    body = table("Warnings about the figures", heads, _warning_rows(rows), class_="cells wordy") if rows else layout.note("None.")
     return layout.section("Warnings", body, id_="warnings")
 
 
@@ -150,7 +145,6 @@ def _warning_rows(rows: List[dict]) -> Iterator[List[TableCell]]:
 
 
 def _about(row: dict) -> list:
-    """The model, phase and level of a warning or a piece of evidence."""
     phase, level = row.get("phase"), row.get("level")
     return [lists.name(row["model"]) if row["model"] else "the whole run", f", {phase}" if phase else "",
             f", {level} at once" if level else ""]

@@ -30,7 +30,6 @@ class Head:
 
 
 def words(*titles: str) -> List[Head]:
-    """Text columns."""
     return [Head(title) for title in titles]
 
 
@@ -44,7 +43,6 @@ def empty(class_: str = "n") -> TableCell:
 
 
 def number(value: Optional[float], text: Child = None) -> TableCell:
-    """A number without an interval."""
     return TableCell(number_format.figure(value) if text is None else text, value, "n")
 
 
@@ -61,7 +59,6 @@ def passed_of(passed: int, n: int) -> TableCell:
 
 
 def share(record: Optional[dict]) -> TableCell:
-    """Right answers of a `share` record."""
     return empty() if record is None else passed_of(record["passed"], record["n"])
 
 

@@ -31,7 +31,6 @@ Named = List[Tuple[Html, dict]]         # (link to a variant, the variant)
 
 
 def of_cell(variant: dict, level: int) -> Optional[Html]:
-    """The section of a cell's page."""
     return _section([(None, variant)], level, layout.note(ALWAYS if variant["always_thinks"] else EXPLAINED))
 
 
@@ -77,7 +76,6 @@ def _right(phase: Optional[dict]) -> TableCell:
 
 
 def _share(phase: Optional[dict]) -> Optional[Interval]:
-    """Right answers of a phase, with the 95 % interval."""
     return figure_text.of_share({**phase["quality"], "runs": phase["runs"]}) if phase and phase["quality"] else None
 
 
