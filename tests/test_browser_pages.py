@@ -137,8 +137,47 @@ class Looks(Browser):
         self.assertTrue(all((self.folder / link).is_file() for link in self.tab.value(links)))
         self.look(f"compare.html{self.tab.value('location.hash')}")
         self.assertIn(cell["page"], self.tab.value(links))
-        self.tab.value(f"{FIND_CELL}.value = 'nothing like it'; {FIND_CELL}.dispatchEvent(new Event('input'))")
-        self.assertEqual((self.tab.value(links), self.tab.value("document.querySelector('#find-cell output').textContent")), ([], "0 cells"))
+        self.type_into(FIND_CELL, "nothing like it")
+        self.assertEqual((self.tab.value(links), self.tab.value("document.querySelector('#find-cell output').textContent")),
+                         ([], "Nothing matches all of these words."))
+
+    def type_into(self, field: str, text: str) -> None:
+        self.tab.value(f"{field}.value = {text!r}; {field}.dispatchEvent(new Event('input'))")
+
+    def test_the_best_match_comes_first_and_enter_opens_it(self):
+        self.look("index.html")
+        hits = "[...document.querySelectorAll('#find-cell a')].map((link) => link.textContent)"
+        cell = self.document["cells"][-1]
+        for typed, first in (("boulder:8b q8_0", "boulder:8b-q8_0"), (f"{cell['device_tag']} {cell['model']}", f"{cell['model']} on {cell['device_tag']}"),
+                             ("geforce 4090", "rtx-4090-pc"), ("RTX4090", "rtx-4090-pc")):
+            with self.subTest(typed):
+                self.type_into(FIND_CELL, typed)
+                self.assertEqual(self.tab.value(hits)[0], first)
+        self.tab.value(f"{FIND_CELL}.focus()")
+        self.tab.events.clear()
+        self.tab.press("Enter", 13, "\r")
+        while not any(event["method"] == "Page.loadEventFired" for event in self.tab.events):
+            self.tab.value("1")
+        self.assertTrue(self.tab.value("location.href").endswith("devices/rtx-4090-pc.html"))
+        self.tab.url = "about:blank"
+
+    def test_a_search_in_a_table_does_not_look_at_its_numbers(self):
+        self.look("compare.html")
+        self.type_into(FIND, "8b")
+        shown = self.tab.value("[...document.querySelectorAll('tbody tr')].filter((row) => !row.hidden).map((row) => row.cells[0].textContent)")
+        self.assertEqual([name for name in shown if "8b" not in name], [])
+        self.assertTrue(shown)
+
+    def test_the_script_adds_nothing_that_moves_the_page(self):
+        """What it adds is in the tools above a table, which are part of the page, and within the headings of a table."""
+        count = "[...document.body.querySelectorAll('*')].filter((one) => !one.closest('.tools, thead')).length"
+        for path in ("index.html", "devices.html", "models.html", "compare.html", self.document["devices"][0]["page"], self.cells[0].cell["page"]):
+            with self.subTest(path):
+                self.look(path, script=False)
+                before = self.tab.value(count)
+                self.look(path)
+                self.assertEqual((self.tab.value(count), self.tab.value("document.querySelectorAll('.tools').length")),
+                                 (before, (self.folder / path).read_text(encoding="utf-8").count('class="tools"')))
 
     def test_columns_are_chosen(self):
         self.look("compare.html")

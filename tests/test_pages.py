@@ -14,7 +14,9 @@ import hostile
 import showcase
 
 from publish import page_inputs, pages
-from publish.pages import cell_page, context_section, figure_columns, layout, ranking, run_page
+from publish.charts import pareto
+from publish.charts.axes import Interval
+from publish.pages import cell_page, compare_page, context_section, figure_columns, layout, ranking, run_page
 from publish.pages.figure_columns import rows_of
 
 DATA = {"catalogue.json", "catalogue.csv", "catalogue.sqlite", "feed.xml"}
@@ -120,6 +122,26 @@ class Wholeness(unittest.TestCase):
             ids = [attributes["id"] for _, attributes, _ in page.elements if "id" in attributes]
             with self.subTest(path=path):
                 self.assertEqual(len(ids), len(set(ids)))
+
+    def test_digests_that_both_thought_share_no_id(self):
+        inputs = next(view for view in showcase.whole()[1] if any("thinking" in phase for phase in view.cell["variants"][0]["phases"]))
+        variant = inputs.cell["variants"][0]
+        cell = {**inputs.cell, "variants": [variant, {**variant, "digest": "f" * 64, "by_run": []}]}
+        _, data = cell_page.page(dataclasses.replace(inputs, cell=cell))
+        ids = [attributes["id"] for _, attributes, _ in Page(data).elements if "id" in attributes]
+        self.assertEqual(len(ids), len(set(ids)))
+
+    def test_long_pages_begin_with_links_to_their_sections(self):
+        for path, page in parsed().items():
+            if path.startswith(("devices/", "models/", "cells/", "compare/", "runs/")):
+                with self.subTest(path):
+                    self.assertIn("On this page", [attributes.get("aria-label") for attributes in page.all("nav")])
+
+    def test_the_front_page_has_one_row_for_each_class_of_device(self):
+        rows = rows_of(showcase.whole()[0])
+        classes = {(ranking.kind_name(row.device), ranking.size_name(row.device)) for row in rows}
+        tables = re.findall(r'<table class="cells picked">.*?</table>', built()["index.html"].decode("utf-8"))
+        self.assertEqual((len(tables), sum(table.count("<tr>") - 1 for table in tables)), (len({kind for kind, _ in classes}), len(classes)))
 
     def test_the_same_records_give_the_same_bytes(self):
         few = showcase.whole(showcase.FEW)
@@ -264,7 +286,7 @@ class Honesty(unittest.TestCase):
 
     def test_quality_is_ranked_by_the_lower_end_of_its_interval(self):
         rows = [row for row in rows_of(showcase.whole()[0]) if row.variant["headline"]["answers"]]
-        best = next(choice.row for choice in ranking.choices(rows) if choice.rule.startswith("Most answers right")
+        best = next(choice.row for choice in ranking.choices(rows) if choice.rule.startswith("Most right answers")
                     and "10 tok/s" not in choice.rule)
         self.assertEqual(best.variant["headline"]["answers"]["low"],
                          max(row.variant["headline"]["answers"]["low"] for row in rows))
@@ -354,7 +376,7 @@ class Ways(unittest.TestCase):
             for path in (inputs.cell["page"], inputs.device["page"], inputs.model["page"]):
                 with self.subTest(path):
                     text = self.page(path).text
-                    self.assertIn("Thinking against plain", text)
+                    self.assertIn("Answers with and without thinking", text)
                     self.assertIn(f"{thinking['pairs']} pairs: {thinking['gained']} gained, {thinking['lost']} lost", text)
                     self.assertIn("8.10 s", text)
             self.assertIn("Right answers against the time to a right answer", self.page(inputs.device["page"]).text)
@@ -364,7 +386,7 @@ class Ways(unittest.TestCase):
         self.assertTrue(always)
         for inputs, _ in always:
             text = self.page(inputs.cell["page"]).text
-            self.assertIn("always thinks, whatever it is told", text)
+            self.assertIn("always on, cannot be switched off", text)
             self.assertNotIn("pairs:", text)
             self.assertIn("always thinks", self.page(inputs.device["page"]).text)
 
@@ -374,7 +396,7 @@ class Ways(unittest.TestCase):
         for inputs, variant in climbed:
             page = self.page(inputs.cell["page"])
             self.assertIn("This machine serves this model up to 32,768 tokens", page.text)
-            self.assertIn("Each context that was climbed", page.text)
+            self.assertIn("Each context size, with its longest prompt", page.text)
             self.assertTrue(any(attributes.get("class", "").startswith("cliff") for attributes in page.all("line")))
             depth = context_section.points(variant, "decode_tok_s")
             self.assertEqual(([tokens for tokens, _ in depth], depth[-1][0] > 4 * 7_900), (sorted(tokens for tokens, _ in depth), True))
@@ -386,7 +408,7 @@ class Ways(unittest.TestCase):
         for inputs, _ in plain:
             if len(inputs.cell["variants"]) == 1:
                 text = self.page(inputs.cell["page"]).text
-                for title in ("Thinking against plain", "Depth of context"):
+                for title in ("Answers with and without thinking", "Depth of context"):
                     self.assertNotIn(title, text)
         rows = [row for row in rows_of(self.document) if not row.variant["ladder"]]
         self.assertNotIn("context", [column.id for column in figure_columns.used(figure_columns.MAIN, rows)])
@@ -423,6 +445,32 @@ class Many(unittest.TestCase):
                 self.assertLess(len(page.render()[1]), self.MOST_BYTES, page.path)
                 checked.add(page.path)
         self.assertEqual(checked, wanted)
+
+    def test_long_tables_are_scrolled_below_their_headings_and_searched(self):
+        pages_of = {page.path: page for page in pages.site_pages(self.document(100, 200), (), {})}
+        for path in ("devices.html", "models.html", "devices/device-0-8gb.html", f"models/{page_inputs.model_id('model-0:1b')}.html"):
+            with self.subTest(path):
+                page = Page(pages_of[path].render()[1])
+                self.assertIn("scroll long", [attributes.get("class") for attributes in page.all("div")])
+                self.assertIn("search", [attributes.get("type") for attributes in page.all("input")])
+
+    def test_of_a_hundred_points_only_those_on_the_line_have_bars_and_names(self):
+        points = [pareto.Point(f"model {n}", Interval(10 + n, 9 + n, 11 + n), Interval(0.5, 0.4, 0.6)) for n in range(100)]
+        worse = [dataclasses.replace(point, quality=Interval(0.1, 0.05, 0.2), speed=Interval(9, 8, 10)) for point in points]
+        self.assertEqual(pareto.chart(points[:1] + worse, "", "", "").count("whisker behind"), 0)
+        self.assertGreater(pareto.chart(points[:1] + worse[:10], "", "", "").count("whisker behind"), 0)
+
+    def test_a_comparison_shows_the_first_rows_and_keeps_more_in_reach(self):
+        document = self.document(100, 200)
+        page = next(page for page in pages.site_pages(document, (), {}) if page.path == "compare/devices/device-0-8gb.html")
+        text = Page(page.render()[1]).text
+        self.assertIn(f"Show {compare_page.MAX_RANKED - compare_page.FIRST_RANKED} more", text)
+        self.assertIn(f"The best {compare_page.MAX_RANKED} of 200", text)
+
+    def test_a_page_for_all_cells_does_not_speak_of_a_table_that_it_has_not(self):
+        for document, has_table in ((self.document(101, compare_page.MAX_ROWS), False), (showcase.whole()[0], True)):
+            page = Page(next(page for page in pages.site_pages(document, (), {}) if page.path == "compare.html").render()[1])
+            self.assertEqual((bool(page.all("table")), compare_page.EVERY in page.text), (has_table, has_table))
 
     def test_the_page_of_a_cell_with_many_runs_is_cut_and_says_so(self):
         inputs = next(inputs for inputs in showcase.whole()[1] if inputs.runs)

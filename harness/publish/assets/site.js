@@ -5,6 +5,7 @@
 const tables = Array.from(document.querySelectorAll("table.live"));
 const state = new URLSearchParams(location.hash.startsWith("#?") ? location.hash.slice(2) : "");
 const names = new Map();
+const MAX_HITS = 30;
 
 for (const table of tables) {
   const count = (names.get(table.dataset.name) || 0) + 1;     // a page may have two tables of one kind
@@ -28,11 +29,11 @@ addEventListener("hashchange", () => {
 function equip(table) {
   const heads = Array.from(table.tHead.rows[0].cells);
   heads.forEach((head, column) => { if (head.dataset.first) makeButton(table, head, column); });
-  const tools = document.createElement("div");
-  tools.className = "tools";
-  if (table.dataset.find) tools.append(...finder(table));
-  if (heads.length > 6) tools.append(chooser(table, heads));
-  if (tools.childElementCount) table.parentElement.before(tools);
+  const tools = table.parentElement.previousElementSibling;
+  if (!tools || !tools.classList.contains("tools")) return;
+  const field = tools.querySelector("input"), columns = tools.querySelector("details");
+  if (field) equipFinder(table, field);
+  if (columns) equipChooser(table, heads, columns);
 }
 
 function makeButton(table, head, column) {
@@ -48,69 +49,118 @@ function makeButton(table, head, column) {
   });
 }
 
-function finder(table) {
-  const field = document.createElement("input");
-  field.type = "search";
-  field.placeholder = table.dataset.find;
-  field.setAttribute("aria-label", table.dataset.find);
+function equipFinder(table, field) {
   field.addEventListener("input", () => { keep(table, "find", field.value.trim()); find(table); });
   table.findField = field;
-  table.findCount = document.createElement("output");
-  return [field, table.findCount];
+  table.findCount = field.nextElementSibling;
 }
 
-// A cell is found by words of its device and model, in any order. The lists of both are on the page; each device has the
-// numbers of the models that were measured on it.
+// Devices, models and cells are found by words in any order, the best match first. The lists of devices and models are on the
+// page; each device has `number:runs` of its models.
 function equipCellFinder(place) {
-  const devices = Array.from(document.querySelectorAll("#devices li")), models = Array.from(document.querySelectorAll("#models li"));
-  const field = document.createElement("input"), count = document.createElement("output"), list = document.createElement("ul");
-  const texts = models.map((one) => one.dataset.name.toLowerCase());
-  field.type = "search";
-  field.placeholder = place.dataset.find;
-  field.setAttribute("aria-label", place.dataset.find);
-  place.className = "tools";
-  list.className = "ways";
-  place.append(field, count, list);
-  place.showFound = () => {
-    const wanted = state.get("cell") || "", words = wanted.toLowerCase().split(/\s+/).filter(Boolean), links = [];
-    if (document.activeElement !== field) field.value = wanted;
-    let total = 0;
-    for (const device of words.length ? devices : []) {
-      const own = (device.dataset.name + " " + (device.dataset.label || "")).toLowerCase();
-      const others = words.filter((word) => !own.includes(word));
-      for (const number of device.dataset.cells.split(" ").filter(Boolean)) {
-        if (!others.every((word) => texts[number].includes(word))) continue;
-        total += 1;
-        if (links.length < 40) links.push(cellLink(device.dataset.name, models[number].dataset));
-      }
-    }
-    list.replaceChildren(...links);
-    count.textContent = words.length ? total + (total === 1 ? " cell" : " cells") + (total > 40 ? ", the first 40 shown" : "") : "";
+  const [field, count, results] = place.children;
+  const devices = Array.from(document.querySelectorAll("#devices li"), searchable);
+  const models = Array.from(document.querySelectorAll("#models li"), searchable);
+  for (const device of devices) device.cells = device.cells.split(" ").filter(Boolean).map((pair) => pair.split(":").map(Number));
+  place.showHits = () => {
+    const typed = state.get("cell") || "", words = wordsOf(typed);
+    if (document.activeElement !== field) field.value = typed;
+    const groups = words.length ? [
+      ["Devices", matches(devices, words).slice(0, 5).map((device) => hit(device.page, device.name, device.label))],
+      ["Models", matches(models, words).slice(0, 5).map((model) => hit(model.page, model.name))],
+    ] : [];
+    const cells = words.length ? matchingCells(devices, models, words) : [];
+    groups.push(["Models on devices", cells.slice(0, MAX_HITS).map(cellHit)]);
+    results.replaceChildren(...groups.filter(([, hits]) => hits.length).map(hitGroup));
+    count.textContent = !words.length ? "" : !results.children.length ? "Nothing matches all of these words."
+      : counted(cells.length, "model on a device", "models on devices") + (cells.length > MAX_HITS ? `, the first ${MAX_HITS} listed` : "");
   };
-  field.addEventListener("input", () => { set("cell", field.value.trim()); write(); place.showFound(); });
+  field.addEventListener("input", () => { set("cell", field.value.trim()); write(); place.showHits(); });
+  field.addEventListener("keydown", (event) => {
+    const first = results.querySelector("a");
+    if (event.key === "Enter" && first) first.click();
+  });
 }
 
-function cellLink(deviceTag, model) {
-  const item = document.createElement("li"), link = document.createElement("a");
-  link.href = "cells/" + deviceTag + "." + model.id + ".html";
-  link.textContent = model.name + " on " + deviceTag;
-  item.append(link);
+function searchable(item) {
+  const { name, label = "", page, id, cells = "" } = item.dataset, text = plain(name + " " + label);
+  return { name, label, page, id, cells, text, squashed: text.replace(/ /g, "") };
+}
+
+function plain(text) {
+  return " " + text.toLowerCase().replace(/[^\p{L}\p{N}.]+/gu, " ").trim() + " ";
+}
+
+function wordsOf(typed) {
+  return plain(typed).split(" ").filter(Boolean);
+}
+
+// How well a word matches: as a whole word, as the beginning of one, within one, or across a gap ("rtx4090"); else 0.
+function score(word, entry) {
+  if (entry.text.includes(" " + word + " ")) return 4;
+  if (entry.text.includes(" " + word)) return 3;
+  return entry.text.includes(word) ? 2 : word.length > 3 && entry.squashed.includes(word) ? 1 : 0;
+}
+
+function matches(entries, words) {
+  const scored = entries.map((entry) => [total(words.map((word) => score(word, entry))), entry]).filter(([sum]) => sum);
+  return scored.sort((a, b) => b[0] - a[0]).map(([, entry]) => entry);
+}
+
+// The sum of the scores of all words; 0 if one of them does not match.
+function total(scores) {
+  return scores.every(Boolean) ? scores.reduce((sum, one) => sum + one, 0) : 0;
+}
+
+function matchingCells(devices, models, words) {
+  const ofModels = models.map((model) => words.map((word) => score(word, model))), found = [];
+  for (const device of devices) {
+    const ofDevice = words.map((word) => score(word, device));
+    for (const [number, runs] of device.cells) {
+      const sum = total(ofDevice.map((own, n) => Math.max(own, ofModels[number][n])));
+      if (sum) found.push({ sum, runs, device, model: models[number] });
+    }
+  }
+  return found.sort((a, b) => b.sum - a.sum || b.runs - a.runs);
+}
+
+function cellHit({ device, model, runs }) {
+  return hit(`cells/${device.name}.${model.id}.html`, `${model.name} on ${device.name}`, counted(runs, "run"));
+}
+
+function hit(page, name, more) {
+  const item = document.createElement("li"), link = document.createElement("a"), soft = document.createElement("span");
+  link.href = page;
+  link.textContent = name;
+  soft.className = "soft";
+  soft.textContent = more ? " " + more : "";
+  item.append(link, soft);
   return item;
 }
 
-function chooser(table, heads) {
-  const box = document.createElement("details"), words = document.createElement("summary"), set = document.createElement("fieldset");
-  const legend = document.createElement("legend");
-  words.textContent = "Columns";
+function hitGroup([title, hits]) {
+  const group = document.createElement("div"), head = document.createElement("p"), list = document.createElement("ul");
+  head.textContent = title;
+  list.append(...hits);
+  group.append(head, list);
+  return group;
+}
+
+function counted(number, noun, plural) {
+  return number.toLocaleString("en") + " " + (number === 1 ? noun : plural || noun + "s");
+}
+
+function equipChooser(table, heads, box) {
+  const fields = document.createElement("fieldset"), legend = document.createElement("legend");
   legend.textContent = "Columns shown";
-  set.append(legend);
+  fields.append(legend);
   table.columnTicks = heads.map((head, column) => {
     if (column === 0 || head.classList.contains("spark-head")) return null;
     const label = document.createElement("label"), tick = document.createElement("input");
     tick.type = "checkbox";
     tick.checked = true;
     label.append(tick, " " + head.textContent);
-    set.append(label);
+    fields.append(label);
     tick.addEventListener("change", () => {
       const off = table.columnTicks.map((one, n) => one && !one.checked ? n : null).filter((n) => n !== null);
       keep(table, "hide", off.join("."));
@@ -118,19 +168,18 @@ function chooser(table, heads) {
     });
     return tick;
   });
-  box.append(words, set);
+  box.append(fields);
   box.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { box.open = false; words.focus(); }
+    if (event.key === "Escape") { box.open = false; box.firstChild.focus(); }
   });
   document.addEventListener("click", (event) => { if (!box.contains(event.target)) box.open = false; });
-  return box;
 }
 
 // ----- what the address says becomes what is shown
 
 function apply() {
   for (const table of tables) { sort(table); find(table); choose(table); }
-  if (findCell) findCell.showFound();
+  if (findCell) findCell.showHits();
   if (!only) return;
   const wanted = new Set((state.get("tick") || "").split(",").filter(Boolean));
   if (state.has("tick")) for (const box of ticks) box.checked = wanted.has(box.value);
@@ -138,10 +187,10 @@ function apply() {
 }
 
 function sort(table) {
-  const said = /^(\d+)(-?)$/.exec(state.get(table.dataset.name + ".sort") || "");
+  const wanted = /^(\d+)(-?)$/.exec(state.get(table.dataset.name + ".sort") || "");
   const heads = table.tHead.rows[0].cells;
-  if (!said || !heads[said[1]] || !heads[said[1]].dataset.first) return;
-  const column = Number(said[1]), sign = said[2] ? -1 : 1;
+  if (!wanted || !heads[wanted[1]] || !heads[wanted[1]].dataset.first) return;
+  const column = Number(wanted[1]), sign = wanted[2] ? -1 : 1;
   const rows = Array.from(table.tBodies[0].rows, (row) => [key(row.cells[column]), row]);
   rows.sort((a, b) => a[0] === b[0] ? 0 : a[0] === null ? 1 : b[0] === null ? -1 : sign * (a[0] < b[0] ? -1 : 1));
   table.tBodies[0].append(...rows.map((pair) => pair[1]));
@@ -157,15 +206,22 @@ function key(cell) {
 
 function find(table) {
   if (!table.findField) return;
-  const wanted = state.get(table.dataset.name + ".find") || "";
-  if (document.activeElement !== table.findField) table.findField.value = wanted;
-  const words = wanted.toLowerCase().split(/\s+/).filter(Boolean), rows = Array.from(table.tBodies[0].rows);
+  const typed = state.get(table.dataset.name + ".find") || "";
+  if (document.activeElement !== table.findField) table.findField.value = typed;
+  const words = wordsOf(typed), rows = Array.from(table.tBodies[0].rows);
+  let left = 0;
   for (const row of rows) {
-    const text = row.textContent.toLowerCase();
-    row.hidden = !words.every((word) => text.includes(word));
+    row.entry = row.entry || searchableRow(row);
+    row.hidden = !words.every((word) => score(word, row.entry));
+    left += !row.hidden;
   }
-  const left = rows.filter((row) => !row.hidden).length;
   table.findCount.textContent = words.length ? left + " of " + rows.length : "";
+}
+
+// Names and other words of a row; with its numbers, "8" would find nearly every row.
+function searchableRow(row) {
+  const text = plain(Array.from(row.cells, (cell) => cell.classList.contains("n") ? "" : cell.textContent).join(" "));
+  return { text, squashed: text.replace(/ /g, "") };
 }
 
 function choose(table) {
@@ -199,6 +255,6 @@ function set(name, value) {
 }
 
 function write() {
-  const said = state.toString().replace(/%2C/g, ",");
-  history.replaceState(null, "", said ? "#?" + said : location.pathname + location.search);
+  const fragment = state.toString().replace(/%2C/g, ",");
+  history.replaceState(null, "", fragment ? "#?" + fragment : location.pathname + location.search);
 }

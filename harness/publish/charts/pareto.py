@@ -15,6 +15,7 @@ HEIGHT = 300
 LINE = 13               # of a label's height
 MOST_LABELS = 14
 MOST_CHARACTERS = 30    # of a label
+DENSE = 24              # points from which on only the frontier has its intervals drawn, and the others are small
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def chart(points: List[Point], title: str, speed_title: str, quality_title: str,
     ahead = frontier(points, is_time)
     names = {id(point) for point in ahead}
     labels = _Labels(x, y, points, ahead)
-    drawn = [_point(x, y, point, id(point) in names, show) for point in sorted(points, key=lambda point: id(point) in names)]
+    drawn = [_point(x, y, point, id(point) in names, show, len(points) >= DENSE) for point in sorted(points, key=lambda point: id(point) in names)]
     words = "; ".join(_describe(point, show) + (", on the line" if id(point) in names else "") for point in points)
     return axes.svg(axes.WIDTH, HEIGHT, title, words, axes.frame(x, y, speed_title, quality_title), _stairs(x, y, ahead, is_time),
                     drawn, labels.drawn())
@@ -53,9 +54,11 @@ def _describe(point: Point, show: Callable[[float], str]) -> str:
     return f"{point.name}: {axes.describe(point.speed, show)}, {axes.describe(point.quality, number_format.percent)}"
 
 
-def _point(x: scale.Scale, y: scale.Scale, point: Point, is_ahead: bool, show: Callable[[float], str]) -> Html:
+def _point(x: scale.Scale, y: scale.Scale, point: Point, is_ahead: bool, show: Callable[[float], str], is_dense: bool) -> Html:
     at_x, at_y, kind = x.at(point.speed.value), y.at(point.quality.value), "ahead" if is_ahead else "behind"
     look = f"{kind} lone" if point.speed.is_lone else kind
+    if is_dense and not is_ahead:
+        return axes.mark("circle", at_x, at_y, kind, 2.4, _describe(point, show))
     return tag("g", axes.whisker(x, at_y, point.speed, kind), axes.vertical_whisker(at_x, y, point.quality, kind),
                axes.mark("circle" if is_ahead else "diamond", at_x, at_y, look, 4.6, _describe(point, show)))
 
@@ -78,8 +81,9 @@ class _Labels:
 
     def __init__(self, x: scale.Scale, y: scale.Scale, points: List[Point], ahead: List[Point]):
         self.x, self.y, self.ahead = x, y, {id(point) for point in ahead}
-        self.taken = [self._box(x.at(point.speed.value) - 5, y.at(point.quality.value) + 5, 10, 10) for point in points]
-        self.wanted = ahead + [point for point in points if id(point) not in self.ahead]
+        is_dense = len(points) >= DENSE
+        self.taken = [self._box(x.at(point.speed.value) - 5, y.at(point.quality.value) + 5, 10, 10) for point in (ahead if is_dense else points)]
+        self.wanted = ahead + [point for point in points if id(point) not in self.ahead and not is_dense]
 
     @staticmethod
     def _box(left: float, bottom: float, width: float, height: float) -> tuple:

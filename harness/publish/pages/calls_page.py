@@ -12,8 +12,8 @@ from publish.pages import layout, lists
 ANSWER = 1500           # characters shown; the raw file has all of them
 MAX_ANSWERS = 400_000   # characters of all answers of a page
 MAX_CALLS = 1000        # rows of a page, with some 600 bytes each
-NUMBERS = ("line", "first token", "whole call", "decode tok/s", "prompt", "answer tokens")
-HEADS = ("line", "asked", "role", "outcome", *NUMBERS[1:], "answer")
+NUMBERS = ("Line", "First token", "Whole call", "Decode tok/s", "Prompt tokens", "Answer tokens")
+HEADS = ("Line", "Item", "Role", "Outcome", *NUMBERS[1:], "Answer")
 FAILED = frozenset(OUTCOMES) - {"ok", "length"}
 
 

@@ -21,7 +21,7 @@ MAX_RUNS = 100          # rows of the table of runs, with 2.5 kB each
 
 def page(inputs: page_inputs.CellPageInput) -> tuple:
     cell, device, model = inputs.cell, inputs.device, inputs.model
-    path, root, variants = cell["page"], layout.root_of(cell["page"]), cell["variants"]
+    path, root = cell["page"], layout.root_of(cell["page"])
     trail = ((device["page"], cell["device_tag"]), (model["page"], cell["model"]))
     title = [lists.name(cell["model"]), lists.muted(" on "), lists.name(device["label"] or cell["device_tag"])]
     withheld = f", {cell['withheld']:,} of them not shown but counted" if cell["withheld"] else ""
@@ -29,23 +29,31 @@ def page(inputs: page_inputs.CellPageInput) -> tuple:
             ", ",
             tag("a", "other models on this device", href=f"{root}compare/{device['page']}"), ", ",
             tag("a", "other devices with this model", href=f"{root}compare/{model['page']}"), "."]
-    level = 3 if len(variants) > 1 else 2
+    rows = [Row(device, model, cell, variant) for variant in cell["variants"]]
     return layout.page(
         path, f"{cell['model']} on {cell['device_tag']}", trail, inputs.synthetic, tag("h1", title),
-        tag("p", lead, class_="lead"), layout.note(APART) if level == 3 else None,
-        [_variant(root, Row(device, model, cell, variant), inputs.runs, level) for variant in variants])
+        tag("p", lead, class_="lead"), _one_digest(root, rows[0], inputs.runs) if len(rows) == 1 else _digests(root, rows, inputs.runs))
 
 
-def _variant(root: str, row: Row, runs: List[dict], level: int) -> Html:
+def _one_digest(root: str, row: Row, runs: List[dict]) -> list:
+    sections = _sections(root, row, runs, 2)
+    return [_facts(row.variant), layout.contents_of(sections), sections]
+
+
+def _digests(root: str, rows: List[Row], runs: List[dict]) -> list:
+    links = layout.contents(*((row.mark, f"Digest {row.mark}, {number_format.counted(row.variant['runs'], 'run')}") for row in rows))
+    return [layout.note(APART), links, [layout.section(["Digest ", tag("code", row.mark)], _facts(row.variant), _sections(root, row, runs, 3),
+                                                       id_=row.mark, class_="variant") for row in rows]]
+
+
+def _sections(root: str, row: Row, runs: List[dict], level: int) -> List[Optional[Html]]:
+    """The sections of one digest; at level 2 they have ids, since there is no other digest."""
     variant = row.variant
     listed = {run["run_id"] for run in variant["by_run"]}
-    body = [_facts(variant), _headline(row, level), thinking_section.of_cell(variant, level), _charts(variant, level),
-            context_section.of_cell(variant, level),
+    return [_headline(row, level), thinking_section.of_cell(variant, level), _charts(variant, level), context_section.of_cell(variant, level),
             _runs(root, variant, [run for run in runs if run["run_id"] in listed], level),
-            layout.section("Phase by phase", phase_tables.of_cell(variant, level + 1), level=level, class_="phases")]
-    if level == 2:
-        return tag("div", body)
-    return layout.section(["Digest ", tag("code", row.mark)], *body, id_=row.mark, class_="variant")
+            layout.section("Phase by phase", phase_tables.of_cell(variant, level + 1), level=level, id_=layout.id_at(level, "phases"),
+                           class_="phases")]
 
 
 def _facts(variant: dict) -> Html:
@@ -57,7 +65,7 @@ def _facts(variant: dict) -> Html:
         ("Parameters", variant["parameter_size"] and lists.name(variant["parameter_size"])),
         ("Format", variant["format"] and lists.name(variant["format"])),
         ("Trained context", f"{variant['context_length']:,} tokens" if variant["context_length"] else None),
-        ("Thinking", "always thinks, whatever it is told" if variant["always_thinks"] else None),
+        ("Thinking", "always on, cannot be switched off" if variant["always_thinks"] else None),
         ("In memory", number_format.gigabytes(memory["median"]) if memory else None),
         ("On the accelerator", number_format.percent(offload["median"]) if offload else None),
         ("Digest", tag("code", figure_text.short(variant["digest"]))),
@@ -70,7 +78,7 @@ def _facts(variant: dict) -> Html:
 def _headline(row: Row, level: int) -> Html:
     tiles = [_tile(column, column.find(row)) for column in COLUMNS]
     return layout.section("At a glance", tag("div", tiles, class_="tiles"), _bound(row.variant["bound"]),
-                          lists.column_meanings(COLUMNS), level=level)
+                          lists.column_meanings(COLUMNS), level=level, id_=layout.id_at(level, "figures"))
 
 
 def _tile(column: Column, interval: Optional[Interval]) -> Optional[Html]:
@@ -83,9 +91,9 @@ def _bound(bound: Optional[dict]) -> Optional[Html]:
     if bound is None:
         return None
     bandwidth, size = number_format.figure(bound["bandwidth_gb_s"]), bound["size_bytes"]
-    beyond = ": more than memory bandwidth allows, so a cache helps or not all weights are read"
-    return tag("p", "Each token reads all weights once. The memory of a ", tag("bdi", bound["bandwidth_of"]),
-               f" moves {bandwidth} GB/s, the weights are {number_format.gigabytes(size)}: at most {bandwidth} / "
+    beyond = ": more than memory bandwidth allows, so a cache helps or some weights are not read"
+    return tag("p", "Each token reads all weights once. The memory of this chip (", tag("bdi", bound["bandwidth_of"]),
+               f") moves {bandwidth} GB/s, the weights are {number_format.gigabytes(size)}: at most {bandwidth} / "
                f"{number_format.figure(size / 1e9)} = {number_format.figure(bound['bound_tok_s'])} tok/s. Measured: "
                f"{number_format.figure(bound['decode_tok_s'])} tok/s, which is ", tag("b", number_format.percent(bound["share"])),
                " of it", beyond if bound["share"] > 1 else "", ".", class_="bound")
@@ -96,7 +104,7 @@ def _charts(variant: dict, level: int) -> Optional[Html]:
     if not any(drawn):
         return None
     says = layout.note("Points are medians over runs; vertical bars are the quartiles.")
-    return layout.section("Curves", tag("div", drawn, class_="charts"), says, level=level)
+    return layout.section("Curves", tag("div", drawn, class_="charts"), says, level=level, id_=layout.id_at(level, "curves"))
 
 
 # ----- runs
@@ -106,19 +114,19 @@ def _runs(root: str, variant: dict, runs: List[dict], level: int) -> Html:
     speeds = [figure_text.of_calls(_own(run, variant)["decode_tok_s"]) for run in runs]
     speed = strip.shared([interval for interval in speeds if interval], is_log=False)
     steady = strip.shared([drift for drift in drifts.values() if drift] + [Interval(1, 0.9, 1.1)], is_log=False, show=_ratio)
-    heads = [Head("Run", first="down"), Head("By"), *tables.counts("Decode tok/s"), lists.drawn(speed),
+    heads = [Head("Run", first="down"), Head("Contributor"), *tables.counts("Decode tok/s"), lists.drawn(speed),
              Head("First token", "n"),
-             *tables.counts("Answers", "Code"), Head("End over start", "n"), lists.drawn(steady),
+             *tables.counts("Answers", "Code"), Head("Last/first pass", "n"), lists.drawn(steady),
              *tables.words("Grade", "Verdict"), *tables.counts("Calls", "Failed")]
     lines = [_run(root, run, _own(run, variant), drifts.get(run["run_id"]), speed, steady) for run in runs[:MAX_RUNS]]
     cut = f"The newest {MAX_RUNS} of {len(runs):,} runs; the others are in the JSON of this page."
     withheld = f"{number_format.counted(variant['withheld'], 'run')} more not shown but counted in the figures above."
     lone = "A single run: its spread over runs is unknown."
     return layout.section("Every run", table("Runs, newest first, each with its own medians over calls", heads, lines,
-                                             "runs"),
+                                             "runs", "Find a run"),
                           layout.note(cut) if len(runs) > MAX_RUNS else None,
                           layout.note(lone) if variant["runs"] == 1 else None,
-                          layout.note(withheld) if variant["withheld"] else None, level=level)
+                          layout.note(withheld) if variant["withheld"] else None, level=level, id_=layout.id_at(level, "runs"))
 
 
 def _own(run: dict, variant: dict) -> dict:

@@ -4,13 +4,13 @@ Picking rows needs no script: the style sheet hides rows that are not ticked.
 """
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional
 
 from publish import number_format
 from publish.charts import strip
 from publish.escape import Html
 from publish.markup import tag
-from publish.pages import figure_text, layout, lists, tables
+from publish.pages import cell_finder, figure_text, layout, lists, tables
 from publish.pages.figure_columns import BY_ID, COLUMNS, Column, Row
 from publish.pages.tables import Head, TableCell, interval, table
 
@@ -20,13 +20,14 @@ HEADS = [Head("Cell"), *(Head(column.title, "n", column.first, tooltip=column.de
          Head("Grades", is_plain=True)]
 SPARK_WIDTH = 190
 MAX_ROWS = 300          # of the table of all cells, with 2.5 kB each; with more cells it is left out
-MAX_RANKED = 50         # rows of one figure
+FIRST_RANKED, MAX_RANKED = 15, 50       # rows of one figure: shown at once, and in all
 SIDE_BY_SIDE = ("Best first. Where two bars overlap, the figures do not show which is better. A figure of a single run is marked "
                 "and not ranked.")
-TOO_MANY = ("There are {:,} cells, too many for one table. Find a cell by typing above, or open the page of a device or a "
-            "model, which lists all its cells.")
-EVERY = ("Every cell of the catalogue is a row: one model on one device. Tick two or more, then show only those. Each device "
-         "and each model also has a page that compares its cells figure by figure, with the spread drawn.")
+LEAD = ("Each device and each model has a page that compares its cells figure by figure, with the spread drawn. A cell is one model on one "
+        "device.")
+EVERY = "Every cell of the catalogue is a row of this table. Tick two or more, then show only those."
+TOO_MANY = ("The catalogue has {:,} cells, too many for one table. Choose a device to compare the models on it, or a model to compare the "
+            "devices that ran it. All figures of all cells are in the data files below.")
 
 
 def of_device(device: dict, rows: List[Row], synthetic: bool) -> tuple:
@@ -42,11 +43,12 @@ def of_model(model: dict, rows: List[Row], synthetic: bool) -> tuple:
 def _side_by_side(of: str, short: str, title: str, rows: List[Row], differ: str, synthetic: bool) -> tuple:
     """`of` is the page of the device or model; `differ` is model or device, whichever the rows differ in."""
     path = f"compare/{of}"
-    blocks = [_block(layout.root_of(path), column, rows, differ) for column in COLUMNS]
+    blocks = [(column, block) for column in COLUMNS for block in [_block(layout.root_of(path), column, rows, differ)] if block]
+    links = layout.contents(*((column.id, column.title) for column, _ in blocks))
     return layout.page(
         path, f"Compare {differ}s: {short}", (("compare.html", "Compare"), (of, short)), synthetic,
         tag("h1", f"{differ.capitalize()}s compared: ", lists.name(title)), tag("p", SIDE_BY_SIDE, class_="lead"),
-        tag("div", blocks, class_="blocks") if any(blocks) else layout.note("Nothing has been measured yet."))
+        [links, tag("div", (block for _, block in blocks), class_="blocks")] if blocks else layout.note("Nothing has been measured yet."))
 
 
 def _block(root: str, column: Column, rows: List[Row], differ: str) -> Optional[Html]:
@@ -66,13 +68,12 @@ def _block(root: str, column: Column, rows: List[Row], differ: str) -> Optional[
         lines.append([TableCell([place, " ", lists.link(root, row.page, words)]),
                       lists.spark(scale, figure, 1.0 if column.id == "drift" else None), interval(figure, column.show)])
     heads = [Head(differ.capitalize()), lists.drawn(scale), Head(column.title, "n")]
-    cut = layout.note(f"The first {MAX_RANKED} of {len(lines)}; all are on the page of the {_other(differ)}.")
-    return layout.section(column.title, layout.note(column.description), cut if len(lines) > MAX_RANKED else None,
-                          table(f"{column.title}, {differ} by {differ}", heads, lines[:MAX_RANKED], class_="ranked"), class_="block")
-
-
-def _other(differ: str) -> str:
-    return "device" if differ == "model" else "model"
+    first, more = lines[:FIRST_RANKED], lines[FIRST_RANKED:MAX_RANKED]
+    caption = f"{column.title}, {differ} by {differ}"
+    rest = layout.details(f"Show {len(more)} more", table(f"{caption}, continued", heads, more, class_="ranked")) if more else None
+    cut = layout.note(f"The best {MAX_RANKED} of {len(lines)}; each cell's own page and the data files have the others.")
+    return layout.section(column.title, layout.note(column.description), table(caption, heads, first, class_="ranked"), rest,
+                          cut if len(lines) > MAX_RANKED else None, id_=column.id, class_="block")
 
 
 # ----- all cells
@@ -82,34 +83,11 @@ def page(catalogue: dict, rows: List[Row]) -> tuple:
     if rows:
         only = [tag("input", type="checkbox", id="only"), " ",
                 tag("label", "Show only the rows that are ticked", for_="only")]
-        body = [tag("p", only, class_="only"), _table(rows), lists.column_meanings(PICKED)] if len(rows) <= MAX_ROWS else [
+        body = [tag("p", EVERY), tag("p", only, class_="only"), _table(rows), lists.column_meanings(PICKED)] if len(rows) <= MAX_ROWS else [
             layout.note(TOO_MANY.format(len(catalogue["cells"])))]
-    devices, models = _links_with_cells(catalogue)
-    return layout.page("compare.html", "Compare", (), catalogue["synthetic"], tag("h1", "Compare"),
-                       tag("p", EVERY, class_="lead"), tag("div", data_find="Find a cell: device and model", id="find-cell"),
-                       _links("Models on one device", devices, "devices"), _links("Devices with one model", models, "models"),
-                       tag("div", body, class_="pick"),
-                       wide=True)
-
-
-def _links_with_cells(catalogue: dict) -> Tuple[List[Html], List[Html]]:
-    """Links to the pages of devices and models. Each device has the numbers of its models, by which site.js finds a cell's
-    page: cells/<device tag>.<model id>.html. Names that are too long for that are found on the page of their device."""
-    numbers = {model["model"]: number for number, model in enumerate(catalogue["models"])}
-    by_tag: Dict[str, List[int]] = {}
-    for cell in catalogue["cells"]:
-        if cell["page"] == f"cells/{cell['device_tag']}.{cell['model_id']}.html":
-            by_tag.setdefault(cell["device_tag"], []).append(numbers[cell["model"]])
-    devices = [tag("li", tag("a", lists.name(device["device_tag"]), href=f"compare/{device['page']}"),
-                   data_name=device["device_tag"], data_label=device["label"],
-                   data_cells=" ".join(map(str, by_tag.get(device["device_tag"], [])))) for device in catalogue["devices"]]
-    models = [tag("li", tag("a", lists.name(model["model"]), href=f"compare/{model['page']}"), data_name=model["model"],
-                  data_id=model["model_id"]) for model in catalogue["models"]]
-    return devices, models
-
-
-def _links(title: str, links: List[Html], id_: str) -> Html:
-    return layout.details(f"{title} ({len(links)})", tag("ul", links, class_="ways", id=id_))
+    return layout.page("compare.html", "Compare", (), catalogue["synthetic"], tag("h1", "Compare"), tag("p", LEAD, class_="lead"),
+                       cell_finder.render(catalogue, "compare/", "Models on one device", "Devices with one model"),
+                       tag("div", body, class_="pick"), wide=True)
 
 
 def _table(rows: List[Row]) -> Html:

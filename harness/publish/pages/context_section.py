@@ -19,9 +19,9 @@ DECODE = Axis("decode, tok/s")
 FIRST = Axis("time to first token", is_log=True, show=number_format.milliseconds)
 CHARTS = (("Decode against context depth", "decode_tok_s", DECODE), ("Time to first token against context depth", "ttft_ms", FIRST))
 MAX_SERIES = 6          # of one chart, which has as many shapes; the others are thin lines
-CLIFF = "a part leaves the card"
+CLIFF = "partly off the accelerator"
 HEADS = [Head("Context"), Head("Longest prompt", "n"), Head("Decode tok/s", "n"), Head("First token", "n"), Head("Facts recalled", "n"),
-         Head("In memory", "n"), Head("On the accelerator", "n"), Head("Load", "n"), Head("Not asked", "n")]
+         Head("In memory", "n"), Head("On the accelerator", "n"), Head("Load", "n"), Head("Skipped", "n")]
 Depth = List[Tuple[float, Interval]]
 
 
@@ -68,18 +68,18 @@ def of_cell(variant: dict, level: int) -> Optional[Html]:
     lines = [_rung(phase) for phase in _edge_phases(variant) if phase.get("rung")]
     drawn = [chart([("measured", variant)], *parts, CLIFF) for parts in CHARTS]
     return layout.section("Depth of context", tag("p", sentence(variant["ladder"]), class_="bound"), tag("div", drawn, class_="charts"),
-                          table("Each context that was climbed, with its fullest prompt", HEADS, lines), level=level, id_="depth")
+                          table("Each context size, with its longest prompt", HEADS, lines), level=level, id_=layout.id_at(level, "depth"))
 
 
 def sentence(ladder: dict) -> str:
     """How far the machine serves the model, in one sentence or two."""
     if not ladder["num_ctx"]:
-        return f"No context of the ladder was served whole ({_ends(ladder)})."
+        return f"No context size was served in full ({_ends(ladder)})."
     rate = f" at {number_format.figure(ladder['decode_tok_s']['median'])} tok/s" if ladder["decode_tok_s"] else ""
     runs = number_format.counted(ladder["num_ctx"]["n"], "run")
-    partial = f" From {ladder['partial_from']['median']:,.0f} on, a part is not on the accelerator." if ladder["partial_from"] else ""
+    partial = f" From {ladder['partial_from']['median']:,.0f} tokens on, a part of the model is not on the accelerator." if ladder["partial_from"] else ""
     return (f"This machine serves this model up to {ladder['num_ctx']['median']:,.0f} tokens{rate}{_middle(ladder)} ({runs}). "
-            f"It ends there: {_ends(ladder)}.{partial}")
+            f"Why not further: {_ends(ladder)}.{partial}")
 
 
 def _middle(ladder: dict) -> str:
@@ -137,6 +137,6 @@ def of_many(named: Iterable[tuple]) -> Optional[Html]:
     drawn = [chart(climbed, *parts) for parts in CHARTS]
     if not any(drawn):
         return None
-    note = ("Single prompts of all contexts that were measured, by their tokens. A dashed vertical line marks the depth from which a part of "
+    note = ("Single prompts in contexts of all measured sizes, by their tokens. A dashed vertical line marks the depth from which a part of "
             "the model is not on the accelerator.")
     return layout.section("Speed against depth of context", layout.note(note), tag("div", drawn, class_="charts"), id_="depth")

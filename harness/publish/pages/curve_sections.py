@@ -102,7 +102,7 @@ def concurrency_chart(variant: dict) -> Optional[Html]:
     lines = [sorted(_run_waves(run_phase)) for run in variant["by_run"] for run_phase in _phases(run, ALONE)]
     serialised = any(level["serialised"] for level in phase["levels"])
     levels = tuple(float(level) for level, _ in points)
-    chart = curves.chart(series_list, lines if variant["runs"] > 1 else [], _levels(levels), Axis("tok/s in all"), AT_ONCE)
+    chart = curves.chart(series_list, lines if variant["runs"] > 1 else [], _levels(levels), Axis("total tok/s"), AT_ONCE)
     note = layout.note("In some runs the server processed the calls one after the other.") if serialised else None
     return layout.figure(chart, [AT_ONCE, curves.legend(series_list)], note)
 
@@ -124,13 +124,13 @@ def _ideal(points: List[tuple]) -> List[Series]:
     most = 1.6 * max(interval.high for _, interval in points)
     rates = ((float(level), level * alone) for level, _ in points)
     line = tuple((level, Interval(rate, rate, rate)) for level, rate in rates if rate <= most)
-    return [Series("if each call ran as fast as one alone", line, 6)]
+    return [Series("ideal: each call as fast as one alone", line, 6)]
 
 
 # ----- small multiples
 
-SHARE = Axis("decode, of the shortest", show=number_format.percent)
-GAIN = Axis("tok/s in all, of one alone", show=lambda value: f"{value:g}\u00d7")
+SHARE = Axis("decode, of the shortest prompt", show=number_format.percent)
+GAIN = Axis("total tok/s, of one call alone", show=lambda value: f"{value:g}\u00d7")
 FULL = "Decode by the tokens of context that a single prompt fills, against the shortest one. All charts have the same axes."
 TOGETHER = "Total answer tokens per second, against one call at a time. All charts have the same axes."
 

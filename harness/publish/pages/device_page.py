@@ -13,16 +13,16 @@ from publish.pages.figure_columns import BY_ID, MAIN, Row
 
 NEWEST = 10
 MAX_STRIPS = 12         # models whose other devices are drawn
-KINDS = {"accelerator": "the accelerators' own", "unified": "unified with main memory",
-         "main": "main memory: no accelerator with memory of its own"}
-LEGEND = ("Up and to the right is better. No model is both faster and better than those on the line (circles); diamonds are "
-          "below it. Bars are the quartiles of the speed and the 95 % interval of the right answers; a dotted outline means a "
-          "single run.")
-TIME_LEGEND = ("Up and to the left is better: the five short questions, from the request to the end of a right answer. No way of asking a "
-               "model is both quicker and better than those on the line.")
+KINDS = {"accelerator": "of the accelerators alone", "unified": "unified: shared with main memory",
+         "main": "main memory: no accelerator has memory of its own"}
+LEGEND = ("Up and to the right is better. Circles are on the line: no model is both faster and more often right. For each diamond there is "
+          "one that is. Bars are the quartiles of the speed and the 95 % interval of the right answers; a dotted "
+          "outline marks a single run. In a crowded chart, models below the line are plain dots.")
+TIME_LEGEND = ("Up and to the left is better. The time is from the request to the end of a right answer to one of the five short questions. "
+               "Nothing is both quicker and more often right than what is on the line.")
 STRIPS_ID = "stand"
-STRIPS = ("Decode in tokens per second of the same model on every device; the diamond is this device, the shaded part is the "
-          "middle half.")
+STRIPS = ("Decode in tokens per second of the same model on every device. The diamond is this device; the shaded band is the "
+          "middle half of all devices.")
 
 
 def newest(runs: Iterable[dict]) -> Dict[str, List[dict]]:
@@ -40,24 +40,25 @@ def page(device: dict, rows: List[Row], by_model: Dict[str, List[Row]], runs: Li
     lead = [f"{number_format.counted(device['runs'], 'run')} by {number_format.counted(device['handles'], 'person', 'people')} on ",
             tag("code", device["device_tag"]), "."]
     named = [(lists.link(root, row.page, row.name_of_model), row.variant) for row in lists.fastest_first(rows)]
+    sections = [_recommendations(root, rows), _models(root, device, rows), thinking_section.of_many(named),
+                context_section.of_many([(row.name_of_model, row.variant) for row in lists.fastest_first(rows)]),
+                *curve_sections.sections(named), strips(root, rows, by_model), _newest(root, runs)]
     return layout.page(
         path, device["device_tag"], (("devices.html", "Devices"),), synthetic,
         tag("h1", lists.name(device["label"] or device["device_tag"])), tag("p", lead, class_="lead"), _facts(device),
-        _recommendations(root, rows), _models(root, device, rows), thinking_section.of_many(named),
-        context_section.of_many([(row.name_of_model, row.variant) for row in lists.fastest_first(rows)]), curve_sections.sections(named), strips(root, rows, by_model),
-        _newest(root, runs))
+        layout.contents_of(sections), sections)
 
 
 def _facts(device: dict) -> Html:
     bandwidth, kind = device["bandwidth_gb_s"], device["model_memory_kind"]
-    bandwidth_text = [f"{number_format.figure(bandwidth)} GB/s, by the chip table: ", tag("code", device["bandwidth_of"])]
-    withheld = f"{number_format.counted(device['withheld'], 'run')} not shown, counted in the figures"
+    bandwidth_text = [f"{number_format.figure(bandwidth)} GB/s, from the chip table: ", tag("code", device["bandwidth_of"])]
+    withheld = f"{number_format.counted(device['withheld'], 'run')} not shown but counted in the figures"
     return layout.facts((
         ("Processor", device["cpu"] and lists.name(device["cpu"])),
         ("Accelerators", [part for accelerator in device["accelerators"] for part in (lists.name(accelerator), tag("br"))] or None),
         ("Main memory", device["memory_bytes"] and number_format.gigabytes(device["memory_bytes"])),
         ("Memory for models", kind and f"{number_format.gigabytes(device['model_memory_bytes'])}, {KINDS[kind]}"),
-        ("Its bandwidth", bandwidth_text if bandwidth else "unknown: the chip is not in the table"),
+        ("Memory bandwidth", bandwidth_text if bandwidth else "unknown: the chip is not in the table"),
         ("System", device["system"] and lists.name(device["system"])),
         ("Withheld", withheld if device["withheld"] else None)))
 
@@ -70,7 +71,7 @@ def _recommendations(root: str, rows: List[Row]) -> Html | None:
     title = "Right answers against decode speed"
     chart = layout.figure(pareto.chart(points, title, "decode, tok/s", "answers right"), title, layout.note(LEGEND))
     picks = tag("dl", (lists.pick(root, choice) for choice in ranking.choices(rows)), class_="picks")
-    return layout.section("Which model to run here", tag("div", chart, picks, class_="beside"), _by_time(rows), id_="best")
+    return layout.section("Which model to run here", picks, tag("div", chart, _by_time(rows), class_="charts"), id_="best")
 
 
 def _by_time(rows: List[Row]) -> Html | None:
@@ -79,12 +80,11 @@ def _by_time(rows: List[Row]) -> Html | None:
     if not points:
         return None
     title = "Right answers against the time to a right answer"
-    return tag("div", layout.figure(pareto.chart(points, title, "time to a right answer", "answers right", is_time=True), title,
-                                    layout.note(TIME_LEGEND)), class_="beside")
+    return layout.figure(pareto.chart(points, title, "time to a right answer", "answers right", is_time=True), title, layout.note(TIME_LEGEND))
 
 
 def _models(root: str, device: dict, rows: List[Row]) -> Html:
-    cells_table = lists.cells(root, rows, MAIN, "model", "Models on this device, fastest first", "models")
+    cells_table = lists.cells(root, rows, MAIN, "model", "Models on this device, fastest first", "models", "Find a model")
     more = tag("p", tag("a", "Compare them figure by figure", href=f"{root}compare/{device['page']}"))
     return layout.section("Every model measured on this device", cells_table, lists.column_meanings(MAIN), more, id_="models")
 
@@ -92,12 +92,12 @@ def _models(root: str, device: dict, rows: List[Row]) -> Html:
 def strips(root: str, rows: List[Row], by_model: Dict[str, List[Row]]) -> Html | None:
     """The section that shows the device among all others; there is no section within it."""
     drawn = (lists.strip_of(by_model[row.model["model"]], row, lists.link(root, row.page, row.name_of_model),
-                            f"Decode of {row.model['model']} on every device, this one pointed out")
+                            f"Decode of {row.model['model']} on every device, this one highlighted")
              for row in lists.fastest_first(rows))
     charts = list(itertools.islice(filter(None, drawn), MAX_STRIPS))
     if not charts:
         return None
-    return layout.section("Where does this machine stand?", layout.note(STRIPS), tag("div", charts, class_="charts"), id_=STRIPS_ID)
+    return layout.section("How does this device compare?", layout.note(STRIPS), tag("div", charts, class_="charts"), id_=STRIPS_ID)
 
 
 def _newest(root: str, runs: List[dict]) -> Html:

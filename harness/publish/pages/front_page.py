@@ -7,13 +7,13 @@ from publish import number_format, page_inputs
 from publish.charts import strip
 from publish.escape import Html
 from publish.markup import tag
-from publish.pages import layout, lists, ranking, tables
+from publish.pages import cell_finder, layout, lists, ranking, tables
 from publish.pages.figure_columns import Row, grouped
 from publish.pages.tables import TableCell, number, table
 
 STRIPS = 6          # models with a strip chart of all devices
 NEWEST = 12
-TAGS = 4            # devices named per class
+TAGS = 2            # devices named per class
 COMMAND = "python harness/run_benchmark.py --phases frozen-prompts --repeats 1"
 
 
@@ -21,8 +21,8 @@ def page(catalogue: dict, rows: List[Row]) -> tuple:
     head = [tag("h1", "Which local model should this machine run?"), tag("p", _what(catalogue["totals"]), class_="lead")]
     body = [layout.note("No run is shown here yet: there is nothing to compare.")]
     if rows:
-        body = [layout.contents(("best", "Best model for each class of device"),
-                                ("stand", "Where does this machine stand?"),
+        body = [cell_finder.render(catalogue, "", "All devices", "All models"), layout.contents(("best", "Best model for each class of device"),
+                                ("stand", "How does your machine compare?"),
                                 ("newest", "Newest runs")),
                 _classes(rows), _devices_compared(grouped(rows, lambda row: row.model["model"])), _newest(catalogue)]
     return layout.page("index.html", layout.NAME, (), catalogue["synthetic"], *head, *body)
@@ -41,19 +41,29 @@ def _what(totals: dict) -> list:
 # ----- best model for each class of device
 
 def _classes(rows: List[Row]) -> Html:
-    cards = [_card(name, class_rows) for name, class_rows in ranking.classes(rows).items()]
+    """A table for each kind of memory, with a row for each size."""
     rule = ("Classes are by the memory available to models. Quality is ranked by the lower end of its 95 % interval, so that "
             "few answers count less than many; speed by the median over runs.")
-    return layout.section("Best model for each class of device", layout.note(rule), tag("div", cards, class_="cards"),
-                          id_="best")
+    by_kind = grouped(sorted(rows, key=lambda row: ranking.class_of(row.device)), lambda row: ranking.kind_name(row.device))
+    tables_of_kinds = [layout.section(kind[:1].upper() + kind[1:], _class_table(kind, of_kind), level=3) for kind, of_kind in by_kind.items()]
+    return layout.section("Best model for each class of device", layout.note(rule), tables_of_kinds, id_="best")
 
 
-def _card(name: str, rows: List[Row]) -> Html:
+def _class_table(kind: str, rows: List[Row]) -> Html:
+    by_size = grouped(rows, lambda row: ranking.size_name(row.device))
+    heads = tables.words("Memory", ranking.QUICK, "Most right answers, at any speed", "Fastest", "Measured on")
+    return table(f"Best models by size: {kind}", heads, (_class_line(size, of_size) for size, of_size in by_size.items()), class_="cells picked")
+
+
+def _class_line(size: str, rows: List[Row]) -> List[TableCell]:
     tags = list(dict.fromkeys(row.device["device_tag"] for row in rows))
-    where = [part for device_tag in tags[:TAGS] for part in (lists.link("", page_inputs.page_of_device(device_tag), device_tag), " ")]
-    more = f" and {len(tags) - TAGS} more" if len(tags) > TAGS else ""
-    picks = tag("dl", (lists.pick("", choice, len(tags) > 1) for choice in ranking.choices(rows)), class_="picks")
-    return tag("article", tag("h3", name), picks, tag("p", "Measured on ", where, more, class_="soft"))
+    links = [part for device_tag in tags[:TAGS] for part in (lists.link("", page_inputs.page_of_device(device_tag), device_tag), tag("br"))]
+    more = tag("small", f"and {len(tags) - TAGS} more") if len(tags) > TAGS else None
+    quick, best, fastest = ranking.best_rows(rows)
+    with_device = len(tags) > 1
+    best_words = lists.muted("same model") if best and best is quick else lists.picked("", best, with_device)
+    return [TableCell(size), TableCell(lists.picked("", quick, with_device)), TableCell(best_words),
+            TableCell(lists.picked("", fastest, with_device)), TableCell([links, more])]
 
 
 # ----- devices compared
@@ -63,13 +73,12 @@ def _devices_compared(by_model: Dict[str, List[Row]]) -> Html:
     chosen = [rows for rows in widest[:STRIPS] if len(lists.device_points(rows, None)) > 1]
     strips = [lists.strip_of(rows, None, _link(rows), f"Decode of {rows[0].model['model']} on every device")
               for rows in chosen]
-    how = tag("p", "Measure yours in a few minutes with ", tag("code", COMMAND),
-              ", and look for its decode rate on the line "
-              "of the same model. Each ring is a device; the shaded part holds the middle half of them.")
+    how = tag("p", "Measure your machine in a few minutes with ", tag("code", COMMAND), ", then find its decode rate in the chart of the "
+              "same model. Each ring is a device; the shaded band is the middle half of all devices.")
     if not chosen:
-        return layout.section("Where does this machine stand?", layout.note("No model has been measured on two devices yet."), id_="stand")
-    return layout.section("Where does this machine stand?", how,
-                          layout.note("Decode, in answer tokens a second, one call at a time."),
+        return layout.section("How does your machine compare?", layout.note("No model has been measured on two devices yet."), id_="stand")
+    return layout.section("How does your machine compare?", how,
+                          layout.note("Decode in answer tokens per second, one call at a time."),
                           tag("div", strips, class_="charts"), _percentiles(chosen), id_="stand")
 
 
@@ -78,18 +87,18 @@ def _link(rows: List[Row]) -> Html:
 
 
 def _percentiles(chosen: List[List[Row]]) -> Html:
-    heads = tables.words("Model") + tables.counts("Devices", "Slowest", "A quarter below", "Half below",
-                                                  "Three quarters below", "Fastest")
+    heads = tables.words("Model") + tables.counts("Devices", "Slowest", "25th percentile", "Median",
+                                                  "75th percentile", "Fastest")
     lines = []
     for rows in chosen:
         values = [point.interval.value for point in lists.device_points(rows, None)]
         marks = (min(values), *strip.quartiles(values), max(values))
         lines.append([TableCell(_link(rows)), number(len(values)), *map(number, marks)])
-    return layout.details("The same as numbers", table("Decode in tokens a second, over devices", heads, lines))
+    return layout.details("The same in numbers", table("Decode tok/s, over devices", heads, lines))
 
 
 # ----- what is new
 
 def _newest(catalogue: dict) -> Html:
-    runs_table = lists.runs("", catalogue["runs"][:NEWEST], "Newest runs, by when they began")
+    runs_table = lists.runs("", catalogue["runs"][:NEWEST], "Newest runs, by start time")
     return layout.section("Newest runs", runs_table, id_="newest")

@@ -38,14 +38,17 @@ def muted(*words: Child) -> Html:
 
 # ----- choices
 
-def pick(root: str, choice: ranking.BestRow, with_device: bool = False) -> Html:
+def pick(root: str, choice: ranking.BestRow) -> Html:
     """A recommended model, with the rule by which it was chosen."""
-    if choice.row is None:
-        return tag("div", tag("dt", choice.rule), tag("dd", tag("span", "none yet", class_="none")))
-    row = choice.row
+    return tag("div", tag("dt", choice.rule), tag("dd", picked(root, choice.row)))
+
+
+def picked(root: str, row: Optional[Row], with_device: bool = False) -> list:
+    """A recommended model with its figures."""
+    if row is None:
+        return [tag("span", "none yet", class_="none")]
     where = [" on ", tag("bdi", row.device["device_tag"])] if with_device else None
-    figures = tag("span", _answers(row), _decode(row), where, class_="soft told")
-    return tag("div", tag("dt", choice.rule), tag("dd", link(root, row.page, row.name_of_model), figures))
+    return [link(root, row.page, row.name_of_model), tag("span", _answers(row), _decode(row), where, class_="soft figures")]
 
 
 def _answers(row: Row) -> Optional[list]:
@@ -128,7 +131,7 @@ def _name_of(root: str, row: Row, first: str) -> TableCell:
 def runs(root: str, rows: Iterable[dict], caption: str, with_device: bool = True) -> Html:
     """A table of runs, which are given newest first."""
     heads = tables.words("Run", *(["Device"] if with_device else []), "Models and decode tok/s", "Grade", "Verdict")
-    heads += tables.counts("Calls", "Failed") + tables.words("By")
+    heads += tables.counts("Calls", "Failed") + tables.words("Contributor")
     return table(caption, heads, (_run_row(root, run, with_device) for run in rows), class_="runs")
 
 

@@ -11,7 +11,7 @@ from publish.pages.figure_columns import Row
 from publish.pages.tables import Head, TableCell, number, table
 
 HEADS = [Head("Model"), *tables.counts("Parameters"), Head("Quantization"),
-         *tables.counts("On disk", "Answers right", "Code right"),
+         *tables.counts("On disk", "Right answers", "Code passed"),
          Head("Decode tok/s", "n", "down", tooltip="slowest to fastest device"), *tables.counts("Devices", "Runs")]
 LEAD = ("Each model with its tag, as the server lists it. Right answers are counted over all devices, since a model's "
         "answers hardly depend on the device.")
@@ -28,7 +28,7 @@ def page(catalogue: dict, by_name: Dict[str, List[Row]]) -> tuple:
 
 
 def _line(model: dict, rows: List[Row]) -> list:
-    family = tag("small", lists.name(model["family"])) if model["family"] else None
+    family = tag("small", lists.name(model["family"])) if model["family"] and not model["model"].startswith(model["family"]) else None
     quantizations, size = ", ".join(model["quantizations"]), rows[0].variant["size_bytes"]
     return [TableCell([lists.link("", model["page"], model["model"]), family], model["model"]),
             number(_size(model["parameter_size"]), model["parameter_size"] or number_format.NONE),

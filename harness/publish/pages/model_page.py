@@ -15,19 +15,20 @@ def page(model: dict, rows: List[Row], synthetic: bool) -> tuple:
     devices = len({row.cell["device_tag"] for row in rows})
     lead = f"{number_format.counted(model['runs'], 'run')} on {number_format.counted(devices, 'device')}."
     named = [(lists.link(root, row.page, row.name_of_device), row.variant) for row in lists.fastest_first(rows)]
-    strip = lists.strip_of(rows, None, "Decode on every device, tok/s", "Decode on every device")
+    strip = lists.strip_of(rows, None, "Decode, tok/s", "Decode on every device")
+    sections = [layout.section("Decode speed on every device", strip, id_="fast") if strip else None, _devices(root, model, rows),
+                thinking_section.of_many(named),
+                context_section.of_many([(row.name_of_device, row.variant) for row in lists.fastest_first(rows)]),
+                *curve_sections.sections(named)]
     return layout.page(
         path, model["model"], (("models.html", "Models"),), synthetic, tag("h1", lists.name(model["model"])),
-        tag("p", lead, class_="lead"), _facts(model, rows),
-        layout.section("How fast, and where", strip, id_="fast") if strip else None, _devices(root, model, rows),
-        thinking_section.of_many(named), context_section.of_many([(row.name_of_device, row.variant) for row in lists.fastest_first(rows)]),
-        curve_sections.sections(named))
+        tag("p", lead, class_="lead"), _facts(model, rows), layout.contents_of(sections), sections)
 
 
 def _facts(model: dict, rows: List[Row]) -> Html:
     sizes = sorted({row.variant["size_bytes"] for row in rows})
     contexts = sorted({row.variant["context_length"] for row in rows if row.variant["context_length"]})
-    withheld = f"{number_format.counted(model['withheld'], 'run')} not shown, counted in the figures"
+    withheld = f"{number_format.counted(model['withheld'], 'run')} not shown but counted in the figures"
     return layout.facts((
         ("Family", model["family"] and lists.name(model["family"])),
         ("Parameters", model["parameter_size"] and lists.name(model["parameter_size"])),

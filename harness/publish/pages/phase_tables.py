@@ -13,17 +13,17 @@ from publish.pages import figure_text, layout, lists
 from publish.pages.tables import Head, TableCell, interval, number, table
 
 TITLES = {"frozen-prompts": "Frozen prompts", "small-eval": "Small evaluation", "python-tasks": "Python tasks",
-          "parallel-same": "Parallel, one model", "context-append": "Context, appended to",
-          "context-edge": "Context, to its edge", "parallel-mixed": "Parallel, several models"}
+          "parallel-same": "Parallel, one model", "context-append": "Context, growing conversation",
+          "context-edge": "Context, single long prompts", "parallel-mixed": "Parallel, several models"}
 WAYS = {"-thinking": ", thinking", **{f"-{size}k": f", {size}k" for size in (16, 32, 64, 128, 256)}}     # ending of a phase: of its title
 SHOWN = (("ttft_ms", "First token", number_format.milliseconds), ("prefill_tok_s", "Prefill tok/s", number_format.figure),
          ("decode_tok_s", "Decode tok/s", number_format.figure), ("total_ms", "Whole call", number_format.milliseconds),
-         ("icl_p99_ms", "Gap, 99th", number_format.milliseconds), ("prompt_tokens", "Prompt tokens", number_format.figure),
-         ("energy_j_per_tok", "J a token", number_format.figure))
-WAVE_HEADS = [Head("At once"), Head("tok/s in all", "n"),
+         ("icl_p99_ms", "Token gap, p99", number_format.milliseconds), ("prompt_tokens", "Prompt tokens", number_format.figure),
+         ("energy_j_per_tok", "J/token", number_format.figure))
+WAVE_HEADS = [Head("Calls at once"), Head("Total tok/s", "n"),
               Head("Parallel", "n", tooltip="calls that decode at the same time, on average"), Head("Full waves", "n"),
-              Head("Short", "n", tooltip="waves of fewer calls than the level: left out"),
-              Head("Failed", "n", tooltip="waves in which a call failed: left out"),
+              Head("Short", "n", tooltip="waves with fewer calls than the level; not counted"),
+              Head("Failed", "n", tooltip="waves in which a call failed; not counted"),
               Head("Serialised", tooltip="processed one after the other")]
 LEFT_OUT = (("censored", "cut by a limit, neither right nor wrong"), ("ungraded", "not graded: the code was not run"),
             ("failed", "without an answer"))
@@ -42,7 +42,7 @@ def of_run(aggregates: Iterable[dict], level: int) -> List[Html]:
 def _phase(phase: dict, part: str, read: Callable, levels: Optional[Html], runs: Optional[int], level: int) -> Html:
     groups = [group for group in phase["groups"] if group["calls"]]
     columns = [(name, title, show) for name, title, show in SHOWN if any(group[part].get(name) for group in groups)]
-    heads = [Head("What was asked"), *(Head(title, "n", tooltip=METRICS[name]) for name, title, _ in columns),
+    heads = [Head("Item"), *(Head(title, "n", tooltip=METRICS[name]) for name, title, _ in columns),
              Head("Calls", "n")]
     lines = [[TableCell(group_name(group)), *(interval(read(group[part].get(name)), show) for name, _, show in columns),
               number(group["calls"])] for group in groups]
@@ -72,10 +72,10 @@ def _work(phase: dict, runs: Optional[int]) -> Html:
              for reason, count in phase["skips"].items() if count]
     parts = [f"{number_format.counted(phase['calls'], 'call')}" + (f" in {number_format.counted(runs, 'run')}" if runs else ""),
              f"outcomes: {figure_text.counts(phase['outcomes'])}"]
-    parts += [f"{phase['void']:,} void: their prompt was cut"] if phase["void"] else []
+    parts += [f"{phase['void']:,} void, since their prompt was cut"] if phase["void"] else []
     parts += [f"{phase['reattempts']:,} made by a resumed session"] if phase["reattempts"] else []
     bases = phase.get("prefill_bases") or [phase.get("prefill_basis")]
-    parts += [f"cached prompt tokens known by {', '.join(bases)}"] if any(bases) else []
+    parts += [f"cached prompt tokens: {', '.join(bases)}"] if any(bases) else []
     failed = headline.failed(phase)
     alarm = [" ", tag("span", f"{failed:,} failed", class_="badge failed")] if failed else None
     return tag("div", tag("p", "; ".join(parts), ".", alarm), tag("ul", skips) if skips else None, class_="work")
@@ -87,7 +87,7 @@ def _quality(quality: Optional[dict]) -> Optional[Html]:
     more = [f"; {quality[name]:,} {meaning}" for name, meaning in LEFT_OUT if quality[name]]
     time = quality["time_to_correct_ms"]
     more += [f"; {number_format.milliseconds(time['median'])} to a right answer (median)"] if time else []
-    return tag("p", _share(quality) if quality["n"] else "No answer was judged", more, ".")
+    return tag("p", _share(quality) if quality["n"] else "No answer was graded", more, ".")
 
 
 def _share(quality: dict) -> list:

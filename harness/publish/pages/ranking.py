@@ -5,13 +5,15 @@ Quality is ranked by the lower end of its interval, so that 5 right answers of 5
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 from base.records.catalogue_fields import MEMORY_KINDS
+from publish.number_format import NONE
 from publish.pages.figure_columns import BY_ID, Row
 
 READING_TOK_S = 10      # about twice the speed of reading
-QUICK = f"Most answers right, at {READING_TOK_S} tok/s or more"
+QUICK = f"Most right answers, at {READING_TOK_S} tok/s or more"
+BEST = "Most right answers, at any speed"
 KINDS = {"accelerator": "graphics memory", "unified": "unified memory", "main": "main memory, no accelerator"}
 UNKNOWN = "memory not known"
 
@@ -24,11 +26,16 @@ class BestRow:
 
 
 def choices(rows: List[Row]) -> List[BestRow]:
-    """The choices that visitors look for first."""
-    quick, best = _best([row for row in rows if _speed(row) >= READING_TOK_S]), _best(rows)
-    result = [BestRow(QUICK if quick is not best else "Most answers right", quick)]
-    result += [BestRow("Most answers right, at any speed", best)] if quick is not best else []
-    return result + [BestRow("Fastest", _fastest(rows))]
+    """The choices that visitors look for first; where the quick one is the best of all, it is named once."""
+    quick, best, fastest = best_rows(rows)
+    result = [BestRow(QUICK if quick is not best else "Most right answers", quick)]
+    result += [BestRow(BEST, best)] if quick is not best else []
+    return result + [BestRow("Fastest", fastest)]
+
+
+def best_rows(rows: List[Row]) -> List[Optional[Row]]:
+    """The best at a usable speed, the best at any speed, and the fastest."""
+    return [_best([row for row in rows if _speed(row) >= READING_TOK_S]), _best(rows), _fastest(rows)]
 
 
 def _speed(row: Row) -> float:
@@ -52,21 +59,23 @@ def _fastest(rows: List[Row]) -> Optional[Row]:
 
 
 def class_of(device: dict) -> tuple:
-    """(gigabytes, kind) of the memory for models, as a sort key."""
+    """(kind, gigabytes) of the memory for models, as a sort key."""
     kinds = list(MEMORY_KINDS)
     kind = device["model_memory_kind"]
-    return device["memory_class_gb"] or 0, kinds.index(kind) if kind else len(kinds)
+    return kinds.index(kind) if kind and _has_class(device) else len(kinds), device["memory_class_gb"] or 0
 
 
 def class_name(device: dict) -> str:
-    if not device["memory_class_gb"] or not device["model_memory_kind"]:
-        return UNKNOWN
-    return f"{device['memory_class_gb']} GB {KINDS[device['model_memory_kind']]}"
+    return f"{size_name(device)} {kind_name(device)}" if _has_class(device) else UNKNOWN
 
 
-def classes(rows: List[Row]) -> Dict[str, List[Row]]:
-    """Rows by memory class of their device, the smallest first."""
-    by_class: dict = {}
-    for row in sorted(rows, key=lambda row: class_of(row.device)):
-        by_class.setdefault(class_name(row.device), []).append(row)
-    return by_class
+def kind_name(device: dict) -> str:
+    return KINDS[device["model_memory_kind"]] if _has_class(device) else UNKNOWN
+
+
+def size_name(device: dict) -> str:
+    return f"{device['memory_class_gb']:,} GB" if _has_class(device) else NONE
+
+
+def _has_class(device: dict) -> bool:
+    return bool(device["memory_class_gb"] and device["model_memory_kind"])

@@ -61,9 +61,9 @@ def _grade_and_verdict(run: dict, metadata: dict) -> Html:
     unmet = run["unmet"]
     why: List[Union[Html, str]] = ["Every condition of every grade is met."]
     if unmet:
-        why = ["Not ", figure_text.grade(unmet["grade"]), "; the first of its conditions that is not met: ", tag("code", unmet["condition"]),
+        why = ["Not ", figure_text.grade(unmet["grade"]), "; its first unmet condition: ", tag("code", unmet["condition"]),
                f": {unmet['says']}. Observed: ", tag("b", lists.name(unmet["observed"])), ". ", tag("code", "check_submission.py"),
-               " names all that are not met."]
+               " lists all unmet conditions."]
     judged = metadata["verdict"]
     because = tag("p", judged["why"][:1].upper() + judged["why"][1:], ".")
     return tag("div", tag("div", tag("h2", "Grade: ", figure_text.grade(run["site_grade"])), tag("p", why)),
@@ -98,7 +98,7 @@ def _facts(inputs: page_inputs.RunPageInput) -> Html:
 
 
 def _models(root: str, run: dict) -> Html:
-    titles = ("Decode tok/s", "First token", "Prefill tok/s", "Answers right", "Code right", "Most tok/s in all")
+    titles = ("Decode tok/s", "First token", "Prefill tok/s", "Right answers", "Code passed", "Peak total tok/s")
     heads = [Head("Model"), *(Head(title, "n") for title in titles)]
     models_table = table("Medians over calls of this run, with quartiles", heads,
                   (_model(root, model) for model in run["models"]))
@@ -167,7 +167,7 @@ def _account(root: str, inputs: page_inputs.RunPageInput) -> Html:
     note = layout.note("run.md as submitted: the harness generated the block of figures, the contributor wrote the rest. ",
                        raw)
     words = tag("div", markdown.render(inputs.run_md, 3), class_="prose account")
-    return layout.section("The account", note, words, id_="account")
+    return layout.section("Contributor's account", note, words, id_="account")
 
 
 def _phases(inputs: page_inputs.RunPageInput) -> Html:
@@ -177,7 +177,7 @@ def _phases(inputs: page_inputs.RunPageInput) -> Html:
     parts = [layout.details([lists.name(model), lists.muted(f" {number_format.counted(len(rows), 'phase')}")],
                             phase_tables.of_run(rows, 3))
              for model, rows in by_model.items()]
-    return layout.section("Phase by phase", layout.note("Recomputed from the ledger, whatever metadata.json contains."),
+    return layout.section("Phase by phase", layout.note("Recomputed from the ledger; metadata.json is not used."),
                           parts,
                           id_="phases", class_="phases")
 
@@ -193,7 +193,7 @@ def _documents(root: str, inputs: page_inputs.RunPageInput) -> list:
     rest = {name: value for name, value in inputs.metadata.items() if name not in ("aggregates", "warnings", "verdict")}
     return [_document(root, inputs, "manifest.json", "Manifest", inputs.manifest),
             _document(root, inputs, "hardware.json", "Hardware", inputs.hardware),
-            _document(root, inputs, "metadata.json", "Metadata, the rest of it", rest)]
+            _document(root, inputs, "metadata.json", "Other metadata", rest)]
 
 
 def _document(root: str, inputs: page_inputs.RunPageInput, name: str, title: str, value: Optional[dict]) -> Html:

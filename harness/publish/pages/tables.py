@@ -7,8 +7,12 @@ from typing import Callable, Iterable, List, Optional, Union
 from publish import number_format
 from publish.charts.axes import Interval
 from publish.escape import Html
-from publish.markup import Child, tag
+from publish.markup import Child, joined, tag
 from publish.pages import figure_text
+
+LONG = 25           # rows of a table that is scrolled in a box of its own, below its headings
+SEARCHED = 12       # rows of a live table that gets a search field
+CHOSEN = 7          # columns of a live table whose columns can be hidden
 
 
 @dataclass(frozen=True)
@@ -64,15 +68,24 @@ def share(record: Optional[dict]) -> TableCell:
 
 def table(caption: str, heads: List[Head], rows: Iterable[List[TableCell]], live: str = "", find: str = "",
           class_: str = "cells") -> Html:
-    """The first cell of a row is its heading. `live` names the table in the URL, which keeps its sorting and filter."""
+    """The first cell of a row is its heading. `live` names the table in the URL, which keeps its sorting and filter; `find` is
+    the label of its search field, which it has if it is long enough."""
     head = tag("tr", (tag("th", column.title, scope="col", class_=column.class_ or None, title=column.tooltip or None,
                           data_first=column.first if live and not column.is_plain else None) for column in heads))
     body = [tag("tr", tag("th", row[0].content, scope="row", data_key=_key(row[0], live)),
                 (tag("td", cell.content, class_=cell.class_, data_key=_key(cell, live)) for cell in row[1:]))
             for row in rows]
     html = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body),
-               class_=f"live {class_}" if live else class_, data_name=live or None, data_find=find or None)
-    return tag("div", html, class_="scroll", tabindex="0", role="region", aria_label=caption)
+               class_=f"live {class_}" if live else class_, data_name=live or None)
+    region = tag("div", html, class_="scroll long" if len(body) >= LONG else "scroll", tabindex="0", role="region", aria_label=caption)
+    return joined((_tools(len(heads), find if len(body) >= SEARCHED else ""), region)) if live else region
+
+
+def _tools(columns: int, find: str) -> Optional[Html]:
+    """What site.js works with. It is part of the page, so that nothing moves when the script starts."""
+    field = [tag("input", type="search", placeholder=find, aria_label=find), tag("output")] if find else []
+    chooser = [tag("details", tag("summary", "Columns"))] if columns >= CHOSEN else []
+    return tag("div", field, chooser, class_="tools") if field or chooser else None
 
 
 def _key(cell: TableCell, live: str) -> str | None:

@@ -13,19 +13,19 @@ from publish.pages import figure_text, layout, phase_tables
 from publish.pages.figure_columns import Row
 from publish.pages.tables import Head, TableCell, empty, interval, number, table
 
-TITLE = "Thinking against plain"
-EXPLAINED = ("The same items were asked plainly and once more with thinking on, with a budget of tokens on top of each item's limit. The "
-             "difference is over the items graded in both ways, with its 95 % interval: where that holds 0, thinking may make no difference.")
-ALWAYS = ("This model thinks although it is told not to. All its items were asked with the budget on top of their limit, so it has no plain "
-          "answers to compare.")
+TITLE = "Answers with and without thinking"
+EXPLAINED = ("The same items were asked without thinking (plain) and with it, then with a token budget on top of each item's limit. The "
+             "difference covers the items graded in both ways, with its 95 % interval: if that includes 0, thinking may make no difference.")
+ALWAYS = ("This model thinks even when thinking is switched off. All its items were asked with the token budget on top of their limit, so "
+          "it has no plain answers to compare with.")
 BADGE = "always thinks"
 ASKED = tuple(phase for phase in KINDS if phase in THINKING_PHASES or phase in map(suite_phase, THINKING_PHASES))
 MAX_LINES, MAX_POINTS = 40, 60      # with some 3 and 1 kB each
 MINUS = "\u2212"
-HEADS = [Head("Asked"), Head("Plain: right", "n"), Head("Thinking: right", "n"), Head("Difference", "n", tooltip="thinking less plain, paired by item"),
-         Head("Thinking tokens", "n", tooltip="of an answer with thoughts"), Head("First of the answer", "n", tooltip="from the request to the first text of the answer"),
-         Head("Right answer, plain", "n", "up", tooltip="from the request to the end of a right answer"), Head("Right answer, thinking", "n", "up"),
-         Head("Times as long", "n", "up", tooltip="thinking over plain, of items right in both ways"), Head("Budget used", "n"),
+HEADS = [Head("Asked"), Head("Right, plain", "n"), Head("Right, thinking", "n"), Head("Difference", "n", tooltip="thinking minus plain, paired by item"),
+         Head("Thinking tokens", "n", tooltip="of an answer with thoughts"), Head("First answer text", "n", tooltip="from the request to the first text of the answer"),
+         Head("Time, plain", "n", "up", tooltip="from the request to the end of a right answer"), Head("Time, thinking", "n", "up", tooltip="from the request to the end of a right answer"),
+         Head("Time ratio", "n", "up", tooltip="thinking divided by plain, for items right in both ways"), Head("Budget used", "n"),
          Head("Cut", "n", tooltip="answers cut because thoughts had used up the budget")]
 Named = List[Tuple[Html, dict]]         # (link to a variant, the variant)
 
@@ -45,7 +45,7 @@ def _section(named: Iterable[tuple], level: int, note: Html) -> Optional[Html]:
         return None
     cut = layout.note(f"The first {MAX_LINES} of {len(lines)} lines; the others are on the pages of their cells.") if len(lines) > MAX_LINES else None
     shown = table("Right answers and times, plain and with thinking", HEADS, lines[:MAX_LINES])
-    return layout.section(TITLE, note, shown, cut, level=level, id_="thinking")
+    return layout.section(TITLE, note, shown, cut, level=level, id_=layout.id_at(level, "thinking"))
 
 
 def _lines(name: Optional[Html], variant: dict) -> Iterator[List[TableCell]]:
