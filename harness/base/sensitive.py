@@ -99,13 +99,11 @@ def _found(pattern: str) -> Callable[[str], bool]:
 
 
 class SensitiveKind(NamedTuple):
-    """One kind of private thing. `means` looks at a match and says whether it really is one."""
+    """One kind of private data. `means` decides whether a match really is private; tests/private_examples.py has examples."""
     id: str
     says: str
     hint: Hint
     expression: str                 # of `pattern`
-    hits: tuple     # examples that must be found
-    misses: tuple   # and texts that must not
     means: Callable[[re.Match], bool] = _always
 
     @property
@@ -236,97 +234,57 @@ KINDS = (
         r"|(?<![\w\\])\\\\[\w.-]+\\[\w$.-]+"
         r"|(?<![\w~])~([a-z_][a-z0-9_-]{1,31})/"
         r"|%2f(?:home|users)%2f([\w.-]+?)(?=%2f|\b)"
-        r"|(?<![\w-])-(?:home|users)-([\w.]+)-)"),
-         ("/home/ana/x", "at /Users/Ana Maria/x", "C:\\Users\\ana", "d:/users/ana/x", "/mnt/c/Users/ana/x", "/root/.ollama",
-          "/data/data/com.termux/files/home", "\\\\nas\\share", "/media/ana/disk/", "/Volumes/Ana/", "~ana/models",
-          "%2Fhome%2Fana%2F", "/var/home/ana", "/var/folders/ab/cd3f/T", "-Users-ana-models"),
-         ("/home/user/x", "/usr/share/ollama", "/api/chat", "C:\\Windows", "/Users/you", "home/page", "/dev/null", "~/x",
-          "/etc/home", "and/or", "/roots/x"), _names_somebody),
+        r"|(?<![\w-])-(?:home|users)-([\w.]+)-)"), _names_somebody),
     SensitiveKind("path", "a path of somebody's own", _either(_any_of("/mnt/", "/volumes/", ":\\", "onedrive - ", "\\\\"), _like(f"//{_SHARE}")), (
         r"(?i:(?<![\w.])/mnt/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w.])/volumes/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w])[d-z]:\\{1,2}([^\s/\\\"'`:;,)\]|<>%$*?.]+)"
         r"|\bonedrive - ([\w][\w .-]{1,40})"
         r"|(?<![\w\\])\\\\([\w.-]+(?: [\w.-]+){1,3})\\[\w$.-]+"
-        rf"|(?<![\w:/.<>*])//({_SHARE}[a-z0-9][a-z0-9-]{{1,30}})/[\w$.-]+)"),
-         ("/mnt/my-nas", "/Volumes/Me", "D:\\me", "\\\\nas server\\x", "//nas/me", "OneDrive - Company"),
-         ("/mnt/data", "/mnt/c/Windows", "D:\\models", "https://host/a//b", "//div/span", "OneDrive", "// nas"), _is_own_folder),
+        rf"|(?<![\w:/.<>*])//({_SHARE}[a-z0-9][a-z0-9-]{{1,30}})/[\w$.-]+)"), _is_own_folder),
     SensitiveKind("address", "a network address", _like(r"\.[0-9]{1,3}\.[0-9]"), (
-        r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w-]|\.[0-9])"),
-         ("192.168.1.7", "http://10.0.0.3:11434", "100.64.3.2", "169.254.1.1", "8.8.8.8", "::ffff:10.1.2.3"),
-         ("127.0.0.1", "0.0.0.0:11434", "192.0.2.7", "203.0.113.1", "1.2.3", "1.2.3.4.5", "31.0.15.3623", "v10.0.0.3"),
-         _is_address),
+        r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w-]|\.[0-9])"), _is_address),
     SensitiveKind("address", "a network address", _like(":[0-9a-f]{0,4}:"), (
-        r"(?i:(?<![\w:.])((?:[23][0-9a-f]{3}|f[cdef][0-9a-f]{2}):[0-9a-f:]{2,40}))"),
-         ("fe80::1ff:fe23:4567:890a%eth0", "[2a02:8070::1]", "fd12:3456:789a::1"),
-         ("2001:db8::1", "::1", "12:34:56", "2026:11", "a[::2]", "std::vector"), _is_address),
+        r"(?i:(?<![\w:.])((?:[23][0-9a-f]{3}|f[cdef][0-9a-f]{2}):[0-9a-f:]{2,40}))"), _is_address),
     SensitiveKind("hardware-address", "a hardware address", _either(_run_of("0-9a-f", 12), _like(
         ":[0-9a-f]{2}:", "-[0-9a-f]{2}-", "_[0-9a-f]{2}_", r"\.[0-9a-f]{4}\.")), (
         r"(?i:(?<![\w:.-])(?:[0-9a-f]{2}([:_-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4})(?![\w:-]))"
         r"|(?i:\b(?:mac|hwaddr|ether|bssid|lladdr|address)[\"' :=]{1,5})[0-9A-Fa-f]{12}\b"
-        r"|(?<![\w.:/+-])(?=[0-9A-F]*[A-F])(?=(?:[A-F]*[0-9]){4})[0-9A-F]{12}(?![\w.:/+-])"),
-         ("3c_22_fb_01_02_03", "3C22FB010203", "mac=3c22fb010203", "3c:22:fb:01:02:03", "3C-22-FB-01-02-03", "3c22.fb01.0203"),
-         ("00:00:00:00:00:00", "12:34:56", "00:00:5e:00:53:af", "2026-11-24", "9a3f0c1d2e4b", "202611241200", "sha256:3C22FB010203"), _is_hardware),
-    SensitiveKind("e-mail", "an e-mail address", _any_of("@"), (r"(?<![\w.+-])[\w.+%-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})\b"),
-         ("ana@mail.org", "write to a.b+c@sub.domain.de"),
-         ("lodash@4.17.21", "ana@example.com", "1+ana@users.noreply.github.com", "git@github.com", "a@b", "@dataclass"), _is_mailbox),
+        r"|(?<![\w.:/+-])(?=[0-9A-F]*[A-F])(?=(?:[A-F]*[0-9]){4})[0-9A-F]{12}(?![\w.:/+-])"), _is_hardware),
+    SensitiveKind("e-mail", "an e-mail address", _any_of("@"), (r"(?<![\w.+-])[\w.+%-]{1,64}@([\w-]{1,63}(?:\.[\w-]{1,63}){1,8})\b"), _is_mailbox),
     SensitiveKind("host", "a host of a local network", _like(
         r"\.(?:local|lan|home|internal|intranet|corp|ts\.net|fritz\.box)"), (
         r"(?i:(?<![\w.@-])([^\W_](?:[^\W_]|-){0,62})(?:\.(?:[^\W_]|-){1,63}){0,4}\."
-        r"(?:local|lan|home|internal|localdomain|intranet|corp|home\.arpa|ts\.net|fritz\.box)\b(?![\w(=.-]))"),
-         ("anas-mac.local", "b\u00fccher-nas.local", "nas.lan", "http://box.fritz.box/", "a.tail1.ts.net", "nas.localdomain", "nas.home.arpa"),
-         ("threading.local()", "example.local", "localhost", "local", "self.home(x)"), _is_somewhere),
+        r"(?:local|lan|home|internal|localdomain|intranet|corp|home\.arpa|ts\.net|fritz\.box)\b(?![\w(=.-]))"), _is_somewhere),
     SensitiveKind("host", "a host of a local network", _either(
         _any_of("desktop-", "laptop-", "win-", ".corp.", ".intra", ".ad.", ".lan."),
         _like(r"://[^\W\d_][\w-]{1,62}:[0-9]{2}", r"@[^\W_][\w-]{0,62}:[~/]")), (
         r"(?i:\bhttps?://([^\W\d_][\w-]{1,62})(?=:[0-9]{2,5}\b))"
         r"|(?i:(?<![\w.-])[a-z_][a-z0-9_.-]{0,31}@([^\W_](?:[^\W_]|-){0,62}):[~/][^\s$#:]{0,60}[$#](?!\w))"
         r"|\b(?:DESKTOP|LAPTOP|WIN)-[A-Z0-9]{7,11}\b"
-        r"|(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})\.(?:corp|intra|intranet|ad|lan)\.[a-z0-9-]{2,63}(?:\.[a-z0-9-]{2,63}){0,2}\.(?:com|net|org|de|eu|io|local|uk|fr|ch|at|us)\b)"),
-         ("me@laptop:~$", "http://my-nas:11434", "http://b\u00fccher-nas:11434", "ana@m\u00fcller:~$", "DESKTOP-4F7A2K1", "ws1.corp.contoso.com"),
-         ("http://localhost:11434", "http://host:11434", "git@github.com:me/x", "http://ollama:11434", "https://example.com:80", "WIN-WIN", "desktop-app",
-          "user@host:~$"), _is_somewhere),
-    SensitiveKind("token", "a key or token", _whole(_may_hold_token), f"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN})",
-         ("sk-ant-api03-abcdefGHIJK12345", "ghp_0123456789abcdefghijABCDEFGHIJ", "hf_abcdefghijklmnopqrstuvwx12", "AKIAIOSFODNN7ABCDEFG",
-          "Bearer abcdef0123456789abcdef", "https://hooks.slack.com/services/T01234567/B01234567/qwErTyUiOpAsDfGhJkLzXcVb",
-          "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "xoxb-12345-abcdefghij"),
-         ("sk-learn", "token budget", "tokens: 512", "basic understanding of things", "desk-abc", "risk-management-and-control-systems", "AKIAIOSFODNN7EXAMPLE"), _is_real_secret),
-    SensitiveKind("token", "a key or token", _whole(_NAMED_WORD, _NAMED_VALUE), (rf"(?i:{secret_formats.NAMED})"),
-         ("GITEA_TOKEN=0f9c1d2e3b4a59687786a5b4c3d2e1f00f9c1d2e", "WANDB_API_KEY=9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c",
-          "aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYzR4nD0mKEY", "https://host/x?access_token=9f8e7d6c5b4a3928", "\"password\": \"BOWmxXIgyVnecNNT\"",
-          "shopToken := `9f8e7d6c5b4a3928`", "set(\"SHOP_TOKEN\", \"9f8e7d6c5b4a3928\")", "<shopToken>\n  9f8e7d6c5b4a3928\n</shopToken>",
-          "var shopToken string = \"9f8e7d6c5b4a3928\"", "SHOP_SECRET ?= 17:q9fk2x8e%7=04tz", "api_key=abcd1234efgh5678"),
-         ("password: none", "max_tokens=4096", "token = tokenizer.encode", "tokens: 512", "key = cache_key_2", "api_key=your_api_key_here_123",
-          "primary_key=True", "token=next_token_id2", "key: 'models/llama-3.2-1b'", "token, position = 17", "secret=getUserAccessKeyFromCache",
-          "<token>end-of-text-2024</token>"), _is_random),
+        r"|(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})\.(?:corp|intra|intranet|ad|lan)\.[a-z0-9-]{2,63}(?:\.[a-z0-9-]{2,63}){0,2}\.(?:com|net|org|de|eu|io|local|uk|fr|ch|at|us)\b)"), _is_somewhere),
+    SensitiveKind("token", "a key or token", _whole(_may_hold_token), f"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN})", _is_real_secret),
+    SensitiveKind("token", "a key or token", _whole(_NAMED_WORD, _NAMED_VALUE), (rf"(?i:{secret_formats.NAMED})"), _is_random),
     SensitiveKind("key", "a private key", _any_of("-----begin", "putty-", " aaaa"), (
-        r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY|PuTTY-User-Key-File-\d|(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-[\w-]{1,40}@openssh\.com) AAAA[\w+/]{20,}"),
-         ("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI", "-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----"), ("-----BEGIN CERTIFICATE-----", "a private key")),
+        r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY|PuTTY-User-Key-File-\d|(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-[\w-]{1,40}@openssh\.com) AAAA[\w+/]{20,}")),
     SensitiveKind("credentials", "a name and password in an address", _either(
         _any_of("curl"), _like(r"://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@")), (
         r"(?i:\b[a-z][a-z0-9+.-]{1,15}://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@"
         r"|\bcurl\b(?:[^\n\\]|\\\n?){0,100}?\s(?:-u|--user|--proxy-user)[ \t=]{0,3}(?:\"[^\s:\"$<]{0,64}:[^\"$<\n]{4,}|'[^\s:'$<]{0,64}:[^'<\n]{4,}|[\"'][^\s:\"'$<]{10,64}:[\"']|[^\s:\"'$<{-][^\s:\"'$<{]{0,64}:[\"']?[^\s\"'$<{]{4,}))"),
-         ("http://ana:pw@host/", "ftp://u:p@h", "curl -k -u elastic:P4ssw0rd9 https://localhost:9200"),
-         ("http://host:11434/a@b", "https://user@host", "curl -u $NAME:$WORD https://host", "curl -u user:password x"),
          lambda match: "://" in match.group(0) and "@" in match.group(0) or re.search("(?i):(?:pass|your|secret|pw)", match.group(0)) is None),
     SensitiveKind("token", "a key or token", _whole(_holds("secret"), _holds("kind:"), _holds("data:")), (
         r"(?is:\bkind:[ \t]*[\"']?secret\b.{0,200}?\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}"
-        r"|\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}.{0,200}?\bkind:[ \t]*[\"']?secret\b)"),
-         ("kind: Secret\ndata:\n  word: YWRtaW46c2Vz",), ("kind: secret\ndata:\n  count: 3", "data:\n  word: YWRtaW46c2Vz")),
+        r"|\bdata:[ \t]*\n(?:[ \t]*#[^\n]{0,200}\n){0,5}[ \t]+[\w.-]{1,60}:[ \t]{0,3}(?:[|>]-?\s{1,20})?[\"']?[a-z0-9+/]{8,}={0,2}.{0,200}?\bkind:[ \t]*[\"']?secret\b)")),
     SensitiveKind("serial", "a number that only one machine has", _either(_run_of("0-9a-f", 32), _like(
         "-[0-9a-f]{4}-", "serial", "s-1-5-21", "s/?n[:# ]")), (
         r"(?i:(?<![\w-])(?:(?:gpu-|mig-)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}|[0-9a-f]{8}-[0-9a-f]{4}-[1-57][0-9a-f]{3}-[89ab][0-9a-f]{3}-)[0-9a-f]{12}(?![\w-])"
         r"|\bserial(?:[ _-]?(?:number|no\.?))?[\"']?[ \t]{0,3}[:=#][ \t]{0,3}[\"']?(?=[\w-]*[0-9])[\w-]{6,}|\bS-1-5-21-[0-9]+-[0-9]+-[0-9]+"
         r"|(?:\bgpu-|\b(?:machine[_-]?id|uuid|guid|boot[_-]?id|asset|serial)[\"']?[ \t]{0,3}[:=/]?[ \t]{0,3}[\"']?)[0-9a-f]{32}(?![0-9a-f]))"
         r"|\bS/?N[:# ]{1,3}(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{8,14}\b"),
-         ("S/N C02XK0AAJG5J", "machine-id: 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-9f8e7d6c5b4a39281706f5e4d3c2b1a0", "GPU-1b2c3d4e-0000-4a6b-8c7d-8e9f00112233", "Serial Number: C02XK0AAJG5J", "S-1-5-21-111-222-333"),
-         ("00000000-0000-0000-0000-000000000000", "serial: false", "serialised", "md5 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "S/N ratio"),
          lambda match: len(set(match.group(0).replace("-", ""))) > 1 and "12345678" not in match.group(0)),
     SensitiveKind("phone", "a phone number", _like(r"\+[0-9]", r"\([0-9]{3}\) ?[0-9]{3}-"), (
         r"(?<![\w+=*/(-])\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-][0-9]{2,8}){1,4}(?![\w.-])"
         r"|(?<![\w+])\+[1-9][0-9]{9,13}(?!\w)|(?<!\w)\([2-9][0-9]{2}\) ?[2-9][0-9]{2}-[0-9]{4}(?!\w)"),
-         ("+49 171 2345678", "+381 64 123 4567", "(212) 736-5000", "+4917123456789"),
-         ("+1 202 555 0143", "1 + 2 = 3", "+10", "C++ 20 2011", "+0.5 +0.25", "2026-11-24", "+12.5 %"),
          lambda match: not re.search("555.?01", match.group(0)) and 9 <= sum(map(str.isdigit, match.group(0))) <= 15),
 )
 

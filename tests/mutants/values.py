@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Callable, Iterator
 
 import support
-from base import facts, plan, records, sensitive, suites
+from base import facts, plan, records, suites
 from mutants import machine, valid
 from mutants.valid import Run
+from private_examples import EXAMPLES
 
 MS = 1_000_000
 THREE_REPEATS = (plan.Settings(), ("frozen-prompts",))
@@ -634,8 +635,8 @@ ROWS = [
 
 def with_private_texts(run: Run) -> None:
     """One of each kind in the manifest, and another in the ledger."""
-    run.manifest["models"][0]["family"] = "\n".join(kind.hits[0] for kind in sensitive.KINDS)
-    run.calls(item="CAL-TOO-LONG")[0]["error"] = "\n".join(kind.hits[-1] for kind in sensitive.KINDS)
+    run.manifest["models"][0]["family"] = "\n".join(examples.hits[0] for examples in EXAMPLES)
+    run.calls(item="CAL-TOO-LONG")[0]["error"] = "\n".join(examples.hits[-1] for examples in EXAMPLES)
     run.seal()
 
 
