@@ -447,8 +447,8 @@ class Filling(unittest.TestCase):
         with self.assertRaises(ValueError):
             suites.units_for(5000, [(10, 900), (10, 900)])
 
-    def test_fillable_leaves_room_for_the_answer(self):
-        self.assertEqual(suites.fillable(8192, 64), 8128)
+    def test_a_fill_leaves_room_for_the_answer(self):
+        self.assertEqual(suites.target_tokens(1.0, 8192, 64), 8128)
         item = suites.load("context-edge").items[-1]
         self.assertEqual(suites.target_tokens(item.fill, 8192, item.num_predict), 7965)
         self.assertEqual(suites.target_tokens(item.fill, 32, item.num_predict), 0)
@@ -467,7 +467,7 @@ class Filling(unittest.TestCase):
         units = suites.units_for(suites.target_tokens(item.fill, num_ctx, item.num_predict), [(12, tokens(12)), (36, tokens(36))])
         step = tokens(36) // 36
         target = suites.target_tokens(item.fill, num_ctx, item.num_predict)
-        slack = 0.01 * suites.fillable(num_ctx, item.num_predict)
+        slack = 0.01 * (num_ctx - item.num_predict)
         self.assertLessEqual(tokens(units), target + slack)
         self.assertGreaterEqual(tokens(units), target - slack - step)
 

@@ -20,7 +20,6 @@ VIRTUAL_TERMINAL = 4    # ENABLE_VIRTUAL_TERMINAL_PROCESSING of SetConsoleMode
 # Modules that some Pythons are built without, and what does not work then.
 OPTIONAL_MODULES = {"ssl": "a server at https:// or sending a run", "sqlite3": "the catalogue",
                     "ctypes": "grading Python answers"}
-COLOURS = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 
 
 def guarded(main: Callable[[], int]) -> int:
@@ -81,13 +80,9 @@ def wrapped(text: str, stream: TextIO | None) -> str:
 def error(problem: UserError) -> None:
     """One line; on a terminal it wraps at words."""
     text = _plain(wrapped(f"error: {problem}", sys.stderr))
-    _write(sys.stderr, text.replace("error:", colour("error:", "red"), 1) + "\n")
-
-
-def colour(text: str, name: str) -> str:
-    if os.environ.get("NO_COLOR") or not takes_sequences(sys.stderr):
-        return text
-    return f"\x1b[{COLOURS[name]}m{text}\x1b[0m"
+    if takes_sequences(sys.stderr) and not os.environ.get("NO_COLOR"):
+        text = text.replace("error:", "\x1b[31merror:\x1b[0m", 1)     # red
+    _write(sys.stderr, text + "\n")
 
 
 def takes_sequences(stream: TextIO | None) -> bool:

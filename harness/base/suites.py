@@ -39,7 +39,6 @@ PROMPTS_FILE = "prompts.py"
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "suites"
 PLACES = ("head", "middle", "tail")
 TRUNCATED_SHARE = 0.9       # of the tokens that the material was counted to take: a shorter prompt was cut
-HEX_DIGITS = frozenset("0123456789abcdef")
 
 
 class Item(NamedTuple):
@@ -52,7 +51,6 @@ class Item(NamedTuple):
     before: str = ""              # text in front of the material
     reply: str = ""               # context-append: the assistant's turn that follows, the same on every machine
     facts: Tuple[dict, ...] = ()  # planted: {"place", "name", "value", "code"}
-    tags: Tuple[str, ...] = ()
 
 
 class Suite(NamedTuple):
@@ -82,7 +80,7 @@ def load_by_sha256(phase: str, sha256: str) -> Suite:
     if sha256 == current_sha256(phase):
         return load(phase)
     path = FOLDER / "superseded" / f"{sha256}.json"
-    if not _is_sha256(sha256) or not path.is_file():
+    if not re.fullmatch("[0-9a-f]{64}", sha256) or not path.is_file():
         raise UserError(f"no {phase} suite has the SHA-256 {sha256[:64]!r}", "harness/suites",
                         "check the manifest, or update this clone with git pull")
     suite = _parse(phase, _checked_bytes(path, sha256), sha256)
@@ -120,14 +118,9 @@ def prompt_sha256(texts: Sequence[Tuple[str, str]]) -> str:
     return _sha256("\n".join(content for _, content in texts).encode("utf-8"))
 
 
-def fillable(num_ctx: int, num_predict: int) -> int:
-    """How many prompt tokens leave room for the whole answer."""
-    return num_ctx - num_predict
-
-
 def target_tokens(fill: float, num_ctx: int, num_predict: int) -> int:
-    """How many prompt tokens a fill asks for; 0 where the context is smaller than the answer."""
-    return max(0, int(fill * fillable(num_ctx, num_predict)))
+    """How many prompt tokens a fill asks for: a share of what leaves room for the whole answer."""
+    return max(0, int(fill * (num_ctx - num_predict)))
 
 
 def units_for(target: int, tokens_at: Sequence[Sequence[int]]) -> int:
@@ -255,16 +248,12 @@ def _item(entry: dict) -> Item:
         grader = dict(grader, tests=_text(grader["tests"]))
     return Item(entry["id"], entry["title"], _text(entry["prompt"]), entry["num_predict"], grader,
                 entry.get("fill"), _text(entry.get("before", "")), _text(entry.get("reply", "")),
-                tuple(entry.get("facts", ())), tuple(entry.get("tags", ())))
+                tuple(entry.get("facts", ())))
 
 
 def _text(lines: Union[str, List[str]]) -> str:
     """Long texts are lists of lines in the suites, so that people and diffs can read them."""
     return lines if isinstance(lines, str) else "\n".join(lines)
-
-
-def _is_sha256(text: str) -> bool:
-    return len(text) == 64 and HEX_DIGITS.issuperset(text)
 
 
 def _sha256(content: bytes) -> str:

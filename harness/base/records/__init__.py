@@ -16,7 +16,7 @@ from base.records.field import Field
 from base.records.hardware_fields import HARDWARE_VERSION
 from base.records.ledger_fields import ENDINGS, LEDGER_VERSION, LEDGER_VERSIONS, OUTCOMES, PASSES, ROLES, SKIP_REASONS, SPEED_OUTCOMES
 from base.records.manifest_fields import MANIFEST_VERSION, MANIFEST_VERSIONS, manifest_version
-from base.records.metadata_fields import EVIDENCE, LADDER_ENDS, METADATA_VERSION, METADATA_VERSIONS, METRICS, VERDICTS, WARNINGS, metadata_version
+from base.records.metadata_fields import EVIDENCE, LADDER_ENDS, METADATA_VERSIONS, METRICS, VERDICTS, WARNINGS, metadata_version
 
 RECORDS = {**ledger_fields.RECORDS, **manifest_fields.RECORDS, **hardware_fields.RECORDS, **metadata_fields.RECORDS, **comparison_fields.RECORDS,
            **catalogue_fields.RECORDS}

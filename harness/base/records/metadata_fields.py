@@ -4,8 +4,7 @@ from __future__ import annotations
 from base.records.field import fields
 from base.records.ledger_fields import SKIP_REASONS
 
-METADATA_VERSIONS = ("metadata-1.0", "metadata-1.1", "metadata-1.2")
-METADATA_VERSION = METADATA_VERSIONS[0]     # of a run that has none of the fields below
+METADATA_VERSIONS = ("metadata-1.0", "metadata-1.1", "metadata-1.2")      # 1.0 where a run has none of the fields below
 MODEL_FIELDS_OF_1_1, AGGREGATE_FIELDS_OF_1_1 = ("always_thinks", "served_context"), ("thinking", "rung")
 AGGREGATE_FIELDS_OF_1_2 = ("failures",)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from base import facts
 from measure.hardware import cim, cpu, gpu, integrated, memory, nvidia, products, text_parsing, vulkan
-from measure.hardware.machine import CommandResult, Machine
+from measure.hardware.machine import Machine
 
 # Adapters without a device that computes: remote desktops, virtual screens, management controllers, missing drivers.
 NO_ACCELERATOR = re.compile(

@@ -6,6 +6,7 @@ import socket
 import struct
 import sys
 import time
+from wsgiref.handlers import format_date_time      # in English, in any locale
 
 # A sleep may wake late; where a script asks for exact times, the last bit is spent yielding. Old Windows clocks tick
 # every 15.6 ms.
@@ -13,8 +14,6 @@ SPIN_NS = 16_000_000 if sys.platform == "win32" and sys.version_info < (3, 11) e
 LOOK_NS = 20_000_000                      # how often a long wait looks whether the client is still there
 MAX_HEAD_BYTES = 1 << 20
 CHUNKED_ABOVE_BYTES = 2048                # Go's server gives no length for a body larger than its buffer
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LAST_CHUNK = b"0\r\n\r\n"
 BAD_REQUEST = (b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
                b"400 Bad Request")
@@ -137,7 +136,7 @@ def head(status: int, fields: list[tuple[str, str]], *, length: int | None, clos
     """Status line and headers in the order in which Go writes them; length None means chunked."""
     lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'status code ' + str(status))}"]
     lines += [f"{name}: {value}" for name, value in fields]
-    lines += [f"Date: {http_date(time.time())}"]
+    lines += [f"Date: {format_date_time(time.time())}"]
     lines += [] if length is None else [f"Content-Length: {length}"]
     lines += ["Connection: close"] if closes else []
     lines += ["Transfer-Encoding: chunked"] if length is None else []
@@ -146,10 +145,3 @@ def head(status: int, fields: list[tuple[str, str]], *, length: int | None, clos
 
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-def http_date(seconds: float) -> str:
-    """In English; strftime would use the language of the machine."""
-    t = time.gmtime(seconds)
-    return (f"{DAYS[t.tm_wday]}, {t.tm_mday:02} {MONTHS[t.tm_mon - 1]} {t.tm_year} "
-            f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT")

@@ -8,10 +8,6 @@ from typing import Any
 from . import faults, versions
 
 
-class ScriptError(ValueError):
-    """The script has a field or value that the server does not know; a misspelt one must not pass in silence."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Model:
     """One model. Its speed and its answer are planted; a measurement must find them again."""
@@ -116,61 +112,37 @@ class Script:
 
 
 def read(data: Any) -> Script:
-    """The script in a JSON value; raises ScriptError."""
-    fields = record(data, Script, "script")
-    fields["models"] = tuple(model(entry) for entry in fields.get("models", ()))
-    fields["rules"] = tuple(rule(entry) for entry in fields.get("rules", ()))
-    script = Script(**fields)
+    """The script in a JSON value; raises ValueError or TypeError for a field or value that the server does not know."""
+    script = Script(**{**data, "models": tuple(map(model, data.get("models", ()))),
+                       "rules": tuple(rule(**entry) for entry in data.get("rules", ()))})
     if script.speak not in versions.DIALECTS:
-        raise ScriptError(f"speak: {script.speak!r} is none of {', '.join(versions.DIALECTS)}")
+        raise ValueError(f"speak: {script.speak!r} is none of {', '.join(versions.DIALECTS)}")
     return script
 
 
-def model(data: Any) -> Model:
-    fields = record(data, Model, "model")
-    if not fields.get("name"):
-        raise ScriptError("model: a name is needed")
-    fields["name"] = full_name(fields["name"])
-    fields["capabilities"] = tuple(fields.get("capabilities", ("completion",)))
-    fields["gap_pattern_ms"] = tuple(fields.get("gap_pattern_ms") or ()) or None
-    fields["digest"] = fields.get("digest") or hashlib.sha256(fields["name"].encode()).hexdigest()
-    return Model(**fields)
+def model(data: dict) -> Model:
+    planted = Model(**data)
+    name = full_name(planted.name)
+    return dataclasses.replace(planted, name=name, digest=planted.digest or hashlib.sha256(name.encode()).hexdigest(),
+                               capabilities=tuple(planted.capabilities), gap_pattern_ms=tuple(planted.gap_pattern_ms or ()) or None)
 
 
-def rule(data: Any) -> FaultRule:
-    """{"when": {...}, "times": N, "do": {...} or [{...}, ...]} as a record."""
-    if not isinstance(data, dict) or set(data) - {"when", "times", "do"}:
-        raise ScriptError(f"rule: only when, times and do are known, not {data!r}")
-    when = data.get("when", {})
-    unknown = set(when) - {"path", "method", "model", "contains", "think", "nth"}
-    if unknown:
-        raise ScriptError(f"when: unknown {', '.join(sorted(unknown))}")
-    faults_to_apply = data.get("do", [])
-    active_faults = dict(fault(entry) for entry in (faults_to_apply if isinstance(faults_to_apply, list) else [faults_to_apply]))
-    return FaultRule(active_faults=active_faults, times=data.get("times"), **when)
+def rule(do: dict | list[dict], when: dict | None = None, times: int | None = None) -> FaultRule:
+    """A rule as a script writes it; `do` is one fault or several."""
+    return FaultRule(dict(map(fault, do if isinstance(do, list) else [do])), times=times, **(when or {}))
 
 
 def fault(data: dict) -> tuple[str, dict]:
     """One fault and its parameters, those left out filled in."""
     name = data.get("fault")
     if name not in faults.FAULTS:
-        raise ScriptError(f"fault: {name!r} is none of {', '.join(faults.FAULTS)}")
+        raise ValueError(f"fault: {name!r} is none of {', '.join(faults.FAULTS)}")
     given = {key: value for key, value in data.items() if key != "fault"}
     known = faults.FAULTS[name].parameters
     unknown = ", ".join(sorted(set(given) - set(known)))
     if unknown:
-        raise ScriptError(f"fault {name}: takes {', '.join(known) or 'nothing'}, not {unknown}")
+        raise ValueError(f"fault {name}: takes {', '.join(known) or 'nothing'}, not {unknown}")
     return name, {**known, **given}
-
-
-def record(data: Any, kind: type, what: str) -> dict:
-    """The fields of a JSON object, each of them known to the record."""
-    if not isinstance(data, dict):
-        raise ScriptError(f"{what}: an object is needed, not {type(data).__name__}")
-    unknown = set(data) - {field.name for field in dataclasses.fields(kind)}
-    if unknown:
-        raise ScriptError(f"{what}: unknown {', '.join(sorted(unknown))}")
-    return dict(data)
 
 
 def full_name(name: str) -> str:
