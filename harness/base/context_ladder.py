@@ -5,15 +5,12 @@ that the checker can reproduce each decision of the harness.
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Protocol, Tuple
 
 from base import suites
 from base.ledger_records import CallRecord, Record, SkippedRecord
 from base.phases import CONTEXT_EDGE, RUNG_CONTEXTS, suite_phase
 from base.records import SPEED_OUTCOMES
-
-if TYPE_CHECKING:
-    from base.plan import Step
 
 FIRST = "8k"                # the plain phase, which every ladder starts with
 AUTO = "auto"
@@ -143,6 +140,13 @@ class Ladder:
         return int(total)
 
 
+class PlannedStep(Protocol):
+    """The fields of a step that a rung uses."""
+    item: str
+    fill: Optional[float]
+    key: tuple
+
+
 class Rung:
     """One larger context of one model, and the steps that are planned in it.
 
@@ -150,7 +154,7 @@ class Rung:
     record's type; it grows while the rung is climbed.
     """
 
-    def __init__(self, ladder: Ladder, steps: List[Step], num_ctx: int, limits: Dict[str, int], recorded: Dict[tuple, str]):
+    def __init__(self, ladder: Ladder, steps: List[PlannedStep], num_ctx: int, limits: Dict[str, int], recorded: Dict[tuple, str]):
         self.ladder, self.recorded = ladder, recorded
         self._steps, self._num_ctx, self._limits = steps, num_ctx, limits
 
@@ -172,7 +176,7 @@ class Rung:
             return Stop("rung-limit", f"foretold to take {predicted_ns / 1e9:.0f} s, the limit is {limit_s} s")
         return self.ladder.stop
 
-    def _target(self, step: Step) -> int:
+    def _target(self, step: PlannedStep) -> int:
         return suites.target_tokens(step.fill or 0.0, self._num_ctx, self._limits[step.item])
 
 
