@@ -57,7 +57,7 @@ class Spec:
         return f"submissions/{self.handle}/{self.device.tag}/run-{self.run_id}"
 
 
-def spec(number: int, phases: tuple | None = None) -> Spec:
+def spec(number: int, phases: tuple | None = None, models: int = 2) -> Spec:
     """The run of this number; without `phases`, every fifth has all of them, and the others most or but two."""
     turn, place = divmod(number, len(planted.DEVICES))
     if 54 <= number < RUNS:         # one machine that many people have
@@ -73,15 +73,15 @@ def spec(number: int, phases: tuple | None = None) -> Spec:
     if quirk == "override":
         settings = plan.Settings(repeats=2, options={**plan.Settings().options, "temperature": 0.7})
     wanted = phases or (PHASES if number % 5 == 0 else SMALL_PHASES if number % 5 == 2 else MOST_PHASES)
-    return Spec(number, device, chosen[:1] if quirk == "one-model" else chosen, tuple(wanted), settings,
+    return Spec(number, device, chosen[:1 if quirk == "one-model" else models], tuple(wanted), settings,
                 HANDLES[(number * 7 + turn) % len(HANDLES)], quirk)
 
 
-def write(top: pathlib.Path, count: int = RUNS, phases: tuple | None = None, first: int = 0) -> list:
+def write(top: pathlib.Path, count: int = RUNS, phases: tuple | None = None, first: int = 0, models: int = 2) -> list:
     """Folders of the runs, below top/submissions."""
     folders = []
     for number in range(first, first + count):
-        one = spec(number, phases)
+        one = spec(number, phases, models)
         folder = top / one.folder
         folder.mkdir(parents=True)
         for name, data in made(one).files().items():
