@@ -11,7 +11,7 @@ from machine_facts import EXPECTED
 
 from base import facts, json_text, names, schema, sensitive
 from measure import hardware
-from measure.hardware import bandwidth, cgroups, gpu, instructions, machine, ollama, pci, text_parsing
+from measure.hardware import bandwidth, cgroups, gpu, instructions, machine, memory, ollama, pci, text_parsing
 from measure.hardware.machine import Machine, Platform
 
 GIB = 2 ** 30
@@ -170,11 +170,11 @@ class Memory(unittest.TestCase):
                                ("two-gpus", 2 * (81559 << 20))):
             with self.subTest(name):
                 there = fake_machine.load(name)
-                self.assertEqual(hardware.model_memory_bytes(there), hardware.memory_bytes(there) + graphics)
+                self.assertEqual(hardware.model_memory_bytes(there), memory.usable(there)["value"] + graphics)
         self.assertIsNone(hardware.model_memory_bytes(fake_machine.machine()))
 
     def test_this_machine_has_some(self):
-        self.assertGreater(hardware.memory_bytes(), GIB // 8)
+        self.assertGreater(hardware.model_memory_bytes(), GIB // 8)
         self.assertIsNone(names.device_tag_problem(hardware.suggest_device_tag()))
 
 

@@ -13,7 +13,8 @@ import support
 
 from base import records, schema
 from measure import telemetry
-from measure.telemetry import amdgpu, energy, library, linux, macos, nvml, windows
+from measure import library
+from measure.telemetry import amdgpu, energy, linux, macos, nvml, windows
 from measure.telemetry.sysfs import Files, number
 
 POWER, ZONES, SENSORS, CPUS = linux.POWER, linux.ZONES, "/sys/class/hwmon", linux.CPUS

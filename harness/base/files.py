@@ -154,12 +154,6 @@ class Appender:
             os.close(self._number)
             self._number = -1
 
-    def __enter__(self) -> "Appender":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 def lock(number: int, path: os.PathLike) -> None:
     """Hold the file for this process until it is closed or the process is gone, however it goes."""

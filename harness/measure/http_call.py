@@ -134,7 +134,7 @@ def record_fields(result: StreamResult) -> dict[str, Any]:
         "last_text_ns": stamps[-1] if stamps else None, "done_ns": answer.done_ns,
         "end_ns": result.ended_ns - result.started_ns, "gaps_us": gaps_us(stamps),
         "chunks": answer.chunks, "text_chunks": len(stamps), "thinking_chunks": answer.thinking_chunks,
-        **{name: _count(final.get(key)) for name, key in COUNTS.items()},
+        **{name: count(final.get(key)) for name, key in COUNTS.items()},
         "done_reason": final["done_reason"] if isinstance(final.get("done_reason"), str) else None,
         "answer": _text(answer.answer), "thinking": _text(answer.thinking),
     }
@@ -225,7 +225,7 @@ def gaps_us(stamps_ns: list[int]) -> list[int]:
     return [after - before for before, after in zip(rounded, rounded[1:])]
 
 
-def _count(value: Any) -> int | None:
+def count(value: Any) -> int | None:
     """A count or duration as received; anything but a whole number of at least 0 is as good as absent."""
     return value if is_count(value) else None
 

@@ -1,9 +1,6 @@
 """The preview as text: which models a server has, what a run would ask them, and how long that takes."""
 from __future__ import annotations
 
-import itertools
-from typing import Callable
-
 from base import plan, request_settings, suites, text_format, text_layout
 from base.phases import PHASES, PYTHON_TASKS, THINKING_PHASES
 from measure import eta
@@ -93,17 +90,13 @@ def _work(planned: list, models: int, loaded_suites: dict, settings: plan.Settin
 
 def by_phase(work: list) -> list:
     """The same with one row for models that have the same work in a phase."""
-    rows = []
-    for (phase, *numbers), same in itertools.groupby(sorted(work, key=_phase_order(work)), lambda row: (row[0], *row[2:])):
-        models = [row[1] for row in same]
-        rows.append([phase, models[0] if len(models) == 1 else f"each of {len(models)} models",
-                     *(None if number is None else number * len(models) for number in numbers)])
-    return rows
-
-
-def _phase_order(work: list) -> Callable[[list], int]:
-    order = list(dict.fromkeys(row[0] for row in work))
-    return lambda row: order.index(row[0])
+    models: dict[tuple, list[str]] = {}
+    for phase, model, *numbers in work:
+        models.setdefault((phase, *numbers), []).append(model)
+    phases = list(dict.fromkeys(row[0] for row in work))
+    return [[phase, names[0] if len(names) == 1 else f"each of {len(names)} models",
+             *(None if number is None else number * len(names) for number in numbers)]
+            for (phase, *numbers), names in sorted(models.items(), key=lambda row: phases.index(row[0][0]))]
 
 
 def _thinking(choice: ModelChoice, work: list, settings: plan.Settings) -> list[str]:

@@ -6,9 +6,9 @@ import datetime
 import json
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
-from base import ledger, names, schema
+from base import ledger, names
 from base.context_ladder import Ladder
 from base.errors import UserError
 from base.json_text import Json
@@ -191,9 +191,5 @@ def placement(loaded: Optional[List[dict]], model: str) -> Optional[dict]:
         return None
     named = {str(row["name"]): row for row in loaded if row.get("name")}
     own: dict = next((row for name, row in named.items() if names.model_key(name) == names.model_key(model)), {})
-    return {"size_bytes": _count(own.get("size")), "vram_bytes": _count(own.get("size_vram")),
-            "context_length": _count(own.get("context_length")), "loaded": [model_name(name) for name in named]}
-
-
-def _count(value: Any) -> Optional[int]:
-    return value if schema.is_count(value) else None
+    return {"size_bytes": http_call.count(own.get("size")), "vram_bytes": http_call.count(own.get("size_vram")),
+            "context_length": http_call.count(own.get("context_length")), "loaded": [model_name(name) for name in named]}

@@ -210,7 +210,7 @@ def _phase_lines(model: dict, phase: str, calls: List[CallRecord], truth: Dict[i
     if phase == CONTEXT_APPEND:
         return lines + [_reuse_line(name, calls, rows)]
     if phase == CONTEXT_EDGE:
-        lines += _fill_lines(name, calls)
+        lines += [near(f"{name}: fill", call.fill or 0.0, call_metrics.fill_reached(call), FILL_SHARE) for call in calls]
     lines.append(ratio(f"{name}: prefill, tok/s", [model["prefill_tok_s"]],
                         [call_metrics.prefill_tok_s(call, head_tokens) for call in calls], PREFILL_SHARE))
     if model.get("drift") and phase == FROZEN:
@@ -242,13 +242,6 @@ def _clock_line(name: str, calls: List[CallRecord], rows: List[dict]) -> CheckLi
     apart = [abs(ours / theirs - 1) - _delay_ns(row) / (row["sent_ns"][-2] - row["sent_ns"][0])
              for theirs, ours, row in zip(planted, recovered, rows) if theirs and ours]
     return CheckLine(name, f"{_median(planted):.1f}", f"{_median(recovered):.1f}", _lower_quartile(apart) <= GAP_SHARE, timed=True)
-
-
-def _fill_lines(name: str, calls: List[CallRecord]) -> List[CheckLine]:
-    """The share of the fillable context that each prompt took, against the planned one."""
-    rooms = [call.options["num_ctx"] - call.options["num_predict"] for call in calls]
-    fills = [call.prompt_tokens and call.prompt_tokens / room for call, room in zip(calls, rooms)]
-    return [near(f"{name}: fill", call.fill or 0.0, fill, FILL_SHARE) for call, fill in zip(calls, fills)]
 
 
 def _reuse_line(name: str, calls: List[CallRecord], rows: List[dict]) -> CheckLine:

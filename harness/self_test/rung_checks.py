@@ -7,6 +7,7 @@ from base.context_ladder import Ladder
 from base.ledger_records import CallRecord, Record
 from base.phases import RUNG_CONTEXTS
 from base.records import SPEED_OUTCOMES
+from derive import call_metrics
 from self_test.checks import FILL_SHARE, PREFILL_SHARE, CheckLine, near, ratio, same
 
 PREDICTED_SHARE = 0.25
@@ -17,7 +18,7 @@ def context_ladder(metadata: dict, records: List[Record], models: Sequence[dict]
     calls = [record for record in records if isinstance(record, CallRecord) and record.is_measured]
     failed = [call for call in calls if call.outcome not in SPEED_OUTCOMES]
     lines = [same("rungs: prompts that were refused, cut or not answered", 0, len(failed) + sum(row["void"] for row in metadata["aggregates"])),
-             near("rungs: largest distance from the share of the context that was to be filled", 0.0, max(map(_missed, calls)), FILL_SHARE)]
+             near("rungs: largest distance from the share of the context that was to be filled", 0.0, max(abs((call_metrics.fill_reached(call) or 0) - (call.fill or 0)) for call in calls), FILL_SHARE)]
     for model in models:
         name = f"rungs, {model['name']}"
         served = next(row["served_context"] for row in metadata["models"] if row["model"] == model["name"])
@@ -41,11 +42,6 @@ def _predicted_line(name: str, records: List[Record]) -> CheckLine:
     worked_ns = sum((call.prompt_eval_ns or 0) + (call.eval_ns or 0) for call in calls)
     return ratio(f"{name}: {phase} as predicted by the contexts below, ms", [worked_ns / 1e6], [None if predicted_ns is None else predicted_ns / 1e6],
                  PREDICTED_SHARE)
-
-
-def _missed(call: CallRecord) -> float:
-    room = call.options["num_ctx"] - call.options["num_predict"]
-    return abs((call.prompt_tokens or 0) / room - (call.fill or 0))
 
 
 def _bytes_per_token(rungs: List[dict]) -> int:

@@ -45,7 +45,7 @@ def make(clone: CommitClone, base: Base, submission: Submission, previous: str |
     """
     if clone.git("ls-tree", "--name-only", base.commit, "--", submission.folder).text:
         raise UserError("the upstream has this run already", submission.folder, "there is nothing left to do", FOUND)
-    blobs = {path: _blob(clone, data) for path, data in submission.paths.items()}
+    blobs = {path: clone.git("hash-object", "-w", "--stdin", data=data).text for path, data in submission.paths.items()}
     ref = f"refs/heads/{submission.branch}"
     earlier = git.line(clone.folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") or ""
     for commit in filter(None, (previous, earlier if not previous else None)):
@@ -65,10 +65,6 @@ def _move(clone: CommitClone, ref: str, commit: str, earlier: str) -> None:
     """Let the branch point to the commit, unless it was moved since it was read; `earlier` is empty for a new branch."""
     if commit != earlier:
         clone.git("update-ref", "-m", "submit_run.py", ref, commit, earlier)
-
-
-def _blob(clone: CommitClone, data: bytes) -> str:
-    return clone.git("hash-object", "-w", "--stdin", data=data).text
 
 
 def _commit(clone: CommitClone, base: Base, blobs: dict[str, str], submission: Submission, previous: str | None) -> str:
@@ -119,10 +115,6 @@ def same_files(clone: CommitClone, commit: str, submission: Submission) -> set[s
         return None
     return {name for name, data in submission.contents.items()
             if blobs.get(name) == clone.git("hash-object", "--stdin", data=data).text}
-
-
-def file_of(clone: CommitClone, commit: str, path: str) -> bytes:
-    return clone.git("cat-file", "blob", f"{commit}:{path}").out
 
 
 def expected(blobs: dict[str, str]) -> set[Change]:

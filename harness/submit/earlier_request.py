@@ -149,7 +149,8 @@ def format_changes(request: EarlierRequest, clone: CommitClone, submission: Subm
             continue
         lines.append(f"  {name}")
         if name.endswith(".md"):
-            lines += [f"    {line}" for line in _diff(commit.file_of(clone, request.commit, f"{submission.folder}/{name}"), data)]
+            before = clone.git("cat-file", "blob", f"{request.commit}:{submission.folder}/{name}").out
+            lines += [f"    {line}" for line in _diff(before, data)]
     unchanged = ", ".join(sorted(request.same))
     return "\n".join(lines + ([*text_layout.hanging("  unchanged: ", unchanged)] if unchanged else []))
 

@@ -32,15 +32,10 @@ def describe(machine: Machine) -> dict:
     return {name: read(machine) for name, read in PARTS.items()}
 
 
-def memory_bytes(machine: Machine | None = None) -> int | None:
-    """Main memory that this process may use; a container's limit counts. None: unknown."""
-    return memory.usable(machine or here())["value"]
-
-
 def model_memory_bytes(machine: Machine | None = None) -> int | None:
     """What a model can be spread over: main memory, and the memory of every card that computes. None: unknown."""
     machine = machine or here()
-    main = memory_bytes(machine)
+    main = memory.usable(machine)["value"]
     return None if main is None else main + accelerators.memory_bytes(machine)
 
 

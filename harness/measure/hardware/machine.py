@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping
 
+from measure import library
+
 LIMIT_S = 5.0
 SLOW_S = 20.0       # tools that wake a sleeping accelerator, or that start a runtime of their own
 MAX_BYTES = 4 << 20
@@ -234,11 +236,12 @@ def _posix_memory_bytes() -> int | None:
 
 def _windows_memory_bytes() -> int | None:
     """MEMORYSTATUSEX: its length and the load as 32 bits, then seven sizes of 64, of which the first is the whole memory."""
-    ctypes = _ctypes()
-    if ctypes is None:
+    kernel = library.opened("kernel32")
+    if kernel is None:
         return None
+    import ctypes
     status = ctypes.create_string_buffer(struct.pack("=II7Q", 64, *[0] * 8), 64)
-    return struct.unpack_from("=Q", status, 8)[0] if ctypes.windll.kernel32.GlobalMemoryStatusEx(status) else None
+    return struct.unpack_from("=Q", status, 8)[0] if library.ask(kernel, "GlobalMemoryStatusEx", status) else None
 
 
 def _windows_cpu_name() -> str | None:
@@ -254,15 +257,5 @@ def _windows_cpu_name() -> str | None:
 
 
 def _windows_features() -> frozenset:
-    ctypes = _ctypes() if os.name == "nt" else None
-    if ctypes is None:
-        return frozenset()
-    return frozenset(number for number in WINDOWS_FEATURES if ctypes.windll.kernel32.IsProcessorFeaturePresent(number))
-
-
-def _ctypes() -> Any:
-    try:
-        import ctypes
-    except ImportError:     # a Python built without libffi
-        return None
-    return ctypes
+    kernel = library.opened("kernel32") if os.name == "nt" else None
+    return frozenset(number for number in WINDOWS_FEATURES if library.ask(kernel, "IsProcessorFeaturePresent", number))

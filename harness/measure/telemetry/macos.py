@@ -11,7 +11,7 @@ import subprocess
 import time
 from typing import Callable
 
-from measure.telemetry import library
+from measure import library
 from measure.telemetry.energy import Source
 
 IOKIT = "/System/Library/Frameworks/IOKit.framework/IOKit"

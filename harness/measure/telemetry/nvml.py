@@ -6,7 +6,7 @@ import os
 import time
 from typing import AbstractSet, Any
 
-from measure.telemetry import library
+from measure import library
 from measure.telemetry.energy import Counter, Source
 
 TEMPERATURE_GPU, CLOCK_SM = 0, 1

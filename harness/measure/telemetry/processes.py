@@ -5,7 +5,7 @@ import os
 import struct
 from typing import Any, Dict, NamedTuple
 
-from measure.telemetry import library
+from measure import library
 from measure.telemetry.sysfs import Files
 
 PID_TBSD_INFO, RUSAGE_V0 = 3, 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import struct
 
-from measure.telemetry import library
+from measure import library
 from measure.telemetry.energy import Source
 
 MEMORY_STATUS = struct.Struct("=2I7Q")      # MEMORYSTATUSEX; the first field is its own size, the fourth what is free

@@ -76,10 +76,13 @@ class TextHandler(abc.ABC):
         """The context in force, in tokens."""
         return self.model.context_length if self.model.is_safetensors else use.loaded.launch.num_ctx
 
+    def prompt(self) -> list[str]:
+        """The tokens of the messages, with the template around them if there is one."""
+        return tokenizer.framed_prompt(self.model, self.messages()) if self.is_framed() else tokenizer.bare_prompt(self.messages())
+
     def fitted(self, num_ctx: int) -> list[str]:
         """The tokens that the model gets to read."""
-        request, truncation = self.request, self.active_faults.get("silent_truncation")
-        prompt = (tokenizer.framed_prompt(self.model, self.messages()) if self.is_framed() else tokenizer.bare_prompt(self.messages()))
+        request, truncation, prompt = self.request, self.active_faults.get("silent_truncation"), self.prompt()
         if truncation and truncation["to"]:
             return decode.cut(prompt, truncation["to"])
         if truncation:
@@ -171,8 +174,7 @@ class TextHandler(abc.ABC):
         """_debug_render_only of a chat: the text that the model would get to read."""
         value = self.line()
         value["message"]["role"] = ""
-        text = tokenizer.framed_text(self.model, self.messages()) if self.is_framed() else tokenizer.bare_text(self.messages())
-        return {**value, "_debug_info": {"rendered_template": text}}
+        return {**value, "_debug_info": {"rendered_template": tokenizer.as_text(self.prompt())}}
 
 
 class ChatHandler(TextHandler):

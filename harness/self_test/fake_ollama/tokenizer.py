@@ -44,17 +44,9 @@ def bare_prompt(messages: list[dict]) -> list[str]:
     return [BOS, *(token for message in messages for token in tokens_of(message.get("content") or ""))]
 
 
-def framed_text(model: Model, messages: list[dict]) -> str:
-    """framed_prompt as words, one for each token but the BOS, so that counting the text gives the same number."""
-    words = [f"head{n}" for n in range(1, model.head_tokens)]
-    for number, message in enumerate(messages):
-        words += [f"turn{n}" for n in range(TOKENS_PER_TURN)] if number else []
-        words.append(message.get("content") or "")
-    return " ".join(words + [f"tail{n}" for n in range(model.tail_tokens)])
-
-
-def bare_text(messages: list[dict]) -> str:
-    return " ".join(message.get("content") or "" for message in messages)
+def as_text(prompt: list[str]) -> str:
+    """A prompt as words, one for each token but the BOS, so that counting the text gives the same number."""
+    return " ".join(re.sub("[<> ]", "", token) if " " in token else token for token in prompt[1:])
 
 
 def answer(model: Model, thinks: bool, words: tuple[str, ...] = ()) -> Iterator[Token]:
