@@ -354,6 +354,8 @@ class Next(runs.RunTest):
         line = self.next("--dry-run", *words)
         self.assertEqual(line, "python harness/run_benchmark.py --phases small-eval --models alpha:1b "
                                f"{where} --handle YOUR-HANDLE --device-tag mac-m1-8gb --hostname other --out {self.out}")
+        with mock.patch.object(console, "is_terminal", lambda: True):       # there the run asks for what is left out
+            self.assertEqual(self.next("--dry-run", *words), line.replace(" --handle YOUR-HANDLE", ""))
         _, out, err = self.main(*words, "--handle", "ana", "--quiet")
         told = err.splitlines()[-1][len("next: "):]
         self.assertRegex(out, r"\ngrade in the catalogue: archive-only \(.*\)\nfor the grade standard:\n(  .*\n)+\n")

@@ -6,11 +6,12 @@ import pathlib
 import re
 import tempfile
 import unittest
+from unittest import mock
 
 import gitea
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import run_folder, shell
+from base import console, run_folder, shell
 from base.errors import UserError
 from derive import run_md
 from submit import run_status
@@ -54,6 +55,12 @@ class Words(unittest.TestCase):
             command = re.sub(r"(\w+\.py.*)", lambda match: shell.command(*match.group().split()), command)
             with self.subTest(state):
                 self.assertEqual((run_status.describe(state), run_status.next_step(state)), (words, command))
+
+
+    def test_at_a_terminal_the_command_leaves_out_the_handle_which_is_asked_for(self):
+        with mock.patch.object(console, "is_terminal", lambda: True):
+            step = run_status.next_step(RunState(pathlib.Path("r"), complete=True, device_tag="mac-m1-8gb"))
+        self.assertEqual(step, shell.command("run_benchmark.py", "--move", "r", "--device-tag", "mac-m1-8gb"))
 
 
 @unittest.skipUnless(gitea.HAS_GIT, "git is not installed")

@@ -172,8 +172,10 @@ def show_plan(args: argparse.Namespace, planned: dict, out: pathlib.Path) -> int
     advice = None if args.device_tag else names.vague_tag_advice(tag)
     if advice:
         console.note(f"note: {advice}")
-    console.next_step(shell.same_command("run_benchmark.py", args, dry_run=None, handle=args.handle or "YOUR-HANDLE", device_tag=tag,
-                            hostname="other" if args.hostname is None else args.hostname))
+    is_asked = console.is_terminal() and planned["target"].is_loopback      # what is left out there is asked for
+    console.next_step(shell.same_command("run_benchmark.py", args, dry_run=None, handle=args.handle or (None if is_asked else "YOUR-HANDLE"),
+                                         device_tag=args.device_tag if is_asked and advice else tag,
+                                         hostname="other" if args.hostname is None else args.hostname))
     return FINE
 
 
@@ -264,7 +266,7 @@ def begin(args: argparse.Namespace, endpoint: Endpoint, planned: dict, out: path
     files.replace(folder / run_folder.HARDWARE, json_text.pretty(probed))
     files.replace(folder / run_folder.MANIFEST, json_text.pretty(manifest))
     if not args.quiet:
-        console.note(f"run {folder}\n{manifest['planned_calls']} calls planned; Ctrl-C stops after the current call")
+        console.note(f"run {shell.path(folder)}\n{manifest['planned_calls']} calls planned; Ctrl-C stops after the current call")
     return measure(args, endpoint, run_setup.Earlier(folder, manifest, ledger.Tail(), b"", []), planned["suites"])
 
 
@@ -353,7 +355,7 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
         console.say(f"{model}: {sentence}", wrap=True)
     if metadata["complete"]:
         console.say("\n" + "\n".join(grade_lines), wrap=True)
-    console.say(f"\n{folder}")
+    console.say(f"\n{shell.path(folder)}")
     for failure in failures.of_run(metadata):
         console.note(f"{failure.model}: {failure.text}: {failure.error or 'no message'}; {failure.advice}")
     for line in headline.warning_lines(metadata["warnings"]):

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Dict
 
-from base import git, ledger_reader, names, run_folder, schema, shell
+from base import console, git, ledger_reader, names, run_folder, schema, shell
 from base.errors import UserError
 from judge import run_check, tree, tree_layout
 from judge.findings import Finding, FindingList
@@ -18,6 +18,7 @@ from submit.gitea_api import ApiError, GiteaApi
 
 # Settings of git in which submit_run.py keeps what became of a run, such as submitted.run-<uuid>.page. Nothing depends on them.
 SECTION = "submitted"
+HANDLE_FLAGS = {False: ("--handle", "YOUR-HANDLE"), True: ()}     # a person at a terminal is asked for it
 PAGE, FILE, PLACE = "page", "file", "place"     # of the request; the .zip that was left; where that is to be attached
 ANSWER_S = 5.0                      # for the state of a request; --status must not hang
 
@@ -72,7 +73,7 @@ def next_command(state: RunState) -> str:
     if state.synthetic:
         return shell.command("run_benchmark.py", "--list")     # an example, and not the run of a machine
     if state.handle == names.UNNAMED:
-        return shell.command("run_benchmark.py", "--move", folder, "--handle", "YOUR-HANDLE", "--device-tag", state.device_tag)
+        return shell.command("run_benchmark.py", "--move", folder, *HANDLE_FLAGS[console.is_terminal()], "--device-tag", state.device_tag)
     if state.errors or state.open_points:
         return shell.command("check_submission.py", folder)
     return shell.command("submit_run.py", folder, "--dry-run")
