@@ -185,7 +185,7 @@ CONDITIONS = (
               lambda run: text_format.counted(run.holds, "hold") if run.holds else None,
               "check_submission.py lists them; explain them in run.md"),
     Condition("answering", "standard", f"at most {100 * MAX_FAILED_SHARE:.0f} % of the calls failed", _answering,
-              "look in run.jsonl for what the server said, and make another run"),
+              "run.md says why under Failed calls (older runs: run.jsonl); make another run"),
     Condition("anchored", "standard", "each model has decode rates from the frozen prompts before and after all else", _anchored,
               "measure frozen-prompts to its end"),
     Condition("undisturbed", "standard", "the verdict is clean or drifting", _verdict_in("clean", "drifting"), ANOTHER_RUN),
