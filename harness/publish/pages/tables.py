@@ -1,12 +1,13 @@
 """Tables: rows of cells with headings. site.js sorts those that are `live` by the keys of their cells."""
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Callable, Iterable, List, Optional, Union
 
 from publish import number_format
 from publish.charts.axes import Interval
-from publish.escape import Html
+from publish.escape import Html, text
 from publish.markup import Child, joined, tag
 from publish.pages import figure_text
 
@@ -72,9 +73,7 @@ def table(caption: str, heads: List[Head], rows: Iterable[List[TableCell]], live
     the label of its search field, which it has if it is long enough."""
     head = tag("tr", (tag("th", column.title, scope="col", class_=column.class_ or None, title=column.tooltip or None,
                           data_first=column.first if live and not column.is_plain else None) for column in heads))
-    body = [tag("tr", tag("th", row[0].content, scope="row", data_key=_key(row[0], live)),
-                (tag("td", cell.content, class_=cell.class_, data_key=_key(cell, live)) for cell in row[1:]))
-            for row in rows]
+    body = [_row(row, bool(live)) for row in rows]
     html = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body),
                class_=f"live {class_}" if live else class_, data_name=live or None)
     region = tag("div", html, class_="scroll long" if len(body) >= LONG else "scroll", tabindex="0", role="region", aria_label=caption)
@@ -88,8 +87,17 @@ def _tools(columns: int, find: str) -> Optional[Html]:
     return tag("div", field, chooser, class_="tools") if field or chooser else None
 
 
-def _key(cell: TableCell, live: str) -> str | None:
-    """Numbers as they are, text in lower case; None where the table is not sorted."""
-    if not live or cell.key is None:
-        return None
-    return f"{cell.key:.8g}" if isinstance(cell.key, (int, float)) else cell.key.lower()[:80]
+def _row(cells: List[TableCell], is_live: bool) -> Html:
+    """Formatted without `tag` for speed: a site has many thousands of cells. Contents and keys are escaped."""
+    keys = map(_key, cells) if is_live else itertools.repeat("")
+    parts = [(f' class="{cell.class_}"' if cell.class_ else "", key, joined((cell.content,))) for cell, key in zip(cells, keys)]
+    _, key, heading = parts[0]
+    return Html(f'<tr><th scope="row"{key}>{heading}</th>' + "".join([f"<td{class_}{key}>{content}</td>" for class_, key, content in parts[1:]]) + "</tr>")
+
+
+def _key(cell: TableCell) -> str:
+    """The attribute by which site.js sorts: numbers as they are, text in lower case."""
+    if cell.key is None:
+        return ""
+    key = f"{cell.key:.8g}" if isinstance(cell.key, (int, float)) else text(cell.key.lower()[:80])
+    return f' data-key="{key}"'
