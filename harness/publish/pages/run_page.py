@@ -3,17 +3,19 @@ from __future__ import annotations
 
 from typing import Iterator, List, Optional, Union
 
+from base import json_text
 from base.records import EVIDENCE, WARNINGS
 from publish import draft, markdown, number_format, page_inputs
 from publish.escape import Html
 from publish.markup import tag
-from publish.pages import calls_page, figure_text, json_view, layout, lists, phase_tables, tables
+from publish.pages import calls_page, figure_text, layout, lists, phase_tables, tables
 from publish.pages.tables import Head, TableCell, interval, number, table
 
 TITLES = {"manifest.json": "plan and settings", "run.jsonl": "the ledger: every call", "hardware.json": "the machine",
           "metadata.json": "figures computed from the ledger", "run.md": "the contributor's account"}
 SECTION_OF = {"manifest.json": "#manifest", "run.jsonl": "#calls", "hardware.json": "#hardware", "metadata.json": "#phases",
          "run.md": "#account"}
+MOST_JSON = 60_000      # characters of one file
 
 
 def page(inputs: page_inputs.RunPageInput) -> tuple:
@@ -197,7 +199,12 @@ def _documents(root: str, inputs: page_inputs.RunPageInput) -> list:
 
 
 def _document(root: str, inputs: page_inputs.RunPageInput, name: str, title: str, value: Optional[dict]) -> Html:
-    content = layout.note("Missing or not readable.") if value is None else layout.details(
-        ["Show ", TITLES[name]], json_view.render(value))
+    content = layout.note("Missing or not readable.") if value is None else layout.details(["Show ", TITLES[name]], *_json(value))
     raw = tag("p", tag("a", f"{name}, raw", href=lists.raw_href(root, inputs.run["raw"][name])))
     return layout.section(title, content, raw, id_=name.partition(".")[0])
+
+
+def _json(value: dict) -> List[Html]:
+    shown = json_text.pretty(value).decode("ascii")
+    cut = [layout.note(f"{len(shown) - MOST_JSON:,} more characters are in the raw file.")] if len(shown) > MOST_JSON else []
+    return [tag("pre", shown[:MOST_JSON], class_="document"), *cut]
