@@ -49,10 +49,12 @@ def counted(number: int, noun: str, plural: Optional[str] = None) -> str:
 
 
 def between(low: Optional[float], high: Optional[float], show: Callable[[float], str] = figure) -> str:
-    """An interval; one number if both ends look the same. A common unit is written once."""
-    if low is None or high is None:
-        return NONE
-    first, last = show(low), show(high)
+    """An interval; one number if both ends look the same."""
+    return NONE if low is None or high is None else joined(show(low), show(high))
+
+
+def joined(first: str, last: str) -> str:
+    """Both ends of an interval as text, with a common unit written once."""
     if first == last:
         return last
     head, space, unit = first.partition(THIN)

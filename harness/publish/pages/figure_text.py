@@ -47,9 +47,10 @@ def render(interval: Optional[Interval], show: Callable = number_format.figure) 
     if interval is None:
         return tag("span", number_format.NONE, class_="none")
     # Formatted without `tag` for speed: a site has many thousands of figures.
-    spread = number_format.between(interval.low, interval.high, show) if show(interval.low) != show(interval.high) else ""
-    words, lone = (f"<span>{text(spread)}</span> " if spread else ""), (' class="lone"' if interval.is_lone else "")
-    return Html(f'<span class="figure"><b>{text(show(interval.value))}</b><small>{words}<span{lone}>{text(interval.n)}</span></small></span>')
+    low, high = show(interval.low), show(interval.high)
+    spread = f"{text(number_format.joined(low, high))}<br>" if low != high else ""
+    n = f'<span class="lone">{text(interval.n)}</span>' if interval.is_lone else text(interval.n)
+    return Html(f'<span class="figure"><b>{text(show(interval.value))}</b><small>{spread}{n}</small></span>')
 
 
 def run_count(number: Optional[int]) -> Html:
