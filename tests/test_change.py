@@ -149,7 +149,7 @@ class Names(Case):
         self.add_run()
         changes.git(self.root, "switch", "--quiet", "--create", "again", "main")
         self.add_run()
-        self.assertEqual(self.findings("main", "change", "again"), [("name-twice", "again brings the run that change brings")])
+        self.assertEqual(self.findings("main", "change", "again"), [("name-twice", "again adds the run that change adds")])
         self.assertEqual(self.findings("main", "again"), [])
 
     def test_a_run_that_came_in_after_the_change_branched_off_is_known_as_well(self):

@@ -266,12 +266,12 @@ class Json(Case):
 
 
 class Fix(Case):
-    def test_derived_files_are_made_anew_and_own_words_stay(self):
+    def test_derived_files_are_rebuilt_and_own_words_stay(self):
         folder = self.run_folder(octets.value("metadata.json", octets.median), octets.story(" decode tok/s |", " decode, twice |"))
         whole = valid.Run().files()
         code, _, err = self.check("--fix", folder)
         self.assertEqual(code, FINE)
-        self.assertIn("made anew", err)
+        self.assertIn("rebuilt from the ledger", err)
         for name, data in whole.items():
             with self.subTest(file=name):
                 self.assertEqual((folder / name).read_bytes(), data)
@@ -303,7 +303,7 @@ class Fix(Case):
                 before = {path.name: path.read_bytes() for path in folder.iterdir()}
                 code, _, err = self.check("--fix", folder)
                 self.assertEqual(code, FOUND)
-                self.assertIn("not mended", err)
+                self.assertIn("not fixed", err)
                 self.assertEqual({path.name: path.read_bytes() for path in folder.iterdir()}, before)
 
 

@@ -96,8 +96,8 @@ def with_real_paths(text: str, paths: List[pathlib.Path]) -> str:
     """The report of runs that are not in submissions/ of this clone, with the paths where they are."""
     from judge import tree
     for part in map(tree.part_of, paths):
-        if part.shown.count("/") == 3 and part.folder != ROOT / part.shown:
-            text = text.replace(part.shown, shell.path(part.folder))
+        if part.path.count("/") == 3 and part.folder != ROOT / part.path:
+            text = text.replace(part.path, shell.path(part.folder))
     return text
 
 
@@ -130,7 +130,7 @@ def folders(args: argparse.Namespace, findings: FindingList, documents: List[Run
     for part in parts if args.fix else ():
         for line in autofix.host_names(part, args.hostname):
             console.note(line)
-    is_one_run = len(parts) == 1 and parts[0].shown.count("/") == 3 and parts[0].shown != tree_layout.EXAMPLE
+    is_one_run = len(parts) == 1 and parts[0].path.count("/") == 3 and parts[0].path != tree_layout.EXAMPLE
     return tree.check_all(parts, findings, time.time(), documents.append if is_one_run else None, fix_derived_files if args.fix else None)
 
 

@@ -1,1 +1,1 @@
-"""Derive: every figure, computed from what was written down and from nothing else."""
+"""Derive: every figure is computed from the ledger alone."""

@@ -1,4 +1,4 @@
-"""run.md: one block between two marks is generated anew each time; the rest is the contributor's own and is kept."""
+"""run.md: the block between two marks is regenerated each time; the rest is the contributor's own and is kept."""
 from __future__ import annotations
 
 import contextlib

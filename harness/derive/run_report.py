@@ -1,4 +1,4 @@
-"""The account: what a run's manifest and metadata say, in Markdown, for the generated block of run.md.
+"""Run report: a run's manifest and metadata as Markdown, for the generated block of run.md.
 
 Nothing is computed here: each figure is from metadata.json and is shown with its n.
 """
@@ -301,7 +301,7 @@ def table(titles: list, rows: list) -> str:
 
 
 def code(text: str) -> str:
-    """A stranger's text as Markdown code: it can neither end its span, nor its cell, nor its line."""
+    """A stranger's text as Markdown code: it cannot end its span, its cell or its line."""
     return "`" + _one_line(text).replace("`", "'").replace("|", "\\|") + "`"
 
 
@@ -322,6 +322,6 @@ def sentence(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """ASCII alone, and no controls: the block must be the same bytes wherever it is made, and obeyed nowhere."""
+    """ASCII alone, and no controls: the block has the same bytes everywhere, and is never interpreted."""
     visible = "".join(c if c.isprintable() else " " for c in str(text))
     return visible.encode("ascii", "backslashreplace").decode("ascii")

@@ -1,1 +1,1 @@
-"""Judge: say whether what was measured can be believed, and why."""
+"""Judge: the checker's rules, and the passes over runs and changes that apply them."""

@@ -1,4 +1,4 @@
-"""Mending: what can be put right without touching anything that was measured."""
+"""Automatic fixes: what can be corrected without touching anything that was measured."""
 from __future__ import annotations
 
 import pathlib
@@ -18,7 +18,7 @@ def host_names(where: Part, hostname: str | None) -> Iterator[str]:
     """Replace host names in the manifests of a part; a sentence for each thing done or not done. Raises UserError for no host name."""
     if hostname is not None and not (hostname.isprintable() and 0 < len(hostname) <= MOST_CHARACTERS):
         raise UserError("not a host name", "--hostname", f"give up to {MOST_CHARACTERS} characters that can be printed")
-    for path in tree_layout.runs_in(tree_layout.on_disk(where.folder, where.shown)):
+    for path in tree_layout.runs_in(tree_layout.on_disk(where.folder, where.path)):
         folder = where.top.joinpath(*path.split("/")[1:])
         try:
             manifest = run_folder.read_manifest(folder)
@@ -27,11 +27,11 @@ def host_names(where: Part, hostname: str | None) -> Iterator[str]:
                 files.replace(folder / run_folder.MANIFEST, json_text.pretty({**manifest, "host_hostname_short": name}))
                 yield f"{folder / run_folder.MANIFEST}: the host name is now {name}"
         except UserError as problem:
-            yield f"not mended: {problem}"
+            yield f"not fixed: {problem}"
 
 
 def derived(folder: pathlib.Path, metadata: dict | None) -> Iterator[str]:
-    """Write metadata.json and run.md anew where they are stale; a sentence for each file, or why it was not done.
+    """Rewrite metadata.json and run.md where they are stale; a sentence for each file, or why it was not done.
 
     `metadata` is what the ledger gives, as far as that is known. A manifest that cannot be read was reported before.
     """
@@ -49,9 +49,9 @@ def derived(folder: pathlib.Path, metadata: dict | None) -> Iterator[str]:
         if stale:
             derived_files.save(folder, manifest, record)
         for file in stale:
-            yield f"{folder / file}: made anew from the ledger"
+            yield f"{folder / file}: rebuilt from the ledger"
     except UserError as problem:
-        yield f"not mended: {problem}"
+        yield f"not fixed: {problem}"
 
 
 def host_name_for(name: str) -> str:

@@ -11,7 +11,7 @@ from base.ledger_records import CallRecord, Record
 from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
-SPARE_NS = 20_000_000       # a busy machine hears the end of a call so late
+SPARE_NS = 20_000_000       # on a busy machine the end of a call is noticed this late
 COPIED = {"one_token_eval_ns": "eval_ns", "one_token_eval_tokens": "eval_tokens", "too_long_prompt_tokens": "prompt_tokens"}
 
 

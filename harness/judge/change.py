@@ -87,7 +87,7 @@ def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, fin
         checked = _check(clone, base, head, tree, findings, now_s, search)
         for sheet in checked:
             if first.setdefault(sheet.place.run_id, head) != head:
-                findings.add([Finding("name-twice", f"{head} brings the run that {first[sheet.place.run_id]} brings",
+                findings.add([Finding("name-twice", f"{head} adds the run that {first[sheet.place.run_id]} adds",
                                       "a run once", path=sheet.place.path)])
         sheets += checked
         if refused is not None and findings.counts["error"] > errors:

@@ -1,4 +1,4 @@
-"""Sums: are the derived files what the ledger gives? They are recomputed, in the same pass that judges the records."""
+"""Derived files: metadata.json and run.md are recomputed in the pass that checks the records, and compared."""
 from __future__ import annotations
 
 from typing import Dict, Iterator, Optional

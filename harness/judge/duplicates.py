@@ -31,7 +31,7 @@ KEPT_PATTERNS = 96      # and similar ones
 MOST_NOISES = 64        # frozen prompts of a run: those of twenty models
 LEAST_GAPS, MOST_GAPS = 48, 512     # of an answer whose pattern is compared
 BLOCK = 12              # gaps in a mark
-USUAL_SHARE = 0.62      # of a pattern that calls of one item may have in common: more is no chance
+USUAL_SHARE = 0.62      # of a pattern that calls of one item may have in common by chance
 EXACT, SIMILAR = 0, 1
 
 

@@ -143,7 +143,7 @@ class EvidenceChecks(LedgerVisitor):
         contradiction: Callable[[SkippedRecord], Optional[str]] = getattr(self, "_" + record.reason.replace("-", "_"), lambda record: None)
         wrong = contradiction(record)
         if record.reason == "time-limit" and self._is_early(record):
-            yield Finding("protocol-time-limit", f"{self._reached_ns / 1e9:.0f} s of {self._manifest['time_limit_s']} had gone, and no call of the "
+            yield Finding("protocol-time-limit", f"{self._reached_ns / 1e9:.0f} s of {self._manifest['time_limit_s']} had passed, and no call of the "
                           f"model had taken more than {self._longest_ns[record.model] / 1e9:.1f} s", "a time limit that was near", "/reason")
         if wrong:
             yield Finding("protocol-skip", f"{record.reason}: {wrong}", "a reason that the ledger supports", "/reason")

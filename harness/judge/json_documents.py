@@ -1,4 +1,4 @@
-"""Documents: manifest.json, hardware.json and metadata.json, from bytes to a value whose every field is known."""
+"""JSON documents: manifest.json, hardware.json and metadata.json, from bytes to a value whose every field is known."""
 from __future__ import annotations
 
 import functools
@@ -25,7 +25,7 @@ def size_problems(name: str, size_bytes: int) -> Iterator[Finding]:
         yield Finding("bytes-size", f"{size_bytes} bytes", f"at most {limit}")
 
 
-def read(path: pathlib.Path, findings: FindingList, shown: str, wanted: dict | None = None) -> dict | None:
+def read(path: pathlib.Path, findings: FindingList, tree_path: str, wanted: dict | None = None) -> dict | None:
     """The document, or None where it cannot be judged further; whatever is wrong goes onto the findings.
 
     Where it is known what the document must be, it is `wanted` itself that comes back for a file of just those bytes, and
@@ -37,14 +37,14 @@ def read(path: pathlib.Path, findings: FindingList, shown: str, wanted: dict | N
         if data == expected:
             return wanted
         if len(data) > MOST_TIMES_WANTED * len(expected):
-            findings.add([Finding("bytes-size", f"{len(data)} bytes", f"{len(expected)}, what the ledger gives")], shown)
+            findings.add([Finding("bytes-size", f"{len(data)} bytes", f"{len(expected)}, what the ledger gives")], tree_path)
             return None
     problems = list(text_encoding.json_problems(data))
     document = None
     if not any(problem.rule in text_encoding.UNREADABLE for problem in problems):
         document, more = _document(data, run_folder.RECORD_OF[path.name])
         problems += more
-    findings.add(problems, shown)
+    findings.add(problems, tree_path)
     return document
 
 

@@ -33,8 +33,8 @@ class LedgerVisitor(Protocol):
 class LedgerPass:
     """An iterator over the well-formed records of a ledger; whatever is wrong is added to `findings` on the way."""
 
-    def __init__(self, path: pathlib.Path, visitors: List[LedgerVisitor], findings: FindingList, shown: str):
-        self.path, self.visitors, self.findings, self.shown = path, visitors, findings, shown
+    def __init__(self, path: pathlib.Path, visitors: List[LedgerVisitor], findings: FindingList, tree_path: str):
+        self.path, self.visitors, self.findings, self.tree_path = path, visitors, findings, tree_path
         self.is_whole = True            # every line could be read
         self.has_failed = False         # a visitor raised, not the consumer of the records
         self.reader = LedgerReader(path, thresholds.value("line_bytes"), is_exact=True)
@@ -53,11 +53,11 @@ class LedgerPass:
             self._unreadable += 1
             if self._unreadable >= thresholds.value("unreadable_lines"):
                 self.findings.add([Finding("bytes-size", f"{self._unreadable} lines that cannot be read",
-                                             "a ledger; the lines after this one were not looked at")], self.shown, number)
+                                             "a ledger; the lines after this one were not looked at")], self.tree_path, number)
                 break
         if self.reader.last_type not in ("footer", "unknown"):
             self.findings.add([Finding("ledger-unfinished", f"the last line is {self.reader.last_type or 'missing'}", "a footer")],
-                              self.shown, max(1, number))
+                              self.tree_path, max(1, number))
             self.is_whole = False
         self._finish(number)
 
@@ -66,15 +66,15 @@ class LedgerPass:
         for visitor in self.visitors:
             if self.is_whole or not visitor.compares_records:
                 for finding in visitor.visit(record):       # nearly always none
-                    self.findings.add([finding], self.shown, number)
+                    self.findings.add([finding], self.tree_path, number)
         self.has_failed = False
 
     def _finish(self, number: int) -> None:
         self.has_failed = True
         for visitor in self.visitors:
             of_ledger = list(visitor.finish()) if self.is_whole or not visitor.compares_records else []
-            self.findings.add((finding for finding in of_ledger if finding.pointer), self.shown, number)      # of the footer
-            self.findings.add((finding for finding in of_ledger if not finding.pointer), self.shown)
+            self.findings.add((finding for finding in of_ledger if finding.pointer), self.tree_path, number)      # of the footer
+            self.findings.add((finding for finding in of_ledger if not finding.pointer), self.tree_path)
         self.has_failed = False
 
     def _add_problems(self, line: LedgerLine) -> None:
@@ -82,7 +82,7 @@ class LedgerPass:
             return
         of_bytes = text_encoding.json_problems(line.data.rstrip(b"\n")) if line.problems[0].code in ("characters", "json") else ()
         self.findings.add([finding._replace(line=line.number) for finding in of_bytes] or map(_finding, line.problems),
-                          self.shown, line.number)
+                          self.tree_path, line.number)
 
 
 def _finding(problem: LineProblem) -> Finding:

@@ -1,4 +1,4 @@
-"""Privacy: the private data that base/sensitive.py knows, in every text of a submission; and texts that speak to agents."""
+"""Privacy: the private data that base/sensitive.py knows, in every text of a submission; and texts that address agents."""
 from __future__ import annotations
 
 import itertools

@@ -1,4 +1,4 @@
-"""The report: a findings as text for people, grouped by file, and as JSON for agents and workflows."""
+"""The report: findings as text for people, grouped by file, and as JSON for agents and workflows."""
 from __future__ import annotations
 
 import json

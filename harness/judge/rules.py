@@ -139,7 +139,7 @@ _ROWS = (
     ("physics-tokens", "hold", "Tokens are as many as the bytes of their text suggest.", ASK),
     ("physics-context", "hold", "No model is run with a longer context than it was trained for.", ASK),
     ("physics-size", "hold", "A model's file can hold its parameters, with the bits that its quantization is named after.", ASK),
-    ("physics-tag", "hold", "The machine has the card, the processor and the memory that its device tag names.", "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"),
+    ("physics-tag", "hold", "The machine has the card, the processor and the memory that its device tag names.", MOVE),
     ("physics-source", "hold", "The harness's sources are those of its commit.", ASK),
     ("physics-digest", "hold", "One digest has one size, quantization, family and format in the whole tree.", ASK),
     ("physics-too-clean", "hold", "Times that were measured differ from each other.", ASK),

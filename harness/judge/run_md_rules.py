@@ -30,11 +30,11 @@ WORD = re.compile(r"[^\W\d_]{2,}")
 OWN_HEADINGS = {"## Privacy", *(f"## {heading}" for heading, _ in run_md.SECTIONS)}
 
 
-def read(path: pathlib.Path, findings: FindingList, shown: str) -> str | None:
+def read(path: pathlib.Path, findings: FindingList, tree_path: str) -> str | None:
     """run.md as text, or None where it is not text."""
     data = path.read_bytes()
     problems_of_bytes = list(text_encoding.file_problems(data))
-    findings.add(problems_of_bytes, shown)
+    findings.add(problems_of_bytes, tree_path)
     return None if any(finding.rule in text_encoding.UNREADABLE for finding in problems_of_bytes) else data.decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Characters: bytes that are text, and text that holds nothing a reader cannot see."""
+"""Text encoding: files are readable text, without characters that a reader cannot see."""
 from __future__ import annotations
 
 import re

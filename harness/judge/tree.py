@@ -1,6 +1,7 @@
 """The tree: runs on disk, one or all of them, are checked alone and against each other."""
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 from typing import Callable, Dict, Iterator, List, NamedTuple
@@ -14,14 +15,14 @@ from judge.run_search import RunSearch
 
 
 class Part(NamedTuple):
-    """What is to be checked: a folder, and its place in the tree, from submissions/ down."""
+    """What is to be checked: a folder, and its path in the tree, from submissions/ down."""
     folder: pathlib.Path
-    shown: str
+    path: str
 
     @property
     def top(self) -> pathlib.Path:
         """The folder of the whole tree."""
-        return self.folder.parents[self.shown.count("/") - 1] if "/" in self.shown else self.folder
+        return self.folder.parents[self.path.count("/") - 1] if "/" in self.path else self.folder
 
 
 def part_of(path: pathlib.Path) -> Part:
@@ -66,10 +67,10 @@ def check_all(parts: List[Part], findings: FindingList, now_s: float,
 
 def _sizes(part: Part, findings: FindingList) -> Dict[str, Dict[str, int]]:
     """{run: {file: size}} of a part; names and places are checked on the way."""
-    entries = list(tree_layout.on_disk(part.folder, part.shown))
+    entries = list(tree_layout.on_disk(part.folder, part.path))
     sizes = tree_layout.runs_in(entries)
-    if part.shown.count("/") == 3:
-        sizes.setdefault(part.shown, {})
+    if part.path.count("/") == 3:
+        sizes.setdefault(part.path, {})
     findings.add(tree_layout.all_problems(list(_settled(entries))))
     findings.add(finding for finding in tree_layout.twice(_known(part)) if finding.path in sizes)
     return sizes
@@ -81,15 +82,11 @@ def _folder(part: Part, path: str) -> pathlib.Path:
 
 def _settled(entries: List[tree_layout.TreeEntry]) -> Iterator[tree_layout.TreeEntry]:
     """Entries run by run, since a run is on one file system."""
-    by_run: Dict[str, List[tree_layout.TreeEntry]] = {}
-    for entry in entries:
-        place = tree_layout.place_of(entry.path)
-        by_run.setdefault(place.path if place else "", []).append(entry)
-    for group in by_run.values():
-        yield from tree_layout.settled_modes(group)
+    for _, of_run in itertools.groupby(entries, lambda entry: entry.parts[:4]):
+        yield from tree_layout.settled_modes(list(of_run))
 
 
 def _known(part: Part) -> List[str]:
     """Every run of the whole tree, those that are not checked first, so that the newer one of two copies is reported."""
     paths = [f"{run_folder.TREE}/{path.relative_to(part.top).as_posix()}" for path in run_folder.all_in(part.top)]
-    return sorted(paths, key=lambda path: (path.startswith(part.shown + "/") or path == part.shown, path))
+    return sorted(paths, key=lambda path: (path.startswith(part.path + "/") or path == part.path, path))

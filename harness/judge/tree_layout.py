@@ -1,4 +1,4 @@
-"""Places: which folders and files there are under submissions/, what they are called, and what must not lie there."""
+"""Tree layout: which folders and files may be under submissions/, and how they are named."""
 from __future__ import annotations
 
 import os
@@ -50,7 +50,7 @@ class RunPlace(NamedTuple):
 
 
 def place_of(path: str) -> RunPlace | None:
-    """The place of the run that holds this path, or None where the path is not as deep as a run."""
+    """The place of the run that this path belongs to; None for a path above all runs."""
     parts = path.split("/")
     return None if len(parts) < 4 else RunPlace("/".join(parts[:4]), *parts[1:4])
 
@@ -60,15 +60,15 @@ def place_of_run(path: str) -> RunPlace:
     return RunPlace(path, *path.split("/")[1:])
 
 
-def on_disk(top: pathlib.Path, shown: str) -> Iterator[TreeEntry]:
-    """Every file below a folder, under the names that Git would give them below `shown`; links are not followed.
+def on_disk(top: pathlib.Path, tree_path: str) -> Iterator[TreeEntry]:
+    """Every file below a folder, under the names that Git would give them below `tree_path`; links are not followed.
 
     A repository within it is one entry of kind `submodule`.
     """
     for folder, folders, files in os.walk(top):
         folders.sort()
         below = pathlib.Path(folder).relative_to(top).as_posix()
-        here = shown if below == "." else f"{shown}/{below}"
+        here = tree_path if below == "." else f"{tree_path}/{below}"
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         folders[:] = [name for name in folders if name not in links and name not in (".git", "__pycache__")]
         if os.path.lexists(os.path.join(folder, ".git")):
@@ -78,10 +78,10 @@ def on_disk(top: pathlib.Path, shown: str) -> Iterator[TreeEntry]:
                 yield _entry(os.path.join(folder, name), f"{here}/{name}")
 
 
-def _entry(path: str, shown: str) -> TreeEntry:
+def _entry(path: str, tree_path: str) -> TreeEntry:
     state = os.lstat(path)
     kind = "file" if stat.S_ISREG(state.st_mode) else "link" if stat.S_ISLNK(state.st_mode) else "other"
-    return TreeEntry(shown, kind, bool(state.st_mode & 0o111) and os.name != "nt", state.st_size)
+    return TreeEntry(tree_path, kind, bool(state.st_mode & 0o111) and os.name != "nt", state.st_size)
 
 
 def settled_modes(entries: list) -> list:

@@ -55,7 +55,7 @@ class PageJob:
 def process(job: RunJob) -> Tuple[str, Optional[RunNote], tuple]:
     """(path, note or None, errors for which the run is rejected). Pages and contributions are written into the cache.
 
-    A bug that one run brings to light rejects that run; the others are built.
+    A bug that one run triggers rejects that run; the others are built.
     """
     try:
         return _process(job)

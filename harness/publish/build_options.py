@@ -12,7 +12,7 @@ from publish.run_changes import digest
 class BuildOptions:
     submissions: pathlib.Path
     out: pathlib.Path
-    version: str                    # see `build.version`; with another one everything is made anew
+    version: str                    # see `build.version`; with another one everything is rebuilt
     overlay: Optional[dict] = None  # entries by run id; None: no overlay is named
     synthetic: bool = False         # accept synthetic runs
     now_s: float = 0.0

@@ -18,7 +18,7 @@ def of_folder(folder: pathlib.Path, renew: Renewal) -> List[str]:
 
     `renew` may write the derived files before they are checked.
     """
-    findings, path = FindingList(), tree.part_of(folder).shown
+    findings, path = FindingList(), tree.part_of(folder).path
     sizes = tree_layout.runs_in(list(tree_layout.on_disk(folder, path))).get(path, {})
     documents = run_check.inspect(folder, tree_layout.place_of_run(path), sizes, findings, time.time(), renew=renew)
     return lines(documents, findings.counts["hold"])

@@ -1,4 +1,4 @@
-"""Run update: what the cache knows of runs is brought up to date. Only runs that may have changed are looked at."""
+"""Run update: the cache's records of runs are updated. Only runs that may have changed are looked at."""
 from __future__ import annotations
 
 from typing import Dict, Iterator, List, Optional, Set

@@ -1,6 +1,6 @@
 """Site folder: a site is a folder of hard links, to files in the build cache and to the raw files in submissions/.
 
-The next site is prepared in a second folder, in which only what has changed is linked anew; then the two change places.
+The next site is prepared in a second folder, in which only what has changed is linked again; then the two are swapped.
 """
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def update(folder: pathlib.Path, expected: Dict[str, Source]) -> List[str]:
 
 
 def apply(folder: pathlib.Path, changes: Dict[str, Optional[Source]]) -> List[str]:
-    """Link these files anew, and remove those without a source. Returns the paths that were linked."""
+    """Link these files again, and remove those without a source. Returns the paths that were linked."""
     folders, linked = set(), []
     for path in changes:
         files.remove_file(folder / path)

@@ -1,7 +1,6 @@
 """Site update: the next site is prepared beside the present one, and takes its place in one step.
 
-There are two copies of the site, of hard links. Each build brings the second one up to date, lets both change places, and
-brings the other up to date as well.
+There are two copies of the site, of hard links. Each build updates the second one, swaps the two, and updates the other.
 """
 from __future__ import annotations
 

@@ -31,17 +31,11 @@ GROUP = (
     ("fill", REAL, "share of the fillable context"),
 )
 SPREAD = (
-    ("median", REAL, "over runs"),
-    ("q1", REAL, "over runs"),
-    ("q3", REAL, "over runs"),
+    *((name, REAL, "over runs") for name in ("median", "q1", "q3")),
     ("low", REAL, "lower end of the median's 95 % interval over runs"),
     ("high", REAL, "its upper end"),
     ("runs", INTEGER, "n of the above"),
-    ("call_median", REAL, "over all calls"),
-    ("call_q1", REAL, "over all calls"),
-    ("call_q3", REAL, "over all calls"),
-    ("call_min", REAL, "over all calls"),
-    ("call_max", REAL, "over all calls"),
+    *((f"call_{name}", REAL, "over all calls") for name in ("median", "q1", "q3", "min", "max")),
     ("calls", INTEGER, "n of the above"),
 )
 TABLES = {

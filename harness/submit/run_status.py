@@ -140,7 +140,7 @@ def _is_newer(file: str, folder: pathlib.Path) -> bool:
 
 
 def _findings(folder: pathlib.Path, renew: Renewal | None) -> list[Finding]:
-    findings, path = FindingList(), tree.part_of(folder).shown
+    findings, path = FindingList(), tree.part_of(folder).path
     entries, place = list(tree_layout.on_disk(folder, path)), tree_layout.place_of(path)
     findings.add(tree_layout.all_problems(entries))
     if place is not None:

@@ -42,7 +42,7 @@ PROFILE = """(version 1) (allow default)
 (deny signal) (allow signal (target self))
 (deny file-read-data (subpath "/Users") (subpath "/Volumes"))
 (allow file-read-data %s)"""
-FOOTPRINT_AT = 16 + 7 * 8       # ri_phys_footprint in macOS's rusage_info_v0: a UUID and seven numbers stand before it
+FOOTPRINT_AT = 16 + 7 * 8       # ri_phys_footprint in macOS's rusage_info_v0: after a UUID and seven numbers
 
 
 def isolate(limits: dict, layers: list) -> list:
@@ -55,7 +55,7 @@ def isolate(limits: dict, layers: list) -> list:
             except (OSError, AttributeError, ValueError):
                 pass
     if os.name == "posix" and "limits" in in_force and "seccomp" not in in_force:
-        _limit("RLIMIT_NPROC", 0)       # on Linux it counts threads too; seccomp tells them apart
+        _limit("RLIMIT_NPROC", 0)       # on Linux it counts threads too; seccomp distinguishes them
     return in_force
 
 

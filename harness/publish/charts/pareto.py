@@ -82,12 +82,9 @@ class _Labels:
     def __init__(self, x: scale.Scale, y: scale.Scale, points: List[Point], ahead: List[Point]):
         self.x, self.y, self.ahead = x, y, {id(point) for point in ahead}
         is_dense = len(points) >= DENSE
-        self.taken = [self._box(x.at(point.speed.value) - 5, y.at(point.quality.value) + 5, 10, 10) for point in (ahead if is_dense else points)]
+        self.taken = [(at_x - 5, at_y - 5, at_x + 5, at_y + 5) for point in (ahead if is_dense else points)
+                      for at_x, at_y in [(x.at(point.speed.value), y.at(point.quality.value))]]
         self.wanted = ahead + [point for point in points if id(point) not in self.ahead and not is_dense]
-
-    @staticmethod
-    def _box(left: float, bottom: float, width: float, height: float) -> tuple:
-        return left, bottom - height, left + width, bottom
 
     def drawn(self) -> List[Html]:
         return [label for point in self.wanted[:MOST_LABELS] for label in [self._place(point)] if label is not None]
@@ -97,7 +94,7 @@ class _Labels:
         words = point.name if len(point.name) <= MOST_CHARACTERS else point.name[:MOST_CHARACTERS - 1] + "\u2026"
         width = (len(words) + 1) * axes.CHARACTER * 0.92
         for bottom, left in itertools.product((at_y - 4, at_y + 13, at_y - 16, at_y + 25), (at_x + 8, at_x - 8 - width)):
-            box = self._box(left, bottom, width, LINE)
+            box = left, bottom - LINE, left + width, bottom
             if self._is_free(box):
                 self.taken.append(box)
                 return axes.label(left, bottom - 3, words, "label" if id(point) in self.ahead else "label soft")

@@ -119,7 +119,7 @@ def _figure(figures: dict, name: str, show: Callable[[Optional[float]], str] = n
 # ----- charts
 
 def chart(named: List[tuple], title: str, figure: str, axis: Axis, words: str = "") -> Optional[Html]:
-    """One chart of several variants: the first ones as series, the others as thin lines. `words` stand at a cliff."""
+    """One chart of several variants: the first ones as series, the others as thin lines. `words` label a cliff."""
     lines = [(kind, name, depth, variant) for kind, (name, variant) in enumerate(named, 1) for depth in [points(variant, figure)] if depth]
     if not lines:
         return None
