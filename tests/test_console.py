@@ -290,6 +290,11 @@ class Formats(unittest.TestCase):
             self.assertEqual(text_layout.hanging("  1. ", "word " * 10), ["  1. word word word word word word word", "     word word word"])
             self.assertEqual(text_layout.hanging("to  ", "x" * 50), ["to  " + "x" * 50])     # a path is not broken
 
+    def test_a_word_that_does_not_fit_with_its_indentation_loses_it(self):
+        path = "submissions/" + "x" * 66
+        with mock.patch.dict(os.environ, {"COLUMNS": "80"}):
+            self.assertEqual(text_layout.wrapped(f"      fix: edit {path} now").split("\n"), ["      fix: edit", path, "        now"])
+
     def test_durations(self):
         for seconds, text in ((0, "0s"), (0.4, "0s"), (0.5, "1s"), (9, "9s"), (59.4, "59s"), (59.6, "1m00s"),
                               (723, "12m03s"), (3599.7, "1h00m"), (3900, "1h05m"), (90000, "25h00m")):

@@ -39,7 +39,7 @@ class Failures(unittest.TestCase):
         self.assertEqual(len(lines), 2)
         self.assertRegex(lines[0], r"^- `m:1b`: 2 calls refused \\\(small-eval 1, python-tasks 1\\\)\. The message: `request \(5000 tokens\).*`\. "
                                    r"In this model's tokenizer .* larger --num-ctx, as a separate run\.$")
-        self.assertRegex(lines[1], r"^- `m:1b`: 1 call timed out \\\(small-eval 1\\\)\. The server needs longer .*--first-byte-limit")
+        self.assertRegex(lines[1], r"^- `m:1b`: 1 call timed out \\\(small-eval\\\)\. The server needs longer .*--first-byte-limit")
 
     def test_a_run_without_failures_and_a_run_of_an_earlier_version_have_no_such_part(self):
         for calls, version in (([ledgers.call()], "1.2.0"), ([failed("refused", TOO_LONG.format(1), 0)], "1.1.0"),

@@ -47,9 +47,10 @@ def hanging(prefix: str, text: str) -> List[str]:
 
 
 def _filled(text: str, first_indent: str, indent: str) -> List[str]:
+    """Lines of the text; a word that does not fit with its indentation, such as a path, gets a line of its own without it."""
     import textwrap
-    return textwrap.wrap(text, width(), initial_indent=first_indent, subsequent_indent=indent,
-                         break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(text, width(), initial_indent=first_indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [line.strip() if len(line) > width() and line.startswith(indent) else line for line in lines]
 
 
 def middle_cut(text: str, columns: int) -> str:

@@ -54,7 +54,7 @@ class Failure(NamedTuple):
     def text(self) -> str:
         """Such as: 3 calls refused (context-edge 2, small-eval 1)."""
         word = {"error": "ended with an error", "cut": "cut off", "timeout": "timed out"}.get(self.outcome, self.outcome)
-        where = ", ".join(f"{phase} {n}" for phase, n in self.places)
+        where = ", ".join(phase if len(self.places) == 1 else f"{phase} {n}" for phase, n in self.places)
         return f"{counted(sum(n for _, n in self.places), 'call')} {word} ({where})"
 
     @property
