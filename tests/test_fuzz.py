@@ -17,13 +17,11 @@ import unittest
 import support  # noqa: F401  (puts the harness on the path)
 
 from base import json_text, ledger, run_folder
-from judge import tree
-from judge.findings import FindingList
-from judge.session_checks import epoch_seconds
 from mutants import valid
+from mutants.judging import judged, shared_passes
 
 COUNT = 120             # within the suite: a few seconds
-NOW_S = epoch_seconds("2026-11-25T12:00:00Z")
+PLACE = valid.Run().place
 BOUND = (run_folder.LEDGER, run_folder.METADATA)        # not a bit of these may be another
 JSON_FILES = (run_folder.MANIFEST, run_folder.LEDGER, run_folder.HARDWARE, run_folder.METADATA)
 VALUES = (None, True, False, 0, 1, -1, 2 ** 62, 2 ** 63, -2 ** 70, 0.5, 1e308, -0.0, "", "x", "x" * 5000, "\u202e", "/home/ana/x", [], {},
@@ -143,16 +141,10 @@ def mutation(seed: int, whole: dict) -> tuple:
     return kind.__name__, files
 
 
-def is_taken(folder: pathlib.Path) -> bool:
-    findings = FindingList()
-    tree.check_all([tree.part_of(folder)], findings, NOW_S)
-    return not findings.has_errors
-
-
 def trial(seed: int, whole: dict, root: pathlib.Path) -> str:
     """One mutation; its kind. Raises AssertionError with the seed if what was bound has changed and was taken."""
     kind, files = mutation(seed, whole)
-    taken = is_taken(valid.laid_out(root / str(seed) / valid.Run().place, files))
+    taken = not judged(valid.laid_out(root / str(seed) / PLACE, files)).has_errors
     for name in BOUND:
         if taken and files.get(name) != whole[name]:
             raise AssertionError(f"seed {seed} ({kind}): another {name} was taken")
@@ -162,7 +154,7 @@ def trial(seed: int, whole: dict, root: pathlib.Path) -> str:
 class Fuzz(unittest.TestCase):
     def test_no_mutation_breaks_the_checker_or_is_taken_for_the_run(self):
         whole, kinds = valid.Run().files(), collections.Counter()
-        with tempfile.TemporaryDirectory() as root:
+        with tempfile.TemporaryDirectory() as root, shared_passes():
             for seed in range(COUNT):
                 with self.subTest(seed=seed):
                     kinds[trial(seed, whole, pathlib.Path(root))] += 1

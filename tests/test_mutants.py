@@ -12,14 +12,13 @@ import support  # noqa: F401  (puts the harness on the path)
 
 from base import plan, sensitive
 from base.phases import PHASES
-from judge import change, evidence, tree
+from judge import change, evidence
 from submit import run_status
 from judge.git_objects import Clone
 from judge.findings import Finding, FindingList
-from judge.session_checks import epoch_seconds
 from mutants import changes, example, lies, lying, octets, valid, values
+from mutants.judging import NOW_S, judged, shared_passes
 
-NOW_S = epoch_seconds("2026-11-25T12:00:00Z")
 NEEDS_POSIX = ("scope-symlink", "scope-mode", "name-collision")
 NEEDS_HISTORY = ("physics-source", "protocol-unknown-commit")
 HAS_GIT = shutil.which("git") is not None
@@ -31,21 +30,26 @@ class Case(unittest.TestCase):
         self.addCleanup(made.cleanup)
         self.root = pathlib.Path(made.name)
 
-    def judged(self, folder: pathlib.Path) -> FindingList:
-        findings = FindingList()
-        tree.check_all([tree.part_of(folder)], findings, NOW_S)
-        return findings
-
     def assert_broken(self, findings: Iterable[Finding], rules: set) -> None:
         self.assertEqual({finding.rule for finding in findings}, rules, [finding for finding in findings if finding.rule not in rules])
 
 
+class SharedPasses(Case):
+    """Mutants of files, of which few change the ledger."""
+
+    def setUp(self):
+        super().setUp()
+        shared = shared_passes()
+        shared.__enter__()
+        self.addCleanup(shared.__exit__, None, None, None)
+
+
 class Valid(Case):
     def test_a_valid_run_breaks_no_rule(self):
-        self.assert_broken(self.judged(valid.Run().write(self.root)), set())
+        self.assert_broken(judged(valid.Run().write(self.root)), set())
 
     def test_nor_does_one_of_every_phase(self):
-        self.assert_broken(self.judged(valid.Run(plan.Settings(levels=(1, 4), repeats=2), PHASES, 2).write(self.root)), set())
+        self.assert_broken(judged(valid.Run(plan.Settings(levels=(1, 4), repeats=2), PHASES, 2).write(self.root)), set())
 
     def test_nor_does_one_that_thinks_asked_or_always(self):
         levels = plan.Settings(repeats=1, thinking="low")
@@ -53,7 +57,7 @@ class Valid(Case):
                                  (valid.SETTINGS, "always"), (values.ASKED_TO_THINK, "always"))):
             with self.subTest(thinking=settings.thinking, thinks=thinks):
                 run = valid.Run(settings, ("frozen-prompts", "small-eval", "context-edge"), 1, 0.0, thinks)
-                self.assert_broken(self.judged(run.write(self.root / str(number))), set())
+                self.assert_broken(judged(run.write(self.root / str(number))), set())
 
     def test_nor_does_one_whose_thinking_code_was_graded(self):
         run = valid.Run(values.ASKED_TO_THINK, ("frozen-prompts", "python-tasks"), 1, 0.0, "asked")
@@ -61,10 +65,10 @@ class Valid(Case):
         self.assertEqual(len({record["phase"] for record in graded}), 2)
         run.records[-1]["code_grades"] = {str(record["seq"]): {"passed": False, "reason": "no-code"} for record in graded}
         run.seal()
-        self.assert_broken(self.judged(run.write(self.root)), set())
+        self.assert_broken(judged(run.write(self.root)), set())
 
     def test_nor_does_one_that_climbs_the_context_ladder(self):
-        self.assert_broken(self.judged(valid.Run(*values.RUNGS).write(self.root)), set())
+        self.assert_broken(judged(valid.Run(*values.RUNGS).write(self.root)), set())
 
     def test_nor_does_one_of_which_much_was_skipped(self):
         run = valid.Run(plan.Settings(repeats=1), ("frozen-prompts", "parallel-mixed"), 2)
@@ -77,16 +81,16 @@ class Valid(Case):
         values.recount(run)
         run.manifest["time_limit_s"] = 60
         run.seal()
-        self.assert_broken(self.judged(run.write(self.root)), set())
+        self.assert_broken(judged(run.write(self.root)), set())
 
     def test_the_example_breaks_no_rule(self):
-        self.assert_broken(self.judged(example.Example().write(self.root)), set())
+        self.assert_broken(judged(example.Example().write(self.root)), set())
 
     def test_the_tree_of_this_clone_breaks_no_rule(self):
         """But for runs that are not committed: whoever took part has one, and it may be unfinished."""
         tree_of_runs = support.ROOT / "submissions"
         own = tuple(folder.relative_to(support.ROOT).as_posix() for folder in run_status.own_runs(tree_of_runs, support.ROOT))
-        errors = [one for one in self.judged(tree_of_runs) if one.severity == "error" and not one.path.startswith(own)]
+        errors = [one for one in judged(tree_of_runs) if one.severity == "error" and not one.path.startswith(own)]
         self.assertEqual(errors, [])
 
 
@@ -102,12 +106,12 @@ class Values(Case):
                     self.skipTest("no folder can have that name here")
                 if row[0] in NEEDS_HISTORY and not evidence.has_history():
                     self.skipTest("this is not a clone with all of its history")
-                self.assert_broken(self.judged(values.made(row).write(self.root / str(number))), {row[0]})
+                self.assert_broken(judged(values.made(row).write(self.root / str(number))), {row[0]})
 
     def test_each_contradiction_of_one_call_is_refused_by_its_own_rule_in_its_line(self):
         for number, (run, rows) in enumerate(values.batches(self.BY_CALL)):
             findings: dict = {}
-            for finding in self.judged(run.write(self.root / str(number))):
+            for finding in judged(run.write(self.root / str(number))):
                 findings.setdefault(finding.line, []).append(finding)
             for line, row in rows.items():
                 with self.subTest(rule=row[0], what=row[1]):
@@ -117,7 +121,7 @@ class Values(Case):
     def test_each_kind_of_private_text_is_refused_in_a_document_and_in_the_ledger(self):
         run = valid.Run()
         values.with_private_texts(run)
-        findings = self.judged(run.write(self.root))
+        findings = judged(run.write(self.root))
         for name in ("manifest.json", "run.jsonl"):
             rules = [finding.rule for finding in findings if finding.path.endswith(name)]
             for kind in sensitive.KINDS:
@@ -126,7 +130,7 @@ class Values(Case):
         self.assert_broken(findings, {f"privacy-{kind.id}" for kind in sensitive.KINDS})
 
 
-class Bytes(Case):
+class Bytes(SharedPasses):
     def test_each_file_that_the_harness_did_not_write_is_refused_by_its_own_rule(self):
         whole, place = valid.Run().files(), valid.Run().place
         for number, (rule, what, mutate) in enumerate(octets.ROWS):
@@ -134,10 +138,10 @@ class Bytes(Case):
             with self.subTest(rule=rule, what=what):
                 mutate(files)
                 self.assertNotEqual(files, whole)
-                self.assert_broken(self.judged(valid.laid_out(self.root / str(number) / place, files)), {rule})
+                self.assert_broken(judged(valid.laid_out(self.root / str(number) / place, files)), {rule})
 
 
-class Places(Case):
+class Places(SharedPasses):
     def test_each_thing_in_a_wrong_place_is_refused_by_its_own_rule(self):
         whole, place = valid.Run().files(), valid.Run().place
         for number, (rule, what, mutate) in enumerate(lying.ROWS):
@@ -146,7 +150,7 @@ class Places(Case):
             with self.subTest(rule=rule, what=what):
                 root = self.root / str(number)
                 mutate(root, valid.laid_out(root / place, whole))
-                self.assert_broken(self.judged(root / "submissions"), {rule})
+                self.assert_broken(judged(root / "submissions"), {rule})
 
     def minds_case(self) -> bool:
         (self.root / "a").write_bytes(b"")
@@ -154,7 +158,7 @@ class Places(Case):
 
 
 @unittest.skipUnless(HAS_GIT, "git is not installed")
-class Changes(Case):
+class Changes(SharedPasses):
     def test_each_change_that_does_too_much_is_refused_by_its_own_rule(self):
         changes.base(self.made("base"))
         files = valid.Run().files()
