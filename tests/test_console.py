@@ -311,7 +311,7 @@ class Formats(unittest.TestCase):
 class ProgressLine(unittest.TestCase):
     def shown(self, terminal: bool, quiet: bool = False, windows: bool = False, **environment: str) -> str:
         stream = Stream(terminal=terminal)
-        with console_of(True, windows=windows, **environment), mock.patch("shutil.get_terminal_size", return_value=os.terminal_size((40, 9))):
+        with console_of(True, windows=windows, **environment), mock.patch("os.get_terminal_size", return_value=os.terminal_size((40, 9))):
             progress = console.Progress(quiet, stream)
             progress.draw("half done " * 9)
             progress.line("one done")

@@ -4,12 +4,14 @@ from __future__ import annotations
 import functools
 import re
 
-HANDLE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?\Z")
-DEVICE_TAG = re.compile(r"[a-z0-9][a-z0-9-]{1,46}[a-z0-9]\Z")
+from base.pattern import lazy
+
+HANDLE = lazy(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?\Z")
+DEVICE_TAG = lazy(r"[a-z0-9][a-z0-9-]{1,46}[a-z0-9]\Z")
 RESERVED_HANDLES = ("example", "unnamed")
 UNNAMED = "unnamed"         # the folder of runs without a handle; they are moved before they are submitted
 NIL_RUN_ID = "00000000-0000-0000-0000-000000000000"
-_RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
+_RUN_ID = lazy(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 # Windows refuses these as folder names, whatever the case or extension; a clone there would fail.
 WINDOWS_DEVICES = frozenset(["con", "prn", "aux", "nul"] + [f"{port}{n}" for port in ("com", "lpt") for n in range(10)])
 # Words that do not identify a machine: a maker or a kind of machine alone is not a chip.
@@ -97,7 +99,7 @@ def model_key(name: str) -> str:
     return full_name(name).lower()
 
 
-MODEL_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}\Z")
+MODEL_PART = lazy(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}\Z")
 
 
 def model_name_problem(name: str) -> str | None:

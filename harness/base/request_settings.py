@@ -8,6 +8,7 @@ from typing import NamedTuple
 from base import text_layout
 from base.errors import UserError
 from base.json_text import Json
+from base.pattern import lazy
 
 
 class Setting(NamedTuple):
@@ -45,7 +46,7 @@ OTHER_OPTIONS = {
 }
 FRACTIONS = ("temperature", "min_p")    # canonically 0, but fractions are allowed; Ollama truncates the others to whole numbers
 FIXED = ("stream",)     # the measurement depends on it
-GO_DURATION = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+\Z")
+GO_DURATION = lazy(r"-?(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+\Z")
 
 
 def canonical(kind: str) -> dict:

@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 import pathlib
-import re
 from typing import Dict, List, Optional
 
 from base import files, json_text, names, schema, shell, suites
 from base.errors import FOUND, UserError
 from base.json_text import Json
+from base.pattern import lazy
 
 MANIFEST, LEDGER, HARDWARE, METADATA, RUN_MD = "manifest.json", "run.jsonl", "hardware.json", "metadata.json", "run.md"
 FILES = (MANIFEST, LEDGER, HARDWARE, METADATA, RUN_MD)
@@ -17,7 +17,7 @@ TREE = "submissions"
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = HARNESS.parent
 SUBMISSIONS = ROOT / TREE
-ID_BEGIN = re.compile(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{0,26}")      # of a run's id, enough of it to be unique
+ID_BEGIN = lazy(r"[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{0,26}")      # of a run's id, enough of it to be unique
 SHORT_NAME = len("run-01234567")
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import datetime
 import functools
-import re
 from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, List, Tuple
 
 from base import names
 from base.json_text import MAX_INTEGER, Json
+from base.pattern import lazy
 from base.records import CHOICES, RECORDS, Field
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ COMPILED_AFTER = 4  # records of one order: a test takes as long to compile as s
 
 
 _PATTERNS = {
-    "sha256": re.compile(r"[0-9a-f]{64}\Z"),
-    "nonce": re.compile(r"[0-9]{18}\Z"),
-    "utc": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z"),
+    "sha256": lazy(r"[0-9a-f]{64}\Z"),
+    "nonce": lazy(r"[0-9]{18}\Z"),
+    "utc": lazy(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z"),
 }
-_LINE_NUMBER = re.compile(r"0\Z|[1-9][0-9]{0,9}\Z")
+_LINE_NUMBER = lazy(r"0\Z|[1-9][0-9]{0,9}\Z")
 MOST_SETTINGS, MOST_SETTING_CHARACTERS = 64, 200
 THINK_LEVELS = ("low", "medium", "high", "max")     # values of `think` in Ollama other than true and false
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 import re
 
 from base import sensitive
+from base.pattern import lazy
 
 MAX_CHARACTERS = 500
 _RULES = (
-    (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"')]+", re.IGNORECASE), "<url>"),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<e-mail>"),
-    (re.compile(r"(?:\b[A-Za-z]:\\|\\\\)(?:[^\\\"'<>|:*?]*\\)*[^\s\"'\\]*"), "<path>"),
-    (re.compile(r"(?<![\w.<])~?/(?!api/|v1/)(?:[\w.@+ -]*[\w.@+-]/)*[\w.@+-]+"), "<path>"),
-    (re.compile(r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", re.IGNORECASE), "<address>"),
-    (re.compile(r"\b(?!127\.)\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"), "<address>"),
-    (re.compile(r"\[?\b[0-9a-f]{1,4}(?:(?::[0-9a-f]{0,4}){3,7}|(?::[0-9a-f]{1,4})*::[0-9a-f]{1,4})\b(?:%\w+)?\]?(?::\d+)?",
+    (lazy(r"\b[a-z][a-z0-9+.-]*://[^\s\"')]+", re.IGNORECASE), "<url>"),
+    (lazy(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<e-mail>"),
+    (lazy(r"(?:\b[A-Za-z]:\\|\\\\)(?:[^\\\"'<>|:*?]*\\)*[^\s\"'\\]*"), "<path>"),
+    (lazy(r"(?<![\w.<])~?/(?!api/|v1/)(?:[\w.@+ -]*[\w.@+-]/)*[\w.@+-]+"), "<path>"),
+    (lazy(r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", re.IGNORECASE), "<address>"),
+    (lazy(r"\b(?!127\.)\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"), "<address>"),
+    (lazy(r"\[?\b[0-9a-f]{1,4}(?:(?::[0-9a-f]{0,4}){3,7}|(?::[0-9a-f]{1,4})*::[0-9a-f]{1,4})\b(?:%\w+)?\]?(?::\d+)?",
                 re.IGNORECASE), "<address>"),
-    (re.compile(r"(?<![\w-])(?:[\w-]+\.)+(?:local|lan|home|internal|localdomain)\b", re.IGNORECASE), "<host>"),
-    (re.compile(r"\b(?:(?i:bearer)\s+\S+|(?:sk|ghp|gho|github_pat|hf|xox[bap])[-_][A-Za-z0-9_-]{8,})"), "<secret>"),
+    (lazy(r"(?<![\w-])(?:[\w-]+\.)+(?:local|lan|home|internal|localdomain)\b", re.IGNORECASE), "<host>"),
+    (lazy(r"\b(?:(?i:bearer)\s+\S+|(?:sk|ghp|gho|github_pat|hf|xox[bap])[-_][A-Za-z0-9_-]{8,})"), "<secret>"),
 )
 
 

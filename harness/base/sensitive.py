@@ -3,7 +3,7 @@
 One place for writers and the checker: what the checker refuses, `scrub` does not write. Loopback, the ranges set aside
 for documentation, example domains and placeholder names reveal nothing and are allowed. Every pattern reads a text of any
 length in one pass: none repeats a repetition, which could restart at each character. A hint is much
-cheaper than its pattern and rules it out for nearly every text.
+cheaper than its pattern and rules it out for nearly every text; it looks at the distinct words of the text first.
 """
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import re
 from typing import Callable, Dict, FrozenSet, Iterator, NamedTuple, Tuple, Union
 
 from base import secret_formats
+from base.pattern import lazy
 
 
 def _always(match: re.Match) -> bool:
@@ -24,11 +25,23 @@ Hint = Callable[[str], Lines]       # the lines of a text in lower case that a p
 _compiled = functools.lru_cache(maxsize=None)(re.compile)      # at first use: compiling all takes longer than checking a run
 
 
+@functools.lru_cache(maxsize=1)
+def distinct_words(text: str) -> str:
+    """Each word of a text once, between spaces: the texts of a run repeat few words."""
+    return f" {' '.join(set(text.split()))} "
+
+
+@functools.lru_cache(maxsize=1)
+def _long_words(text: str) -> str:
+    """Those that are long enough for a key, a hash or a hardware address: a small part of most texts."""
+    return "\n".join([word for word in distinct_words(text).split() if len(word) >= LONG_WORD])
+
+
 def _any_of(*words: str) -> Hint:
-    """A hint: one of these is in the line."""
+    """A hint: one of these is in the line. None has white space in it."""
     def lines(lowered: str) -> Lines:
         spans: Lines = {}
-        for word in words:
+        for word in [word for word in words if word in distinct_words(lowered)]:
             place = lowered.find(word)
             while place >= 0:
                 place = lowered.find(word, _add_line(spans, lowered, place))
@@ -37,21 +50,16 @@ def _any_of(*words: str) -> Hint:
 
 
 def _like(*patterns: str) -> Hint:
-    """A hint: one of these is found in the line. Each begins with one character, which the search then leaps to."""
+    """A hint: one of these is found in the line. Each begins with one character, which the search then leaps to, and matches
+    no white space but a space at its end."""
     def lines(lowered: str) -> Lines:
         spans: Lines = {}
         for search in [_compiled(pattern).search for pattern in patterns]:
-            match = search(lowered)
+            match = search(lowered) if search(distinct_words(lowered)) else None
             while match:
                 match = search(lowered, _add_line(spans, lowered, match.start()))
         return spans
     return lines
-
-
-@functools.lru_cache(maxsize=1)
-def _long_words(text: str) -> str:
-    """The words of a text that are long enough for a key, a hash or a hardware address: a small part of most texts."""
-    return "\n".join([word for word in text.split() if len(word) >= LONG_WORD])
 
 
 def _run_of(characters: str, count: int) -> Hint:
@@ -85,8 +93,8 @@ def _add_line(lines: Lines, text: str, place: int) -> int:
 
 
 def _holds(*words: str) -> Callable[[str], bool]:
-    """Whether one of these is in a text in lower case."""
-    return lambda lowered: any(word in lowered for word in words)
+    """Whether one of these is in a text in lower case. None has white space in it."""
+    return lambda lowered: any(word in distinct_words(lowered) for word in words)
 
 
 def _whole(*tests: Callable[[str], Union[bool, Lines]]) -> Hint:
@@ -139,11 +147,11 @@ NO_HOSTS = frozenset("example your-host host hostname localhost server your-serv
 COMMON_FOLDERS = frozenset("c d e f g h i wsl data disk disk1 disk2 storage nfs usb cdrom models model ollama tmp temp cache shared share drive ssd nvme hdd ram ramdisk "
                            "path windows users program programs tools dev src test tests dir file files folder foo bar work build games users documents "
                            "msys64 mingw64 python projects code repo repos your-disk disk-name volume volumes point mountpoint cgroup huge hugepages".split())
-PLACEHOLDER_SECRET = re.compile(r"(?i)example|your[_-]|<|xxxx|placeholder|changeme|dummy|redacted")
-WORD_LIKE = re.compile(r"[A-Za-z]*[0-9]{0,4}|[0-9]{1,12}[A-Za-z]{0,4}|[A-Z]?[a-z]{1,8}[0-9]{1,3}[A-Z]?[a-z]{0,8}")
-CASE_RUNS = re.compile(r"[a-z]+|[A-Z]+")
-EXAMPLE_DOMAINS = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)\Z", re.IGNORECASE)
-NO_REPLY = re.compile(r"(?:^|[.@])(?:noreply|no-reply)(?:[.@]|\Z)|^(?:git|noreply|no-reply)@", re.IGNORECASE)
+PLACEHOLDER_SECRET = lazy(r"(?i)example|your[_-]|<|xxxx|placeholder|changeme|dummy|redacted")
+WORD_LIKE = lazy(r"[A-Za-z]*[0-9]{0,4}|[0-9]{1,12}[A-Za-z]{0,4}|[A-Z]?[a-z]{1,8}[0-9]{1,3}[A-Z]?[a-z]{0,8}")
+CASE_RUNS = lazy(r"[a-z]+|[A-Z]+")
+EXAMPLE_DOMAINS = lazy(r"(?:^|\.)(?:example(?:\.(?:com|org|net))?|test|invalid|localhost)\Z", re.IGNORECASE)
+NO_REPLY = lazy(r"(?:^|[.@])(?:noreply|no-reply)(?:[.@]|\Z)|^(?:git|noreply|no-reply)@", re.IGNORECASE)
 
 
 def _names_somebody(match: re.Match) -> bool:
@@ -235,7 +243,7 @@ KINDS = (
         r"|(?<![\w~])~([a-z_][a-z0-9_-]{1,31})/"
         r"|%2f(?:home|users)%2f([\w.-]+?)(?=%2f|\b)"
         r"|(?<![\w-])-(?:home|users)-([\w.]+)-)"), _names_somebody),
-    SensitiveKind("path", "a path of somebody's own", _either(_any_of("/mnt/", "/volumes/", ":\\", "onedrive - ", "\\\\"), _like(f"//{_SHARE}")), (
+    SensitiveKind("path", "a path of somebody's own", _either(_any_of("/mnt/", "/volumes/", ":\\", "onedrive", "\\\\"), _like(f"//{_SHARE}")), (
         r"(?i:(?<![\w.])/mnt/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w.])/volumes/([^\s/\\\"'`:;,)\]|<>]+)"
         r"|(?<![\w])[d-z]:\\{1,2}([^\s/\\\"'`:;,)\]|<>%$*?.]+)"
@@ -265,7 +273,7 @@ KINDS = (
         r"|(?i:(?<![\w.@-])([a-z0-9][a-z0-9-]{0,62})\.(?:corp|intra|intranet|ad|lan)\.[a-z0-9-]{2,63}(?:\.[a-z0-9-]{2,63}){0,2}\.(?:com|net|org|de|eu|io|local|uk|fr|ch|at|us)\b)"), _is_somewhere),
     SensitiveKind("token", "a key or token", _whole(_may_hold_token), f"(?<![A-Za-z0-9])(?:{secret_formats.PATTERN})", _is_real_secret),
     SensitiveKind("token", "a key or token", _whole(_NAMED_WORD, _NAMED_VALUE), (rf"(?i:{secret_formats.NAMED})"), _is_random),
-    SensitiveKind("key", "a private key", _any_of("-----begin", "putty-", " aaaa"), (
+    SensitiveKind("key", "a private key", _any_of("-----begin", "putty-", "aaaa"), (
         r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY|PuTTY-User-Key-File-\d|(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-[\w-]{1,40}@openssh\.com) AAAA[\w+/]{20,}")),
     SensitiveKind("credentials", "a name and password in an address", _either(
         _any_of("curl"), _like(r"://[^\s/:@\"'<>]{1,64}:[^\s/@\"'<>]{1,256}@")), (
@@ -282,7 +290,7 @@ KINDS = (
         r"|(?:\bgpu-|\b(?:machine[_-]?id|uuid|guid|boot[_-]?id|asset|serial)[\"']?[ \t]{0,3}[:=/]?[ \t]{0,3}[\"']?)[0-9a-f]{32}(?![0-9a-f]))"
         r"|\bS/?N[:# ]{1,3}(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{8,14}\b"),
          lambda match: len(set(match.group(0).replace("-", ""))) > 1 and "12345678" not in match.group(0)),
-    SensitiveKind("phone", "a phone number", _like(r"\+[0-9]", r"\([0-9]{3}\) ?[0-9]{3}-"), (
+    SensitiveKind("phone", "a phone number", _like(r"\+[0-9]", r"\([0-9]{3}\)"), (
         r"(?<![\w+=*/(-])\+[1-9][0-9]{0,2}[ .-]?(?:\([0-9]{1,4}\)[ .-]?)?[0-9]{1,4}(?:[ .-][0-9]{2,8}){1,4}(?![\w.-])"
         r"|(?<![\w+])\+[1-9][0-9]{9,13}(?!\w)|(?<!\w)\([2-9][0-9]{2}\) ?[2-9][0-9]{2}-[0-9]{4}(?!\w)"),
          lambda match: not re.search("555.?01", match.group(0)) and 9 <= sum(map(str.isdigit, match.group(0))) <= 15),

@@ -8,15 +8,17 @@ import re
 import shlex
 from typing import Any, List, Mapping
 
+from base.pattern import lazy
+
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 POSIX, CMD, POWERSHELL, PWSH = "posix", "cmd", "powershell", "pwsh"     # the last is PowerShell 7
 # PowerShell splits words at a comma, and a flag at a full stop or colon.
-PLAIN = re.compile(r"-*[A-Za-z0-9_/\\][A-Za-z0-9_/\\-]*|(?:\.\.?[/\\])*[A-Za-z0-9_/\\][A-Za-z0-9_/\\.:-]*")
-MAGIC = re.compile(r"[$`\u201c\u201d\u201e]")        # what PowerShell replaces or ends a text at within double quotes
-SINGLE = re.compile(r"(['\u2018\u2019\u201a\u201b])")    # what PowerShell takes for a single quote; two of them stand for one
-WORDS = re.compile(r"""(?:[^\s'"]|'[^']*'|"[^"]*"|['"])+""")
+PLAIN = lazy(r"-*[A-Za-z0-9_/\\][A-Za-z0-9_/\\-]*|(?:\.\.?[/\\])*[A-Za-z0-9_/\\][A-Za-z0-9_/\\.:-]*")
+MAGIC = lazy(r"[$`\u201c\u201d\u201e]")        # what PowerShell replaces or ends a text at within double quotes
+SINGLE = lazy(r"(['\u2018\u2019\u201a\u201b])")    # what PowerShell takes for a single quote; two of them stand for one
+WORDS = lazy(r"""(?:[^\s'"]|'[^']*'|"[^"]*"|['"])+""")
 CONTINUED = {POSIX: "\\", CMD: "^", POWERSHELL: "`", PWSH: "`"}      # at a line's end: the command goes on in the next line
-CARET = re.compile(r'([()!^"<>&|]|(?<=%)[^%])')        # what cmd obeys; behind a %, so that no variable has that name
+CARET = lazy(r'([()!^"<>&|]|(?<=%)[^%])')        # what cmd obeys; behind a %, so that no variable has that name
 
 
 def kind(environ: Mapping[str, str] = os.environ, system: str = os.name) -> str:

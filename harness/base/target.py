@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import ipaddress
-import re
+
+from base.pattern import lazy
 
 CLASSES = ("lan", "remote")     # written in place of the address of another machine
-_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.%\w]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(/[!-~]*)?\Z")
+_URL = lazy(r"https?://(\[[0-9A-Fa-f:.%\w]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(/[!-~]*)?\Z")
 
 
 def host_of(target: str) -> str | None:

@@ -1,20 +1,28 @@
 """Text that fits the terminal: wrapped lines and tables. Nothing is printed here."""
 from __future__ import annotations
 
-import re
+import os
+import sys
 from typing import Collection, Iterator, List, NamedTuple, Optional, Sequence
 
 from base import shell
+from base.pattern import lazy
 
 # A command at the end of a line.
-COMMAND = re.compile(r"(?:python3? \S.*?\.py\b|git (?:-C|checkout|config|mv|rm|sparse-checkout) ).*")
+COMMAND = lazy(r"(?:python3? \S.*?\.py\b|git (?:-C|checkout|config|mv|rm|sparse-checkout) ).*")
 LEAST_COLUMN = 12       # characters that a column of text keeps, wrapped at words
 NAME_COLUMN = 18        # characters of a long name in which it can still be recognised
 
 
 def terminal_columns() -> int:
-    import shutil       # what only some outputs need is imported there: most commands write a few lines
-    return shutil.get_terminal_size((80, 24)).columns
+    """As shutil.get_terminal_size, whose module takes three kinds of compression along."""
+    set_by_user = os.environ.get("COLUMNS", "")
+    if set_by_user.isdigit() and int(set_by_user):
+        return int(set_by_user)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80
+    except (AttributeError, ValueError, OSError):
+        return 80
 
 
 def width() -> int:

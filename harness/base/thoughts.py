@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from typing import Tuple
 
+from base.pattern import lazy
+
 _NAMES = r"think|thinking|thought|thoughts|reason|reasoning|seed:think|analysis"
-_OPENING = re.compile(rf"\s*(?:<({_NAMES})>|(\[think\])|(<\|begin_of_thought\|>)|(<\|channel\|>analysis<\|message\|>)|(\u25c1think\u25b7))",
+_OPENING = lazy(rf"\s*(?:<({_NAMES})>|(\[think\])|(<\|begin_of_thought\|>)|(<\|channel\|>analysis<\|message\|>)|(\u25c1think\u25b7))",
                       re.IGNORECASE)
 _CLOSING_OF = ("", r"\[/think\]", r"<\|end_of_thought\|>", r"<\|channel\|>final<\|message\|>", "\u25c1/think\u25b7")   # by group; the first has its own name
-_CLOSING = re.compile(rf"</(?:{_NAMES})>|" + "|".join(_CLOSING_OF[1:]), re.IGNORECASE)
+_CLOSING = lazy(rf"</(?:{_NAMES})>|" + "|".join(_CLOSING_OF[1:]), re.IGNORECASE)
 
 
 def split(answer: str) -> Tuple[str, str]:

@@ -3,19 +3,20 @@ from __future__ import annotations
 
 import math
 from array import array
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from base.ledger_records import CallRecord, SkippedRecord
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN, suite_phase
 from base.records import METRICS
 from derive import call_metrics, earlier_methods, grading
-from derive.distribution import Sample, rounded
+from derive.distribution import Sample, record_of, rounded
 from derive.failures import FailureCounts
 from derive.thinking import ThinkingFigures
 
 # Metrics that calls with different prompts may share in one median; in the context phases not even these.
 SHARED = ("decode_tok_s", "client_decode_tok_s", "tpot_ms", "icl_p50_ms", "icl_p99_ms", "tokens_per_chunk", "overhead_ms",
           "energy_j_per_tok")
+PLACE_OF = {name: place for place, name in enumerate(METRICS)}      # in the metrics of a call
 PLACES = ("head", "middle", "tail")     # where context-edge plants its facts, in the order of its terms
 
 
@@ -64,25 +65,22 @@ class Group:
             rows.fromlist([math.nan if value is None else value for value in metrics])
 
     def sample(self, name: str) -> Sample:
-        return self._sample(name, self._calm + self._contended)
-
-    def _sample(self, name: str, parts: Iterable[array[float]]) -> Sample:
-        sample = Sample()
-        if name in self._sampled:
-            for rows in parts:
-                column = rows[CallMetrics._fields.index(name)::len(METRICS)]
-                sample.extend([value for value in column if value == value])
-        return sample
+        return Sample(self._values(PLACE_OF[name], self._calm + self._contended)) if name in self._sampled else Sample()
 
     def metrics(self) -> dict:
-        return {name: self.sample(name).record() for name in METRICS}
+        return self._records(self._calm + self._contended)
+
+    def _records(self, parts: List[array[float]]) -> dict:
+        return {name: record_of(sorted(self._values(place, parts))) if name in self._sampled else None for name, place in PLACE_OF.items()}
+
+    def _values(self, place: int, parts: List[array[float]]) -> List[float]:
+        return [value for rows in parts for value in rows[place::len(METRICS)] if value == value]
 
     def uncontended(self) -> dict:
         """The same without contended calls, under its name; {} if that would be the same calls, or none."""
         if not 0 < self.calm_calls < self.calls:
             return {}
-        metrics = {name: self._sample(name, self._calm).record() for name in METRICS}
-        return {"uncontended": {"calls": self.calm_calls, "metrics": metrics}}
+        return {"uncontended": {"calls": self.calm_calls, "metrics": self._records(self._calm)}}
 
 
 class PooledGroup(Group):

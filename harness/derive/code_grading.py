@@ -34,14 +34,15 @@ from typing import Callable, Iterable, Optional
 
 from base import files
 from base.ledger_records import CallRecord, Record
+from base.pattern import lazy
 from derive import grading, thinking
 from derive.code_runner import REASONS, isolation, test_process
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 START_S = 40            # for the test process and, twice if need be, the untrusted one to start; not part of the time limit
 GRACE_S = 15            # the test process enforces the time limit; past this, it is stuck itself
-FENCE = re.compile(r"```|~~~")
-BINDING = re.compile(r"^[ \t]*(?:async def|def|class|import|from)\b|=", re.MULTILINE)
+FENCE = lazy(r"```|~~~")
+BINDING = lazy(r"^[ \t]*(?:async def|def|class|import|from)\b|=", re.MULTILINE)
 MIB = 1 << 20
 
 

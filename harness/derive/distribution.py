@@ -69,17 +69,24 @@ class Sample:
         return quantile(self.values(), 0.5) if self._values else None
 
     def stat(self) -> Stat | None:
-        if not self._values:
-            return None
-        ordered = self.values()
-        q1, median, q3 = (quantile(ordered, share) for share in (0.25, 0.5, 0.75))
-        low, high = interval(ordered) if len(ordered) > 1 else (None, None)
-        return Stat(len(ordered), rounded(median), rounded(q1), rounded(q3), rounded(ordered[0]), rounded(ordered[-1]),
-                    rounded(low), rounded(high))
+        return stat_of(self.values()) if self._values else None
 
     def record(self) -> dict | None:
-        stat = self.stat()
-        return None if stat is None else stat._asdict()
+        return record_of(self.values())
+
+
+def record_of(ordered: List[float]) -> dict | None:
+    """The `stat` record of ascending values as JSON; None without a value."""
+    return stat_of(ordered)._asdict() if ordered else None
+
+
+def stat_of(ordered: List[float]) -> Stat:
+    """Of one ascending value or more."""
+    if len(ordered) == 1:       # most groups of calls to different prompts
+        value = rounded(ordered[0])
+        return Stat(1, value, value, value, value, value, None, None)
+    figures = (*(quantile(ordered, share) for share in (0.5, 0.25, 0.75)), ordered[0], ordered[-1], *interval(ordered))
+    return Stat(len(ordered), *map(rounded, figures))
 
 
 def median_of(values: List[float]) -> float:

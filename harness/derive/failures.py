@@ -5,13 +5,14 @@ import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from base.ledger_records import CallRecord
+from base.pattern import lazy
 from base.text_format import counted
 
 MOST_REASONS = 5            # of a model in a phase that are kept apart
 ERROR_CHARACTERS = 200      # of a message that are shown
-NUMBER = re.compile(r"\d+")
-CONTEXT = re.compile(r"context (?:size|length|window)|exceed\w* (?:the )?(?:available )?context|longer than the context", re.IGNORECASE)
-MEMORY = re.compile(r"out of memory|not enough memory|requires more (?:system )?memory|cudaMalloc|alloc\w* fail|fail\w* to alloc", re.IGNORECASE)
+NUMBER = lazy(r"\d+")
+CONTEXT = lazy(r"context (?:size|length|window)|exceed\w* (?:the )?(?:available )?context|longer than the context", re.IGNORECASE)
+MEMORY = lazy(r"out of memory|not enough memory|requires more (?:system )?memory|cudaMalloc|alloc\w* fail|fail\w* to alloc", re.IGNORECASE)
 TOO_LONG = ("in this model's tokenizer the prompt has more tokens than the context holds. Leave these calls as they are and say so under "
             "Deviations explained; to have them too, measure again with a larger --num-ctx, as a separate run")
 TOO_BIG = ("the memory did not suffice. Measure a smaller model, a 4-bit tag, or with --num-ctx 2048, as a separate run")

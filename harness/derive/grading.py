@@ -23,24 +23,25 @@ from typing import List, Optional, Type, TypeVar, Union
 
 from base.errors import UserError
 from base.json_text import Json
+from base.pattern import lazy
 
 T = TypeVar("T")
 MAX_CHARS = 20_000  # the longest honest answer has some 4,000; more is hostile, and patterns must stay cheap
 
-FENCE_LINE = re.compile(r"^[ \t]*(?:```|~~~)[\w+-]*[ \t]*$", re.MULTILINE)
-FENCED_BLOCK = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
-DEFINITION = re.compile(r"^(?:async def|def|class)[ \t]+(\w+)", re.MULTILINE)
-STRONG = re.compile(r"\*\*(?=\S)([^\n]{0,200}?)(?<=\S)\*\*")  # bounded: a line of open ** must stay cheap
-LIGHT = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]*)(?<=\S)\*(?![\w*])")
-ESCAPED = re.compile(r"\\([_*#\[\]`])")
-GROUPED = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+)(?![\w,])")
-NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,3})?(?!\.?\d)")
-SAID = re.compile(r"\b(?i:answer|choice|option|step|letter)(?i: is:?|:) ?[\"'(\[]?([A-Z]|[a-z](?=[)\].]|$))(?![\w'])")
-OPENING = re.compile(r"[(\[]?([A-Za-z])(?:[)\].:,;]|[ \t]*(?:\n|\Z)|\s+[-\u2013\u2014(])")
-NAMED = re.compile(r"\b(?i:choice|option|answer) ([A-Z])(?![\w'])")
-ALONE = re.compile(r"(?<![\w'])(A(?! (?!(?:is|or|and|because)\b)[a-z])|[B-Z])(?![\w'])")  # "A server" is an article, "A is" a letter
-ANSWER_LINE = re.compile(r"^[ \t>#-]*(?:the |final )*answer:(.*)$", re.MULTILINE | re.IGNORECASE)
-ANSWER_WORDS = re.compile(r"^(?:the )?answer(?: is:?|:) ")
+FENCE_LINE = lazy(r"^[ \t]*(?:```|~~~)[\w+-]*[ \t]*$", re.MULTILINE)
+FENCED_BLOCK = lazy(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1|\Z)", re.MULTILINE | re.DOTALL)
+DEFINITION = lazy(r"^(?:async def|def|class)[ \t]+(\w+)", re.MULTILINE)
+STRONG = lazy(r"\*\*(?=\S)([^\n]{0,200}?)(?<=\S)\*\*")  # bounded: a line of open ** must stay cheap
+LIGHT = lazy(r"(?<![\w*])\*(?=[^\s*])([^*\n]*)(?<=\S)\*(?![\w*])")
+ESCAPED = lazy(r"\\([_*#\[\]`])")
+GROUPED = lazy(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+)(?![\w,])")
+NUMBER = lazy(r"(?<![\w.])[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,3})?(?!\.?\d)")
+SAID = lazy(r"\b(?i:answer|choice|option|step|letter)(?i: is:?|:) ?[\"'(\[]?([A-Z]|[a-z](?=[)\].]|$))(?![\w'])")
+OPENING = lazy(r"[(\[]?([A-Za-z])(?:[)\].:,;]|[ \t]*(?:\n|\Z)|\s+[-\u2013\u2014(])")
+NAMED = lazy(r"\b(?i:choice|option|answer) ([A-Z])(?![\w'])")
+ALONE = lazy(r"(?<![\w'])(A(?! (?!(?:is|or|and|because)\b)[a-z])|[B-Z])(?![\w'])")  # "A server" is an article, "A is" a letter
+ANSWER_LINE = lazy(r"^[ \t>#-]*(?:the |final )*answer:(.*)$", re.MULTILINE | re.IGNORECASE)
+ANSWER_WORDS = lazy(r"^(?:the )?answer(?: is:?|:) ")
 CURLY = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2212": "-", "\u00a0": " "})
 
 

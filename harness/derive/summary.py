@@ -185,14 +185,16 @@ class _Summary:
         drifts = {key: stability.drift(aggregate, self.conditions) for key, aggregate in self.aggregates.items()}
         versions = [start["server_version"] for start in self.starts]
         groups = {key: aggregate.groups for key, aggregate in self.aggregates.items()}
-        warnings = [row for key, aggregate in self.aggregates.items() for row in warning_rules.of_aggregate(aggregate, groups[key], drifts[key])]
+        metrics = {key: {name: group.metrics() for name, group in groups[key].items()} for key in groups}
+        warnings = [row for key, aggregate in self.aggregates.items()
+                    for row in warning_rules.of_aggregate(aggregate, groups[key], metrics[key], drifts[key])]
         for model in self.manifest["models"]:
             warnings += warning_rules.of_calibration(model["name"], self.findings.get(model["name"], {}))
         warnings += warning_rules.of_run(self.conditions, self.manifest["target"],
                                    [start["floor"] for start in self.starts], versions)
         sessions = self.footer.sessions if self.footer else []
         models = [self._calibrated(model) for model in self.manifest["models"]]
-        aggregates = [self._aggregate_record(aggregate, groups[key], drifts[key]) for key, aggregate in self.aggregates.items()]
+        aggregates = [self._aggregate_record(aggregate, groups[key], metrics[key], drifts[key]) for key, aggregate in self.aggregates.items()]
         return {
             "schema": records.metadata_version(models, aggregates), "synthetic": self.meta.synthetic, "run_id": self.meta.run_id,
             "device_tag": self.manifest["device_tag"], "statistics": METHOD,
@@ -240,9 +242,9 @@ class _Summary:
                 calls.add(aggregate.load_ms.median())
         return self.loads.get(model, Sample()).split(warning_rules.cold_ms(calls))
 
-    def _aggregate_record(self, aggregate: Aggregate, groups: dict, drift: dict | None) -> dict:
+    def _aggregate_record(self, aggregate: Aggregate, groups: dict, metrics: dict, drift: dict | None) -> dict:
         rows = [{"item": key.item, "pass": key.pass_, "level": key.level, "fill": key.fill, "calls": group.calls,
-                 "metrics": group.metrics(), **group.uncontended()} for key, group in groups.items()]
+                 "metrics": metrics[key], **group.uncontended()} for key, group in groups.items()]
         return {
             "cell_id": self._cell_id(aggregate.model), "model": aggregate.model, "phase": aggregate.phase, "calls": aggregate.calls,
             "outcomes": aggregate.outcomes, "void": aggregate.void, "reattempts": aggregate.reattempts, "skips": aggregate.skips,

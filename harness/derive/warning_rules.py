@@ -24,20 +24,21 @@ def cold_ms(warm: Sample) -> float:
     return max(COLD_MS, COLD_FACTOR * (warm.median() or 0.0))
 
 
-def of_aggregate(aggregate: Aggregate, groups: Dict[GroupKey, Group], drift: dict | None) -> Iterator[dict]:
-    """Every warning about one model in one phase; `groups` are the cell's."""
+def of_aggregate(aggregate: Aggregate, groups: Dict[GroupKey, Group], metrics: Dict[GroupKey, dict], drift: dict | None) -> Iterator[dict]:
+    """Every warning about one model in one phase, from its groups and their metrics."""
     def warn(code: str, observed: float | None, expected: float | None, n: int, level: int | None = None) -> dict:
         return {"code": code, "model": aggregate.model, "phase": aggregate.phase, "level": level, "observed": rounded(observed),
                 "expected": rounded(expected), "n": n}
 
-    for (item, pass_, level, _), group in groups.items():
-        stat = group.sample("decode_tok_s").stat() if item is None and pass_ != "last" else None
+    for (item, pass_, level, _), records in metrics.items():
+        stat = records["decode_tok_s"] if item is None and pass_ != "last" else None
         if stat is None:
             continue
-        if stat.n < FEW:
-            yield warn("few-samples", stat.n, FEW, stat.n, level)
-        elif level in (None, 1) and stat.q3 - stat.q1 > SPREAD_LIMIT * stat.median:
-            yield warn("wide-spread", (stat.q3 - stat.q1) / stat.median, SPREAD_LIMIT, stat.n, level)
+        n, spread = stat["n"], stat["q3"] - stat["q1"]
+        if n < FEW:
+            yield warn("few-samples", n, FEW, n, level)
+        elif level in (None, 1) and spread > SPREAD_LIMIT * stat["median"]:
+            yield warn("wide-spread", spread / stat["median"], SPREAD_LIMIT, n, level)
     clocks = aggregate.clock_ratio.median()
     if clocks is not None and abs(clocks - 1) > CLOCKS_LIMIT:
         yield warn("clocks-disagree", clocks, 1, aggregate.clock_ratio.n)

@@ -6,11 +6,11 @@ their longest gaps, and phases and frozen prompts, whose medians are published, 
 """
 from __future__ import annotations
 
-import re
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
 
 from base import suites, text_format
 from base.ledger_records import CallRecord, Record, is_same_wave
+from base.pattern import lazy
 from base.phases import CONTEXT_APPEND, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, RUNG_PHASES, SMALL_EVAL, suite_phase
 from derive import call_metrics
 from derive.distribution import median_of
@@ -25,7 +25,7 @@ MOST_ANSWERS = 12       # of a group that are looked at, where the stream has a 
 PLAIN_ANSWERS = 5       # with fewer a median says little
 LONG_PROMPT_BYTES = 300     # a shorter one is mostly template and nonce
 LONG_ANSWER = 120       # characters
-PIECE = re.compile(r"[A-Za-z]{1,12}|[0-9]|[^\x00-\x7f]|[!-/:-@\[-`{-~]+|\n+")
+PIECE = lazy(r"[A-Za-z]{1,12}|[0-9]|[^\x00-\x7f]|[!-/:-@\[-`{-~]+|\n+")
 NONCE_BYTES = 20        # 18 digits and an empty line
 FAR_FACTOR = 20         # times the slack where the server is on another machine
 LEAST_GAPS, FIRST_GAPS = 24, 4      # of an answer whose first gaps are compared with the others

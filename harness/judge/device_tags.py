@@ -8,6 +8,7 @@ import re
 from typing import Iterator, List, NamedTuple, Optional, Pattern
 
 from base.hardware_view import HardwareView
+from base.pattern import lazy
 from judge import thresholds
 from judge.findings import Finding
 
@@ -23,14 +24,14 @@ class Maker(NamedTuple):
     in_hardware: Pattern[str]
 
 
-MAKERS = tuple(Maker(name, *map(re.compile, patterns)) for name, *patterns in (
+MAKERS = tuple(Maker(name, *map(lazy, patterns)) for name, *patterns in (
     ("apple", r"\b(?:mac|macbook|imac|apple)\b.*?\b(m[1-9](?: (?:pro|max|ultra))?)\b", r"(?!)", r"\bapple\b"),
     ("raspberry pi", r"\braspberry pi (?:compute module )?(\d)\b", r"\braspberry pi\b", r"\braspberry pi\b"),
     ("amd", rf"\b(?:ryzen|threadripper|epyc|athlon)(?: (?:threadripper|ai|max|pro|[3579]))* {NUMBER}", r"\b(?:ryzen|threadripper|epyc|athlon)\b",
      r"\bamd\b"),
     ("intel", rf"\b(?:i[3579]|ultra [579]) {NUMBER}", r"\b(?:xeon|celeron|pentium)\b", r"\bintel\b")))
 NO_VIRTUAL_MACHINE = "none"     # of hardware.json
-MEMORY = re.compile(r"\b(\d{1,4})gb\b")
+MEMORY = lazy(r"\b(\d{1,4})gb\b")
 
 
 def problems(device_tag: str, hardware: HardwareView) -> Iterator[Finding]:

@@ -14,18 +14,18 @@ import hashlib
 import heapq
 import math
 import pathlib
-import re
 from collections import Counter
 from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 from base import run_folder
+from base.pattern import lazy
 from judge import thresholds, timing_noise
 from judge.findings import Finding
 
-NONCE = re.compile(rb'"nonce":"([0-9]{18})"')
-GAPS = re.compile(rb'"gaps_us":\[([0-9,]{60,})\]')
-ITEM = re.compile(rb'"item":"([^"]{1,64})"')
-FROZEN = re.compile(rb'"role":"measured","phase":"frozen-prompts","model":"([^"]*)".*?"repeat":([0-9]+),')
+NONCE = lazy(rb'"nonce":"([0-9]{18})"')
+GAPS = lazy(rb'"gaps_us":\[([0-9,]{60,})\]')
+ITEM = lazy(rb'"item":"([^"]{1,64})"')
+FROZEN = lazy(rb'"role":"measured","phase":"frozen-prompts","model":"([^"]*)".*?"repeat":([0-9]+),')
 KEPT = 48               # exact marks that are kept of a run
 KEPT_PATTERNS = 96      # and similar ones
 MOST_NOISES = 64        # frozen prompts of a run: those of twenty models

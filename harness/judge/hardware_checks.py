@@ -7,6 +7,7 @@ from typing import Iterator
 
 from base import facts, text_format
 from base.hardware_view import HardwareView
+from base.pattern import lazy
 from base.records import hardware_fields
 from judge import device_tags, thresholds
 from judge.findings import Finding
@@ -17,8 +18,8 @@ PARTS = tuple(field.name for field in hardware_fields.RECORDS["hardware"] if fie
 FORWARDERS = ("ssh", "sshd", "autossh", "docker-proxy", "com.docker.backend", "rootlessport", "slirp4netns", "pasta", "vpnkit", "gvproxy", "limactl",
               "socat", "rinetd", "gost", "stunnel", "openvpn", "haproxy", "nginx", "envoy", "caddy", "traefik", "wslrelay", "kubectl", "cloudflared",
               "frpc", "ngrok", "tailscaled")
-PARAMETERS = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])\Z", re.IGNORECASE)
-BITS = re.compile(r"(?:I?Q|T?Q|B?F|FP|MXFP|NVFP|INT)(\d{1,2})(?:_|\Z)")
+PARAMETERS = lazy(r"(?:(\d+)x)?(\d+(?:\.\d+)?)([KMBT])\Z", re.IGNORECASE)
+BITS = lazy(r"(?:I?Q|T?Q|B?F|FP|MXFP|NVFP|INT)(\d{1,2})(?:_|\Z)")
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 
 

@@ -1,15 +1,15 @@
 """The history of a change: private data in its commits, in files that it no longer shows, and in their names."""
 from __future__ import annotations
 
-import re
 from typing import Iterator, List, Set, Tuple
 
 from base import run_folder, sensitive
+from base.pattern import lazy
 from judge import privacy, thresholds, tree_layout
 from judge.findings import Finding, redacted
 from judge.git_objects import Clone, Commit
 
-TRAILER = re.compile(r"(?i)^(?:signed-off|co-authored|reviewed|tested|acked|reported)-by:")
+TRAILER = lazy(r"(?i)^(?:signed-off|co-authored|reviewed|tested|acked|reported)-by:")
 BATCH_BYTES = 16 * 1024 * 1024      # of blobs that are read by one process
 Blob = Tuple[str, int, str]         # hash, size, path
 

@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 from base import schema, text_format
 from base.hardware_view import Accelerator, HardwareView
 from base.ledger_records import CallRecord, Record
+from base.pattern import lazy
 from base.phases import CONTEXT_APPEND, FROZEN
 from derive import call_metrics
 from derive.distribution import median_of
@@ -16,7 +17,7 @@ from judge.findings import Finding
 from judge.ledger_pass import LedgerVisitor
 
 # Families and names of mixtures of experts, for runs whose manifest does not have the counts.
-EXPERTS = re.compile(r"moe|mixtral|gpt-?oss|deepseek|llama4|dbrx|arctic|grok|qwen3next|minimax|kimi|nemotron_h|glm4|granitehybrid|-a\d+b\b")
+EXPERTS = lazy(r"moe|mixtral|gpt-?oss|deepseek|llama4|dbrx|arctic|grok|qwen3next|minimax|kimi|nemotron_h|glm4|granitehybrid|-a\d+b\b")
 DEDICATED = ("nvidia",)     # vendors all of whose cards on a computer's bus have memory of their own
 BURST_SHARE = 0.2           # of the mean gap: texts closer than this came out of one step
 SAFETENSORS = "safetensors"     # the runner of this format has the context of the model, whatever was asked for

@@ -37,7 +37,7 @@ TO_AGENTS = (
     r"(?:ai|llm|agent|assistant|claude|chatgpt|copilot|gemini|reviewer[\W_]{1,9}bot|bot)\b"
     r"|\b(?:please[\W_]{1,9})?(?:approve|merge|accept)[\W_]{1,9}this[\W_]{1,9}(?:pr|pull[\W_]{1,9}request|change|run|submission)\b"
     r"|\bdo[\W_]{1,9}not[\W_]{1,9}(?:report|flag|mention|reject|tell)\b|\bsystem[\W_]{1,9}prompt\b|<\|?(?:system|im_start|assistant)\|?>|\[INST\]")
-# One of these is in every text that TO_AGENTS finds, in lower case.
+# One of these is in every text that TO_AGENTS finds, in lower case; the words have no white space.
 AGENT_WORDS = ("ignor", "disregard", "forget", "vergiss", "vergessen", "oublie", "olvida", "dimentica", "esque", "override", "automated", "coding", "llm", "dear", "attention", "hey", "hello", "approve", "merge", "accept",
                "im_start", "[inst]", "<system", "<|system", "<assistant", "<|assistant")
 AGENT_PAIRS = (r"you[\W_]{1,9}are", r"ai\b", r"note[\W_]{1,9}to", r"do[\W_]{1,9}not", r"system[\W_]{1,9}prompt")
@@ -105,7 +105,8 @@ def _plain(text: str) -> str:
 
 def _may_speak_to_agents(plain: str) -> bool:
     lowered = plain.lower()
-    return any(word in lowered for word in AGENT_WORDS) or any(re.search(pair, lowered) for pair in AGENT_PAIRS)
+    words = sensitive.distinct_words(lowered)
+    return any(word in words for word in AGENT_WORDS) or any(re.search(pair, lowered) for pair in AGENT_PAIRS)
 
 
 def to_agents(text: str, **place: Any) -> Iterator[Finding]:
@@ -126,12 +127,15 @@ def host_name(name: str) -> Iterator[Finding]:
         yield Finding("privacy-host-name", redacted(name), "a name that names nobody", "/host_hostname_short")
 
 
+Search = Callable[[str, str, frozenset], Iterator[Finding]]     # of a text at a pointer, with the texts that look private and are not
+
+
 class _Waiting(NamedTuple):
     """A text that is to be searched, and its place."""
     line: int
     pointer: str
     text: str
-    search: Callable[[str, str, frozenset], Iterator[Finding]]
+    search: Search
     key: Union[str, int]        # by which it is remembered as clean: answers are long, and remembered by their hash
 
 
@@ -148,16 +152,16 @@ class PrivacyChecks(LedgerVisitor):
     def visit(self, record: Record) -> Iterable[Finding]:
         if not self._clean.issuperset(json_documents.words_of(record)):
             for pointer, text in json_documents.texts_of_record(record):
-                self._wait(_Waiting(record.seq + 1, pointer, text, in_text, text))
+                self._wait(record, pointer, text, in_text, text)
         if isinstance(record, CallRecord):
-            self._wait(_Waiting(record.seq + 1, "/answer", record.answer, in_answer, hash(record.answer)))
-            self._wait(_Waiting(record.seq + 1, "/thinking", record.thinking, in_answer, hash(record.thinking)))
+            self._wait(record, "/answer", record.answer, in_answer, hash(record.answer))
+            self._wait(record, "/thinking", record.thinking, in_answer, hash(record.thinking))
         return self.finish() if self._characters > BATCH_CHARACTERS else ()
 
-    def _wait(self, row: _Waiting) -> None:
-        if row.text and row.key not in self._clean:
-            self._waiting.append(row)
-            self._characters += len(row.text)
+    def _wait(self, record: Record, pointer: str, text: str, search: Search, key: Union[str, int]) -> None:
+        if text and key not in self._clean:
+            self._waiting.append(_Waiting(record.seq + 1, pointer, text, search, key))
+            self._characters += len(text)
 
     def finish(self) -> Iterator[Finding]:
         """Search the texts that wait."""

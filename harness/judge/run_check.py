@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import pathlib
-import re
 from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from base import console, ledger_reader, run_folder
 from base.ledger_records import CallRecord, MetaRecord, Record
+from base.pattern import lazy
 from base.run_folder import HARDWARE, LEDGER, MANIFEST, METADATA, RUN_MD
 from base.suites import Suite
 from derive.summary import Aggregates
@@ -27,7 +27,7 @@ from judge.tree_layout import RunPlace
 
 MEASURED, DERIVED = (MANIFEST, LEDGER, HARDWARE), (METADATA, RUN_MD)
 Renewal = Callable[[pathlib.Path, Optional[dict]], None]    # gets a run's folder, and its metadata if its ledger has no error
-VERSION = re.compile(r"[0-9](?:\.[0-9]{1,2}){3}\Z")
+VERSION = lazy(r"[0-9](?:\.[0-9]{1,2}){3}\Z")
 
 
 class CallChecks(LedgerVisitor):

@@ -13,20 +13,21 @@ from typing import Iterator
 
 from base import run_folder
 from base.errors import UserError
+from base.pattern import lazy
 from derive import run_md
 from judge import privacy, text_encoding
 from judge.findings import Finding, FindingList, with_line_numbers
 
-HTML = re.compile(r"<(?!https?://[^\s<>\"'`]*>)[A-Za-z/!?][^\n>]{0,60}")
-IMAGE = re.compile(r"!\[")
-LINK = re.compile(r"\](?:\(\s*<?\s*([^)\s>]*)|:\s*<?([^\s>]+))")
-SAFE = re.compile(r"(?:https?://|#)", re.IGNORECASE)
-FENCE = re.compile(r"`{3,}|~{3,}")
-TABLE = re.compile(r"^[ \t>*+-]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$|^[ \t]*\|", re.MULTILINE)
-FORMULA = re.compile(r"\$\$|\\\[|\\begin\{")
-HEADING = re.compile(r" {0,3}#{1,6}(?:[ \t]|$)")
-UNDERLINE = re.compile(r" {0,3}(?:=+|-+)[ \t]*$")        # makes a heading of the line before it
-WORD = re.compile(r"[^\W\d_]{2,}")
+HTML = lazy(r"<(?!https?://[^\s<>\"'`]*>)[A-Za-z/!?][^\n>]{0,60}")
+IMAGE = lazy(r"!\[")
+LINK = lazy(r"\](?:\(\s*<?\s*([^)\s>]*)|:\s*<?([^\s>]+))")
+SAFE = lazy(r"(?:https?://|#)", re.IGNORECASE)
+FENCE = lazy(r"`{3,}|~{3,}")
+TABLE = lazy(r"^[ \t>*+-]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$|^[ \t]*\|", re.MULTILINE)
+FORMULA = lazy(r"\$\$|\\\[|\\begin\{")
+HEADING = lazy(r" {0,3}#{1,6}(?:[ \t]|$)")
+UNDERLINE = lazy(r" {0,3}(?:=+|-+)[ \t]*$")        # makes a heading of the line before it
+WORD = lazy(r"[^\W\d_]{2,}")
 OWN_HEADINGS = {"## Privacy", *(f"## {heading}" for heading, _ in run_md.SECTIONS)}
 
 

@@ -7,7 +7,9 @@ import pathlib
 import re
 from typing import Any
 
-CARD = re.compile(r"(?:gtx|rtx|rx|tesla|[ahblv]\d{2,4}|mi\d{3})\b")
+from base.pattern import lazy
+
+CARD = lazy(r"(?:gtx|rtx|rx|tesla|[ahblv]\d{2,4}|mi\d{3})\b")
 FILE = pathlib.Path(__file__).resolve().parent / "thresholds.json"
 
 

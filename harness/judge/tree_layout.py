@@ -9,13 +9,14 @@ import unicodedata
 from typing import Dict, Iterable, Iterator, NamedTuple
 
 from base import names, run_folder
+from base.pattern import lazy
 from judge.findings import Finding
 
 EXAMPLE = f"{run_folder.TREE}/EXAMPLE/mac-m1-8gb/run-{names.NIL_RUN_ID}"
 BESIDE = (f"{run_folder.TREE}/README.md",)
 LEFT_BY_SYSTEMS = (".DS_Store",)        # written into any folder that is looked at; .gitignore keeps them out of commits
-GIT_FILES = re.compile(r"\.git.*|\.gitea|\.lfsconfig|\.mailmap|codeowners\Z|.*\.gitmodules", re.IGNORECASE)
-AGENT_FILES = re.compile(
+GIT_FILES = lazy(r"\.git.*|\.gitea|\.lfsconfig|\.mailmap|codeowners\Z|.*\.gitmodules", re.IGNORECASE)
+AGENT_FILES = lazy(
     r"(?:agents?|claude|gemini|qwen|copilot-instructions|warp|conventions)(?:\.local)?\.md\Z|llms(?:-full)?\.txt\Z"
     r"|\.(?:cursor|claude|codex|aider|windsurf|cline|roo|continue|gemini|mcp|vscode|idea|zed|junie|amazonq|kiro|editorconfig"
     r"|pre-commit).*|mcp\.json\Z|skill\.md\Z", re.IGNORECASE)
