@@ -1,6 +1,7 @@
 """The ledger: a chain of lines that is only ever appended to, and of which every change is seen."""
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -37,7 +38,7 @@ class InFolder(unittest.TestCase):
 
     def write(self, *kinds: str) -> list:
         """A ledger of plainest records; its lines."""
-        with ledger.Writer(self.folder) as writer:
+        with contextlib.closing(ledger.Writer(self.folder)) as writer:
             for kind in kinds:
                 writer.append(plain(kind))
         return self.path.read_bytes().splitlines(keepends=True)
@@ -61,13 +62,13 @@ class Write(InFolder):
             prev = hashlib.sha256(line[:-1]).hexdigest()
 
     def test_what_append_returns_is_what_read_yields(self):
-        with ledger.Writer(self.folder) as writer:
+        with contextlib.closing(ledger.Writer(self.folder)) as writer:
             written = [writer.append(plain("meta")), writer.append(plain("call", answer="\u00e9\u2028\n\U0001f600")),
                        writer.append(plain("footer"))]
         self.assertEqual(ledgers.lines(self.path), written)
 
     def test_a_record_that_the_schema_refuses_is_never_written(self):
-        with ledger.Writer(self.folder) as writer:
+        with contextlib.closing(ledger.Writer(self.folder)) as writer:
             writer.append(plain("meta"))
             for wrong in (plain("call", outcome="fine"), plain("call", extra=1), plain("call", repeat=True),
                           plain("call", total_ns=2 ** 70), {"type": "call"}, plain("call", start_ns=-1)):
@@ -79,7 +80,7 @@ class Write(InFolder):
         self.assertEqual([record.seq for record in ledger_reader.read(self.path)], [0, 1])
 
     def test_after_a_full_disk_the_chain_goes_on_where_it_was(self):
-        with ledger.Writer(self.folder) as writer:
+        with contextlib.closing(ledger.Writer(self.folder)) as writer:
             writer.append(plain("meta"))
             with mock.patch("base.files.os.write", lambda number, data: 5):
                 self.assertRaises(UserError, writer.append, plain("call"))
@@ -87,7 +88,7 @@ class Write(InFolder):
         self.assertEqual(len(list(ledger_reader.read(self.path))), 2)
 
     def test_a_second_writer_is_refused(self):
-        with ledger.Writer(self.folder):
+        with contextlib.closing(ledger.Writer(self.folder)):
             self.assertRaises(UserError, ledger.Writer, self.folder)
 
 
@@ -223,7 +224,7 @@ class Resume(InFolder):
         torn = b'{"type":"call","se'
         self.path.write_bytes(b"".join(lines) + torn)
         found = ledger.tail(self.path)
-        with ledger.Writer(self.folder) as writer:
+        with contextlib.closing(ledger.Writer(self.folder)) as writer:
             writer.follow(found, found.torn)
             self.assertTrue(self.path.read_bytes().endswith(torn))
             with self.assertRaises(ValueError):
@@ -242,7 +243,7 @@ class Resume(InFolder):
         found = ledger.tail(self.path)
         removed = found.drop_last() + found.torn
         self.assertEqual(removed, footer + b"torn")
-        with ledger.Writer(self.folder) as writer:
+        with contextlib.closing(ledger.Writer(self.folder)) as writer:
             writer.follow(found, removed)
             written = writer.append(plain("skipped"))
         self.assertEqual(written["cut"], {"size_bytes": len(removed), "sha256": hashlib.sha256(removed).hexdigest()})
@@ -251,7 +252,7 @@ class Resume(InFolder):
 
     def test_following_a_whole_end_cuts_nothing(self):
         lines = self.write("meta", "call")
-        with ledger.Writer(self.folder) as writer:
+        with contextlib.closing(ledger.Writer(self.folder)) as writer:
             writer.follow(ledger.tail(self.path), b"")
             self.assertIsNone(writer.append(plain("call"))["cut"])
         self.assertTrue(self.path.read_bytes().startswith(b"".join(lines)))
@@ -260,7 +261,7 @@ class Resume(InFolder):
     def test_a_torn_first_line_is_cut_by_the_new_first_line(self):
         self.path.write_bytes(b'{"type":"meta"')
         found = ledger.tail(self.path)
-        with ledger.Writer(self.folder) as writer:
+        with contextlib.closing(ledger.Writer(self.folder)) as writer:
             writer.follow(found, found.torn)
             writer.append(plain("meta"))
         first, = ledger_reader.read(self.path)
@@ -272,7 +273,7 @@ class Resume(InFolder):
         with open(self.path, "ab") as out:
             out.write(torn)
         found = ledger.tail(self.path)
-        with ledger.Writer(self.folder) as writer:
+        with contextlib.closing(ledger.Writer(self.folder)) as writer:
             writer.follow(found, found.torn)
             with mock.patch.object(files.Appender, "append", side_effect=UserError("full")):
                 self.assertRaises(UserError, writer.append, plain("call"))

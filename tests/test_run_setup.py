@@ -1,6 +1,7 @@
 """The run on disk: where it goes, what its manifest says, and what of an unfinished one is taken up again."""
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -277,7 +278,7 @@ class Reopen(InFolder):
     def begin(self, *records: dict, torn: bytes = b"", found: dict | None = None) -> bytes:
         """A run's folder with these records and a torn end; the ledger's bytes."""
         (self.out / run_folder.MANIFEST).write_bytes(json_text.pretty(found or manifest()))
-        with ledger.Writer(self.out) as writer:
+        with contextlib.closing(ledger.Writer(self.out)) as writer:
             for one in records:
                 writer.append(one)
         with open(self.out / run_folder.LEDGER, "ab") as out:

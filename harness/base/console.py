@@ -23,7 +23,7 @@ OPTIONAL_MODULES = {"ssl": "a server at https:// or sending a run", "sqlite3": "
 
 
 def guarded(main: Callable[[], int]) -> int:
-    """Run a verb's main; its exit code. What a person can fix becomes one line; a bug shows itself and exits 3."""
+    """Run a command's main and return its exit code. A UserError becomes one line; a bug prints its traceback and exits 3."""
     try:
         try:
             return main()
@@ -37,7 +37,7 @@ def guarded(main: Callable[[], int]) -> int:
         note("stopped")
         return INTERRUPTED
     except BrokenPipeError:
-        _mute(sys.stdout)       # whoever read our output has left
+        _mute(sys.stdout)       # the reader of our output is gone
         return INTERRUPTED
     except ImportError as problem:
         module = (problem.name or "").lstrip("_")
@@ -86,14 +86,14 @@ def error(problem: UserError) -> None:
 
 
 def takes_sequences(stream: TextIO | None) -> bool:
-    """Whether control sequences work there: on a terminal, which Windows has to be asked to obey them."""
+    """Whether the stream is a terminal that obeys control sequences; on Windows they are switched on first."""
     if stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
         return False
     return not WINDOWS or _enable_sequences(stream)
 
 
 def _enable_sequences(stream: TextIO) -> bool:
-    """Turn control sequences on in a Windows console; False for one that is older than they are."""
+    """Turn control sequences on in a Windows console; False if it does not support them."""
     if sys.platform != "win32":
         return False
     try:
@@ -119,7 +119,7 @@ def ask(question: str, default: str) -> str:
 
 
 def ask_for(question: str, default: str, problem: Callable[[str], str | None]) -> str:
-    """The same, again and again until `problem` finds nothing wrong with the answer."""
+    """Ask until `problem` returns None for the answer."""
     while True:
         answer = ask(question, default)
         wrong = problem(answer)
@@ -169,7 +169,7 @@ class Progress:
         return max(20, text_layout.terminal_columns() - 1)
 
     def draw(self, text: str) -> None:
-        """Show this line in the place of the one before; nothing where there is no terminal."""
+        """Replace the drawn line; without a terminal nothing is drawn."""
         if self.is_live:
             _write(self._stream, "\r\x1b[2K" + printable(text)[:self.columns])
             self._drawn = True
@@ -198,7 +198,7 @@ class Progress:
             _write(self._stream, _plain(text) + "\n")
 
     def stay(self, text: str) -> None:
-        """A line that stays on the screen, above the one that is drawn."""
+        """A line that stays on the screen, above the drawn line."""
         if not self._quiet:
             self.clear()
             _write(self._stream, _plain(text) + "\n")

@@ -35,7 +35,7 @@ def first(*facts: dict) -> dict:
 
 
 def walk(part: Json, where: str = "") -> Iterator[tuple]:
-    """(place, fact) of every fact in a record, those within the value of another one too."""
+    """(place, fact) of every fact in a record, also of those inside the value of another fact."""
     if isinstance(part, dict):
         if "value" in part:
             yield where, part

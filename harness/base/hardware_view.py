@@ -23,7 +23,7 @@ class Accelerator(NamedTuple):
 
 
 class HardwareView:
-    """The facts of one hardware.json (None: there is no such file), which may be somebody else's."""
+    """The facts of one hardware.json, which may come from anybody; None: there is no such file."""
 
     def __init__(self, hardware: Json):
         self._hardware = hardware

@@ -68,12 +68,6 @@ class Writer:
     def close(self) -> None:
         self._appender.close()
 
-    def __enter__(self) -> "Writer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
 
 def tail(path: os.PathLike) -> Tail:
     """All whole records and what follows them, for a resume. A torn end is a value here, not an error."""

@@ -59,7 +59,7 @@ class LedgerLine(NamedTuple):
 class LedgerReader:
     """An iterator over the lines of a ledger. After the last line `sha256` is the hash of the whole file.
 
-    `is_exact`: a line that is not written as base/json_text.py writes it has a problem, which the checker wants to know.
+    `is_exact`: a line that is not written as base/json_text.py writes it has a problem, for the checker.
     """
 
     def __init__(self, path: os.PathLike, max_line_bytes: Optional[int] = None, is_exact: bool = False):

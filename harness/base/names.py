@@ -123,7 +123,7 @@ def is_cloud_name(name: str) -> bool:
 def cell_id(device_tag: str, model: str) -> str:
     """`<device-tag>.<model>`, each byte of the model outside [a-z0-9-] as _hh: one to one, and safe in a URL.
 
-    A device tag holds no full stop, so the first one ends it; '_' itself is escaped, so no two models collide.
+    A device tag holds no full stop, so the first full stop ends it; '_' itself is escaped, so no two models collide.
     """
     safe = (chr(byte) if chr(byte) in "abcdefghijklmnopqrstuvwxyz0123456789-" else f"_{byte:02x}"
             for byte in full_name(model).encode("utf-8"))

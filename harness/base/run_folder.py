@@ -54,7 +54,7 @@ def read_manifest(folder: pathlib.Path) -> dict:
 
 
 def find(out: pathlib.Path, text: str) -> pathlib.Path:
-    """The folder of `run-<uuid>`, `<uuid>`, the beginning of one of them, or a path; raises UserError unless there is one."""
+    """The folder of `run-<uuid>`, `<uuid>`, the beginning of one of them, or a path; raises UserError unless there is exactly one."""
     named = pathlib.Path(text)
     if named.is_dir() and (named / MANIFEST).is_file():
         return named.resolve()

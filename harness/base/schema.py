@@ -85,7 +85,7 @@ _SCALARS: dict = {
 
 
 def is_count(value: Json) -> TypeGuard[int]:
-    """A whole number of at least 0 that `loads` takes back; True and False are none."""
+    """A whole number of at least 0 that `loads` accepts; True and False do not count."""
     return _SCALARS["count"](value)
 
 

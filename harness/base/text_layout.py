@@ -33,7 +33,7 @@ def width() -> int:
 def wrapped(text: str) -> str:
     """The text with its long lines wrapped at words; they keep their indentation.
 
-    A command at the end of a long line begins a line of its own, and goes on in the next one as its shell wants it.
+    A command at the end of a long line starts a new line, and is continued by the rules of its shell.
     """
     return "\n".join(part for line in text.split("\n") for part in _wrapped_line(line))
 

@@ -1,4 +1,4 @@
-"""Calibration: how this server counts for this model, learnt by asking and never from its version.
+"""Calibration: how this server counts tokens for this model, found by asking and never assumed from its version.
 
 Each question is a recorded call with role calibration; its record has the result as `finding`, so that the figures can
 be computed from the ledger alone. A question costs a few tokens; up to 512 for a model that does not stop by itself,
@@ -38,12 +38,12 @@ def material_finding(phase: str) -> str:
 
 
 class Calibration:
-    """Asks the questions of one model in one context; `findings` collects the results, those of earlier sessions included."""
+    """Asks one model the questions, in one context; `findings` collects the results, also those of earlier sessions."""
 
     def __init__(self, session: Session, model: str, settings: Settings, num_ctx: int, findings: Finding):
         self.session, self.model, self.settings, self.num_ctx = session, model, settings, num_ctx
         self.findings = findings
-        self.unsettled = False      # an answer went wrong, and what the server does now is unknown
+        self.unsettled = False      # a call failed, and what the server is doing now is unknown
 
     def ask_all(self) -> None:
         """Everything but the material, which needs the context of its own phase."""
@@ -87,7 +87,7 @@ class Calibration:
         """How many tokens of the template precede the nonce: only those can come from a cache.
 
         The server renders the template without running the model; the text before the nonce is then counted raw,
-        with and without the nonce behind it. Where it will not render, the whole template is the upper bound.
+        with and without the nonce behind it. If it does not render, the whole template is the upper bound.
         """
         nonce = new_nonce()
         rendered = self._rendered(nonce)

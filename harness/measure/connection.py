@@ -32,7 +32,7 @@ class TimeLimits:
 
 
 class _Request:
-    """Mixed into an http.client connection: keep what would be sent piece by piece, so that it leaves in one write."""
+    """Mixin for http.client connections: collects what would be sent in pieces, so that it is sent in one write."""
     request_bytes = b""
 
     def send(self, data: Any) -> None:

@@ -21,11 +21,11 @@ UNLOAD_WAIT_S = 30                  # the server itself waits up to 5 s for vide
 
 
 class NoServer(UserError):
-    """Nothing usable answers at the address."""
+    """No usable answer from the address."""
 
 
 class ModelProblem(UserError):
-    """The server answers, but not about this model."""
+    """The server works, but cannot read this model."""
 
 
 class JsonAnswer(NamedTuple):
@@ -114,11 +114,11 @@ class Endpoint:
                         "name the server with --target-url or OLLAMA_HOST")
 
     def models(self) -> list[dict]:
-        """/api/tags as it comes: dicts with name, size, digest, details, capabilities."""
+        """/api/tags as received: dicts with name, size, digest, details, capabilities."""
         return self._list("/api/tags")
 
     def loaded(self) -> list[dict]:
-        """/api/ps as it comes: dicts with name, size, size_vram, context_length."""
+        """/api/ps as received: dicts with name, size, size_vram, context_length."""
         return self._list("/api/ps")
 
     def _list(self, path: str) -> list[dict]:
@@ -162,7 +162,7 @@ class Endpoint:
                             "check the name on the model library's site, and the space on the server's disk", FOUND)
 
     def unload(self, name: str, sleep: Callable[[float], None] = time.sleep) -> bool:
-        """Ask for the model to go, and wait until /api/ps no longer shows it. False: it is still there."""
+        """Unload a model and wait until /api/ps no longer lists it. False: it is still listed."""
         self.ask("/api/generate", {"model": name, "keep_alive": 0})
         for _ in range(int(UNLOAD_WAIT_S / 0.1)):
             if not any(same_model(str(row.get("name", "")), name) for row in self.loaded()):
@@ -176,7 +176,7 @@ def same_model(name: str, other: str) -> bool:
 
 
 class _PullProgress:
-    """The lines of a pull, reported as they come; after an error none counts."""
+    """Reports the lines of a pull as they arrive; lines after an error are ignored."""
 
     def __init__(self, report: Callable[[str, int, int], None]):
         self.last: dict = {}

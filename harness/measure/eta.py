@@ -21,8 +21,8 @@ class Load(NamedTuple):
 
 
 class Eta:
-    """Each planned call has a weight. The time per weight is learnt for each model and for its thinking phases, whose
-    answers take another share of their limits; before the first call it is that of the model, or of all models."""
+    """Each planned call has a weight. The time per weight is measured for each model, and separately for its thinking phases,
+    whose answers use another share of their limits; before the first such call it is that of the model, or of all models."""
 
     def __init__(self, weights: Dict[PlannedCall, float]):
         self._left = dict(weights)
@@ -47,7 +47,7 @@ class Eta:
         self._left.pop((model, key), None)
 
     def left_s(self) -> Optional[float]:
-        """Seconds still to go; None before anything was learnt."""
+        """Seconds still to go; None before any call."""
         if not any(self._done.values()):
             return None
         overall = sum(self._spent_ns.values()) / sum(self._done.values())
@@ -76,7 +76,7 @@ def loads(planned: Iterable[plan.Block], suites: Dict[str, Suite], settings: pla
           always_thinking: FrozenSet[str] = frozenset()) -> Dict[PlannedCall, Load]:
     """The load of each planned call. Of a conversation each turn reads what it adds; the rest is cached.
 
-    `always_thinking` are the models that think although they are told not to.
+    `always_thinking` are the models that think although `think` is false.
     """
     planned_loads = {}
     for block in planned:

@@ -1,4 +1,4 @@
-"""What answers in place of Ollama: a proxy's page, a redirect, a request for a password. Described without its secrets."""
+"""Answers that are not Ollama's: a proxy's page, a redirect, a password prompt; described without their secrets."""
 from __future__ import annotations
 
 import re
@@ -18,7 +18,7 @@ def page_title(text: str) -> str | None:
 
 
 def page_error(text: str, status: int | None) -> str | None:
-    """One line about an HTML page that came as an answer; None for what is not HTML."""
+    """One line that describes an HTML page; None if the answer is not HTML."""
     title = page_title(text)
     if title is None:
         return None

@@ -14,7 +14,7 @@ from measure.endpoint import Endpoint, error_text
 from measure.stream_reader import Stream
 
 PAGE_PIECES = 8           # of an HTML page, in which its title is looked for
-UNSETTLED = ("error", "cut", "timeout", "stalled", "interrupted")    # after these nobody knows what the server does
+UNSETTLED = ("error", "cut", "timeout", "stalled", "interrupted")    # after these the state of the server is unknown
 COUNTS = {                # field of the record: key on the wire
     "total_ns": "total_duration", "load_ns": "load_duration", "prompt_tokens": "prompt_eval_count",
     "prompt_eval_ns": "prompt_eval_duration", "cached_tokens": "prompt_eval_cached_count",
@@ -31,7 +31,7 @@ class ChatRequest:
 
 @dataclass
 class StreamResult:
-    """What a stream came to: its body as (clock reading in ns, bytes) in order, and how it ended (see Stream)."""
+    """The result of a stream: its body as (clock reading in ns, bytes) in order, and how it ended (see Stream)."""
     pieces: list[tuple[int, bytes]] = field(default_factory=list)
     ending: str = "end"
     error: str | None = None
@@ -44,7 +44,7 @@ class StreamResult:
 
 
 class Stop:
-    """What Ctrl-C asks for: `soon` lets the current call or wave end, `now` breaks it off."""
+    """What Ctrl-C has requested: `soon` lets the current call or wave finish, `now` aborts it."""
 
     def __init__(self) -> None:
         self.soon = self.now = False
@@ -114,7 +114,7 @@ def _breaks_off(line: bytes) -> bool:
 
 
 def record_fields(result: StreamResult) -> dict[str, Any]:
-    """The fields of a call record that say what came; every way in which a call can end gives exactly one outcome."""
+    """The fields of a call record that describe the response; every call has exactly one outcome."""
     answer = _Answer()
     for now_ns, line in lines(result.pieces):
         answer.add(now_ns - result.started_ns, line, result.status)
@@ -141,7 +141,7 @@ def record_fields(result: StreamResult) -> dict[str, Any]:
 
 
 class _Answer:
-    """What the lines of a stream have given so far. Times are ns after the request."""
+    """The answer, built up from the lines of a stream. Times are ns after the request."""
 
     def __init__(self) -> None:
         self.chunks = self.thinking_chunks = 0
@@ -226,7 +226,7 @@ def gaps_us(stamps_ns: list[int]) -> list[int]:
 
 
 def count(value: Any) -> int | None:
-    """A count or duration as received; anything but a whole number of at least 0 is as good as absent."""
+    """A count or duration as received; anything but a whole number of at least 0 counts as absent."""
     return value if is_count(value) else None
 
 

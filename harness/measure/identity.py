@@ -12,7 +12,7 @@ HOSTNAME = "other"          # written if a person does not want to publish the m
 def choose(handle: str | None, device_tag: str | None, hostname: str | None, machine: Machine | None, asks: bool) -> tuple:
     """(handle or None, device tag, host name or None); None: not given, and nobody was asked.
 
-    `machine` is the one that is measured; None: it is another one, and only a person can name it.
+    `machine` is the measured machine; None: the server is on another machine, which only a person can name.
     """
     if device_tag is None and machine is None:
         raise UserError("the server is on another machine, whose name is not known here", "--device-tag",

@@ -2,10 +2,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    import ctypes
+
+Library = Optional["ctypes.CDLL"]       # None: this system, or this Python, has none
 
 
-def opened(*names: str | None) -> Any:
+def opened(*names: str | None) -> Library:
     """The first of these libraries that this system has; the name None is what the interpreter is linked with."""
     try:
         import ctypes
@@ -19,7 +24,7 @@ def opened(*names: str | None) -> Any:
     return None
 
 
-def ask(library: Any, function: str, *arguments: Any) -> Any:
+def ask(library: Library, function: str, *arguments: Any) -> Any:
     """The function's return value; None if the library or function is missing, or the call failed."""
     try:
         return getattr(library, function)(*arguments)
@@ -27,7 +32,7 @@ def ask(library: Any, function: str, *arguments: Any) -> Any:
         return None
 
 
-def set_result(library: Any, function: str, kind: type) -> None:
+def set_result(library: Library, function: str, kind: type) -> None:
     """Declare the function's return type, if there is such a function; ctypes assumes int otherwise."""
     with contextlib.suppress(AttributeError):
         getattr(library, function).restype = kind

@@ -1,6 +1,6 @@
-"""The model loader: the models of a stage are loaded with its context and warm before its next call, and no others are loaded.
+"""The model loader: before a call the models of its stage are loaded with its context and warmed up, and all others are unloaded.
 
-After a call that went wrong the server gets a pause, and the next call is preceded by a new warm-up. Loads and warm-ups
+After a failed call the server gets a pause, and the models are warmed up again. Loads and warm-ups
 have records of their own.
 """
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Unable(Exception):
 
 
 class ModelLoader:
-    """Knows what the server has in memory. `trained` maps models to their trained context in tokens (or None)."""
+    """Keeps track of what the server has in memory. `trained` maps models to their trained context in tokens (or None)."""
 
     def __init__(self, session: Session, settings: Settings, trained: Dict[str, Optional[int]], always_thinks: Callable[[str], bool],
                  now_ns: Callable[[], int]):
@@ -49,8 +49,8 @@ class ModelLoader:
         self._always_thinks, self._now_ns = always_thinks, now_ns
         self._ready: Optional[Tuple[Tuple[str, int], ...]] = None   # (model, num_ctx) of those that are loaded and warm
         self._is_first_load = True              # of a block: even its own models are loaded again
-        self._is_unsettled = False              # the last call went wrong, so nothing is known to be warm
-        self._staying: Set[str] = set()         # models of others that the server did not unload when asked
+        self._is_unsettled = False              # the last call failed, so nothing is known to be warm
+        self._staying: Set[str] = set()         # other programs' models, which the server did not unload when asked
         self.load_ns = 0                        # what the last loading and warming took
 
     def begin_block(self) -> None:
@@ -142,7 +142,7 @@ class ModelLoader:
                 self._unload(name)
 
     def _unload(self, name: str) -> None:
-        """A model that something else keeps loaded is waited for once."""
+        """Wait only once for a model that another program keeps loaded."""
         def sleep(seconds: float) -> None:
             self.session.progress.wait(f"{name} to be unloaded")
             self.session.sleep(seconds)
@@ -153,10 +153,10 @@ class ModelLoader:
         except UserError:
             self.check_alive()
 
-    # ----- after a call that went wrong
+    # ----- after a failed call
 
     def settle(self) -> None:
-        """See that the server is there, pause, and have the next call warm up first."""
+        """Check that the server is alive, pause, and require a warm-up before the next call."""
         self._is_unsettled = True
         self.check_alive()
         self._pause()
@@ -178,7 +178,7 @@ class ModelLoader:
         raise ServerLost
 
     def is_missing(self, model: str) -> bool:
-        """Whether the server no longer lists the model. Loaded models and proxies were seen to answer a passing 404."""
+        """Whether the server no longer lists the model. A temporary 404 has been seen from loaded models and from proxies."""
         try:
             return not self.session.endpoint.has(model)
         except UserError:

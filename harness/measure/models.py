@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from base import console, names, text_format
 from base.errors import UserError
+from base.json_text import Json
 from base.schema import is_count
 from base.scrub import model_name, scrub
 from measure.endpoint import Endpoint, ModelProblem
@@ -29,7 +30,7 @@ def choose(endpoint: Endpoint, wanted: list | None, memory_bytes: int | None) ->
     """The models named in `wanted`, or every local chat model that fits in memory; smallest first either way.
 
     `memory_bytes` is main memory and graphics memory together, since the server spreads a model over both; None: unknown.
-    Raises UserError for a wanted model that is not local or cannot chat: measuring something else instead would lie.
+    Raises UserError for a wanted model that is not local or cannot chat: another model is never measured in its place.
     """
     if wanted is not None:
         for name in wanted:
@@ -141,7 +142,7 @@ def _draft(show: dict, information: dict) -> str | None:
     return "draft model" if has_draft or show.get("draft") or show.get("draft_info") else None
 
 
-def _object(value: object) -> dict:
+def _object(value: Json) -> dict:
     return value if isinstance(value, dict) else {}
 
 
@@ -151,7 +152,7 @@ def _positive(information: dict, name: str) -> int | None:
     return value if is_count(value) and value > 0 else None
 
 
-def _text(value: object) -> str | None:
+def _text(value: Json) -> str | None:
     return value if isinstance(value, str) and value else None
 
 

@@ -1,7 +1,4 @@
-"""The phases: walk the plan, block by block, and see that each planned call gets exactly one record.
-
-What cannot be measured is skipped with its reason.
-"""
+"""Run the plan, block by block: each planned call gets exactly one record; what cannot be measured is skipped with the reason."""
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
@@ -19,7 +16,7 @@ from measure.http_call import UNSETTLED
 from measure.model_loader import ModelLoader, Unable
 from measure.session import Ask, Session, new_nonce
 
-RESERVE = 1.2               # the last pass may be slower than the first; that is what it is there to show
+RESERVE = 1.2               # the last pass may be slower than the first: it is made to show that
 FOR_THE_WHOLE_MODEL = ("model-missing", "too-big", "load-failed", "cloud-model")
 FOR_A_LARGER_CONTEXT = ("too-big", "load-failed")       # of a phase that is not plain: the model may still load with the plain one
 
@@ -27,7 +24,7 @@ FOR_A_LARGER_CONTEXT = ("too-big", "load-failed")       # of a phase that is not
 class Material(NamedTuple):
     """What fills the prompts of a context phase."""
     units: Dict[str, int]               # of generated text, by item
-    nonce: Optional[str] = None         # the one of a conversation
+    nonce: Optional[str] = None         # of a conversation, whose turns share it
 
 
 class PhaseRunner:
@@ -85,7 +82,7 @@ class PhaseRunner:
         self._ask_calibration(block.stages[0], Calibration.ask_all)
 
     def _ask_calibration(self, stage: Stage, question: Callable[[Calibration], None]) -> None:
-        """In the context that is loaded: another one would reload, and the next measured call would pay for it."""
+        """In the loaded context: another context would reload the model just before the next measured call."""
         model = stage.models[0]
         calibration = Calibration(self.session, model, self.settings, self.loader.num_ctx(stage, model), self._findings(model))
         question(calibration)
@@ -127,7 +124,7 @@ class PhaseRunner:
             raise Unable("thinking-refused")
 
     def _rung(self, stage: Stage) -> Optional[Rung]:
-        """The stage as a rung of the context ladder; None if it is none."""
+        """The stage as a rung of the context ladder; None if it is not a rung."""
         if stage.phase not in RUNG_PHASES:
             return None
         limits = {step.item: self._limit(stage, self._item(step)) for step in stage.steps}

@@ -45,7 +45,7 @@ class ProgressReport:
         self.progress.draw(self._line(0))
 
     def wait(self, what: str) -> None:
-        """No call is made, and this is why; repeated while it lasts."""
+        """Show why no call is being made; called repeatedly while waiting."""
         elapsed = text_format.format_duration(self._clock() - self._started)
         self.progress.draw(f"call {min(self.finished + 1, self.total)} of {self.total}  waiting for {what}  {elapsed}")
 

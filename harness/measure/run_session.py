@@ -20,9 +20,9 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: Dic
               stop: http_call.Stop, progress: console.Progress,
               grade: Optional[Callable[[List[CallRecord]], Dict[str, dict]]] = None,
               floor: Optional[dict] = None) -> Tuple[str, bool]:
-    """Do what the run still lacks; (how it ended, whether it is complete now).
+    """Make the calls that have no record yet; (how the session ended, whether the run is complete now).
 
-    Whatever goes wrong, a footer is written if the disk still takes one; errors are raised after it. `grade` gives the
+    A footer is written also after an error, if the disk allows it; the error is raised afterwards. `grade` gives the
     verdicts on the calls of items with a Python grader, once every planned call has its record and the models are
     unloaded. `floor` is this session's timing floor; the first session's is in the manifest already.
     """
@@ -31,7 +31,7 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: Dic
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded_suites, settings)
     eta = Eta(weights(planned, loaded_suites, settings))
     report = progress_report.ProgressReport(progress, eta, manifest["planned_calls"])
-    with ledger.Writer(earlier.folder) as writer:
+    with contextlib.closing(ledger.Writer(earlier.folder)) as writer:
         current = _open(endpoint, earlier, writer, stop, report, floor or earlier.manifest["floor"],
                         _code_items(loaded_suites) if grade else frozenset())
         runner = phase_runner.PhaseRunner(current, settings, loaded_suites, earlier.recorded, earlier.findings,
@@ -92,7 +92,7 @@ def _run(runner: phase_runner.PhaseRunner, planned: List[plan.Block]) -> str:
 
 
 def _unload(endpoint: Endpoint, names: List[str]) -> None:
-    """Give the memory back; a server that is gone has already."""
+    """Free the server's memory; a server that is gone needs nothing."""
     with contextlib.suppress(UserError):
         for row in endpoint.loaded():
             if row.get("name") in names:

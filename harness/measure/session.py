@@ -30,7 +30,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Ask:
-    """One call to be made: its place, and what is sent. `texts` are (role, content) pairs without the nonce.
+    """One call to be made: its step in the plan, and what is sent. `texts` are (role, content) pairs without the nonce.
 
     For /api/generate `texts` holds the one raw prompt. No texts at all loads the model.
     """
@@ -98,7 +98,7 @@ class Session:
         self.sleep, self.tally, self.machine = stop.sleep, tally, machine
         self.origin_ns = endpoint.clock()
         self._start, self._introduced = start, introduced
-        self.ladders: Dict[str, Ladder] = collections.defaultdict(Ladder)      # model: what the records say about its contexts
+        self.ladders: Dict[str, Ladder] = collections.defaultdict(Ladder)      # model: what the records show about its contexts
 
     def make(self, asks: List[Ask], finding_of: Optional[Callable[[List[CallRecord]], dict]] = None) -> List[CallRecord]:
         """Make the calls at one moment, wait for all, and write their records in order; the records as written.
@@ -157,7 +157,7 @@ class Session:
             return None
 
     def look_around(self, seconds: float) -> None:
-        """See what else the machine is doing while no call runs, for the next record."""
+        """Measure what else the machine is doing while no call runs; the next record gets it."""
         self.machine.look_around(self.sleep, seconds)
 
     def _place(self, step: Step, role: str) -> dict:

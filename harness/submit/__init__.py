@@ -1,1 +1,1 @@
-"""Submit: bring a finished run to a pull request, and say how far each run has come."""
+"""Submit: from a finished run to a pull request, and the progress of each run."""

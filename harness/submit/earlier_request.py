@@ -131,7 +131,7 @@ def _named(request: EarlierRequest) -> str:
 
 
 def _own_account(destination: Destination, request: EarlierRequest) -> str:
-    """The account that would update this request; for AGit without a token git alone knows it, and it is taken for the right one."""
+    """The account that would update this request; for AGit without a token only git knows it, and it is assumed to match."""
     if not request.is_agit:
         return destination.fork.owner if destination.fork else ""
     try:

@@ -69,7 +69,7 @@ class PullRequest:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:
+    def redirect_request(self, *_: Any) -> None:
         return None         # the redirect is returned as an answer with its own status
 
 

@@ -23,7 +23,7 @@ PLAIN = ("push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no")
 class Push:
     """One commit that may be sent. `update_of` is the number of the open request that it corrects, 0 for a new one.
 
-    Requests up to `closed_until` that hold the same commit are closed, and a new one is wanted in spite of them.
+    Requests up to `closed_until` that hold the same commit are closed, and a new request is wanted all the same.
     """
     clone: CommitClone
     submission: Submission

@@ -13,7 +13,7 @@ from submit.remote_address import Repository, without_credentials
 
 REMOTE_S = 300              # a slow line, and a person who types a password
 FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--no-auto-gc", "--no-recurse-submodules")
-# A dead connection is given up, a slow one is not.
+# Dead connections are dropped, slow ones are not.
 PATIENCE = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
 
 

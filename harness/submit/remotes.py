@@ -1,7 +1,7 @@
 """Which repository takes the run, which is the contributor's fork, and which server can be asked.
 
-A run must never be sent to the contributor's own fork as if that were the upstream: where nobody can say whether a
-repository is a fork, this stops instead of guessing.
+A run must never be sent to the contributor's own fork as if that were the upstream: if it cannot be found out whether a
+repository is a fork, the command stops instead of guessing.
 """
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def of_remote(clone: pathlib.Path, name: str, pages: str) -> Repository:
 def with_root(near: Repository, token: str) -> tuple[Repository, Repository]:
     """(the repository under its present name, the root of its forks, which takes the runs).
 
-    Raises UserError where nobody can say whether it is a fork: a run pushed into a fork would be seen by nobody.
+    Raises UserError if it cannot be found out whether it is a fork: nobody would see a run pushed into a fork.
     """
     if near.is_folder:
         return near, near

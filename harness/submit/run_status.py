@@ -1,4 +1,4 @@
-"""How far each of a clone's own runs has come, and the next command for it."""
+"""The progress of each of a clone's own runs, and its next command."""
 from __future__ import annotations
 
 import os
@@ -25,7 +25,7 @@ ANSWER_S = 5.0                      # for the state of a request; --status must 
 
 @dataclass(frozen=True)
 class RunState:
-    """What is known of one run. `request` is the state of its pull request: open, closed, merged, unknown or "" (not sent)."""
+    """What is known about one run. `request` is the state of its pull request: open, closed, merged, unknown or "" (not sent)."""
     folder: pathlib.Path
     handle: str = names.UNNAMED
     device_tag: str = "DEVICE-TAG"
@@ -44,7 +44,7 @@ class RunState:
 
 
 def describe(state: RunState) -> str:
-    """How far the run has come, in words."""
+    """The progress of the run, in words."""
     if not state.has_plan:
         return "stopped before it had a plan; nothing was measured, so its folder can be removed"
     if not state.complete:

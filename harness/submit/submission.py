@@ -12,6 +12,7 @@ from typing import Callable
 
 from base import files, names, run_folder, schema, sensitive, shell, text_format, text_layout
 from base.errors import FOUND, UserError, printable
+from base.json_text import Json
 
 # Each file with the script that makes it if it is missing; None: no script can.
 FILES: dict[str, tuple[str, ...] | None] = {run_folder.HARDWARE: ("probe_hardware.py", "--out"), run_folder.MANIFEST: None, run_folder.LEDGER: None,
@@ -172,7 +173,7 @@ def hidden_address(handle: str, host: str) -> str:
 
 def code_of(submission: Submission, destination: list[str]) -> str:
     """A short code for exactly this submission and destination, which only a reader of the list knows."""
-    parts: list[object] = [submission.author, submission.address, submission.title, submission.text, destination]
+    parts: list[Json] = [submission.author, submission.address, submission.title, submission.text, destination]
     parts += [[path, hashlib.sha256(data).hexdigest()] for path, data in submission.paths.items()]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode("ascii")).hexdigest()[:12]
 

@@ -28,7 +28,7 @@ def core_limit(machine: Machine) -> tuple:
         text = machine.read(path) or ""
         if path.endswith("quota_us"):
             text = f"{text} {machine.read(path.replace('quota', 'period')) or ''}"
-        numbers = [text_parsing.whole(word) for word in text.split()]      # `max` and -1 are no limits
+        numbers = [text_parsing.whole(word) for word in text.split()]      # `max` and -1 mean no limit
         quota_us, period_us = numbers if len(numbers) == 2 else (None, None)
         if quota_us and period_us:
             limits.append((round(quota_us / period_us, 2), path))

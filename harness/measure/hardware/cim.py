@@ -49,7 +49,7 @@ def every(machine: Machine, name: str) -> list:
     return text_parsing.rows(document(machine).get(name))
 
 
-def one(machine: Machine, name: str) -> dict:
+def first(machine: Machine, name: str) -> dict:
     return next(iter(every(machine, name)), {})
 
 

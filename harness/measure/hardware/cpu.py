@@ -11,7 +11,7 @@ CPUS, SIBLINGS = core_kinds.CPUS, core_kinds.SIBLINGS
 CPUINFO = "/proc/cpuinfo"
 FIELDS = ("model", "vendor", "physical_cores", "logical_cores", "usable_cores", "performance_cores", "efficiency_cores",
           "core_kinds", "max_mhz", "instruction_sets")
-# The kernel's name for the architecture, firmware of virtual machines, and Apple's translator are no processor's name.
+# The kernel's name for the architecture, firmware of virtual machines, and Apple's translator are not names of processors.
 NO_MODEL = re.compile(r"(?:AArch64|ARMv[0-9]+\w*(?:-compatible)?) Processor\b|virt-|pc-|qemu|kvm|VirtualApple|@|CPU\b",
                       re.IGNORECASE)
 # What lscpu adds to the firmware's name: a part number, or its placeholder, and the nominal clock.

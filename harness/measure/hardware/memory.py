@@ -112,7 +112,7 @@ def _module(size: Any, kind: Any, speed: Any) -> tuple:
 
 
 def _kind_and_speed(modules: list, method: str, why: str) -> tuple:
-    """Two kinds of modules are both named; of two speeds the slower one holds for all."""
+    """Two kinds of modules are both named; of two speeds the slower counts."""
     kinds = list(dict.fromkeys(kind for _, kind, _ in modules if kind))
     speeds = [speed for _, _, speed in modules if speed]
     return (facts.optional(" + ".join(kinds), method, why), facts.optional(min(speeds, default=None), method, why))

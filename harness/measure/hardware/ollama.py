@@ -1,4 +1,4 @@
-"""Ollama's process: the one that listens, and those of its variables that change how it computes.
+"""Ollama's process: which process listens, and those of its variables that change how it computes.
 
 Read from /proc, where permissions allow it: the environment of a server that runs as another user cannot be read.
 """

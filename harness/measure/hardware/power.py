@@ -52,12 +52,12 @@ def _mac(machine: Machine) -> tuple:
 
 def _windows(machine: Machine) -> tuple:
     """BatteryStatus 1 is a discharging battery, 2 and 6 to 9 one on the mains; without a battery there is no instance."""
-    battery = cim.one(machine, "battery")
+    battery = cim.first(machine, "battery")
     status = text_parsing.whole(battery.get("BatteryStatus"))
     source = "battery" if status == 1 else "ac" if status in (2, 6, 7, 8, 9) else None
     plan = machine.run("powercfg", "/getactivescheme")
     number = re.search(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", plan.text.lower())
     mode = PLANS.get(number.group(), "custom") if number else None
-    why = "Windows has no battery" if cim.one(machine, "system") and not battery else cim.ask(machine).why
+    why = "Windows has no battery" if cim.first(machine, "system") and not battery else cim.ask(machine).why
     return (facts.optional(source, "CIM Win32_Battery BatteryStatus", why), facts.optional(mode, plan.command, plan.why),
             facts.unknown("Windows has no governors"))

@@ -98,7 +98,7 @@ def _mac(machine: Machine) -> dict:
 
 
 def _windows(machine: Machine) -> dict:
-    system, computer = cim.one(machine, "system"), cim.one(machine, "computer")
+    system, computer = cim.first(machine, "system"), cim.first(machine, "computer")
     maker, model, family = (text_parsing.line(computer.get(name)) for name in ("Manufacturer", "Model", "SystemFamily"))
     return {"name": cim.fact(machine, text_parsing.line(system.get("Caption")), "Win32_OperatingSystem Caption"),
             "version": cim.fact(machine, text_parsing.line(system.get("Version")), "Win32_OperatingSystem Version"),

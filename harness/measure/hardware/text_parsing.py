@@ -8,7 +8,7 @@ from typing import Any
 from base import json_text, schema
 
 MAX_CHARACTERS = 120
-# What vendors and tools write where they have no value, in lower case. A text wholly in brackets is no value either.
+# What vendors and tools write where they have no value, in lower case. A text wholly in brackets counts as missing too.
 NO_VALUE = frozenset([
     "", "-", "--", "n/a", "err!", "not supported", "unknown", "none", "empty", "null", "not specified", "notspecified",
     "default string", "system product name", "system manufacturer", "system version", "undefined", "invalid", "type1family",

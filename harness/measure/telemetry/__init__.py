@@ -3,7 +3,7 @@
 A value that cannot be read is null; no content of a system file raises. Nothing here runs during a call: even a cheap
 sampler would compete for the processors, and in a thread for the interpreter, with the code that stamps the chunks.
 Counters of energy, swap and throttling keep counting, so two readings cover the time between them; an event within a
-call that leaves no trace in a counter stays unknown. tests/benchmarks/conditions.py measures the cost of a reading.
+call that leaves no trace in a counter stays unknown. tests/benchmarks/telemetry.py measures the cost of a reading.
 """
 from __future__ import annotations
 

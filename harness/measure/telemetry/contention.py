@@ -178,7 +178,7 @@ def _rate(before: Counters, now: Counters, elapsed_s: float, what: str) -> float
 def _suspended_s(before: Counters, now: Counters) -> float | None:
     """How long the machine slept meanwhile, by a clock that goes on asleep less one that does not.
 
-    Without two such clocks: the time of day less the monotonic clock, if it leapt by more than a correction would.
+    Without two such clocks: the time of day less the monotonic clock, if it jumped by more than a correction would.
     """
     if before.suspended_s is not None and now.suspended_s is not None:
         return round(max(0.0, now.suspended_s - before.suspended_s), 1)

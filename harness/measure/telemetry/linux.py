@@ -115,7 +115,7 @@ class Linux:
 
 
 def _processor_sensors(files: Files) -> list:
-    """Files of the processor's own sensors; else its thermal zones; else all zones, as they cannot be told apart."""
+    """Files of the processor's own sensors; else its thermal zones; else all zones, since nothing shows which are the processor's."""
     drivers = [os.path.dirname(path) for path in files.find("/sys/class/hwmon/hwmon*/name")
                if files.text(path) in PROCESSOR_SENSORS]
     own = [path for driver in drivers for path in files.find(f"{driver}/temp*_input")]

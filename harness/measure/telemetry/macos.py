@@ -12,6 +12,7 @@ import time
 from typing import Callable
 
 from measure import library
+from measure.library import Library
 from measure.telemetry.energy import Source
 
 IOKIT = "/System/Library/Frameworks/IOKit.framework/IOKit"
@@ -39,7 +40,7 @@ def _ioreg() -> str | None:
 class Mac:
     """`system` and `power` are libSystem and IOKit."""
 
-    def __init__(self, system: object = None, power: object = None, ioreg: Callable[[], str | None] = _ioreg,
+    def __init__(self, system: Library = None, power: Library = None, ioreg: Callable[[], str | None] = _ioreg,
                  clock: Callable[[], float] = time.monotonic):
         import ctypes
         self._types, self._ioreg, self._clock = ctypes, ioreg, clock

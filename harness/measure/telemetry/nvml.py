@@ -7,6 +7,7 @@ import time
 from typing import AbstractSet, Any
 
 from measure import library
+from measure.library import Library
 from measure.telemetry.energy import Counter, Source
 
 TEMPERATURE_GPU, CLOCK_SM = 0, 1
@@ -25,7 +26,7 @@ def load() -> Nvml | None:
     return started(library.opened("nvml.dll", older) if os.name == "nt" else library.opened("libnvidia-ml.so.1"))
 
 
-def started(nvidia_library: Any) -> Nvml | None:
+def started(nvidia_library: Library) -> Nvml | None:
     if nvidia_library is None or library.ask(nvidia_library, "nvmlInit_v2") != 0:
         return None
     nvml = Nvml(nvidia_library)
@@ -35,7 +36,7 @@ def started(nvidia_library: Any) -> Nvml | None:
 class Nvml:
     """All accelerators in the driver's order. What one does not support is null."""
 
-    def __init__(self, nvidia_library: Any):
+    def __init__(self, nvidia_library: Library):
         import ctypes
         self._library = nvidia_library
         self._types: Any = ctypes

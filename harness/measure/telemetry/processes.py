@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import Any, Dict, NamedTuple
+from typing import Dict, NamedTuple
 
 from measure import library
+from measure.library import Library
 from measure.telemetry.sysfs import Files
 
 PID_TBSD_INFO, RUSAGE_V0 = 3, 0
@@ -58,7 +59,7 @@ class LinuxProcesses:
 class MacProcesses:
     """`system` is libSystem. The processes of other users have no times there."""
 
-    def __init__(self, system: Any = None):
+    def __init__(self, system: Library = None):
         import ctypes
         self._types, self._system = ctypes, system or library.opened(None)
         base = (ctypes.c_uint32 * 2)()
@@ -88,7 +89,7 @@ class MacProcesses:
 class WindowsProcesses:
     """`kernel` is kernel32."""
 
-    def __init__(self, kernel: Any = None):
+    def __init__(self, kernel: Library = None):
         import ctypes
 
         class Entry(ctypes.Structure):      # PROCESSENTRY32W in <tlhelp32.h>

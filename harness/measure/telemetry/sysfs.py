@@ -9,20 +9,20 @@ INTEGER = re.compile("-?[0-9]{1,18}")
 
 
 class Files:
-    """This machine's files; a test gives others."""
+    """Reads this machine's files; tests pass another object."""
 
     def find(self, pattern: str) -> list:
         return sorted(glob.glob(pattern))
 
     def names(self, folder: str) -> list:
-        """What lies in a folder; [] if it cannot be read."""
+        """The names in a folder; [] if it cannot be read."""
         try:
             return os.listdir(folder)
         except OSError:
             return []
 
     def text(self, path: str) -> str | None:
-        """None: not there, or not for us."""
+        """None: missing, or not readable."""
         try:
             with open(path, "rb") as source:
                 return source.read(65536).decode("ascii", "replace").strip()

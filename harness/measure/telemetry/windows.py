@@ -8,6 +8,7 @@ import os
 import struct
 
 from measure import library
+from measure.library import Library
 from measure.telemetry.energy import Source
 
 MEMORY_STATUS = struct.Struct("=2I7Q")      # MEMORYSTATUSEX; the first field is its own size, the fourth what is free
@@ -20,7 +21,7 @@ SOURCES = {0: "battery", 1: "ac"}
 class Windows:
     """`kernel` and `power` are kernel32 and powrprof."""
 
-    def __init__(self, kernel: object = None, power: object = None):
+    def __init__(self, kernel: Library = None, power: Library = None):
         import ctypes
         self._types = ctypes
         self._kernel, self._power = kernel or library.opened("kernel32"), power or library.opened("powrprof")

@@ -35,7 +35,7 @@ class HangUp(Exception):
 
 
 class NotHTTP(Exception):
-    """What was received is not a request."""
+    """The received bytes are not a request."""
 
 
 class HttpRequest:

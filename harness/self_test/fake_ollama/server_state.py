@@ -70,7 +70,7 @@ class Exchange:
     def wall_time(self, due_ns: int) -> str:
         return versions.timestamp(due_ns + self.wall_offset_ns)
 
-    def json(self, value: object, status: int = 200, due_ns: int | None = None) -> None:
+    def json(self, value: dict | list, status: int = 200, due_ns: int | None = None) -> None:
         self.whole(versions.go_json(value).encode(), JSON, status, due_ns=due_ns)
 
     def refuse(self, refusal: versions.Refusal, streams: bool) -> None:

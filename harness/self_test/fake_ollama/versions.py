@@ -99,7 +99,7 @@ def without_empty(fields: dict) -> dict:
 
 
 def reply(kind: str, model: str, remote: dict, created_at: str, answer: str = "", thinking: str = "",
-          done: bool = False, done_reason: str | None = None, **last_fields: object) -> dict:
+          done: bool = False, done_reason: str | None = None, **last_fields: Any) -> dict:
     """One object of an answer; kind is chat or generate."""
     texts = {"content" if kind == "chat" else "response": answer, **without_empty({"thinking": thinking})}
     message = {"message": {"role": "assistant", **texts}} if kind == "chat" else texts
