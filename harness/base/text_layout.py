@@ -9,7 +9,7 @@ from base import shell
 from base.pattern import lazy
 
 # A command at the end of a line.
-COMMAND = lazy(r"(?:python3? \S.*?\.py\b|git (?:-C|checkout|config|mv|rm|sparse-checkout) ).*")
+COMMAND = lazy(r"(?:python3? \S.*?\.py\b|git (?:-C |checkout |config |mv |rm |sparse-checkout |[a-z-]+ --?[a-z])).*")
 LEAST_COLUMN = 12       # characters that a column of text keeps, wrapped at words
 NAME_COLUMN = 18        # characters of a long name in which it can still be recognised
 

@@ -264,7 +264,7 @@ def show_commands(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRe
     for step, commands in methods.commands(attempt, earlier.is_agit if attempt.push.update_of and earlier else None):
         console.say(f"\n  {step}:")
         for words in commands:
-            console.say("    " + shell.join(words))
+            console.say("    " + shell.join(words), wrap=True)
     console.say("\nNothing was changed or sent.")
     console.next_step(shell.command(SCRIPT, *understood(args)))
     return FINE
