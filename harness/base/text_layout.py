@@ -45,7 +45,7 @@ def _wrapped_line(line: str) -> List[str]:
     command = COMMAND.search(line)
     if command:
         before = line[:command.start()].rstrip()
-        return (_wrapped_line(before) if before else []) + shell.folded(command.group(), width())
+        return (_wrapped_line(before) if before else []) + [indent + part for part in shell.folded(command.group(), width() - len(indent))]
     return _filled(line.strip(), indent, indent and f"{indent}  ")
 
 
