@@ -68,6 +68,7 @@ class Shells(unittest.TestCase):
         self.assertGreater(len(lines), 4)
         self.assertEqual(shell.folded("python a.py --models llama3.2:1b --dry-run", 30), ["python a.py --models \\", "  llama3.2:1b --dry-run"])
         self.assertEqual(shell.folded("python a.py", 30), ["python a.py"])
+        self.assertEqual(shell.folded("git checkout -- submissions/ana/mac-m1", 22), ["git checkout -- \\", "submissions/ana/mac-m1"])
 
     def test_each_shell_has_its_own_sign_of_continuation(self):
         for name, sign in ((shell.POSIX, "\\"), (shell.CMD, "^"), (shell.POWERSHELL, "`"), (shell.PWSH, "`")):

@@ -69,7 +69,7 @@ def folded(line: str, columns: int) -> List[str]:
         if lines and len(lines[-1]) + len(word) + len(sign) + 2 <= columns:
             lines[-1] += f" {word}"
         else:
-            lines.append(f"  {word}" if lines else word)
+            lines.append(f"  {word}" if lines and len(word) + len(sign) + 3 <= columns else word)
     return [f"{part} {sign}" for part in lines[:-1]] + lines[-1:]
 
 

@@ -45,7 +45,8 @@ def _wrapped_line(line: str) -> List[str]:
     command = COMMAND.search(line)
     if command:
         before = line[:command.start()].rstrip()
-        return (_wrapped_line(before) if before else []) + [indent + part for part in shell.folded(command.group(), width() - len(indent))]
+        folded = shell.folded(command.group(), width() - len(indent))
+        return (_wrapped_line(before) if before else []) + [part if len(indent + part) > width() else indent + part for part in folded]
     return _filled(line.strip(), indent, indent and f"{indent}  ")
 
 
