@@ -25,7 +25,7 @@ class Folder(unittest.TestCase):
         for name, text in texts.items():
             source = self.sources / name
             files.write(source, text.encode())
-            result[f"pages/{name}.html"] = site_folder.Source(os.stat(source).st_ino, str(source))
+            result[f"pages/{name}.html"] = site_folder.LinkSource(os.stat(source).st_ino, str(source))
         return result
 
     def held(self) -> dict:

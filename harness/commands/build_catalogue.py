@@ -118,11 +118,8 @@ def next_step(args: argparse.Namespace, report: build.BuildReport) -> str:
         return shell.command("check_submission.py", args.with_run)
     if args.serve is not None:
         return f"publish {args.out} as it is, without the cache beside it"
-    words: list = []
-    for name, value in vars(args).items():
-        if name not in ("serve", "afresh") and value not in (None, False, DEFAULTS.get(name)):
-            words += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
-    return shell.command("build_catalogue.py", *words, "--serve")
+    defaults = {name: None for name, value in DEFAULTS.items() if getattr(args, name) == value}
+    return shell.same_command("build_catalogue.py", args, **defaults, afresh=None, serve=None) + " --serve"
 
 
 def serve(out: pathlib.Path, port: int, page: str = "") -> None:

@@ -57,7 +57,7 @@ class Group:
         self._contended = [array("d")]
 
     def add(self, metrics: CallMetrics | None, is_contended: bool) -> None:
-        """None: a call that supports no metric."""
+        """`metrics` is None for a call that supports none."""
         self.calls += 1
         self.calm_calls += not is_contended
         if metrics:

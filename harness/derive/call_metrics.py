@@ -10,7 +10,7 @@ from base.intervals import busy
 from base.ledger_records import CallRecord
 from base.suites import TRUNCATED_SHARE, tokens_of
 
-MIN_DECODE_TOKENS = 16      # the clock's grain and the first token's odd share vanish only over a stretch
+MIN_DECODE_TOKENS = 16      # shorter answers are distorted by the clock's resolution and the first token
 MIN_PREFILL_TOKENS = 64     # below this the fixed cost of a batch is most of the time
 MIN_TAIL_GAPS = 20          # a 99th percentile of fewer gaps is their maximum
 APPEND_TOLERANCE = 0.15     # of the first turn's rate: what a checkpoint up to 180 tokens before 1,000 new ones would cost
@@ -203,7 +203,7 @@ def effective_parallelism(wave: List[CallRecord]) -> float | None:
 
 
 def overlap(wave: List[CallRecord]) -> float | None:
-    """How much of the time that its decode spans could share they shared: 0 one by one, 1 all under the longest.
+    """The share of the possible overlap of its decode spans that happened: 0 one by one, 1 all within the longest.
 
     A short answer beside a long one may overlap completely and still hardly raise the mean number of spans at once.
     """

@@ -55,7 +55,7 @@ class DerivedFiles:
                 self._written = record
 
     def metadata(self) -> dict:
-        """The record as written; the files are written now if the check did not come to it."""
+        """The record as written; the files are written now if the check did not get that far."""
         return self._written or write(self.folder, self.manifest, self.graders)
 
 

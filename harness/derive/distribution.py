@@ -152,7 +152,7 @@ class _Draws:
         self._numbers: List[float] = []
 
     def first(self, count: int) -> List[float]:
-        """So many numbers or more, from the first one on."""
+        """At least `count` numbers, from the first one on."""
         self._numbers += [self._draw() for _ in range(count - len(self._numbers))]
         return self._numbers
 

@@ -17,7 +17,7 @@ THROTTLED_LIMIT = 0.05          # of the readings; a single one is a spike at a 
 CLOCK_LIMIT = 0.9               # of the clock at the start
 BACKGROUND_LIMIT = 0.10         # of all processors, at the median of the moments in which nothing ran
 SWAP_LIMIT_BYTES = 1_000_000    # for each reading, at the median: a machine that swaps moves far more
-CONTENDED_LIMIT = 0.10          # of the calls that others could have been seen in; a single one may be a program that starts
+CONTENDED_LIMIT = 0.10          # of the calls for which this is known; a single one may be a program that starts
 PLACEMENT_SHARE = 0.01          # of the model; a server's own figures differ by less from load to load
 
 
@@ -33,7 +33,7 @@ class MachineConditions:
         self.readings = self.on_battery = 0
         self.flags_known = self.throttled = 0
         self.background, self.swap_bytes = Sample(), Sample()
-        self.seen_before: Dict[str, Dict[str, Optional[float]]] = {}    # by model and pass: what others used when that was looked at last, of the frozen prompts
+        self.seen_before: Dict[str, Dict[str, Optional[float]]] = {}    # by model and pass of the frozen prompts: the last known background load
         self._seen_last: float | None = None
         self.clocks: Dict[str, Dict[str, Sample]] = {}      # by model and pass, of the frozen prompts
         self._shares: Dict[Tuple[str, Json], float] = {}    # by model and context: the share on accelerators that was seen first

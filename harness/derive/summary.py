@@ -107,7 +107,7 @@ class _Summary:
             self.wave.append(call)
 
     def close_wave(self) -> None:
-        """The wave is complete, if one is under way."""
+        """Count the calls of the wave that is under way, if there is one."""
         wave, self.wave = self.wave, []
         if not wave:
             return

@@ -1,4 +1,4 @@
-"""Calibration: each finding is what its own call shows, since figures are computed with it."""
+"""Calibration checks: each finding must match the call that it is about, since figures are computed with it."""
 from __future__ import annotations
 
 from typing import Dict, Iterator, List, Optional, Tuple
@@ -65,7 +65,7 @@ class CalibrationChecks(LedgerVisitor):
 
 
 def _widest_span(call: CallRecord) -> Tuple[int, int]:
-    """When the server may have been at work on a call at the most: its durations before its end, and a tenth and more on either side."""
+    """The longest span in which the server may have worked on a call: its durations before its end, and a margin on both sides."""
     worked_ns = (call.prompt_eval_ns or 0) + (call.eval_ns or 0)
     ended_ns, spare_ns = call.start_ns + (call.done_ns or call.end_ns), worked_ns // 10 + SPARE_NS
     return ended_ns - worked_ns - spare_ns, ended_ns + spare_ns

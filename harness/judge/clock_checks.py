@@ -99,7 +99,7 @@ class ClockChecks(LedgerVisitor):
         return thresholds.value(name) * self._factor
 
     def _unexplained_slack_ns(self, call: CallRecord, name: str) -> int:
-        """A server may first keep the state of the call before, which takes the longer the more tokens that had."""
+        """A server may first save the state of the previous call, which takes longer the more tokens that had."""
         if call.phase == CONTEXT_APPEND:
             return max(self._slack_ns(name), self._slack_ns("append_slack_ns"))
         return self._slack_ns(name) + thresholds.value("kept_ns_per_token") * self._cached.get(call.model, 0)

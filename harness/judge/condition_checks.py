@@ -1,4 +1,4 @@
-"""Conditions: the state of the machine after each call is one that this machine can have had."""
+"""Condition checks: the state of the machine after each call must be possible on this machine."""
 from __future__ import annotations
 
 from typing import Iterator, Optional, Set

@@ -99,7 +99,7 @@ def for_reviewer(finding: Finding) -> str:
 
 
 def suited(command: str, is_tracked: bool) -> str:
-    """The fix for where it is needed: git commands only for tracked files."""
+    """The command as it suits the file: git commands only for tracked ones."""
     if is_tracked:
         return command
     if command.startswith("git checkout -- "):

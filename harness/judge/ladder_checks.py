@@ -1,4 +1,4 @@
-"""The context ladder: its prompts hold the material that was counted for them, and it ended for the reason that is given.
+"""Ladder checks: prompts of the context ladder have the material that was counted, and it ended for the stated reason.
 
 The decisions of the harness are rebuilt from the same records by the same rules (base/context_ladder.py).
 """

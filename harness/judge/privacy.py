@@ -63,7 +63,7 @@ def in_file(text: str, known: frozenset) -> Iterator[Finding]:
 def in_document(value: dict, kind: str, known: frozenset) -> Iterator[Finding]:
     """Of every free text in a document: private things, hidden characters, words to agents.
 
-    All are looked through as one, which finds nothing for nearly all; only else is each looked at.
+    All are searched as one text; only if that finds something is each searched alone.
     """
     if not is_clean("\n".join({text for _, text in json_documents.free_texts(value, kind)}), known):
         for pointer, text in json_documents.free_texts(value, kind):
@@ -96,7 +96,7 @@ def agent_words(text: str) -> re.Match | None:
 
 
 def _plain(text: str) -> str:
-    """A text in the letters that its own look like, without characters that are not seen."""
+    """The text with look-alike letters replaced by Latin ones, and without invisible characters."""
     if text.isascii():
         return text
     import unicodedata

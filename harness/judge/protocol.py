@@ -1,4 +1,4 @@
-"""The protocol: was it measured as the manifest says, and does the manifest say what this repository measures by?"""
+"""Protocol checks: a run was measured as its manifest says, and its manifest follows this repository's protocol."""
 from __future__ import annotations
 
 from typing import Iterator, Union

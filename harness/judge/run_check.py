@@ -1,4 +1,4 @@
-"""A run: its five files are checked together, each read once."""
+"""Run check: the five files of a run are checked together, each read once."""
 from __future__ import annotations
 
 import pathlib

@@ -1,4 +1,4 @@
-"""Run search: what shows only when runs are seen together: copies of each other, and digests with two descriptions."""
+"""Run search: problems that show only across runs: copies of each other, and digests with two descriptions."""
 from __future__ import annotations
 
 import pathlib

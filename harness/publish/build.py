@@ -1,4 +1,4 @@
-"""Build: submissions become a site. Only what has changed since the last build is looked at and made, by all cores.
+"""Build: make the site from submissions/. Only what has changed since the last build is read and rebuilt, on all cores.
 
 The same runs, overlay and harness give the same bytes. The old site is replaced only when the new one is complete.
 """

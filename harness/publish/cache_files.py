@@ -9,7 +9,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
 
 from base import files
 from publish import site_folder
-from publish.site_folder import FileStates, Source
+from publish.site_folder import FileStates, LinkSource
 
 SAFE_PATH = re.compile(r"[a-z0-9_][a-z0-9._-]*(?:/[a-z0-9_][a-z0-9._-]*)*\Z")
 TABLES = """
@@ -80,18 +80,18 @@ class CacheFiles:
         self._index.executemany("UPDATE file SET inode = ? WHERE path = ?", moved)
         return damaged
 
-    def refresh_inodes(self, paths: Iterable[str], sources: Dict[str, Source]) -> None:
+    def refresh_inodes(self, paths: Iterable[str], sources: Dict[str, LinkSource]) -> None:
         """Take over the inodes of raw files whose contents are the same and whose inodes are not, as in another clone."""
         self._index.executemany("UPDATE file SET inode = ? WHERE path = ? AND source IS NOT NULL", [
             (state[2], path) for path in paths for state in [site_folder.state_of(sources[path].path)] if state is not None])
 
-    def site(self) -> Dict[str, Source]:
+    def site(self) -> Dict[str, LinkSource]:
         """Every file of the site, by path."""
         return {path: self._source(path, inode, source) for path, inode, source in self._rows("1")}
 
-    def changes(self) -> Dict[str, Optional[Source]]:
+    def changes(self) -> Dict[str, Optional[LinkSource]]:
         """The files of the site that this build changed; None: there is no such file any more."""
-        result: Dict[str, Optional[Source]] = dict.fromkeys(sorted(self.changed))
+        result: Dict[str, Optional[LinkSource]] = dict.fromkeys(sorted(self.changed))
         for changed in result:
             for path, inode, source in self._rows("path = ?", changed):
                 result[path] = self._source(path, inode, source)
@@ -100,8 +100,8 @@ class CacheFiles:
     def _rows(self, condition: str, *values: str) -> Iterator[Tuple[str, int, Optional[str]]]:
         return self._index.execute(f"SELECT path, inode, source FROM file WHERE {condition}", values)
 
-    def _source(self, path: str, inode: int, source: Optional[str]) -> Source:
-        return Source(inode, f"{self.folder}/files/{path}" if source is None else source)
+    def _source(self, path: str, inode: int, source: Optional[str]) -> LinkSource:
+        return LinkSource(inode, f"{self.folder}/files/{path}" if source is None else source)
 
     def count(self) -> int:
         return self._index.execute("SELECT count(*) FROM file").fetchone()[0]

@@ -1,4 +1,4 @@
-"""Cache index: opening the database of the build cache, and telling whether the last build left it as it is."""
+"""Cache index: open the database of the build cache, and check whether it is as the last build left it."""
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Page update: cells are pooled, and pages and files of data made, where what they are made of has changed."""
+"""Page update: pool the cells, and rebuild the pages and data files whose inputs have changed."""
 from __future__ import annotations
 
 import json

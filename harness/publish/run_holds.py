@@ -1,4 +1,4 @@
-"""Run holds: what shows only when all runs are compared, for the catalogue's grades.
+"""Run holds: findings that show only when all runs are compared; grades depend on them.
 
 What is compared of each run is kept in the index of the build cache, so that only runs that changed are read, and only
 those that have something in common with them are compared again.
@@ -88,26 +88,26 @@ def _store(index: sqlite3.Connection, affected: Set[str], holds: Dict[str, List[
 
 
 @dataclasses.dataclass(frozen=True)
-class ComparedRun:
+class RunMarks:
     """What is compared of a run: see judge/duplicates.py and judge/run_search.py."""
     started_at: str = ""
     marks: Marks = Marks()
     models: Tuple[dict, ...] = ()
 
 
-def _compared(folder: pathlib.Path) -> ComparedRun:
+def _compared(folder: pathlib.Path) -> RunMarks:
     try:
         manifest = run_folder.read_manifest(folder)
         own = marks(folder / run_folder.LEDGER)
     except (UserError, OSError):
-        return ComparedRun()        # a run that will be rejected
+        return RunMarks()        # a run that will be rejected
     if manifest["synthetic"]:
-        return ComparedRun()        # a script may plant the same times twice
+        return RunMarks()        # a script may plant the same times twice
     models = ({name: model[name] for name in ("name", "digest", *DESCRIBED_BY)} for model in manifest["models"])
-    return ComparedRun(manifest["started_at"], own, tuple(models))
+    return RunMarks(manifest["started_at"], own, tuple(models))
 
 
-def _search(runs: Dict[str, ComparedRun]) -> Dict[str, List[dict]]:
+def _search(runs: Dict[str, RunMarks]) -> Dict[str, List[dict]]:
     """The findings of these runs, of which the earlier ones are known first."""
     duplicates, digests, holds = DuplicateSearch(), DigestSearch(), {}
     for path in sorted(runs, key=lambda path: (runs[path].started_at, path)):
@@ -120,7 +120,7 @@ def _search(runs: Dict[str, ComparedRun]) -> Dict[str, List[dict]]:
 
 # ----- in the index
 
-def _put(index: sqlite3.Connection, path: str, run: ComparedRun) -> None:
+def _put(index: sqlite3.Connection, path: str, run: RunMarks) -> None:
     exact, similar = (array.array("Q", numbers).tobytes() for numbers in (run.marks.exact, run.marks.similar))
     number = index.execute("INSERT INTO run_marks VALUES (NULL, ?, ?, ?, ?, ?)", (
         path, run.started_at, exact, similar, json_text.dumps(list(run.models)))).lastrowid
@@ -131,12 +131,12 @@ def _put(index: sqlite3.Connection, path: str, run: ComparedRun) -> None:
         (path, model["digest"], json_text.dumps([model[name] for name in DESCRIBED_BY])) for model in run.models])
 
 
-def _searched(run: ComparedRun) -> Set[int]:
+def _searched(run: RunMarks) -> Set[int]:
     """Marks by which runs that share one are found; an integer of SQLite has 63 bits and a sign."""
     return {mark >> 1 for mark in (*run.marks.exact, *run.marks.similar)}
 
 
-def _read(index: sqlite3.Connection, paths: Iterable[str]) -> Dict[str, ComparedRun]:
+def _read(index: sqlite3.Connection, paths: Iterable[str]) -> Dict[str, RunMarks]:
     result = {}
     for path in paths:
         row = index.execute("SELECT started_at, exact, similar, models FROM run_marks WHERE folder = ?", (path,)).fetchone()
@@ -144,11 +144,11 @@ def _read(index: sqlite3.Connection, paths: Iterable[str]) -> Dict[str, Compared
             exact, similar = (tuple(array.array("Q", numbers)) for numbers in row[1:3])
             noise = tuple((key, int.from_bytes(data, "big")) for key, data in
                           index.execute("SELECT compares, noise FROM run_noise WHERE folder = ?", (path,)))
-            result[path] = ComparedRun(row[0], Marks(exact, similar, noise), tuple(json.loads(row[3])))
+            result[path] = RunMarks(row[0], Marks(exact, similar, noise), tuple(json.loads(row[3])))
     return result
 
 
-def _related(index: sqlite3.Connection, runs: Dict[str, ComparedRun], count: int) -> Set[str]:
+def _related(index: sqlite3.Connection, runs: Dict[str, RunMarks], count: int) -> Set[str]:
     """Runs that share a mark with one of these, or a digest that has several descriptions."""
     if len(runs) == count:
         return set()            # these are all

@@ -16,7 +16,7 @@ FSYNC_EACH = 500        # changed files that are flushed one by one; for more, e
 FLUSHED_AT_ONCE = 8
 
 
-class Source(NamedTuple):
+class LinkSource(NamedTuple):
     """What a file of the site is a link of."""
     inode: int
     path: str
@@ -81,15 +81,15 @@ def folder_states(top: pathlib.Path, folders: Iterable[str]) -> FolderStates:
 
 # ----- bringing it up to date
 
-def update(folder: pathlib.Path, expected: Dict[str, Source]) -> List[str]:
+def update(folder: pathlib.Path, expected: Dict[str, LinkSource]) -> List[str]:
     """Make a folder hold the expected files, whatever it holds. Returns the paths that were linked."""
     present = inodes(folder)
-    changes: Dict[str, Optional[Source]] = {path: None for path in present if path not in expected}
+    changes: Dict[str, Optional[LinkSource]] = {path: None for path in present if path not in expected}
     changes.update((path, source) for path, source in expected.items() if present.get(path) != source.inode)
     return apply(folder, changes)
 
 
-def apply(folder: pathlib.Path, changes: Dict[str, Optional[Source]]) -> List[str]:
+def apply(folder: pathlib.Path, changes: Dict[str, Optional[LinkSource]]) -> List[str]:
     """Link these files again, and remove those without a source. Returns the paths that were linked."""
     folders, linked = set(), []
     for path in changes:

@@ -32,7 +32,7 @@ class SiteUpdate:
     def is_as_left(self) -> bool:
         return site_state.is_as_left(self.out, self.left.site)
 
-    def is_linked(self, site: Dict[str, site_folder.Source]) -> bool:
+    def is_linked(self, site: Dict[str, site_folder.LinkSource]) -> bool:
         """Whether the present site has these files and no others."""
         present = site_folder.inodes(self.out)
         return present.keys() == site.keys() and all(present[path] == source.inode for path, source in site.items())

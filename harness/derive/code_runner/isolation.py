@@ -176,7 +176,7 @@ def _namespaces(_: dict) -> bool:
 
 
 def _rights(_: dict) -> bool:
-    """Root, and the owner of a new namespace, could look into any process, and no number of processes holds them."""
+    """Root and the owner of a new namespace could read any process and exceed the limit on processes."""
     if not sys.platform.startswith(("linux", "android")):
         return False
     library = _library()

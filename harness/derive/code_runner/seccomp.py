@@ -62,7 +62,7 @@ MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1), "riscv64": (0
 
 
 def program(machine: str, pid: int) -> bytes:
-    """The filter for a machine, in the kernel's own language: 8 bytes an instruction."""
+    """The filter for a machine, as BPF: 8 bytes an instruction."""
     architecture, column = MACHINES[machine]
     lines = [(LOAD, 0, 0, ARCHITECTURE_AT), (EQUAL, 1, 0, architecture), (RETURN, 0, 0, KILL),
              (LOAD, 0, 0, NUMBER_AT)]
@@ -84,7 +84,7 @@ def program(machine: str, pid: int) -> bytes:
 
 
 def install(library: ctypes.CDLL) -> bool:
-    """Put the filter on this process for good; False where the machine is not known or the kernel does not want it."""
+    """Install the filter permanently; False for an unknown machine, or if the kernel refuses it."""
     machine = os.uname().machine
     if machine not in MACHINES or struct.calcsize("P") != 8:
         return False
