@@ -28,20 +28,16 @@ addEventListener("hashchange", () => {
 
 function equip(table) {
   const heads = Array.from(table.tHead.rows[0].cells);
-  heads.forEach((head, column) => { if (head.dataset.first) makeButton(table, head, column); });
+  heads.forEach((head, column) => { if (head.dataset.first) equipHead(table, head, column); });
   const tools = table.parentElement.previousElementSibling;
   if (!tools || !tools.classList.contains("tools")) return;
   const field = tools.querySelector("input"), columns = tools.querySelector("details");
   if (field) equipFinder(table, field);
-  if (columns) equipChooser(table, heads, columns);
+  if (columns) equipChooser(table, columns);
 }
 
-function makeButton(table, head, column) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.append(...head.childNodes);
-  head.append(button);
-  button.addEventListener("click", () => {
+function equipHead(table, head, column) {
+  head.firstChild.addEventListener("click", () => {
     const now = head.getAttribute("aria-sort");
     const isUp = now ? now === "descending" : head.dataset.first === "up";
     keep(table, "sort", column + (isUp ? "" : "-"));
@@ -59,11 +55,10 @@ function equipFinder(table, field) {
 // page; each device has `number:runs` of its models.
 function equipCellFinder(place) {
   const [field, count, results] = place.children;
-  const devices = Array.from(document.querySelectorAll("#devices li"), searchable);
-  const models = Array.from(document.querySelectorAll("#models li"), searchable);
-  for (const device of devices) device.cells = device.cells.split(" ").filter(Boolean).map((pair) => pair.split(":").map(Number));
+  let devices, models;
   place.showHits = () => {
     const typed = state.get("cell") || "", words = wordsOf(typed);
+    if (words.length && !devices) [devices, models] = ["#devices li", "#models li"].map((items) => Array.from(document.querySelectorAll(items), searchable));
     if (document.activeElement !== field) field.value = typed;
     const groups = words.length ? [
       ["Devices", matches(devices, words).slice(0, 5).map((device) => hit(device.page, device.name, device.label))],
@@ -84,7 +79,8 @@ function equipCellFinder(place) {
 
 function searchable(item) {
   const { name, label = "", page, id, cells = "" } = item.dataset, text = plain(name + " " + label);
-  return { name, label, page, id, cells, text, squashed: text.replace(/ /g, "") };
+  const numbers = cells.split(" ").filter(Boolean).map((pair) => pair.split(":").map(Number));
+  return { name, label, page, id, cells: numbers, text, squashed: text.replace(/ /g, "") };
 }
 
 function plain(text) {
@@ -150,15 +146,24 @@ function counted(number, noun, plural) {
   return number.toLocaleString("en") + " " + (number === 1 ? noun : plural || noun + "s");
 }
 
-function equipChooser(table, heads, box) {
-  const fields = document.createElement("fieldset"), legend = document.createElement("legend");
+// The columns are listed when the list is opened for the first time.
+function equipChooser(table, box) {
+  box.addEventListener("toggle", () => { if (!table.columnTicks) listColumns(table, box); });
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") { box.open = false; box.firstChild.focus(); }
+  });
+  document.addEventListener("click", (event) => { if (!box.contains(event.target)) box.open = false; });
+}
+
+function listColumns(table, box) {
+  const fields = document.createElement("fieldset"), legend = document.createElement("legend"), hidden = hiddenColumns(table);
   legend.textContent = "Columns shown";
   fields.append(legend);
-  table.columnTicks = heads.map((head, column) => {
-    if (column === 0 || head.classList.contains("spark-head")) return null;
+  table.columnTicks = Array.from(table.tHead.rows[0].cells, (head, column) => {
+    if (column === 0 || isDrawing(head)) return null;
     const label = document.createElement("label"), tick = document.createElement("input");
     tick.type = "checkbox";
-    tick.checked = true;
+    tick.checked = !hidden.has(column);
     label.append(tick, " " + head.textContent);
     fields.append(label);
     tick.addEventListener("change", () => {
@@ -169,10 +174,10 @@ function equipChooser(table, heads, box) {
     return tick;
   });
   box.append(fields);
-  box.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") { box.open = false; box.firstChild.focus(); }
-  });
-  document.addEventListener("click", (event) => { if (!box.contains(event.target)) box.open = false; });
+}
+
+function isDrawing(head) {
+  return head.classList.contains("spark-head");
 }
 
 // ----- what the address says becomes what is shown
@@ -210,6 +215,7 @@ function find(table) {
   if (document.activeElement !== table.findField) table.findField.value = typed;
   const words = wordsOf(typed), rows = Array.from(table.tBodies[0].rows);
   let left = 0;
+  if (!words.length && !table.findCount.textContent) return;
   for (const row of rows) {
     row.entry = row.entry || searchableRow(row);
     row.hidden = !words.every((word) => score(word, row.entry));
@@ -224,16 +230,19 @@ function searchableRow(row) {
   return { text, squashed: text.replace(/ /g, "") };
 }
 
+function hiddenColumns(table) {
+  return new Set((state.get(table.dataset.name + ".hide") || "").split(".").filter(Boolean).map(Number));
+}
+
 function choose(table) {
-  if (!table.columnTicks) return;
-  const off = new Set((state.get(table.dataset.name + ".hide") || "").split(".").filter(Boolean).map(Number));
-  table.columnTicks.forEach((tick, column) => {
-    if (!tick) return;
-    tick.checked = !off.has(column);
-    // A column without words of its own, such as a drawing, goes with the one before it.
-    for (let n = column; n === column || (n < table.columnTicks.length && !table.columnTicks[n]); n += 1) {
-      for (const row of table.rows) if (row.cells[n]) row.cells[n].hidden = off.has(column);
-    }
+  const off = hiddenColumns(table);
+  if (!off.size && !table.hasHidden) return;
+  table.hasHidden = off.size > 0;
+  let isHidden = false;
+  Array.from(table.tHead.rows[0].cells).forEach((head, column) => {
+    if (!isDrawing(head)) isHidden = off.has(column);       // a drawing goes with the column before it
+    for (const row of table.rows) if (row.cells[column]) row.cells[column].hidden = isHidden;
+    if (table.columnTicks && table.columnTicks[column]) table.columnTicks[column].checked = !isHidden;
   });
 }
 

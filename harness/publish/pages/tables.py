@@ -71,13 +71,19 @@ def table(caption: str, heads: List[Head], rows: Iterable[List[TableCell]], live
           class_: str = "cells") -> Html:
     """The first cell of a row is its heading. `live` names the table in the URL, which keeps its sorting and filter; `find` is
     the label of its search field, which it has if it is long enough."""
-    head = tag("tr", (tag("th", column.title, scope="col", class_=column.class_ or None, title=column.tooltip or None,
-                          data_first=column.first if live and not column.is_plain else None) for column in heads))
+    head = tag("tr", (_head(column, bool(live)) for column in heads))
     body = [_row(row, bool(live)) for row in rows]
     html = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", body),
                class_=f"live {class_}" if live else class_, data_name=live or None)
     region = tag("div", html, class_="scroll long" if len(body) >= LONG else "scroll", tabindex="0", role="region", aria_label=caption)
     return joined((_tools(len(heads), find if len(body) >= SEARCHED else ""), region)) if live else region
+
+
+def _head(column: Head, is_live: bool) -> Html:
+    """A column's heading; what sorts is a button."""
+    is_sorted = is_live and not column.is_plain
+    return tag("th", tag("button", column.title, type="button") if is_sorted else column.title, scope="col", class_=column.class_ or None,
+               title=column.tooltip or None, data_first=column.first if is_sorted else None)
 
 
 def _tools(columns: int, find: str) -> Optional[Html]:
