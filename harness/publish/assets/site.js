@@ -99,13 +99,9 @@ function score(word, entry) {
 }
 
 function matches(entries, words) {
-  const scored = entries.map((entry) => [total(words.map((word) => score(word, entry))), entry]).filter(([sum]) => sum);
+  const none = words.map(() => 0);
+  const scored = entries.map((entry) => [better(words.map((word) => score(word, entry)), none), entry]).filter(([sum]) => sum);
   return scored.sort((a, b) => b[0] - a[0]).map(([, entry]) => entry);
-}
-
-// The sum of the scores of all words; 0 if one of them does not match.
-function total(scores) {
-  return scores.every(Boolean) ? scores.reduce((sum, one) => sum + one, 0) : 0;
 }
 
 function matchingCells(devices, models, words) {
@@ -113,11 +109,22 @@ function matchingCells(devices, models, words) {
   for (const device of devices) {
     const ofDevice = words.map((word) => score(word, device));
     for (const [number, runs] of device.cells) {
-      const sum = total(ofDevice.map((own, n) => Math.max(own, ofModels[number][n])));
+      const sum = better(ofDevice, ofModels[number]);
       if (sum) found.push({ sum, runs, device, model: models[number] });
     }
   }
   return found.sort((a, b) => b.sum - a.sum || b.runs - a.runs);
+}
+
+// The sum over all words of the better score; 0 if neither matches a word.
+function better(some, others) {
+  let sum = 0;
+  for (let n = 0; n < some.length; n += 1) {
+    const best = Math.max(some[n], others[n]);
+    if (!best) return 0;
+    sum += best;
+  }
+  return sum;
 }
 
 function cellHit({ device, model, runs }) {

@@ -116,7 +116,7 @@ def _runs(root: str, variant: dict, runs: List[dict], level: int) -> Html:
     steady = strip.shared([drift for drift in drifts.values() if drift] + [Interval(1, 0.9, 1.1)], is_log=False, show=_ratio)
     heads = [Head("Run", first="down"), Head("Contributor"), *tables.counts("Decode tok/s"), lists.drawn(speed),
              Head("First token", "n"),
-             *tables.counts("Answers", "Code"), Head("Last/first pass", "n"), lists.drawn(steady),
+             *tables.counts("Right answers", "Code passed"), Head("Last/first pass", "n"), lists.drawn(steady),
              *tables.words("Grade", "Verdict"), *tables.counts("Calls", "Failed")]
     lines = [_run(root, run, _own(run, variant), drifts.get(run["run_id"]), speed, steady) for run in runs[:MAX_RUNS]]
     cut = f"The newest {MAX_RUNS} of {len(runs):,} runs; the others are in the JSON of this page."

@@ -126,7 +126,7 @@ def chart(named: List[tuple], title: str, figure: str, axis: Axis, words: str = 
     series = [Series(name, tuple(depth), kind) for kind, name, depth, _ in lines if kind <= MAX_SERIES]
     others = [[(tokens, interval_.value) for tokens, interval_ in depth] for kind, _, depth, _ in lines if kind > MAX_SERIES]
     cliffs = [curves.Cliff(tokens, words, kind) for kind, _, _, variant in lines if kind <= MAX_SERIES for tokens in [cliff(variant)] if tokens]
-    more = f"Thin lines are the other {len(others)}." if others else None
+    more = f"The {len(series)} with the most runs are named; thin lines are the other {len(others)}." if others else None
     drawn = curves.chart(series, others, DEPTH, axis, title, cliffs=cliffs)
     return layout.figure(drawn, [title, None if words else curves.legend(series)], layout.note(more) if more else None)
 
@@ -134,6 +134,8 @@ def chart(named: List[tuple], title: str, figure: str, axis: Axis, words: str = 
 def of_many(named: Iterable[tuple]) -> Optional[Html]:
     """The section of a device's or a model's page: all variants in one chart for each figure. `named` are (name, variant)."""
     climbed = [(name, variant) for name, variant in named if any(len(points(variant, figure)) > 1 for _, figure, _ in CHARTS)]
+    if len(climbed) > MAX_SERIES:
+        climbed.sort(key=lambda pair: -pair[1]["runs"])
     drawn = [chart(climbed, *parts) for parts in CHARTS]
     if not any(drawn):
         return None

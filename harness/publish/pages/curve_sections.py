@@ -144,11 +144,15 @@ def sections(named: List[tuple]) -> List[Optional[Html]]:
             _multiples("Several calls at once", TOGETHER, _many(waves, _levels(levels), GAIN, AT_ONCE), "at-once")]
 
 
-MAX_CHARTS = 40         # small charts of a section, with some 3 kB each
+FIRST_CHARTS, MAX_CHARTS = 12, 40       # small charts of a section: shown at once, and in all, with some 3 kB each
 
 
 def _multiples(title: str, description: str, charts: List[Html], id_: str) -> Optional[Html]:
-    return layout.section(title, layout.note(description), tag("div", charts, class_="small-charts"), id_=id_) if charts else None
+    if not charts:
+        return None
+    first, more = (tag("div", some, class_="small-charts") for some in (charts[:FIRST_CHARTS], charts[FIRST_CHARTS:]))
+    rest = layout.details(f"Show {len(charts) - FIRST_CHARTS} more", more) if len(charts) > FIRST_CHARTS else None
+    return layout.section(title, layout.note(description), first, rest, id_=id_)
 
 
 def _many(named: List[tuple], x: Axis, y: Axis, title: str) -> List[Html]:

@@ -75,7 +75,7 @@ def _work(phase: dict, runs: Optional[int]) -> Html:
     parts += [f"{phase['void']:,} void, since their prompt was cut"] if phase["void"] else []
     parts += [f"{phase['reattempts']:,} made by a resumed session"] if phase["reattempts"] else []
     bases = phase.get("prefill_bases") or [phase.get("prefill_basis")]
-    parts += [f"cached prompt tokens: {', '.join(bases)}"] if any(bases) else []
+    parts += [f"cached prompt tokens determined by {', '.join(bases)}"] if any(bases) else []
     failed = headline.failed(phase)
     alarm = [" ", tag("span", f"{failed:,} failed", class_="badge failed")] if failed else None
     return tag("div", tag("p", "; ".join(parts), ".", alarm), tag("ul", skips) if skips else None, class_="work")

@@ -78,7 +78,7 @@ def _evidence(rows: List[dict]) -> Optional[Html]:
     lines = [[TableCell(EVIDENCE.get(row["code"], row["code"])), TableCell(_about(row)), number(row["observed"]),
               number(row["expected"]),
               number(row["n"])] for row in rows]
-    heads = tables.words("Evidence", "Of") + [Head(title, "n") for title in ("Observed", "Limit", "n")]
+    heads = tables.words("Evidence", "About") + [Head(title, "n") for title in ("Observed", "Limit", "n")]
     return layout.details("Evidence", table("Evidence", heads, lines)) if rows else None
 
 
@@ -131,7 +131,7 @@ def _finding(finding: dict) -> List[TableCell]:
 
 
 def _warnings(rows: List[dict]) -> Html:
-    heads = tables.words("Warning", "Of") + [Head(title, "n") for title in ("Observed", "Expected", "n")]
+    heads = tables.words("Warning", "About") + [Head(title, "n") for title in ("Observed", "Expected", "n")]
     body = table("Warnings about the figures", heads, _warning_rows(rows), class_="cells wordy") if rows else layout.note("None.")
     return layout.section("Warnings", body, id_="warnings")
 
