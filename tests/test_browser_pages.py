@@ -91,6 +91,19 @@ class Looks(Browser):
                             self.tab.resize(width=width, dark=dark)
                             self.check(path)
 
+    def test_on_paper_every_row_is_printed_and_nothing_is_wider_than_a_page(self):
+        rows = "[...document.querySelectorAll('.scroll')].filter((box) => box.scrollHeight > box.clientHeight + 1 && getComputedStyle(box).overflowY !== 'visible').length"
+        try:
+            for path in ("index.html", "devices.html", "models.html", self.document["devices"][0]["page"], self.cells[0].cell["page"], self.runs[0].run["page"]):
+                with self.subTest(path):
+                    self.look(path, width=720)      # of A4, less its margins
+                    self.tab.ask("Emulation.setEmulatedMedia", media="print")
+                    self.assertEqual((self.tab.overflow(), self.tab.value(rows)), (0, 0))
+                    self.tab.ask("Emulation.setEmulatedMedia", media="")
+        finally:
+            self.tab.ask("Emulation.setEmulatedMedia", media="")
+            self.tab._dark = None
+
     def test_colours_follow_what_the_system_prefers(self):
         self.look("index.html")
         backgrounds = []

@@ -16,7 +16,7 @@ import showcase
 from publish import page_inputs, pages
 from publish.charts import pareto
 from publish.charts.axes import Interval
-from publish.pages import cell_page, compare_page, context_section, figure_columns, layout, ranking, run_page
+from publish.pages import cell_page, compare_page, context_section, curve_sections, figure_columns, layout, ranking, run_page
 from publish.pages.figure_columns import rows_of
 
 DATA = {"catalogue.json", "catalogue.csv", "catalogue.sqlite", "feed.xml"}
@@ -453,6 +453,13 @@ class Many(unittest.TestCase):
                 page = Page(pages_of[path].render()[1])
                 self.assertIn("scroll long", [attributes.get("class") for attributes in page.all("div")])
                 self.assertIn("search", [attributes.get("type") for attributes in page.all("input")])
+
+    def test_of_many_small_charts_a_dozen_are_shown_and_the_others_unfold(self):
+        page = next(page for page in pages.site_pages(self.document(100, 200), (), {}) if page.path == "devices/device-0-8gb.html")
+        section = re.search(r'<section id="context">.*?</section>', page.render()[1].decode("utf-8")).group()
+        shown = section.partition("<details>")[0].count("<figure>")
+        self.assertEqual((shown, section.count("<figure>")), (curve_sections.FIRST_CHARTS, curve_sections.MAX_CHARTS))
+        self.assertIn(f"Show {curve_sections.MAX_CHARTS - curve_sections.FIRST_CHARTS} more", section)
 
     def test_of_a_hundred_points_only_those_on_the_line_have_bars_and_names(self):
         points = [pareto.Point(f"model {n}", Interval(10 + n, 9 + n, 11 + n), Interval(0.5, 0.4, 0.6)) for n in range(100)]
