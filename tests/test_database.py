@@ -67,7 +67,7 @@ def data_of(document: dict, is_backwards: bool = False) -> bytes:
         return b"".join(database.pieces(document, index))
 
 
-class Database(unittest.TestCase):
+class WithDatabase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.document = showcase.whole()[0]
@@ -82,6 +82,8 @@ class Database(unittest.TestCase):
     def one(self, sql: str, *values: object) -> object:
         return self.db.execute(sql, values).fetchone()[0]
 
+
+class Database(WithDatabase):
     def test_it_is_whole_and_every_reference_leads_somewhere(self):
         self.assertEqual(self.one("PRAGMA integrity_check"), "ok")
         self.assertEqual(self.db.execute("PRAGMA foreign_key_check").fetchall(), [])
@@ -137,7 +139,7 @@ class Database(unittest.TestCase):
             self.assertEqual(db.execute("SELECT count(*) FROM run").fetchone()[0], len(self.document["runs"]))
 
 
-class Questions(Database):
+class Questions(WithDatabase):
     def test_each_question_is_answered_as_the_planted_truth_wants(self):
         self.assertEqual({question.title for question in sample_queries.QUERIES}, set(EXPECTED))
         self.assertGreaterEqual(len(EXPECTED), 10)
