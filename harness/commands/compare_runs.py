@@ -12,7 +12,7 @@ import argparse
 import pathlib
 from typing import TYPE_CHECKING
 
-from base import arguments, console, names, shell
+from base import arguments, console, names, run_folder, shell
 from base.errors import FINE, FOUND, UserError
 
 if TYPE_CHECKING:        # --help must not pay for these
@@ -22,7 +22,7 @@ if TYPE_CHECKING:        # --help must not pay for these
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    from base import json_text, run_folder
+    from base import json_text
     from derive import comparison_text, paired_comparison
     out = pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS
     if args.b is None:
@@ -40,7 +40,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def show_position(folder: pathlib.Path, tree: pathlib.Path) -> int:
-    from base import run_folder
     from derive import derived_files, run_position
     manifest = run_folder.read_manifest(folder)
     metadata = derived_files.metadata(folder, manifest, {})
@@ -91,7 +90,6 @@ def shared_graders(manifests: list[dict]) -> dict[str, dict | None]:
 
 def side(folder: pathlib.Path, manifest: dict, graders: dict, observer: CallObserver) -> ComparedRun:
     """One run, read in one pass, reported to the observer call by call."""
-    from base import run_folder
     from derive import derived_files, run_diff
     path = folder / run_folder.HARDWARE
     hardware = run_folder.read_json(path) if path.exists() else None

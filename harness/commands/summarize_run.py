@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import pathlib
 
-from base import arguments, console, shell
+from base import arguments, console, run_folder, shell
 from base.errors import FINE, FOUND
 
 
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
-    from base import run_folder
     folder = run_folder.find(pathlib.Path(args.out) if args.out else run_folder.SUBMISSIONS, args.run)
     manifest = run_folder.read_manifest(folder)
     graders = run_folder.graders_of(run_folder.suites_of(manifest))
@@ -31,7 +30,6 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 
 def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
-    from base import run_folder
     from derive import derived_files
     from submit import run_status
     derived = derived_files.DerivedFiles(folder, manifest, graders)
@@ -45,7 +43,6 @@ def write(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
 
 
 def check(folder: pathlib.Path, manifest: dict, graders: dict) -> int:
-    from base import run_folder
     from derive import derived_files
     stale = derived_files.stale(folder, manifest, derived_files.metadata(folder, manifest, graders))
     for name in stale:

@@ -110,8 +110,8 @@ class VariantTotals:
 
 
 def _run_in_cell(run_id: str, phases: List[dict]) -> bytes:
-    by_name = {phase["phase"]: phase for phase in phases}
-    record = {"run_id": run_id, "phases": [run_contribution.without_values(by_name[name]) for name in KINDS if name in by_name]}
+    by_name = {phase["phase"]: {**phase, **{part: run_contribution.without_values(phase[part]) for part in ("groups", "waves")}} for phase in phases}
+    record = {"run_id": run_id, "phases": [by_name[name] for name in KINDS if name in by_name]}
     return json_text.dumps(record).encode("ascii")
 
 

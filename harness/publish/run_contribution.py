@@ -94,10 +94,9 @@ def read(path: pathlib.Path, cell_id: str) -> CellRun:
     return CellRun(**json.loads(head), contribution=json.loads(contribution))
 
 
-def without_values(phase: dict) -> dict:
-    """The `run_phase` record alone."""
-    return {**phase, **{part: [{name: value for name, value in entry.items() if name != "values"} for entry in phase[part]]
-                        for part in ("groups", "waves")}}
+def without_values(parts: List[dict]) -> List[dict]:
+    """The groups or waves of a `run_phase` record alone."""
+    return [{name: value for name, value in part.items() if name != "values"} for part in parts]
 
 
 def run_row(place: RunPlace, manifest: dict, metadata: dict, findings: dict, grade: str, unmet: Optional[dict], overlay_entry: dict,
