@@ -275,6 +275,13 @@ class Formats(unittest.TestCase):
             console.next_step(f"read what it says, then {command}")
         self.assertEqual(err.said, f"next: read what it says, then {command}\n")
 
+    def test_a_command_in_backticks_stays_in_one_line_within_its_sentence(self):
+        with mock.patch.dict(os.environ, {"COLUMNS": "60"}):
+            text = text_layout.wrapped("nothing listens there; start Ollama with its command `ollama serve`, or name the server")
+            self.assertEqual(text.split("\n"), ["nothing listens there; start Ollama with its command", "`ollama serve`, or name the server"])
+            text = text_layout.wrapped("there are no others (a clone gets them with `git checkout -- submissions`)")
+            self.assertEqual(text.split("\n"), ["there are no others (a clone gets them with", "`git checkout -- submissions`)"])
+
     def test_a_table_that_cannot_fit_becomes_blocks(self):
         with mock.patch.dict(os.environ, {"COLUMNS": "40"}):
             table = text_layout.format_table([f"column{n}" for n in range(6)], [["1234567890123"] * 6] * 2, ())

@@ -9,7 +9,8 @@ from base import shell
 from base.pattern import lazy
 
 # A command at the end of a line.
-COMMAND = lazy(r"(?:python3? \S.*?\.py\b|git (?:-C |checkout |config |mv |rm |sparse-checkout |[a-z-]+ --?[a-z])).*")
+COMMAND = lazy(r"(?<![\w`/.-])(?:python3? \S.*?\.py\b|git (?:-C |checkout |config |mv |rm |sparse-checkout |[a-z-]+ --?[a-z])).*")
+QUOTED = lazy("`[^`]{1,60}`")        # to be copied, so it stays in one line
 LEAST_COLUMN = 12       # characters that a column of text keeps, wrapped at words
 NAME_COLUMN = 18        # characters of a long name in which it can still be recognised
 
@@ -58,8 +59,9 @@ def hanging(prefix: str, text: str) -> List[str]:
 def _filled(text: str, first_indent: str, indent: str) -> List[str]:
     """Lines of the text; a word that does not fit with its indentation, such as a path, gets a line of its own without it."""
     import textwrap
+    text = QUOTED.sub(lambda quoted: quoted.group().replace(" ", "\0"), text)
     lines = textwrap.wrap(text, width(), initial_indent=first_indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    return [line.strip() if len(line) > width() and line.startswith(indent) else line for line in lines]
+    return [(line.strip() if len(line) > width() and line.startswith(indent) else line).replace("\0", " ") for line in lines]
 
 
 def middle_cut(text: str, columns: int) -> str:

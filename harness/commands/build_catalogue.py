@@ -39,7 +39,7 @@ def main(argv: list | None = None) -> int:
     elif args.serve is not None:
         serve(args.out, args.serve, page)
     elif draft_id:
-        console.say(str(args.out / page))
+        console.say(shell.path(args.out / page))
     console.next_step(next_step(args, report))
     if any(error["rule"] == "checker-failed" for errors in report.rejected.values() for error in errors):
         return BROKEN
