@@ -7,6 +7,7 @@ name and different digests are variants of a cell and are never pooled.
 from __future__ import annotations
 
 from base.records.field import fields
+from base.records.metadata_fields import GRADED, GROUP_KEY, WORK
 
 CATALOGUE_VERSION = "catalogue-1.1"
 
@@ -34,25 +35,7 @@ _COUNTED = fields(
     ("runs", "count", "number of runs, withheld ones included"),
     ("withheld", "count", "of these, not shown"),
 )
-_WORK = fields(
-    ("calls", "count", "measured calls of all runs"),
-    ("outcomes", "counts", "of these calls, failed ones included"),
-    ("void", "count", "calls without figures because their prompt was truncated"),
-    ("reattempts", "count", "calls repeated by a resumed session because they had no record"),
-    ("skips", "counts", "planned calls that were not made, by reason"),
-)
-_KEY = fields(
-    ("item", "text?", "null: all items of the pass or level, with only the figures that they may share"),
-    ("pass", "choice:pass?", "of the frozen prompts"),
-    ("level", "count?", "calls at once; null where the phase has no levels"),
-    ("fill", "number?", "share of the fillable context that was asked for"),
-)
-_SHARE = fields(
-    ("n", "count", "answers that were graded"),
-    ("passed", "count", "of these, right"),
-    ("censored", "count", "answers cut by a limit: neither right nor wrong"),
-    ("ungraded", "count", "answers with a grader but without a verdict: code that was not run"),
-    ("failed", "count", "calls without an answer"),
+_SHARE = GRADED + fields(
     ("share", "number?", "passed over n; null where nothing was graded"),
     ("low", "number?", "lower end of its 95 % interval (Wilson)"),
     ("high", "number?", "upper end"),
@@ -110,7 +93,7 @@ RECORDS = {
         ("model_id", "text", "see catalogue_model"),
         ("variants", "list:variant", "one for each digest, the one of the newest run first"),
     ),
-    "variant": _COUNTED + _WORK + fields(
+    "variant": _COUNTED + WORK + fields(
         ("digest", "sha256", "of the model's manifest"),
         ("size_bytes", "count", "on disk"),
         ("family", "text?", "architecture family"),
@@ -186,7 +169,7 @@ RECORDS = {
         ("decode_tok_s", "number", "the headline's median over runs"),
         ("share", "number", "decode over bound; above 1, something else increases the rate"),
     ),
-    "cell_phase": _WORK + fields(
+    "cell_phase": WORK + fields(
         ("phase", "text", "which suite"),
         ("runs", "count", "runs with a record in it"),
         ("prefill_bases", "list:text", "where the cached counts come from: server, nonce or append"),
@@ -235,7 +218,7 @@ RECORDS = {
         ("time_to_correct_ms", "stat?", "over runs: their medians"),
         ("recall", "list:recall", "context-edge: planted facts that came back, by place"),
     ),
-    "cell_group": _KEY + fields(
+    "cell_group": GROUP_KEY + fields(
         ("runs", "count", "runs with such calls"),
         ("calls", "count", "measured calls"),
         ("figures", "figures", "over calls that ended ok or by length"),
@@ -262,7 +245,7 @@ RECORDS = {
         ("run_id", "run_id", "which run"),
         ("phases", "list:run_phase", "its figures for this model"),
     ),
-    "run_phase": _WORK + fields(
+    "run_phase": WORK + fields(
         ("phase", "text", "which suite"),
         ("prefill_basis", "text?", "server, nonce or append"),
         ("quality", "quality?", "as in its metadata.json"),
@@ -272,7 +255,7 @@ RECORDS = {
         ("thinking", "thinking~", "as in its metadata.json"),
         ("rung", "rung~", "as in its metadata.json"),
     ),
-    "run_group": _KEY + fields(("calls", "count", "measured calls"), ("metrics", "run_figures", "as in its metadata.json")),
+    "run_group": GROUP_KEY + fields(("calls", "count", "measured calls"), ("metrics", "run_figures", "as in its metadata.json")),
     "run_figures": fields(*((name, "stat?", "see metrics") for name in BY_RUN)),
     "catalogue_run": fields(
         ("run_id", "run_id", "which run"),

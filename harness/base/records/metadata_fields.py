@@ -87,6 +87,28 @@ LADDER_ENDS = {     # why the context ladder of a model went no further; also wh
 }
 CHOICES = {"ladder_end": LADDER_ENDS, "warning": WARNINGS, "verdict": VERDICTS, "evidence": EVIDENCE}
 
+# Also used in the catalogue's records.
+WORK = fields(
+    ("calls", "count", "measured calls"),
+    ("outcomes", "counts", "of these calls, failed ones included"),
+    ("void", "count", "calls without figures because their prompt was truncated"),
+    ("reattempts", "count", "calls repeated by a resumed session because they had no record"),
+    ("skips", "counts", "planned calls that were not made, by reason"),
+)
+GROUP_KEY = fields(
+    ("item", "text?", "null: all items of the pass or level, with only the figures that they may share"),
+    ("pass", "choice:pass?", "of the frozen prompts"),
+    ("level", "count?", "calls at once; null where the phase has no levels"),
+    ("fill", "number?", "share of the fillable context that was asked for"),
+)
+GRADED = fields(
+    ("n", "count", "answers that were graded"),
+    ("passed", "count", "of these, right"),
+    ("censored", "count", "answers cut by a limit: neither right nor wrong"),
+    ("ungraded", "count", "answers with a grader but without a verdict: code that was not run"),
+    ("failed", "count", "calls without an answer"),
+)
+
 RECORDS = {
     "metadata": fields(
         ("schema", "text", "metadata-1.0; 1.1 where it has fields about thinking or the context ladder, 1.2 where calls failed"),
@@ -130,11 +152,7 @@ RECORDS = {
         ("cell_id", "text?", "device tag and model; null: no device tag"),
         ("model", "text", "as the server lists it"),
         ("phase", "text", "which suite"),
-        ("calls", "count", "measured calls"),
-        ("outcomes", "counts", "of these calls"),
-        ("void", "count", "calls without figures because their prompt was truncated"),
-        ("reattempts", "count", "calls repeated by a resumed session because they had no record"),
-        ("skips", "counts", "planned calls that were not made, by reason"),
+    ) + WORK + fields(
         ("prefill_basis", "text?", "where the cached count comes from: server, nonce or append"),
         ("quality", "quality?", "null where nothing has a right answer"),
         ("groups", "list:group", "calls that may share a median"),
@@ -197,11 +215,7 @@ RECORDS = {
         ("time_to_correct_thinking_ms", "stat?", "the same with thinking"),
         ("time_ratio", "ratio?", "thinking over plain, of the items that are right in both ways"),
     ),
-    "group": fields(
-        ("item", "text?", "null: all items of the pass or level, with only the figures that they may share"),
-        ("pass", "choice:pass?", "of the frozen prompts"),
-        ("level", "count?", "calls at once; null where the phase has no levels"),
-        ("fill", "number?", "share of the fillable context that was asked for"),
+    "group": GROUP_KEY + fields(
         ("calls", "count", "measured calls"),
         ("metrics", "metrics", "over calls that ended ok or by length"),
         ("uncontended", "uncontended?~", "the same without contended calls; absent where none, or all of them, were contended"),
@@ -232,12 +246,7 @@ RECORDS = {
         ("start_spread_ms", "stat?", "first to last request of a wave"),
         ("serialised", "bool?", "true: served one after the other; null: level 1, or unknown"),
     ),
-    "quality": fields(
-        ("n", "count", "answers that were graded"),
-        ("passed", "count", "of these, right"),
-        ("censored", "count", "answers cut by a limit: neither right nor wrong"),
-        ("ungraded", "count", "answers that have a grader and no verdict: code that was not run"),
-        ("failed", "count", "calls without an answer"),
+    "quality": GRADED + fields(
         ("correct_per_minute", "number?", "right answers for each minute of the phase's calls; null at several levels"),
         ("time_to_correct_ms", "stat?", "request to done of the calls with right answers"),
         ("recall", "list:recall", "context-edge: planted facts that came back, by place"),
