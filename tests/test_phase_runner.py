@@ -17,7 +17,7 @@ from base.ledger_records import typed
 from measure import calibration, http_call, model_loader, models, phase_runner, run_session, run_setup, session, telemetry
 from self_test import scenarios
 from measure.connection import TimeLimits
-from measure.deadline import Deadline
+from measure.eta import Deadline
 from measure.endpoint import Endpoint
 from measure.eta import Eta, weights
 from measure.server_address import parse_host

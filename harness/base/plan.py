@@ -6,14 +6,14 @@ is groups of steps that start at one moment; a step is one planned call.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Mapping, NamedTuple
+from typing import Iterable, Mapping, NamedTuple
 
 from base import request_settings
 from base.context_ladder import AUTO, NAMES, RUNG_FILLS, RUNG_LIMIT_S
 from base.json_text import Json
 from base.phases import (CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, KINDS, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, RUNG_CONTEXTS, SMALL_EVAL,
                          THINKING_PHASES, suite_phase)
-from base.suites import Suite
+from base.suites import Item, Suite
 
 MIXED_MODELS = 2      # always the two smallest, so that the figure does not depend on how many models are installed
 LEVELS = (1, 2, 4, 8)
@@ -162,9 +162,10 @@ def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
         if phase == PARALLEL_SAME:
             stages.append(_waves(phase, (model,), suites[phase], settings))
         else:
-            stages.append(_singles(phase, model, suites[phase], settings))
+            stages.append(_singles(phase, model, suites[phase].items, settings))
     if CONTEXT_EDGE in phases:
-        stages += [_rung(phase, model, suites[CONTEXT_EDGE], settings) for phase in settings.rungs_of(model)]
+        items = [item for item in suites[CONTEXT_EDGE].items if item.fill in RUNG_FILLS]    # lower fills are known from the rungs below
+        stages += [_singles(phase, model, items, settings) for phase in settings.rungs_of(model)]
     if settings.thinking is not None and model in settings.thinking_models:
         stages += [_thinking(phase, model, suites[suite_phase(phase)], settings) for phase in THINKING_PHASES if suite_phase(phase) in phases]
     if FROZEN in phases:
@@ -173,14 +174,8 @@ def _stages(model: str, phases: list, suites: dict, settings: Settings) -> list:
     return stages
 
 
-def _singles(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
-    groups = tuple((Step(phase, model, item.id, fill=item.fill),) for item in suite.items)
-    return Stage(phase, (model,), settings.context_of(phase), groups)
-
-
-def _rung(phase: str, model: str, suite: Suite, settings: Settings) -> Stage:
-    """Lower fills are known from the rungs below."""
-    groups = tuple((Step(phase, model, item.id, fill=item.fill),) for item in suite.items if item.fill in RUNG_FILLS)
+def _singles(phase: str, model: str, items: Iterable[Item], settings: Settings) -> Stage:
+    groups = tuple((Step(phase, model, item.id, fill=item.fill),) for item in items)
     return Stage(phase, (model,), settings.context_of(phase), groups)
 
 
@@ -188,7 +183,7 @@ def _thinking(phase: str, model: str, suite: Suite, settings: Settings) -> Stage
     """The items of a plain phase again, one call at a time."""
     if KINDS[phase] == "parallel":
         return _waves(phase, (model,), suite, settings._replace(levels=THINKING_LEVELS))
-    return _singles(phase, model, suite, settings)
+    return _singles(phase, model, suite.items, settings)
 
 
 def _frozen(model: str, suite: Suite, settings: Settings, pass_: str) -> Stage:

@@ -15,10 +15,6 @@ from base import secret_formats
 from base.pattern import lazy
 
 
-def _always(match: re.Match) -> bool:
-    return True
-
-
 LONG_WORD = 12
 Lines = Dict[int, int]              # places in a text: the begin and the end of a line
 Hint = Callable[[str], Lines]       # the lines of a text in lower case that a pattern may match
@@ -112,7 +108,7 @@ class SensitiveKind(NamedTuple):
     says: str
     hint: Hint
     expression: str                 # of `pattern`
-    means: Callable[[re.Match], bool] = _always
+    means: Callable[[re.Match], bool] = bool      # true of every match
 
     @property
     def pattern(self) -> re.Pattern:

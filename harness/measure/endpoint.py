@@ -66,11 +66,7 @@ class Endpoint:
         if stream.ending != "end":
             raise self.unreachable(stream)
         text = stream.take_body().decode("utf-8", "replace")
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        return JsonAnswer(stream.parser.status or 0, value, text, stream.parser.headers)
+        return JsonAnswer(stream.parser.status or 0, decoded(text), text, stream.parser.headers)
 
     def unreachable(self, stream: Stream) -> NoServer:
         what = {
@@ -189,22 +185,24 @@ class _PullProgress:
                 self._take(line)
 
     def _take(self, line: bytes) -> None:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            value = None
+        value = decoded(line)
         self.last = value if isinstance(value, dict) else {}
         if "error" not in self.last:
             self._report(str(self.last.get("status", "")), self.last.get("completed") or 0, self.last.get("total") or 0)
 
 
+def decoded(text: str | bytes) -> Any:
+    """The value of a JSON text from a server; None for what is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def error_text(text: str) -> str:
     """The human part of an error body: Ollama's {"error": ...}, which may hold another JSON object as a string."""
     for _ in range(3):
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            break
+        value = decoded(text)
         inner = value.get("error", value.get("message")) if isinstance(value, dict) else None
         if isinstance(inner, dict):
             inner = inner.get("message")

@@ -1,7 +1,7 @@
-"""ETA: how long the rest of a run will take, from how long its calls took so far."""
+"""ETA: how long the rest of a run will take, from how long its calls took so far; and the time limit of a session."""
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
 
 from base import plan
 from base.phases import THINKING_PHASES, suite_phase
@@ -63,6 +63,19 @@ class Eta:
 
 def _way(model: str, key: tuple) -> Way:
     return model, key[0] in THINKING_PHASES
+
+
+class Deadline:
+    """The time limit of a session, with time kept free for the frozen prompts at the end of a block."""
+
+    def __init__(self, clock: Callable[[], int], limit_s: float | None):
+        self._clock, self._ends = clock, None if limit_s is None else clock() + int(limit_s * 1e9)
+
+    def now(self) -> int:
+        return self._clock()
+
+    def leaves(self, needed_ns: int) -> bool:
+        return self._ends is None or self._clock() + needed_ns <= self._ends
 
 
 def weights(planned: Iterable[plan.Block], suites: Dict[str, Suite], settings: plan.Settings,

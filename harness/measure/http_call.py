@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import time
 from dataclasses import dataclass, field
 from typing import Any, Callable
@@ -10,7 +9,7 @@ from typing import Any, Callable
 from base.schema import is_count
 from base.scrub import scrub
 from measure import foreign_answers, stream_reader
-from measure.endpoint import Endpoint, error_text
+from measure.endpoint import Endpoint, decoded, error_text
 from measure.stream_reader import Stream
 
 PAGE_PIECES = 8           # of an HTML page, in which its title is looked for
@@ -100,17 +99,10 @@ def lines(pieces: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
             parts = []
         if rest:
             parts.append(rest)
-    if parts and not _breaks_off(b"".join(parts)):
-        stamped.append((pieces[-1][0], b"".join(parts)))
+    last = b"".join(parts)
+    if last and (decoded(last) is not None or not last.lstrip().startswith(b"{")):
+        stamped.append((pieces[-1][0], last))
     return [(now_ns, line) for now_ns, line in stamped if line.strip()]
-
-
-def _breaks_off(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return line.lstrip().startswith(b"{")
-    return False
 
 
 def record_fields(result: StreamResult) -> dict[str, Any]:
@@ -155,10 +147,7 @@ class _Answer:
         self.error: str | None = None
 
     def add(self, after_ns: int, line: bytes, status: int | None) -> None:
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            value = None
+        value = decoded(line)
         if not isinstance(value, dict):
             self.error = f"not a line of Ollama's: {line[:80].decode('utf-8', 'replace')}"
         elif "error" in value or (status is not None and status != 200):

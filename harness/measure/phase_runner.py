@@ -10,8 +10,7 @@ from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PHASES, RUNG_PHASES, THI
 from base.plan import Block, Settings, Stage, Step
 from base.suites import Item, Suite
 from measure.calibration import Calibration, material_finding
-from measure.deadline import Deadline
-from measure.eta import Eta, weights
+from measure.eta import Deadline, Eta, weights
 from measure.http_call import UNSETTLED
 from measure.model_loader import ModelLoader, Unable
 from measure.session import Ask, Session, new_nonce

@@ -10,9 +10,8 @@ from base.errors import UserError
 from base.ledger_records import CallRecord
 from base.records import LEDGER_VERSION
 from measure import http_call, phase_runner, progress_report, run_setup, session, telemetry
-from measure.deadline import Deadline
 from measure.endpoint import Endpoint
-from measure.eta import Eta, weights
+from measure.eta import Deadline, Eta, weights
 from measure.model_loader import ServerLost
 
 

@@ -13,7 +13,7 @@ import support
 
 from base import json_text, ledger, plan, records
 from measure import http_call, phase_runner, session
-from measure.deadline import Deadline
+from measure.eta import Deadline
 from measure.endpoint import JsonAnswer
 from measure.eta import Eta
 

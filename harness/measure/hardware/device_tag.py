@@ -39,7 +39,8 @@ def suggest(record: dict, platform: Platform) -> str:
 
 def _strongest(cards: list) -> Parts | None:
     """The card with the most memory of its own that can compute, of two the one with more power; and how many there are of it."""
-    able = [(_card_gb(card), card["power_limit_w"] or 0, card["name"]) for card in cards if card["name"] and _computes(card)
+    able = [(products.card_gb(card["memory_bytes"], card["name"]) if card["memory_bytes"] else None, card["power_limit_w"] or 0, card["name"])
+            for card in cards if card["name"] and _computes(card)
             and (card["unified_memory"] is False or card["unified_memory"] is None and re.search("[0-9]", card["name"]))]
     able = [row for row in able if (row[0] >= MIN_CARD_GB if row[0] else products.holds_models(row[2]))]
     if not able:
@@ -55,10 +56,6 @@ def _strongest(cards: list) -> Parts | None:
 def _computes(card: dict) -> bool:
     """A card with nouveau or the old radeon driver computes only if some interface for it is known."""
     return card["interface"] != "none" and not (card["interface"] is None and card["driver"] in ("nouveau", "radeon"))
-
-
-def _card_gb(card: dict) -> int | None:
-    return products.card_gb(card["memory_bytes"], card["name"]) if card["memory_bytes"] else None
 
 
 def _shared(cards: list, record: dict, main: int | None, main_gb: int | None) -> Parts | None:

@@ -13,14 +13,6 @@ from .script import Model
 from .server_state import NDJSON, Exchange
 
 
-def chat(exchange: Exchange, body: dict) -> None:
-    ChatHandler(exchange, text_request.read(body)).respond()
-
-
-def generate(exchange: Exchange, body: dict) -> None:
-    GenerateHandler(exchange, text_request.read(body)).respond()
-
-
 class TextHandler(abc.ABC):
     """One request for text, from its checks to its last line. ChatHandler and GenerateHandler differ in prompt and words."""
 

@@ -47,9 +47,6 @@ class LoadedModel:
         self.keep_alive_ns = KEEP_ALIVE_NS
         self.expires_ns = time.perf_counter_ns() + KEEP_ALIVE_NS
 
-    def busy_slots(self) -> int:
-        return sum(slot.busy for slot in self.slots)
-
     def best_slot(self, tokens: list[str]) -> Slot:
         """Of the idle slots the one that holds most of the prompt, else the one idle for longest."""
         idle = [slot for slot in self.slots if not slot.busy]
@@ -217,7 +214,7 @@ class Engine:
             loaded.queue.append(ticket)
             waited = False
             try:
-                while loaded.queue[0] is not ticket or loaded.busy_slots() == len(loaded.slots):
+                while loaded.queue[0] is not ticket or all(slot.busy for slot in loaded.slots):
                     waited = True
                     self._wait(client)
                 slot = loaded.best_slot(tokens)

@@ -1,6 +1,7 @@
 """The routes: which handler answers which request, and the answers that need no model."""
 from __future__ import annotations
 
+import functools
 import json
 import re
 import time
@@ -146,6 +147,10 @@ def show(exchange: Exchange, body: dict) -> None:
     exchange.json(versions.shown_model(model, server.dialect, server.modified_at(model)))
 
 
+def text(handler: type[chat_handlers.TextHandler], exchange: Exchange, body: dict) -> None:
+    handler(exchange, text_request.read(body)).respond()
+
+
 def pull(exchange: Exchange, body: dict) -> None:
     name = script.full_name(text_request.read(body).name)
     model = next((model for model in exchange.server.script.models if model.name == name), None)
@@ -177,7 +182,8 @@ def pull_steps(model: script.Model | None) -> Iterator[dict]:
 
 
 READ_ROUTES = {"/api/version": version, "/api/tags": tags, "/api/ps": loaded}
-POST_ROUTES = {"/api/show": show, "/api/pull": pull, "/api/chat": chat_handlers.chat, "/api/generate": chat_handlers.generate}
+POST_ROUTES = {"/api/show": show, "/api/pull": pull, "/api/chat": functools.partial(text, chat_handlers.ChatHandler),
+               "/api/generate": functools.partial(text, chat_handlers.GenerateHandler)}
 
 
 # ----- what a request is about

@@ -55,10 +55,6 @@ class Model:
     def is_safetensors(self) -> bool:
         return self.format == "safetensors"
 
-    @property
-    def is_remote(self) -> bool:
-        return bool(self.remote_host or self.remote_model)
-
     def gap_ns(self, index: int, depth: int = 0) -> float:
         """The undisturbed gap before token index + 2 of an answer to a prompt of so many tokens."""
         pattern = self.gap_pattern_ms or (self.decode_gap_ms,)

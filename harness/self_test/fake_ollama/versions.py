@@ -118,7 +118,7 @@ def metrics(entry: TruthEntry, total_ns: int, dialect: Dialect) -> dict:
 # ----- objects about models
 
 def details(model: Model, dialect: Dialect, *, listed: bool = False) -> dict:
-    fields: dict[str, Any] = {"parent_model": "", "format": "" if model.is_remote else model.format, "family": model.family,
+    fields: dict[str, Any] = {"parent_model": "", "format": "" if model.remote_host or model.remote_model else model.format, "family": model.family,
               "families": [model.family], "parameter_size": model.parameter_size,
               "quantization_level": model.quantization_level}
     if listed and dialect.has_runner_process:
