@@ -114,7 +114,7 @@ def is_terminal() -> bool:
 
 def ask(question: str, default: str) -> str:
     """One line from the terminal; the default for an empty one or at the end of input."""
-    _write(sys.stderr, f"{_plain(question)} [{_plain(default)}]: ")
+    _write(sys.stderr, f"{_plain(question)}{f' [{_plain(default)}]' if default else ''}: ")
     return (sys.stdin.readline().strip() or default)
 
 

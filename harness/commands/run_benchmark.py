@@ -347,7 +347,7 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
     from submit import run_status
     folder = earlier.folder
     console.say(text_layout.format_table(headline.TITLES, headline.rows(metadata), whole=(1,)))
-    console.say("medians of the frozen prompts before all other phases; run.md has the other phases", wrap=True)
+    console.say(headline.explanation(metadata), wrap=True)
     thinking = thinking_table.short_rows(metadata)
     if thinking:
         console.say("\n" + text_layout.format_table(thinking_table.SHORT_TITLES, thinking))

@@ -79,6 +79,13 @@ def rows(metadata: dict) -> List[list]:
             for row in metadata["aggregates"]]
 
 
+def explanation(metadata: dict) -> str:
+    """What the figures of the rows are."""
+    if any(row["phase"] == FROZEN for row in metadata["aggregates"]):
+        return "medians of the frozen prompts before all other phases; run.md has the other phases"
+    return "run.md has the figures; those of the table are of the frozen prompts, which this run left out"
+
+
 def warning_lines(warnings: List[dict]) -> List[str]:
     """One line for each kind of warning, with the models and phases that have it."""
     places: Dict[str, Dict[str, List[str]]] = {}
