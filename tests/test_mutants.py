@@ -10,7 +10,7 @@ from typing import Iterable
 
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import plan, sensitive
+from base import plan, run_folder, sensitive
 from base.phases import PHASES
 from judge import change, evidence
 from submit import run_status
@@ -94,13 +94,18 @@ class Valid(Case):
         self.assertEqual(errors, [])
 
 
+def place_of(finding: Finding) -> tuple:
+    name = finding.path.rpartition("/")[2]
+    return name, finding.line if name == run_folder.LEDGER else (finding.pointer or "/").split("/")[1]
+
+
 class Values(Case):
-    """Lies of one call share runs: each is known by its line."""
-    BY_CALL = [row for row in values.ROWS if isinstance(row[2], values.CallChange)]
-    BY_RUN = [row for row in values.ROWS + lies.ROWS if not isinstance(row[2], values.CallChange)]
+    """Lies that show in one place alone share runs with others."""
+    SHARED = [row for row in values.ROWS + lies.ROWS if isinstance(row[2], (values.CallChange, values.DocumentChange))]
+    ALONE = [row for row in values.ROWS + lies.ROWS if not isinstance(row[2], (values.CallChange, values.DocumentChange))]
 
     def test_each_contradiction_is_refused_by_its_own_rule(self):
-        for number, row in enumerate(self.BY_RUN):
+        for number, row in enumerate(self.ALONE):
             with self.subTest(rule=row[0], what=row[1]):
                 if row[1] == "a device of Windows" and os.name == "nt":
                     self.skipTest("no folder can have that name here")
@@ -108,15 +113,14 @@ class Values(Case):
                     self.skipTest("this is not a clone with all of its history")
                 self.assert_broken(judged(values.made(row).write(self.root / str(number))), {row[0]})
 
-    def test_each_contradiction_of_one_call_is_refused_by_its_own_rule_in_its_line(self):
-        for number, (run, rows) in enumerate(values.batches(self.BY_CALL)):
-            findings: dict = {}
-            for finding in judged(run.write(self.root / str(number))):
-                findings.setdefault(finding.line, []).append(finding)
-            for line, row in rows.items():
+    def test_each_contradiction_in_one_place_is_refused_there_by_its_own_rule(self):
+        for number, (run, rows) in enumerate(values.shared(self.SHARED)):
+            findings = list(judged(run.write(self.root / str(number))))
+            for row, places in rows:
                 with self.subTest(rule=row[0], what=row[1]):
-                    self.assert_broken(findings.pop(line, []), {row[0]})
-            self.assertEqual(findings, {}, rows)
+                    self.assert_broken([finding for finding in findings if place_of(finding) in places], {row[0]})
+            known = set().union(*(places for _, places in rows))
+            self.assertEqual([finding for finding in findings if place_of(finding) not in known], [], [row[:2] for row, _ in rows])
 
     def test_each_kind_of_private_text_is_refused_in_a_document_and_in_the_ledger(self):
         run = valid.Run()

@@ -11,7 +11,7 @@ import support
 from base import facts, plan
 from mutants import machine, valid
 from mutants.valid import Run
-from mutants.values import LONG_ANSWERS, RUNGS, call, on_manifest, on_model, retimed, shorter, skipped
+from mutants.values import LONG_ANSWERS, RUNGS, alone, call, on_manifest, on_model, retimed, shorter, skipped
 
 CONVERSATION = (valid.SETTINGS, ("frozen-prompts", "context-append"))
 WAVES = (plan.Settings(levels=(1, 4), repeats=1), ("frozen-prompts", "parallel-same"), 1, 0.4)
@@ -166,7 +166,7 @@ ROWS = [
     ("physics-duplicate", "the last pass is the first, each gap changed by up to a tenth", last_pass_from_the_first(0.1), LONG_REPEATS),
     ("physics-duplicate", "the last pass is the first, each gap changed by up to a hundredth", last_pass_from_the_first(0.01), LONG_REPEATS),
     ("protocol-placement", "no call says where its model was loaded", no_placement(1)),
-    ("protocol-unknown-commit", "a commit that this clone does not have", on_manifest(harness_commit="ab12" * 10)),
+    ("protocol-unknown-commit", "a commit that this clone does not have", alone(on_manifest(harness_commit="ab12" * 10))),
     ("physics-tag", "a Mac with a processor of Intel", tagged("mac-m3-max-8gb", "Intel(R) Core(TM) i9-9880H CPU @ 2.30GHz")),
     ("physics-tag", "a larger chip of the same maker", tagged("mac-m1-max-8gb", "Apple M1")),
     ("physics-tag", "another model of the same maker", tagged("ryzen-9950x-8gb", "AMD Ryzen 9 7950X 16-Core Processor")),
@@ -190,7 +190,7 @@ ROWS = [
                                                                   if record["finding"]] and None),
     ("ledger-sessions", "another timing floor than in the manifest", lambda run: run.records[0]["session_start"].update(
         floor={**valid.FLOOR, "ttft_error_us_p50": 1.0})),
-    ("ledger-sessions", "another server than in the manifest", on_manifest(server_version="0.99.0")),
+    ("ledger-sessions", "another server than in the manifest", alone(on_manifest(server_version="0.99.0"))),
     ("protocol-time-limit", "a time limit that was far", lambda run: (skipped("time-limit", phase="small-eval")(run), on_manifest(time_limit_s=86400)(run))),
     ("protocol-skip", "calls after the time was up", asked_after_its_time),
     ("protocol-placement", "two models that were never loaded together", never_loaded_together, MIXED),

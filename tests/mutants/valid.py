@@ -94,7 +94,7 @@ class Run:
         self.manifest, self.records = json.loads(_made(key, phases, models, share, thinks))
         self.hardware = hardware_of(synthetic=False)
         self.handle, self.device_tag, self.run_id = HANDLE, DEVICE_TAG, RUN_ID
-        self.changed: list = []         # records that a mutant has changed
+        self.changed: set = set()       # places of its lies, where it takes several
         self.title, self.story = "Synthetic: made by tests/mutants, no machine was measured", STORY
 
     @property

@@ -5,10 +5,10 @@ made for can tell.
 """
 from __future__ import annotations
 
-from typing import Callable, Iterator
+from typing import Callable, Iterable, Iterator, Set, Tuple, Union
 
 import support
-from base import facts, plan, records, suites
+from base import facts, plan, records, run_folder, suites
 from mutants import machine, valid
 from mutants.valid import Run
 from private_examples import EXAMPLES
@@ -34,19 +34,39 @@ def call(run: Run, **wanted: object) -> dict:
     return run.calls(role="measured", **wanted)[0]
 
 
+Place = Tuple[str, Union[int, str]]        # (file, line of the ledger or field of a document)
+
+
 class CallChange:
     """A lie of one call, in the first call like this that has none yet; so a run takes several, each with a line of its own."""
 
     def __init__(self, change: dict | Callable[[dict], dict], wanted: dict):
         self._change, self._wanted = change, wanted
 
-    def __call__(self, run: Run) -> dict | None:
-        """The changed record; None if every such call has a lie already."""
-        record = next((record for record in run.calls(**self._wanted) if not any(record is other for other in run.changed)), None)
-        if record is not None:
-            record.update(self._change(record) if callable(self._change) else self._change)
-            run.changed.append(record)
-        return record
+    def __call__(self, run: Run) -> Set[Place] | None:
+        """The place of the lie; None if every such call has one already."""
+        for line, record in enumerate(run.records, 1):
+            place = run_folder.LEDGER, line
+            if place not in run.changed and all(record.get(name) == value for name, value in self._wanted.items()):
+                record.update(self._change(record) if callable(self._change) else self._change)
+                run.changed.add(place)
+                return {place}
+        return None
+
+
+class DocumentChange:
+    """A lie in fields of a document, in a run that has no other lie there."""
+
+    def __init__(self, name: str, fields: Iterable[str], change: Callable[[Run], None]):
+        self._places, self._change = {(name, field) for field in fields}, change
+
+    def __call__(self, run: Run) -> Set[Place] | None:
+        """The places of the lie; None if there is one already."""
+        if self._places & run.changed:
+            return None
+        self._change(run)
+        run.changed |= self._places
+        return self._places
 
 
 def on_call(change: dict | Callable[[dict], dict], **wanted: object) -> CallChange:
@@ -54,8 +74,8 @@ def on_call(change: dict | Callable[[dict], dict], **wanted: object) -> CallChan
     return CallChange(change, {"role": "measured", "phase": "small-eval", **wanted})
 
 
-def alone(change: CallChange) -> Callable[[Run], None]:
-    """A lie of one call that shows elsewhere in the run too."""
+def alone(change: CallChange | DocumentChange) -> Callable[[Run], None]:
+    """A lie that shows elsewhere in the run too."""
     return lambda run: change(run) and None
 
 
@@ -73,16 +93,16 @@ def less(option: str, by: int, **wanted: object) -> CallChange:
     return on_call(lambda call: {"options": {**call["options"], option: call["options"][option] - by}}, **wanted)
 
 
-def on_manifest(**changes: object) -> Callable[[Run], None]:
-    return lambda run: run.manifest.update(changes)
+def on_manifest(**changes: object) -> DocumentChange:
+    return DocumentChange(run_folder.MANIFEST, changes, lambda run: run.manifest.update(changes))
 
 
 def on_footer(**changes: object) -> Callable[[Run], None]:
     return lambda run: run.records[-1].update(changes)
 
 
-def on_model(place: int = 0, **changes: object) -> Callable[[Run], None]:
-    return lambda run: run.manifest["models"][place].update(changes)
+def on_model(place: int = 0, **changes: object) -> DocumentChange:
+    return DocumentChange(run_folder.MANIFEST, ["models"], lambda run: run.manifest["models"][place].update(changes))
 
 
 def recount(run: Run) -> None:
@@ -392,8 +412,8 @@ def nothing_probed(run: Run) -> None:
         run.hardware[name] = None
 
 
-def listens(process: str) -> Callable[[Run], None]:
-    return lambda run: run.hardware["ollama"].update(process=facts.known(process, "planted"))
+def listens(process: str) -> DocumentChange:
+    return DocumentChange(run_folder.HARDWARE, ["ollama"], lambda run: run.hardware["ollama"].update(process=facts.known(process, "planted")))
 
 
 def large_model(run: Run) -> None:
@@ -516,12 +536,12 @@ ROWS = [
     ("protocol-options", "a model that always thinks with the plain limit", less("num_predict", 4096), ALWAYS),
     ("protocol-options", "a model that always thinks in the plain context", less("num_ctx", 4096), ALWAYS),
     ("protocol-options", "frozen prompts with the budget", less("num_predict", -4096, phase="frozen-prompts"), ALWAYS),
-    ("protocol-settings", "a budget between two steps", on_manifest(thinking={"mode": True, "budget": 300}), THINKING),
-    ("protocol-settings", "an older format than its fields need", on_manifest(schema="manifest-1.0"), THINKING),
-    ("protocol-settings", "a newer format than its fields need", on_manifest(schema="manifest-1.1")),
+    ("protocol-settings", "a budget between two steps", alone(on_manifest(thinking={"mode": True, "budget": 300})), THINKING),
+    ("protocol-settings", "an older format than its fields need", alone(on_manifest(schema="manifest-1.0")), THINKING),
+    ("protocol-settings", "a newer format than its fields need", alone(on_manifest(schema="manifest-1.1"))),
     ("protocol-settings", "a plain way that thinks", lambda run: run.manifest["knobs"].update(think=True), THINKING),
-    ("protocol-settings", "a context between two steps", on_manifest(num_ctx=1000)),
-    ("protocol-settings", "no level at all", on_manifest(levels=[])),
+    ("protocol-settings", "a context between two steps", alone(on_manifest(num_ctx=1000))),
+    ("protocol-settings", "no level at all", alone(on_manifest(levels=[]))),
     ("protocol-overrides", "none declared", on_manifest(overrides={})),
     ("protocol-overrides", "an option nobody knows", unknown_option),
     ("protocol-local", "a cloud as the server", on_manifest(target="https://ollama.com:443")),
@@ -559,14 +579,14 @@ ROWS = [
     ("protocol-settings", "rungs in no order", lambda run: run.manifest["contexts"].update(asked=["32k", "16k"]), RUNGS),
     ("protocol-settings", "a rung that is none", lambda run: run.manifest["contexts"].update(asked=["16k", "33k"]), RUNGS),
     ("protocol-settings", "no time for a rung", lambda run: run.manifest["contexts"].update(rung_limit_s=0), RUNGS),
-    ("protocol-settings", "a version that has no ladder", on_manifest(schema="manifest-1.0"), RUNGS),
+    ("protocol-settings", "a version that has no ladder", alone(on_manifest(schema="manifest-1.0")), RUNGS),
     ("protocol-nothing", "nothing but skips", all_skipped),
     ("protocol-conditions", "none on loopback", no_conditions),
     ("protocol-conditions", "none known on Linux", unknown_conditions),
     ("protocol-conditions", "none for one call", alone(on_call({"conditions": None}))),
     ("protocol-commit", "no commit at all", on_manifest(harness_commit="no commit at all")),
     ("protocol-commit", "a commit of zeros", on_manifest(harness_commit="0" * 40)),
-    ("protocol-commit", "sources of zeros", on_manifest(harness_sha256="0" * 64)),
+    ("protocol-commit", "sources of zeros", alone(on_manifest(harness_sha256="0" * 64))),
     ("protocol-commit", "unmodified, of no commit", on_manifest(harness_commit=None)),
     ("protocol-forwarded", "a tunnel", listens("ssh")),
     ("protocol-forwarded", "a tunnel with its path and ending", listens("C:\\tools\\ssh.exe")),
@@ -609,11 +629,11 @@ ROWS = [
         phase="frozen-prompts")),
     ("physics-tokens", "four times the tokens over the same text", more_tokens),
     ("physics-tokens", "the same prompt of other tokens", alone(on_call({"prompt_tokens": 1000}, phase="frozen-prompts", item="P-HARD")), THREE_REPEATS),
-    ("physics-context", "a context that it was not trained for", on_model(context_length=2048)),
+    ("physics-context", "a context that it was not trained for", alone(on_model(context_length=2048))),
     ("physics-size", "70B in a gigabyte", on_model(parameter_size="70B")),
     ("physics-tag", "another card than its tag names", with_card("NVIDIA GeForce GTX 1060")),
     ("physics-source", "sources of another commit", source_of_another_commit),
-    ("physics-clock", "a manifest of another month", on_manifest(started_at="2026-11-24T01:00:00Z")),
+    ("physics-clock", "a manifest of another month", alone(on_manifest(started_at="2026-11-24T01:00:00Z"))),
     ("physics-too-clean", "every gap the same", even_gaps),
     ("physics-too-clean", "every rate the same", even_rates, THREE_REPEATS),
     ("physics-spread", "some four times as fast", uneven_rates, THREE_REPEATS),
@@ -650,22 +670,22 @@ def made(row: tuple) -> Run:
     return run
 
 
-def batches(rows: list) -> Iterator[tuple]:
-    """(run, {line: row}): runs with as many lies of one call as find a call of their own, sealed."""
+def shared(rows: list) -> Iterator[tuple]:
+    """(run, [(row, places of its lie)]): sealed runs that hold as many lies as find a place of their own."""
     by_variant: dict = {}
     for row in rows:
         by_variant.setdefault(repr(row[3:]), []).append(row)
     for waiting in by_variant.values():
         variant = waiting[0][3] if len(waiting[0]) > 3 else ()
         while waiting:
-            run, lines, left = Run(*variant), {}, []
+            run, left, placed = Run(*variant), [], []
             for row in waiting:
-                record = row[2](run)
-                if record is None:
+                places = row[2](run)
+                if places is None:
                     left.append(row)
                 else:
-                    lines[next(line for line, other in enumerate(run.records, 1) if other is record)] = row
-            assert lines, f"no call for {left[0]}"
+                    placed.append((row, places))
+            assert placed, f"no place for {left[0]}"
             run.seal()
-            yield run, lines
+            yield run, placed
             waiting = left
