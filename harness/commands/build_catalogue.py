@@ -21,8 +21,7 @@ from base.errors import BROKEN, FINE, FOUND, UserError
 if TYPE_CHECKING:
     from publish import build
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-DEFAULTS = {"submissions": ROOT / "submissions", "out": ROOT / "site"}
+DEFAULTS = {"submissions": run_folder.SUBMISSIONS, "out": run_folder.ROOT / "site"}
 MAX_LISTED = 20     # rejected runs that are listed
 
 
@@ -70,7 +69,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 def stage_draft(args: argparse.Namespace) -> str:
     """Prepare the tree of the draft and let the build use it; the id of its run."""
     from publish import draft
-    folder = (ROOT / draft.FOLDER if args.out == DEFAULTS["out"] else args.out).absolute()
+    folder = (run_folder.ROOT / draft.FOLDER if args.out == DEFAULTS["out"] else args.out).absolute()
     if (folder / "catalogue.json").exists():
         raise UserError("this folder is a published site, and a draft must not become a part of it", str(folder),
                         "name another folder with --out")

@@ -32,12 +32,11 @@ if TYPE_CHECKING:
     from submit.remotes import Destination
     from submit.submission import Submission
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHECK_S = 600               # the checker reads a few MB
 SCRIPT = "submit_run.py"
 
 
-def main(argv: list[str] | None = None, root: pathlib.Path = ROOT) -> int:
+def main(argv: list[str] | None = None, root: pathlib.Path = run_folder.ROOT) -> int:
     args = parse_args(argv)
     trust = git.refusal(root)
     if trust:

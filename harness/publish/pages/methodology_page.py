@@ -1,13 +1,12 @@
 """The methodology page: methodology.md, and how this catalogue computes its statistics."""
 from __future__ import annotations
 
-import pathlib
-
+from base import run_folder
 from publish import markdown
 from publish.markup import tag
 from publish.pages import layout
 
-FILE = pathlib.Path(__file__).resolve().parent.parent.parent / "methodology.md"
+FILE = run_folder.HARNESS / "methodology.md"
 
 
 def page(catalogue: dict, source: str) -> tuple:
