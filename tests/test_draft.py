@@ -42,7 +42,7 @@ class Draft(unittest.TestCase):
         self.assertEqual(code, 0, err)
         page = pathlib.Path(out.splitlines()[-1])
         text = page.read_text(encoding="utf-8")
-        self.assertIn("<b>Draft. </b>This run was not submitted.", text)
+        self.assertIn("<b>Draft. </b>This run has not been submitted.", text)
         self.assertIn("<title>Draft: run of ", text)
         self.assertNotIn("Maintainer", text)
         self.assertIn(draft.UNANSWERED, text)

@@ -9,7 +9,7 @@ from derive import run_md
 
 FOLDER = "site.draft"           # in the clone's root; git ignores it
 HANDLE = "draft"                # of a run without a handle
-NOTE = ("This run was not submitted. The page exists on this machine only, and open questions of run.md are shown as if they "
+NOTE = ("This run has not been submitted. This page exists on this machine only. Open questions of run.md are shown as if they "
         "were answered.")
 UNANSWERED = "(draft: not filled in yet)"
 

@@ -93,8 +93,8 @@ def _bound(bound: Optional[dict]) -> Optional[Html]:
     bandwidth, size = number_format.figure(bound["bandwidth_gb_s"]), bound["size_bytes"]
     beyond = ": more than memory bandwidth allows, so a cache helps or some weights are not read"
     return tag("p", "Each token reads all weights once. The memory of this chip (", tag("bdi", bound["bandwidth_of"]),
-               f") moves {bandwidth} GB/s, the weights are {number_format.gigabytes(size)}: at most {bandwidth} / "
-               f"{number_format.figure(size / 1e9)} = {number_format.figure(bound['bound_tok_s'])} tok/s. Measured: "
+               f") moves {bandwidth} GB/s, the weights are {number_format.gigabytes(size)}: at most {bandwidth} GB/s / "
+               f"{number_format.figure(size / 1e9)} GB = {number_format.figure(bound['bound_tok_s'])} tok/s. Measured: "
                f"{number_format.figure(bound['decode_tok_s'])} tok/s, which is ", tag("b", number_format.percent(bound["share"])),
                " of it", beyond if bound["share"] > 1 else "", ".", class_="bound")
 

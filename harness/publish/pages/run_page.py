@@ -84,7 +84,7 @@ def _evidence(rows: List[dict]) -> Optional[Html]:
 
 def _facts(inputs: page_inputs.RunPageInput) -> Html:
     run, manifest = inputs.run, inputs.manifest
-    overrides = [part for name, value in manifest["overrides"].items() for part in (tag("code", f"{name} = {value}"), " ")]
+    overrides = [part for name, value in manifest["overrides"].items() for part in (", ", tag("code", f"{name} = {value}"))][1:]
     modified = {True: "modified", False: "unmodified", None: "not known whether modified"}[run["harness_modified"]]
     versions = [part for version in run["server_versions"] for part in (" ", tag("code", version))]
     ending = "" if run["complete"] else "; not finished"
@@ -160,7 +160,7 @@ def _files(root: str, inputs: page_inputs.RunPageInput) -> Html:
               number(inputs.sizes.get(name), number_format.gigabytes(inputs.sizes.get(name)))]
              for name, where in inputs.run["raw"].items()]
     heads = tables.words("File", "Content") + [Head("Size", "n")]
-    return layout.section("The five files as submitted", table("Raw files, served as text", heads, lines),
+    return layout.section("The five files", table("Raw files, served as text", heads, lines),
                           tag("p", "In the repository: ", tag("code", inputs.run["folder"])), id_="files")
 
 
