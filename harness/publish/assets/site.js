@@ -56,20 +56,24 @@ function equipFinder(table, field) {
 function equipCellFinder(place) {
   const [field, count, results] = place.children;
   let devices, models;
+  const load = () => {
+    if (!devices) [devices, models] = ["#devices li", "#models li"].map((items) => Array.from(document.querySelectorAll(items), searchable));
+  };
   place.showHits = () => {
     const typed = state.get("cell") || "", words = wordsOf(typed);
-    if (words.length && !devices) [devices, models] = ["#devices li", "#models li"].map((items) => Array.from(document.querySelectorAll(items), searchable));
+    if (words.length) load();
     if (document.activeElement !== field) field.value = typed;
     const groups = words.length ? [
       ["Devices", matches(devices, words).slice(0, 5).map((device) => hit(device.page, device.name, device.label))],
       ["Models", matches(models, words).slice(0, 5).map((model) => hit(model.page, model.name))],
     ] : [];
-    const cells = words.length ? matchingCells(devices, models, words) : [];
-    groups.push(["Models on devices", cells.slice(0, MAX_HITS).map(cellHit)]);
+    const [cells, best] = words.length ? matchingCells(devices, models, words) : [0, []];
+    groups.push(["Models on devices", best.map(cellHit)]);
     results.replaceChildren(...groups.filter(([, hits]) => hits.length).map(hitGroup));
     count.textContent = !words.length ? "" : !results.children.length ? "Nothing matches all of these words."
-      : counted(cells.length, "model on a device", "models on devices") + (cells.length > MAX_HITS ? `, the first ${MAX_HITS} listed` : "");
+      : counted(cells, "model on a device", "models on devices") + (cells > MAX_HITS ? `, the first ${MAX_HITS} listed` : "");
   };
+  field.addEventListener("focus", load);
   field.addEventListener("input", () => { set("cell", field.value.trim()); write(); place.showHits(); });
   field.addEventListener("keydown", (event) => {
     const first = results.querySelector("a");
@@ -104,16 +108,28 @@ function matches(entries, words) {
   return scored.sort((a, b) => b[0] - a[0]).map(([, entry]) => entry);
 }
 
+// [how many cells match, the best of them]; of many equally good ones those with the most runs.
 function matchingCells(devices, models, words) {
-  const ofModels = models.map((model) => words.map((word) => score(word, model))), found = [];
+  const ofModels = models.map((model) => words.map((word) => score(word, model)));
+  let count = 0, best = [], least = 0;
   for (const device of devices) {
     const ofDevice = words.map((word) => score(word, device));
     for (const [number, runs] of device.cells) {
-      const sum = better(ofDevice, ofModels[number]);
-      if (sum) found.push({ sum, runs, device, model: models[number] });
+      const sum = better(ofDevice, ofModels[number]), rank = sum + runs / 1e6;
+      if (!sum) continue;
+      count += 1;
+      if (rank > least) best.push({ rank, runs, device, model: models[number] });
+      if (best.length > 10 * MAX_HITS) {
+        best = sorted(best);
+        least = best[best.length - 1].rank;
+      }
     }
   }
-  return found.sort((a, b) => b.sum - a.sum || b.runs - a.runs);
+  return [count, sorted(best)];
+}
+
+function sorted(cells) {
+  return cells.sort((a, b) => b.rank - a.rank).slice(0, MAX_HITS);
 }
 
 // The sum over all words of the better score; 0 if neither matches a word.
@@ -205,7 +221,7 @@ function sort(table) {
   const column = Number(wanted[1]), sign = wanted[2] ? -1 : 1;
   const rows = Array.from(table.tBodies[0].rows, (row) => [key(row.cells[column]), row]);
   rows.sort((a, b) => a[0] === b[0] ? 0 : a[0] === null ? 1 : b[0] === null ? -1 : sign * (a[0] < b[0] ? -1 : 1));
-  table.tBodies[0].append(...rows.map((pair) => pair[1]));
+  table.tBodies[0].replaceChildren(...rows.map((pair) => pair[1]));
   for (const head of heads) head.removeAttribute("aria-sort");
   heads[column].setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
 }
