@@ -180,10 +180,10 @@ def _position(place: str, units: int) -> int:
 
 
 def _unit_words(material: dict, index: int) -> Dict[str, str]:
-    words = material["words"]
-    picked = {slot: _pick(material["seed"], index, slot, choices) for slot, choices in words.items()}
+    words, unique = material["words"], material["unique"]
+    picked = {slot: _pick(material["seed"], index, slot, choices) for slot, choices in words.items() if slot not in unique}
     rest = index * material["stride"]
-    for slot in material["unique"]:
+    for slot in unique:
         rest, digit = divmod(rest, len(words[slot]))
         picked[slot] = words[slot][digit]
     return picked
