@@ -21,7 +21,7 @@ from base import console, run_folder
 from commands import run_benchmark
 from measure import calibration, hardware, run_setup, telemetry
 from measure.hardware import bandwidth
-from self_test import thinking, timing_floor
+from self_test import thinking_checks, timing_floor
 
 # Several tokens a chunk: what an answer costs grows with its chunks.
 ALPHA = {"name": "alpha:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
@@ -83,12 +83,12 @@ def thinking_part(slower: float = 1) -> tuple[list, list]:
     def figures(*given: object) -> list:
         seen.append(given)
         return real(*given)
-    real = thinking._figures
-    with timing_floor.fake_server() as endpoint, mock.patch.object(thinking, "_figures", figures):
+    real = thinking_checks._figures
+    with timing_floor.fake_server() as endpoint, mock.patch.object(thinking_checks, "_figures", figures):
         return _thinking_lines(endpoint, console.Progress(quiet=True), slower), seen
 
 
-_thinking_lines = thinking.lines
+_thinking_lines = thinking_checks.lines
 
 
 def call_main(*arguments: str, environment: dict | None = None) -> tuple[int, str, str]:

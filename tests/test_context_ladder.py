@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import support
 
 from base import suites
-from base.context_ladder import Ladder, Rung, Stop, line, parabola, rung_name
+from base.context_ladder import Ladder, Rung, LadderEnd, line, parabola, rung_name
 from base.ledger_records import typed
 from base.phases import CONTEXT_EDGE, RUNG_CONTEXTS
 
@@ -105,7 +105,7 @@ class Foretold(unittest.TestCase):
         rung = Rung(climbed(prompt(8000)), steps, 16384, {"CE-P02": 64, "CE-P05": 64}, {})
         took_s = rung.predicted_ns() / 1e9
         self.assertIsNone(rung.stop(int(took_s) + 1))
-        self.assertEqual(rung.stop(int(took_s)), Stop("rung-limit", f"foretold to take {took_s:.0f} s, the limit is {int(took_s)} s"))
+        self.assertEqual(rung.stop(int(took_s)), LadderEnd("rung-limit", f"foretold to take {took_s:.0f} s, the limit is {int(took_s)} s"))
         rung.recorded[1] = "call"
         self.assertIsNone(rung.stop(int(took_s)))
 

@@ -22,7 +22,7 @@ from base import console, run_folder, shell, suites, text_format
 from base.ledger_reader import LedgerReader
 from base.phases import PHASES
 from measure import run_setup, server_address
-from self_test import thinking
+from self_test import thinking_checks
 
 
 class Runs(runs.RunTest):
@@ -420,7 +420,7 @@ class Status(runs.RunTest):
 
 class SelfTest(unittest.TestCase):
     def test_the_self_test_recovers_all_that_was_planted(self):
-        with mock.patch.object(thinking, "lines", lambda *given: runs.thinking_part(*given[2:])[0]):
+        with mock.patch.object(thinking_checks, "lines", lambda *given: runs.thinking_part(*given[2:])[0]):
             code, out, err = call_main("--self-test")
         self.assertEqual([line for line in out.splitlines() if line.startswith("WRONG")], [])
         self.assertLess(len(out.splitlines()), 40)

@@ -6,7 +6,7 @@ import unittest
 
 import runs
 
-from self_test import thinking
+from self_test import thinking_checks
 
 
 class Planted(unittest.TestCase):
@@ -23,11 +23,11 @@ class Planted(unittest.TestCase):
         model, mode, calls, metadata = next(row for row in self.seen if row[0]["name"] == name)
         metadata = copy.deepcopy(metadata)
         change({row["phase"]: row for row in metadata["aggregates"] if row["model"] == name}, metadata)
-        lines = thinking._asked(model, mode, calls, metadata) + thinking._figures(model, mode, calls, metadata)
+        lines = thinking_checks._asked(model, mode, calls, metadata) + thinking_checks._figures(model, mode, calls, metadata)
         return {line.name.rpartition(": ")[2] for line in lines if not line.passed and not line.timed}
 
     def test_each_line_fails_where_something_else_comes_out(self):
-        phase = thinking.PHASE
+        phase = thinking_checks.PHASE
         cases = (
             ("thinks:1b", lambda rows, _: rows[phase]["thinking"]["tokens"].update(median=30), "thinking tokens by chunks"),
             ("tags:1b", lambda rows, _: rows["small-eval"]["thinking"]["tokens"].update(median=80), "thinking tokens by text"),
@@ -38,7 +38,7 @@ class Planted(unittest.TestCase):
             ("always:1b", lambda _, metadata: [row.update(always_thinks=False) for row in metadata["models"]], "always thinks"),
             ("always:1b", lambda rows, _: rows[phase].update(skips={"time-limit": 5}), "thinking phase"),
             ("plain:1b", lambda rows, metadata: metadata["aggregates"].append({**rows["small-eval"], "phase": phase}), "thinking phase"),
-            ("levels:1b", lambda rows, _: rows[phase]["thinking"]["tokens"].update(median=thinking.HIGH), "thinking tokens by chunks"),
+            ("levels:1b", lambda rows, _: rows[phase]["thinking"]["tokens"].update(median=thinking_checks.HIGH), "thinking tokens by chunks"),
             ("refuses:1b", lambda rows, _: rows[phase].update(calls=5), "thinking phase"),
         )
         for name, change, line in cases:
@@ -48,7 +48,7 @@ class Planted(unittest.TestCase):
     def test_limits_without_room_are_seen(self):
         model, mode, calls, metadata = next(row for row in self.seen if row[0]["name"] == "always:1b")
         cut = [call._replace(options={**call.options, "num_predict": 32}) for call in calls]
-        lines = thinking._asked(model, mode, cut, metadata)
+        lines = thinking_checks._asked(model, mode, cut, metadata)
         self.assertEqual([line.name for line in lines if not line.passed], ["thinking, always:1b: room for thoughts in context and limits"])
 
 

@@ -23,7 +23,7 @@ ANSWERED = SPEED_OUTCOMES + ("empty",)
 PASSING_STATUSES = (404, 502, 503)      # from a loaded model once, or a proxy while the server restarts: not the edge of its memory
 
 
-class Stop(NamedTuple):
+class LadderEnd(NamedTuple):
     """Why no higher rung is tried."""
     reason: str             # one of base.records.SKIP_REASONS
     detail: Optional[str]
@@ -33,7 +33,7 @@ class Ladder:
     """What the records of one model have shown about its contexts; `stop` is why no larger one is tried."""
 
     def __init__(self) -> None:
-        self.stop: Optional[Stop] = None
+        self.stop: Optional[LadderEnd] = None
         self._counted: List[List[int]] = []                     # [units, prompt tokens] of calibration
         self._deepest: Optional[Tuple[int, int]] = None         # the same, of the longest prompt that was answered
         self._prefill: List[Tuple[float, float]] = []           # (prompt tokens, ns)
@@ -63,7 +63,7 @@ class Ladder:
 
     def end(self, reason: str, detail: Optional[str]) -> None:
         """The first reason counts."""
-        self.stop = self.stop or Stop(reason, detail)
+        self.stop = self.stop or LadderEnd(reason, detail)
 
     def resume(self) -> None:
         """If a session died while it loaded a rung, the next one does not try that rung again."""
@@ -114,17 +114,17 @@ class Ladder:
 
     # ----- what ends the ladder
 
-    def _problem(self, call: CallRecord) -> Optional[Stop]:
+    def _problem(self, call: CallRecord) -> Optional[LadderEnd]:
         """Why the ladder ends with this measured call of a rung; None if it was answered."""
         if call.outcome == "interrupted" or call.http_status in PASSING_STATUSES:
             return None
         if call.outcome not in ANSWERED:
-            return Stop("rung-failed", call.error)
+            return LadderEnd("rung-failed", call.error)
         reduced = reduced_context(call.placement, call.options)
         if reduced is not None:
-            return Stop("context-reduced", reduced)
+            return LadderEnd("context-reduced", reduced)
         if self.is_cut(call):
-            return Stop("context-reduced", f"a prompt of {call.material_units} units reached the model as {call.prompt_tokens} tokens")
+            return LadderEnd("context-reduced", f"a prompt of {call.material_units} units reached the model as {call.prompt_tokens} tokens")
         return None
 
     def predicted_ns(self, prompts: Iterable[Tuple[int, int]], is_loaded: bool = False) -> Optional[int]:
@@ -168,12 +168,12 @@ class Rung:
         is_loaded = any(self.recorded.get(step.key) == "call" for step in self._steps)
         return self.ladder.predicted_ns(left, is_loaded)
 
-    def stop(self, limit_s: int) -> Optional[Stop]:
+    def stop(self, limit_s: int) -> Optional[LadderEnd]:
         """Why this rung, or the rest of it, is not tried; None if it is."""
         predicted_ns = self.predicted_ns()
         if self.ladder.stop is None and predicted_ns is not None and predicted_ns > limit_s * 1e9:
             # The checker compares this text with that of older records.
-            return Stop("rung-limit", f"foretold to take {predicted_ns / 1e9:.0f} s, the limit is {limit_s} s")
+            return LadderEnd("rung-limit", f"foretold to take {predicted_ns / 1e9:.0f} s, the limit is {limit_s} s")
         return self.ladder.stop
 
     def _target(self, step: PlannedStep) -> int:

@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 from base import console, text_layout
 from base.errors import FINE, FOUND
 from measure.endpoint import Endpoint
-from self_test import checks, rung_checks, scenarios, thinking, timing_floor
+from self_test import checks, rung_checks, scenarios, thinking_checks, timing_floor
 from self_test.checks import CheckLine, in_group
 
 
@@ -109,9 +109,9 @@ def _whole_run(endpoint: Endpoint, progress: console.Progress, slower: float) ->
 
 def _thinking(endpoint: Endpoint, progress: console.Progress) -> List[CheckLine]:
     """Once more with answers that take longer where something timed does not agree."""
-    lines = thinking.lines(endpoint, progress)
+    lines = thinking_checks.lines(endpoint, progress)
     if _is_late(lines):
-        lines = thinking.lines(endpoint, progress, scenarios.SLOWER)
+        lines = thinking_checks.lines(endpoint, progress, scenarios.SLOWER)
     return in_group("thinking", lines)
 
 
