@@ -10,8 +10,8 @@ from base import text_layout
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """The paragraphs of the description stay, and their lines are filled to the width."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, width=text_layout.terminal_columns() - 2, **options)
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, width=text_layout.terminal_columns() - 2, **options)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         import textwrap

@@ -21,8 +21,8 @@ def terminal_columns() -> int:
     if set_by_user.isdigit() and int(set_by_user):
         return int(set_by_user)
     try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80
-    except (AttributeError, ValueError, OSError):
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else -1).columns or 80
+    except (ValueError, OSError):
         return 80
 
 

@@ -5,7 +5,7 @@ import functools
 import json
 import re
 import time
-from typing import Iterator
+from typing import Callable, Iterator
 
 from . import chat_handlers, faults, http_wire, script, text_request, versions
 from .server_state import JSON, NDJSON, Exchange, ServerState
@@ -182,8 +182,9 @@ def pull_steps(model: script.Model | None) -> Iterator[dict]:
 
 
 READ_ROUTES = {"/api/version": version, "/api/tags": tags, "/api/ps": loaded}
-POST_ROUTES = {"/api/show": show, "/api/pull": pull, "/api/chat": functools.partial(text, chat_handlers.ChatHandler),
-               "/api/generate": functools.partial(text, chat_handlers.GenerateHandler)}
+POST_ROUTES: dict[str, Callable[[Exchange, dict], None]] = {
+    "/api/show": show, "/api/pull": pull,
+    "/api/chat": functools.partial(text, chat_handlers.ChatHandler), "/api/generate": functools.partial(text, chat_handlers.GenerateHandler)}
 
 
 # ----- what a request is about
