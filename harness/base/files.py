@@ -77,12 +77,6 @@ def retried(rename: Callable[[Path, Path], None], source: Path, target: Path) ->
     return rename(source, target)
 
 
-def write_temporary(path: os.PathLike, data: bytes) -> None:
-    """Write a file of a temporary folder, which nobody else reads: not in one step, and not flushed."""
-    with explaining_errors(path), open(path, "wb") as out:
-        out.write(data)
-
-
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[pathlib.Path]:
     """An empty temporary folder; it is removed with its contents when the block ends."""

@@ -41,10 +41,10 @@ def run(folder: os.PathLike, *words: str, data: bytes | None = None, more: Mappi
     return Completed(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
 
 
-def line(folder: os.PathLike, *words: str, limit_s: float = LOCAL_S) -> str | None:
+def line(folder: os.PathLike, *words: str) -> str | None:
     """The output of a command; None if it failed or git is missing."""
     try:
-        done = run(folder, *words, limit_s=limit_s)
+        done = run(folder, *words)
     except (UserError, OSError):
         return None
     return done.text if done.code == 0 else None

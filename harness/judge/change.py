@@ -149,7 +149,7 @@ def _check_runs(clone: Clone, sizes: dict, by_path: Dict[str, str], findings: Fi
         contents = clone.contents(sorted(set(checkable.values())))
         with files.temporary_folder() as folder:
             for name, blob in checkable.items():
-                files.write_temporary(folder / name, contents[blob])
+                files.write(folder / name, contents[blob])
             if path != tree_layout.EXAMPLE:
                 findings.add(search.add(path, folder))
             sheet = run_check.check(folder, tree_layout.place_of_run(path), files_of_run, findings, now_s)

@@ -34,8 +34,7 @@ def stage(run: pathlib.Path, submissions: pathlib.Path, folder: pathlib.Path) ->
     path = draft / run_folder.RUN_MD
     if path.is_file():
         text = filled_in(path.read_text(encoding="utf-8", errors="replace"))
-        files.remove_file(path)         # it may be a hard link to the run's own file
-        files.write_temporary(path, text.encode("utf-8"))
+        files.write(path, text.encode("utf-8"))     # not through a hard link to the run's own file
     return tree, run_id
 
 
