@@ -55,11 +55,7 @@ def cells(aggregate: dict) -> Iterator[list]:
     for group in aggregate["groups"]:
         if group["fill"] in RUNG_FILLS:
             metrics = group["metrics"]
-            yield [rung["num_ctx"], memory, share, *(_median(metrics[name]) for name in METRICS), _recalled(aggregate["quality"], group["fill"])]
-
-
-def _median(stat: Optional[dict]) -> str:
-    return "-" if stat is None else figure(stat["median"])
+            yield [rung["num_ctx"], memory, share, *(figure(metrics[name] and metrics[name]["median"]) for name in METRICS), _recalled(aggregate["quality"], group["fill"])]
 
 
 def _recalled(quality: Optional[dict], fill: float) -> str:

@@ -121,18 +121,15 @@ def server_time(call: CallRecord) -> Iterator[Finding]:
         return
     parts = sum(duration or 0 for duration in (call.load_ns, call.prompt_eval_ns, call.eval_ns))
     before_text = (call.load_ns or 0) + (call.prompt_eval_ns or 0)
+    slack_share, slack_ns = thresholds.value("stamp_slack_share"), thresholds.value("stamp_slack_ns")
     for name, inner, outer, outer_name in (
             ("total_ns", call.total_ns, call.done_ns, "done_ns"),
             ("total_ns", parts, call.total_ns, "total_ns"),
             ("eval_ns", parts, call.done_ns, "done_ns"),
             ("prompt_eval_ns", before_text, call.first_text_ns, "first_text_ns")):
-        if inner is not None and outer is not None and inner > _with_slack(outer):
+        if inner is not None and outer is not None and inner > outer * (1 + slack_share) + slack_ns:
             yield Finding("ledger-server-time", f"{inner} ns by the server", f"within {outer_name} {outer}", f"/{name}")
             return
-
-
-def _with_slack(duration_ns: int) -> float:
-    return duration_ns * (1 + thresholds.value("stamp_slack_share")) + thresholds.value("stamp_slack_ns")
 
 
 def outcome(call: CallRecord) -> Iterator[Finding]:
