@@ -8,6 +8,7 @@ import support  # noqa: F401  (puts the harness on the path)
 
 from base import records, schema
 from derive import failures, run_report, summary
+from judge import review, tree_layout
 
 TOO_LONG = "request ({} tokens) exceeds the available context size (4096 tokens), try increasing it"
 
@@ -49,6 +50,11 @@ class Failures(unittest.TestCase):
                 self.assertNotIn("failures", metadata["aggregates"][0])
                 self.assertEqual(metadata["schema"], "metadata-1.0")
                 self.assertNotIn("Failed calls", run_report.render(self.manifest, metadata))
+
+    def test_a_review_shows_them_to_the_maintainer(self):
+        metadata = self.metadata([failed("refused", TOO_LONG.format(5000), 0)])
+        facts = dict(review.sheet(tree_layout.place_of_run(f"submissions/ana/mac-m1-8gb/run-{ledgers.RUN_ID}"), None, None, metadata).facts)
+        self.assertEqual(facts["failed"], f"m:1b: 1 call refused (small-eval): {TOO_LONG.format(5000)}")
 
     def test_every_outcome_without_speed_has_advice_and_memory_has_its_own(self):
         for outcome in set(records.OUTCOMES) - set(records.SPEED_OUTCOMES):

@@ -18,7 +18,7 @@ import support
 from runs import ALPHA, BETA, call_main, measured, records
 
 import run_benchmark
-from base import console, run_folder, shell, suites, text_format
+from base import console, json_text, run_folder, shell, suites, text_format
 from base.ledger_reader import LedgerReader
 from base.phases import PHASES
 from measure import run_setup, server_address
@@ -346,6 +346,15 @@ class Next(runs.RunTest):
         self.assertEqual(found, code, err)
         self.assertTrue(err.splitlines()[-1].startswith("next: "), err)
         return err.splitlines()[-1][len("next: "):]
+
+    def test_a_run_with_failed_calls_says_why_at_its_end_and_in_its_files(self):
+        _, _, err = self.main("--phases", "frozen-prompts", "--models", "alpha:1b", "--num-ctx", "1024", "--repeats", "1", "--handle", "ana",
+                              "--device-tag", "mac-m1-8gb", "--quiet")
+        self.assertRegex(err, r"(?m)^alpha:1b: 2 calls refused \(frozen-prompts\): .*exceeds the available context size.*; in this model's "
+                              r"tokenizer .* larger --num-ctx, as a separate run$")
+        metadata = json_text.loads((self.folder() / run_folder.METADATA).read_bytes())
+        self.assertEqual([(row["outcome"], row["n"]) for row in metadata["aggregates"][0]["failures"]], [("refused", 2)])
+        self.assertIn("### Failed calls", (self.folder() / run_folder.RUN_MD).read_text(encoding="utf-8"))
 
     def test_from_the_list_over_the_plan_to_the_run_and_its_story(self):
         where = f"--target-url {self.stub.url}"
