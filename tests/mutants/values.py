@@ -48,10 +48,26 @@ class CallChange:
         for line, record in enumerate(run.records, 1):
             place = run_folder.LEDGER, line
             if place not in run.changed and all(record.get(name) == value for name, value in self._wanted.items()):
-                record.update(self._change(record) if callable(self._change) else self._change)
                 run.changed.add(place)
+                self._lie(run, record)
                 return {place}
         return None
+
+    def _lie(self, run: Run, record: dict) -> None:
+        record.update(self._change(record) if callable(self._change) else self._change)
+
+
+class OneSkip(CallChange):
+    """One measured call like this was skipped for a reason."""
+
+    def __init__(self, reason: str, wanted: dict):
+        super().__init__({"type": "skipped", "reason": reason, "detail": None}, {"role": "measured", **wanted})
+
+    def _lie(self, run: Run, record: dict) -> None:
+        for name in record.keys() - support.record("skipped").keys():
+            del record[name]
+        super()._lie(run, record)
+        count_calls(run)
 
 
 class DocumentChange:
@@ -72,6 +88,10 @@ class DocumentChange:
 def on_call(change: dict | Callable[[dict], dict], **wanted: object) -> CallChange:
     """Change the first measured call like this."""
     return CallChange(change, {"role": "measured", "phase": "small-eval", **wanted})
+
+
+def on_skip(reason: str, **wanted: object) -> OneSkip:
+    return OneSkip(reason, wanted)
 
 
 def alone(change: CallChange | DocumentChange) -> Callable[[Run], None]:
@@ -357,10 +377,15 @@ def skipped(reason: str, **wanted: object) -> Callable[[Run], None]:
         for record in run.calls(role="measured", **wanted):
             run.records[run.records.index(record)] = {
                 **{name: record[name] for name in support.record("skipped") if name in record}, "type": "skipped", "reason": reason, "detail": None}
-        calls, planned = run.calls(role="measured"), run.manifest["planned_calls"]
-        run.records[-1].update(done=len(calls), skipped=planned - len(calls))
-        recount(run)
+        count_calls(run)
     return mutate
+
+
+def count_calls(run: Run) -> None:
+    """The footer's numbers as the records are now."""
+    calls, planned = run.calls(role="measured"), run.manifest["planned_calls"]
+    run.records[-1].update(done=len(calls), skipped=planned - len(calls))
+    recount(run)
 
 
 def less_material(run: Run) -> None:
@@ -552,20 +577,20 @@ ROWS = [
     ("protocol-calibration", "no calibration", no_calibration),
     ("protocol-calibration", "nobody asked whether it always thinks", drop(item="CAL-THINKS"), THINKING),
     ("protocol-order", "the last pass directly after the first", last_pass_first),
-    ("protocol-skip", "a time limit that the run does not have", skipped("time-limit", phase="small-eval")),
-    ("protocol-skip", "a context that is too small where it ran", skipped("context-too-small", phase="small-eval")),
-    ("protocol-skip", "a model that is missing and answers", skipped("model-missing", phase="small-eval")),
-    ("protocol-skip", "one model for a phase that needs one", skipped("one-model", phase="small-eval")),
+    ("protocol-skip", "a time limit that the run does not have", on_skip("time-limit", phase="small-eval")),
+    ("protocol-skip", "a context that is too small where it ran", on_skip("context-too-small", phase="small-eval")),
+    ("protocol-skip", "a model that is missing and answers", on_skip("model-missing", phase="small-eval")),
+    ("protocol-skip", "one model for a phase that needs one", on_skip("one-model", phase="small-eval")),
     ("protocol-skip", "a model that always thinks, and did not", skipped("always-thinks", phase="small-eval-thinking"), THINKING),
-    ("protocol-skip", "thinking in a plain phase", skipped("always-thinks", phase="small-eval"), ALWAYS),
+    ("protocol-skip", "thinking in a plain phase", on_skip("always-thinks", phase="small-eval"), ALWAYS),
     ("protocol-skip", "a refusal to think that nobody saw", skipped("thinking-refused", phase="small-eval-thinking"), THINKING),
-    ("protocol-skip", "a wave that was never begun", skipped("wave-broken", phase="small-eval")),
-    ("protocol-skip", "models not loaded together in a phase of one", skipped("not-loaded-together", phase="small-eval")),
-    ("protocol-skip", "a conversation that was never begun", skipped("conversation-broken", phase="small-eval")),
-    ("protocol-skip", "material that was counted", skipped("calibration-failed", phase="context-edge"), CONTEXT),
-    ("protocol-skip", "material that fits many times", skipped("context-too-small", phase="context-edge"), CONTEXT),
-    ("protocol-skip", "material that nothing needs", skipped("calibration-failed", phase="small-eval")),
-    ("protocol-skip", "a reason of rungs in another phase", skipped("rung-limit", phase="small-eval")),
+    ("protocol-skip", "a wave that was never begun", on_skip("wave-broken", phase="small-eval")),
+    ("protocol-skip", "models not loaded together in a phase of one", on_skip("not-loaded-together", phase="small-eval")),
+    ("protocol-skip", "a conversation that was never begun", on_skip("conversation-broken", phase="small-eval")),
+    ("protocol-skip", "material that was counted", on_skip("calibration-failed", phase="context-edge"), CONTEXT),
+    ("protocol-skip", "material that fits many times", on_skip("context-too-small", phase="context-edge"), CONTEXT),
+    ("protocol-skip", "material that nothing needs", on_skip("calibration-failed", phase="small-eval")),
+    ("protocol-skip", "a reason of rungs in another phase", on_skip("rung-limit", phase="small-eval")),
     ("protocol-skip", "a rung that would not have taken long", skipped("rung-limit", phase="context-edge-32k"), RUNGS),
     ("protocol-skip", "a rung that was not reduced", skipped("context-reduced", phase="context-edge-32k"), RUNGS),
     ("protocol-skip", "a rung below which every prompt was answered", skipped("rung-failed", phase="context-edge-32k"), RUNGS),
