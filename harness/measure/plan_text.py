@@ -112,7 +112,7 @@ def _thinking(choice: ModelChoice, work: list, settings: plan.Settings) -> list[
 
 
 def _contexts(settings: plan.Settings) -> list:
-    """One speed for all prompts makes the larger contexts look quicker than they are."""
+    """A warning: the times assume one speed for all prompts, so larger contexts take longer than shown."""
     if not settings.contexts:
         return []
     limit = text_format.format_duration(settings.rung_limit_s)
@@ -120,7 +120,7 @@ def _contexts(settings: plan.Settings) -> list:
 
 
 def _times(answers: int, prompts: int) -> str:
-    """The machine's speed is not known yet, so the time is given for several speeds."""
+    """The speed of the machine is not known yet, so the time is shown for several speeds."""
     return text_layout.format_table(["decode tok/s", "prefill tok/s", "at most"], [
         [decode, prefill, text_format.format_duration(answers / decode + prompts / prefill)]
         for decode, prefill in GUESSED_SPEEDS], ())

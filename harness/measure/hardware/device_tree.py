@@ -9,7 +9,7 @@ from measure.hardware.machine import Machine
 
 UEVENT = "/sys/class/drm/renderD*/device/uevent"
 COMPATIBLE = "/proc/device-tree/compatible"
-# Qualcomm's graphics have no render node of their own: the display's node is theirs too.
+# Qualcomm's graphics have no render node of their own and share the display's.
 QUALCOMM_DISPLAY = re.compile(r"qcom,.*(?:mdss|dpu)")
 # Nodes that show pictures or decode video beside the graphics.
 NOT_GRAPHICS = re.compile(r"display|host1x|[-,](?:vic|nvdec|nvenc|dc|dpu|hdmi)\b|vop")

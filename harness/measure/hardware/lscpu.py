@@ -15,7 +15,7 @@ class Lscpu:
     clusters: tuple = ()                            # a dict for each `Model name`, and what follows it
 
     def first(self, name: str) -> str | None:
-        """The first text under this name that is a value; lscpu writes `-` where it has none."""
+        """The first value under this name; lscpu writes `-` for unknown."""
         return next(iter(self.every(name)), None)
 
     def every(self, name: str) -> list:

@@ -72,6 +72,6 @@ def _device(name: str, values: dict) -> VulkanDevice:
 
 
 def absent(answer: CommandResult) -> dict:
-    """The interface of a device that vulkaninfo does not list: none, if there was a list at all."""
+    """The interface of a device that vulkaninfo does not list: none, if it printed a list."""
     return {"interface": facts.known("none", f"neither the vendor's own tool nor {METHOD} lists it")
             if answer.outcome == "answered" else facts.unknown(f"{answer.why}, nor a tool of its vendor")}

@@ -113,7 +113,7 @@ class Contention:
         return sum(self._own.values())
 
     def _roots(self, processes: Snapshot) -> set | None:
-        """This process, and the server's: the one that listens, and where that is a proxy all that are called like it."""
+        """This process, and the server's: the process that listens, or, where that is a proxy, all processes with a server's name."""
         own = tree(processes, {os.getpid()})
         listener = self._listener(processes)
         if listener in own:         # a server that this harness started: the fake one

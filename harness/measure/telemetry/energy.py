@@ -9,7 +9,7 @@ from typing import Callable
 from measure.telemetry.sysfs import Files, number
 
 RAPL = "/sys/class/powercap"
-MOST_W = 600    # no package of processors draws more; a counter that could have gone round unseen is not believed
+MOST_W = 600    # no package of processors draws more; a counter that may have wrapped around unseen is not used
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Counter:
 
 @dataclass(frozen=True)
 class Source:
-    """The counters of one part of the machine; none, and why."""
+    """The counters of one part of the machine, or why there are none."""
     name: str
     counters: tuple = ()
     unknown: str | None = None

@@ -5,8 +5,8 @@
 It listens on 127.0.0.1, prints one line, {"url": "http://127.0.0.1:PORT", "pid": N}, and runs until its standard input
 is closed (so no crash of its starter leaves it behind), or SIGTERM or SIGINT. It answers as a chosen version of Ollama
 does, byte for byte where recordings of real servers exist, takes real time for loading, prefill and decoding, and
-misbehaves where its script says so. It imports nothing of the project: it is an independent witness of what the
-harness measures. It answers the requests that the harness makes, and no others.
+misbehaves where its script says so. It imports nothing of the project, so that it is independent of what it tests. It
+answers the requests that the harness makes, and no others.
 
     POST /fake/script      a new script; every model, cache, rule and log entry of the old one is forgotten
     GET  /fake/log?from=N  the truth: one object for each request from number N on, in order of arrival

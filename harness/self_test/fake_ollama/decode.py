@@ -18,7 +18,7 @@ class Chunk(NamedTuple):
 
 
 def fitted(prompt: list[str], request: TextRequest, num_ctx: int, is_native: bool, dialect: versions.Dialect) -> list[str]:
-    """The prompt as the model gets it: whole, or cut without a word; raises this version's refusal of one too long."""
+    """The prompt as the model gets it: whole, or cut silently; raises this version's refusal of a prompt that is too long."""
     size = len(prompt)
     most = dialect.slot_window(num_ctx) - 1
     if is_native and dialect.has_runner_process:

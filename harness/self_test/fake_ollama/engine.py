@@ -90,7 +90,7 @@ class Engine:
         """The model in memory, loaded if need be; it cannot be unloaded inside the with block."""
         use = self._acquire(model, launch, client, received_ns)
         loaded = use.loaded
-        if keep_alive_ns is not None:     # it also holds for later requests that do not say
+        if keep_alive_ns is not None:     # it also applies to later requests without one
             loaded.keep_alive_ns = keep_alive_ns
         try:
             yield use

@@ -31,40 +31,40 @@ CUT_PAUSE_NS = 2_000_000                   # between two parts of what belongs t
 
 FAULTS = {
     # before the answer
-    "status": Fault("this status in place of an answer; body is sent as it is, else error is put into JSON",
+    "status": Fault("this status instead of an answer, with body as it is, or with error in JSON",
                     {"code": 500, "error": "planted", "body": None}),
     "nested_json_400": Fault("an error of the runner: JSON in a string in JSON", {"message": "planted"}),
-    "empty_200": Fault("status 200 and a body without a byte", {}),
-    "silence": Fault("not a byte for so long, then a close", {"ms": 60_000}),
-    "body_not_http": Fault("these bytes in place of HTTP, then a close",
+    "empty_200": Fault("status 200 and an empty body", {}),
+    "silence": Fault("no byte for this time, then the connection is closed", {"ms": 60_000}),
+    "body_not_http": Fault("these bytes instead of HTTP, then the connection is closed",
                            {"text": "\u0000\u0001 not HTTP at all\r\n\r\n"}),
     # of the plan
     "answer": Fault("this text is the answer", {"text": "ok"}),
     "one_token": Fault("the answer ends after one token", {}),
-    "silent_truncation": Fault("a prompt too long is cut even if the request forbids it; or any, to so many tokens",
+    "silent_truncation": Fault("an over-long prompt is cut even if the request forbids it; with `to`, any prompt is cut to this many tokens",
                                {"to": None}),
-    "queue_wait": Fault("so long before prefill begins, in no counter but the total", {"ms": 200}),
+    "queue_wait": Fault("a wait before prefill begins, which only the total duration includes", {"ms": 200}),
     "thinking_despite_off": Fault("the model thinks although the request forbids it", {"tokens": 14}),
-    "remote_chunks": Fault("every object says that it came from the cloud",
+    "remote_chunks": Fault("every object has the fields of a cloud model",
                            {"remote_host": "https://cloud.example:443", "remote_model": "planted"}),
-    "multi_token_chunks": Fault("so many tokens in each chunk", {"tokens": 4}),
-    "empty_chunks": Fault("a chunk that shows nothing comes before the first one, and again after every so many",
+    "multi_token_chunks": Fault("this many tokens in each chunk", {"tokens": 4}),
+    "empty_chunks": Fault("a chunk without text before the first chunk, and again after this many",
                           {"every": 5}),
     "metrics_absent": Fault("the final object lacks these fields; None: all counters", {"fields": None}),
-    "whole_without_done": Fault("one single object that says done: false, without counters", {}),
-    "huge_line": Fault("so many numbers of context in the final line, and raw U+2028 and U+0085 in the text",
+    "whole_without_done": Fault("a single object with done: false and without counters", {}),
+    "huge_line": Fault("this many numbers of context in the final line, and raw U+2028 and U+0085 in the text",
                        {"context": 60_000}),
     # of the stream
-    "end_without_done": Fault("the body ends properly (clean) or with a close in mid-body, and done never came",
+    "end_without_done": Fault("the body ends properly (clean) or the connection is closed in mid-body, without a done line",
                               {"after": 3, "clean": True}),
     "reset": Fault("the connection is reset", {"after": 3}),
     "error_line": Fault("the body ends with an error line", {"after": 3, "text": versions.RUNNER_LOST}),
-    "stall": Fault("so long without a byte, then on", {"after": 3, "ms": 1000}),
+    "stall": Fault("no byte for this time, then the stream goes on", {"after": 3, "ms": 1000}),
     "not_json": Fault("a line that is not JSON; the stream goes on", {"after": 3, "line": "this is not JSON"}),
-    "several_lines_per_http_chunk": Fault("so many lines in each HTTP chunk", {"lines": 3}),
+    "several_lines_per_http_chunk": Fault("this many lines in each HTTP chunk", {"lines": 3}),
     "line_split_over_chunks": Fault("each line in two HTTP chunks", {}),
-    "utf8_split": Fault("an answer of many bytes a character, cut within one: by turns between two writes and "
-                        "between two HTTP chunks", {}),
+    "utf8_split": Fault("multi-byte characters, cut inside a character: alternately between two writes and between "
+                        "two HTTP chunks", {}),
 }
 
 
@@ -142,7 +142,7 @@ SPOILERS: dict[str, Callable[..., Iterator[Piece]]] = {
 
 
 def first(pieces: Iterable[Piece], count: int) -> Iterator[Piece]:
-    """The first `count` pieces; the rest is never made, as when a runner dies."""
+    """The first `count` pieces; the rest is never generated, as when a runner dies."""
     if count:
         for number, piece in enumerate(pieces, 1):
             yield piece

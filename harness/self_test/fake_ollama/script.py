@@ -30,7 +30,7 @@ class Model:
     load_ms: float = 50.0                 # a cold load
     load_error: str | None = None         # text of the failure of every load,
     load_error_above: int = 0             # or only of loads with a larger context
-    reduced_context: int | None = None    # tokens to which the server reduces a larger num_ctx without a word
+    reduced_context: int | None = None    # tokens to which the server silently reduces a larger num_ctx
     bytes_per_token: int = 0              # of context, in memory
     vram_limit_bytes: int = 0             # what the accelerator takes of the model and its context
     slower_per_1k: float = 0.0            # share of a token's prefill and of a gap added by each 1,000 tokens before it

@@ -22,7 +22,7 @@ class TextRequest:
     stream: bool
     truncate: bool
     shift: bool
-    keep_alive_ns: int | None             # None: the request does not say
+    keep_alive_ns: int | None             # None: not in the request
     think: bool | str | None              # True, False or a level; None: the request does not say
 
 
