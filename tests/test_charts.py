@@ -59,6 +59,14 @@ class Scales(unittest.TestCase):
         for (one, half), (other, other_half) in zip(places, places[1:]):
             self.assertGreater(other - other_half, one + half)
 
+    def test_a_long_word_on_the_upright_axis_is_not_cut_off(self):
+        x = scale.linear([0.0, 1.0], axes.LEFT, 380)
+        y = scale.logarithmic([10_000.0, 1_000_000.0], 220, axes.TOP, number_format.milliseconds)
+        labels = re.findall(r'x="([0-9.]+)"[^>]*text-anchor="end">([^<]+)<', axes.frame(x, y, "", ""))
+        self.assertIn("16.7\u202fmin", [words for _, words in labels])
+        for end, words in labels:
+            self.assertGreaterEqual(float(end), len(words) * axes.CHARACTER * 0.92 - 0.01, words)
+
 
 POINTS = [pareto.Point(name, Interval(speed, speed * 0.9, speed * 1.1, "3 runs", runs),
                        Interval(quality, quality - 0.1, quality + 0.05, "9 of 10"))

@@ -402,6 +402,18 @@ class Ways(unittest.TestCase):
             self.assertEqual(([tokens for tokens, _ in depth], depth[-1][0] > 4 * 7_900), (sorted(tokens for tokens, _ in depth), True))
             self.assertIn("Largest context", self.page(inputs.model["page"]).text)
 
+    def test_speeds_far_apart_are_drawn_on_a_logarithmic_axis(self):
+        _, variant = next(pair for pair in self.variants(lambda variant: len(context_section.points(variant, "decode_tok_s")) > 1))
+        slow = copy.deepcopy(variant)
+        for phase in slow["phases"]:
+            for group in phase["groups"]:
+                speed = group["figures"]["decode_tok_s"]
+                for spread in (speed["over_runs"], speed["over_calls"]) if speed else ():
+                    spread.update({name: spread[name] / 1000 for name in ("median", "q1", "q3")})
+        for named, is_log in (([("fast", variant)], False), ([("fast", variant), ("slow", slow)], True)):
+            ticks = re.findall(r'class="tick"[^>]*>([0-9.,]+)<', context_section.chart(named, "", "decode_tok_s", context_section.DECODE))
+            self.assertEqual("0" not in ticks, is_log, ticks)
+
     def test_where_nobody_climbed_or_thought_there_is_neither_section_nor_column(self):
         plain = self.variants(lambda variant: not variant["ladder"] and not any("thinking" in phase for phase in variant["phases"]))
         self.assertTrue(plain)

@@ -50,7 +50,7 @@ def frame(x: Scale, y: Scale, x_title: str, y_title: str) -> Html:
     """Grid, ticks and titles of both axes. The title of the y axis is above it, horizontal."""
     left, right, bottom, top = x.start, x.end, y.start, y.end
     parts = [line(left, y.at(value), right, y.at(value), "grid") for value in y.ticks]
-    parts += [label(left - 6, y.at(value) + 4, y.show(value), "tick", "end") for value in y.ticks]
+    parts += [label(max(left - 6, len(y.show(value)) * CHARACTER * 0.92), y.at(value) + 4, y.show(value), "tick", "end") for value in y.ticks]
     parts += [line(x.at(value), bottom, x.at(value), bottom + 4, "axis") for value in x.ticks]
     parts += [label(_label_x(x, value), bottom + 16, x.show(value), "tick", "middle") for value in labelled_ticks(x)]
     parts += [line(left, bottom, right, bottom, "axis"), label(2, top - 11, y_title),

@@ -1,6 +1,7 @@
 """Depth of context: what a prompt costs by its tokens, over all contexts that were climbed, and how far the machine serves a model."""
 from __future__ import annotations
 
+import dataclasses
 from typing import Callable, Iterable, Iterator, List, Optional, Tuple
 
 from base.phases import CONTEXT_EDGE, RUNG_PHASES
@@ -18,6 +19,7 @@ DEPTH = Axis("prompt tokens", is_log=True)
 DECODE = Axis("decode, tok/s")
 FIRST = Axis("time to first token", is_log=True, show=number_format.milliseconds)
 CHARTS = (("Decode against context depth", "decode_tok_s", DECODE), ("Time to first token against context depth", "ttft_ms", FIRST))
+WIDE = 20               # a chart whose highest value is so many times its lowest has a logarithmic axis
 MAX_SERIES = 6          # of one chart, which has as many shapes; the others are thin lines
 CLIFF = "partly off the accelerator"
 HEADS = [Head("Context"), Head("Longest prompt", "n"), Head("Decode tok/s", "n"), Head("First token", "n"), Head("Facts recalled", "n"),
@@ -127,8 +129,15 @@ def chart(named: List[tuple], title: str, figure: str, axis: Axis, words: str = 
     others = [[(tokens, interval_.value) for tokens, interval_ in depth] for kind, _, depth, _ in lines if kind > MAX_SERIES]
     cliffs = [curves.Cliff(tokens, words, kind) for kind, _, _, variant in lines if kind <= MAX_SERIES for tokens in [cliff(variant)] if tokens]
     more = f"The {len(series)} with the most runs are named; thin lines are the other {len(others)}." if others else None
-    drawn = curves.chart(series, others, DEPTH, axis, title, cliffs=cliffs)
+    drawn = curves.chart(series, others, DEPTH, _fitting(axis, [interval_ for _, _, depth, _ in lines for _, interval_ in depth]), title,
+                         cliffs=cliffs)
     return layout.figure(drawn, [title, None if words else curves.legend(series)], layout.note(more) if more else None)
+
+
+def _fitting(axis: Axis, values: List[Interval]) -> Axis:
+    """The same axis, logarithmic where a linear one would press most lines together."""
+    low, high = min(interval_.low for interval_ in values), max(interval_.high for interval_ in values)
+    return dataclasses.replace(axis, is_log=axis.is_log or 0 < low * WIDE < high)
 
 
 def of_many(named: Iterable[tuple]) -> Optional[Html]:

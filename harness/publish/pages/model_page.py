@@ -45,6 +45,6 @@ def _digests(digests: List[str]) -> list:
 
 
 def _devices(root: str, model: dict, rows: List[Row]) -> Html:
-    cells_table = lists.cells(root, rows, MAIN, "device", "This model on every device, fastest first", "devices", "Find a device")
+    cells_table = lists.cells(root, rows, MAIN, "device", "Devices with this model, fastest first", "devices", "Find a device")
     more = tag("p", tag("a", "Compare them figure by figure", href=f"{root}compare/{model['page']}"))
-    return layout.section("Every device that ran it", cells_table, lists.column_meanings(MAIN), more, id_="devices")
+    return layout.section("This model on every device", cells_table, lists.column_meanings(MAIN), more, id_="devices")

@@ -1,4 +1,4 @@
-"""Thinking against plain: the right answers, tokens and times of both ways of asking, beside each other."""
+"""Answers with and without thinking: right answers, tokens and times of both ways of asking."""
 from __future__ import annotations
 
 from typing import Iterable, Iterator, List, Optional, Tuple
