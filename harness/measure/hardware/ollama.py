@@ -10,7 +10,7 @@ from base import facts
 from measure.hardware import text_parsing
 from measure.hardware.machine import Machine
 
-LISTENS = "0A"
+TABLES, LISTENS = ("/proc/net/tcp", "/proc/net/tcp6"), "0A"
 MAX_VARIABLES = 64
 RECORDED = re.compile(r"(?:OLLAMA|GGML|LLAMA|ROCBLAS|HIPBLASLT)_[A-Z0-9_]{1,60}\Z|(?:CUDA|ROCR|HIP)_VISIBLE_DEVICES\Z|"
                      r"HSA_(?:OVERRIDE_GFX_VERSION(?:_[0-9]+)?|ENABLE_SDMA|XNACK)\Z|GPU_DEVICE_ORDINAL\Z|"
@@ -32,12 +32,10 @@ def _process(machine: Machine, port: int) -> tuple:
     if machine.platform.system != "linux":
         why = facts.unknown("on this system the listening process and its environment need extra rights")
         return why, why
-    tables = [machine.read(f"/proc/net/{name}") for name in ("tcp", "tcp6")]
-    sockets = {inode for table in tables for inode in listeners(table, port)}
     owner = listening_process(machine, port)
     if owner is None:
-        why = facts.unknown("the process that listens belongs to another user" if sockets else
-                            "no process of this system listens there" if any(tables) else "/proc/net/tcp cannot be read")
+        why = facts.unknown("the process that listens belongs to another user" if listening_sockets(machine, port) else
+                            "no process of this system listens there" if any(map(machine.read, TABLES)) else "/proc/net/tcp cannot be read")
         return why, why
     name = text_parsing.line(machine.read(f"/proc/{owner}/comm"))
     process = facts.optional(name, "/proc/net/tcp, /proc/*/fd and comm", "the name of the process that listens cannot be read")
@@ -50,26 +48,19 @@ def _process(machine: Machine, port: int) -> tuple:
 
 def listening_process(machine: Machine, port: int) -> str | None:
     """The number of the process that listens at this port; None if there is none, it belongs to another user, or not on Linux."""
-    if machine.platform.system != "linux":
-        return None
-    sockets = {inode for name in ("tcp", "tcp6") for inode in listeners(machine.read(f"/proc/net/{name}"), port)}
+    sockets = listening_sockets(machine, port) if machine.platform.system == "linux" else set()
     if not sockets:
         return None
     numbers = [re.split(r"[/\\]", path)[-2] for path in machine.paths("/proc/[0-9]*/comm")]
     numbers.sort(key=lambda number: text_parsing.line(machine.read(f"/proc/{number}/comm")) != "ollama")
     return next((number for number in numbers for path in machine.paths(f"/proc/{number}/fd/*")
-                 if _inode(machine.link(path)) in sockets), None)
+                 if machine.link(path) in sockets), None)
 
 
-def listeners(table: str | None, port: int) -> list:
-    """Inodes of the sockets that listen on a port, from /proc/net/tcp or tcp6."""
-    rows = [row.split() for row in (table or "").splitlines()[1:]]
-    return [row[9] for row in rows if len(row) > 9 and row[3] == LISTENS and row[1].endswith(f":{port:04X}")]
-
-
-def _inode(link: str | None) -> str | None:
-    match = re.fullmatch(r"socket:\[([0-9]+)\]", link or "")
-    return match.group(1) if match else None
+def listening_sockets(machine: Machine, port: int) -> set:
+    """The sockets that listen on a port, each as the links in /proc/*/fd name it."""
+    rows = [row.split() for table in map(machine.read, TABLES) for row in (table or "").splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if len(row) > 9 and row[3] == LISTENS and row[1].endswith(f":{port:04X}")}
 
 
 def recorded_variables(environment: str) -> dict:
