@@ -17,6 +17,7 @@ APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | get
 # A byte that no ledger reaches: Windows locks are mandatory, and a locked byte inside the file could not be read.
 # Seeking further than a file can grow fails there.
 LOCK_OFFSET = 2 ** 31 - 2
+BUFFER_BYTES = 1 << 20      # of a file that is written in many pieces
 # Waits between attempts to rename: on Windows a virus scanner, an indexer or OneDrive holds a new file for a moment.
 RENAME_WAITS_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 
@@ -176,15 +177,16 @@ def write(path: os.PathLike, data: bytes | Iterable[bytes]) -> None:
 
     What is too large to be held may come in pieces.
     """
+    buffering = -1 if isinstance(data, bytes) else BUFFER_BYTES
     with explaining_errors(path):
         try:
-            out = open(path, "xb")
+            out = open(path, "xb", buffering)
         except FileExistsError:
             os.unlink(path)
-            out = open(path, "xb")
+            out = open(path, "xb", buffering)
         except FileNotFoundError:
             pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-            out = open(path, "xb")
+            out = open(path, "xb", buffering)
         with out:
             out.writelines([data] if isinstance(data, bytes) else data)
 
