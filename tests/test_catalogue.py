@@ -204,7 +204,7 @@ class Document(unittest.TestCase):
 
     def test_hidden_runs_leave_no_name_and_still_count(self):
         hidden = frozenset([0, 4])
-        told, cell_views, _ = showcase.whole(hidden=hidden)
+        told, cell_views, _ = showcase.whole((*showcase.FEW, 4), hidden)
         whole = json_text.dumps([told, [vars(view) for view in cell_views]])
         for number in hidden:
             self.assertNotIn(showcase.corpus.spec(number).run_id, whole)

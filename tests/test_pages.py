@@ -346,8 +346,7 @@ class Honesty(unittest.TestCase):
                           or gone["run_id"][:8].encode() in data], [])
 
     def test_what_the_maintainer_says_is_shown_and_what_is_superseded_leads_on(self):
-        view = copy.deepcopy(showcase.whole()[2][0])
-        other = showcase.whole()[2][1].run["run_id"]
+        view, other = copy.deepcopy(showcase.taken(showcase.FEW[1])[0]), showcase.taken(showcase.FEW[0])[0].run["run_id"]
         view.run.update(blurb_md="A *calm* machine.", notes=["Looked at by hand."], superseded_by=other)
         page = Page(run_page.page(view)[1])
         self.assertIn("A calm machine.", page.text)
