@@ -46,15 +46,10 @@ def new_bare(folder: pathlib.Path, files: dict, branch: str = "main") -> pathlib
     """A bare repository with one commit of these files: text by path."""
     folder.mkdir(parents=True)
     git(folder, "init", "-q", "--bare", "-b", branch, "--template=")
-    work = folder.parent / f"{folder.name}.work"
-    git(folder.parent, "clone", "-q", "--template=", str(folder), str(work))
+    stream = [f"commit refs/heads/{branch}\ncommitter Maintainer <m@example.org> 1700000000 +0000\ndata 5\nfirst".encode()]
     for path, text in files.items():
-        (work / path).parent.mkdir(parents=True, exist_ok=True)
-        (work / path).write_bytes(text.encode())
-    git(work, "checkout", "-q", "-B", branch)
-    git(work, "add", "-A")
-    git(work, "commit", "-q", "-m", "first", **PERSON)
-    git(work, "push", "-q", "origin", f"HEAD:refs/heads/{branch}")
+        stream.append(b"M 100644 inline %s\ndata %d\n%s" % (path.encode(), len(text.encode()), text.encode()))
+    git(folder, "fast-import", "--quiet", data=b"\n".join(stream) + b"\n")
     return folder
 
 

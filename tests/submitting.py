@@ -1,7 +1,9 @@
 """What the tests of a submission share: a clone with a finished run in it, an upstream, a fork, and a scripted Gitea."""
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import io
 import os
 import pathlib
@@ -64,6 +66,25 @@ def a_submission(**changes: object) -> submission.Submission:
     return replace(made, **changes)
 
 
+@functools.lru_cache(maxsize=None)
+def first_world() -> pathlib.Path:
+    """The upstream, the fork and a clone with a run in it; made once, since it takes two dozen processes of git."""
+    held = tempfile.TemporaryDirectory(prefix="a world ", dir=gitea.memory())
+    atexit.register(held.cleanup)
+    world = pathlib.Path(held.name)
+    upstream = gitea.new_bare(world / "repos" / "bench-org" / "bench.git", {
+        "README.md": "bench\n", "harness/check_submission.py": CHECKER, "submissions/README.md": "runs\n",
+        ".gitattributes": "* text=auto eol=lf\n"})
+    (world / "repos" / gitea.LOGIN).mkdir()
+    gitea.git(upstream, "gc", "-q")        # each test copies and removes all this: few files are fast
+    gitea.git(world, "clone", "-q", "--bare", "--template=", str(upstream), f"repos/{gitea.LOGIN}/bench.git")
+    gitea.git(world, "clone", "-q", "--template=", str(upstream), "clone")
+    with open(world / "clone" / ".git" / "config", "a", encoding="utf-8") as settings:
+        settings.write("[user]\n\tname = Ana\n\temail = ana@noreply.example.org\n")
+    write_run(world / "clone" / PATH)
+    return world
+
+
 @unittest.skipUnless(gitea.HAS_GIT, "git is not installed")
 class Submission(unittest.TestCase):
     """Each test has a world of its own: server, upstream `bench-org/bench`, fork `ana/bench`, and a clone."""
@@ -71,22 +92,9 @@ class Submission(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls._kept = tempfile.TemporaryDirectory(prefix="a world ", dir=gitea.memory())
-        cls.addClassCleanup(cls._kept.cleanup)
-        template = pathlib.Path(cls._kept.name) / "template"
-        upstream = gitea.new_bare(template / "repos" / "bench-org" / "bench.git", {
-            "README.md": "bench\n", "harness/check_submission.py": CHECKER, "submissions/README.md": "runs\n",
-            ".gitattributes": "* text=auto eol=lf\n"})
-        (template / "repos" / gitea.LOGIN).mkdir()
-        gitea.git(template, "clone", "-q", "--bare", "--template=", str(upstream), f"repos/{gitea.LOGIN}/bench.git")
-        gitea.git(template, "clone", "-q", "--template=", str(upstream), "clone")
-        with open(template / "clone" / ".git" / "config", "a", encoding="utf-8") as settings:
-            settings.write("[user]\n\tname = Ana\n\temail = ana@noreply.example.org\n")
-        support.remove_tree(f"{upstream}.work")
-        for where in (upstream, template / "repos" / gitea.LOGIN / "bench.git", template / "clone"):
-            gitea.git(where, "gc", "-q")        # each test copies and removes all this: few files are fast
-        write_run(template / "clone" / PATH)
-        cls.template = template
+        held = tempfile.TemporaryDirectory(prefix="a world ", dir=gitea.memory())
+        cls.addClassCleanup(held.cleanup)
+        cls.template = pathlib.Path(shutil.copytree(first_world(), pathlib.Path(held.name) / "template"))
 
     def setUp(self) -> None:
         held = tempfile.TemporaryDirectory(prefix="a world ", dir=gitea.memory())

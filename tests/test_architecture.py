@@ -11,7 +11,7 @@ import unittest
 from typing import Callable
 
 import support
-from source_trees import nodes, sources, tree
+from source_trees import imports, nodes, sources, tree
 
 from base import git
 
@@ -27,10 +27,13 @@ TOP_LEVEL = {"README.md", "CLAUDE.md", "AGENTS.md", "CONTRIBUTING.md", "LICENSE"
 @functools.lru_cache(maxsize=None)
 def imported(path: pathlib.Path) -> frozenset[str]:
     """Dotted names of all modules that a file imports, also within functions; relative ones begin with a dot."""
-    names = {alias.name for node in nodes(path).get(ast.Import, ()) for alias in node.names}
-    for node in nodes(path).get(ast.ImportFrom, ()):
-        module = "." * node.level + (node.module or "")
-        names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    names: set[str] = set()
+    for node in imports(path):
+        named = {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            named = {module} | {f"{module}.{name}" for name in named}
+        names |= named
     return frozenset(names)
 
 

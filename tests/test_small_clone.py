@@ -30,7 +30,6 @@ class SmallClone(unittest.TestCase):
         upstream = gitea.new_bare(cls.world / "repos" / "bench-org" / "bench.git", cls.files())
         for name in ("uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"):
             gitea.git(upstream, "config", name, "true")
-        support.remove_tree(f"{upstream}.work")
         (cls.world / "repos" / gitea.LOGIN).mkdir()
         gitea.git(cls.world, "clone", "-q", "--bare", "--template=", str(upstream), f"repos/{gitea.LOGIN}/bench.git")
         context = gitea.gitea(cls.world / "repos")

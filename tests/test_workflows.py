@@ -104,7 +104,8 @@ class Execution(unittest.TestCase):
         self.folder = pathlib.Path(held.name)
         self.bare = gitea.new_bare(self.folder / "bench-org" / "bench.git", {
             "harness/check_submission.py": WITNESS.replace("WHOSE", "'base'"), "README.md": "x\n"})
-        self.work = self.folder / "bench-org" / "bench.git.work"
+        self.work = self.folder / "work"
+        gitea.git(self.folder, "clone", "-q", "--no-checkout", "--template=", str(self.bare), str(self.work))
 
     def request(self, files: dict) -> str:
         """A request with these files on top of main; its head commit."""

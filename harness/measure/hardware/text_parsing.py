@@ -23,8 +23,10 @@ def line(text: Any) -> str | None:
     """One printable line of limited length; None for the placeholders of vendors and tools."""
     if not isinstance(text, str):
         return None
-    printable = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-    words = " ".join(printable.split())[:MAX_CHARACTERS].strip()
+    words = " ".join(text.split())      # most that cannot be printed are line ends and tabs
+    if not words.isprintable():
+        words = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    words = words[:MAX_CHARACTERS].strip()
     return None if words.lower() in NO_VALUE or IN_BRACKETS.match(words) else words
 
 
