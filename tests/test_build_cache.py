@@ -83,6 +83,20 @@ class Remembering(Here):
                               for device in kept.device_runs()],
                              [("a-pc", 2, 1, 10, {"ana"}, "2026-11-25"), ("b-pc", 1, 0, 5, {"ana"}, "2026-11-23")])
 
+    def test_the_lines_of_unchanged_runs_come_from_the_last_file_but_not_after_a_build_that_failed(self):
+        self.fill(one=self.note("one", "2026-11-24T08:00:00Z"), two=self.note("two", "2026-11-25T08:00:00Z"))
+        with self.opened() as kept:
+            kept.put_data([cache_files.put_file(self.folder, "catalogue.json", b'[\n{"run_id":"two","of":"file"},\n{"run_id":"one","of":"file"}\n]\n')])
+            self.commit(kept)
+        with self.opened() as kept:
+            kept.put_run("three", self.note("three", "2026-11-26T08:00:00Z"))
+            kept.put_run("two", self.note("two", "2026-11-23T08:00:00Z"))
+            lines = kept.records.lines(kept.earlier_data("catalogue.json").splitlines(keepends=True))
+            self.assertEqual(list(lines), [b'{"run_id":"three","device_tag":"a-pc"}', b'{"run_id":"one","of":"file"}', b'{"run_id":"two","device_tag":"a-pc"}'])
+            kept.commit_rows()
+        with self.opened() as kept:
+            self.assertEqual(kept.earlier_data("catalogue.json"), b"")
+
     def test_a_cell_knows_its_runs(self):
         self.fill(old=self.note("old", "2026-11-24T08:00:00Z", cells=("a.x", "a.y")), new=self.note("new", "2026-11-25T08:00:00Z", cells=("a.x",)),
                   hidden=self.note("hidden", "2026-11-26T08:00:00Z", shown=False, cells=("a.w", "a.x")))

@@ -100,7 +100,7 @@ class RunRecords:
         """The same as JSON. Records that this build did not change are taken from `earlier`, the lines of the last file."""
         rest, changed = iter(earlier), {run_id.encode("ascii") for run_id in self.changed}
         for folder, run_id in self._index.execute(f"SELECT folder, CAST(run_id AS BLOB) FROM run WHERE is_shown {NEWEST_FIRST}"):
-            beginning = b'{"run_id":"' + run_id
+            beginning = b'{"run_id":"' + run_id + b'"'
             for line in () if run_id in changed else rest:
                 if line.startswith(beginning):
                     yield line.rstrip(b",\n")
