@@ -22,7 +22,7 @@ class Tools(unittest.TestCase):
     def run_python(self, code: str, limit_s: float = 20.0) -> machine.CommandResult:
         python = pathlib.Path(sys.executable)
         name = python.stem if os.name == "nt" else python.name
-        return machine.run([name, "-c", code], limit_s, {**os.environ, "PATH": str(python.parent)})
+        return machine.run([name, "-S", "-c", code], limit_s, {**os.environ, "PATH": str(python.parent)})
 
     def test_what_becomes_of_a_tool(self):
         for code, outcome, text in (
@@ -38,7 +38,7 @@ class Tools(unittest.TestCase):
 
     def test_a_tool_that_hangs_is_ended_at_its_limit_with_all_that_it_started(self):
         hangs = "import time; time.sleep(60)"
-        child = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {hangs!r}])"
+        child = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-S', '-c', {hangs!r}])"
         closed = "import os, time; os.close(1); time.sleep(60)"
         for what, code in (("sleeps", hangs), ("leaves a child that holds the pipe", child),
                            ("closes the pipe and sleeps", closed)):
@@ -54,7 +54,7 @@ class Tools(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             sign = pathlib.Path(folder, "sign")
             lives = f"import time\nwhile True:\n    open({str(sign)!r}, 'a').write('.')\n    time.sleep(0.02)"
-            child = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {lives!r}]); time.sleep(60)"
+            child = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-S', '-c', {lives!r}]); time.sleep(60)"
             for limit_s in (0.5, 2.0, 8.0, 30.0):       # a busy machine may need a while to start two of them
                 self.assertEqual(self.run_python(child, limit_s).outcome, "late")
                 if sign.exists():

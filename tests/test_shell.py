@@ -52,7 +52,7 @@ class Shells(unittest.TestCase):
     @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
     def test_a_posix_shell_takes_every_word_back_as_it_was(self):
         code = "import sys; print(sys.argv[1:])"
-        line = " ".join([shlex.quote(sys.executable), "-c", shlex.quote(code), *(shell.quote(word, shell.POSIX) for word in ODD)])
+        line = " ".join([shlex.quote(sys.executable), "-S", "-c", shlex.quote(code), *(shell.quote(word, shell.POSIX) for word in ODD)])
         done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, encoding="utf-8",
                               env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"})
         self.assertEqual(done.stdout.strip(), str(ODD))
@@ -60,7 +60,7 @@ class Shells(unittest.TestCase):
     @unittest.skipIf(os.name == "nt", "needs a POSIX shell")
     def test_a_folded_command_is_still_the_same_command(self):
         code = "import sys; print(sys.argv[1:])"
-        line = " ".join([shlex.quote(sys.executable), "-c", shlex.quote(code), *(shell.quote(word, shell.POSIX) for word in ODD)])
+        line = " ".join([shlex.quote(sys.executable), "-S", "-c", shlex.quote(code), *(shell.quote(word, shell.POSIX) for word in ODD)])
         lines = shell.folded(line, 40)
         done = subprocess.run(["sh", "-c", "\n".join(lines)], capture_output=True, text=True, encoding="utf-8",
                               env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"})
@@ -78,7 +78,7 @@ class Shells(unittest.TestCase):
     @unittest.skipUnless(os.name == "nt", "needs Windows' own rules for command lines")
     def test_windows_takes_every_word_back_as_it_was(self):
         code = "import sys; print(ascii(sys.argv[1:]))"
-        line = " ".join(shell.quote(word, shell.CMD) for word in (sys.executable, "-c", code, *ODD))
+        line = " ".join(shell.quote(word, shell.CMD) for word in (sys.executable, "-S", "-c", code, *ODD))
         done = subprocess.run(f'cmd /d /s /c "{line}"', capture_output=True, text=True)
         self.assertEqual(done.stdout.strip(), ascii(ODD))
 

@@ -1,11 +1,15 @@
 """The clone that stays small: partial and sparse, as CONTRIBUTING.md shows it, with real git and many runs upstream."""
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
+import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import gitea
 import support
@@ -39,6 +43,8 @@ class SmallClone(unittest.TestCase):
         cls.clone, cls.url = cls.world / "clone", f"{url}/bench-org/bench.git"
         gitea.git(cls.world, "clone", "-q", "--filter=blob:none", "--sparse", "--template=", cls.url, str(cls.clone))
         gitea.git(cls.clone, "sparse-checkout", "set", *FOLDERS)
+        cls.compiled = cls.world / "compiled"
+        cls.copy_compiled()
         cls.server.private = {"bench-org/bench", "ana/bench"}
 
     @staticmethod
@@ -51,9 +57,22 @@ class SmallClone(unittest.TestCase):
             files[f"submissions/other-{number}/mac-m1-8gb/run-{number:08d}-4f50-4a6b-8c7d-8e9f00112233/run.jsonl"] = f"{number}\n" * 9999
         return {"README.md": "bench\n", **files}
 
+    @classmethod
+    def copy_compiled(cls) -> None:
+        """What is compiled here already is for the clone too: Python knows it by the time and the size of its source."""
+        for path in (cls.clone / "harness").rglob("*.py"):
+            source = support.ROOT / path.relative_to(cls.clone)
+            shutil.copystat(source, path)
+            here = pathlib.Path(importlib.util.cache_from_source(str(source)))
+            with mock.patch.object(sys, "pycache_prefix", str(cls.compiled)):
+                there = pathlib.Path(importlib.util.cache_from_source(str(path)))
+            if here.exists():
+                there.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(here, there)
+
     def run_here(self, script: str, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
         environment = {**os.environ, "HOME": str(self.world), "GIT_CONFIG_NOSYSTEM": "1", "GITEA_TOKEN": "", "COLUMNS": "200",
-                       "GIT_TERMINAL_PROMPT": "0", "PYTHONPYCACHEPREFIX": str(self.world / "compiled"), **environment}
+                       "GIT_TERMINAL_PROMPT": "0", "PYTHONPYCACHEPREFIX": str(self.compiled), **environment}
         done = subprocess.run([*support.PYTHON, f"harness/{script}", *words], cwd=self.clone, env=environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)

@@ -88,7 +88,7 @@ class Writing(Folder):
         usable = [path for path in others if path.parts[-3].split(".")[1] in ("9", "10", "11", "12", "13", "14")]
         for python in {usable[0], usable[-1]} if usable else {pathlib.Path(sys.executable)}:
             with self.subTest(python=python.parts[-3]):
-                done = subprocess.run([str(python), str(support.HARNESS / "summarize_run.py"), str(self.folder)],
+                done = subprocess.run([str(python), "-S", str(support.HARNESS / "summarize_run.py"), str(self.folder)],
                                       env={**os.environ, "PYTHONHASHSEED": "7"}, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, timeout=60)
                 self.assertEqual((done.returncode, self.files()), (0, before), done.stderr)

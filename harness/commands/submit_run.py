@@ -208,7 +208,7 @@ def verdict(root: pathlib.Path, where: str | pathlib.Path, *words: str) -> str:
     environ["COLUMNS"] = str(text_layout.width())
     place = shell.path(where) if isinstance(where, pathlib.Path) else where
     try:
-        done = subprocess.run([sys.executable, str(script), *words], stdin=subprocess.DEVNULL, capture_output=True,
+        done = subprocess.run([sys.executable, "-S", str(script), *words], stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=CHECK_S, env=environ)
     except subprocess.TimeoutExpired:
         raise UserError(f"the checker did not end within {CHECK_S} s", str(where), "report it", BROKEN) from None

@@ -24,7 +24,7 @@ FLOOR_CALLS, FLOOR_CHUNKS, FLOOR_GAP_MS = 3, 80, 1.0      # with the fake server
 @contextlib.contextmanager
 def fake_server() -> Iterator[Endpoint]:
     """The fake server in its own process, which ends with ours, however ours ends."""
-    process = subprocess.Popen([sys.executable, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-S", str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin and process.stdout
     try:
         hello = process.stdout.readline()
