@@ -67,6 +67,15 @@ class Exits(Case):
             with self.subTest(words):
                 self.assertEqual(self.check(*words)[2].splitlines()[-1], f"next: {command}")
 
+    def test_open_boxes_are_one_finding_that_waits_for_the_person_whose_run_it_is(self):
+        run = self.run_folder(lambda files: files.update({"run.md": files["run.md"].replace(b"- [x] ", b"- [ ] ")}))
+        code, out, err = self.check(run)
+        self.assertEqual((code, out.count(" not ticked")), (FOUND, 1))
+        self.assertIn("3 of 3 boxes not ticked", out)
+        self.assertIn("ready for the person whose run it is: 1 run, 1 error", out)
+        self.assertNotIn("refused", out)
+        self.assertRegex(err.splitlines()[-1], r"^next: show the five files.* the person whose run it is.*submit_run\.py .* --dry-run$")
+
     def test_the_grade_of_one_run_is_shown_with_what_a_higher_one_needs(self):
         needs = ["grade in the catalogue: archive-only (valid, but not to be compared with other runs)", "for the grade standard:",
                  "  - all settings are the canonical ones (here: changed: "]

@@ -418,7 +418,7 @@ class Status(runs.RunTest):
         self.main("--phases", "small-eval", "--models", "alpha:1b", "--handle", "ana", "--device-tag", "mac-m1-8gb",
                   "--quiet")
         out, last = self.status()
-        self.assertRegex(out, rf"{re.escape(str(self.folder()))} +complete; run.md has 7 open points\n")
+        self.assertRegex(out, rf"{re.escape(str(self.folder()))} +complete; run.md has 5 open points\n")
         self.assertEqual(last, f"next: fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
         path = self.folder() / run_folder.LEDGER
         path.write_bytes(b"".join(path.read_bytes().splitlines(True)[:-1]))

@@ -88,7 +88,9 @@ class Looking(unittest.TestCase):
         text = self.files["run.md"].decode()
         self.files["run.md"] = text.replace("- [x] ", run_md.BOX).encode()
         folder = self.lay()
-        self.assertEqual(self.state(folder), "complete; run.md has 3 open points")
+        self.assertEqual(self.state(folder), "complete; only the boxes of the attestation are open")
+        step = run_status.next_step(run_status.look(folder, self.root))
+        self.assertRegex(step, r"the person whose run it is; tick the boxes .*submit_run\.py .* --dry-run$")
         (folder / "metadata.json").unlink()
         self.assertEqual(self.state(folder), "complete; the checker finds 1 error")
 

@@ -153,10 +153,21 @@ class Stops(submitting.Submission):
         self.assertEqual(code, 1)
         self.assertIn("What becomes public", out)
         self.assertIn("not ready", said)
-        self.assertRegex(said.splitlines()[-1], r"^next: python .*harness/check_submission.py clone/submissions/.*$")
+        self.assertRegex(said.splitlines()[-1], r"^next: fix them: python .*harness/check_submission.py clone/submissions/.*$")
         (self.run_folder / "run.md").write_bytes(submitting.contents()["run.md"])
         (self.run_folder / "hardware.json").write_bytes(b"BAD")     # makes the stand-in for the checker fail
         self.assertEqual(self.submit("--dry-run")[:2], (3, ""))
+        self.assert_nothing_happened()
+
+    def test_a_dry_run_with_open_boxes_says_that_the_person_whose_run_it_is_comes_next(self):
+        (self.run_folder / "run.md").write_bytes(b"UNTICKED BAD")
+        code, out, said = self.submit("--dry-run")
+        self.assertEqual(code, 1)
+        self.assertIn("What becomes public", out)
+        self.assertIn("not ready: only the boxes", said)
+        self.assertRegex(said.splitlines()[-1], r"^next: show this list .* tick the boxes .*submit_run\.py .* --dry-run$")
+        for word in ("above", "follows", "Fix the checker"):
+            self.assertNotIn(word, said)
         self.assert_nothing_happened()
 
     def test_a_dry_run_shows_the_list_if_the_upstream_does_not_answer(self):

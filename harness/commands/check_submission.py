@@ -144,19 +144,22 @@ def grade(documents: RunDocuments, findings: FindingList) -> List[str]:
 
 
 def next_step(args: argparse.Namespace, judged: list, findings: FindingList, refused: List[str]) -> str:
-    """After errors: run this again; else submit the one run that was checked."""
+    """After errors: run this again; else submit the one run that was checked, or have its boxes ticked."""
+    from judge import report
     if args.base and not judged and not findings.has_errors:
         return shell.command("run_benchmark.py", "--status")
     if args.review:
         return after_review(args, findings, refused)
-    if findings.has_errors:
+    is_one_run = len(judged) == 1 and len(args.paths) == 1
+    if findings.has_errors and not (is_one_run and findings.waits_for_person):
         return f"apply the fixes above, then rerun: {again(args)}"
-    if len(judged) != 1 or len(args.paths) != 1 or judged[0].place.is_example:
+    if not is_one_run or judged[0].place.is_example:
         return shell.command("run_benchmark.py", "--status")
     place = judged[0].place
     named = places(args)[0].resolve()
     folder = named if named.name == place.name else ROOT / place.path
-    return shell.command("submit_run.py", run_folder.argument(folder), "--dry-run")
+    command = shell.command("submit_run.py", run_folder.argument(folder), "--dry-run")
+    return f"{report.ASK_PERSON}: {command}" if findings.has_errors else command
 
 
 def after_review(args: argparse.Namespace, findings: FindingList, refused: List[str]) -> str:

@@ -36,6 +36,14 @@ CHECK_S = 600               # the checker reads a few MB
 SCRIPT = "submit_run.py"
 
 
+class CheckFailed(UserError):
+    """The checker found errors; `report` is what it printed."""
+
+    def __init__(self, what: str, where: str, now: str, report: str):
+        super().__init__(what, where, now, FOUND)
+        self.report = report
+
+
 def main(argv: list[str] | None = None, root: pathlib.Path = run_folder.ROOT) -> int:
     args = parse_args(argv)
     trust = git.refusal(root)
@@ -45,7 +53,7 @@ def main(argv: list[str] | None = None, root: pathlib.Path = run_folder.ROOT) ->
         raise UserError("not a clone with git", str(root), "make one with `git clone`, and run this in there")
     folder = run_folder.find(root / run_folder.TREE, args.run)
     submission = read(args, folder, root)
-    is_ready = is_checked(args, folder, submission, root)
+    report = findings_of(args, folder, submission, root)
     try:
         attempt, earlier = prepare(args, submission, root)
     except UserError:
@@ -56,7 +64,7 @@ def main(argv: list[str] | None = None, root: pathlib.Path = run_folder.ROOT) ->
         return report_open(attempt, earlier)
     code = show(attempt, earlier)
     if args.dry_run:
-        return show_commands(args, attempt, earlier) if is_ready else not_ready(folder)
+        return show_commands(args, attempt, earlier) if report is None else not_ready(args, folder, report)
     if console.is_terminal() and args.confirm is None:
         attempt = with_asked_author(args, attempt)
     return send(attempt, earlier) if agreed(args, code) else FOUND
@@ -163,16 +171,15 @@ def show_offline(args: argparse.Namespace, submission: Submission) -> None:
     console.say(words.format_submission(preview, "not known now, see the error below", []))
 
 
-def is_checked(args: argparse.Namespace, folder: pathlib.Path, submission: Submission, root: pathlib.Path) -> bool:
-    """Whether the checker passes it. Only a dry run continues if not, since a person looks at the list before agreeing."""
+def findings_of(args: argparse.Namespace, folder: pathlib.Path, submission: Submission, root: pathlib.Path) -> str | None:
+    """The checker's report if it found errors. Only a dry run continues then, since a person looks at the list before agreeing."""
     try:
         check(folder, submission, root)
-    except UserError as problem:
-        if not args.dry_run or problem.exit_code != FOUND:
+    except CheckFailed as problem:
+        if not args.dry_run:
             raise
-        console.note("not ready: the checker's findings are above; the list of what would become public follows")
-        return False
-    return True
+        return problem.report
+    return None
 
 
 def check(folder: pathlib.Path, submission: Submission, root: pathlib.Path) -> None:
@@ -219,7 +226,7 @@ def verdict(root: pathlib.Path, where: str | pathlib.Path, *words: str) -> str:
         return report
     console.note(f"{report}\n")
     if done.returncode == FOUND:
-        raise UserError("the checker found errors; nothing was sent", place, "fix them, then run this again", FOUND)
+        raise CheckFailed("the checker found errors; nothing was sent", place, "fix them, then run this again", report)
     raise UserError(f"the checker failed (exit code {done.returncode}); nothing was sent", str(where),
                     "report it with the lines above", BROKEN)
 
@@ -269,10 +276,16 @@ def show_commands(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRe
     return FINE
 
 
-def not_ready(folder: pathlib.Path) -> int:
-    console.note("\nNothing was changed or sent. Fix the checker's findings first; the boxes of the attestation are ticked "
-                 "by the person whose run it is.")
-    console.next_step(shell.command("check_submission.py", run_folder.argument(folder)))
+def not_ready(args: argparse.Namespace, folder: pathlib.Path, report: str) -> int:
+    """The last lines of a dry run in which the checker found errors."""
+    from judge.report import READY
+    if any(line.startswith(f"{READY}:") for line in report.splitlines()):
+        console.note("\nnot ready: only the boxes of the attestation are open. Nothing was changed or sent.")
+        console.next_step("show this list and the five files to the person whose run it is; tick the boxes in run.md once they say that "
+                          f"the sentences are true, then: {shell.command(SCRIPT, *understood(args), '--dry-run')}")
+        return FOUND
+    console.note("\nnot ready: the checker found errors in this run. Nothing was changed or sent.")
+    console.next_step(f"fix them: {shell.command('check_submission.py', run_folder.argument(folder))}")
     return FOUND
 
 

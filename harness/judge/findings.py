@@ -57,6 +57,11 @@ class FindingList:
         return self.counts["error"] > 0
 
     @property
+    def waits_for_person(self) -> bool:
+        """Whether all is done but the boxes of the attestation, which only the person who measured may have ticked."""
+        return {rule for rule, _ in self._numbers if RULES[rule].severity == "error"} == {"runmd-attestation"}
+
+    @property
     def has_crashed(self) -> bool:
         """Whether the checker itself failed on a run: never a pass."""
         return any(rule == "checker-failed" for rule, _ in self._numbers)

@@ -9,6 +9,9 @@ from judge.findings import FindingList, Finding, fix, for_reviewer, row, shown, 
 from judge.rules import RULES, SEVERITIES
 
 VERSION = "verdict-1.0"
+READY = "ready for the person whose run it is"      # the verdict while only the boxes of the attestation are open
+ASK_PERSON = ("show the five files, and the list that this prints, to the person whose run it is; tick the boxes once they say that "
+              "the sentences are true")
 
 
 def as_json(findings: FindingList, judged: list) -> str:
@@ -37,7 +40,7 @@ def as_text(findings: FindingList, judged: list, is_tracked: Callable[[str], boo
         lines.append("")
     counts = ", ".join(f"{count} {name}{'s' if count != 1 and name != 'info' else ''}"
                        for name, count in findings.counts.items() if count)
-    verdict = "refused" if findings.has_errors else "held for a maintainer" if findings.counts["hold"] else "passed"
+    verdict = READY if findings.waits_for_person and not is_reviewer else "refused" if findings.has_errors else "held for a maintainer" if findings.counts["hold"] else "passed"
     lines.append(f"{verdict}: {len(judged)} run{'' if len(judged) == 1 else 's'}, {counts or 'nothing found'}")
     return "\n".join(lines)
 

@@ -83,12 +83,15 @@ def _markup(own: str) -> Iterator[Finding]:
 
 
 def _attestation(text: str) -> Iterator[Finding]:
+    """One finding for all boxes that are open, since one person ticks them at once, and one for each that is missing."""
     lines = [line.strip() for line in text.split("\n")]
-    for wanted in run_md.ATTESTATION:
-        if not {f"- [x] {wanted}", f"- [X] {wanted}"} & set(lines):
-            is_open = run_md.BOX + wanted in lines
-            yield Finding("runmd-attestation", "not ticked" if is_open else "missing", f"- [x] {wanted}",
-                          line=lines.index(run_md.BOX + wanted) + 1 if is_open else None)
+    unticked = [wanted for wanted in run_md.ATTESTATION if not {f"- [x] {wanted}", f"- [X] {wanted}"} & set(lines)]
+    open_lines = [lines.index(run_md.BOX + wanted) + 1 for wanted in unticked if run_md.BOX + wanted in lines]
+    if open_lines:
+        yield Finding("runmd-attestation", f"{len(open_lines)} of {len(run_md.ATTESTATION)} boxes not ticked", "- [x]", line=min(open_lines))
+    for wanted in unticked:
+        if run_md.BOX + wanted not in lines:
+            yield Finding("runmd-attestation", "missing", f"- [x] {wanted}")
 
 
 def _sections(text: str) -> Iterator[Finding]:

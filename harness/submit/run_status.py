@@ -10,7 +10,8 @@ from typing import Dict
 from base import console, git, ledger_reader, names, run_folder, schema, shell
 from base.errors import UserError
 from judge import run_check, tree, tree_layout
-from judge.findings import Finding, FindingList
+from judge.findings import FindingList
+from judge.report import ASK_PERSON
 from judge.run_check import Renewal
 from judge.rules import CONTRIBUTOR_RULES
 from submit import remote_address
@@ -36,6 +37,7 @@ class RunState:
     planned: int = 0
     errors: int = 0             # of the checker, except those about the contributor's own text
     open_points: int = 0        # questions and boxes of run.md that are still open
+    waits_for_person: bool = False      # only the boxes are open
     has_branch: bool = False    # submit_run.py has made its commit
     page: str = ""              # of its pull request, or of the form that opens it
     request: str = ""
@@ -56,6 +58,8 @@ def describe(state: RunState) -> str:
                 "merged": f"sent and merged: {state.page}"}.get(state.request, f"sent; its state cannot be read now: {state.page}")
     if state.errors:
         return f"complete; the checker finds {state.errors} error{'s' if state.errors > 1 else ''}"
+    if state.waits_for_person:
+        return "complete; only the boxes of the attestation are open"
     if state.open_points:
         return f"complete; run.md has {state.open_points} open point{'s' if state.open_points > 1 else ''}"
     if state.file:
@@ -74,7 +78,7 @@ def next_command(state: RunState) -> str:
         return shell.command("run_benchmark.py", "--list")     # an example, and not the run of a machine
     if state.handle == names.UNNAMED:
         return shell.command("run_benchmark.py", "--move", folder, *HANDLE_FLAGS[console.is_terminal()], "--device-tag", state.device_tag)
-    if state.errors or state.open_points:
+    if (state.errors or state.open_points) and not state.waits_for_person:
         return shell.command("check_submission.py", folder)
     return shell.command("submit_run.py", folder, "--dry-run")
 
@@ -88,6 +92,8 @@ def next_step(state: RunState) -> str:
         return f"read at {state.page} why it was closed; to send it again: {again}"
     if state.file and not (state.request or state.errors or state.open_points):
         return f"attach {state.file} to {state.place}, unless you have done so"
+    if state.waits_for_person and state.handle != names.UNNAMED:
+        return f"{ASK_PERSON}: {next_command(state)}"
     if state.complete and state.open_points and not state.errors and state.handle != names.UNNAMED:
         return f"fill in what {run_folder.RUN_MD} asks, then {next_command(state)}"
     return next_command(state)
@@ -113,14 +119,15 @@ def look(folder: pathlib.Path, root: pathlib.Path, renew: Renewal | None = None)
         calls, planned = (footer["done"] + footer["skipped"], footer["planned"]) if footer else (0, 0)
         has_plan = (folder / run_folder.MANIFEST).exists() or (folder / run_folder.LEDGER).exists()
         return RunState(folder, handle, device_tag, has_plan, calls=calls, planned=planned)
-    errors = [finding for finding in _findings(folder, renew) if finding.severity == "error"]
+    findings = _findings(folder, renew)
+    errors = [finding for finding in findings if finding.severity == "error"]
     own_text = [finding for finding in errors if finding.rule in CONTRIBUTOR_RULES]
     branch = git.line(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{folder.name}")
     settings = _settings(root, folder.name)
     page = settings.get(PAGE, "")
     file = settings.get(FILE, "") if _is_newer(settings.get(FILE, ""), folder) else ""
     return RunState(folder, handle, device_tag, True, True, any(finding.rule == "name-synthetic" for finding in errors),
-                    errors=len(errors) - len(own_text), open_points=len(own_text), has_branch=bool(branch), page=page,
+                    errors=len(errors) - len(own_text), open_points=len(own_text), waits_for_person=findings.waits_for_person, has_branch=bool(branch), page=page,
                     request=request_state(page) if page else "", file=file, place=settings.get(PLACE, ""))
 
 
@@ -139,13 +146,13 @@ def _is_newer(file: str, folder: pathlib.Path) -> bool:
         return False
 
 
-def _findings(folder: pathlib.Path, renew: Renewal | None) -> list[Finding]:
+def _findings(folder: pathlib.Path, renew: Renewal | None) -> FindingList:
     findings, path = FindingList(), tree.part_of(folder).path
     entries, place = list(tree_layout.on_disk(folder, path)), tree_layout.place_of(path)
     findings.add(tree_layout.all_problems(entries))
     if place is not None:
         run_check.check(folder, place, tree_layout.runs_in(entries).get(path, {}), findings, time.time(), renew=renew)
-    return list(findings)
+    return findings
 
 
 def request_state(page: str) -> str:
