@@ -272,7 +272,7 @@ def show_commands(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRe
         for words in commands:
             console.say("    " + shell.join(words), wrap=True)
     console.say("\nNothing was changed or sent.")
-    console.next_step(shell.command(SCRIPT, *understood(args)))
+    console.next_step("once the person whose run it is has said yes to this list: " + shell.command(SCRIPT, *understood(args)))
     return FINE
 
 
