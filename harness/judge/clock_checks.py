@@ -35,6 +35,9 @@ USUAL_TOKENS = {FROZEN: 1.1, SMALL_EVAL: 0.93, PYTHON_TASKS: 1.03, PARALLEL_SAME
 LEAST_PIECES = 100      # of a phase whose prompts are compared with the others'
 
 
+SEEN_RATIOS = "0.98 to 1.04"       # of runs whose clocks agree: methodology.md, Plausibility
+
+
 class DecodeSpans(NamedTuple):
     """How long an answer took by both clocks."""
     seen_ns: int        # from first to last text
@@ -201,8 +204,9 @@ def _decode_finding(group: tuple, ratios: List[float], visible: List[float]) -> 
     calls = 2 if group[1] in RUNG_PHASES else thresholds.value("clock_calls")      # a rung has two prompts
     if len(ratios) >= calls and (lowest > most or highest < least):
         ratio, _ = text_format.distinct(*((lowest, most) if lowest > most else (sorted(ratios)[(len(ratios) - 1) // 2], least)), 2)
+        seen = "" if group[-1].startswith("level ") else f"; {SEEN_RATIOS} is usual"
         yield Finding("physics-clocks", f"{' '.join(group)}: first to last text takes {ratio} times the server's decode time, the median of "
-                      f"{len(ratios)} calls", f"{least} to {most} times")
+                      f"{len(ratios)} calls", f"{least} to {most} times{seen}")
 
 
 class TokenChecks(LedgerVisitor):
