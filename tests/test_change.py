@@ -162,6 +162,25 @@ class Names(Case):
 
 
 class Removal(Case):
+    def test_a_run_that_the_base_removed_is_held(self):
+        """A run that had been redacted was once reviewed as `passed`, and the next step was to merge it."""
+        valid.Run().write(self.root)
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.commit(self.root, "Add a run")
+        changes.git(self.root, "rm", "--quiet", "-r", valid.Run().place)
+        changes.commit(self.root, "Remove a run")
+        removed = changes.git(self.root, "rev-parse", "--short", "HEAD").strip()
+        changes.put(self.root, "later.md")
+        changes.commit(self.root, "Later")
+        changes.git(self.root, "switch", "--quiet", "--create", "again")
+        self.add_run()
+        findings, verdicts = FindingList(), change.HeadVerdicts([], [])
+        change.check_all(Clone(self.root), "main", ["again"], pathlib.Path("nowhere"), findings, NOW_S, verdicts)
+        finding, = findings
+        self.assertEqual((finding.rule, finding.severity, finding.path), ("name-removed", "hold", valid.Run().place))
+        self.assertEqual(finding.observed, f"main had this run until {removed} removed it")
+        self.assertEqual(verdicts, ([], ["again"]))
+
     EARLIER = "submissions/earlier/mac-m1-8gb/run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233"
 
     def findings(self) -> list:

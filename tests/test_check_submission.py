@@ -89,7 +89,7 @@ class Exits(Case):
                 self.assertNotIn("grade in the catalogue", self.check(*words)[1])
 
     def test_a_change_that_brings_no_run_says_so(self):
-        with mock.patch.object(check_submission, "change", lambda args, findings, refused: []):
+        with mock.patch.object(check_submission, "change", lambda args, findings, verdicts, keep: []):
             for words in ((), ("--review",)):
                 code, out, err = self.check("--base", "main", "--head", "request-7", *words)
                 self.assertEqual((code, out, err), (FINE, "", "no run to check: request-7 adds none to main; was it merged already?\n"
@@ -114,7 +114,7 @@ class Exits(Case):
         self.assertEqual((code, out.splitlines()[0]), (FOUND, "Findings"))
         self.assertNotIn("Questions", out)
         self.assertEqual(err, "merged already: main has every commit of request-7\nnext: ask the contributor for the fixes above; after an "
-                              f"update: python harness/check_submission.py --review --base main --head change --repository {clone}\n")
+                              f"update: git fetch origin refs/pull/N/head:change, then python harness/check_submission.py --review --base main --head change --repository {clone}\n")
         changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", "request-9")
         code, out, err = self.check(*review, "--head", "request-7", "--head", "request-9")
         self.assertEqual((code, out), (FINE, ""))
@@ -132,15 +132,47 @@ class Exits(Case):
             changes.put(clone, f"{name}.md")
             changes.commit(clone, name)
         changes.git(clone, "branch", "copy", "change")
-        again = "for the fixes above; after an update: python harness/check_submission.py --review --base main"
+        fetch, again = "for the fixes above; after an update: git fetch origin", "then python harness/check_submission.py --review --base main"
         for heads, step in (
                 (("request-7", "change", "request-9"), "answer the questions above, then merge request-7, request-9 with a merge commit; ask the "
-                                                       f"contributor of change {again} --head change"),
-                (("change", "copy"), f"ask the contributors of change, copy {again} --head change --head copy"),
-                (("change",), f"ask the contributor {again} --head change")):
+                                                       f"contributor of change {fetch} refs/pull/N/head:change, {again} --head change"),
+                (("change", "copy"), f"ask the contributors of change, copy {fetch} refs/pull/N/head:change refs/pull/N/head:copy, {again} --head change --head copy"),
+                (("change",), f"ask the contributor {fetch} refs/pull/N/head:change, {again} --head change")):
             with self.subTest(heads):
                 err = self.check("--review", "--base", "main", "--repository", clone, *(word for head in heads for word in ("--head", head)))[2]
                 self.assertEqual(err.splitlines()[-1].partition(" --repository ")[0], f"next: {step}")
+
+    @unittest.skipUnless(HAS_GIT, "git is not installed")
+    def test_the_next_step_of_a_maintainer_is_a_review_or_the_way_to_redact(self):
+        clone = self.root / "clone"
+        clone.mkdir()
+        changes.base(clone)
+        run = valid.Run()
+        run.write(clone)
+        changes.commit(clone, "Add a run")
+        changes.git(clone, "switch", "--quiet", "main")
+        changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", "change")
+        changes.git(clone, "switch", "--quiet", "--create", "remove-run")
+        changes.git(clone, "rm", "--quiet", "-r", run.place)
+        changes.commit(clone, "Remove a run")
+        for review in ((), ("--review",)):
+            with self.subTest(review):
+                code, out, err = self.check(*review, "--base", "main", "--head", "remove-run", "--repository", clone)
+                self.assertEqual(code, FOUND)
+                self.assertIn(f"git checkout main -- {run.place}", out)
+                self.assertIn("next: if this redacts a run, an administrator merges it although the check refuses it", err.splitlines()[-1])
+        changes.git(clone, "switch", "--quiet", "main")
+        changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", "remove-run")
+        changes.git(clone, "switch", "--quiet", "--create", "again")
+        run.write(clone)
+        changes.commit(clone, "Add it again")
+        code, out, err = self.check("--review", "--base", "main", "--head", "again", "--repository", clone)
+        self.assertEqual(code, FINE)
+        self.assertRegex(out, "main had this run until [0-9a-f]+ removed it")
+        self.assertIn("  grade     archive-only", out)
+        self.assertIn("next: do not merge again before you know why main removed the run", err.splitlines()[-1])
+        err = self.check("--base", "main", "--head", "again", "--repository", clone)[2]
+        self.assertIn("next: python harness/check_submission.py --review --base main --head again", err.splitlines()[-1])
 
     def test_an_error_exits_1_and_is_said_with_what_mends_it(self):
         code, out, _ = self.check(self.run_folder(BROKEN_RUN))

@@ -49,6 +49,15 @@ class Fixes(unittest.TestCase):
             with self.subTest(rule=rule):
                 self.assertEqual(findings.fix(Finding(rule, "x", path=path)), wanted)
 
+    def test_the_base_of_the_change_stands_in_the_command_where_it_is_known(self):
+        for rule, path in (("scope-adds-only", RUN), ("scope-mixed", "README.md"), ("privacy-path", "commit 0123456789ab")):
+            with self.subTest(rule):
+                finding = Finding(rule, "x", path=path)
+                self.assertIn("<base>", findings.fix(finding))
+                for text in (findings.fix(finding, "main"), findings.for_reviewer(finding, "main"), findings.row(finding, "main")["fix"]):
+                    self.assertIn(" main", text)
+                    self.assertNotIn("<base>", text)
+
     def test_a_name_cannot_break_out_of_the_command(self):
         for name in ("a;rm -rf b", "$(id)", "a\nb", "`id`", "a'b"):
             with self.subTest(name=name):
@@ -101,7 +110,8 @@ class Suited(unittest.TestCase):
             with self.subTest(rule):
                 self.assertEqual(RULES[rule].severity, "error")
                 advice = findings.for_reviewer(Finding(rule, "x", path=f"{RUN}/run.jsonl"))
-                self.assertRegex(advice, r"probably changed after it was measured: ask .* how that came about, before you ask for this: ")
+                self.assertRegex(advice, r"probably changed after it was measured. First ask .* how that came about. If there is no explanation, ")
+                self.assertNotRegex(advice, ":[^/]*: ")
         for rule in ("ledger-torn", "ledger-unfinished", "ledger-server-time"):
             self.assertNotIn("changed", findings.for_reviewer(Finding(rule, "x", path=f"{RUN}/run.jsonl")))
 

@@ -8,7 +8,8 @@ import unittest
 import support  # noqa: F401  (puts the harness on the path)
 
 from derive import headline
-from judge import review, tree
+from base import json_text
+from judge import report, review, tree, tree_layout
 from judge.findings import FindingList, Finding
 from derive.headline import ModelFigures
 from judge.rules import RULES
@@ -51,7 +52,7 @@ class Sheets(unittest.TestCase):
         findings = FindingList()
         sheets = tree.check_all([tree.part_of(self.root / new.place)], findings, NOW_S)
         text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
-        for words in (new.place, "planted-small:1b", f"earlier/{valid.DEVICE_TAG}", " 2.00\n", "FINDINGS", "unmodified", "Synthetic processor"):
+        for words in (new.place, "planted-small:1b", f"earlier/{valid.DEVICE_TAG}", " 2.00 1.00 1.00\n", "FINDINGS", "unmodified", "Synthetic processor"):
             self.assertIn(words, text)
         self.assertNotIn("nothing to compare with", text)
 
@@ -64,11 +65,10 @@ class Sheets(unittest.TestCase):
             record["eval_ns"] //= 2
         for run in (honest, fast):
             run.write(self.root)
-        findings = FindingList()
-        sheets = tree.check_all([tree.part_of(self.root / "submissions")], findings, NOW_S)
-        text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
-        self.assertIn(" 2.00\n", text)
-        self.assertIn(" 0.50\n", text)
+        sheets = tree.check_all([tree.part_of(self.root / "submissions")], FindingList(), NOW_S)
+        text = review.render(sheets, FindingList(), "FINDINGS", self.root / "submissions")
+        self.assertIn(" 2.00 1.00 1.00\n", text)
+        self.assertIn(" 0.50 1.00 1.00\n", text)
         self.assertNotIn("nothing to compare with", text)
 
     def rendered(self, run: valid.Run, findings: FindingList | None = None) -> str:
@@ -87,9 +87,37 @@ class Sheets(unittest.TestCase):
         note = (f"planted-small:1b, earlier/{valid.DEVICE_TAG}: decode tok/s not compared: num_predict differs "
                 "(num_predict is not set in this run, 64 in the other)")
         self.assertIn(note, " ".join(text.split()))
-        self.assertNotRegex(text, r" \d\.\d\d\n")
+        self.assertIn("  - 1.00 1.00\n", text)
         (self.root / old.place / "manifest.json").write_bytes(b"{")
         self.assertIn("not compared: the files of one of the two cannot be read", " ".join(self.rendered(new).split()))
+
+    def test_a_refused_run_is_compared_with_nothing(self):
+        honest, fast = valid.Run(), valid.Run()
+        fast.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+        for run in (honest, fast):
+            run.write(self.root)
+        for rule, ratios in (("ledger-finding", 0), ("physics-tag", 2)):
+            with self.subTest(rule):
+                findings = FindingList()
+                sheets = tree.check_all([tree.part_of(self.root / "submissions")], FindingList(), NOW_S)
+                findings.add([Finding(rule, "x")], f"{fast.place}/run.jsonl")
+                text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
+                self.assertEqual(text.count(" 1.00 1.00 1.00\n"), ratios)
+
+    def test_failed_calls_the_machine_and_the_figures_of_warnings_are_shown(self):
+        run = valid.Run()
+        manifest, hardware, metadata = (json_text.loads(run.files()[name]) for name in ("manifest.json", "hardware.json", "metadata.json"))
+        hardware["surroundings"]["virtual_machine"] = {"value": "KVM", "method": "synthetic"}
+        hardware["cpu"]["physical_cores"] = {"value": 8, "method": "synthetic"}
+        hardware["memory"]["usable_bytes"] = {"value": 8 * 10 ** 9, "method": "synthetic"}
+        row = metadata["aggregates"][0]
+        row["outcomes"] = {"ok": 12, "refused": 6}
+        metadata["warnings"] = [{"code": "clocks-disagree", "model": "m:1b", "phase": "frozen-prompts", "level": None, "observed": 0.801,
+                                 "expected": 1, "n": 18}]
+        facts = dict(review.sheet(tree_layout.place_of_run(run.place), manifest, hardware, metadata).facts)
+        self.assertRegex(facts["calls"], rf"measured, 6 failed \({row['model']} {row['phase']}: 6 refused\)")
+        self.assertEqual(facts["warning"], "clocks-disagree: m:1b frozen-prompts 0.801 (expected 1.00), n=18")
+        self.assertRegex(facts["machine"], r"Synthetic processor, 8 cores, 8.0 GB of memory, virtual machine: KVM")
 
     def test_the_deviations_of_a_run_are_shown(self):
         run = valid.Run()
@@ -140,6 +168,20 @@ class Sheets(unittest.TestCase):
         findings.add([Finding("physics-tag", "y")], "submissions/a/b/run-2/hardware.json")
         self.assertEqual([review.counts(findings, f"submissions/a/b/run-{n}") for n in (1, 2, 3)],
                          ["refused: 1 error, 1 hold", "held for you: 1 hold", "passed"])
+
+
+class Summary(unittest.TestCase):
+    def test_runs_with_different_verdicts_are_counted_apart(self):
+        """One run that passed and one that was refused were once `refused: 2 runs`."""
+        findings = FindingList()
+        findings.add([Finding("ledger-finding", "x"), Finding("physics-tag", "y")], "submissions/a/b/run-1/run.jsonl")
+        findings.add([Finding("physics-tag", "y")], "submissions/a/b/run-2/hardware.json")
+        sheets = [review.ReviewSheet(tree_layout.place_of_run(f"submissions/a/b/run-{n}"), (), ()) for n in range(1, 5)]
+        for judged, line in ((sheets, "2 runs passed, 1 held for a maintainer, 1 refused (1 error, 2 holds)"),
+                             (sheets[::2], "1 run passed, 1 refused (1 error, 2 holds)"),
+                             (sheets[:1], "refused: 1 run, 1 error, 2 holds")):
+            with self.subTest(line):
+                self.assertEqual(report.as_text(findings, judged).splitlines()[-1], line)
 
 
 class Questions(unittest.TestCase):

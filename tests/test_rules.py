@@ -14,7 +14,7 @@ from mutants import changes, lies, lying, octets, values
 GROUPS = ("checker", "hardware", "scope", "name", "bytes", "json", "ledger", "protocol", "sum", "physics", "privacy", "runmd")
 # The mutant of scope-size would be a change of five hundred files: test_change lowers the limit. That of checker-failed would
 # be a bug: test_run_check makes one. test_duplicates has two runs that describe one digest.
-ELSEWHERE = ("scope-size", "checker-failed", "physics-digest")
+ELSEWHERE = ("scope-size", "checker-failed", "physics-digest", "name-removed")
 
 
 class Table(unittest.TestCase):

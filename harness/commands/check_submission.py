@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import shlex
 import time
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, List
 
 from base import arguments, console, git, run_folder, shell
 from base.errors import BROKEN, FINE, FOUND
 
 if TYPE_CHECKING:       # imported where they are used: --help must not pay for the checker
-    from judge.findings import FindingList
+    from judge.change import HeadVerdicts
+    from judge.findings import Finding, FindingList
     from judge.git_objects import Clone
+    from judge.review import ReviewSheet
     from judge.run_check import RunDocuments
+    Keep = Callable[[RunDocuments], None]
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -30,20 +34,24 @@ def main(argv: list | None = None) -> int:
         console.say(report.rules())
         console.next_step(shell.command("run_benchmark.py", "--status"))
         return FINE
+    from judge.change import HeadVerdicts
     from judge.findings import FindingList
     findings = FindingList()
     documents: List[RunDocuments] = []      # of the run, if a single one is checked
-    refused: List[str] = []                 # heads in which an error was found
-    judged = change(args, findings, refused) if args.base else folders(args, findings, documents)
+    verdicts = HeadVerdicts([], [])
+    grades: Dict[str, str] = {}             # by run id, for a review
+    keep = grade_keeper(grades, findings) if args.review else keep_nothing
+    judged = change(args, findings, verdicts, keep) if args.base else folders(args, findings, documents, keep)
+    judged = [with_grade(sheet, grades) for sheet in judged]
     if args.json:
-        console.say(report.as_json(findings, judged))
+        console.say(report.as_json(findings, judged, base_of(args)))
     elif judged or any(findings.counts.values()):
         console.say(with_real_paths(readable(args, judged, findings), places(args)), wrap=True)
     if documents and not args.json:
-        console.say("\n".join(grade(documents[0], findings)), wrap=True)
+        console.say("\n".join(grade(documents[0], findings, findings.counts["hold"])), wrap=True)
     if args.base and not judged and not findings.has_errors:
         console.note(f"no run to check: {', '.join(args.head or ['HEAD'])} adds none to {args.base}; was it merged already?")
-    console.next_step(next_step(args, judged, findings, refused))
+    console.next_step(next_step(args, judged, findings, verdicts))
     return BROKEN if findings.has_crashed else FOUND if findings.has_errors else FINE
 
 
@@ -78,11 +86,21 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 def readable(args: argparse.Namespace, judged: list, findings: FindingList) -> str:
     """The report for people, with --review within the maintainer's page."""
     from judge import report
-    text = report.as_text(findings, judged, is_tracked, args.review)
+    text = report.as_text(findings, judged, is_tracked, args.review, base_of(args))
     if not args.review:
         return text
     from judge import review
     return review.render(judged, findings, text, ROOT / "submissions")
+
+
+def keep_nothing(documents: RunDocuments) -> None:
+    """Outside of a review nothing that was read is needed any more."""
+
+
+def base_of(args: argparse.Namespace) -> str:
+    """The base as a command names it."""
+    from judge.findings import BASE
+    return shlex.quote(args.base) if args.base else BASE
 
 
 def places(args: argparse.Namespace) -> List[pathlib.Path]:
@@ -106,12 +124,12 @@ def is_tracked(path: str) -> bool:
     return git.line(ROOT, "ls-files", "--error-unmatch", "--", path) is not None
 
 
-def change(args: argparse.Namespace, findings: FindingList, refused: List[str]) -> list:
+def change(args: argparse.Namespace, findings: FindingList, verdicts: HeadVerdicts, keep: Keep) -> list:
     from judge import change as pull_request
     from judge.git_objects import Clone
     clone = Clone(pathlib.Path(args.repository) if args.repository else ROOT)
     leave_out_merged(clone, args)
-    return pull_request.check_all(clone, args.base, args.head or ["HEAD"], ROOT / "submissions", findings, time.time(), refused)
+    return pull_request.check_all(clone, args.base, args.head or ["HEAD"], ROOT / "submissions", findings, time.time(), verdicts, keep)
 
 
 def leave_out_merged(clone: Clone, args: argparse.Namespace) -> None:
@@ -124,35 +142,62 @@ def leave_out_merged(clone: Clone, args: argparse.Namespace) -> None:
         args.head = [head for head in heads if head not in merged]
 
 
-def folders(args: argparse.Namespace, findings: FindingList, documents: List[RunDocuments]) -> list:
+def folders(args: argparse.Namespace, findings: FindingList, documents: List[RunDocuments], keep: Keep) -> list:
     from judge import autofix, tree, tree_layout
     parts = [tree.part_of(path) for path in places(args) or [ROOT / run_folder.TREE]]
     for part in parts if args.fix else ():
         for line in autofix.host_names(part, args.hostname):
             console.note(line)
     is_one_run = len(parts) == 1 and parts[0].path.count("/") == 3 and parts[0].path != tree_layout.EXAMPLE
-    return tree.check_all(parts, findings, time.time(), documents.append if is_one_run else None, fix_derived_files if args.fix else None)
+    keepers: List[Keep] = [keep] + ([documents.append] if is_one_run else [])
+
+    def keep_all(run_documents: RunDocuments) -> None:
+        for keeper in keepers:
+            keeper(run_documents)
+    return tree.check_all(parts, findings, time.time(), keep_all, fix_derived_files if args.fix else None)
 
 
-def grade(documents: RunDocuments, findings: FindingList) -> List[str]:
+def grade_keeper(grades: Dict[str, str], findings: FindingList) -> Keep:
+    """What puts the grade of each run of a review into `grades`, by the run's id."""
+    def keep(documents: RunDocuments) -> None:
+        if documents.manifest is not None:
+            run_id = documents.manifest["run_id"]
+            of_run = [finding for finding in findings if f"/run-{run_id}" in finding.path]
+            lines = grade(documents, of_run, sum(finding.severity == "hold" for finding in of_run))
+            grades[run_id] = lines[0].partition(": ")[2] if lines else "unknown"
+    return keep
+
+
+def with_grade(sheet: ReviewSheet, grades: Dict[str, str]) -> ReviewSheet:
+    """The sheet with the run's grade, where it was worked out."""
+    grade_text = grades.get(sheet.place.run_id)
+    return sheet._replace(facts=(*sheet.facts, ("grade", grade_text))) if grade_text else sheet
+
+
+def grade(documents: RunDocuments, findings: Iterable[Finding], holds: int) -> List[str]:
     """What the catalogue would make of the run, if only the contributor's own words are missing."""
     from judge.rules import CONTRIBUTOR_RULES
     from publish import run_grade
     if any(finding.severity == "error" and finding.rule not in CONTRIBUTOR_RULES for finding in findings):
         return ["grade in the catalogue: none while there are errors"]
-    return run_grade.lines(documents, findings.counts["hold"])
+    return run_grade.lines(documents, holds)
 
 
-def next_step(args: argparse.Namespace, judged: list, findings: FindingList, refused: List[str]) -> str:
-    """After errors: run this again; else submit the one run that was checked, or have its boxes ticked."""
+def next_step(args: argparse.Namespace, judged: list, findings: FindingList, verdicts: HeadVerdicts) -> str:
+    """After errors: run this again; after a change: review it; else submit the one run that was checked, or have its boxes ticked."""
     from judge import report
     if args.base and not judged and not findings.has_errors:
         return shell.command("run_benchmark.py", "--status")
+    if findings.has_errors and only_removes_runs(findings):
+        return ('if this redacts a run, an administrator merges it although the check refuses it: "Redacting a run" in '
+                f"harness/MAINTAINING.md; if not, apply the fixes above, then rerun: {again(args)}")
     if args.review:
-        return after_review(args, findings, refused)
+        return after_review(args, findings, verdicts)
     is_one_run = len(judged) == 1 and len(args.paths) == 1
     if findings.has_errors and not (is_one_run and findings.waits_for_person):
         return f"apply the fixes above, then rerun: {again(args)}"
+    if args.base:
+        return again(args, is_review=True)
     if not is_one_run or judged[0].place.is_example:
         return shell.command("run_benchmark.py", "--status")
     place = judged[0].place
@@ -162,22 +207,37 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList, ref
     return f"{report.ASK_PERSON}: {command}" if findings.has_errors else command
 
 
-def after_review(args: argparse.Namespace, findings: FindingList, refused: List[str]) -> str:
-    """What a maintainer does with each head: those without an error can be merged, the others are reviewed again."""
-    if not findings.has_errors:
-        return "answer the questions above, then merge with a merge commit, or ask in the request"
-    good = [head for head in args.head or [] if head not in refused]
-    merge = f"answer the questions above, then merge {', '.join(good)} with a merge commit; " if good else ""
-    whom = f"the contributor{'s' if len(refused) > 1 else ''} of {', '.join(refused)}" if len(args.head or []) > 1 else "the contributor"
-    return f"{merge}ask {whom} for the fixes above; after an update: {again(args, refused)}"
+def only_removes_runs(findings: FindingList) -> bool:
+    """Whether every error is a whole run that is removed, as in a redaction."""
+    from judge.findings import removes_a_run
+    return all(removes_a_run(finding) for finding in findings if finding.severity == "error")
 
 
-def again(args: argparse.Namespace, heads: List[str] | None = None) -> str:
-    """The same check once more, of these heads."""
+def after_review(args: argparse.Namespace, findings: FindingList, verdicts: HeadVerdicts) -> str:
+    """What a maintainer does with each head: merge it, ask first whether a removed run may come back, or review it again."""
+    heads = args.head or ["HEAD"]
+    refused, removed = verdicts.refused, [head for head in verdicts.removed if head not in verdicts.refused]
+    good = [head for head in heads if head not in refused + removed]
+    steps = []
+    if good:
+        which = f" {', '.join(good)}" if refused or removed else ""
+        steps.append(f"answer the questions above, then merge{which} with a merge commit" + ("" if which else ", or ask in the request"))
+    if removed:
+        steps.append(f'do not merge {", ".join(removed)} before you know why {args.base} removed the run: "Redacting a run" in harness/MAINTAINING.md')
+    if findings.has_errors:
+        whom = f"the contributor{'s' if len(refused) > 1 else ''} of {', '.join(refused)}" if len(heads) > 1 else "the contributor"
+        fetched = " ".join(f"refs/pull/N/head:{head}" for head in refused)
+        fetch = f"git fetch origin {fetched}, then " if args.base else ""
+        steps.append(f"ask {whom} for the fixes above; after an update: {fetch}{again(args, refused)}")
+    return "; ".join(steps)
+
+
+def again(args: argparse.Namespace, heads: List[str] | None = None, is_review: bool = False) -> str:
+    """The same check once more, of these heads; or the review that follows it."""
     heads = heads or args.head or ["HEAD"]
     changes = ["--base", args.base, *(word for head in heads for word in ("--head", head))] if args.base else []
     changes += ["--repository", args.repository] if args.repository else []
-    return shell.command("check_submission.py", *(["--review"] if args.review else []), *args.paths, *changes)
+    return shell.command("check_submission.py", *(["--review"] if args.review or is_review else []), *args.paths, *changes)
 
 
 def fix_derived_files(folder: pathlib.Path, metadata: dict | None) -> None:

@@ -6,16 +6,23 @@ change with --head.
 from __future__ import annotations
 
 import pathlib
-from typing import Collection, Dict, Iterator, List, NamedTuple
+from typing import Callable, Collection, Dict, Iterator, List, NamedTuple
 
 from base import files, run_folder
 from judge import history, json_documents, review, run_check, thresholds, tree_layout
 from judge.findings import Finding, FindingList
 from judge.git_objects import Change, Clone
 from judge.review import ReviewSheet
+from judge.run_check import RunDocuments
 from judge.run_search import RunSearch
 
 CHECKER = "harness/"
+
+
+class HeadVerdicts(NamedTuple):
+    """The heads of a check that cannot simply be merged: those with errors, and those with a run that the base removed."""
+    refused: List[str]
+    removed: List[str]
 
 
 class Scope(NamedTuple):
@@ -72,10 +79,10 @@ def scope_problems(scope: Scope, removed_runs: Collection[str] = ()) -> Iterator
 
 
 def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, findings: FindingList, now_s: float,
-              refused: List[str] | None = None) -> List[ReviewSheet]:
+              verdicts: HeadVerdicts | None = None, keep: Callable[[RunDocuments], None] | None = None) -> List[ReviewSheet]:
     """Check changes of one base, each by itself, and their runs against each other and those in `tree`; a sheet for each run.
 
-    The heads in which an error was found are appended to `refused`.
+    The heads that cannot simply be merged are appended to `verdicts`. `keep` gets what was read of each run.
     """
     search, sheets = RunSearch(), []
     for path in _existing(tree):
@@ -83,24 +90,32 @@ def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, fin
             list(search.add(path, tree.joinpath(*path.split("/")[1:])))
     first: Dict[str, str] = {}
     for head in heads:
-        errors = findings.counts["error"]
-        checked = _check(clone, base, head, tree, findings, now_s, search)
+        errors, removed = findings.counts["error"], _number_of(findings, "name-removed")
+        checked = _check(clone, base, head, tree, findings, now_s, search, keep)
         for sheet in checked:
             if first.setdefault(sheet.place.run_id, head) != head:
                 findings.add([Finding("name-twice", f"{head} adds the run that {first[sheet.place.run_id]} adds",
                                       "a run once", path=sheet.place.path)])
         sheets += checked
-        if refused is not None and findings.counts["error"] > errors:
-            refused.append(head)
+        if verdicts is not None and findings.counts["error"] > errors:
+            verdicts.refused.append(head)
+        if verdicts is not None and _number_of(findings, "name-removed") > removed:
+            verdicts.removed.append(head)
     return sheets
 
 
-def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: FindingList, now_s: float, search: RunSearch) -> List[ReviewSheet]:
-    base, head = clone.commit(base), clone.commit(head)
+def _number_of(findings: FindingList, rule: str) -> int:
+    return sum(finding.rule == rule for finding in findings)
+
+
+def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: FindingList, now_s: float, search: RunSearch,
+           keep: Callable[[RunDocuments], None] | None) -> List[ReviewSheet]:
+    base_name, base, head = base, clone.commit(base), clone.commit(head)
     start = clone.merge_base(base, head)
     scope = scope_of(clone.changes(start, head))
     findings.add(scope_problems(scope, _removed_runs(clone, head, scope)))
     findings.add(_merged_already(clone, base, start, head, scope))
+    findings.add(_removed_before(clone, base, base_name, scope))
     if len(scope.runs) > thresholds.value("change_files"):
         return []       # too large to review, so it is not checked
     changed = {change.path for change in scope.runs + scope.example if change.status != "D"}
@@ -114,7 +129,7 @@ def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: Fin
     known = sorted({*runs, *_existing(tree)}, key=lambda path: (path in judged_folders, path))
     findings.add(finding for finding in tree_layout.twice(known) if finding.path in judged_folders)
     sizes = {path: sizes for path, sizes in runs.items() if path in judged_folders}
-    sheets = _check_runs(clone, sizes, {entry.path: blob for entry, blob in listed}, findings, now_s, search)
+    sheets = _check_runs(clone, sizes, {entry.path: blob for entry, blob in listed}, findings, now_s, search, keep)
     findings.add(history.problems(clone, base, head, bool(scope.runs), {blob for entry, blob in listed if entry.path in judged}))
     return sheets
 
@@ -127,7 +142,7 @@ def _removed_runs(clone: Clone, head: str, scope: Scope) -> List[str]:
 
 def _merged_already(clone: Clone, base: str, start: str, head: str, scope: Scope) -> Iterator[Finding]:
     """Runs that the base has got since the change branched off: merging the change would add nothing, or conflict."""
-    for folder in sorted({change.path.rpartition("/")[0] for change in scope.runs if change.status == "A"}):
+    for folder in _added_folders(scope):
         blobs = {blob for _, blob in clone.entries(base, folder, lambda path: False)}
         if blobs and not clone.entries(start, folder, lambda path: False):
             same = blobs == {blob for _, blob in clone.entries(head, folder, lambda path: False)}
@@ -135,12 +150,27 @@ def _merged_already(clone: Clone, base: str, start: str, head: str, scope: Scope
                           "a run that the base does not have; close this request", path=folder)
 
 
+def _removed_before(clone: Clone, base: str, base_name: str, scope: Scope) -> Iterator[Finding]:
+    """Runs that the base had once and has no more: they may have been removed for their owner, or for something private."""
+    for folder in _added_folders(scope):
+        if folder.count("/") == 3 and not clone.entries(base, folder, lambda path: False):
+            commit = clone.removal(base, folder)
+            if commit:
+                yield Finding("name-removed", f"{base_name} had this run until {commit} removed it",
+                              'a run that was not removed: see "Redacting a run" in harness/MAINTAINING.md', path=folder)
+
+
+def _added_folders(scope: Scope) -> List[str]:
+    return sorted({change.path.rpartition("/")[0] for change in scope.runs if change.status == "A"})
+
+
 def _existing(tree: pathlib.Path) -> List[str]:
     """The runs that are in the tree already, also those that were merged after the change had branched off."""
     return [f"{run_folder.TREE}/{path.relative_to(tree).as_posix()}" for path in run_folder.all_in(tree)]
 
 
-def _check_runs(clone: Clone, sizes: dict, by_path: Dict[str, str], findings: FindingList, now_s: float, search: RunSearch) -> List[ReviewSheet]:
+def _check_runs(clone: Clone, sizes: dict, by_path: Dict[str, str], findings: FindingList, now_s: float, search: RunSearch,
+                keep: Callable[[RunDocuments], None] | None) -> List[ReviewSheet]:
     """Each run's files that are not too large are written to a temporary folder and checked there."""
     sheets = []
     for path, files_of_run in sizes.items():
@@ -152,6 +182,6 @@ def _check_runs(clone: Clone, sizes: dict, by_path: Dict[str, str], findings: Fi
                 files.write(folder / name, contents[blob])
             if path != tree_layout.EXAMPLE:
                 findings.add(search.add(path, folder))
-            sheet = run_check.check(folder, tree_layout.place_of_run(path), files_of_run, findings, now_s)
+            sheet = run_check.check(folder, tree_layout.place_of_run(path), files_of_run, findings, now_s, keep)
             sheets.append(sheet._replace(source=review.compared_run(folder)))
     return sheets

@@ -14,6 +14,7 @@ from judge.rules import CHANGED_LEDGER_RULES, EDIT, MISSING, REWORD, RULES, SEVE
 
 MOST = 20               # kept of one rule in one file; a ledger with a million bad lines must not fill the memory
 SHOWN_CHARACTERS = 160
+BASE = "<base>"         # in an advice: the base of the change
 
 
 class Finding(NamedTuple):
@@ -79,28 +80,37 @@ def with_line_numbers(matches: Iterable[re.Match], text: str) -> Iterator[Tuple[
         yield line, match
 
 
-def fix(finding: Finding) -> str:
-    """The command that fixes it, with the file's own name in it."""
+def fix(finding: Finding, base: str = BASE) -> str:
+    """The command that fixes it, with the file's own name in it, and the base of the change where that is known."""
     end = _end_of_run(finding.path)
     run = finding.path[:end] if end else finding.path
     if finding.path.startswith("commit "):
-        return REWORD
+        return REWORD.replace(BASE, base)
     advice = RULES[finding.rule].advice
     if finding.rule == "name-file-missing":
         advice = MISSING.get(finding.path.rpartition("/")[2], advice)
     if finding.rule.startswith("privacy-") and finding.path.endswith("/run.md"):
         advice = EDIT       # the contributor's own words; nothing has to be measured again for them
-    return advice.replace("{path}", _quoted(finding.path)).replace("{run}", _quoted(run))
+    return advice.replace(BASE, base).replace("{path}", _quoted(finding.path)).replace("{run}", _quoted(run))
 
 
-def for_reviewer(finding: Finding) -> str:
+def for_reviewer(finding: Finding, base: str = BASE) -> str:
     """A reviewer does not edit somebody else's run, and asks how a ledger came about that no harness writes."""
     if finding.rule in CHANGED_LEDGER_RULES:
-        return ("the ledger contradicts itself and was probably changed after it was measured: ask the contributor how that came about, "
-                f"before you ask for this: {fix(finding)}")
-    if finding.rule == "scope-adds-only" and _end_of_run(finding.path) == len(finding.path) > 0:      # a whole run is removed
-        return f"if you redact this run, see harness/MAINTAINING.md; if not, ask the contributor for this: {fix(finding)}"
-    return f"ask the contributor for this: {fix(finding)}"
+        return ("the ledger contradicts itself and was probably changed after it was measured. First ask the contributor how that came "
+                f"about. If there is no explanation, {fix(finding)}")
+    if finding.rule == "name-removed":
+        return 'do not merge it before you know why it was removed ("Redacting a run" in harness/MAINTAINING.md); ask its owner'
+    if removes_a_run(finding):
+        return f"if you redact this run, see harness/MAINTAINING.md; if not, ask the contributor for this: {fix(finding, base)}"
+    if fix(finding, base).startswith("measure again:"):
+        return f"ask the contributor to {fix(finding, base)}"
+    return f"ask the contributor for this: {fix(finding, base)}"
+
+
+def removes_a_run(finding: Finding) -> bool:
+    """Whether a change removes a whole run, as a redaction does."""
+    return finding.rule == "scope-adds-only" and _end_of_run(finding.path) == len(finding.path) > 0
 
 
 def suited(command: str, is_tracked: bool) -> str:
@@ -126,10 +136,10 @@ def _quoted(path: str) -> str:
     return shlex.quote(shown(path))
 
 
-def row(finding: Finding) -> dict:
+def row(finding: Finding, base: str = BASE) -> dict:
     return {"rule": finding.rule, "severity": finding.severity, "path": shown(finding.path), "line": finding.line,
             "pointer": None if finding.pointer is None else shown(finding.pointer), "observed": shown(finding.observed),
-            "expected": shown(finding.expected), "says": RULES[finding.rule].says, "fix": fix(finding)}
+            "expected": shown(finding.expected), "says": RULES[finding.rule].says, "fix": fix(finding, base)}
 
 
 def shown(text: str, most: int = SHOWN_CHARACTERS) -> str:

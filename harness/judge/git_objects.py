@@ -58,6 +58,11 @@ class Clone:
             raise UserError("the two have no common commit", f"{base[:12]}, {head[:12]}",
                             "fetch the whole history (git fetch --unshallow), or branch off anew") from None
 
+    def removal(self, commit: str, folder: str) -> str:
+        """The short hash of the last commit up to this one that removed files of a folder; empty where none did."""
+        return self.run("log", "-1", "--full-history", "-c", "--no-show-signature", "--no-renames", "--diff-filter=D", "--name-only",
+                        "--format=%h", commit, "--", folder).decode("utf-8", "replace").partition("\n")[0]
+
     def changes(self, before: str, after: str) -> list:
         """Every path in which two commits differ, in order of path."""
         fields = self.run("diff-tree", "-r", "-z", "--no-renames", "--raw", "--no-abbrev", before, after).split(b"\0")

@@ -2,28 +2,31 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Callable
 
+from base import text_format
 from judge import thresholds
-from judge.findings import FindingList, Finding, fix, for_reviewer, row, shown, suited
+from judge.findings import BASE, FindingList, Finding, fix, for_reviewer, row, shown, suited
 from judge.rules import RULES, SEVERITIES
 
 VERSION = "verdict-1.0"
 READY = "ready for the person whose run it is"      # the verdict while only the boxes of the attestation are open
 ASK_PERSON = ("show the five files, and the list that this prints, to the person whose run it is; tick the boxes once they say that "
               "the sentences are true")
+PASSED, HELD, REFUSED = "passed", "held for a maintainer", "refused"
 
 
-def as_json(findings: FindingList, judged: list) -> str:
+def as_json(findings: FindingList, judged: list, base: str = BASE) -> str:
     """Keys and rule ids stay as they are within a version; new keys may come."""
     left_out = [{"rule": rule, "path": shown(path), "count": count} for (rule, path), count in findings.left_out().items()]
     return json.dumps({
         "schema": VERSION, "thresholds": thresholds.version(), "passed": not findings.has_errors, "runs": len(judged),
-        "counts": findings.counts, "findings": [row(finding) for finding in findings], "left_out": left_out}, indent=2)
+        "counts": findings.counts, "findings": [row(finding, base) for finding in findings], "left_out": left_out}, indent=2)
 
 
 def as_text(findings: FindingList, judged: list, is_tracked: Callable[[str], bool] = lambda path: True,
-            is_reviewer: bool = False) -> str:
+            is_reviewer: bool = False, base: str = BASE) -> str:
     """Findings by file, in a file by rule: the rule, each place, and the fix once."""
     by_path: dict = {}
     for finding in findings:
@@ -36,13 +39,28 @@ def as_text(findings: FindingList, judged: list, is_tracked: Callable[[str], boo
             lines += [f"      {_sentence(finding)}" for finding in by_rule[rule]]
             lines += [f"      and {left_out[rule, path]} more like these"] if (rule, path) in left_out else []
             first = by_rule[rule][0]
-            lines.append(f"      fix: {for_reviewer(first) if is_reviewer else suited(fix(first), is_tracked(path))}")
+            lines.append(f"      fix: {for_reviewer(first, base) if is_reviewer else suited(fix(first, base), is_tracked(path))}")
         lines.append("")
+    lines.append(_summary(findings, judged, is_reviewer))
+    return "\n".join(lines)
+
+
+def _summary(findings: FindingList, judged: list, is_reviewer: bool) -> str:
+    """The last line: the verdict of all runs, or how many have which verdict where they differ."""
     counts = ", ".join(f"{count} {name}{'s' if count != 1 and name != 'info' else ''}"
                        for name, count in findings.counts.items() if count)
-    verdict = READY if findings.waits_for_person and not is_reviewer else "refused" if findings.has_errors else "held for a maintainer" if findings.counts["hold"] else "passed"
-    lines.append(f"{verdict}: {len(judged)} run{'' if len(judged) == 1 else 's'}, {counts or 'nothing found'}")
-    return "\n".join(lines)
+    of_runs = Counter(verdict_of(findings, sheet.place.path) for sheet in judged)
+    is_ready = findings.waits_for_person and not is_reviewer
+    if len(of_runs) > 1 and not is_ready:
+        runs = [f"{of_runs[verdict]} {verdict}" for verdict in (PASSED, HELD, REFUSED) if of_runs[verdict]]
+        return f"{runs[0].replace(' ', ' run ' if runs[0].startswith('1 ') else ' runs ', 1)}, {', '.join(runs[1:])} ({counts})"
+    verdict = READY if is_ready else REFUSED if findings.has_errors else HELD if findings.counts["hold"] else PASSED
+    return f"{verdict}: {text_format.counted(len(judged), 'run')}, {counts or 'nothing found'}"
+
+
+def verdict_of(findings: FindingList, run: str) -> str:
+    severities = {finding.severity for finding in findings if finding.path == run or finding.path.startswith(f"{run}/")}
+    return REFUSED if "error" in severities else HELD if "hold" in severities else PASSED
 
 
 def _sentence(finding: Finding) -> str:

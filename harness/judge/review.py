@@ -9,11 +9,13 @@ from base import names, run_folder, text_format, text_layout
 from base.errors import UserError
 from base.hardware_view import HardwareView
 from base.phases import FROZEN
+from base.records import SPEED_OUTCOMES
 from derive import context_text, failures, headline, run_report, thinking_table
 from derive.headline import HEADLINE, ModelFigures
 from derive.run_md import answers as answers_of
 from judge import json_documents, tree_layout
 from judge.findings import FindingList, shown
+from judge.report import REFUSED, verdict_of
 from judge.rules import RULES
 
 if TYPE_CHECKING:       # imported where it is used: only a review compares runs
@@ -22,10 +24,12 @@ if TYPE_CHECKING:       # imported where it is used: only a review compares runs
 ANSWER_CHARACTERS = 2000        # shown of each section of run.md
 NOTE_CHARACTERS = 400
 SHORT_ID = len("run-01234567")
-TITLES = ["model", "run", *(HEADLINE[name].title for name in headline.SHOWN), "decode, this / that"]
-REFUSED, HELD = "refused", "held for you"
+TITLES = ["model", "run", *(HEADLINE[name].title for name in headline.SHOWN), "this / that"]
+HELD = "held for you"
+MOST_PLACES = 4         # of one warning that are shown with their figures
 ALWAYS = (
     "Does the device tag name the machine that hardware.json describes, in the way that others would name it?",
+    "Do the contributor's words agree with the machine and the verdict?",
     "Did the person who measured write run.md, and is it fit to be public?",
     "Does the handle imitate somebody else?",
 )
@@ -64,9 +68,7 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         facts += [("began", manifest["started_at"]), ("server", server), ("harness", f"{manifest['harness_version']}, {state}"),
                   ("host name", manifest["host_hostname_short"])]
     if hardware is not None and hardware["cpu"]:
-        view = HardwareView(hardware)
-        cards = [card.name or "a card without a name" for card in view.accelerators or []]
-        facts.append(("machine", " + ".join([view.cpu_model or "processor unknown", *cards])))
+        facts.append(("machine", _machine(HardwareView(hardware))))
     if manifest is not None and metadata is not None:
         deviations = [line[2:] for line in run_report.deviations(manifest, metadata)]
         facts += [("deviation", line) for line in deviations or ["none: the canonical settings, in one session"]]
@@ -75,11 +77,46 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         facts += [("thinking", f"{row[0]}, {row[1]}: {row[3]} right plainly, {row[4]} with thinking ({row[2]}), difference {row[5]}")
                   for row in thinking_table.rows(metadata)]
         facts += [("context", f"{model}: {sentence}") for model, sentence in context_text.lines(metadata)]
+        facts.append(("calls", _calls(metadata["aggregates"])))
         facts += [("failed", f"{failure.model}: {failure.text}: {failure.error or 'no message'}") for failure in failures.of_run(metadata)]
-        facts.append(("warnings", ", ".join(dict.fromkeys(row["code"] for row in metadata["warnings"])) or "none"))
+        facts += [("warning", line) for line in _warnings(metadata["warnings"])] or [("warnings", "none")]
     answers = {} if run_md is None else answers_of(run_md)
     return ReviewSheet(place, tuple(facts), tuple(headline.figures_of(place.path, metadata) if metadata is not None else ()),
                        tuple((heading, text[:4 * ANSWER_CHARACTERS]) for heading, text in answers.items()), folder)
+
+
+def _machine(view: HardwareView) -> str:
+    """Processor, cards, cores, memory, and what is between the system and the machine."""
+    cores, memory_bytes = view.value("cpu", "physical_cores", int), view.usable_bytes
+    between = {"virtual machine": view.value("surroundings", "virtual_machine", str), "container": view.value("surroundings", "container", str)}
+    return ", ".join([" + ".join([view.cpu_model or "processor unknown", *(card.name or "a card without a name" for card in view.accelerators or [])]),
+                      "cores unknown" if cores is None else text_format.counted(cores, "core"),
+                      "memory unknown" if memory_bytes is None else f"{text_format.format_bytes(memory_bytes)} of memory",
+                      *(f"{name}: {value or 'unknown'}" for name, value in between.items() if value != "none")])
+
+
+def _calls(rows: List[dict]) -> str:
+    """How many calls were measured, and where how many of them failed."""
+    places = [f"{row['model']} {row['phase']}: " + ", ".join(f"{count} {outcome}" for outcome, count in row["outcomes"].items() if outcome not in SPEED_OUTCOMES)
+              for row in rows if headline.failed(row)]
+    failed = f"{sum(map(headline.failed, rows))} failed ({'; '.join(places)})" if places else "none failed"
+    return f"{sum(sum(row['outcomes'].values()) for row in rows)} measured, {failed}"
+
+
+def _warnings(rows: List[dict]) -> Iterator[str]:
+    """Each warning once, with its figures in each place."""
+    for code in dict.fromkeys(row["code"] for row in rows):
+        places = [_warning_place(row) for row in rows if row["code"] == code]
+        more = [f"and {len(places) - MOST_PLACES} more"] if len(places) > MOST_PLACES else []
+        yield f"{code}: {'; '.join(places[:MOST_PLACES] + more)}"
+
+
+def _warning_place(row: dict) -> str:
+    """Such as: a:1b frozen-prompts 0.790 (expected 1.00), n=9."""
+    where = [row["model"] or "run", row["phase"] or "", f"x{row['level']}" if row["level"] else ""]
+    figures = [] if row["observed"] is None else [text_format.figure(row["observed"])]
+    bound = "" if row["observed"] is None or row["expected"] is None else f" (expected {text_format.figure(row['expected'])})"
+    return f"{' '.join(filter(None, where + figures))}{bound}, n={row['n']}"
 
 
 def compared_run(folder: pathlib.Path) -> Optional[ComparedRun]:
@@ -109,7 +146,7 @@ def render(sheets: List[ReviewSheet], findings: FindingList, report_text: str, t
     for run_sheet in sheets:
         parts.append("  " + shown(run_sheet.place.path))
         facts = (*run_sheet.facts, ("findings", counts(findings, run_sheet.place.path)))
-        parts += [line for name, value in facts for line in text_layout.hanging(f"    {name:<10}", shown(str(value)))]
+        parts += [line for name, value in facts for line in text_layout.hanging(f"    {name:<10}", shown(str(value), NOTE_CHARACTERS))]
         for heading, text in run_sheet.answers:
             parts += [f"    {heading}:", *text_layout.hanging(" " * 6, shown(text, ANSWER_CHARACTERS) or "(not filled in)")]
         if run_sheet.figures:
@@ -138,7 +175,7 @@ class Comparison:
         self._others += [figures for run_sheet in sheets for figures in run_sheet.figures]
 
     def lines(self, run_sheet: ReviewSheet) -> List[str]:
-        """A table of all models, and what is not compared in it."""
+        """A table of all models, and what is not compared in it. The last column has the ratios of the three figures before it."""
         rows: List[List[Optional[str]]] = []
         notes: List[str] = []
         for mine in run_sheet.figures:
@@ -146,8 +183,8 @@ class Comparison:
             rows.append([shown(mine.model), "this run", *map(text_format.median_with_n, mine.stats.values()), None])
             for other, label in zip(near, self._labels(mine, near)):
                 reasons = self._reasons(mine, other)
-                ratio = None if "decode_tok_s" in reasons else _ratio(mine.stats["decode_tok_s"], other.stats["decode_tok_s"])
-                rows.append(["", label, *map(text_format.median_with_n, other.stats.values()), ratio])
+                ratios = None if self._is_refused(mine) or self._is_refused(other) else _ratios(mine, other, reasons)
+                rows.append(["", label, *map(text_format.median_with_n, other.stats.values()), ratios])
                 notes += _notes(f"{shown(mine.model)}, {label}", reasons)
             if not near:
                 rows.append(["", "nothing to compare with", None, None, None, None])
@@ -162,6 +199,10 @@ class Comparison:
             verdict = counts(self._findings, other.run).partition(":")[0] if other.run in self._sheets else ""
             marks = ["another digest"] * (other.digest != mine.digest) + [verdict] * (verdict in (REFUSED, HELD))
             yield shown(", ".join([place + run_id, *marks]))
+
+    def _is_refused(self, figures: ModelFigures) -> bool:
+        """Figures of a run that breaks a rule are shown and compared with nothing."""
+        return figures.run in self._sheets and verdict_of(self._findings, figures.run) == REFUSED
 
     def _reasons(self, mine: ModelFigures, other: ModelFigures) -> Dict[str, str]:
         """figure: why it is not compared. The same differences exclude it as in compare_runs.py."""
@@ -186,6 +227,12 @@ def _notes(pair: str, reasons: Dict[str, str]) -> Iterator[str]:
     for reason in dict.fromkeys(reasons.values()):
         titles = [HEADLINE[name].title for name in reasons if reasons[name] == reason]
         yield shown(f"{pair}: {', '.join(titles)} {reason}", NOTE_CHARACTERS)
+
+
+def _ratios(mine: ModelFigures, other: ModelFigures, reasons: Dict[str, str]) -> Optional[str]:
+    """The ratio of each figure in the order of the columns, - where there is none; None without any."""
+    ratios = [None if name in reasons else _ratio(mine.stats[name], other.stats[name]) for name in headline.SHOWN]
+    return " ".join(ratio or "-" for ratio in ratios) if any(ratios) else None
 
 
 def _ratio(this: Optional[dict], that: Optional[dict]) -> Optional[str]:

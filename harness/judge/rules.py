@@ -60,6 +60,7 @@ _ROWS = (
     ("name-file-extra", "error", "A run has five files and no others.", REMOVE),
     ("name-collision", "error", "No two names are the same to a system that ignores case or composes letters.", REMOVE),
     ("name-twice", "error", "A run is in the tree once.", REMOVE),
+    ("name-removed", "hold", "A run that was removed does not come back unless its owner wants that.", "ask in the pull request whether the run may come back"),
     ("name-mismatch", "error", "Handle, device tag and run id are the same in the folders and in every record.", RESTORE),
     ("name-synthetic", "error", "A run that measured no machine is marked as synthetic in each file; only the EXAMPLE is synthetic.",
      MEASURE),
