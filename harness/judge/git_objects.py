@@ -59,8 +59,8 @@ class Clone:
                             "fetch the whole history (git fetch --unshallow), or branch off anew") from None
 
     def removal(self, commit: str, folder: str) -> str:
-        """The short hash of the last commit up to this one that removed files of a folder; empty where none did."""
-        return self.run("log", "-1", "--full-history", "-c", "--no-show-signature", "--no-renames", "--diff-filter=D", "--name-only",
+        """The short hash of the last commit in the line of this one that removed files of a folder; empty where none did."""
+        return self.run("log", "-1", "--first-parent", "-m", "--no-show-signature", "--no-renames", "--diff-filter=D", "--name-only",
                         "--format=%h", commit, "--", folder).decode("utf-8", "replace").partition("\n")[0]
 
     def changes(self, before: str, after: str) -> list:
