@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Callable
+from typing import Callable, Dict
 
 from base import text_format
 from judge import thresholds
@@ -49,7 +49,8 @@ def _summary(findings: FindingList, judged: list, is_reviewer: bool) -> str:
     """The last line: the verdict of all runs, or how many have which verdict where they differ."""
     counts = ", ".join(f"{count} {name}{'s' if count != 1 and name != 'info' else ''}"
                        for name, count in findings.counts.items() if count)
-    of_runs = Counter(verdict_of(findings, sheet.place.path) for sheet in judged)
+    verdicts = verdicts_of(findings)
+    of_runs = Counter(verdicts.get(sheet.place.path, PASSED) for sheet in judged)
     is_ready = findings.waits_for_person and not is_reviewer
     if len(of_runs) > 1 and not is_ready:
         runs = [f"{of_runs[verdict]} {verdict}" for verdict in (PASSED, HELD, REFUSED) if of_runs[verdict]]
@@ -58,9 +59,14 @@ def _summary(findings: FindingList, judged: list, is_reviewer: bool) -> str:
     return f"{verdict}: {text_format.counted(len(judged), 'run')}, {counts or 'nothing found'}"
 
 
-def verdict_of(findings: FindingList, run: str) -> str:
-    severities = {finding.severity for finding in findings if finding.path == run or finding.path.startswith(f"{run}/")}
-    return REFUSED if "error" in severities else HELD if "hold" in severities else PASSED
+def verdicts_of(findings: FindingList) -> Dict[str, str]:
+    """The verdict of each run that has a hold or an error, by the path of its folder."""
+    verdicts: Dict[str, str] = {}
+    for finding in findings:
+        run = "/".join(finding.path.split("/")[:4])
+        if finding.severity == "error" or (finding.severity == "hold" and run not in verdicts):
+            verdicts[run] = REFUSED if finding.severity == "error" else HELD
+    return verdicts
 
 
 def _sentence(finding: Finding) -> str:

@@ -15,7 +15,7 @@ from derive.headline import HEADLINE, ModelFigures
 from derive.run_md import answers as answers_of
 from judge import json_documents, tree_layout
 from judge.findings import FindingList, shown
-from judge.report import REFUSED, verdict_of
+from judge.report import REFUSED, verdicts_of
 from judge.rules import RULES
 
 if TYPE_CHECKING:       # imported where it is used: only a review compares runs
@@ -170,7 +170,7 @@ class Comparison:
 
     def __init__(self, sheets: List[ReviewSheet], findings: FindingList, tree: pathlib.Path):
         self._sheets = {run_sheet.place.path: run_sheet for run_sheet in sheets}
-        self._findings, self._tree = findings, tree
+        self._findings, self._tree, self._verdicts = findings, tree, verdicts_of(findings)
         self._others = [figures for run, metadata in headline.measured_runs(tree, self._sheets) for figures in headline.figures_of(run, metadata)]
         self._others += [figures for run_sheet in sheets for figures in run_sheet.figures]
 
@@ -202,7 +202,7 @@ class Comparison:
 
     def _is_refused(self, figures: ModelFigures) -> bool:
         """Figures of a run that breaks a rule are shown and compared with nothing."""
-        return figures.run in self._sheets and verdict_of(self._findings, figures.run) == REFUSED
+        return self._verdicts.get(figures.run) == REFUSED
 
     def _reasons(self, mine: ModelFigures, other: ModelFigures) -> Dict[str, str]:
         """figure: why it is not compared. The same differences exclude it as in compare_runs.py."""
