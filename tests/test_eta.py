@@ -6,7 +6,7 @@ import unittest
 import support
 
 from base import plan, suites
-from measure.eta import Eta, loads, weights
+from measure.eta import Deadline, Eta, loads, weights
 
 SECOND = 10 ** 9
 PHASES = ("frozen-prompts", "small-eval", "parallel-same", "context-append", "context-edge")
@@ -67,6 +67,15 @@ class Guess(unittest.TestCase):
         self.eta.reweigh({("a", key(2)): 300.0, ("a", key(1)): 300.0})
         self.assertEqual(self.eta.expected_ns("a", key(2)), 30 * SECOND)
         self.assertEqual(self.eta.expected_ns("a", key(1)), 0, "what is made stays made")
+
+
+class Limit(unittest.TestCase):
+    def test_what_is_left_of_the_limit_ends_at_zero(self):
+        now_ns = [0]
+        limited, free = (Deadline(lambda: now_ns[0], limit_s) for limit_s in (10, None))
+        for now_ns[0], left_s in ((0, 10), (4 * SECOND, 6), (11 * SECOND, 0)):
+            self.assertEqual(limited.left_s(), left_s)
+            self.assertIsNone(free.left_s())
 
 
 class Loads(unittest.TestCase):

@@ -4,6 +4,7 @@ from __future__ import annotations
 import io
 import os
 import unittest
+from typing import Optional
 from unittest import mock
 
 import support
@@ -51,10 +52,11 @@ class Case(unittest.TestCase):
             self.addCleanup(patch.stop)
         self.now_s = 0.0
 
-    def watch(self, live: bool = False, quiet: bool = False, total: int = 4) -> progress_report.ProgressReport:
+    def watch(self, live: bool = False, quiet: bool = False, total: int = 4, limit_s: Optional[float] = None) -> progress_report.ProgressReport:
         self.terminal = Terminal(live)
         eta = Eta({("alpha:1b", step(number).key): 100.0 for number in range(1, total + 1)})
-        return progress_report.ProgressReport(console.Progress(quiet, self.terminal), eta, total, lambda: self.now_s)
+        return progress_report.ProgressReport(console.Progress(quiet, self.terminal), eta, total, lambda: self.now_s,
+                                              lambda: None if limit_s is None else max(0.0, limit_s - self.now_s))
 
     def said(self) -> str:
         """What was written since this was asked for the last time."""
@@ -161,8 +163,8 @@ class Live(Case):
         name = "hf.co/somebody/A-Very-Long-Model-Name-GGUF:Q4_K_M"
         for columns, line in (
                 (140, f"call 2 of 4  {name} context-append CA-T01 x8  ~1234 tokens  1h05m, about 2h10m left"),
-                (97, "call 2 of 4  hf.co/so...F:Q4_K_M context-append CA-T01 x8  ~1234 tokens  1h05m, about 2h10m left"),
-                (80, "call 2 of 4  hf.co/...Q4_K_M context-append CA-T01 x8  ~1234 tokens  2h10m left")):
+                (97, "call 2 of 4  hf.co/s...:Q4_K_M context-append CA-T01 x8  ~1234 tokens  1h05m, about 2h10m left"),
+                (80, "call 2 of 4  hf.co/...4_K_M context-append CA-T01 x8  ~1234 tokens  2h10m left")):
             with self.subTest(columns), mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
                 self.now_s = 0.0
                 here = self.watch(live=True)
@@ -196,7 +198,7 @@ class Live(Case):
                 here.begin([step(1)])
                 self.said()
                 here.end([call(1, **changes)])
-                self.assertEqual(self.said().endswith("tokens\n"), stays)
+                self.assertEqual("tokens\n" in self.said(), stays)
 
     def test_time_left_is_told_once_a_measured_call_has_taken_some(self):
         here = self.watch(live=True)
@@ -209,6 +211,57 @@ class Live(Case):
         here.end([call(1)])
         here.begin([step(2)])
         self.assertTrue(self.said().endswith("  15s, about 30s left"))     # three of the same weight, ten seconds each
+
+    def test_the_time_left_never_exceeds_what_is_left_of_the_time_limit(self):
+        here = self.watch(live=True, limit_s=30.0)
+        here.begin([step(1)])
+        self.assertTrue(self.said().endswith("  0s, at most 30s left (time limit)"))
+        for now_s, times in ((10.0, "10s, at most 20s left (time limit)"), (35.0, "35s, time limit reached")):
+            self.now_s = now_s
+            here.end([call(1)])
+            here.begin([step(2)])
+            self.assertTrue(self.said().endswith(times))
+
+    def test_calls_that_do_not_fit_in_the_time_limit_have_one_line_together(self):
+        here = self.watch(live=True)
+        for row in (skipped(1), skipped(2), skipped(3)._replace(reason="not-loaded-together")):
+            here.skip(row)
+        self.assertEqual(self.said(), "")
+        here.begin([step(4)])
+        self.assertIn("2 calls of alpha:1b skipped: they do not fit in the time limit\n"
+                      "1 call of alpha:1b skipped: the server does not keep the phase's models loaded at the same time\n", self.said())
+        here.report_skips()
+        self.assertEqual(self.said(), "")
+
+    def test_short_names_stay_apart_and_the_line_keeps_its_place_while_a_call_runs(self):
+        with mock.patch.dict(os.environ, {"COLUMNS": "80"}):
+            for model, name in (("tiny-story:latest", "tiny-story"), ("tiny-think:latest", "tiny-think"),
+                                ("hf.co/somebody/A-Long-Name-GGUF:Q4_K_M", "hf.co/s...:Q4_K_M")):
+                self.now_s = 0.0
+                here = self.watch(live=True, total=336)
+                here.begin([Step("small-eval", model, "5Q-Q01")])
+                for now_s, chunks in ((0.0, 0), (9.0, 7), (59.0, 99), (61.0, 1234), (3599.0, 1234)):
+                    self.now_s = now_s
+                    self.said()
+                    here.tick(chunks)
+                    line = self.said()
+                    self.assertTrue(line.startswith(f"\r\x1b[2Kcall 1 of 336  {name} small-eval 5Q-Q01  "), line)
+
+    def test_a_busy_machine_is_named_once_after_the_first_load(self):
+        here = self.watch(live=True)
+        for share in (0.45, 0.9):
+            here.end([call(1, item="LOAD", role="warmup", conditions={"background_cpu_share": share})])
+        self.assertEqual(self.said(), "45 % of the processors are in use; busy: close other programs; "
+                                      "a run on a busy machine may be graded archive-only\n")
+
+    def test_the_first_failed_call_says_that_nothing_has_to_be_done_and_wraps_at_words(self):
+        with mock.patch.dict(os.environ, {"COLUMNS": "60"}):
+            here = self.watch(live=True)
+            for number in (1, 2):
+                here.end([call(number, outcome="refused", error="the request (4644 tokens) exceeds the context; try increasing it")])
+        text = self.said()
+        self.assertEqual(text.count("there is nothing to do now"), 1)
+        self.assertLessEqual(max(map(len, text.splitlines())), 60)
 
     def test_what_is_skipped_is_no_longer_waited_for(self):
         here = self.watch(live=True)

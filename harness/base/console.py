@@ -198,10 +198,10 @@ class Progress:
             _write(self._stream, _plain(text) + "\n")
 
     def stay(self, text: str) -> None:
-        """A line that stays on the screen, above the drawn line."""
+        """A line that stays on the screen, above the drawn line; on a terminal it wraps at words."""
         if not self._quiet:
             self.clear()
-            _write(self._stream, _plain(text) + "\n")
+            _write(self._stream, _plain(wrapped(text, self._stream)) + "\n")
 
     def clear(self) -> None:
         if self._drawn:

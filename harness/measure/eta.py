@@ -77,6 +77,10 @@ class Deadline:
     def leaves(self, needed_ns: int) -> bool:
         return self._ends is None or self._clock() + needed_ns <= self._ends
 
+    def left_s(self) -> Optional[float]:
+        """Seconds of the limit that are left, 0 once it is used up; None without a limit."""
+        return None if self._ends is None else max(0, self._ends - self._clock()) / 1e9
+
 
 def weights(planned: Iterable[plan.Block], suites: Dict[str, Suite], settings: plan.Settings,
             always_thinking: FrozenSet[str] = frozenset()) -> Dict[PlannedCall, float]:

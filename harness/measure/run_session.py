@@ -29,16 +29,18 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: Dic
     names = [model["name"] for model in manifest["models"]]
     planned = plan.blocks(names, [row["phase"] for row in manifest["suites"]], loaded_suites, settings)
     eta = Eta(weights(planned, loaded_suites, settings))
-    report = progress_report.ProgressReport(progress, eta, manifest["planned_calls"])
+    deadline = Deadline(endpoint.clock, limit_s)
+    report = progress_report.ProgressReport(progress, eta, manifest["planned_calls"], limit_left_s=deadline.left_s)
     with contextlib.closing(ledger.Writer(earlier.folder)) as writer:
         current = _open(endpoint, earlier, writer, stop, report, floor or earlier.manifest["floor"],
                         _code_items(loaded_suites) if grade else frozenset())
         runner = phase_runner.PhaseRunner(current, settings, loaded_suites, earlier.recorded, earlier.findings,
                                           {model["name"]: model["context_length"] for model in manifest["models"]},
-                                          Deadline(endpoint.clock, limit_s), eta)
+                                          deadline, eta)
         ended, grades = "failed", None
         try:
             ended = _run(runner, planned)
+            report.report_skips()
             report.wait("the models to be unloaded")
             _unload(endpoint, names)
             complete = current.is_complete(manifest["planned_calls"])

@@ -15,6 +15,8 @@ from typing import Callable
 from measure.telemetry import energy, linux, macos, nvml, processes, windows
 from measure.telemetry.contention import Contention, Listener, Processes, System
 
+BUSY_SHARE = 0.1        # of the processors while nothing is measured; with more in use during the run, its verdict is `contended`
+
 
 class Reader:
     """Reads this machine, and remembers the previous values of its counters. One for each session.
