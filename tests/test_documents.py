@@ -21,6 +21,7 @@ from base import errors, plan, records, sensitive, suites
 from base.phases import PHASES
 from judge.rules import RULES
 from mutants import valid
+from publish import moderation
 
 RUNBOOK = "CLAUDE.md"
 EXECUTED = ("README.md", "CONTRIBUTING.md", RUNBOOK, "submissions/README.md")
@@ -123,6 +124,21 @@ class Runbook(unittest.TestCase):
         self.assertEqual((round(alone, -3), round(mixed, -2)), (22_000, 8_200))
         self.assertIn("at most 22,000 answer tokens", text_of(RUNBOOK).replace("\n", " "))
         self.assertIn("adds 8,200 tokens", text_of(RUNBOOK).replace("\n", " "))
+
+
+class Redaction(unittest.TestCase):
+    def test_every_document_says_alike_what_happens_to_a_run_that_is_taken_back(self):
+        """One said that the folder stays, another that everything is removed."""
+        for name in ("CONTRIBUTING.md", "submissions/README.md", "harness/MAINTAINING.md", ".gitea/ISSUE_TEMPLATE/redaction.md"):
+            text = " ".join((support.ROOT / name).read_text(encoding="utf-8").split())
+            for words in ("no longer shown from the next build of the site on", "leave `main` too if", "or if something private was in them",
+                          "in Git's history stay, unless the history is rewritten", "for private things only"):
+                with self.subTest((name, words)):
+                    self.assertIn(words, text)
+
+    def test_maintainers_find_every_key_of_the_overlay(self):
+        text = (support.ROOT / "harness/MAINTAINING.md").read_text(encoding="utf-8")
+        self.assertEqual(re.findall(r"(?m)^\| `(\w+)` \|", text.partition("| key of an entry |")[2]), list(moderation.KINDS))
 
 
 class Words(unittest.TestCase):
