@@ -42,6 +42,19 @@ raise SystemExit(console.guarded(main))
 """
 
 
+TAKE_TURNS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from base import console
+def main():
+    for number in range(50):
+        console.say(f"result {number}")
+        console.note(f"message {number}")
+    return 0
+raise SystemExit(console.guarded(main))
+"""
+
+
 class Stream(io.TextIOWrapper):
     """A stream as a console has it: bytes underneath, an encoding, and maybe a terminal at its end."""
 
@@ -73,6 +86,13 @@ def raising(problem: BaseException):
     def main() -> int:
         raise problem
     return main
+
+
+class Order(unittest.TestCase):
+    def test_results_and_messages_keep_their_order_where_both_go_to_one_pipe_or_file(self):
+        written = subprocess.run([*support.PYTHON, "-c", TAKE_TURNS, str(support.HARNESS)], stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True, timeout=60).stdout
+        self.assertEqual(written.splitlines(), [f"{kind} {number}" for number in range(50) for kind in ("result", "message")])
 
 
 class ExitCodes(unittest.TestCase):

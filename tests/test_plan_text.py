@@ -5,8 +5,10 @@ import unittest
 
 import support  # noqa: F401  (puts the harness on the path)
 
+from base import plan, suites
 from base.phases import PHASES
 from measure import plan_text
+from measure.models import ModelChoice
 
 
 def circumstances(share: float | None = 0.02, load: float | None = 0.2, power: str | None = "ac", phases: tuple = PHASES,
@@ -29,12 +31,38 @@ class Circumstances(unittest.TestCase):
 
     def test_the_time_limit_in_force(self):
         self.assertIn("time limit none; --time-limit 90m would set one", circumstances())
-        self.assertIn("time limit 1h30m; what does not fit is skipped", circumstances(limit_s=5400))
+        self.assertIn("time limit 1h30m; what does not fit is skipped, from the end of the plan: its last row first", circumstances(limit_s=5400))
 
     def test_whether_code_will_be_graded(self):
         self.assertIn("code grading off: answers of python-tasks get no verdict; --grade-code", circumstances())
         self.assertIn("code grading on: the models' Python answers are run in a sandbox", circumstances(grades_code=True))
         self.assertNotIn("code grading", circumstances(phases=("small-eval",)))
+
+
+def model(name: str, *capabilities: str) -> dict:
+    return {"name": name, "quantization": "Q4_K_M", "size_bytes": 1_300_000_000, "parameter_size": "1.2B", "context_length": 8192,
+            "capabilities": list(capabilities)}
+
+
+class Thinking(unittest.TestCase):
+    def plan(self, *models: dict, thinking: bool | None = None) -> str:
+        phases = ["frozen-prompts", "small-eval"]
+        settings = plan.Settings(thinking=thinking).with_models(list(models))
+        return " ".join(plan_text.format_plan(ModelChoice(list(models), [], []), phases, {name: suites.load(name) for name in phases}, settings).split())
+
+    def test_which_models_can_think_is_in_the_list_and_in_the_plan(self):
+        models = [model("a:1b", "completion"), model("b:1b", "completion", "thinking"), model("c:1b")]
+        listed = plan_text.format_models(ModelChoice(models, [{"name": "d", "reason": "runs on another machine (cloud)"}], []))
+        for text, first in ((listed, "model"), (self.plan(*models), "a:1b")):
+            for name, answer in (("a:1b", "no"), ("b:1b", "yes"), ("c:1b", "unknown")):
+                with self.subTest(first=first, name=name):
+                    self.assertRegex(text, rf"{name} [^:]*?{answer}\b")
+        self.assertLessEqual(max(map(len, listed.splitlines())), 80)
+
+    def test_the_plan_says_what_is_added_if_a_model_always_thinks(self):
+        self.assertNotIn("More than that", self.plan(model("a:1b", "completion")))
+        text = self.plan(model("a:1b", "completion"), model("b:1b", "completion", "thinking"))
+        self.assertIn("(b:1b): up to 4096 answer tokens for each call but those of the frozen prompts, 20480 in all", text)     # 5 items
 
 
 class Together(unittest.TestCase):

@@ -91,6 +91,11 @@ class Block(unittest.TestCase):
                 "means something.")
         self.assertEqual(self.warnings([row, row], "1.0.0"), [line, line])
 
+    def test_a_long_load_is_not_called_a_reload_except_in_runs_that_said_so(self):
+        row = {"code": "reload", "model": "a:1b", "phase": "parallel-same", "level": None, "observed": 1174, "expected": 200, "n": 31}
+        self.assertIn("or calls waited for its runner", self.warnings([row], "1.2.0")[0])
+        self.assertIn("- reload: The model was loaded anew in the middle of a phase. `a:1b`", self.warnings([row], "1.1.0")[0])
+
     def test_every_warning_of_a_run_has_its_n(self):
         section = self.text.partition("### Warnings")[2].partition("###")[0]
         self.assertEqual(len(re.findall(r"\bn=\d+", section)), len(self.metadata["warnings"]))

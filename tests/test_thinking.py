@@ -47,6 +47,14 @@ class Figures(unittest.TestCase):
         self.assertEqual(figures["budget_share"]["max"], round(75 / 256, 6))
         self.assertEqual((figures["first_answer_ms"]["n"], figures["first_answer_ms"]["median"]), (2, 500))
 
+    def test_run_md_shows_only_what_was_measured_of_a_model_that_was_never_asked_plainly(self):
+        metadata = summarised(always(), call(answer="<think>hm</think>B", options={"num_ctx": 8192, "num_predict": 64 + 4096}), asked={})
+        section = run_report._thinking(ledgers.manifest(harness_version="1.2.0"), metadata)
+        self.assertIn("never plainly", section)
+        self.assertRegex(section, r"\| right, thinking \| thinking tokens \|.*\n.*\n.*\| always \| 1 of 1 \|")
+        self.assertNotIn(" - |", section)
+        self.assertIn("| right, plain |", run_report._thinking(ledgers.manifest(harness_version="1.1.0"), metadata))
+
     def test_thoughts_between_tags_are_the_share_of_their_characters_and_when_the_answer_began_is_unknown(self):
         tagged = call(answer="<think>" + "h" * 75 + "</think>" + "B" + " " * 24, tokens=101, options={"num_ctx": 8192, "num_predict": 64 + 4096})
         metadata = summarised(always(), tagged, asked={})

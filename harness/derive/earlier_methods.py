@@ -2,10 +2,19 @@
 from __future__ import annotations
 
 from base.ledger_records import CallRecord
+from base.records import WARNINGS
 from derive.call_metrics import MIN_PREFILL_TOKENS, TRUNCATED_SHARE
 
 VERSIONS_WITH_A_LINE_PER_WARNING = ("1.0.0",)       # of the harness: run.md had one, not one per kind of warning
 VERSIONS_WITHOUT_FAILURES = ("1.0.0", "1.1.0")      # metadata.json and run.md did not say why calls failed
+
+TEXTS_UNTIL_1_1 = {"reload": "the model was loaded anew in the middle of a phase"}     # of warnings that have another text since
+
+
+def warning_text(manifest: dict, warning: str) -> str:
+    """What a warning means, in the words of the harness that made the run."""
+    earlier = TEXTS_UNTIL_1_1 if manifest["harness_version"] in VERSIONS_WITHOUT_FAILURES else {}
+    return earlier.get(warning) or WARNINGS[warning]
 
 
 def has_failures(manifest: dict) -> bool:

@@ -144,6 +144,10 @@ def _rungs(metadata: dict) -> list:
 def _thinking(manifest: dict, metadata: dict) -> str:
     """Thinking compared with plain answers; no section unless the run was to compare them."""
     rows = [[code(row[0]), plain(row[1]), *row[2:]] for row in thinking_table.rows(metadata)]
+    if rows and earlier_methods.has_failures(manifest) and all(row[2] == thinking_table.ALWAYS for row in rows):
+        about = ("Models that always think: their items were asked with thoughts on top of their limits, and never plainly; medians with "
+                 "their number of calls.")
+        return f"### Thinking\n\n{about}\n\n" + table(*thinking_table.without_empty_columns(thinking_table.TITLES, rows))
     if rows:
         about = ("The same items plainly and with thoughts on top of their limits; medians with their number of calls. The difference is "
                  "that of the shares of right answers, over items that were graded in both ways.")
@@ -180,16 +184,16 @@ def _ratio(ratio: dict | None) -> str:
 
 def _warnings(manifest: dict, metadata: dict) -> str:
     if manifest["harness_version"] in earlier_methods.VERSIONS_WITH_A_LINE_PER_WARNING:
-        lines = [_line_of_warning(row) for row in metadata["warnings"]]
+        lines = [_line_of_warning(manifest, row) for row in metadata["warnings"]]
     else:
-        lines = [_line_of_code(rows[0]["code"], rows) for rows in _grouped(metadata["warnings"], "code").values()]
+        lines = [_line_of_code(manifest, rows[0]["code"], rows) for rows in _grouped(metadata["warnings"], "code").values()]
     return "### Warnings\n\n" + ("\n".join(lines) if lines else "None.")
 
 
-def _line_of_code(warning: str, rows: List[dict]) -> str:
+def _line_of_code(manifest: dict, warning: str, rows: List[dict]) -> str:
     """What the warning means, once, and then every model and phase that has it."""
     models = [f"{code(model) if model else 'Whole run'}{_places(of_model)}" for model, of_model in _grouped(rows, "model").items()]
-    return f"- {warning}: {sentence(records.WARNINGS[warning])} {'; '.join(models)}."
+    return f"- {warning}: {sentence(earlier_methods.warning_text(manifest, warning))} {'; '.join(models)}."
 
 
 def _places(rows: List[dict]) -> str:
@@ -210,13 +214,13 @@ def _figures_of(row: dict) -> str:
     return ", ".join([*figures, f"n={row['n']}"])
 
 
-def _line_of_warning(row: dict) -> str:
+def _line_of_warning(manifest: dict, row: dict) -> str:
     """The layout of earlier versions: the meaning is repeated for each model and phase."""
     where = [code(row["model"])] if row["model"] else []
     where += [plain(row["phase"])] if row["phase"] else []
     where += [f"{row['level']} at once"] if row["level"] else []
     place = f" ({', '.join(where)})" if where else ""
-    return f"- {row['code']}{place}: {_figures_of(row)}. {sentence(records.WARNINGS[row['code']])}"
+    return f"- {row['code']}{place}: {_figures_of(row)}. {sentence(earlier_methods.warning_text(manifest, row['code']))}"
 
 
 def deviations(manifest: dict, metadata: dict) -> List[str]:

@@ -1,7 +1,7 @@
 """Thinking against plain as rows of text: for the end of a run, run.md and the review. Nothing is computed but a model's total."""
 from __future__ import annotations
 
-from typing import Dict, List, Union
+from typing import Dict, List, Tuple, Union
 
 from base.text_format import figure, median_with_n
 from derive import paired_answers
@@ -9,6 +9,7 @@ from derive import paired_answers
 TITLES = ["model", "phase", "thinking", "right, plain", "right, thinking", "difference, 95 % interval", "thinking tokens",
           "share of the budget", "cut by the budget", "first answer ms", "correct after ms, plain", "correct after ms, thinking"]
 SHORT_TITLES = ["model", "phase", "right, plain", "right, thinking", "difference, 95 %", "thinking tokens", "time to correct"]    # fit a terminal
+ALWAYS = "always"
 COUNTS = ("pairs", "right_plain", "right_thinking", "gained", "lost")
 
 
@@ -33,6 +34,12 @@ def short_rows(metadata: dict) -> List[list]:
     return short
 
 
+def without_empty_columns(titles: List[str], rows: List[list]) -> Tuple[List[str], List[list]]:
+    """The table without the columns in which no row has a value, such as those of plain answers of a model that always thinks."""
+    kept = [n for n in range(len(titles)) if any(row[n] not in ("-", None) for row in rows)]
+    return [titles[n] for n in kept], [[row[n] for n in kept] for row in rows]
+
+
 def _row(aggregate: dict) -> list:
     thinking, quality = aggregate["thinking"], aggregate["quality"] or {"passed": 0, "n": 0, "time_to_correct_ms": None}
     answers = thinking["answers"]
@@ -54,7 +61,7 @@ def _total(model: str, aggregates: list) -> List[list]:
 
 
 def _mode(mode: Union[bool, str, None]) -> str:
-    return "always" if mode is None else "on" if mode is True else str(mode)
+    return ALWAYS if mode is None else "on" if mode is True else str(mode)
 
 
 def _compared(answers: dict) -> list:

@@ -110,6 +110,11 @@ def _show_reason(row: dict, show: dict, memory_bytes: int | None) -> str | None:
     return None
 
 
+def can_think(model: dict) -> bool | None:
+    """Whether a model, as `described`, has the capability; None: its server names no capabilities."""
+    return "thinking" in model["capabilities"] if model["capabilities"] else None
+
+
 def _capabilities(row: dict, show: dict) -> list:
     """What a model can do; older servers report it in /api/show only."""
     listed = show.get("capabilities") or row.get("capabilities")

@@ -4,7 +4,7 @@ from __future__ import annotations
 from base import plan, request_settings, suites, text_format, text_layout
 from base.phases import PHASES, PYTHON_TASKS, THINKING_PHASES
 from measure import eta, telemetry
-from measure.models import ModelChoice
+from measure.models import ModelChoice, can_think
 
 GUESSED_SPEEDS = ((250, 5000), (100, 2500), (40, 1000), (15, 400), (5, 150))     # tok/s of decode and of prefill
 WORK = ["phase", "model", "calls", "answer tokens, at most", "prompt tokens, about"]
@@ -13,9 +13,13 @@ WORK = ["phase", "model", "calls", "answer tokens, at most", "prompt tokens, abo
 def format_models(choice: ModelChoice) -> str:
     """Every model of a server, and whether it is measured by default."""
     rows = [[model["name"], "measured", text_format.format_bytes(model["size_bytes"]), model["parameter_size"],
-             model["quantization"]] for model in choice.models]
-    rows += [[row["name"], f"left out: {row['reason']}", None, None, None] for row in choice.left_out]
-    return text_layout.format_table(["model", "by default", "size", "parameters", "quantization"], rows, whole=(0,))
+             model["quantization"], _can_think(model)] for model in choice.models]
+    rows += [[row["name"], f"left out: {row['reason']}", None, None, None, None] for row in choice.left_out]
+    return text_layout.format_table(["model", "by default", "size", "parameters", "quantization", "can think"], rows, whole=(0,))
+
+
+def _can_think(model: dict) -> str:
+    return {True: "yes", False: "no", None: "unknown"}[can_think(model)]
 
 
 def format_phases() -> str:
@@ -31,19 +35,20 @@ def format_phases() -> str:
 
 def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings: plan.Settings) -> str:
     """Models, calls, the time they may take, and settings."""
-    rows = [[model["name"], model["quantization"], text_format.format_bytes(model["size_bytes"])] for model in choice.models]
-    rows += [[name, "to be pulled", "unknown before the pull"] for name in choice.missing]
-    models = "\n".join([text_layout.format_table(["model", "quantization", "size"], rows, whole=(0,))]
+    rows = [[model["name"], model["quantization"], text_format.format_bytes(model["size_bytes"]), _can_think(model)] for model in choice.models]
+    rows += [[name, "to be pulled", "unknown before the pull", "unknown"] for name in choice.missing]
+    models = "\n".join([text_layout.format_table(["model", "quantization", "size", "can think"], rows, whole=(0,))]
                        + [f"left out: {row['name']}: {row['reason']}" for row in choice.left_out])
     names = [model["name"] for model in choice.models] + choice.missing
-    work = _work(plan.blocks(names, phases, loaded_suites, settings), len(names), loaded_suites, settings)
+    planned = plan.blocks(names, phases, loaded_suites, settings)
+    work = _work(planned, len(names), loaded_suites, settings)
     download = "to download: nothing" if not choice.missing else "the size of the download is known once it starts"
     calls, answers, prompts = (sum(row[column] or 0 for row in work) for column in (2, 3, 4))
     return "\n\n".join((
         models, text_layout.format_table(WORK, by_phase(work)),
         "\n".join(line for text in (
             f"{calls} calls in all, at most {answers} answer tokens, about {prompts} prompt tokens; {download}",
-            *_thinking(choice, work, settings), *_contexts(settings),
+            *_thinking(choice, work, settings), *_always_thinking(choice, planned, loaded_suites, settings), *_contexts(settings),
             "How long that takes if all models are as fast as this, without loading, warm-up and calibration:")
             for line in text_layout.hanging("", text)),
         _times(answers, prompts), f"settings:\n{request_settings.format_table(plan.overrides_of(settings))}"))
@@ -54,7 +59,7 @@ def format_circumstances(machine: dict | None, phases: list, limit_s: int | None
 
     `machine` is telemetry.now(); None: the server is on another machine.
     """
-    limit = (f"{text_format.format_duration(limit_s)}; what does not fit is skipped" if limit_s is not None else
+    limit = (f"{text_format.format_duration(limit_s)}; what does not fit is skipped, from the end of the plan: its last row first" if limit_s is not None else
              "none; --time-limit 90m would set one")
     rows = [("machine now", _machine_state(machine)), ("time limit", limit)]
     if PYTHON_TASKS in phases:
@@ -99,15 +104,26 @@ def by_phase(work: list) -> list:
 
 
 def _thinking(choice: ModelChoice, work: list, settings: plan.Settings) -> list[str]:
-    """What --thinking adds, and what a model adds that always thinks; one sentence, or none."""
+    """What --thinking adds; one sentence, or none."""
     added = [row for row in work if row[0] in THINKING_PHASES]
     if added:
         return [f"of these with thinking: {sum(row[2] for row in added)} calls, {sum(row[3] for row in added)} answer tokens at most; a "
-                f"model that always thinks skips them, and takes up to {settings.thinking_budget} more for each plain item"]
+                "model that always thinks skips them"]
     if settings.thinking is None:
         return []
     return ["which of the models to be pulled can think is known after the pull" if choice.missing else
             "none of these models can think: --thinking adds nothing"]
+
+
+def _always_thinking(choice: ModelChoice, planned: list, loaded_suites: dict, settings: plan.Settings) -> list[str]:
+    """What is added if the models that can think always do, which only calibration shows; one sentence, or none."""
+    thinkers = [model["name"] for model in choice.models if can_think(model)]
+    plain, always = eta.loads(planned, loaded_suites, settings), eta.loads(planned, loaded_suites, settings, frozenset(thinkers))
+    more = sum(always[call].answer_tokens - load.answer_tokens for call, load in plain.items() if call[1][0] not in THINKING_PHASES)
+    if not more:
+        return []
+    return [f"More than that if a model thinks although it is told not to, as some do that can think ({', '.join(thinkers)}): up to "
+            f"{settings.thinking_budget} answer tokens for each call but those of the frozen prompts, {more} in all"]
 
 
 def _contexts(settings: plan.Settings) -> list:

@@ -46,7 +46,7 @@ WARNINGS = {
     "prefix-recomputed": "turns of a conversation computed tokens of the turn before again: so many, at the median",
     "prefix-unclear": "the server did not say how much of a turn came from its cache, and the rate did not show it: no prefill rate",
     "fill-missed": "prompts took another share of the context than they were to take",
-    "reload": "the model was loaded anew in the middle of a phase",
+    "reload": "the server reported a long load in the middle of a phase: the model was loaded anew, or calls waited for its runner",
     "num-ctx-ignored": "a prompt longer than num_ctx was answered whole: the server uses a context of its own",
     "context-reduced": "the model was loaded with a smaller context than was asked for",
     "thinking-spent": "the limit on tokens was used up before an answer began",
