@@ -14,7 +14,7 @@ from base import plan
 from base.errors import UserError
 from judge import change, review, thresholds
 from judge.git_objects import Clone
-from judge.findings import FindingList
+from judge.findings import FindingList, HeadVerdicts
 from judge.session_checks import epoch_seconds
 from mutants import changes, valid
 
@@ -174,7 +174,7 @@ class Removal(Case):
         changes.commit(self.root, "Later")
         changes.git(self.root, "switch", "--quiet", "--create", "again")
         self.add_run()
-        findings, verdicts = FindingList(), change.HeadVerdicts([], [])
+        findings, verdicts = FindingList(), HeadVerdicts([], [])
         change.check_all(Clone(self.root), "main", ["again"], pathlib.Path("nowhere"), findings, NOW_S, verdicts)
         finding, = findings
         self.assertEqual((finding.rule, finding.severity, finding.path), ("name-removed", "hold", valid.Run().place))

@@ -322,6 +322,11 @@ class Formats(unittest.TestCase):
         with mock.patch.dict(os.environ, {"COLUMNS": "80"}):
             self.assertEqual(text_layout.wrapped(f"      fix: edit {path} now").split("\n"), ["      fix: edit", path, "        now"])
 
+    def test_a_command_is_indented_as_the_other_lines_of_its_text(self):
+        with mock.patch.dict(os.environ, {"COLUMNS": "60"}):
+            self.assertEqual(text_layout.wrapped("      fix: if there is no explanation at all, measure again: python harness/run_benchmark.py").split("\n")[-1],
+                             "        python harness/run_benchmark.py")
+
     def test_durations(self):
         for seconds, text in ((0, "0s"), (0.4, "0s"), (0.5, "1s"), (9, "9s"), (59.4, "59s"), (59.6, "1m00s"),
                               (723, "12m03s"), (3599.7, "1h00m"), (3900, "1h05m"), (90000, "25h00m")):

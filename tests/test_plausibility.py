@@ -7,7 +7,8 @@ import support
 
 from base import facts
 from base.ledger_records import typed
-from judge import plausibility
+from base.phases import FROZEN
+from judge import clock_checks, plausibility
 from judge.plausibility import MachineMemory, Plausibility, Spread
 
 
@@ -27,6 +28,15 @@ def rules(rate: float, size_bytes: int, machine: dict | None, vram_bytes: int = 
     call = support.record("call", role="measured", model="m:1b", outcome="ok", eval_tokens=101, eval_ns=round(100 * 1e9 / rate),
                           placement={"size_bytes": size_bytes, "vram_bytes": vram_bytes, "context_length": 4096, "loaded": []})
     return {one.rule for one in list(visitor.visit(typed(call))) + list(visitor.finish())}
+
+
+class Clocks(unittest.TestCase):
+    def test_the_usual_ratio_is_named_beside_the_allowed_one(self):
+        """A maintainer who saw 1.252 where up to 1.25 is allowed took it for a trifle."""
+        finding, = clock_checks._decode_finding(("m:1b", FROZEN, "P-EASY"), [1.3] * 6, [1.3] * 6)
+        self.assertEqual(finding.expected, "0.8 to 1.25 times; 0.98 to 1.04 is usual")
+        wave, = clock_checks._decode_finding(("m:1b", FROZEN, "level 4"), [2.5] * 6, [2.5] * 6)
+        self.assertEqual(wave.expected, "0.5 to 2 times")
 
 
 class Bandwidth(unittest.TestCase):

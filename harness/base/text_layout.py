@@ -46,8 +46,9 @@ def _wrapped_line(line: str) -> List[str]:
     command = COMMAND.search(line)
     if command:
         before = line[:command.start()].rstrip()
-        folded = shell.folded(command.group(), width() - len(indent))
-        return (_wrapped_line(before) if before else []) + [part if len(indent + part) > width() else indent + part for part in folded]
+        inner = f"{indent}  " if indent and before else indent       # as the other lines of this text
+        folded = shell.folded(command.group(), width() - len(inner))
+        return (_wrapped_line(before) if before else []) + [part if len(inner + part) > width() else inner + part for part in folded]
     return _filled(line.strip(), indent, indent and f"{indent}  ")
 
 

@@ -17,8 +17,7 @@ from base import arguments, console, git, run_folder, shell
 from base.errors import BROKEN, FINE, FOUND
 
 if TYPE_CHECKING:       # imported where they are used: --help must not pay for the checker
-    from judge.change import HeadVerdicts
-    from judge.findings import Finding, FindingList
+    from judge.findings import Finding, FindingList, HeadVerdicts
     from judge.git_objects import Clone
     from judge.review import ReviewSheet
     from judge.run_check import RunDocuments
@@ -34,8 +33,7 @@ def main(argv: list | None = None) -> int:
         console.say(report.rules())
         console.next_step(shell.command("run_benchmark.py", "--status"))
         return FINE
-    from judge.change import HeadVerdicts
-    from judge.findings import FindingList
+    from judge.findings import FindingList, HeadVerdicts
     findings = FindingList()
     documents: List[RunDocuments] = []      # of the run, if a single one is checked
     verdicts = HeadVerdicts([], [])

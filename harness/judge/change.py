@@ -10,19 +10,13 @@ from typing import Callable, Collection, Dict, Iterator, List, NamedTuple
 
 from base import files, run_folder
 from judge import history, json_documents, review, run_check, thresholds, tree_layout
-from judge.findings import Finding, FindingList
+from judge.findings import Finding, FindingList, HeadVerdicts
 from judge.git_objects import Change, Clone
 from judge.review import ReviewSheet
 from judge.run_check import RunDocuments
 from judge.run_search import RunSearch
 
 CHECKER = "harness/"
-
-
-class HeadVerdicts(NamedTuple):
-    """The heads of a check that cannot simply be merged: those with errors, and those with a run that the base removed."""
-    refused: List[str]
-    removed: List[str]
 
 
 class Scope(NamedTuple):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Iterable, Iterator, NamedTuple, Optional, Tuple
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import sensitive, shell
 from base.errors import printable
@@ -70,6 +70,12 @@ class FindingList:
     def left_out(self) -> dict[tuple, int]:
         """(rule, path): how many findings are counted and not kept."""
         return {key: number - MOST for key, number in self._numbers.items() if number > MOST}
+
+
+class HeadVerdicts(NamedTuple):
+    """The heads of a check that cannot simply be merged: those with errors, and those with a run that the base removed."""
+    refused: List[str]
+    removed: List[str]
 
 
 def with_line_numbers(matches: Iterable[re.Match], text: str) -> Iterator[Tuple[int, re.Match]]:

@@ -34,6 +34,7 @@ ALWAYS = (
     "Does the handle imitate somebody else?",
 )
 QUESTIONS = {       # rule: what only a person can decide about its finding
+    "name-removed": "Why was this run removed, and does its owner want it back?",
     "physics-duplicate": "Is this a copy of another run, or of a part of one, under a new name?",
     "physics-date": "Was the machine's clock wrong, and does it matter?",
     "physics-clock": "Was the machine's clock set, or did it sleep, while it was measured?",
