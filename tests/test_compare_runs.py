@@ -7,12 +7,13 @@ import json
 import pathlib
 import tempfile
 import unittest
+from unittest import mock
 
 import ledgers
 from ledgers import call, footer, meta
 from test_paired_comparison import OTHER_ID, manifest as test_manifest
 
-from base import console, json_text, ledger, run_folder, schema, suites
+from base import console, json_text, ledger, other_runs, run_folder, schema, suites
 from derive import derived_files
 import compare_runs
 
@@ -145,10 +146,14 @@ class OneRun(Folders):
         self.assertIn("other models on this device: none yet", said)
         self.assertRegex(told, r"next: to see it as a page: python.*build_catalogue.py --with .* --serve\n")
 
-    def test_without_other_runs_it_says_how_to_get_them(self):
-        code, said, told = self.compare(self.a, "--out", self.out)
-        self.assertEqual(code, 0)
-        self.assertIn("git sparse-checkout set harness submissions", told)
+    def test_without_other_runs_only_a_sparse_clone_is_told_how_to_get_them(self):
+        for state, words in ((other_runs.LEFT_OUT, "git sparse-checkout set harness submissions"),
+                             (other_runs.NONE, "no other run has been submitted yet")):
+            with mock.patch.object(other_runs, "state", return_value=state), mock.patch.object(run_folder, "SUBMISSIONS", self.out.resolve()):
+                code, said, told = self.compare(self.a)
+            self.assertEqual(code, 0)
+            self.assertIn(words, told)
+        self.assertIn("no other runs in this folder", self.compare(self.a, "--out", self.out)[2])
 
 
 class Refused(Folders):

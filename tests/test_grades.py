@@ -98,8 +98,13 @@ class Grades(unittest.TestCase):
             "grade in the catalogue: archive-only (valid, but not to be compared with other runs)", "for the grade standard:",
             "  - all settings are the canonical ones (here: changed: temperature): measure",
             "    without these settings as well",
-            "  - the checker holds nothing for a maintainer (here: 1 hold):",
-            "    check_submission.py lists them; explain them in run.md"])
+            "  - the checker holds nothing for a maintainer (here: 1 hold): a maintainer",
+            "    reads your explanation and decides; there is nothing more to do"])
+        heading = "## Deviations explained\n"
+        documents.run_md = documents.run_md[:documents.run_md.index(heading) + len(heading)] + "\n## What surprised me\n"
+        text = " ".join(" ".join(run_grade.lines(documents, 1)).split())
+        self.assertIn("check_submission.py run-", text)
+        self.assertIn("explain them in run.md under Deviations explained; if you do not know the cause, say so", text)
         self.assertEqual(run_grade.lines(documents_of(self.best), 0), [
             "grade in the catalogue: flagship (complete, undisturbed, repeated and explained: a figure from it can be used alone)"])
         self.assertEqual(run_grade.lines(RunDocuments(), 0), [])

@@ -66,6 +66,12 @@ class Table(unittest.TestCase):
         row, = headline.rows(metadata(*frozen(outcome="length")))
         self.assertEqual(row[2:4], [3, 0])
 
+    def test_skipped_calls_are_counted_by_reason_in_words(self):
+        rows = [{"skips": {"time-limit": 60}}, {"skips": {"time-limit": 50, "not-loaded-together": 80}}, {"skips": {}}]
+        self.assertEqual(headline.skip_reasons({"aggregates": rows}), "110 because the time given with --time-limit is used up, "
+                         "80 because the server does not keep the phase's models loaded at the same time")
+        self.assertEqual(headline.skip_reasons({"aggregates": rows[2:]}), "")
+
     def test_warnings_are_one_line_for_each_kind(self):
         rows = [{"code": "bunched", "model": "m:1b", "phase": "small-eval", "level": None},
                 {"code": "bunched", "model": "m:1b", "phase": "parallel-same", "level": 2},

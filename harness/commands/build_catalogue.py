@@ -129,5 +129,5 @@ def serve(out: pathlib.Path, port: int, page: str = "") -> None:
         raise UserError(f"cannot listen ({getattr(problem, 'strerror', None) or problem})", f"127.0.0.1:{port}",
                         "choose another port with --serve PORT") from None
     with server, contextlib.suppress(KeyboardInterrupt):
-        console.note(f"http://127.0.0.1:{server.server_address[1]}/{page}  Ctrl-C stops it")
+        console.note(f"http://127.0.0.1:{server.server_address[1]}/{page}\nCtrl-C stops it")
         server.serve_forever()

@@ -49,9 +49,19 @@ def show_position(folder: pathlib.Path, tree: pathlib.Path) -> int:
     if metadata["synthetic"]:
         console.note("synthetic: no machine was measured")
     if not others:
-        console.note("there are no other runs in this tree yet (a sparse clone gets them with `git sparse-checkout set harness submissions`)")
+        console.note(no_others(tree))
     console.next_step(f"to see it as a page: {shell.command('build_catalogue.py', '--with', run_folder.argument(folder), '--serve')}")
     return FINE
+
+
+def no_others(tree: pathlib.Path) -> str:
+    """Why there is nothing to compare with, and the command that changes it if there is one."""
+    from base import other_runs
+    if tree.resolve() != run_folder.SUBMISSIONS:
+        return "there are no other runs in this folder"
+    if other_runs.state() == other_runs.LEFT_OUT:
+        return f"the runs of others are not in this sparse clone; this gets them: {other_runs.TO_GET_THEM}"
+    return "no other run has been submitted yet"
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -12,7 +12,7 @@ import pathlib
 from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 # The rooms are imported where they are used: --help must not pay for the client.
-from base import arguments, console, errors, git, ledger, names, run_folder, shell, text_layout
+from base import arguments, console, errors, git, ledger, names, other_runs, run_folder, shell, text_layout
 from base.errors import FINE, FOUND, INTERRUPTED, UserError
 from base.ledger_records import CallRecord
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from measure.run_setup import Earlier
 
 ASKING = "asking the server for its models"
+DRAFT = {other_runs.HERE: "to see it among all other runs, as a draft on this machine:",
+         other_runs.LEFT_OUT: f"to see it as a draft on this machine (the runs of others are not in this sparse clone; first: {other_runs.TO_GET_THEM}):",
+         other_runs.NONE: "no other run has been submitted yet; to see this one as a draft on this machine:"}
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
 
 
@@ -346,8 +349,10 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
     from derive import context_text, failures, headline, thinking_table
     from submit import run_status
     folder = earlier.folder
-    console.say(text_layout.format_table(headline.TITLES, headline.rows(metadata), whole=(1,)))
-    console.say(headline.explanation(metadata), wrap=True)
+    rows = headline.rows(metadata)
+    if rows:
+        console.say(text_layout.format_table(headline.TITLES, rows, whole=(1,)))
+        console.say(headline.explanation(metadata), wrap=True)
     thinking = thinking_table.short_rows(metadata)
     if thinking:
         console.say("\n" + text_layout.format_table(*thinking_table.without_empty_columns(thinking_table.SHORT_TITLES, thinking)))
@@ -367,7 +372,10 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
         console.note(f"complete: {metadata['done']} calls made, {metadata['skipped']} skipped"
                      f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
                      f"{metadata['verdict']['verdict'] or 'none'}")
-        console.note("to see it among all other runs, as a draft on this machine:")
+        skipped = headline.skip_reasons(metadata)
+        if skipped:
+            console.note(f"skipped: {skipped}")
+        console.note(DRAFT[other_runs.state()])
         console.note(shell.command("build_catalogue.py", "--with", run_folder.argument(folder), "--serve"))
         console.next_step(run_status.next_step(state))
         return FINE if succeeded else FOUND

@@ -341,6 +341,6 @@ def finish(outcome: Outcome, attempt: Attempt) -> int:
     console.say(outcome.address)
     console.note(outcome.text)
     if not outcome.done:
-        console.note("not submitted yet; run_benchmark.py --status shows this step again")
+        console.note(f"not submitted yet; this shows the step again: {shell.command('run_benchmark.py', '--status')}")
     console.next_step("wait for a maintainer: nothing merges by itself" if outcome.done else "do the step above")
     return FINE if outcome.done else FOUND

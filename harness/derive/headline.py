@@ -11,7 +11,7 @@ from typing import Container, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from base import run_folder, text_format
 from base.errors import UserError
 from base.phases import FROZEN
-from base.records import SPEED_OUTCOMES
+from base.records import SKIP_REASONS, SPEED_OUTCOMES
 
 
 class FigureSource(NamedTuple):
@@ -77,6 +77,15 @@ def rows(metadata: dict) -> List[list]:
     return [[row["model"], row["phase"], row["calls"], failed(row), sum(row["skips"].values()),
              *(text_format.median_with_n(stat_of(name, {row["phase"]: row})) for name in SHOWN)]
             for row in metadata["aggregates"]]
+
+
+def skip_reasons(metadata: dict) -> str:
+    """How many planned calls were skipped for which reason, in words; empty if none was."""
+    counts: Dict[str, int] = {}
+    for row in metadata["aggregates"]:
+        for reason, count in row["skips"].items():
+            counts[reason] = counts.get(reason, 0) + count
+    return ", ".join(f"{count} because {SKIP_REASONS[reason]}" for reason, count in sorted(counts.items(), key=lambda pair: -pair[1]))
 
 
 def explanation(metadata: dict) -> str:

@@ -25,7 +25,7 @@ REMOVE = "git rm -r --force {path}"
 MOVE = "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"
 SPLIT = "git switch --create one-thing <base> && git checkout <this branch> -- <the paths of one thing>"
 REWORD = "git rebase --interactive <base>"
-ASK = "explain in run.md how it came about"
+ASK = "explain in run.md how it came about; if you do not know the cause, say so"
 REPORT = "report this finding: it is a bug of the checker, and {path} was not checked"
 
 

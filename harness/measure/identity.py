@@ -32,5 +32,5 @@ def choose(handle: str | None, device_tag: str | None, hostname: str | None, mac
     if handle in (None, names.UNNAMED):
         handle = None
         console.note(f"handle: none given, so this run goes under {names.UNNAMED}/; before you submit it, "
-                     "run_benchmark.py --move gives it one")
+                     "the command that is printed at its end gives it one")
     return handle, device_tag or suggestion, hostname

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
-from base import console, files, git, ledger, names, plan, records, run_folder
+from base import console, files, git, ledger, names, plan, records, run_folder, shell
 from base.errors import UserError
 from base.ledger_records import Record, SkippedRecord, calls_in, typed
 from base.suites import Suite
@@ -144,7 +144,7 @@ def reopen(folder: pathlib.Path) -> Earlier:
     if tail.records and tail.records[-1]["type"] == "footer":
         footer = tail.records[-1]
         if footer["complete"]:
-            raise UserError("this run is complete", str(folder), "start a new one, or compare it with compare_runs.py")
+            raise UserError("this run is complete", str(folder), f"start a new one, or see where it ranks: {shell.command('compare_runs.py', run_folder.argument(folder))}")
         sessions = footer["sessions"]
         removed = tail.drop_last() + removed
     if tail.records and tail.records[0]["run_id"] != own_manifest["run_id"]:

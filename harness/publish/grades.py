@@ -183,7 +183,7 @@ CONDITIONS = (
               "run the harness on the machine that runs the server"),
     Condition("unheld", "standard", "the checker holds nothing for a maintainer",
               lambda run: text_format.counted(run.holds, "hold") if run.holds else None,
-              "check_submission.py lists them; explain them in run.md"),
+              "explain them in run.md under Deviations explained; if you do not know the cause, say so"),
     Condition("answering", "standard", f"at most {100 * MAX_FAILED_SHARE:.0f} % of the calls failed", _answering,
               "run.md says why under Failed calls (older runs: run.jsonl); make another run"),
     Condition("anchored", "standard", "each model has decode rates from the frozen prompts before and after all else", _anchored,

@@ -5,8 +5,9 @@ import pathlib
 import time
 from typing import List
 
-from base import text_layout
+from base import run_folder, shell, text_layout
 from base.records import GRADES
+from derive import run_md
 from judge import run_check, tree, tree_layout
 from judge.findings import FindingList
 from judge.run_check import Renewal, RunDocuments
@@ -32,6 +33,16 @@ def lines(documents: RunDocuments, holds: int) -> List[str]:
     grade, unmet = grades.assess(facts)
     if not unmet:
         return [f"grade in the catalogue: {grade} ({GRADES[grade]})"]
-    points = (f"{condition.requirement} (here: {observed}): {condition.advice}" for condition, observed in unmet)
+    points = (f"{condition.requirement} (here: {observed}): {_advice(condition, facts)}" for condition, observed in unmet)
     return [f"grade in the catalogue: {grade} ({GRADES[grade]})", f"for the grade {unmet[0][0].grade}:",
             *(line for point in points for line in text_layout.hanging("  - ", point))]
+
+
+def _advice(condition: grades.Condition, facts: grades.GradeInput) -> str:
+    """What the contributor can do about an unmet condition; holds that are explained wait for a maintainer."""
+    if condition.id != "unheld":
+        return condition.advice
+    if run_md.answers(facts.run_md)["Deviations explained"]:
+        return "a maintainer reads your explanation and decides; there is nothing more to do"
+    check = shell.command("check_submission.py", f"{run_folder.PREFIX}{facts.manifest['run_id']}"[:run_folder.SHORT_NAME])
+    return f"`{check}` lists them; {condition.advice}"

@@ -88,7 +88,7 @@ def manifest_of(contents: dict[str, bytes], folder: pathlib.Path) -> dict:
     if not isinstance(footer, dict):
         raise UserError("the last line is not an object", str(folder / run_folder.LEDGER), "restore the run's own file", FOUND)
     if manifest["synthetic"]:
-        raise UserError("a synthetic run, which measured no machine", str(folder), "measure one with run_benchmark.py", FOUND)
+        raise UserError("a synthetic run, which measured no machine", str(folder), f"measure one: {shell.command('run_benchmark.py', '--dry-run')}", FOUND)
     if footer.get("type") != "footer" or footer.get("complete") is not True:
         raise UserError("this run is not complete", str(folder),
                         f"finish it: {shell.command('run_benchmark.py', '--resume', run_folder.argument(folder))}", FOUND)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Iterator, List, Optional, Union
 
-from base import json_text
+from base import json_text, run_folder
 from base.records import EVIDENCE, WARNINGS
 from publish import draft, markdown, number_format, page_inputs
 from publish.escape import Html
@@ -64,7 +64,7 @@ def _grade_and_verdict(run: dict, metadata: dict) -> Html:
     why: List[Union[Html, str]] = ["Every condition of every grade is met."]
     if unmet:
         why = ["Not ", figure_text.grade(unmet["grade"]), "; its first unmet condition: ", tag("code", unmet["condition"]),
-               f": {unmet['says']}. Observed: ", tag("b", lists.name(unmet["observed"])), ". ", tag("code", "check_submission.py"),
+               f": {unmet['says']}. Observed: ", tag("b", lists.name(unmet["observed"])), ". ", tag("code", f"python harness/check_submission.py {run_folder.PREFIX}{run['run_id'][:8]}"),
                " lists all unmet conditions."]
     judged = metadata["verdict"]
     because = tag("p", judged["why"][:1].upper() + judged["why"][1:], ".")
