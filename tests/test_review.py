@@ -41,6 +41,12 @@ class Sheets(unittest.TestCase):
         self.addCleanup(made.cleanup)
         self.root = pathlib.Path(made.name)
 
+    def test_a_run_with_nothing_near_has_a_sentence_below_its_table(self):
+        run = valid.Run()
+        run.write(self.root)
+        text = self.rendered(run)
+        self.assertIn("\n    planted-small:1b: no other run of this model to compare with\n", text)
+
     def test_it_shows_the_run_with_its_nearest_runs_and_the_ratio(self):
         old, new = valid.Run(), valid.Run()
         old.handle = old.manifest["handle"] = "earlier"
@@ -54,7 +60,7 @@ class Sheets(unittest.TestCase):
         text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
         for words in (new.place, "planted-small:1b", f"earlier/{valid.DEVICE_TAG}", " 2.00 1.00 1.00\n", "FINDINGS", "unmodified", "Synthetic processor"):
             self.assertIn(words, text)
-        self.assertNotIn("nothing to compare with", text)
+        self.assertNotIn("to compare with", text)
 
     def test_runs_that_are_reviewed_together_are_compared_with_each_other(self):
         """Two requests for one cell once had nothing to compare with, each."""
@@ -69,7 +75,7 @@ class Sheets(unittest.TestCase):
         text = review.render(sheets, FindingList(), "FINDINGS", self.root / "submissions")
         self.assertIn(" 2.00 1.00 1.00\n", text)
         self.assertIn(" 0.50 1.00 1.00\n", text)
-        self.assertNotIn("nothing to compare with", text)
+        self.assertNotIn("to compare with", text)
 
     def rendered(self, run: valid.Run, findings: FindingList | None = None) -> str:
         findings = FindingList() if findings is None else findings

@@ -149,6 +149,13 @@ class Table(unittest.TestCase):
         self.assertTrue(rows[2]["difference, 95 % interval"].startswith("+0.33 ("))
         self.assertEqual(rows[0]["thinking tokens"], "75.0 by chunks (n=2)")
 
+    def test_the_lines_of_a_review_have_no_figures_of_what_was_not_asked(self):
+        """`- right plainly, 0 of 5 with thinking (always), difference -` was the line of a model that always thinks."""
+        always_thinks = summarised(always(), call(item="5Q-Q01", thinking="hm"))
+        self.assertEqual(thinking_table.lines(always_thinks), ["m:1b, small-eval: always thinks: 1 of 1 right"])
+        self.assertRegex(thinking_table.lines(summarised(call(), thought(1)))[0],
+                         r"\Am:1b, small-eval-thinking: \d of 1 right plainly, 1 of 1 with thinking \(on\), difference ")
+
     def test_run_md_shows_it_where_there_is_something_and_says_so_where_nobody_could_think(self):
         manifest = ledgers.manifest(models=[MODEL], **ASKED)
         with_rows, without = summarised(call(), thought(1)), summarised(call())

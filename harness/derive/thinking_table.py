@@ -10,6 +10,7 @@ TITLES = ["model", "phase", "thinking", "right, plain", "right, thinking", "diff
           "share of the budget", "cut by the budget", "first answer ms", "correct after ms, plain", "correct after ms, thinking"]
 SHORT_TITLES = ["model", "phase", "right, plain", "right, thinking", "difference, 95 %", "thinking tokens", "time to correct"]    # fit a terminal
 ALWAYS = "always"
+THINKS = {ALWAYS: "always thinks", "on": "with thinking"}
 COUNTS = ("pairs", "right_plain", "right_thinking", "gained", "lost")
 
 
@@ -20,6 +21,13 @@ def rows(metadata: dict) -> List[list]:
         if "thinking" in aggregate and aggregate["calls"]:
             by_model.setdefault(aggregate["model"], []).append(aggregate)
     return [row for model, aggregates in by_model.items() for row in [*map(_row, aggregates), *_total(model, aggregates)]]
+
+
+def lines(metadata: dict) -> List[str]:
+    """The same as sentences, for the review. What was not asked plainly too has no difference."""
+    return [f"{model}, {phase}: " + (f"{plain} right plainly, {thinking} with thinking ({mode}), difference {difference}" if plain != "-" else
+                                     f"{THINKS.get(mode, f'thinking {mode}')}: {f'{thinking} right' if thinking != '-' else 'nothing graded'}")
+            for model, phase, mode, plain, thinking, difference, *_ in rows(metadata)]
 
 
 def short_rows(metadata: dict) -> List[list]:

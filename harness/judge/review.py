@@ -75,8 +75,7 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         facts += [("deviation", line) for line in deviations or ["none: the canonical settings, in one session"]]
     if metadata is not None:
         facts.append(("verdict", f"{metadata['verdict']['verdict'] or 'none'}: {metadata['verdict']['why']}"))
-        facts += [("thinking", f"{row[0]}, {row[1]}: {row[3]} right plainly, {row[4]} with thinking ({row[2]}), difference {row[5]}")
-                  for row in thinking_table.rows(metadata)]
+        facts += [("thinking", line) for line in thinking_table.lines(metadata)]
         facts += [("context", f"{model}: {sentence}") for model, sentence in context_text.lines(metadata)]
         facts.append(("calls", _calls(metadata["aggregates"])))
         facts += [("failed", f"{failure.model}: {failure.text}: {failure.error or 'no message'}") for failure in failures.of_run(metadata)]
@@ -181,14 +180,13 @@ class Comparison:
         notes: List[str] = []
         for mine in run_sheet.figures:
             near = nearest(mine, self._others)
+            notes += [] if near else [f"{shown(mine.model)}: no other run of this model to compare with"]
             rows.append([shown(mine.model), "this run", *map(text_format.median_with_n, mine.stats.values()), None])
             for other, label in zip(near, self._labels(mine, near)):
                 reasons = self._reasons(mine, other)
                 ratios = None if self._is_refused(mine) or self._is_refused(other) else _ratios(mine, other, reasons)
                 rows.append(["", label, *map(text_format.median_with_n, other.stats.values()), ratios])
                 notes += _notes(f"{shown(mine.model)}, {label}", reasons)
-            if not near:
-                rows.append(["", "nothing to compare with", None, None, None, None])
         table = text_layout.format_table(TITLES, rows, whole=(0, 1))
         return [table, *(line for note in notes for line in text_layout.hanging("    ", note))]
 
