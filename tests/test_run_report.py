@@ -96,6 +96,14 @@ class Block(unittest.TestCase):
         self.assertIn("or calls waited for its runner", self.warnings([row], "1.2.0")[0])
         self.assertIn("- reload: The model was loaded anew in the middle of a phase. `a:1b`", self.warnings([row], "1.1.0")[0])
 
+    def test_a_small_model_has_its_size_in_mb_but_in_runs_of_earlier_versions(self):
+        """A model of 3.89 MB had 0.00 GB."""
+        for size, version, words in ((3_890_000, "1.2.0", "3.89 MB"), (3_890_000, "1.1.0", "0.00 GB"), (10_000_000, "1.2.0", "0.01 GB"),
+                                     (4_920_000_000, "1.2.0", "4.92 GB")):
+            manifest = {**self.manifest, "harness_version": version, "models": [{**self.manifest["models"][0], "size_bytes": size}]}
+            with self.subTest(size=size, version=version):
+                self.assertIn(f"| {words} |", run_report.render(manifest, self.metadata))
+
     def test_every_warning_of_a_run_has_its_n(self):
         section = self.text.partition("### Warnings")[2].partition("###")[0]
         self.assertEqual(len(re.findall(r"\bn=\d+", section)), len(self.metadata["warnings"]))

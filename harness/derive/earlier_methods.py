@@ -6,7 +6,9 @@ from base.records import WARNINGS
 from derive.call_metrics import MIN_PREFILL_TOKENS, TRUNCATED_SHARE
 
 VERSIONS_WITH_A_LINE_PER_WARNING = ("1.0.0",)       # of the harness: run.md had one, not one per kind of warning
+VERSIONS_WITH_SIZES_IN_GB = ("1.0.0", "1.1.0")      # run.md had small models with 0.00 GB
 VERSIONS_WITHOUT_FAILURES = ("1.0.0", "1.1.0")      # metadata.json and run.md did not say why calls failed
+LEAST_IN_GB = 10_000_000        # bytes; a smaller model has its size in MB
 
 TEXTS_UNTIL_1_1 = {"reload": "the model was loaded anew in the middle of a phase"}     # of warnings that have another text since
 
@@ -20,6 +22,13 @@ def warning_text(manifest: dict, warning: str) -> str:
 def has_failures(manifest: dict) -> bool:
     """Whether the derived files of this run say why calls failed."""
     return manifest["harness_version"] not in VERSIONS_WITHOUT_FAILURES
+
+
+def model_size(size_bytes: int, manifest: dict) -> str:
+    """The size of a model in run.md; in MB where it is less than 0.01 GB."""
+    if size_bytes >= LEAST_IN_GB or manifest["harness_version"] in VERSIONS_WITH_SIZES_IN_GB:
+        return f"{size_bytes / 1e9:.2f} GB"
+    return f"{size_bytes / 1e6:.2f} MB"
 
 
 def appended_tok_s(call: CallRecord, before: CallRecord, first_turn_tok_s: float | None) -> float | None:

@@ -43,7 +43,7 @@ def _facts(manifest: dict, metadata: dict) -> str:
                   f"{counted(metadata['sessions'], 'session')}"),
     ]
     models = [[code(model["name"]), code(model["digest"][:12]), code(model["parameter_size"] or "-"),
-               code(model["quantization"] or "-"), f"{model['size_bytes'] / 1e9:.2f} GB"] for model in manifest["models"]]
+               code(model["quantization"] or "-"), earlier_methods.model_size(model["size_bytes"], manifest)] for model in manifest["models"]]
     return "\n\n".join((table(["", "what was measured"], rows),
                         table(["model", "digest", "parameters", "quantization", "size"], models)))
 
