@@ -429,6 +429,16 @@ class Redacting(Here):
         self.assertEqual(self.build(overlay={}).withheld, 0)
         self.assertEqual(self.build().shown, RUNS)
 
+    def test_reuse_is_reported_only_where_something_was_reused(self):
+        """The first build of all reported `the rest reused from cache`."""
+        for made, cells_made, is_reused in ((3, 2, False), (3, 1, True), (1, 2, True), (0, 0, True)):
+            report = build.BuildReport(shown=2, withheld=1, cells=2, runs_made=made, cells_made=cells_made)
+            with self.subTest(made=made, cells_made=cells_made), contextlib.redirect_stdout(io.StringIO()), \
+                    contextlib.redirect_stderr(io.StringIO()) as err:
+                build_catalogue.print_report(report, pathlib.Path("site"))
+            self.assertEqual("reused" in err.getvalue(), is_reused)
+            self.assertIn("rebuilt", err.getvalue())
+
     def test_a_redacted_run_may_be_removed_and_stays_hidden_if_it_is_sent_again(self):
         submissions, hidden = self.copied(), corpus.spec(0)
         overlay = {hidden.run_id: {"visibility": "redacted"}}

@@ -79,6 +79,17 @@ class Against(unittest.TestCase):
         self.assertEqual(moderation.check_overlay({OTHER: hidden}, {ONE, OTHER}), [])
         self.assertIn("redacted", self.refused({OTHER: hidden, ONE: {"notes": [f"better than {OTHER}"]}}, {ONE}))
 
+    def test_a_redacted_run_that_is_known_to_be_removed_is_not_named_at_each_build(self):
+        """The note at each build hid those about typing errors."""
+        removed = {"visibility": "redacted", "removed": True}
+        self.assertEqual(problems(removed), [])
+        self.assertEqual(moderation.check_overlay({OTHER: removed}, {ONE}), [])
+        self.assertEqual(moderation.check_overlay({OTHER: {**removed, "removed": False}}, {ONE}), [OTHER])
+        self.assertEqual(moderation.redacted({OTHER: removed}), {OTHER})
+        for entry in ({"removed": True}, {"removed": True, "visibility": "public"}, {"removed": "yes", "visibility": "redacted"}):
+            with self.subTest(entry):
+                self.assertIn("removed", problems(entry)[0])
+
     def test_a_run_that_is_shown_must_not_name_one_that_is_redacted(self):
         hidden = {OTHER: {"visibility": "redacted"}}
         for said in ({"notes": [f"better than {OTHER}"]}, {"janie_blurb_md": OTHER}, {"superseded_by": OTHER}):

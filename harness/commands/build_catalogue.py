@@ -103,11 +103,13 @@ def print_report(report: build.BuildReport, out: pathlib.Path) -> None:
     if len(report.rejected) > MAX_LISTED:
         console.note(f"and {len(report.rejected) - MAX_LISTED} more")
     for run_id in report.redacted_absent:
-        console.note(f"the overlay hides run {run_id}, which is not there: correct the id, unless the run was removed")
+        console.note(f"the overlay hides run {run_id}, which is not there: correct the id; if the run was removed, add "
+                     '"removed": true to its entry')
     counted = text_format.counted
+    is_reused = report.runs_made < report.shown + report.withheld or report.cells_made < report.cells
     console.note(f"{counted(report.shown, 'run')} shown, {report.withheld} withheld, {len(report.rejected)} rejected; "
                  f"{counted(report.cells, 'cell')}, {counted(report.files, 'file')}; {counted(report.runs_made, 'run')} and "
-                 f"{counted(report.cells_made, 'cell')} rebuilt, the rest reused from cache")
+                 f"{counted(report.cells_made, 'cell')} rebuilt{', the rest reused from cache' if is_reused else ''}")
 
 
 def next_step(args: argparse.Namespace, report: build.BuildReport) -> str:

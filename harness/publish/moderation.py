@@ -3,7 +3,9 @@
 A JSON object: `schema`, and `runs` with an entry for each run id, without the `run-` of its folder. An entry may have
 
     visibility      public (the default) or redacted: it counts in the figures of its cell and is shown nowhere. Such an entry
-                    may stay when the run's files are removed; each build names it, since it may also be a typing error
+                    may stay when the run's files are removed
+    removed         true: the files of this redacted run were removed. Without it, each build notes that the run is not there,
+                    since its id may be a typing error
     janie_blurb_md  an introduction above its figures, in the site's Markdown subset
     notes           a list of sentences
     superseded_by   the id of a run that replaces it; both keep counting
@@ -23,7 +25,7 @@ from base.records import VISIBILITIES
 VERSION = "overlay-1.0"
 ADVICE = "correct the overlay; its format is described in harness/publish/moderation.py"
 MAX_CHARACTERS = 20_000
-KINDS = {"visibility": str, "janie_blurb_md": str, "notes": list, "superseded_by": str}
+KINDS = {"visibility": str, "janie_blurb_md": str, "notes": list, "superseded_by": str, "removed": bool}
 
 
 def read(path: pathlib.Path) -> dict:
@@ -62,6 +64,8 @@ def _entry_problems(run_id: str, entry: Json) -> list:
         return errors
     if entry.get("visibility", "public") not in VISIBILITIES:
         errors.append(f"visibility must be one of {', '.join(VISIBILITIES)}")
+    if entry.get("removed") and not is_redacted(entry):
+        errors.append("removed is only for a redacted run")
     if any(type(note) is not str for note in entry.get("notes", [])):
         errors.append("notes must be strings")
     elif sum(map(len, [entry.get("janie_blurb_md", ""), *entry.get("notes", [])])) > MAX_CHARACTERS:
@@ -81,7 +85,7 @@ def redacted(entries: dict) -> set:
 
 
 def check_overlay(entries: dict, known: Collection[str]) -> List[str]:
-    """The redacted runs that are not in the tree: an entry keeps a removed run hidden if it is sent again.
+    """The redacted runs that are not in the tree, without those known to be removed, which their entries keep hidden.
 
     Raises UserError if the overlay has other words on unknown runs, or if the entry of a shown run names a redacted one.
     """
@@ -93,4 +97,4 @@ def check_overlay(entries: dict, known: Collection[str]) -> List[str]:
         texts = [entry.get("janie_blurb_md", ""), entry.get("superseded_by", ""), *entry.get("notes", [])]
         if not is_redacted(entry) and any(other in text for other in hidden for text in texts):
             raise UserError(f"the entry of {run_id} names a redacted run", "overlay", ADVICE)
-    return sorted(hidden.difference(known))
+    return sorted(run_id for run_id in hidden.difference(known) if not entries[run_id].get("removed"))
