@@ -32,6 +32,12 @@ class Numbers(unittest.TestCase):
             with self.subTest(value=value):
                 self.assertEqual(number_format.gigabytes(value), wanted)
 
+    def test_memory_has_the_size_under_which_it_is_sold(self):
+        """24 GiB were shown as 25.8 GB beside the device tag that ends in 24gb."""
+        for value, wanted in ((None, "\u2013"), (24 * 2 ** 30, f"24{S}GiB"), (2 ** 29, f"512{S}MiB"), (2048, f"2{S}KiB"), (5, f"5{S}bytes")):
+            with self.subTest(value=value):
+                self.assertEqual(number_format.memory(value), wanted)
+
     def test_intervals_say_a_common_unit_once_and_one_number_where_both_look_alike(self):
         self.assertEqual(number_format.between(85.6, 89.1), "85.6\u201389.1")
         self.assertEqual(number_format.between(204, 213, number_format.milliseconds), f"204\u2013213{S}ms")

@@ -13,10 +13,12 @@ import support      # noqa: F401  (puts the harness on the path)
 import hostile
 import showcase
 
-from publish import page_inputs, pages
+from derive import headline
+from publish import cell_sketch, page_inputs, pages
 from publish.charts import pareto
 from publish.charts.axes import Interval
-from publish.pages import cell_page, compare_page, context_section, curve_sections, figure_columns, layout, ranking, run_page
+from publish.markup import joined
+from publish.pages import cell_page, compare_page, context_section, curve_sections, figure_columns, front_page, layout, lists, ranking, run_page
 from publish.pages.figure_columns import rows_of
 
 DATA = {"catalogue.json", "catalogue.csv", "catalogue.sqlite", "feed.xml"}
@@ -92,6 +94,14 @@ def shown_runs() -> list:
     return showcase.whole()[2][1:4]
 
 
+def graded(row: figure_columns.Row, grades: dict, factor: float) -> figure_columns.Row:
+    """The same cell with runs of these grades, and with so many times its decode rate."""
+    headline_figures = copy.deepcopy(row.variant["headline"])
+    for stat in (headline_figures["decode_tok_s"][over] for over in ("over_runs", "over_calls")):
+        stat.update({name: stat[name] * factor for name in ("median", "q1", "q3", "min", "max")})
+    return dataclasses.replace(row, variant={**row.variant, "grades": grades, "headline": headline_figures})
+
+
 class Wholeness(unittest.TestCase):
     def test_there_is_a_page_of_every_kind(self):
         kinds = {posixpath.dirname(path) for path in parsed()}
@@ -152,6 +162,7 @@ class Wholeness(unittest.TestCase):
                     "totals": dict.fromkeys(showcase.whole()[0]["totals"], 0)}
         found = {path: Page(data) for path, data in site(document) if path.endswith(".html")}
         self.assertIn("No run is shown here yet", found["index.html"].text)
+        self.assertNotIn("0 runs by 0 people", found["index.html"].text)
         self.assertEqual([page.wrong for page in found.values() if page.wrong], [])
 
 
@@ -290,6 +301,38 @@ class Honesty(unittest.TestCase):
                     and "10 tok/s" not in choice.rule)
         self.assertEqual(best.variant["headline"]["answers"]["low"],
                          max(row.variant["headline"]["answers"]["low"] for row in rows))
+
+    def test_a_cell_of_archive_only_runs_is_named_only_where_no_other_qualifies_and_is_marked(self):
+        """The fastest model of the front page was that of a run that is not to be compared with others."""
+        fastest = max(rows_of(showcase.whole()[0]), key=ranking._speed)
+        cases = (({"archive-only": 1}, ", archive-only"), ({"archive-only": 2, "standard": 1}, ", 2 of 3 archive-only"),
+                 ({"archive-only": 1, "standard": 1}, ", 1 of 2 archive-only"), ({"archive-only": 1, "flagship": 2}, None))
+        for counts, mark in cases:
+            row, slow = graded(fastest, counts, 1), graded(fastest, {"standard": 1}, 0.5)
+            with self.subTest(counts):
+                self.assertIs(ranking.best_rows([row, slow])[-1], slow if mark else row)
+                self.assertIs(ranking.best_rows([row])[-1], row)
+                for html in (lists.archived(row), lists.picked("", row)):
+                    text = Page(f"<p>{joined([html])}</p>".encode()).text
+                    self.assertIn(mark, text) if mark else self.assertNotIn("archive-only", text)
+                self.assertEqual("archive-only" in Page(front_page.page(showcase.whole()[0], [row])[1]).text.partition("tok/s, ")[2][:40], bool(mark))
+
+    def test_a_cell_of_archive_only_runs_has_no_rank(self):
+        row = next(row for row in rows_of(showcase.whole()[0]) if row.variant["headline"]["decode_tok_s"]["over_runs"]["n"] > 1)
+        for counts, rank in (({"archive-only": 3}, "\u2013"), ({"standard": 3}, "1")):
+            page = compare_page.of_device(row.device, [graded(row, counts, 1)], True)[1].decode("utf-8")
+            self.assertIn(f'<span class="rank">{rank}</span>', page)
+
+    def test_the_runs_of_a_cell_have_its_own_failed_calls(self):
+        """They were those of the whole run, with its other models."""
+        view = next(view for view in showcase.whole()[1] if len(view.runs[0]["models"]) > 1)
+        own = next(run for run in view.cell["variants"][0]["by_run"] if run["run_id"] == view.runs[0]["run_id"])
+        calls = sum(phase["calls"] for phase in own["phases"])
+        self.assertLess(calls, view.runs[0]["done"])
+        failed = sum(map(headline.failed, own["phases"]))
+        for by_run in (own, {**cell_sketch.of_run(own["run_id"], {"digest": "", "phases": own["phases"]})}):
+            self.assertEqual(cell_page._failed(by_run).content, f"{failed:,} of {calls:,}")
+        self.assertIn(f"{failed:,} of {calls:,}", parsed()[view.cell["page"]].text)
 
     def test_a_model_without_a_right_answer_is_not_the_best(self):
         row = rows_of(showcase.whole()[0])[0]

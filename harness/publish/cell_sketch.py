@@ -1,16 +1,16 @@
-"""Cell sketch: what the page of a cell draws of one run, so that rendering it does not read the figures of every run."""
+"""Cell sketch: what the page of a cell shows of one run, so that rendering it does not read the figures of every run."""
 from __future__ import annotations
 
 from publish import run_contribution
 from publish.pages import curve_sections
 
-RECORD = ("phase", "drift")
+RECORD = ("phase", "drift", "calls", "outcomes")
 
 
 def of_run(run_id: str, contribution: dict) -> dict:
-    """A `run_in_cell` record with only what is drawn, and the digest."""
+    """A `run_in_cell` record with only what is shown, and the digest."""
     return {"run_id": run_id, "digest": contribution["digest"],
-            "phases": [_phase(phase) for phase in contribution["phases"] if phase["drift"] or phase["phase"] in curve_sections.DRAWN_OF_RUNS]}
+            "phases": list(map(_phase, contribution["phases"]))}
 
 
 def _phase(phase: dict) -> dict:

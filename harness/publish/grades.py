@@ -15,7 +15,8 @@ from base.target import is_local
 from derive import headline, run_md
 from judge import hardware_checks
 
-ORDER = ("archive-only", "standard", "flagship")
+ARCHIVE_ONLY = "archive-only"       # not to be compared with other runs
+ORDER = (ARCHIVE_ONLY, "standard", "flagship")
 MAX_FAILED_SHARE = 0.05     # of the measured calls; with more the server had a problem
 FLAGSHIP_CALLS = 9          # three prompts, three times each
 SECTION_WORDS = 5           # in each section of run.md; "none" is not a description

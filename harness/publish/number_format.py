@@ -39,6 +39,16 @@ def gigabytes(value: Optional[float]) -> str:
     return f"{value:.0f}{THIN}bytes"
 
 
+def memory(value: Optional[float]) -> str:
+    """Bytes of memory in GiB (2^30) or smaller units: a memory sold as 24 GB has 24 GiB."""
+    if value is None:
+        return NONE
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if value >= 2 ** power:
+            return f"{figure(value / 2 ** power)}{THIN}{unit}"
+    return f"{value:.0f}{THIN}bytes"
+
+
 def percent(share: Optional[float]) -> str:
     return NONE if share is None else f"{100 * share:.0f}{THIN}%"
 

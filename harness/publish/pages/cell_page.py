@@ -110,15 +110,17 @@ def _charts(variant: dict, level: int) -> Optional[Html]:
 # ----- runs
 
 def _runs(root: str, variant: dict, runs: List[dict], level: int) -> Html:
-    drifts = {run["run_id"]: _drift(run) for run in variant["by_run"]}
+    by_run = {run["run_id"]: run for run in variant["by_run"]}
+    drifts = {run_id: _drift(run) for run_id, run in by_run.items()}
     speeds = [figure_text.of_calls(_own(run, variant)["decode_tok_s"]) for run in runs]
     speed = strip.shared([interval for interval in speeds if interval], is_log=False)
     steady = strip.shared([drift for drift in drifts.values() if drift] + [Interval(1, 0.9, 1.1)], is_log=False, show=_ratio)
-    heads = [Head("Run", first="down"), Head("Contributor"), *tables.counts("Decode tok/s"), lists.drawn(speed),
+    heads = [Head("Run", first="down"), *tables.words("Contributor", "Grade", "Verdict"), *tables.counts("Decode tok/s"), lists.drawn(speed),
              Head("First token", "n"),
              *tables.counts("Right answers", "Code passed"), Head("Last/first pass", "n"), lists.drawn(steady),
-             *tables.words("Grade", "Verdict"), *tables.counts("Calls", "Failed")]
-    lines = [_run(root, run, _own(run, variant), drifts.get(run["run_id"]), speed, steady) for run in runs[:MAX_RUNS]]
+             lists.FAILED_HEAD]
+    lines = [[*_run(root, run, _own(run, variant), drifts[run["run_id"]], speed, steady), _failed(by_run[run["run_id"]])]
+             for run in runs[:MAX_RUNS]]
     cut = f"The newest {MAX_RUNS} of {len(runs):,} runs; the others are in the JSON of this page."
     withheld = f"{number_format.counted(variant['withheld'], 'run')} more not shown but counted in the figures above."
     lone = "A single run: its spread over runs is unknown."
@@ -147,10 +149,15 @@ def _run(root: str, run: dict, own: dict, drift: Optional[Interval], speed: Opti
          steady: Optional[Scale]) -> List[TableCell]:
     decode = figure_text.of_calls(own["decode_tok_s"])
     return [lists.run_link(root, run, _superseded(root, run)), TableCell(lists.name(run["handle"]), run["handle"]),
-            interval(decode), lists.spark(speed, decode), interval(figure_text.of_calls(own["ttft_ms"]), number_format.milliseconds),
+            *lists.grade_and_verdict(run), interval(decode), lists.spark(speed, decode),
+            interval(figure_text.of_calls(own["ttft_ms"]), number_format.milliseconds),
             tables.share(own["answers"]), tables.share(own["code"]), interval(drift, _ratio),
-            lists.spark(steady, drift, 1.0),
-            *lists.grade_and_verdict(run), number(run["done"]), number(headline.failed(run))]
+            lists.spark(steady, drift, 1.0)]
+
+
+def _failed(run: dict) -> TableCell:
+    """Of the calls of this cell; those of the run's other models are not counted."""
+    return lists.failed_cell(sum(map(headline.failed, run["phases"])), sum(phase["calls"] for phase in run["phases"]))
 
 
 def _ratio(value: float) -> str:

@@ -22,7 +22,7 @@ SPARK_WIDTH = 190
 MAX_ROWS = 300          # of the table of all cells, with 2.5 kB each; with more cells it is left out
 FIRST_RANKED, MAX_RANKED = 15, 50       # rows of one figure: shown at once, and in all
 SIDE_BY_SIDE = ("Best first. Where two bars overlap, the figures do not show which is better. A figure of a single run is marked "
-                "and not ranked.")
+                "and not ranked; nor is one of archive-only runs.")
 LEAD = ("Each device and each model has a page that compares its cells figure by figure, with the spread drawn. A cell is one model on one "
         "device.")
 EVERY = "Every cell of the catalogue is a row of this table. Tick two or more, then show only those."
@@ -52,7 +52,7 @@ def _side_by_side(of: str, short: str, title: str, rows: List[Row], differ: str,
 
 
 def _block(root: str, column: Column, rows: List[Row], differ: str) -> Optional[Html]:
-    """One figure of all rows; those with more than one run are ranked."""
+    """One figure of all rows; those with more than one run that may be compared are ranked."""
     measured = [(figure, row) for row in rows for figure in [column.find(row)] if figure is not None]
     if not measured:
         return None
@@ -62,8 +62,9 @@ def _block(root: str, column: Column, rows: List[Row], differ: str) -> Optional[
     scale = strip.shared([figure for figure, _ in measured], is_log, SPARK_WIDTH, column.show)
     lines, rank = [], 0
     for figure, row in measured:
-        rank += not figure.is_lone
-        place = tag("span", number_format.NONE if figure.is_lone or not column.better else rank, class_="rank")
+        is_ranked = row.is_comparable and not figure.is_lone
+        rank += is_ranked
+        place = tag("span", rank if is_ranked and column.better else number_format.NONE, class_="rank")
         words = row.name_of_model if differ == "model" else row.name_of_device
         lines.append([TableCell([place, " ", lists.link(root, row.page, words)]),
                       lists.spark(scale, figure, 1.0 if column.id == "drift" else None), interval(figure, column.show)])

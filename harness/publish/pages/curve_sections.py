@@ -59,7 +59,6 @@ TTFT = Curve("Time to first token against prompt length", PROMPT, FIRST, ("froze
 CONTEXT = Curve("Decode against context depth", PROMPT, DECODE, FILLED,
                 lambda phase: _by_prompt((group for group in _groups(phase) if group["fill"] is not None), "decode_tok_s"), _run_decode)
 ALL = (TTFT, CONTEXT)
-DRAWN_OF_RUNS = (TTFT.phases[0], CONTEXT.phases[0], ALONE)     # phases of which each run is a line
 
 
 def series(curve: Curve, variant: dict) -> List[Series]:

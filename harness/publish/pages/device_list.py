@@ -37,7 +37,7 @@ def _best(choice: ranking.BestRow) -> TableCell:
     answers = BY_ID["answers"].find(choice.row) if choice.row else None
     if choice.row is None or answers is None:
         return tables.empty("")
-    below = tag("small", f"{number_format.percent(answers.value)} ({answers.n})")
+    below = tag("small", f"{number_format.percent(answers.value)} ({answers.n})", lists.archived(choice.row))
     return TableCell([lists.link("", choice.row.page, choice.row.name_of_model), below], answers.low)
 
 
@@ -45,5 +45,5 @@ def _fastest(choice: ranking.BestRow) -> TableCell:
     decode = BY_ID["decode"].find(choice.row) if choice.row else None
     if choice.row is None or decode is None:
         return tables.empty("")
-    below = tag("small", f"{number_format.figure(decode.value)} tok/s, ", figure_text.run_count(decode.runs))
+    below = tag("small", f"{number_format.figure(decode.value)} tok/s, ", figure_text.run_count(decode.runs), lists.archived(choice.row))
     return TableCell([lists.link("", choice.row.page, choice.row.name_of_model), below], decode.value)

@@ -56,8 +56,8 @@ def _facts(device: dict) -> Html:
     return layout.facts((
         ("Processor", device["cpu"] and lists.name(device["cpu"])),
         ("Accelerators", [part for accelerator in device["accelerators"] for part in (lists.name(accelerator), tag("br"))] or None),
-        ("Main memory", device["memory_bytes"] and number_format.gigabytes(device["memory_bytes"])),
-        ("Memory for models", kind and f"{number_format.gigabytes(device['model_memory_bytes'])}, {KINDS[kind]}"),
+        ("Main memory", device["memory_bytes"] and number_format.memory(device["memory_bytes"])),
+        ("Memory for models", kind and f"{number_format.memory(device['model_memory_bytes'])}, {KINDS[kind]}"),
         ("Memory bandwidth", bandwidth_text if bandwidth else "unknown: the chip is not in the table"),
         ("System", device["system"] and lists.name(device["system"])),
         ("Withheld", withheld if device["withheld"] else None)))

@@ -5,7 +5,7 @@ import functools
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Optional
 
-from publish import number_format
+from publish import grades, number_format
 from publish.charts.axes import Interval
 from publish.pages import figure_text
 
@@ -34,6 +34,16 @@ class Row:
     @property
     def name_of_device(self) -> str:
         return self.cell["device_tag"] + (f" ({self.mark})" if self.mark else "")
+
+    @property
+    def archived(self) -> int:
+        """How many of the runs shown are not to be compared with others."""
+        return self.variant["grades"].get(grades.ARCHIVE_ONLY, 0)
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether more than half of the runs may be compared: then each median lies between values of such runs."""
+        return 2 * self.archived < sum(self.variant["grades"].values())
 
 
 @dataclass(frozen=True)

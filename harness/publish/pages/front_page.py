@@ -32,7 +32,7 @@ def _what(totals: dict) -> list:
     counted = [number_format.counted(totals[name], noun, plural) for name, noun, plural in (
         ("runs", "run", "runs"), ("handles", "person", "people"), ("devices", "device", "devices"),
         ("models", "model", "models"), ("calls", "measured call", "measured calls"))]
-    return ["{} by {} on {}: {}, {}. ".format(*counted),
+    return ["{} by {} on {}: {}, {}. ".format(*counted) if totals["runs"] else None,
             "Speed and quality of local language models under Ollama, measured by "
             "one harness with the same prompts everywhere. Every figure links to the calls it was computed from; failures are "
             "counted, and no figure is a best-of. ", tag("a", "How it is measured", href="methodology.html"), "."]
@@ -42,8 +42,9 @@ def _what(totals: dict) -> list:
 
 def _classes(rows: List[Row]) -> Html:
     """A table for each kind of memory, with a row for each size."""
-    rule = ("Classes are by the memory available to models. Quality is ranked by the lower end of its 95 % interval, so that "
-            "few answers count less than many; speed by the median over runs.")
+    rule = ("Classes are by the memory available to models, as it is sold. Quality is ranked by the lower end of its 95 % interval, so that "
+            "few answers count less than many; speed by the median over runs. Archive-only runs, which are not to be compared, are "
+            "named only where no other run qualifies, and are marked.")
     by_kind = grouped(sorted(rows, key=lambda row: ranking.class_of(row.device)), lambda row: ranking.kind_name(row.device))
     tables_of_kinds = [layout.section(kind[:1].upper() + kind[1:], _class_table(kind, of_kind), level=3) for kind, of_kind in by_kind.items()]
     return layout.section("Best model for each class of device", layout.note(rule), tables_of_kinds, id_="best")

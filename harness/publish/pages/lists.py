@@ -4,8 +4,9 @@ from __future__ import annotations
 import re
 from typing import Iterable, List, Optional
 
+from base.records import GRADES
 from derive import headline
-from publish import draft, number_format, page_inputs
+from publish import draft, grades, number_format, page_inputs
 from publish.charts import strip
 from publish.charts.axes import Interval
 from publish.charts.scale import Scale
@@ -48,7 +49,7 @@ def picked(root: str, row: Optional[Row], with_device: bool = False) -> list:
     if row is None:
         return [tag("span", "none yet", class_="none")]
     where = [" on ", tag("bdi", row.device["device_tag"])] if with_device else None
-    return [link(root, row.page, row.name_of_model), tag("span", _answers(row), _decode(row), where, class_="soft figures")]
+    return [link(root, row.page, row.name_of_model), tag("span", _answers(row), _decode(row), archived(row), where, class_="soft figures")]
 
 
 def _answers(row: Row) -> Optional[list]:
@@ -62,6 +63,15 @@ def _answers(row: Row) -> Optional[list]:
 def _decode(row: Row) -> Optional[list]:
     decode = BY_ID["decode"].find(row)
     return None if decode is None else [tag("b", number_format.figure(decode.value)), " tok/s, ", figure_text.run_count(decode.runs)]
+
+
+def archived(row: Row) -> Optional[Html]:
+    """What is added to the figures of runs that are not to be compared with others."""
+    if row.is_comparable:
+        return None
+    shown = sum(row.variant["grades"].values())
+    words = grades.ARCHIVE_ONLY if row.archived == shown else f"{row.archived} of {shown} {grades.ARCHIVE_ONLY}"
+    return tag("span", ", ", tag("span", words, class_="lone", title=GRADES[grades.ARCHIVE_ONLY]))
 
 
 # ----- cells
@@ -91,13 +101,17 @@ def spark(scale: Optional[Scale], interval: Optional[Interval], at: Optional[flo
     return TableCell(strip.spark(scale, interval, "lone" if interval.is_lone else "ours", at))
 
 
-WORK_HEADS = tables.counts("Runs") + [Head("Failed", "n", "down", tooltip="measured calls that failed, of all")]
+FAILED_HEAD = Head("Failed", "n", "down", tooltip="measured calls that failed, of all")
+WORK_HEADS = [*tables.counts("Runs"), FAILED_HEAD]
 
 
 def work_cells(variant: dict) -> List[TableCell]:
-    failed = headline.failed(variant)
     run_count = tag("span", variant["runs"], class_="lone" if variant["runs"] == 1 else None)
-    return [number(variant["runs"], run_count), number(failed, f"{failed:,} of {variant['calls']:,}")]
+    return [number(variant["runs"], run_count), failed_cell(headline.failed(variant), variant["calls"])]
+
+
+def failed_cell(failed: int, calls: int) -> TableCell:
+    return number(failed, f"{failed:,} of {calls:,}")
 
 
 def fastest_first(rows: Iterable[Row]) -> List[Row]:

@@ -1,6 +1,7 @@
 """Ranking: which model to run on which device, and by which rule.
 
-Quality is ranked by the lower end of its interval, so that 5 right answers of 5 do not beat 90 of 95.
+Quality is ranked by the lower end of its interval, so that 5 right answers of 5 do not beat 90 of 95. A row whose runs are
+archive-only is chosen only where no row that may be compared qualifies.
 """
 from __future__ import annotations
 
@@ -44,17 +45,17 @@ def _speed(row: Row) -> float:
 
 
 def _best(rows: List[Row]) -> Optional[Row]:
-    """By the lower end of the interval, then by speed, then by name, so that the result is deterministic.
+    """Comparable rows first; by the lower end of the interval, then by speed, then by name, so that the result is deterministic.
 
     A row without a right answer is not the best of anything.
     """
-    graded = [(answers.low, _speed(row), row.name_of_model, row.name_of_device, row) for row in rows
+    graded = [(row.is_comparable, answers.low, _speed(row), row.name_of_model, row.name_of_device, row) for row in rows
               for answers in [BY_ID["answers"].find(row)] if answers and answers.value]
     return max(graded, key=lambda ranked: ranked[:-1])[-1] if graded else None
 
 
 def _fastest(rows: List[Row]) -> Optional[Row]:
-    timed = [(_speed(row), row.name_of_model, row.name_of_device, row) for row in rows if _speed(row)]
+    timed = [(row.is_comparable, _speed(row), row.name_of_model, row.name_of_device, row) for row in rows if _speed(row)]
     return max(timed, key=lambda ranked: ranked[:-1])[-1] if timed else None
 
 
