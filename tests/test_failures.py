@@ -39,7 +39,7 @@ class Failures(unittest.TestCase):
         lines = section.splitlines()
         self.assertEqual(len(lines), 2)
         self.assertRegex(lines[0], r"^- `m:1b`: 2 calls refused \\\(small-eval 1, python-tasks 1\\\)\. The message: `request \(5000 tokens\).*`\. "
-                                   r"In this model's tokenizer .* larger --num-ctx, as a separate run\.$")
+                                   r"In this model's tokenizer .* with --num-ctx 7168, as a separate run \(--num-ctx is a deviation\)\.$")
         self.assertRegex(lines[1], r"^- `m:1b`: 1 call timed out \\\(small-eval\\\)\. The server needs longer .*--first-byte-limit")
 
     def test_a_run_without_failures_and_a_run_of_an_earlier_version_have_no_such_part(self):
@@ -63,8 +63,18 @@ class Failures(unittest.TestCase):
         for error in ("CUDA error: out of memory", "model requires more system memory (9 GiB) than is available"):
             self.assertEqual(failures.advice("error", error), failures.TOO_BIG)
         for error in (TOO_LONG, "the prompt is longer than the context length currently available to the model"):
-            self.assertEqual(failures.advice("refused", error), failures.TOO_LONG)
-        self.assertNotEqual(failures.advice("refused", "\"m:1b\" does not support thinking"), failures.TOO_LONG)
+            self.assertIn("a larger --num-ctx", failures.advice("refused", error))
+        self.assertNotIn("--num-ctx", failures.advice("refused", "\"m:1b\" does not support thinking"))
+
+    def test_a_context_that_would_do_is_named_where_the_server_named_the_tokens(self):
+        for messages, fits in (([TOO_LONG.format(4644), TOO_LONG.format(4643)], 6144), ([TOO_LONG.format(256)], 1024), ([TOO_LONG.format(257)], 2048),
+                               (["longer than the context length"], None), ([None], None)):
+            with self.subTest(messages):
+                self.assertEqual(failures.context_that_fits(messages), fits)
+        for phases, words in ((["context-edge"], "a larger --num-ctx"), (["context-edge", "small-eval"], "with --num-ctx 6144")):
+            with self.subTest(phases):     # a prompt of the context phases grows with the context
+                failure = failures.Failure("m:1b", "refused", TOO_LONG.format(4644), [(phase, 1) for phase in phases], [TOO_LONG.format(4644)])
+                self.assertIn(words, failure.advice)
 
 
 if __name__ == "__main__":

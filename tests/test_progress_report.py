@@ -115,6 +115,12 @@ class Plain(Case):
                 here.end([call(1, **changes)])
                 self.assertTrue(self.said().endswith(says + "\n"))
 
+    def test_a_log_shows_the_time_that_has_passed_and_the_time_left(self):
+        here = self.watch()
+        here.eta = mock.Mock(**{"left_s.return_value": 7800.0})
+        here.end([call(1)])
+        self.assertRegex(self.said(), r"^\[1/4\] \S+, about 2h10m left  alpha:1b small-eval")
+
     def test_the_first_of_skipped_calls_has_its_line_and_its_reason(self):
         """A time limit once filled the screen with three hundred lines that said the same."""
         here = self.watch()

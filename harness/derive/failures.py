@@ -2,19 +2,22 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base.ledger_records import CallRecord
 from base.pattern import lazy
+from base.phases import CONTEXT_PHASES
 from base.text_format import counted
 
 MOST_REASONS = 5            # of a model in a phase that are kept apart
 ERROR_CHARACTERS = 200      # of a message that are shown
 NUMBER = lazy(r"\d+")
+PROMPT_TOKENS = lazy(r"request \((\d{1,9}) tokens\)")
+ANSWER_ROOM, CONTEXT_STEP = 768, 1024       # tokens: the largest limit of an answer, and what a suggested context is a multiple of
 CONTEXT = lazy(r"context (?:size|length|window)|exceed\w* (?:the )?(?:available )?context|longer than the context", re.IGNORECASE)
 MEMORY = lazy(r"out of memory|not enough memory|requires more (?:system )?memory|cudaMalloc|alloc\w* fail|fail\w* to alloc", re.IGNORECASE)
 TOO_LONG = ("in this model's tokenizer the prompt has more tokens than the context holds. Leave these calls as they are and say so under "
-            "Deviations explained; to have them too, measure again with a larger --num-ctx, as a separate run")
+            "Deviations explained; to have them too, measure again with {larger}, as a separate run (--num-ctx is a deviation)")
 TOO_BIG = ("the memory did not suffice. Measure a smaller model, a 4-bit tag, or with --num-ctx 2048, as a separate run")
 ADVICE = {
     "refused": "the server's words say why; leave these calls as they are and explain them under Deviations explained",
@@ -50,6 +53,7 @@ class Failure(NamedTuple):
     outcome: str
     error: Optional[str]
     places: List[Tuple[str, int]]       # (phase, calls)
+    messages: List[Optional[str]]       # one of each phase; they differ in numbers only
 
     @property
     def text(self) -> str:
@@ -60,13 +64,20 @@ class Failure(NamedTuple):
 
     @property
     def advice(self) -> str:
-        return advice(self.outcome, self.error)
+        fits = context_that_fits(self.messages) if any(phase not in CONTEXT_PHASES for phase, _ in self.places) else None
+        return advice(self.outcome, self.error, fits)
 
 
-def advice(outcome: str, error: Optional[str]) -> str:
-    """What the failure means and what can be done about it."""
+def context_that_fits(messages: Iterable[Optional[str]]) -> Optional[int]:
+    """A context that holds the prompts whose tokens the server named, and an answer; None where it named none."""
+    tokens = [int(named.group(1)) for named in map(PROMPT_TOKENS.search, filter(None, messages)) if named]
+    return -(-(max(tokens) + ANSWER_ROOM) // CONTEXT_STEP) * CONTEXT_STEP if tokens else None
+
+
+def advice(outcome: str, error: Optional[str], fits: Optional[int] = None) -> str:
+    """What the failure means and what can be done about it; `fits` is a context that would do, if it is known."""
     if outcome in ("refused", "error") and error and CONTEXT.search(error):
-        return TOO_LONG
+        return TOO_LONG.format(larger=f"--num-ctx {fits}" if fits else "a larger --num-ctx")
     if outcome in ("refused", "error") and error and MEMORY.search(error):
         return TOO_BIG
     return ADVICE[outcome]
@@ -78,6 +89,7 @@ def of_run(metadata: dict) -> Iterator[Failure]:
     for row in metadata["aggregates"]:
         for reason in row.get("failures", []):
             key = row["model"], reason["outcome"], NUMBER.sub("0", reason["error"] or "")
-            failure = failures.setdefault(key, Failure(row["model"], reason["outcome"], reason["error"], []))
+            failure = failures.setdefault(key, Failure(row["model"], reason["outcome"], reason["error"], [], []))
+            failure.messages.append(reason["error"])
             failure.places.append((row["phase"], reason["n"]))
     yield from failures.values()

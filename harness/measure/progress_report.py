@@ -117,7 +117,8 @@ class ProgressReport:
 
     def _place(self, record: Union[CallRecord, SkippedRecord]) -> str:
         model = text_layout.middle_cut(_short(record.model), 2 * MODEL_COLUMNS) if self.progress.is_live else record.model
-        return f"[{self.finished}/{self.total}] {model} {record.phase} {record.item}"
+        times = "" if self.progress.is_live or self.eta.left_s() is None else f" {self._times(self.progress.columns)} "
+        return f"[{self.finished}/{self.total}]{times} {model} {record.phase} {record.item}"
 
     def _line(self, chunks: int) -> str:
         """Where it is narrow the model's name is cut first, then the time that has passed is left out.

@@ -172,7 +172,7 @@ def _decode_calls(metadata: dict, model: str, pass_: str) -> int:
     return 0
 
 
-ANOTHER_RUN = "make another run on an idle machine, and submit this one as well"
+ANOTHER_RUN = "make another run on an idle machine, and submit this one as well; or leave it at this one: the run of a busy machine is welcome too"
 CONDITIONS = (
     Condition("complete", "standard", "every planned call has its record",
               lambda run: None if run.metadata["complete"] else "the run is not finished", "continue it with --resume"),
