@@ -317,10 +317,11 @@ class Formats(unittest.TestCase):
             self.assertEqual(text_layout.hanging("  1. ", "word " * 10), ["  1. word word word word word word word", "     word word word"])
             self.assertEqual(text_layout.hanging("to  ", "x" * 50), ["to  " + "x" * 50])     # a path is not broken
 
-    def test_a_word_that_does_not_fit_with_its_indentation_loses_it(self):
+    def test_a_word_that_does_not_fit_with_its_indentation_keeps_as_much_of_it_as_fits(self):
         path = "submissions/" + "x" * 66
         with mock.patch.dict(os.environ, {"COLUMNS": "80"}):
-            self.assertEqual(text_layout.wrapped(f"      fix: edit {path} now").split("\n"), ["      fix: edit", path, "        now"])
+            self.assertEqual(text_layout.wrapped(f"      fix: edit {path} now").split("\n"), ["      fix: edit", f"  {path}", "        now"])
+            self.assertEqual(text_layout.hanging("  text        ", f"files under {'x' * 67}, and more")[1], " " * 12 + "x" * 67 + ",")
 
     def test_a_command_is_indented_as_the_other_lines_of_its_text(self):
         with mock.patch.dict(os.environ, {"COLUMNS": "60"}):

@@ -58,11 +58,11 @@ def hanging(prefix: str, text: str) -> List[str]:
 
 
 def _filled(text: str, first_indent: str, indent: str) -> List[str]:
-    """Lines of the text; a word that does not fit with its indentation, such as a path, gets a line of its own without it."""
+    """Lines of the text; a word that does not fit with its indentation, such as a path, gets a line of its own with as much of it as fits."""
     import textwrap
     text = QUOTED.sub(lambda quoted: quoted.group().replace(" ", "\0"), text)
     lines = textwrap.wrap(text, width(), initial_indent=first_indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-    return [(line.strip() if len(line) > width() and line.startswith(indent) else line).replace("\0", " ") for line in lines]
+    return [(line.strip().rjust(width()) if len(line) > width() and line.startswith(indent) else line).replace("\0", " ") for line in lines]
 
 
 def middle_cut(text: str, columns: int) -> str:
