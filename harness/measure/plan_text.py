@@ -7,6 +7,7 @@ from measure import eta, telemetry
 from measure.models import ModelChoice, can_think
 
 GUESSED_SPEEDS = ((250, 5000), (100, 2500), (40, 1000), (15, 400), (5, 150))     # tok/s of decode and of prefill
+BUSY = "busy: close other programs before you measure (a shared host is never idle: look again, then go on)"
 WORK = ["phase", "model", "calls", "answer tokens, at most", "prompt tokens, about"]
 
 
@@ -74,7 +75,7 @@ def _machine_state(machine: dict | None) -> str:
     share, load = machine["busy_share"], machine["load_average"]
     parts = ["use of the processors unknown" if share is None else f"{100 * share:.0f} % of the processors are in use"]
     parts += [] if load is None else [f"load average {load:.2f} over the last minute"]
-    parts += ["busy: close other programs before you measure"] if share is not None and share >= telemetry.BUSY_SHARE else []
+    parts += [BUSY] if share is not None and share >= telemetry.BUSY_SHARE else []
     parts += ["on battery: plug it in"] if machine["power_source"] == "battery" else []
     return "; ".join(parts)
 
