@@ -21,8 +21,9 @@ import run_benchmark
 from base import console, json_text, run_folder, shell, suites, text_format
 from base.ledger_reader import LedgerReader
 from base.phases import PHASES
-from measure import run_setup, server_address
+from measure import run_setup, server_address, session
 from self_test import thinking_checks
+from submit import run_status
 
 
 class Runs(runs.RunTest):
@@ -393,6 +394,12 @@ class Next(runs.RunTest):
             with self.subTest(words):
                 self.assertEqual(self.next(*words), "ollama pull llama3.2:1b")
 
+    def test_a_run_stopped_before_its_first_call_prints_no_empty_table(self):
+        with mock.patch.object(session.Session, "make", side_effect=session.Stopped):
+            code, out, err = self.main("--phases", "small-eval", "--models", "alpha:1b", "--handle", "ana", "--device-tag", "mac-m1-8gb")
+        self.assertEqual(code, 130, err)
+        self.assertNotIn("decode tok/s", out)
+
 
 class Status(runs.RunTest):
     def status(self, *words: str) -> tuple:
@@ -425,6 +432,16 @@ class Status(runs.RunTest):
         out, last = self.status()
         self.assertRegex(out, rf"{re.escape(str(self.folder()))} +not finished\n")
         self.assertEqual(last, f"next: python harness/run_benchmark.py --resume {self.folder()}")
+
+    def test_a_file_to_attach_is_named_beside_an_unfinished_run_which_may_be_deleted(self):
+        made = run_status.RunState(self.out / "run-1", complete=True, handle="ana", file="/t/run-1.zip", place="a new issue")
+        begun = run_status.RunState(self.out / "run-2", handle="ana")
+        with mock.patch.object(run_status, "own_runs", return_value=[made, begun]), mock.patch.object(run_status, "look", lambda run, _: run):
+            code, out, err = self.main("--status")
+        self.assertEqual([line.partition(":")[0] for line in err.splitlines()],
+                         ["also left to do", "you can delete the folder of an unfinished run that you do not want", "next"])
+        self.assertIn("attach /t/run-1.zip to a new issue", err)
+        self.assertIn("--resume", err.splitlines()[-1])
 
 
 class SelfTest(unittest.TestCase):
