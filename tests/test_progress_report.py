@@ -228,6 +228,15 @@ class Live(Case):
             here.begin([step(2)])
             self.assertTrue(self.said().endswith(times))
 
+    def test_in_eighty_columns_what_is_left_of_the_limit_is_not_cut(self):
+        with mock.patch.dict(os.environ, {"COLUMNS": "80"}):
+            here = self.watch(live=True, total=336, limit_s=30.0)
+            here.begin([Step("frozen-prompts", "tiny-think:latest", "P-MEDIUM")])
+            for self.now_s, words in ((1.0, "  29s left"), (31.0, "  over limit")):
+                self.said()
+                here.tick(1234)
+                self.assertTrue(self.said().endswith(words))
+
     def test_calls_that_do_not_fit_in_the_time_limit_have_one_line_together(self):
         here = self.watch(live=True)
         for row in (skipped(1), skipped(2), skipped(3)._replace(reason="not-loaded-together")):

@@ -17,7 +17,7 @@ DURATION_COLUMNS = len("59m59s")
 WORK = {"LOAD": "loading", "WARM-UP": "warming up"}      # items of the harness itself
 TIMES = ("{0}, about {1} left", "about {1} left", "{1} left")       # the time that has passed and the time left, the longest text first
 LIMITED = ("{0}, at most {1} left (time limit)", "at most {1} left (time limit)", "at most {1} left", "{1} left")
-OVER = ("{0}, time limit reached", "time limit reached")
+OVER = ("{0}, time limit reached", "time limit reached", "over limit")
 NOTHING_TO_DO = "(a call that fails is recorded as it is, and the run goes on: there is nothing to do now)"
 BUSY = "{0:.0f} % of the processors are in use; busy: close other programs; a run on a busy machine may be graded archive-only"
 
