@@ -4,6 +4,7 @@ from __future__ import annotations
 import contextlib
 from typing import Dict, List
 
+from base import shell
 from base.errors import FOUND, UserError
 
 # Link reference definitions: they show nothing on a page, and need no raw HTML.
@@ -75,7 +76,7 @@ def _places(text: str, where: str) -> tuple:
     lines = text.split("\n")
     if lines.count(BEGIN) != 1 or lines.count(END) != 1 or lines.index(BEGIN) > lines.index(END):
         raise UserError("the two marks around the generated block are missing or repeated", where,
-                        "move the file away, run summarize_run.py, and put your own words into the new one", FOUND)
+                        f"move the file away, run `{shell.command('summarize_run.py', 'RUN')}`, and put your own words into the new one", FOUND)
     offset = sum(len(line) + 1 for line in lines[:lines.index(BEGIN)])
     end = sum(len(line) + 1 for line in lines[:lines.index(END)]) + len(END)
     return offset, end
