@@ -45,7 +45,8 @@ class Sheets(unittest.TestCase):
         run = valid.Run()
         run.write(self.root)
         text = self.rendered(run)
-        self.assertIn("\n    planted-small:1b: no other run of this model to compare with\n", text)
+        self.assertIn("\n    planted-small:1b: no other run of this model in", text)
+        self.assertIn(review.NOTHING_NEAR, " ".join(text.split()))
 
     def test_it_shows_the_run_with_its_nearest_runs_and_the_ratio(self):
         old, new = valid.Run(), valid.Run()
@@ -109,6 +110,7 @@ class Sheets(unittest.TestCase):
                 findings.add([Finding(rule, "x")], f"{fast.place}/run.jsonl")
                 text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
                 self.assertEqual(text.count(" 1.00 1.00 1.00\n"), ratios)
+                self.assertEqual(" ".join(text.split()).count(": no ratios, since"), 2 - ratios)
 
     def test_failed_calls_the_machine_and_the_figures_of_warnings_are_shown(self):
         run = valid.Run()
@@ -143,7 +145,7 @@ class Sheets(unittest.TestCase):
             sheets = tree.check_all([tree.part_of(self.root / "submissions")], FindingList(), NOW_S)
             findings.add([Finding(rule, "x")], f"{fast.place}/run.jsonl")
             lines = review.render(sheets, findings, "FINDINGS", self.root / "submissions").split("\n")
-            labels = [line.strip() for line in lines if f"{valid.DEVICE_TAG} run-" in line]
+            labels = [line.strip() for line in lines if f"{valid.DEVICE_TAG} run-" in line and "no ratios" not in line]
             self.assertEqual([label.partition("  ")[0] for label in labels],
                              [f"mutant/{valid.DEVICE_TAG} run-9c9c2d3e{mark}", f"mutant/{valid.DEVICE_TAG} run-0b1c2d3e"])
 

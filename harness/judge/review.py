@@ -25,6 +25,7 @@ ANSWER_CHARACTERS = 2000        # shown of each section of run.md
 NOTE_CHARACTERS = 400
 SHORT_ID = len("run-01234567")
 TITLES = ["model", "run", *(HEADLINE[name].title for name in headline.SHOWN), "this / that"]
+NOTHING_NEAR = "no other run of this model in submissions/ of this checkout to compare with"
 HELD = "held for you"
 MOST_PLACES = 4         # of one warning that are shown with their figures
 ALWAYS = (
@@ -180,12 +181,14 @@ class Comparison:
         notes: List[str] = []
         for mine in run_sheet.figures:
             near = nearest(mine, self._others)
-            notes += [] if near else [f"{shown(mine.model)}: no other run of this model to compare with"]
+            notes += [] if near else [f"{shown(mine.model)}: {NOTHING_NEAR}"]
             rows.append([shown(mine.model), "this run", *map(text_format.median_with_n, mine.stats.values()), None])
             for other, label in zip(near, self._labels(mine, near)):
                 reasons = self._reasons(mine, other)
-                ratios = None if self._is_refused(mine) or self._is_refused(other) else _ratios(mine, other, reasons)
+                refused = "this run" if self._is_refused(mine) else "the other run" if self._is_refused(other) else None
+                ratios = None if refused else _ratios(mine, other, reasons)
                 rows.append(["", label, *map(text_format.median_with_n, other.stats.values()), ratios])
+                notes += [f"{shown(mine.model)}, {label}: no ratios, since {refused} is refused"] if refused else []
                 notes += _notes(f"{shown(mine.model)}, {label}", reasons)
         table = text_layout.format_table(TITLES, rows, whole=(0, 1))
         return [table, *(line for note in notes for line in text_layout.hanging("    ", note))]
