@@ -27,6 +27,13 @@ class Markdown(unittest.TestCase):
     def test_a_whole_story_breaks_no_rule(self):
         self.assertEqual(rules(WHOLE), set())
 
+    def test_the_attestation_of_earlier_versions_stays_valid(self):
+        for earlier, present in run_md.EARLIER_ATTESTATION.items():
+            self.assertIn(present, WHOLE)
+            text = WHOLE.replace(present, earlier)
+            self.assertEqual(rules(text), set())
+            self.assertEqual(rules(text.replace("- [x] ", run_md.BOX, 1)), {"runmd-attestation"})
+
     def test_paragraphs_lists_emphasis_code_and_links_break_none(self):
         for words in ("5 < 6 and 7 > 3", "a <3 for it", "`ollama ps`", "``a ` b``", "*well* and **very well**", "1. one\n2. two\n   - three", "> a quotation",
                       "[a](https://example.org/x)", "<https://example.org>", "[a](#verdict)", "2 * 3 * 4", "- [x] done", "a | b", "\u00fcber",

@@ -60,7 +60,7 @@ def vague_tag_advice(tag: str) -> str | None:
         return None
     return (f"the tag {tag} fits many machines, since the processor's model is hidden here, as on most virtual machines; better is what "
             "somebody else could buy or rent: the type of the instance, such as aws-m7i-2xlarge, or the processor of the host, such as "
-            "xeon-8481c-24gb")
+            f"xeon-8481c-24gb; if you know neither, {tag} will do")
 
 
 def run_id_problem(text: str) -> str | None:

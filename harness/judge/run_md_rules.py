@@ -84,6 +84,8 @@ def _markup(own: str) -> Iterator[Finding]:
 
 def _attestation(text: str) -> Iterator[Finding]:
     """One finding for all boxes that are open, since one person ticks them at once, and one for each that is missing."""
+    for earlier, wanted in run_md.EARLIER_ATTESTATION.items():
+        text = text.replace(earlier, wanted)
     lines = [line.strip() for line in text.split("\n")]
     unticked = [wanted for wanted in run_md.ATTESTATION if not {f"- [x] {wanted}", f"- [X] {wanted}"} & set(lines)]
     open_lines = [lines.index(run_md.BOX + wanted) + 1 for wanted in unticked if run_md.BOX + wanted in lines]

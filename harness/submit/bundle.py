@@ -84,5 +84,4 @@ def advice(push: Push, upstream: Repository, path: pathlib.Path) -> str:
     """What the contributor does with the file."""
     size = text_format.format_bytes(path.stat().st_size)
     return (f"attach this file ({size}) to {place(upstream)}, with this title:\n\n  {push.submission.title}\n\n"
-            "No account there? Ask somebody who has one to attach it, or send it to a maintainer by any other means: "
-            "the file is complete, and it holds how to apply it.")
+            "No account there? Ask somebody who has one to attach it: the file is complete, and it holds how to apply it.")
