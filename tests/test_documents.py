@@ -37,7 +37,7 @@ NOT_RUN = {
     "python -m unittest discover -s tests": "is what runs this",
     "ollama pull llama3.2:1b": "needs Ollama, and downloads",
 }
-OTHERS_FLAGS = {"--write": "tests/documents.py", "--filter": "git", "--sparse": "git"}      # flags that belong to no verb
+OTHERS_FLAGS = {"--write": "tests/documents.py", "--filter": "git", "--sparse": "git", "--no-index": "git"}      # flags that belong to no verb
 LOOKS_AT_RUNS = re.compile(r"\bRUN\b|--status")
 MODEL = {"name": "llama3.2:1b", "size_bytes": 1_000_000, "prefill_tok_s": 400_000.0, "decode_gap_ms": 0.3,
          "answer_tokens": 20, "tokens_per_chunk": 5, "load_ms": 5.0}
