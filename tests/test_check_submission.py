@@ -95,9 +95,8 @@ class Exits(Case):
                 self.assertEqual((code, out, err), (FINE, "", "no run to check: request-7 adds none to main; was it merged already?\n"
                                                      "next: python harness/run_benchmark.py --status\n"))
 
-    @unittest.skipUnless(HAS_GIT, "git is not installed")
-    def test_a_request_that_was_merged_since_the_last_review_is_named_and_left_out(self):
-        """It was once left out without a word, and the next step asked its contributor for an update."""
+    def clone_with_requests(self) -> pathlib.Path:
+        """A clone whose branch `change` has an error; `request-7` and `request-9` have none."""
         clone = self.root / "clone"
         clone.mkdir()
         changes.base(clone)
@@ -107,6 +106,12 @@ class Exits(Case):
             changes.git(clone, "switch", "--quiet", "--create", name, "main")
             changes.put(clone, f"{name}.md")
             changes.commit(clone, name)
+        return clone
+
+    @unittest.skipUnless(HAS_GIT, "git is not installed")
+    def test_a_request_that_was_merged_since_the_last_review_is_named_and_left_out(self):
+        """It was once left out without a word, and the next step asked its contributor for an update."""
+        clone = self.clone_with_requests()
         changes.git(clone, "switch", "--quiet", "main")
         changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", "request-7")
         review = ["--review", "--base", "main", "--repository", clone]
@@ -122,15 +127,7 @@ class Exits(Case):
 
     @unittest.skipUnless(HAS_GIT, "git is not installed")
     def test_after_a_joint_review_the_next_step_merges_what_has_no_error_and_asks_for_the_rest(self):
-        clone = self.root / "clone"
-        clone.mkdir()
-        changes.base(clone)
-        changes.put(clone, "submissions/mutant/x.md")
-        changes.commit(clone, "A file in the wrong place")
-        for name in ("request-7", "request-9"):
-            changes.git(clone, "switch", "--quiet", "--create", name, "main")
-            changes.put(clone, f"{name}.md")
-            changes.commit(clone, name)
+        clone = self.clone_with_requests()
         changes.git(clone, "branch", "copy", "change")
         fetch, again = "for the fixes above; after an update: git fetch origin", "then python harness/check_submission.py --review --base main"
         for heads, step in (

@@ -6,7 +6,7 @@ import unittest
 import ledgers
 import support  # noqa: F401  (puts the harness on the path)
 
-from base import records, schema
+from base import records, schema, suites
 from derive import failures, run_report, summary
 from judge import review, tree_layout
 
@@ -27,6 +27,12 @@ class Failures(unittest.TestCase):
         self.assertEqual(metadata["aggregates"][0]["failures"], [{"outcome": "refused", "error": TOO_LONG.format(5000), "n": 3},
                                                                 {"outcome": "error", "error": "out of memory", "n": 1}])
         self.assertEqual((metadata["schema"], schema.problems(metadata, "metadata")), ("metadata-1.2", []))
+
+    def test_every_outcome_without_a_speed_has_an_advice(self):
+        self.assertEqual(set(failures.ADVICE), set(records.OUTCOMES) - set(records.SPEED_OUTCOMES))
+
+    def test_a_suggested_context_has_room_for_the_longest_answer_of_the_suites(self):
+        self.assertEqual(failures.ANSWER_ROOM, max(item.num_predict for phase in suites.FILES for item in suites.load(phase).items))
 
     def test_many_reasons_are_one_without_a_message(self):
         counts = self.metadata([failed("error", "reason " + "x" * n, n) for n in range(9)])["aggregates"][0]["failures"]

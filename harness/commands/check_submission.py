@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import shlex
 import time
 from typing import TYPE_CHECKING, Callable, Dict, Iterable, List
 
@@ -98,7 +97,7 @@ def keep_nothing(documents: RunDocuments) -> None:
 def base_of(args: argparse.Namespace) -> str:
     """The base as a command names it."""
     from judge.findings import BASE
-    return shlex.quote(args.base) if args.base else BASE
+    return shell.join([args.base]) if args.base else BASE
 
 
 def places(args: argparse.Namespace) -> List[pathlib.Path]:
