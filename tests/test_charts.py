@@ -1,6 +1,7 @@
 """Charts: where values lie, which are written on the axes, and what is told to who cannot see them."""
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import unittest
@@ -81,6 +82,14 @@ class Pareto(unittest.TestCase):
     def test_of_two_that_are_alike_in_both_one_is_on_the_line(self):
         twins = [pareto.Point(name, Interval(5, 5, 5), Interval(0.5, 0.4, 0.6)) for name in "ab"]
         self.assertEqual(len(pareto.frontier(twins)), 1)
+
+    def test_a_point_with_a_caveat_is_on_the_line_only_where_all_have_one_and_says_it(self):
+        fast = dataclasses.replace(POINTS[0], name="archived", speed=Interval(200, 190, 210, "3 runs", 3), caveat="archive-only")
+        self.assertEqual([point.name for point in pareto.frontier([fast, *POINTS])], ["small", "middle", "large"])
+        self.assertEqual(pareto.frontier([fast]), [fast])
+        drawing = pareto.chart([fast, *POINTS], "Quality", "tok/s", "right")
+        self.assertEqual(drawing.count('class="behind lone"'), 2)
+        self.assertRegex(tree(drawing)[1].text, "archived: 200 .*, archive-only; small")
 
     def test_it_says_in_words_what_it_shows_with_the_intervals_and_the_n(self):
         found = tree(pareto.chart(POINTS, "Quality", "tok/s", "right"))

@@ -13,7 +13,7 @@ import support      # noqa: F401  (puts the harness on the path)
 from publish import catalogue, database, database_rows, sample_queries, sql_schema
 
 EXPECTED = {        # what the planted truth makes of the questions: what must hold of the rows that come
-    "Which model is best for 8 GB?": lambda rows: rows == sorted(rows, key=lambda row: -row["answers_low"]) and rows[0]["memory_bytes"] < 8e9,
+    "Which model is best for 8 GB?": lambda rows: rows == sorted(rows, key=lambda row: (not row["comparable_runs"], -row["answers_low"])) and rows[0]["memory_bytes"] < 8e9,
     "Which models have no better and faster one beside them on this machine?":
         lambda rows: [row["answers"] for row in rows] == sorted(row["answers"] for row in rows),
     "What does a full context cost?": lambda rows: all(0 < row["context_cost"] < 0.5 for row in rows) and rows[0]["fill"] == 0.25 and {"context-edge", "context-edge-32k"} <= {row["phase"] for row in rows},
@@ -148,6 +148,15 @@ class Questions(WithDatabase):
                 rows = self.db.execute(question.sql, question.parameters).fetchall()
                 self.assertTrue(rows)
                 self.assertTrue(EXPECTED[question.title](rows), [tuple(row) for row in rows[:5]])
+
+    def test_of_models_for_a_memory_those_without_a_comparable_run_come_last(self):
+        question = sample_queries.QUERIES[0]
+        best = self.db.execute(question.sql, question.parameters).fetchone()
+        runs = [{**run, "site_grade": "archive-only"} if run["device_tag"] == best["device_tag"] else run for run in self.document["runs"]]
+        with opened(data_of({**self.document, "runs": runs})) as db:
+            rows = db.execute(question.sql, question.parameters).fetchall()
+        self.assertEqual([row["comparable_runs"] > 0 for row in rows], sorted((row["comparable_runs"] > 0 for row in rows), reverse=True))
+        self.assertEqual({row["comparable_runs"] for row in rows if row["device_tag"] == best["device_tag"]}, {0})
 
     def test_no_answer_has_a_rate_without_its_runs_or_answers(self):
         for question in sample_queries.QUERIES:

@@ -18,7 +18,7 @@ from publish import cell_sketch, page_inputs, pages
 from publish.charts import pareto
 from publish.charts.axes import Interval
 from publish.markup import joined
-from publish.pages import cell_page, compare_page, context_section, curve_sections, figure_columns, front_page, layout, lists, ranking, run_page
+from publish.pages import cell_page, compare_page, context_section, curve_sections, device_page, figure_columns, front_page, layout, lists, ranking, run_page
 from publish.pages.figure_columns import rows_of
 
 DATA = {"catalogue.json", "catalogue.csv", "catalogue.sqlite", "feed.xml"}
@@ -316,6 +316,14 @@ class Honesty(unittest.TestCase):
                     text = Page(f"<p>{joined([html])}</p>".encode()).text
                     self.assertIn(mark, text) if mark else self.assertNotIn("archive-only", text)
                 self.assertEqual("archive-only" in Page(front_page.page(showcase.whole()[0], [row])[1]).text.partition("tok/s, ")[2][:40], bool(mark))
+
+    def test_tables_and_charts_mark_a_cell_of_archive_only_runs(self):
+        row = next(row for row in rows_of(showcase.whole()[0]) if row.variant["headline"]["answers"])
+        for counts, marks in (({"archive-only": 3}, 1), ({"standard": 3}, 0)):
+            html = device_page.page(row.device, [graded(row, counts, 1)], {row.model["model"]: [row]}, [], True)[1].decode("utf-8")
+            in_table = re.findall("<small><span [^>]*>archive-only</span></small></td>", html)
+            in_chart = re.findall(r"<desc>[^<]*, archive-only, on the line</desc>", html)
+            self.assertEqual((len(in_table), len(in_chart)), (marks, marks))
 
     def test_a_cell_of_archive_only_runs_has_no_rank(self):
         row = next(row for row in rows_of(showcase.whole()[0]) if row.variant["headline"]["decode_tok_s"]["over_runs"]["n"] > 1)

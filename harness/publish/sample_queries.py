@@ -19,12 +19,14 @@ QUERIES = (
     SampleQuery(
         "Which model is best for 8 GB?",
         "Models that were measured on machines with so much memory, by the lower end of the interval of right answers, so that few "
-        "answers count less than many; the slow ones are left out.",
+        "answers count less than many; the slow ones are left out. Those without a run that may be compared with others come last.",
         """\
-SELECT model, device_tag, answers, answers_low, answers_n, decode_tok_s, decode_tok_s_runs, memory_bytes
-FROM headline
+SELECT model, device_tag, answers, answers_low, answers_n, decode_tok_s, decode_tok_s_runs, memory_bytes,
+  (SELECT count(*) FROM run_model m JOIN run r USING (run_id)
+   WHERE m.variant_id = h.variant_id AND r.site_grade <> 'archive-only') AS comparable_runs
+FROM headline h
 WHERE memory_class_gb = :memory_gb AND decode_tok_s >= :least_tok_s AND answers IS NOT NULL
-ORDER BY answers_low DESC, decode_tok_s DESC, cell_id, digest""", {"memory_gb": 8, "least_tok_s": 5}),
+ORDER BY comparable_runs > 0 DESC, answers_low DESC, decode_tok_s DESC, cell_id, digest""", {"memory_gb": 8, "least_tok_s": 5}),
     SampleQuery(
         "Which models have no better and faster one beside them on this machine?",
         "The front of quality against speed: no other model on the device has both more right answers and a faster decode.",

@@ -1,4 +1,4 @@
-"""Pareto chart: quality against speed. No point is both faster and better than one on the frontier."""
+"""Pareto chart: quality against speed. No point that may be compared is both faster and better than one on the frontier."""
 from __future__ import annotations
 
 import itertools
@@ -23,12 +23,14 @@ class Point:
     name: str
     speed: Interval         # or a time
     quality: Interval       # shares
+    caveat: str = ""        # why it is not to be compared with the others
 
 
 def frontier(points: List[Point], is_time: bool = False) -> List[Point]:
-    """Points that no other beats in both speed and quality, fastest first."""
+    """Points that no other beats in both speed and quality, fastest first; those with a caveat only where all have one."""
     best, result, sign = -1.0, [], 1 if is_time else -1
-    for point in sorted(points, key=lambda point: (sign * point.speed.value, -point.quality.value, point.name)):
+    eligible = [point for point in points if not point.caveat] or points
+    for point in sorted(eligible, key=lambda point: (sign * point.speed.value, -point.quality.value, point.name)):
         if point.quality.value > best:
             best = point.quality.value
             result.append(point)
@@ -51,12 +53,13 @@ def chart(points: List[Point], title: str, speed_title: str, quality_title: str,
 
 
 def _describe(point: Point, show: Callable[[float], str]) -> str:
-    return f"{point.name}: {axes.describe(point.speed, show)}, {axes.describe(point.quality, number_format.percent)}"
+    caveat = f", {point.caveat}" if point.caveat else ""
+    return f"{point.name}: {axes.describe(point.speed, show)}, {axes.describe(point.quality, number_format.percent)}{caveat}"
 
 
 def _point(x: scale.Scale, y: scale.Scale, point: Point, is_ahead: bool, show: Callable[[float], str], is_dense: bool) -> Html:
     at_x, at_y, kind = x.at(point.speed.value), y.at(point.quality.value), "ahead" if is_ahead else "behind"
-    look = f"{kind} lone" if point.speed.is_lone else kind
+    look = f"{kind} lone" if point.speed.is_lone or point.caveat else kind
     if is_dense and not is_ahead:
         return axes.mark("circle", at_x, at_y, kind, 2.4, _describe(point, show))
     return tag("g", axes.whisker(x, at_y, point.speed, kind), axes.vertical_whisker(at_x, y, point.quality, kind),

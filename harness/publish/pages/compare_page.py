@@ -102,5 +102,5 @@ def _line(row: Row) -> List[TableCell]:
                aria_label=f"compare {words}")
     below = tag("small", tag("bdi", row.cell["device_tag"]))
     return [TableCell([tick, " ", lists.link("", row.page, row.name_of_model), below], words),
-            *(interval(column.find(row), column.show) for column in PICKED), *lists.work_cells(row.variant),
+            *(interval(column.find(row), column.show) for column in PICKED), *lists.work_cells(row),
             TableCell(figure_text.counts(row.variant["grades"]), None, "tight")]

@@ -17,7 +17,8 @@ KINDS = {"accelerator": "of the accelerators alone", "unified": "unified: shared
          "main": "main memory: no accelerator has memory of its own"}
 LEGEND = ("Up and to the right is better. Circles are on the line: no model is both faster and more often right. For each diamond there is "
           "one that is. Bars are the quartiles of the speed and the 95 % interval of the right answers; a dotted "
-          "outline marks a single run. In a crowded chart, models below the line are plain dots.")
+          "outline marks a single run, or archive-only runs, which are on the line only where no others are. In a crowded chart, "
+          "models below the line are plain dots.")
 TIME_LEGEND = ("Up and to the left is better. The time is from the request to the end of a right answer to one of the five short questions. "
                "Nothing is both quicker and more often right than what is on the line.")
 STRIPS_ID = "stand"
@@ -64,7 +65,7 @@ def _facts(device: dict) -> Html:
 
 
 def _recommendations(root: str, rows: List[Row]) -> Html | None:
-    points = [pareto.Point(row.name_of_model, decode, answers) for row in rows
+    points = [pareto.Point(row.name_of_model, decode, answers, row.caveat) for row in rows
               for decode, answers in [(BY_ID["decode"].find(row), BY_ID["answers"].find(row))] if decode and answers]
     if not points:
         return None

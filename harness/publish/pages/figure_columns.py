@@ -45,6 +45,14 @@ class Row:
         """Whether more than half of the runs may be compared: then each median lies between values of such runs."""
         return 2 * self.archived < sum(self.variant["grades"].values())
 
+    @property
+    def caveat(self) -> str:
+        """What is said beside its figures where they are not to be compared with others."""
+        shown = sum(self.variant["grades"].values())
+        if self.is_comparable:
+            return ""
+        return grades.ARCHIVE_ONLY if self.archived == shown else f"{self.archived} of {shown} {grades.ARCHIVE_ONLY}"
+
 
 @dataclass(frozen=True)
 class Column:

@@ -67,11 +67,11 @@ def _decode(row: Row) -> Optional[list]:
 
 def archived(row: Row) -> Optional[Html]:
     """What is added to the figures of runs that are not to be compared with others."""
-    if row.is_comparable:
-        return None
-    shown = sum(row.variant["grades"].values())
-    words = grades.ARCHIVE_ONLY if row.archived == shown else f"{row.archived} of {shown} {grades.ARCHIVE_ONLY}"
-    return tag("span", ", ", tag("span", words, class_="lone", title=GRADES[grades.ARCHIVE_ONLY]))
+    return tag("span", ", ", _caveat(row)) if row.caveat else None
+
+
+def _caveat(row: Row) -> Html:
+    return tag("span", row.caveat, class_="lone", title=GRADES[grades.ARCHIVE_ONLY])
 
 
 # ----- cells
@@ -105,8 +105,10 @@ FAILED_HEAD = Head("Failed", "n", "down", tooltip="measured calls that failed, o
 WORK_HEADS = [*tables.counts("Runs"), FAILED_HEAD]
 
 
-def work_cells(variant: dict) -> List[TableCell]:
-    run_count = tag("span", variant["runs"], class_="lone" if variant["runs"] == 1 else None)
+def work_cells(row: Row) -> List[TableCell]:
+    variant = row.variant
+    run_count = [tag("span", variant["runs"], class_="lone" if variant["runs"] == 1 else None),
+                 tag("small", _caveat(row)) if row.caveat else None]
     return [number(variant["runs"], run_count), failed_cell(headline.failed(variant), variant["calls"])]
 
 
@@ -128,7 +130,7 @@ def _cell_row(root: str, row: Row, columns: List[Column], first: str, scale: Opt
         cells.append(interval(figure, column.show))
         if column.id == "decode":
             cells.append(spark(scale, figure))
-    return cells + work_cells(row.variant)
+    return cells + work_cells(row)
 
 
 def _name_of(root: str, row: Row, first: str) -> TableCell:

@@ -106,6 +106,6 @@ def pareto_points(rows: Iterable[Row]) -> List[pareto.Point]:
             time = figure_text.of_runs(phase["quality"]["time_to_correct_ms"]) if phase and phase["quality"] else None
             share = _share(phase)
             if time and share:
-                points.append(pareto.Point(f"{row.name_of_model}, {ending}" if ending else row.name_of_model, time, share))
+                points.append(pareto.Point(f"{row.name_of_model}, {ending}" if ending else row.name_of_model, time, share, row.caveat))
     points.sort(key=lambda point: (-point.quality.value, point.speed.value, point.name))
     return points[:MAX_POINTS]
