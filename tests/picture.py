@@ -45,7 +45,7 @@ def render() -> str:
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="A synthetic result">',
         f"<style>{STYLE}</style>", f'<rect class="p" x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="6"/>',
-        text("t", LEFT, 36, "What a run tells"),
+        text("t", LEFT, 36, "What a run shows"),
         text("s", LEFT, 58, f"SYNTHETIC: planted figures, no machine was measured. {calls}."), *panels, legend, "</svg>", ""])
 
 

@@ -54,7 +54,7 @@ WARNINGS = {
     "thinking-uncalled": "the model thought although it was told not to",
     "contended-calls": "other programs used more than a tenth of all CPU time or of an accelerator during these calls, or the "
                        "machine slept",
-    "other-model-loaded": "a model that is no part of this run was loaded all the time",
+    "other-model-loaded": "a model that is not part of this run was loaded all the time",
     "suspended": "the machine slept during these calls",
     "partial-offload": "a part of the model was not on the accelerator",
     "placement-changed": "the model did not stay where it was loaded at first",
