@@ -74,7 +74,7 @@ class Exits(Case):
         self.assertIn("3 of 3 boxes not ticked", out)
         self.assertIn("ready for the person whose run it is: 1 run, 1 error", out)
         self.assertNotIn("refused", out)
-        self.assertRegex(err.splitlines()[-1], r"^next: show the five files.* the person whose run it is.*submit_run\.py .* --dry-run$")
+        self.assertRegex(err.splitlines()[-1], r"^next: look through the five files, and tick the boxes .*submit_run\.py .* --dry-run$")
 
     def test_the_grade_of_one_run_is_shown_with_what_a_higher_one_needs(self):
         needs = ["grade in the catalogue: archive-only (valid, but not to be compared with other runs)", "for the grade standard:",

@@ -14,7 +14,7 @@ from base import console
 from derive import run_md
 from mutants import valid
 from publish import draft
-
+from submit import run_status
 
 
 class Draft(unittest.TestCase):
@@ -49,6 +49,18 @@ class Draft(unittest.TestCase):
         self.assertEqual(page, self.root / "draft" / "site" / "runs" / f"{valid.RUN_ID}.html")
         self.assertEqual({path.name: path.read_bytes() for path in self.run_folder.iterdir()}, before)
         self.assertEqual(list(self.tree.iterdir()), [])
+
+    def test_the_next_step_is_that_of_the_run_as_status_names_it(self):
+        """It was once a check, also of a run that had been checked or sent."""
+        described, checked = (self.root / name / valid.HANDLE / valid.DEVICE_TAG / self.run_folder.name for name in ("described", "checked"))
+        open_boxes = self.contents["run.md"].decode().replace("- [x] ", run_md.BOX).encode()
+        for folder, text, step in ((self.run_folder, self.contents["run.md"], "--move"), (described, open_boxes, "look through the five files"),
+                                   (checked, self.contents["run.md"], "submit_run.py")):
+            with self.subTest(step):
+                valid.laid_out(folder, {**self.contents, "run.md": text})
+                code, _, err = self.build("--with", folder, "--out", self.root / "draft")
+                self.assertEqual((code, err.splitlines()[-1]), (0, f"next: {run_status.next_step(run_status.look(folder, self.root))}"))
+                self.assertIn(step, err.splitlines()[-1])
 
     def test_a_run_that_the_check_refuses_has_no_page_that_is_named(self):
         valid.laid_out(self.run_folder, {**self.contents, "hardware.json": b"{}"})

@@ -30,6 +30,7 @@ class Failures(unittest.TestCase):
 
     def test_every_outcome_without_a_speed_has_an_advice(self):
         self.assertEqual(set(failures.ADVICE), set(records.OUTCOMES) - set(records.SPEED_OUTCOMES))
+        self.assertEqual(set(failures.RETRY_ADVICE), set(failures.ADVICE))
 
     def test_a_suggested_context_has_room_for_the_longest_answer_of_the_suites(self):
         self.assertEqual(failures.ANSWER_ROOM, max(item.num_predict for phase in suites.FILES for item in suites.load(phase).items))

@@ -7,6 +7,7 @@ import unittest
 import corpus
 import support
 
+from derive import failures
 from judge.run_check import RunDocuments
 from publish import grades, run_grade
 
@@ -108,6 +109,28 @@ class Grades(unittest.TestCase):
         self.assertEqual(run_grade.lines(documents_of(self.best), 0), [
             "grade in the catalogue: flagship (complete, undisturbed, repeated and explained: a figure from it can be used alone)"])
         self.assertEqual(run_grade.lines(RunDocuments(), 0), [])
+
+    def test_the_advice_about_failed_calls_fits_their_cause(self):
+        """Refused prompts were to be left as they are, and one line further another run was to be made."""
+        too_long = "request (5000 tokens) exceeds the available context size (4096 tokens)"
+        for num_ctx, reasons, advice in (
+                (4096, [("refused", too_long, 9)], failures.TOO_LONG_AGAIN), (1024, [("refused", too_long, 9)], failures.SMALL_CONTEXT_AGAIN),
+                (4096, [("error", "CUDA error: out of memory", 9)], failures.TOO_BIG_AGAIN),
+                (4096, [("refused", too_long, 8), ("timeout", None, 1)],
+                 f"for 8 calls: {failures.TOO_LONG_AGAIN}; for 1 call: {failures.RETRY_ADVICE['timeout']}")):
+            with self.subTest(advice):
+                facts = self.with_breach("answering")
+                facts.manifest["num_ctx"] = num_ctx
+                aggregate(facts, "frozen-prompts")["failures"] = [{"outcome": outcome, "error": error, "n": n} for outcome, error, n in reasons]
+                for breach in (None, "anchored"):
+                    if breach:
+                        BREACHES[breach][0](facts)
+                    self.assertIn(f"): {advice}", " ".join(" ".join(run_grade.lines(documents_of(facts), 0)).split()))
+
+    def test_the_failed_calls_of_an_older_run_are_known_by_their_outcomes_alone(self):
+        facts = self.with_breach("answering")
+        aggregate(facts, "small-eval")["outcomes"] = {"ok": 4, "stalled": 1}
+        self.assertIn(failures.RETRY_ADVICE["stalled"], " ".join(" ".join(run_grade.lines(documents_of(facts), 0)).split()))
 
     def test_a_model_that_was_not_trained_for_the_context_does_not_lower_the_grade(self):
         facts = copy.deepcopy(self.best)

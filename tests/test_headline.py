@@ -8,10 +8,10 @@ import support  # noqa: F401  (puts the harness on the path)
 from ledgers import call, footer, meta
 
 import prompts
-from base import text_layout
+from base import records, text_layout
 from base.phases import PHASES
 from base.records import METRICS
-from derive import headline, summary
+from derive import earlier_methods, headline, summary
 from judge import review, tree_layout
 
 PROMPTS = (("P-EASY", 10, 300), ("P-MEDIUM", 30, 600), ("P-HARD", 90, 1200))        # with TTFT in ms and prompt tokens
@@ -76,8 +76,11 @@ class Table(unittest.TestCase):
         rows = [{"code": "bunched", "model": "m:1b", "phase": "small-eval", "level": None},
                 {"code": "bunched", "model": "m:1b", "phase": "parallel-same", "level": 2},
                 {"code": "bunched", "model": "n:3b", "phase": None, "level": None},
-                {"code": "clock", "model": None, "phase": None, "level": None}]
-        self.assertEqual(headline.warning_lines(rows), ["warning: bunched: m:1b (small-eval, parallel-same x2); n:3b", "warning: clock: run"])
+                {"code": "reload", "model": None, "phase": None, "level": None}]
+        for version, meaning in (("1.2.0", records.WARNINGS["reload"]), ("1.1.0", earlier_methods.TEXTS_UNTIL_1_1["reload"])):
+            self.assertEqual(headline.warning_lines({"harness_version": version}, rows), [
+                f"warning: bunched: m:1b (small-eval, parallel-same x2); n:3b: {records.WARNINGS['bunched']}",
+                f"warning: reload: whole run: {meaning}"])
 
 
 if __name__ == "__main__":

@@ -170,7 +170,12 @@ class Live(Case):
         for columns, line in (
                 (140, f"call 2 of 4  {name} context-append CA-T01 x8  ~1234 tokens  1h05m, about 2h10m left"),
                 (97, "call 2 of 4  hf.co/s...:Q4_K_M context-append CA-T01 x8  ~1234 tokens  1h05m, about 2h10m left"),
-                (80, "call 2 of 4  hf.co/...4_K_M context-append CA-T01 x8  ~1234 tokens  2h10m left")):
+                (80, "call 2 of 4  hf.c...K_M context-append CA-T01 x8  ~1234 tokens  ~2h10m left"),
+                (70, "2/4  hf...._M context-append CA-T01 x8  ~1234 tokens  ~2h10m left"),
+                (60, "2/4  hf.co...4_K_M CA-T01 x8  ~1234 tokens  ~2h10m left"),
+                (45, "2/4  hf...._M  ~1234 tokens  ~2h10m left"),
+                (34, "2/4  hf.c..._K_M  ~2h10m left"),
+                (24, "2/4  ~2h10m left")):
             with self.subTest(columns), mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
                 self.now_s = 0.0
                 here = self.watch(live=True)
@@ -232,10 +237,25 @@ class Live(Case):
         with mock.patch.dict(os.environ, {"COLUMNS": "80"}):
             here = self.watch(live=True, total=336, limit_s=30.0)
             here.begin([Step("frozen-prompts", "tiny-think:latest", "P-MEDIUM")])
-            for self.now_s, words in ((1.0, "  29s left"), (31.0, "  over limit")):
+            for self.now_s, words in ((1.0, "1/336  tiny-think frozen-prompts P-MEDIUM  ~1234 tokens  at most 29s left"), (31.0, "  time limit reached")):
                 self.said()
                 here.tick(1234)
-                self.assertTrue(self.said().endswith(words))
+                line = self.said()
+                self.assertTrue(line.endswith(words), line)
+
+    def test_the_most_that_can_be_left_never_reads_as_an_estimate_however_narrow_the_terminal_is(self):
+        """It was once shown as `29s left`, and cut off at the end of the line."""
+        for columns in (*range(24, 100, 3), 140):
+            for model in ("m:1b", "hf.co/somebody/A-Long-Name-GGUF:Q4_K_M"):
+                with self.subTest((columns, model)), mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
+                    self.now_s = 0.0
+                    here = self.watch(live=True, total=336, limit_s=3599.0)
+                    here.begin([Step("frozen-prompts", model, "P-MEDIUM")])
+                    self.said()
+                    here.tick(1234)
+                    line = self.said().replace("\r\x1b[2K", "")
+                    self.assertRegex(line, r"(max|at most) 59m59s left( \(time limit\))?$")
+                    self.assertLess(len(line), columns)
 
     def test_calls_that_do_not_fit_in_the_time_limit_have_one_line_together(self):
         here = self.watch(live=True)
@@ -251,7 +271,7 @@ class Live(Case):
     def test_short_names_stay_apart_and_the_line_keeps_its_place_while_a_call_runs(self):
         with mock.patch.dict(os.environ, {"COLUMNS": "80"}):
             for model, name in (("tiny-story:latest", "tiny-story"), ("tiny-think:latest", "tiny-think"),
-                                ("hf.co/somebody/A-Long-Name-GGUF:Q4_K_M", "hf.co/s...:Q4_K_M")):
+                                ("hf.co/somebody/A-Long-Name-GGUF:Q4_K_M", "hf.co...4_K_M")):
                 self.now_s = 0.0
                 here = self.watch(live=True, total=336)
                 here.begin([Step("small-eval", model, "5Q-Q01")])

@@ -90,7 +90,7 @@ class Looking(unittest.TestCase):
         folder = self.lay()
         self.assertEqual(self.state(folder), "complete; only the boxes of the attestation are open")
         step = run_status.next_step(run_status.look(folder, self.root))
-        self.assertRegex(step, r"the person whose run it is; tick the boxes .*submit_run\.py .* --dry-run$")
+        self.assertRegex(step, r"^look through the five files, and tick the boxes .*submit_run\.py .* --dry-run$")
         (folder / "metadata.json").unlink()
         self.assertEqual(self.state(folder), "complete; the checker finds 1 error")
 

@@ -128,6 +128,7 @@ class Stops(submitting.Submission):
                      "Nothing was changed or sent", "[not now:"):
             self.assertIn(word, out)
         self.assertIn("'title=$(touch hit); '\"'\"'x'\"'\"''", out)     # as it can be pasted
+        self.assertRegex(said.splitlines()[-1], r"^next: if all of this may become public \(an agent asks its human first\): python\S* \S*submit_run\.py ")
         self.assert_nothing_happened()
 
     def test_every_failed_check_stops_it(self):
@@ -165,7 +166,7 @@ class Stops(submitting.Submission):
         self.assertEqual(code, 1)
         self.assertIn("What becomes public", out)
         self.assertIn("not ready: only the boxes", said)
-        self.assertRegex(said.splitlines()[-1], r"^next: show this list .* tick the boxes .*submit_run\.py .* --dry-run$")
+        self.assertRegex(said.splitlines()[-1], r"^next: look through the five files, and tick the boxes .*submit_run\.py .* --dry-run$")
         for word in ("above", "follows", "Fix the checker"):
             self.assertNotIn(word, said)
         self.assert_nothing_happened()

@@ -28,7 +28,8 @@ MAX_LISTED = 20     # rejected runs that are listed
 def main(argv: list | None = None) -> int:
     args = parse_args(argv)
     from publish import build
-    draft_id = stage_draft(args) if args.with_run else None
+    run = run_folder.find(args.submissions, args.with_run) if args.with_run else None
+    draft_id = stage_draft(args, run) if run else None
     report = build.build(build_options(args, draft_id))
     print_report(report, args.out)
     page = f"runs/{draft_id}.html" if draft_id else ""
@@ -39,7 +40,7 @@ def main(argv: list | None = None) -> int:
         serve(args.out, args.serve, page)
     elif draft_id:
         console.say(shell.path(args.out / page))
-    console.next_step(next_step(args, report))
+    console.next_step(of_run(run) if run and not is_refused else next_step(args, report))
     if any(error["rule"] == "checker-failed" for errors in report.rejected.values() for error in errors):
         return BROKEN
     return FOUND if is_refused or args.strict and report.rejected else FINE
@@ -66,14 +67,13 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def stage_draft(args: argparse.Namespace) -> str:
+def stage_draft(args: argparse.Namespace, run: pathlib.Path) -> str:
     """Prepare the tree of the draft and let the build use it; the id of its run."""
     from publish import draft
     folder = (run_folder.ROOT / draft.FOLDER if args.out == DEFAULTS["out"] else args.out).absolute()
     if (folder / "catalogue.json").exists():
         raise UserError("this folder is a published site, and a draft must not become a part of it", str(folder),
                         "name another folder with --out")
-    run = run_folder.find(args.submissions, args.with_run)
     if run_folder.read_manifest(run)["synthetic"] and not args.include_synthetic:
         raise UserError("a synthetic run, which measured no machine", args.with_run, "name a measured run, or add --include-synthetic")
     args.submissions, run_id = draft.stage(run, args.submissions.resolve(), folder)
@@ -112,11 +112,15 @@ def print_report(report: build.BuildReport, out: pathlib.Path) -> None:
                  f"{counted(report.cells_made, 'cell')} rebuilt{', the rest reused from cache' if is_reused else ''}")
 
 
+def of_run(run: pathlib.Path) -> str:
+    """The next step of the run in the draft, as --status names it."""
+    from submit import run_status
+    return run_status.next_step(run_status.look(run.absolute(), run_folder.ROOT))
+
+
 def next_step(args: argparse.Namespace, report: build.BuildReport) -> str:
     if report.rejected:
         return shell.command("check_submission.py", args.with_run or next(iter(report.rejected)))
-    if args.with_run:
-        return shell.command("check_submission.py", args.with_run)
     if args.serve is not None:
         return f"publish {args.out} as it is, without the cache beside it"
     defaults = {name: None for name, value in DEFAULTS.items() if getattr(args, name) == value}

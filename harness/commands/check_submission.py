@@ -201,7 +201,7 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList, ver
     named = places(args)[0].resolve()
     folder = named if named.name == place.name else ROOT / place.path
     command = shell.command("submit_run.py", run_folder.argument(folder), "--dry-run")
-    return f"{report.ASK_PERSON}: {command}" if findings.has_errors else command
+    return f"{report.TICK}: {command}" if findings.has_errors else command
 
 
 def only_removes_runs(findings: FindingList) -> bool:

@@ -368,7 +368,7 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
     console.say(f"\n{shell.path(folder)}")
     for failure in failures.of_run(metadata):
         console.note(f"{failure.model}: {failure.text}: {failure.error or 'no message'}; {failure.advice}")
-    for line in headline.warning_lines(metadata["warnings"]):
+    for line in headline.warning_lines(earlier.manifest, metadata["warnings"]):
         console.note(line)
     handle, device_tag = folder.parts[-3:-1]
     state = run_status.RunState(folder, handle, device_tag, complete=metadata["complete"], open_points=1)

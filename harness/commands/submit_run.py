@@ -272,17 +272,16 @@ def show_commands(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRe
         for words in commands:
             console.say("    " + shell.join(words), wrap=True)
     console.say("\nNothing was changed or sent.")
-    console.next_step("once the person whose run it is has said yes to this list: " + shell.command(SCRIPT, *understood(args)))
+    console.next_step("if all of this may become public (an agent asks its human first): " + shell.command(SCRIPT, *understood(args)))
     return FINE
 
 
 def not_ready(args: argparse.Namespace, folder: pathlib.Path, report: str) -> int:
     """The last lines of a dry run in which the checker found errors."""
-    from judge.report import READY
+    from judge.report import READY, TICK
     if any(line.startswith(f"{READY}:") for line in report.splitlines()):
         console.note("\nnot ready: only the boxes of the attestation are open. Nothing was changed or sent.")
-        console.next_step("show this list and the five files to the person whose run it is; tick the boxes in run.md once they say that "
-                          f"the sentences are true, then: {shell.command(SCRIPT, *understood(args), '--dry-run')}")
+        console.next_step(f"{TICK}: {shell.command(SCRIPT, *understood(args), '--dry-run')}")
         return FOUND
     console.note("\nnot ready: the checker found errors in this run. Nothing was changed or sent.")
     console.next_step(f"fix them: {shell.command('check_submission.py', run_folder.argument(folder))}")

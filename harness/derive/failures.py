@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Container, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
+from base import plan
 from base.ledger_records import CallRecord
 from base.pattern import lazy
 from base.phases import CONTEXT_PHASES
@@ -27,6 +28,17 @@ ADVICE = {
     "stalled": "the server was silent for too long: measure with a larger --silence-limit or a smaller model, as a separate run",
     "empty": "the model ended its answer without a word; that is a result",
     "interrupted": "stopped by a person while they ran; nothing has to be done",
+}
+
+TOO_LONG_AGAIN = "leave it at this run: these prompts would be refused again, and a larger --num-ctx is a deviation, which keeps a run from this grade"
+SMALL_CONTEXT_AGAIN = "make another run without --num-ctx"
+TOO_BIG_AGAIN = "make another run with a smaller model or a 4-bit tag"
+RETRY_ADVICE = {             # by outcome: what gives calls that failed a better chance, with the canonical settings
+    "refused": "leave it at this run, unless the server's words name something that you can change",
+    "error": "once the reason is gone, make another run", "cut": "once the reason is gone, make another run",
+    "timeout": "make another run with a larger --first-byte-limit", "stalled": "make another run with a larger --silence-limit",
+    "empty": "leave it at this run: that the model ends its answers without a word is a result",
+    "interrupted": "make another run, and let its calls end",
 }
 
 
@@ -76,11 +88,35 @@ def context_that_fits(messages: Iterable[Optional[str]]) -> Optional[int]:
 
 def advice(outcome: str, error: Optional[str], fits: Optional[int] = None) -> str:
     """What the failure means and what can be done about it; `fits` is a context that would do, if it is known."""
-    if outcome in ("refused", "error") and error and CONTEXT.search(error):
+    if is_too_long(outcome, error):
         return TOO_LONG.format(larger=f"--num-ctx {fits}" if fits else "a larger --num-ctx")
-    if outcome in ("refused", "error") and error and MEMORY.search(error):
-        return TOO_BIG
-    return ADVICE[outcome]
+    return TOO_BIG if is_too_big(outcome, error) else ADVICE[outcome]
+
+
+def is_too_long(outcome: str, error: Optional[str]) -> bool:
+    """Whether the prompt had more tokens than the context holds."""
+    return outcome in ("refused", "error") and bool(error and CONTEXT.search(error))
+
+
+def is_too_big(outcome: str, error: Optional[str]) -> bool:
+    """Whether the memory did not suffice for the model."""
+    return outcome in ("refused", "error") and bool(error and MEMORY.search(error))
+
+
+def another_run(manifest: dict, metadata: dict, phases: Container[str]) -> str:
+    """Whether another run can do better than the calls that failed in these phases, and how; empty where none failed."""
+    too_long = SMALL_CONTEXT_AGAIN if manifest["num_ctx"] < plan.Settings().num_ctx else TOO_LONG_AGAIN
+    counts: Dict[str, int] = {}
+    for row in metadata["aggregates"]:
+        reasons = row.get("failures") or [{"outcome": outcome, "error": None, "n": n} for outcome, n in row["outcomes"].items()
+                                          if outcome in RETRY_ADVICE]
+        for reason in reasons if row["phase"] in phases else ():
+            key = reason["outcome"], reason["error"]
+            words = too_long if is_too_long(*key) else TOO_BIG_AGAIN if is_too_big(*key) else RETRY_ADVICE[reason["outcome"]]
+            counts[words] = counts.get(words, 0) + reason["n"]
+    if len(counts) < 2:
+        return "".join(counts)
+    return "; ".join(f"for {counted(n, 'call')}: {words}" for words, n in counts.items())
 
 
 def of_run(metadata: dict) -> Iterator[Failure]:

@@ -12,6 +12,7 @@ from base import run_folder, text_format
 from base.errors import UserError
 from base.phases import FROZEN
 from base.records import SKIP_REASONS, SPEED_OUTCOMES
+from derive import earlier_methods
 
 
 class FigureSource(NamedTuple):
@@ -95,14 +96,14 @@ def explanation(metadata: dict) -> str:
     return "run.md has the figures; those of the table are of the frozen prompts, which this run left out"
 
 
-def warning_lines(warnings: List[dict]) -> List[str]:
-    """One line for each kind of warning, with the models and phases that have it."""
+def warning_lines(manifest: dict, warnings: List[dict]) -> List[str]:
+    """One line for each kind of warning, with the models and phases that have it and what it means, in the words of run.md."""
     places: Dict[str, Dict[str, List[str]]] = {}
     for row in warnings:
         phase = (row["phase"] or "") + (f" x{row['level']}" if row["level"] else "")
-        places.setdefault(row["code"], {}).setdefault(row["model"] or "run", []).append(phase)
-    return [f"warning: {code}: " + "; ".join(model + (f" ({', '.join(phases)})" if any(phases) else "")
-                                             for model, phases in models.items()) for code, models in places.items()]
+        places.setdefault(row["code"], {}).setdefault(row["model"] or "whole run", []).append(phase)
+    return [f"warning: {code}: " + "; ".join(model + (f" ({', '.join(phases)})" if any(phases) else "") for model, phases in models.items())
+            + f": {earlier_methods.warning_text(manifest, code)}" for code, models in places.items()]
 
 
 def failed(record: dict) -> int:

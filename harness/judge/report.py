@@ -12,8 +12,7 @@ from judge.rules import RULES, SEVERITIES
 
 VERSION = "verdict-1.0"
 READY = "ready for the person whose run it is"      # the verdict while only the boxes of the attestation are open
-ASK_PERSON = ("show the five files, and the list that this prints, to the person whose run it is; tick the boxes once they say that "
-              "the sentences are true")
+TICK = "look through the five files, and tick the boxes in run.md if their sentences are true (an agent asks its human first); then"
 PASSED, HELD, REFUSED = "passed", "held for a maintainer", "refused"
 
 

@@ -12,11 +12,13 @@ from measure import telemetry
 from measure.eta import Eta
 
 MODEL_COLUMNS = 12          # of the drawn line, that the model's name keeps before something else is left out
+LEAST_MODEL_COLUMNS = 8     # of the same, where it is narrower still
 STATE_COLUMNS = len("~1234 tokens")     # room that is kept for what changes while a call runs, so that the rest keeps its place
 DURATION_COLUMNS = len("59m59s")
 WORK = {"LOAD": "loading", "WARM-UP": "warming up"}      # items of the harness itself
-TIMES = ("{0}, about {1} left", "about {1} left", "{1} left")       # the time that has passed and the time left, the longest text first
-LIMITED = ("{0}, at most {1} left (time limit)", "at most {1} left (time limit)", "at most {1} left", "{1} left")
+# The time that has passed and the time left, the longest text first; each says whether that is an estimate or the most it can be.
+TIMES = ("{0}, about {1} left", "about {1} left", "~{1} left")
+LIMITED = ("{0}, at most {1} left (time limit)", "at most {1} left (time limit)", "at most {1} left", "max {1} left")
 OVER = ("{0}, time limit reached", "time limit reached", "over limit")
 NOTHING_TO_DO = "(a call that fails is recorded as it is, and the run goes on: there is nothing to do now)"
 BUSY = "{0:.0f} % of the processors are in use; busy: close other programs; a run on a busy machine may be graded archive-only"
@@ -30,7 +32,8 @@ class ProgressReport:
         self.progress, self.eta, self.total, self._clock, self._limit_left_s = progress, eta, total, clock, limit_left_s
         self.finished = 0
         self._started = clock()
-        self._model, self._label, self._began = "", "", self._started
+        self._model, self._began = "", self._started
+        self._labels: Sequence[str] = ("",)     # what is asked, the longest text first
         self._work: Optional[str] = None                        # of the harness itself, such as loading
         self._skipping: Optional[Tuple[str, str]] = None        # (phase, reason) of the calls that are being skipped
         self._skips: Dict[str, List[str]] = {}                  # reason: the model of each call skipped since the last call
@@ -52,7 +55,7 @@ class ProgressReport:
         self.report_skips()
         step, wave = steps[0], f" x{len(steps)}" if len(steps) > 1 else ""
         self._model, self._work = step.model, WORK.get(step.item)
-        self._label = "" if self._work else f" {step.phase} {step.item}{wave}"
+        self._labels = ("",) if self._work else (f" {step.phase} {step.item}{wave}", f" {step.item}{wave}", "")
         self._began = self._clock()
         self.progress.draw(self._line(0))
 
@@ -121,21 +124,30 @@ class ProgressReport:
         return f"[{self.finished}/{self.total}]{times} {model} {record.phase} {record.item}"
 
     def _line(self, chunks: int) -> str:
-        """Where it is narrow the model's name is cut first, then the time that has passed is left out.
+        """Where it is narrow the model's name is cut first, then other parts are shortened or left out, and the time left last.
 
-        Both depend on the room that numbers may take, and not on what they take now.
+        What is left out depends on the room that numbers may take, and not on what they take now.
         """
-        if self._work == WORK["LOAD"]:
-            state = text_format.format_duration(self._clock() - self._began)
+        number = min(self.finished + 1, self.total)
+        growth, work, name = len(str(self.total)) - len(str(number)), f"{self._work} " if self._work else "", _short(self._model)
+        long, short = f"call {number} of {self.total}  {work}", f"{number}/{self.total}  {work}"
+        state = f"  {self._state(chunks)}", STATE_COLUMNS + 2
+        layouts = [(long, self._labels[0], *state), *((short, label, *state) for label in self._labels), (short, "", "", 0)]
+        for head, label, shown_state, state_columns in layouts:
+            room = self.progress.columns - len(head) - growth - len(label) - state_columns - 2
+            if room - SHORTEST_TIMES >= min(LEAST_MODEL_COLUMNS, len(name)):
+                break
         else:
-            state = f"~{chunks} tokens" if chunks else "waiting"
-        head = f"call {min(self.finished + 1, self.total)} of {self.total}  {f'{self._work} ' if self._work else ''}"
-        fixed = len(head) + len(str(self.total)) - len(str(min(self.finished + 1, self.total))) + len(self._label) + STATE_COLUMNS + 4
-        room, name = self.progress.columns - fixed, _short(self._model)
-        sizes = [_columns(times) for times in TIMES]
-        widest = next((size for size in sizes if room - size >= min(MODEL_COLUMNS, len(name))), sizes[-1])
-        name = text_layout.middle_cut(name, max(room - widest, 8))
-        return f"{head}{name}{self._label}  {state}  {self._times(room - len(name))}"
+            return f"{number}/{self.total}  {self._times(0)}"
+        sizes = [*map(_columns, TIMES[:-1]), SHORTEST_TIMES]
+        widest = next((size for size in sizes if room - size >= min(MODEL_COLUMNS, len(name))), SHORTEST_TIMES)
+        name = text_layout.middle_cut(name, max(room - widest, LEAST_MODEL_COLUMNS))
+        return f"{head}{name}{label}{shown_state}  {self._times(room - len(name))}"
+
+    def _state(self, chunks: int) -> str:
+        if self._work == WORK["LOAD"]:
+            return text_format.format_duration(self._clock() - self._began)
+        return f"~{chunks} tokens" if chunks else "waiting"
 
     def _times(self, room: int) -> str:
         """The time that has passed and the time left, which is never more than what is left of the time limit."""
@@ -150,6 +162,9 @@ class ProgressReport:
 def _columns(times: str) -> int:
     """The most columns that this text takes."""
     return len(times.format("0" * DURATION_COLUMNS, "0" * DURATION_COLUMNS))
+
+
+SHORTEST_TIMES = max(_columns(TIMES[-1]), _columns(LIMITED[-1]))
 
 
 def _short(model: str) -> str:

@@ -6,12 +6,16 @@ import time
 from typing import List
 
 from base import run_folder, shell, text_layout
+from base.phases import FROZEN, KINDS
 from base.records import GRADES
-from derive import run_md
+from derive import failures, run_md
 from judge import run_check, tree, tree_layout
 from judge.findings import FindingList
 from judge.run_check import Renewal, RunDocuments
 from publish import grades
+
+# The conditions that a run may miss because calls failed in these phases.
+FAILED_CALLS = {"answering": tuple(KINDS), "anchored": (FROZEN,), "repeated": (FROZEN,)}
 
 
 def of_folder(folder: pathlib.Path, renew: Renewal) -> List[str]:
@@ -40,6 +44,8 @@ def lines(documents: RunDocuments, holds: int) -> List[str]:
 
 def _advice(condition: grades.Condition, facts: grades.GradeInput) -> str:
     """What the contributor can do about an unmet condition; holds that are explained wait for a maintainer."""
+    if condition.id in FAILED_CALLS:
+        return failures.another_run(facts.manifest, facts.metadata, FAILED_CALLS[condition.id]) or condition.advice
     if condition.id != "unheld":
         return condition.advice
     if run_md.answers(facts.run_md)["Deviations explained"]:

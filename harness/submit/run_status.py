@@ -11,7 +11,7 @@ from base import console, git, ledger_reader, names, run_folder, schema, shell
 from base.errors import UserError
 from judge import run_check, tree, tree_layout
 from judge.findings import FindingList
-from judge.report import ASK_PERSON
+from judge.report import TICK
 from judge.run_check import Renewal
 from judge.rules import CONTRIBUTOR_RULES
 from submit import remote_address
@@ -93,7 +93,7 @@ def next_step(state: RunState) -> str:
     if state.file and not (state.request or state.errors or state.open_points):
         return f"attach {state.file} to {state.place}, unless you have done so"
     if state.waits_for_person and state.handle != names.UNNAMED:
-        return f"{ASK_PERSON}: {next_command(state)}"
+        return f"{TICK}: {next_command(state)}"
     if state.complete and state.open_points and not state.errors and state.handle != names.UNNAMED:
         return f"fill in what {run_folder.RUN_MD} asks, then {next_command(state)}"
     return next_command(state)
