@@ -1,9 +1,10 @@
-"""A scripted Gitea: a small server with bare repositories, the few API calls that a submission needs, and git over HTTP
-by git's own backend, with or without AGit. Its answers follow those of a real server. It logs what it was sent."""
+"""A scripted Gitea: a small server with bare repositories, the few API calls that a submission needs, and git over HTTP,
+with or without AGit. Its answers follow those of a real server. It logs every request."""
 from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ TOKEN = "t0ken0123456789abcdef0123456789abcdef012"
 LOGIN = "ana"
 
 HAS_GIT = shutil.which("git") is not None
+CAPABILITIES: dict[tuple[str, bytes], bytes] = {}       # git's first answer in protocol 2, by service and settings of the repository
 
 
 def memory() -> str | None:
@@ -36,6 +38,23 @@ def git(folder: pathlib.Path, *words: str, data: bytes | None = None, **more: st
     if done.returncode:
         raise AssertionError(f"git {' '.join(words)}: {done.stderr.decode(errors='replace')}")
     return done.stdout.decode().strip()
+
+
+def references(bare: pathlib.Path, under: str = "refs/") -> dict[str, str]:
+    """{reference: commit} of a repository, sorted, from its files: git would need a process each time."""
+    commits = {}
+    if (bare / "packed-refs").exists():
+        rows = (bare / "packed-refs").read_text(encoding="utf-8").splitlines()
+        commits = {ref: commit for commit, _, ref in (row.partition(" ") for row in rows if row[0] not in "#^")}
+    for folder, _, files in os.walk(bare / "refs"):
+        for path in (pathlib.Path(folder) / name for name in files):
+            commits[path.relative_to(bare).as_posix()] = path.read_text(encoding="utf-8").strip()
+    return {ref: commit for ref, commit in sorted(commits.items()) if ref.startswith(under)}
+
+
+def requests(bare: pathlib.Path) -> list[int]:
+    """The numbers of a repository's pull requests."""
+    return sorted(int(ref.split("/")[2]) for ref in references(bare, "refs/pull/"))
 
 
 PERSON = {"GIT_AUTHOR_NAME": "Maintainer", "GIT_AUTHOR_EMAIL": "m@example.org", "GIT_COMMITTER_NAME": "Maintainer",
@@ -158,7 +177,7 @@ class Gitea:
         if path.startswith("/api/v1/"):
             connection.sendall(self._api(method, path[7:], headers, body, query))
         else:
-            connection.sendall(self._git(method, path, query, headers, body))
+            connection.sendall(self._git(path, query, headers, body))
 
     def _api(self, method: str, path: str, headers: dict, body: bytes, query: str) -> bytes:
         planned = self.answers.get(f"{method} {path}")
@@ -235,8 +254,7 @@ class Gitea:
     def _listed(self, owner: str, name: str, query: str) -> list:
         """One page of the requests in a state, two a page, the newest first."""
         state, page = re.search(r"state=(\w+)", query).group(1), int(re.search(r"page=(\d+)", query).group(1))
-        numbers = sorted((int(ref.split("/")[2]) for ref in git(
-            self.bare(owner, name), "for-each-ref", "--format=%(refname)", "refs/pull").split()), reverse=True)
+        numbers = reversed(requests(self.bare(owner, name)))
         pulls = [self._pull(owner, name, number) for number in numbers]
         return [pull for pull in pulls if pull["state"] == state][2 * (page - 1):2 * page]
 
@@ -246,9 +264,7 @@ class Gitea:
         their, _, branch = fields["head"].rpartition(":")
         if their and self.parents.get(f"{their}/{name}") != f"{owner}/{name}":      # also for a fork of a fork
             return 404, {"message": "GetForkedRepo"}
-        bare = self.bare(owner, name)
-        number = 1 + max([0] + [int(ref.split("/")[2]) for ref in git(
-            bare, "for-each-ref", "--format=%(refname)", "refs/pull").split()])
+        number = 1 + max([0, *requests(self.bare(owner, name))])
         self.pulls[number] = {**fields, "owner": their or owner}
         self._follow(owner, name, number)
         return 201, self._pull(owner, name, number)
@@ -256,15 +272,16 @@ class Gitea:
     def _follow(self, owner: str, name: str, number: int) -> None:
         """The head of an open request follows the branch in the fork."""
         fields = self.pulls.get(number)
-        if fields and number not in self.closed(owner, name):
-            branch = fields["head"].rpartition(":")[2]
-            with contextlib.suppress(AssertionError):       # the branch was removed
-                git(self.bare(owner, name), "fetch", "-q", str(self.bare(fields["owner"], name)),
-                    f"+refs/heads/{branch}:refs/pull/{number}/head")
+        if not fields or number in self.closed(owner, name):
+            return
+        bare, fork, branch = self.bare(owner, name), self.bare(fields["owner"], name), "refs/heads/" + fields["head"].rpartition(":")[2]
+        commit = references(fork).get(branch)
+        if commit and commit != references(bare).get(f"refs/pull/{number}/head"):
+            git(bare, "fetch", "-q", str(fork), f"+{branch}:refs/pull/{number}/head")
 
     def _head(self, owner: str, name: str, number: int) -> str:
         self._follow(owner, name, number)
-        return git(self.bare(owner, name), "for-each-ref", "--format=%(objectname)", f"refs/pull/{number}/head")
+        return references(self.bare(owner, name)).get(f"refs/pull/{number}/head", "")
 
     def _pull(self, owner: str, name: str, number: int) -> dict:
         fields = self.pulls.get(number)
@@ -284,8 +301,8 @@ class Gitea:
         kinds = {"A": "added", "M": "changed", "D": "deleted"}
         return [{"filename": path, "status": kinds[kind]} for kind, path in (line.split("\t") for line in said.split("\n"))]
 
-    def _git(self, method: str, path: str, query: str, headers: dict, body: bytes) -> bytes:
-        """git's own HTTP backend, as a web server would start it."""
+    def _git(self, path: str, query: str, headers: dict, body: bytes) -> bytes:
+        """git's smart protocol over HTTP: one process of git for a request, as Gitea starts it."""
         planned = self.answers.get(f"git {path}")
         if planned:
             return planned
@@ -301,23 +318,29 @@ class Gitea:
                     b"Connection: close\r\n\r\n")
         if pushes and headers.get("authorization") == wanted and "write:repository" not in self.scopes:
             return b"HTTP/1.1 403 Said\r\nContent-Type: text/plain\r\nContent-Length: 10\r\nConnection: close\r\n\r\nForbidden\n"
-        done = subprocess.run(["git", "http-backend"], input=body, capture_output=True, env={
-            **os.environ, "GIT_PROJECT_ROOT": str(self.folder), "GIT_HTTP_EXPORT_ALL": "1", "REQUEST_METHOD": method,
-            "PATH_INFO": path, "QUERY_STRING": query, "CONTENT_TYPE": headers.get("content-type", ""),
-            "CONTENT_LENGTH": str(len(body)), "REMOTE_USER": self.account, "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_CONTENT_ENCODING": headers.get("content-encoding", ""),
-            "GIT_PROTOCOL": headers.get("git-protocol", "")})
-        said, _, data = done.stdout.partition(b"\r\n\r\n")
-        status = re.search(rb"Status: (\d+)", said)
-        return (b"HTTP/1.1 %s Said\r\n%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (
-            status.group(1) if status else b"200", said, len(data))) + data
+        bare, protocol = self.folder / f"{full_name}.git", headers.get("git-protocol", "")
+        if not bare.is_dir():
+            return support.whole(b"Not Found", 404, "text/plain")
+        service = query.partition("service=")[2] if rest == "/info/refs" else rest.strip("/")
+        if rest == "/info/refs":
+            return support.whole(self._advertised(bare, service, protocol), 200, f"application/x-{service}-advertisement")
+        if headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        return support.whole(self._serve(bare, service, protocol, body), 200, f"application/x-{service}-result")
 
+    def _advertised(self, bare: pathlib.Path, service: str, protocol: str) -> bytes:
+        """What git says first; in protocol 2 that is only what it can do, which depends on the settings of the repository alone."""
+        if protocol != "version=2":
+            title = f"# service={service}\n".encode()
+            return b"%04x%s0000" % (len(title) + 4, title) + self._serve(bare, service, protocol, b"", "--advertise-refs")
+        key = service, (bare / "config").read_bytes()
+        if key not in CAPABILITIES:
+            CAPABILITIES[key] = self._serve(bare, service, protocol, b"", "--advertise-refs")
+        return CAPABILITIES[key]
 
-def has_http_backend() -> bool:
-    if not HAS_GIT:
-        return False
-    where = subprocess.run(["git", "--exec-path"], capture_output=True, text=True).stdout.strip()
-    return any((pathlib.Path(where) / f"git-http-backend{ending}").exists() for ending in ("", ".exe"))
+    def _serve(self, bare: pathlib.Path, service: str, protocol: str, body: bytes, *flags: str) -> bytes:
+        return subprocess.run(["git", service.replace("git-", "", 1), "--stateless-rpc", *flags, str(bare)], input=body, capture_output=True,
+                              env={**os.environ, "GIT_PROTOCOL": protocol, "REMOTE_USER": self.account}).stdout
 
 
 @contextlib.contextmanager

@@ -142,7 +142,12 @@ class Submission(unittest.TestCase):
         return code, out.getvalue(), said.getvalue()
 
     def agree(self, *words: str, run: str | None = None) -> tuple:
-        """As a person does who has read the list: the call that stops, then the one that it prints."""
+        """A call by a person who agrees to the list."""
+        with mock.patch.object(submit_run, "agreed", return_value=True):
+            return self.submit(*words, run=run)
+
+    def stop_and_confirm(self, *words: str, run: str | None = None) -> tuple:
+        """The call that stops at the list, then the one that it prints."""
         code, _, said = self.submit(*words, run=run)
         self.assertEqual(code, 1, said)
         return self.submit(*words, f"--confirm={self.code_in(said)}", run=run)
@@ -150,10 +155,6 @@ class Submission(unittest.TestCase):
     def code_in(self, said: str) -> str:
         self.assertIn("--confirm=", said)
         return said.split("--confirm=")[1].split()[0]
-
-    def refs(self, bare: pathlib.Path) -> dict:
-        return dict(reversed(line.split(" ")) for line in gitea.git(
-            bare, "for-each-ref", "--format=%(objectname) %(refname)").split("\n"))
 
     def pushed(self) -> list:
         """What was asked for with the right to write."""

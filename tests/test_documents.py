@@ -205,7 +205,7 @@ def anchors(path: pathlib.Path) -> set:
 
 
 @unittest.skipIf(os.name == "nt", "the fences are for a POSIX shell")
-@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
+@unittest.skipUnless(gitea.HAS_GIT, "git is not installed")
 class Run(unittest.TestCase):
     """Every document from top to bottom, in one clone of an upstream on a scripted Gitea, against the stub.
 

@@ -13,7 +13,7 @@ from submit.remote_access import Access, Base
 BRANCH = f"run-{submitting.RUN_ID}"
 
 
-@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
+@unittest.skipUnless(gitea.HAS_GIT, "git is not installed")
 class SentBefore(submitting.Submission):
     @classmethod
     def setUpClass(cls):
@@ -35,7 +35,7 @@ class SentBefore(submitting.Submission):
         return self.server._head("bench-org", "bench", number)
 
     def requests(self) -> list:
-        return [ref for ref in self.refs(self.upstream) if ref.startswith("refs/pull/")]
+        return [ref for ref in gitea.references(self.upstream) if ref.startswith("refs/pull/")]
 
     def correct(self, text: str = "a better sentence\n") -> None:
         (self.run_folder / "run.md").write_text(text, encoding="utf-8")
@@ -115,7 +115,7 @@ class SentBefore(submitting.Submission):
         self.assertIn("whether it is still open cannot be read from here", said)
 
 
-@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
+@unittest.skipUnless(gitea.HAS_GIT, "git is not installed")
 class Agit(submitting.Submission):
     @unittest.skipIf(os.name == "nt", "the hook is a script with a first line")
     def test_an_agit_request_is_found_updated_and_reported_as_closed(self):
@@ -126,7 +126,7 @@ class Agit(submitting.Submission):
         (self.run_folder / "run.md").write_text("a better sentence\n", encoding="utf-8")
         code, _, said = self.agree()
         self.assertEqual(code, 0, said)
-        self.assertEqual(len([ref for ref in self.refs(self.upstream) if ref.startswith("refs/pull/")]), 1)
+        self.assertEqual(len([ref for ref in gitea.references(self.upstream) if ref.startswith("refs/pull/")]), 1)
         self.assertIn(b"force-push=true", b"".join(row[3] for row in self.pushed()))
         self.token()
         self.server.answers = {"GET /user": (200, {"login": "bob"})}
@@ -159,7 +159,7 @@ class Agit(submitting.Submission):
         self.assertEqual(self.submit()[0], 0)
 
 
-@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
+@unittest.skipUnless(gitea.HAS_GIT, "git is not installed")
 class Refused(submitting.Submission):
     def test_a_final_refusal_of_the_upstream_ends_it_with_the_reason(self):
         self.token()
@@ -178,7 +178,7 @@ class Refused(submitting.Submission):
                 self.assertEqual(code, 1, said)
                 self.assertRegex(said.splitlines()[-1], "error: .*(archived|blocked).*; ask .*maintainers")
                 self.assertNotIn("bundle", said)
-        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+        self.assertEqual(list(gitea.references(self.upstream)), ["refs/heads/main"])
 
     def test_the_missing_scope_of_a_token_is_named(self):
         self.token()

@@ -102,7 +102,7 @@ class Sending(submitting.Committed):
                 ending = self.send()
                 self.assertEqual((ending.done, ending.address), (False, self.compare()))
                 self.assertRegex("\n".join(self.said), f"(?s)api: .*{word}.*agit: skipped, the branch is in the fork already")
-        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+        self.assertEqual(list(gitea.references(self.upstream)), ["refs/heads/main"])
 
     def test_a_fork_of_a_fork_opens_its_request_by_agit_since_the_api_takes_direct_forks_only(self):
         gitea.teach_agit(self.upstream)
@@ -158,9 +158,9 @@ class Sending(submitting.Committed):
             with self.subTest(what):
                 ending = self.send(token="", pages=pages)
                 self.assertTrue(ending.done)
-                self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main", "refs/pull/1/head"])
+                self.assertEqual(list(gitea.references(self.upstream)), ["refs/heads/main", "refs/pull/1/head"])
                 gitea.git(self.upstream, "update-ref", "-d", "refs/pull/1/head")
-        self.assertNotIn(f"refs/heads/{self.sender.submission.branch}", self.refs(self.fork))
+        self.assertNotIn(f"refs/heads/{self.sender.submission.branch}", gitea.references(self.fork))
 
     @unittest.skipIf(os.name == "nt", "the hook is a script with a first line")
     def test_an_agit_request_with_another_commit_is_not_reported_as_done(self):
@@ -178,7 +178,7 @@ class Sending(submitting.Committed):
         self.assertEqual((ending.done, ending.address), (False, "ssh://git@forge.example.org/ana/bench.git"))
         self.assertRegex(ending.text, "(?s)open the fork's page in a browser.*pull request from that branch to main of bench-org/bench.*"
                                       "a title.*--forge https://HOST")
-        self.assertIn(f"refs/heads/{self.sender.submission.branch}", self.refs(self.fork))
+        self.assertIn(f"refs/heads/{self.sender.submission.branch}", gitea.references(self.fork))
 
     def test_if_nothing_can_be_pushed_the_commit_is_written_to_a_file(self):
         ending = self.send(token="", fork=False)
@@ -187,7 +187,7 @@ class Sending(submitting.Committed):
         self.assertTrue(bundle.is_file())
         for word in ("attach this file", "a title", f"{self.url}/bench-org/bench/issues", "No account there?"):
             self.assertIn(word, ending.text)
-        self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit})
+        self.assertEqual(gitea.references(self.upstream), {"refs/heads/main": self.base.commit})
 
     def test_if_the_fork_refuses_the_commit_is_written_to_a_file(self):
         os.rename(self.fork, f"{self.fork}.gone")

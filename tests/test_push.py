@@ -56,20 +56,20 @@ class Pushed(submitting.Committed):
     def test_pushing_the_branch_twice_is_fine(self):
         for _ in range(2):
             push.to_branch(self.sender, self.fork_address)
-        self.assertEqual(self.refs(self.fork), {"refs/heads/main": self.base.commit, f"refs/heads/{BRANCH}": self.sender.commit})
+        self.assertEqual(gitea.references(self.fork), {"refs/heads/main": self.base.commit, f"refs/heads/{BRANCH}": self.sender.commit})
 
     def test_a_default_branch_with_the_name_of_the_run_is_not_pushed_to(self):
         gitea.git(self.fork, "branch", "-m", "main", BRANCH)
         with self.assertRaisesRegex(UserError, "is the default branch of the fork.*settings of the fork"):
             push.to_branch(self.sender, self.fork_address)
-        self.assertEqual(self.refs(self.fork), {f"refs/heads/{BRANCH}": self.base.commit})
+        self.assertEqual(gitea.references(self.fork), {f"refs/heads/{BRANCH}": self.base.commit})
 
     def test_an_older_branch_in_the_fork_is_not_overwritten(self):
         other = gitea.git(self.fork, "commit-tree", "main^{tree}", "-m", "older", **gitea.PERSON)
         gitea.git(self.fork, "update-ref", f"refs/heads/{BRANCH}", other)
         with self.assertRaisesRegex(UserError, f"rejected.*{BRANCH} with something else in it"):
             push.to_branch(self.sender, self.fork_address)
-        self.assertEqual(self.refs(self.fork)[f"refs/heads/{BRANCH}"], other)
+        self.assertEqual(gitea.references(self.fork)[f"refs/heads/{BRANCH}"], other)
 
     @unittest.skipIf(os.name == "nt", "hooks are shell scripts here")
     def test_the_servers_reason_for_a_refusal_is_shown(self):
@@ -82,7 +82,7 @@ class Pushed(submitting.Committed):
         gitea.teach_agit(self.upstream)
         self.assertEqual(push.by_agit(self.sender, self.upstream_address), 1)
         self.assertEqual(push.by_agit(self.sender, self.upstream_address), 1)         # the server says that it has this one already
-        self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit, "refs/pull/1/head": self.sender.commit})
+        self.assertEqual(gitea.references(self.upstream), {"refs/heads/main": self.base.commit, "refs/pull/1/head": self.sender.commit})
 
     @unittest.skipIf(os.name == "nt", "hooks are shell scripts here")
     def test_agit_updates_its_request_and_opens_no_second_one(self):
@@ -91,7 +91,7 @@ class Pushed(submitting.Committed):
         changed = submitting.a_submission(contents={**submitting.contents(), "run.md": b"a better sentence"})
         made = commit.make(self.sender.clone, self.base, changed, self.made)
         self.assertEqual(push.by_agit(replace(self.sender, submission=changed, commit=made, update_of=1), self.upstream_address), 1)
-        self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit, "refs/pull/1/head": made})
+        self.assertEqual(gitea.references(self.upstream), {"refs/heads/main": self.base.commit, "refs/pull/1/head": made})
         other = commit.make(self.sender.clone, self.base, replace(changed, title="not on top of it"), None)
         with self.assertRaisesRegex(UserError, "request `force-push` push option"):
             push.by_agit(replace(self.sender, submission=changed, commit=other), self.upstream_address)
@@ -107,21 +107,21 @@ class Pushed(submitting.Committed):
         with self.assertRaisesRegex(UserError, "push options.*may not support AGit") as caught:
             push.by_agit(self.sender, self.upstream_address)
         self.assertNotIsInstance(caught.exception, push.Unsettled)
-        self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit})
+        self.assertEqual(gitea.references(self.upstream), {"refs/heads/main": self.base.commit})
 
     def test_a_plain_reference_that_the_server_creates_is_removed(self):
         gitea.git(self.upstream, "config", "receive.advertisePushOptions", "true")
         with self.assertRaisesRegex(UserError, f"opened no request but created {DOOR}, which was removed again") as caught:
             push.by_agit(self.sender, self.upstream_address)
         self.assertNotIsInstance(caught.exception, push.Unsettled)
-        self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit})
+        self.assertEqual(gitea.references(self.upstream), {"refs/heads/main": self.base.commit})
 
     def test_references_that_had_this_commit_before_the_push_are_kept(self):
         gitea.git(self.upstream, "config", "receive.advertisePushOptions", "true")
         push.to_branch(self.sender, self.upstream_address)
         with self.assertRaisesRegex(UserError, f"created {DOOR}, which was removed again"):
             push.by_agit(self.sender, self.upstream_address)
-        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main", f"refs/heads/{BRANCH}"])
+        self.assertEqual(list(gitea.references(self.upstream)), ["refs/heads/main", f"refs/heads/{BRANCH}"])
 
     @unittest.skipIf(os.name == "nt", "hooks are shell scripts here")
     def test_a_branch_that_the_server_creates_is_removed(self):
@@ -130,7 +130,7 @@ class Pushed(submitting.Committed):
                                   "git update-ref refs/heads/for/main $new; esac; done")
         with self.assertRaisesRegex(UserError, "created refs/for/main, refs/heads/for/main, which was removed again"):
             push.by_agit(self.sender, self.upstream_address)
-        self.assertEqual(self.refs(self.upstream), {"refs/heads/main": self.base.commit})
+        self.assertEqual(gitea.references(self.upstream), {"refs/heads/main": self.base.commit})
 
     @unittest.skipIf(os.name == "nt", "hooks are shell scripts here")
     def test_a_branch_that_the_server_keeps_is_reported_and_nothing_else_is_tried(self):
@@ -158,7 +158,7 @@ class Pushed(submitting.Committed):
         gitea.git(self.upstream, "update-ref", DOOR, self.base.commit)
         with self.assertRaisesRegex(push.Unsettled, f"directly onto {DOOR}"):
             push.by_agit(self.sender, self.upstream_address)
-        self.assertIn(DOOR, self.refs(self.upstream))
+        self.assertIn(DOOR, gitea.references(self.upstream))
 
     def test_a_bundle_can_be_fetched_into_a_clone_of_the_upstream(self):
         path = bundle.write(self.sender, self.base, self.upstream_address, self.world)

@@ -74,6 +74,15 @@ class Found(submitting.Submission):
         with self.assertRaisesRegex(UserError, "read from one address and pushed to another"):
             self.find()
 
+    def test_a_remote_without_an_address_is_refused(self):
+        self.config("remote.empty.tagopt", "--no-tags")
+        with self.assertRaisesRegex(UserError, "empty.*this remote has no address"):
+            self.find(remote="empty")
+
+    def test_a_remote_of_a_partial_clone_has_its_address(self):
+        self.config("remote.origin.partialclonefilter", "blob:none")
+        self.assertEqual(self.find(), ("bench-org/bench", None))
+
     def test_a_password_in_the_address_of_a_remote_is_not_shown(self):
         self.origin(f"{self.url.replace('//', '//ana:s3cret@')}/bench-org/bench.git")
         upstream = remotes.find(self.clone, RemoteFlags(), "").upstream

@@ -21,7 +21,7 @@ OTHERS = 30             # runs of other people, each with a file that must never
 FOLDERS = ("harness",)  # what CONTRIBUTING.md names
 
 
-@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
+@unittest.skipUnless(gitea.HAS_GIT, "git is not installed")
 @unittest.skipIf(os.name == "nt", "the scripted AGit hook is a script with a first line")
 class SmallClone(unittest.TestCase):
     """The upstream is private: everything that git fetches later has to come with the token alone."""

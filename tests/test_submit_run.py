@@ -27,14 +27,14 @@ def snapshot(clone: pathlib.Path) -> tuple:
             gitea.git(clone, "count-objects", "-v"))
 
 
-@unittest.skipUnless(gitea.has_http_backend(), "no git that can serve over HTTP here")
+@unittest.skipUnless(gitea.HAS_GIT, "git is not installed")
 class WholeWay(submitting.Submission):
     starts_checker = True
 
     def test_with_a_token_a_run_becomes_a_request_from_any_folder(self):
         self.token()
         os.chdir(self.world / "repos")
-        code, out, said = self.agree()
+        code, out, said = self.stop_and_confirm()
         self.assertEqual(code, 0, said)
         self.assertTrue(out.endswith(f"{self.url}/bench-org/bench/pulls/1\n"))
         self.assertIn("request 1 is open and was read back: five files, nothing else", said)
@@ -49,7 +49,7 @@ class WholeWay(submitting.Submission):
                 self.assertNotIn(gitea.TOKEN.encode(), path.read_bytes(), path)
 
     def test_without_a_token_and_a_login_the_commit_is_written_to_a_file(self):
-        code, out, said = self.agree()
+        code, out, said = self.stop_and_confirm()
         self.assertEqual(code, 1, said)
         self.assertIn("not submitted yet", said)
         self.assertIn("agit: ", said)
@@ -57,7 +57,7 @@ class WholeWay(submitting.Submission):
         self.assertTrue(file.is_file())
         state = run_status.look(self.run_folder, self.clone)
         self.assertEqual((pathlib.Path(state.file).resolve(), state.place), (file.resolve(), f"a new issue at {self.url}/bench-org/bench/issues"))
-        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+        self.assertEqual(list(gitea.references(self.upstream)), ["refs/heads/main"])
 
 
 class Stops(submitting.Submission):
@@ -72,7 +72,7 @@ class Stops(submitting.Submission):
 
     def assert_nothing_happened(self) -> None:
         self.assertEqual(snapshot(self.clone), self.before)
-        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+        self.assertEqual(list(gitea.references(self.upstream)), ["refs/heads/main"])
         self.assertEqual(list(self.world.glob("*.zip")), [])
 
     def test_without_a_terminal_it_shows_the_list_and_the_command_for_a_person(self):
@@ -95,7 +95,7 @@ class Stops(submitting.Submission):
                 self.assertIn("does not belong to the list above", said)
         (self.run_folder / "run.md").write_text("changed since it was read")
         self.assertIn("does not belong to the list above", self.submit(f"--confirm={code}")[2])
-        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+        self.assertEqual(list(gitea.references(self.upstream)), ["refs/heads/main"])
 
     def test_no_flag_agrees_in_the_place_of_a_person(self):
         for flag in ("--yes", "-y", "--force", "--confirm"):
@@ -184,7 +184,7 @@ class Stops(submitting.Submission):
         self.assertEqual(code, 1)
         self.assertIn("checked a commit of Bad", said)
         self.assertIn(f"{BRANCH}: the checker found errors; nothing was sent", said)
-        self.assertEqual(list(self.refs(self.upstream)), ["refs/heads/main"])
+        self.assertEqual(list(gitea.references(self.upstream)), ["refs/heads/main"])
 
     def test_a_run_that_changes_while_it_is_checked_is_not_sent(self):
         checker = self.clone / "harness" / "check_submission.py"

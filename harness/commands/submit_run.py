@@ -46,11 +46,7 @@ class CheckFailed(UserError):
 
 def main(argv: list[str] | None = None, root: pathlib.Path = run_folder.ROOT) -> int:
     args = parse_args(argv)
-    trust = git.refusal(root)
-    if trust:
-        raise UserError("git does not trust this clone, because it belongs to another user", str(root), trust)
-    if git.line(root, "rev-parse", "--git-dir") is None:
-        raise UserError("not a clone with git", str(root), "make one with `git clone`, and run this in there")
+    check_clone(root)
     folder = run_folder.find(root / run_folder.TREE, args.run)
     submission = read(args, folder, root)
     report = findings_of(args, folder, submission, root)
@@ -68,6 +64,14 @@ def main(argv: list[str] | None = None, root: pathlib.Path = run_folder.ROOT) ->
     if console.is_terminal() and args.confirm is None:
         attempt = with_asked_author(args, attempt)
     return send(attempt, earlier) if agreed(args, code) else FOUND
+
+
+def check_clone(root: pathlib.Path) -> None:
+    if git.line(root, "rev-parse", "--git-dir") is None:
+        trust = git.refusal(root)
+        if trust:
+            raise UserError("git does not trust this clone, because it belongs to another user", str(root), trust)
+        raise UserError("not a clone with git", str(root), "make one with `git clone`, and run this in there")
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -5,6 +5,7 @@ clone. A correction is a further commit on top of the one that was sent.
 """
 from __future__ import annotations
 
+import hashlib
 import pathlib
 from dataclasses import dataclass
 from typing import Mapping
@@ -45,7 +46,7 @@ def make(clone: CommitClone, base: Base, submission: Submission, previous: str |
     """
     if clone.git("ls-tree", "--name-only", base.commit, "--", submission.folder).text:
         raise UserError("the upstream has this run already", submission.folder, "there is nothing left to do", FOUND)
-    blobs = {path: clone.git("hash-object", "-w", "--stdin", data=data).text for path, data in submission.paths.items()}
+    blobs = _write_blobs(clone, submission)
     ref = f"refs/heads/{submission.branch}"
     earlier = git.line(clone.folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}") or ""
     for commit in filter(None, (previous, earlier if not previous else None)):
@@ -59,6 +60,16 @@ def make(clone: CommitClone, base: Base, submission: Submission, previous: str |
     check_change(clone, base.commit if previous is None else fork_point(clone, base, previous), commit, blobs)
     _move(clone, ref, commit, earlier)
     return commit
+
+
+def _write_blobs(clone: CommitClone, submission: Submission) -> dict[str, str]:
+    """{path: blob} of the submission's files, now in the clone, by one process of git."""
+    with files.temporary_folder() as folder:
+        copies = [folder / str(number) for number in range(len(submission.paths))]
+        for copy, data in zip(copies, submission.paths.values()):
+            files.write(copy, data)
+        ids = clone.git("hash-object", "-w", "--no-filters", "--stdin-paths", data="".join(f"{copy}\n" for copy in copies).encode()).text
+    return dict(zip(submission.paths, ids.split()))
 
 
 def _move(clone: CommitClone, ref: str, commit: str, earlier: str) -> None:
@@ -113,8 +124,13 @@ def same_files(clone: CommitClone, commit: str, submission: Submission) -> set[s
     blobs = {name: head.split(" ")[2] for head, _, name in (row.partition("\t") for row in rows) if name}
     if not blobs:
         return None
-    return {name for name, data in submission.contents.items()
-            if blobs.get(name) == clone.git("hash-object", "--stdin", data=data).text}
+    return {name for name, data in submission.contents.items() if name in blobs and blobs[name] == _blob_id(data, len(blobs[name]))}
+
+
+def _blob_id(data: bytes, digits: int) -> str:
+    """git's id of a file; 40 digits are SHA-1, 64 SHA-256."""
+    content = b"blob %d\0%s" % (len(data), data)
+    return (hashlib.sha1(content, usedforsecurity=False) if digits == 40 else hashlib.sha256(content)).hexdigest()
 
 
 def expected(blobs: dict[str, str]) -> set[Change]:

@@ -253,7 +253,7 @@ def commands(attempt: Attempt, is_agit: bool | None = None) -> list[tuple[str, l
     `is_agit`: how an update is sent; None: nothing is open yet, and the steps after the first are tried in turn.
     """
     submission, base = attempt.push.submission, attempt.base
-    commit_words = [("git", *remote_access.fetch_words(attempt.upstream, base)), ("git", "hash-object", "-w", "--stdin"),
+    commit_words = [("git", *remote_access.fetch_words(attempt.upstream, base)), ("git", "hash-object", "-w", "--no-filters", "--stdin-paths"),
                     ("git", "read-tree", base.commit), ("git", "update-index", "-z", "--index-info"),
                     ("git", "write-tree", "--missing-ok"), ("git", "commit-tree", "TREE", "-p", base.commit, "-F", "-"),
                     ("git", "update-ref", f"refs/heads/{submission.branch}", "COMMIT")]

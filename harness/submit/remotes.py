@@ -6,6 +6,7 @@ repository is a fork, the command stops instead of guessing.
 from __future__ import annotations
 
 import pathlib
+import re
 from dataclasses import dataclass, replace
 
 from base import git
@@ -15,6 +16,8 @@ from submit.gitea_api import ApiError, GiteaApi, RepositoryInfo
 from submit.remote_address import Repository
 
 MAX_FORKS = 5           # forks of forks that are followed to their root
+
+Addresses = dict[str, set[str]]     # of each remote
 
 
 @dataclass(frozen=True)
@@ -52,18 +55,18 @@ class Destination:
 def find(clone: pathlib.Path, flags: RemoteFlags, token: str) -> Destination:
     """Raises UserError where something is wrong, ambiguous or unknown."""
     pages = remote_address.check_forge(flags.forge) if flags.forge else ""
-    remotes = (git.line(clone, "remote") or "").split()
-    upstream = given(clone, remotes, flags.upstream, pages) if flags.upstream else (
-        of_remote(clone, "upstream", pages) if "upstream" in remotes and not flags.remote else None)
-    fork = given(clone, remotes, flags.fork, pages) if flags.fork else None
+    remotes = addresses(clone)
+    upstream = given(remotes, flags.upstream, pages) if flags.upstream else (
+        of_remote(remotes, "upstream", pages) if "upstream" in remotes and not flags.remote else None)
+    fork = given(remotes, flags.fork, pages) if flags.fork else None
     if upstream is None and not remotes:
         raise UserError("this clone has no remote", str(clone), "name the repository that takes runs with --upstream URL")
     if upstream is None:
-        near, upstream = with_root(of_remote(clone, chosen(remotes, flags), pages), token)
+        near, upstream = with_root(of_remote(remotes, chosen(remotes, flags), pages), token)
         fork = fork or (None if remote_address.is_same(near, upstream) else near)
     else:
         if fork is None and remotes:
-            near = of_remote(clone, chosen(remotes, flags), pages)
+            near = of_remote(remotes, chosen(remotes, flags), pages)
             fork = None if remote_address.is_same(near, upstream) else near
         if upstream.web and not pages and not upstream.url.startswith("http"):
             upstream, fork = with_known_pages(upstream, fork)
@@ -77,20 +80,30 @@ def find(clone: pathlib.Path, flags: RemoteFlags, token: str) -> Destination:
     return destination
 
 
-def chosen(remotes: list[str], flags: RemoteFlags) -> str:
+def addresses(clone: pathlib.Path) -> Addresses:
+    """The remotes in git's order, each with the different addresses that it is read from and pushed to."""
+    remotes: Addresses = {}
+    for row in (git.line(clone, "remote", "-v") or "").splitlines():
+        name, _, rest = row.partition("\t")
+        url = re.sub(r" \((fetch|push)\)( \[[^]]*\])?$", "", rest)
+        remotes.setdefault(name, set()).update([url] if url else [])
+    return remotes
+
+
+def chosen(remotes: Addresses, flags: RemoteFlags) -> str:
     """The remote to use: the one that is named, else origin, else the only one."""
     if flags.remote and flags.remote not in remotes:
         raise UserError(f"no such remote here; there are {', '.join(remotes)}", f"--remote {flags.remote}",
                         "name one of these")
     if flags.remote or "origin" in remotes or len(remotes) == 1:
-        return flags.remote or ("origin" if "origin" in remotes else remotes[0])
+        return flags.remote or ("origin" if "origin" in remotes else next(iter(remotes)))
     raise UserError(f"no remote is called origin; there are {', '.join(remotes)}", "--remote", "name one of these")
 
 
-def given(clone: pathlib.Path, remotes: list[str], text: str, pages: str) -> Repository:
+def given(remotes: Addresses, text: str, pages: str) -> Repository:
     """A flag's value: a remote's name, an address, or a folder relative to the current one."""
     if text in remotes:
-        return of_remote(clone, text, pages)
+        return of_remote(remotes, text, pages)
     repository = remote_address.parse(text, forge=pages)
     if repository.url != repository.public_url:
         raise UserError("an address with a password would be visible to every user of this machine", repository.public_url,
@@ -99,16 +112,14 @@ def given(clone: pathlib.Path, remotes: list[str], text: str, pages: str) -> Rep
     return remote_address.parse(str(pathlib.Path(text).resolve())) if is_path else repository
 
 
-def of_remote(clone: pathlib.Path, name: str, pages: str) -> Repository:
+def of_remote(remotes: Addresses, name: str, pages: str) -> Repository:
     """A remote, used by its name so that what its address may contain stays out of command lines."""
-    url = git.line(clone, "remote", "get-url", "--", name)
-    push_url = git.line(clone, "remote", "get-url", "--push", "--", name)
-    if not url:
+    if not remotes[name]:
         raise UserError("this remote has no address", name, "name the repositories with --upstream and --fork")
-    if push_url != url:
+    if len(remotes[name]) > 1:
         raise UserError("this remote is read from one address and pushed to another", name,
                         "name the repositories with --upstream and --fork")
-    return remote_address.parse(url, spec=name, forge=pages)
+    return remote_address.parse(*remotes[name], spec=name, forge=pages)
 
 
 def with_root(near: Repository, token: str) -> tuple[Repository, Repository]:
