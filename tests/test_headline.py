@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import unittest
+from unittest import mock
 
 import ledgers
 import support  # noqa: F401  (puts the harness on the path)
@@ -43,7 +44,7 @@ class Table(unittest.TestCase):
     def test_each_figure_comes_from_its_own_prompt_in_the_first_pass(self):
         row, = headline.rows(metadata(*frozen(), *frozen("last", 7)))
         self.assertEqual(dict(zip(headline.TITLES, row)), {
-            "model": "m:1b", "phase": "frozen-prompts", "calls": 6, "failed": 0, "skipped": 0, "decode tok/s": "100 (n=3)",
+            "model": "m:1b", "phase": "frozen-prompts", "calls": 6, "failed": 0, "right": None, "decode tok/s": "100 (n=3)",
             "TTFT ms (P-MEDIUM)": "30.0 (n=1)", "prefill tok/s (P-HARD)": "2200 (n=1)"})
 
     def test_the_review_shows_the_same_numbers_as_the_end_table(self):
@@ -55,12 +56,34 @@ class Table(unittest.TestCase):
 
     def test_other_phases_are_counted_and_have_no_headline_figure(self):
         rows = headline.rows(metadata(call(), call(item="5Q-Q02", outcome="cut"), *frozen()))
-        self.assertEqual(rows[0], ["m:1b", "small-eval", 2, 1, 0, "-", "-", "-"])
+        self.assertEqual(rows[0], ["m:1b", "small-eval", 2, 1, None, "-", "-", "-"])
         self.assertIn("small-eval", text_layout.format_table(headline.TITLES, rows))
+
+    def test_the_table_has_a_line_for_each_phase_in_eighty_columns_with_skipped_and_ungraded_calls_and_a_long_phase(self):
+        frozen_row, other = metadata(*frozen(), call())["aggregates"]
+        quality = {"n": 0, "passed": 0, "ungraded": 20, "censored": 0}
+        rows = headline.rows({"aggregates": [frozen_row, {**other, "calls": 14, "skips": {"time-limit": 6}, "quality": quality},
+                                             {**other, "phase": "parallel-same-thinking", "model": "a-long-name-of-a-model:7b-instruct", "quality": quality}]})
+        with mock.patch.dict("os.environ", COLUMNS="80"):
+            lines = text_layout.format_table(headline.TITLES, rows, whole=(1,)).split("\n")
+        self.assertLessEqual(max(map(len, lines)), 80)
+        self.assertEqual(sum("failed" in line for line in lines), 1)      # one head, not one for each row
+
+    def test_calls_are_of_those_planned_where_some_were_skipped(self):
+        aggregate = metadata(call())["aggregates"][0]
+        self.assertEqual(headline.rows({"aggregates": [{**aggregate, "calls": 14, "skips": {"time-limit": 3, "wave-broken": 1}}]})[0][2], "14 of 18")
+
+    def test_right_answers_are_of_those_graded_and_where_none_was_the_table_says_why(self):
+        cases = (({"n": 5, "passed": 2, "ungraded": 0, "censored": 0}, "2 of 5"), ({"n": 3, "passed": 0, "ungraded": 2, "censored": 1}, "0 of 3"),
+                 ({"n": 0, "passed": 0, "ungraded": 9, "censored": 3}, "9 ungraded"), ({"n": 0, "passed": 0, "ungraded": 0, "censored": 0}, None))
+        aggregate = metadata(call())["aggregates"][0]
+        for quality, text in cases:
+            with self.subTest(text):
+                self.assertEqual(headline.rows({"aggregates": [{**aggregate, "quality": quality}]})[0][4], text)
 
     def test_where_a_prompt_failed_its_figure_is_unknown(self):
         row, = headline.rows(metadata(*frozen(outcome="error")))
-        self.assertEqual(row[2:], [3, 3, 0, "-", "-", "-"])
+        self.assertEqual(row[2:], [3, 3, None, "-", "-", "-"])
 
     def test_an_answer_cut_by_its_limit_is_not_a_failure(self):
         row, = headline.rows(metadata(*frozen(outcome="length")))

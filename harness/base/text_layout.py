@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Collection, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Collection, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from base import shell
 from base.pattern import lazy
@@ -89,6 +89,12 @@ def format_table(titles: Sequence[str], rows: Sequence[Sequence], left: Collecti
     return table.fitted(NAME_COLUMN) or table.grouped() or table.fitted(LEAST_COLUMN) or table.blocks()
 
 
+def without_empty_columns(titles: List[str], rows: List[list]) -> Tuple[List[str], List[list]]:
+    """The table without the columns in which no row has a value, such as calls skipped where none was."""
+    kept = [n for n in range(len(titles)) if any(row[n] not in ("-", None) for row in rows)]
+    return [titles[n] for n in kept], [[row[n] for n in kept] for row in rows]
+
+
 class _Fit(NamedTuple):
     widths: List[int]
     gap: int            # blanks between two columns
@@ -104,14 +110,14 @@ class _Table(NamedTuple):
         """Widths with which the table fits so many columns, if names keep at least `name` characters; None: it does not."""
         widths = [max([len(word) for word in title.split()] + [len(row[n]) for row in self.rows]) for n, title in enumerate(self.titles)]
         others = _total([size for n, size in enumerate(widths) if n not in self.whole], 2)
-        for n in self.whole:        # a name that gets a line of its own needs no column
-            room = max(columns // 3, (columns - others) // len(self.whole) - 2, len(self.titles[n]))
-            widths[n] = max(len(text) for text in [self.titles[n], *(row[n] for row in self.rows)] if len(text) <= room)
         longest_words = {n: max(len(word) for row in [self.titles, *self.rows] for word in row[n].split() or [""])
                          for n in self.left if n < len(self.titles) and n not in self.whole}
         least = {n: max(min(size, name), LEAST_COLUMN) for n, size in longest_words.items()}
-        for gap in (2, 1):
+        for gap, share in ((2, 3), (1, 3), (2, 5), (1, 5)):
             narrow = list(widths)
+            for n in self.whole:        # a name that gets a line of its own needs no column
+                room = max(columns // share, (columns - others) // len(self.whole) - 2, len(self.titles[n]))
+                narrow[n] = max(len(text) for text in [self.titles[n], *(row[n] for row in self.rows)] if len(text) <= room)
             _shrink(narrow, columns - gap * (len(widths) - 1), least)
             if _total(narrow, gap) <= columns:
                 return _Fit(narrow, gap)

@@ -356,11 +356,11 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
     folder = earlier.folder
     rows = headline.rows(metadata)
     if rows:
-        console.say(text_layout.format_table(headline.TITLES, rows, whole=(1,)))
+        console.say(text_layout.format_table(*text_layout.without_empty_columns(headline.TITLES, rows), whole=(1,)))
         console.say(headline.explanation(metadata), wrap=True)
     thinking = thinking_table.short_rows(metadata)
     if thinking:
-        console.say("\n" + text_layout.format_table(*thinking_table.without_empty_columns(thinking_table.SHORT_TITLES, thinking)))
+        console.say("\n" + text_layout.format_table(*text_layout.without_empty_columns(thinking_table.SHORT_TITLES, thinking)))
     for model, sentence in context_text.lines(metadata):
         console.say(f"{model}: {sentence}", wrap=True)
     if metadata["complete"]:

@@ -30,7 +30,7 @@ HEADLINE = {
     "energy_j_per_tok": FigureSource("J/token", FROZEN, None, "first"),
 }
 SHOWN = ("decode_tok_s", "ttft_ms", "prefill_tok_s")        # in tables of text
-TITLES = ["model", "phase", "calls", "failed", "skipped", *(HEADLINE[name].title for name in SHOWN)]
+TITLES = ["model", "phase", "calls", "failed", "right", *(HEADLINE[name].title for name in SHOWN)]
 
 
 class ModelFigures(NamedTuple):
@@ -75,9 +75,25 @@ def stat_of(name: str, phases: Dict[str, dict]) -> dict | None:
 
 def rows(metadata: dict) -> List[list]:
     """Rows of TITLES, one for each model and phase; the figures are in the row of the phase that they are measured in."""
-    return [[row["model"], row["phase"], row["calls"], failed(row), sum(row["skips"].values()),
+    return [[row["model"], row["phase"], _calls(row), failed(row), _right_answers(row["quality"]),
              *(text_format.median_with_n(stat_of(name, {row["phase"]: row})) for name in SHOWN)]
             for row in metadata["aggregates"]]
+
+
+def _calls(row: dict) -> int | str:
+    """The calls made; of those planned, where some were skipped."""
+    skipped = sum(row["skips"].values())
+    return f"{row['calls']} of {row['calls'] + skipped}" if skipped else row["calls"]
+
+
+def _right_answers(quality: dict | None) -> str | None:
+    """Right answers of those graded; where none was, why."""
+    if quality is None:
+        return None
+    if quality["n"]:
+        return f"{quality['passed']} of {quality['n']}"
+    reasons = {"ungraded": "ungraded", "censored": "cut"}
+    return next((f"{quality[count]} {word}" for count, word in reasons.items() if quality[count]), None)
 
 
 def skip_reasons(metadata: dict) -> str:

@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import Dict, List, Optional
 
-from base import json_text, records
+from base import json_text, records, text_layout
 from base.context_ladder import RUNG_LIMIT_S
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PYTHON_TASKS, suite_phase
 from base.target import is_local
@@ -147,7 +147,7 @@ def _thinking(manifest: dict, metadata: dict) -> str:
     if rows and earlier_methods.has_failures(manifest) and all(row[2] == thinking_table.ALWAYS for row in rows):
         about = ("Models that always think: their items were asked with thoughts on top of their limits, and never plainly; medians with "
                  "their number of calls.")
-        return f"### Thinking\n\n{about}\n\n" + table(*thinking_table.without_empty_columns(thinking_table.TITLES, rows))
+        return f"### Thinking\n\n{about}\n\n" + table(*text_layout.without_empty_columns(thinking_table.TITLES, rows))
     if rows:
         about = ("The same items plainly and with thoughts on top of their limits; medians with their number of calls. The difference is "
                  "that of the shares of right answers, over items that were graded in both ways.")

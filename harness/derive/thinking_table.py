@@ -1,7 +1,7 @@
 """Thinking against plain as rows of text: for the end of a run, run.md and the review. Nothing is computed but a model's total."""
 from __future__ import annotations
 
-from typing import Dict, List, Tuple, Union
+from typing import Dict, List, Union
 
 from base.text_format import figure, median_with_n
 from derive import paired_answers
@@ -40,12 +40,6 @@ def short_rows(metadata: dict) -> List[list]:
             times = f"{figure(answers['time_ratio']['ratio'])} x" if answers["time_ratio"] else None
             short.append([aggregate["model"], aggregate["phase"], *_row(aggregate)[3:5], interval, tokens and figure(tokens["median"]), times])
     return short
-
-
-def without_empty_columns(titles: List[str], rows: List[list]) -> Tuple[List[str], List[list]]:
-    """The table without the columns in which no row has a value, such as those of plain answers of a model that always thinks."""
-    kept = [n for n in range(len(titles)) if any(row[n] not in ("-", None) for row in rows)]
-    return [titles[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 def _row(aggregate: dict) -> list:
