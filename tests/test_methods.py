@@ -26,17 +26,26 @@ def refuse(status: int, message: str = "no") -> tuple:
 
 
 class Choice(unittest.TestCase):
-    def possible(self, web: str = "https://h", fork: bool = True, token: str = "t", forge: bool = True) -> list:
-        upstream = remote_address.Repository("u", "u", "h", web, "o", "n")
+    def possible(self, web: str = "https://h", fork: bool = True, token: str = "t", forge: bool = True, url: str = "ssh://h/o/n",
+                 zip_only: bool = False) -> list:
+        upstream = remote_address.Repository("u", url, "h", web, "o", "n")
         destination = Destination(upstream, replace(upstream, owner="ana") if fork else None,
-                        GiteaApi("https://h", token) if forge else None, pathlib.Path())
+                        GiteaApi("https://h", token) if forge else None, pathlib.Path(), zip_only=zip_only)
         return [method.name for method in methods.methods(destination, "run-1") if not method.missing]
 
     def test_the_usable_methods_follow_from_fork_token_and_pages(self):
         for given, found in (({}, [API, AGIT, COMPARE, BUNDLE]), ({"token": ""}, [AGIT, COMPARE, BUNDLE]),
-                             ({"fork": False}, [AGIT, BUNDLE]), ({"web": "", "forge": False}, [AGIT, BUNDLE])):
+                             ({"fork": False}, [AGIT, BUNDLE]), ({"web": "", "forge": False}, [AGIT, COMPARE, BUNDLE]),
+                             ({"zip_only": True}, [BUNDLE])):
             with self.subTest(given):
                 self.assertEqual(self.possible(**given), found)
+
+    def test_nothing_is_pushed_to_refs_for_of_a_repository_that_no_server_keeps_requests_for(self):
+        for url, possible in (("/srv/bench.git", []), ("../bench.git", []), ("file:///srv/bench.git", []), ("C:/bench.git", []),
+                              ("git://forge.example.org/o/n", []), ("git@forge.example.org:o/n", [AGIT]),
+                              ("http://forge.example.org/o/n", [AGIT])):
+            with self.subTest(url):
+                self.assertEqual(self.possible("", False, forge=False, url=url), possible + [BUNDLE])
 
     def test_without_known_pages_a_fork_can_be_pushed_to_and_the_person_learns_what_to_do(self):
         upstream = remote_address.parse("ssh://git@forge.example.org/o/n.git")
@@ -47,14 +56,13 @@ class Choice(unittest.TestCase):
 
     def test_each_unusable_method_says_what_is_missing(self):
         for method in methods.methods(Destination(remote_address.Repository("u", "/u"), None, None, pathlib.Path()), "run-1"):
-            if method.name in (API, COMPARE):
-                self.assertTrue(method.missing)
+            self.assertEqual(bool(method.missing), method.name != BUNDLE)
 
 
 class Sending(submitting.Committed):
     def send(self, token: str = gitea.TOKEN, fork: bool = True, pages: bool = True, **more: object) -> methods.Outcome:
         self.said = []
-        upstream = self.upstream_address if pages else replace(self.upstream_address, web="")
+        upstream = self.upstream_address if pages else replace(self.upstream_address, web="", url=self.url)
         destination = Destination(upstream, self.fork_address if fork else None, GiteaApi(self.url, token) if pages else None, self.world)
         return methods.send(Attempt(destination, self.sender, self.base, more.get("sleep", lambda s: None)), self.said.append)
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import pathlib
 import unittest
+from unittest import mock
 
 import gitea
 import submitting
 import support
-from base import git
+from base import console, git
 from base.errors import UserError
 from submit import git_messages, remote_access, remote_address
 
@@ -58,6 +59,19 @@ class OverHttp(submitting.Submission):
                 done = remote_access.Access(token, self.url).run(self.clone, self.place, "push", "--", "origin", self.ref)
                 self.assertNotEqual(done.code, 0)
                 self.assertRegex(git_messages.reason(done.stderr), "could not read Username|Authentication failed")
+
+    def test_git_may_ask_a_person_who_has_neither_a_token_nor_a_stored_login(self):
+        bare, private = remote_access.Access(), remote_address.parse(f"{self.url.replace('//', '//ana:secret@')}/bench-org/bench.git")
+        over_ssh = remote_address.parse("ssh://git@forge.example.org/a/b")
+        cases = (("nothing is known", True, bare, self.place, True), ("no terminal", False, bare, self.place, False),
+                 ("a token", True, remote_access.Access(gitea.TOKEN, self.url), self.place, False),
+                 ("a login in the address", True, bare, private, False), ("ssh", True, bare, over_ssh, False))
+        for what, has_terminal, access, place, may_ask in cases:
+            with self.subTest(what), mock.patch.object(console, "is_terminal", lambda has=has_terminal: has):
+                self.assertEqual(access.may_ask(self.clone, place), may_ask)
+        self.config("credential.helper", "!f() { test \"$1\" = get && echo username=ana && echo password=secret; }; f")
+        with mock.patch.object(console, "is_terminal", lambda: True):
+            self.assertFalse(bare.may_ask(self.clone, self.place))
 
     @unittest.skipUnless(pathlib.Path("/proc/self/cmdline").exists(), "processes cannot be looked at here")
     def test_no_process_of_a_push_has_the_token_on_its_command_line(self):

@@ -60,6 +60,38 @@ class WholeWay(submitting.Submission):
         self.assertEqual(list(gitea.references(self.upstream)), ["refs/heads/main"])
 
 
+class WithoutAccount(submitting.Submission):
+    """A person at a terminal, and an upstream that asks for a login before each push."""
+
+    def at_a_terminal(self, *words: str) -> tuple:
+        with mock.patch.object(console, "is_terminal", lambda: True), mock.patch.object(console, "ask", lambda question, default: default), \
+                mock.patch.dict(os.environ, {"GIT_TERMINAL_PROMPT": "0"}):
+            return self.agree(*words, run=BRANCH)
+
+    def test_before_git_may_ask_for_a_login_it_is_said_what_to_do_without_one(self):
+        code, out, said = self.at_a_terminal()
+        self.assertEqual(code, 1, said)
+        self.assertRegex(said, r"(?s)git may now ask for your login .* press Enter each time.*agit: ")
+        self.assertTrue(out.endswith(f"{BRANCH}.zip\n"))
+        self.assertRegex(said.splitlines()[-1], r"^next: attach that file \(run_benchmark.py --status")
+
+    def test_with_zip_only_the_file_is_made_and_no_push_is_tried(self):
+        code, out, said = self.at_a_terminal("--zip")
+        self.assertEqual(code, 1, said)
+        self.assertTrue((self.world / f"{BRANCH}.zip").is_file())
+        self.assertIn("first method that works:\n  1. bundle: ", out)
+        self.assertNotIn("git may now ask", said)
+        self.assertFalse([path for _, path, *_ in self.server.log if "receive-pack" in path])
+
+    def test_stopped_at_gits_question_it_ends_with_the_command_that_makes_the_file(self):
+        for words, token, ending in (((), "", " --zip"), (("--zip",), "", " --zip"), (("--title=t",), gitea.TOKEN, " --title=t")):
+            with self.subTest(words), mock.patch("submit.methods.send", side_effect=KeyboardInterrupt), mock.patch.dict(
+                    os.environ, {"GITEA_TOKEN": token}):
+                code, _, said = self.at_a_terminal(*words)
+                self.assertEqual(code, 130)
+                self.assertRegex(said, rf"\nstopped\nnext: python\S* \S*submit_run.py {BRANCH}{ending}\n\Z")
+
+
 class Stops(submitting.Submission):
     starts_checker = True
 
@@ -123,11 +155,11 @@ class Stops(submitting.Submission):
         code, out, said = self.submit("--dry-run", "--title=$(touch hit); 'x'")
         self.assertEqual(code, 0, said)
         self.assertRegex(out, r"\n    zip .*run-\S+\.zip'? TEMPORARY/run-\S+\.bundle TEMPORARY/HOW-TO-APPLY\.txt\n")
-        self.assertRegex(out, r"(?s)\n  make the commit:\n.*\n  agit:\n    git .*\n  bundle, if that fails:\n    git bundle create")
-        for word in ("fetch", "read-tree", "commit-tree", "update-ref", "push", "refs/for/main", "bundle create",
+        self.assertRegex(out, r"(?s)\n  make the commit:\n.*\n  bundle:\n    git bundle create")
+        for word in ("fetch", "read-tree", "commit-tree", "update-ref", "bundle create", "a plain repository, which opens no requests",
                      "Nothing was changed or sent", "[not now:"):
-            self.assertIn(word, out)
-        self.assertIn("'title=$(touch hit); '\"'\"'x'\"'\"''", out)     # as it can be pasted
+            self.assertIn(word, " ".join(out.split()))
+        self.assertIn("'--title=$(touch hit); '\"'\"'x'\"'\"''", said)       # as it can be pasted
         self.assertRegex(said.splitlines()[-1], r"^next: if all of this may become public \(an agent asks its human first\): python\S* \S*submit_run\.py ")
         self.assert_nothing_happened()
 

@@ -6,7 +6,7 @@ and waits for their word; it never confirms in their place.
 
 One commit of five files is made on top of the upstream's default branch, without touching your own branch, index and
 files. Then the first method that works is used: the server's API (with GITEA_TOKEN in the environment), an AGit push, a
-push to your fork and a page to open, or a file to attach. No default branch is ever pushed to, and nothing is
+push to your fork and a page to open, or a file to attach. Without an account, --zip makes the file and tries nothing else. No default branch is ever pushed to, and nothing is
 overwritten. Run again after a correction, it updates the request that is open, after showing what changes.
 
 exit codes: 0 the request is open and was read back; 1 it is not, and the last line says what is left to do; 2 wrong
@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from base import arguments, console, files, git, run_folder, shell, text_layout
-from base.errors import BROKEN, FINE, FOUND, UserError
+from base.errors import BROKEN, FINE, FOUND, INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from submit.earlier_request import EarlierRequest
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None, root: pathlib.Path = run_folder.ROOT) ->
         return show_commands(args, attempt, earlier) if report is None else not_ready(args, folder, report)
     if console.is_terminal() and args.confirm is None:
         attempt = with_asked_author(args, attempt)
-    return send(attempt, earlier) if agreed(args, code) else FOUND
+    return send(args, attempt, earlier) if agreed(args, code) else FOUND
 
 
 def check_clone(root: pathlib.Path) -> None:
@@ -92,6 +92,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     to.add_argument("--title", help="of the commit and the request")
     to.add_argument("--bundle-to", metavar="FOLDER", help="where the .zip of the last method goes (default: the current "
                                                           "folder, or the one that holds the clone)")
+    to.add_argument("--zip", action="store_true", help="no account there: make the .zip to attach to an issue, and try nothing else")
     how = parser.add_argument_group("how it proceeds")
     how.add_argument("--dry-run", action="store_true", help="check, and show every method and command; change and send nothing")
     how.add_argument("--anew", action="store_true", help="open a new request although an earlier one of this run was closed")
@@ -113,7 +114,7 @@ def find_destination(args: argparse.Namespace, root: pathlib.Path) -> tuple[Dest
     """(destination, access): where it goes, and how git logs in there."""
     from submit import remote_access, remotes
     token = os.environ.get("GITEA_TOKEN", "").strip()
-    flags = remotes.RemoteFlags(args.remote, args.upstream, args.fork, args.forge, args.bundle_to)
+    flags = remotes.RemoteFlags(args.remote, args.upstream, args.fork, args.forge, args.bundle_to, args.zip)
     destination = remotes.find(root, flags, token)
     return destination, remote_access.Access(token, destination.upstream.web)
 
@@ -321,8 +322,8 @@ def understood(args: argparse.Namespace) -> list[str]:
     return words
 
 
-def send(attempt: Attempt, earlier: EarlierRequest | None) -> int:
-    from submit import commit, methods, remote_access
+def send(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRequest | None) -> int:
+    from submit import commit, remote_access
     clone, base = attempt.push.clone, attempt.base
     remote_access.fetch(clone.folder, attempt.upstream, base, clone.access)
     previous = earlier.commit if earlier else None
@@ -330,8 +331,23 @@ def send(attempt: Attempt, earlier: EarlierRequest | None) -> int:
     attempt = replace(attempt, push=replace(attempt.push, commit=made))
     check_commit(attempt)
     console.note(f"the commit is {made[:12]}, on branch {attempt.push.submission.branch} of this clone")
-    outcome = methods.update(attempt, earlier.is_agit) if attempt.push.update_of and earlier else methods.send(attempt, console.note)
-    return finish(outcome, attempt)
+    try:
+        return finish(sent(attempt, earlier), attempt)
+    except KeyboardInterrupt:
+        console.note("\nstopped")
+        args.zip = args.zip or not attempt.push.clone.access.uses_token(attempt.upstream)
+        console.next_step(shell.command(SCRIPT, *understood(args)))
+        return INTERRUPTED
+
+
+def sent(attempt: Attempt, earlier: EarlierRequest | None) -> Outcome:
+    from submit import methods
+    if methods.may_ask_for_login(attempt):
+        console.note("git may now ask for your login on the forge; without an account press Enter each time, and the run becomes "
+                     "a .zip to attach")
+    if attempt.push.update_of and earlier:
+        return methods.update(attempt, earlier.is_agit)
+    return methods.send(attempt, console.note)
 
 
 def finish(outcome: Outcome, attempt: Attempt) -> int:
@@ -343,7 +359,10 @@ def finish(outcome: Outcome, attempt: Attempt) -> int:
         run_status.remember(clone, branch, file=outcome.address, place=outcome.attach_to)
     console.say(outcome.address)
     console.note(outcome.text)
+    step = "wait for a maintainer: nothing merges by itself"
     if not outcome.done:
-        console.note(f"not submitted yet; this shows the step again: {shell.command('run_benchmark.py', '--status')}")
-    console.next_step("wait for a maintainer: nothing merges by itself" if outcome.done else "do the step above")
+        console.note("not submitted yet")
+        step = ("attach that file (run_benchmark.py --status shows this again)" if outcome.attach_to
+                else "open the request as described above")
+    console.next_step(step)
     return FINE if outcome.done else FOUND

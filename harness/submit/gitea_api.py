@@ -269,6 +269,7 @@ def refusal(status: int, headers: Message, web: str, message: str, has_token: bo
     if status in (401, 403) and not has_token:
         return (f"sign-in is required (HTTP {status})", f"make a token at {web}/user/settings/applications and set GITEA_TOKEN")
     scope = missing_scope(message)
+    token = "with this token" if has_token else "without a token"
     known = {
         400: ("the server does not understand the request (HTTP 400)", "report this line"),
         401: ("the token is not accepted (HTTP 401)", f"make a new one at {web}/user/settings/applications with the scopes "
@@ -276,7 +277,7 @@ def refusal(status: int, headers: Message, web: str, message: str, has_token: bo
         403: ("not allowed (HTTP 403)", f"make a token with the scopes write:repository and read:user at {web}/user/settings/"
                                         f"applications{f' (this one lacks {scope})' if scope else ''}; its account must be "
                                         "allowed to see the upstream"),
-        404: ("not found, or not visible with this token (HTTP 404)", "check --upstream and --fork"),
+        404: (f"not found, or not visible {token} (HTTP 404)", "check --upstream and --fork"),
         409: ("there is such a request already (HTTP 409)", "look at the open requests of the upstream"),
         422: ("the server finds the request invalid (HTTP 422)", "open it by hand on the compare page"),
         423: ("the repository is archived (HTTP 423)", "ask its maintainers where runs go now"),

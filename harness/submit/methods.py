@@ -61,21 +61,32 @@ class Attempt:
 
 
 def methods(destination: Destination, branch: str) -> list[Method]:
-    """The four methods in their order."""
+    """The four methods in their order, or the last one alone."""
     fork, upstream, api = destination.fork, destination.upstream, destination.api
     where = fork.public_url if fork else "a fork"
     no_fork = None if fork else destination.no_fork
     no_server = "the upstream is a folder, not a server" if upstream.is_folder and not upstream.web else None
     no_pages = no_server or (None if upstream.web else NO_PAGES)
     no_token = None if api and api.has_token else "GITEA_TOKEN is not set"
-    return [
+    no_agit = None if upstream.may_have_agit else "the upstream is a plain repository, which opens no requests"
+    known = [
         Method(API, f"push {branch} to {where}, and open the request through the API of {upstream.web or 'the server'}, "
                     "which gets the token", no_pages or no_token or no_fork),
-        Method(AGIT, f"push to refs/for/ of {upstream.public_url}, which opens the request if the server supports it (AGit)"),
+        Method(AGIT, f"push to refs/for/ of {upstream.public_url}, which opens the request if the server supports it (AGit)",
+               no_agit),
         Method(COMPARE, f"push {branch} to {where}, and print {'the page on which' if upstream.web else 'how'} a person opens the request",
                no_server or no_fork),
         Method(BUNDLE, f"write the commit to a .zip in {destination.bundle_folder}, and print where to attach it"),
     ]
+    return known[-1:] if destination.zip_only else known
+
+
+def may_ask_for_login(attempt: Attempt) -> bool:
+    """Whether git may ask a person for a login on one of the ways to the request."""
+    usable = {method.name for method in methods(attempt.destination, attempt.push.submission.branch) if not method.missing}
+    fork = attempt.destination.fork
+    to = [attempt.upstream] * (AGIT in usable) + [fork] * (fork is not None and bool(usable & {API, COMPARE}))
+    return any(attempt.push.clone.access.may_ask(attempt.push.clone.folder, repository) for repository in to)
 
 
 def send(attempt: Attempt, say: Callable[[str], None]) -> Outcome:
@@ -106,6 +117,8 @@ def send(attempt: Attempt, say: Callable[[str], None]) -> Outcome:
 def update(attempt: Attempt, is_agit: bool) -> Outcome:
     """Correct the open request: a further commit on its branch."""
     number = attempt.push.update_of
+    if attempt.destination.zip_only:
+        return by_bundle(attempt)
     if is_agit:
         opened = push.by_agit(attempt.push, attempt.upstream)
         if opened != number:
@@ -258,7 +271,7 @@ def commands(attempt: Attempt, is_agit: bool | None = None) -> list[tuple[str, l
                     ("git", "write-tree", "--missing-ok"), ("git", "commit-tree", "TREE", "-p", base.commit, "-F", "-"),
                     ("git", "update-ref", f"refs/heads/{submission.branch}", "COMMIT")]
     steps = [("make the commit", commit_words)]
-    if is_agit is not None:
+    if is_agit is not None and not attempt.destination.zip_only:
         return steps + [("update the request", _commands_of(AGIT if is_agit else COMPARE, attempt))]
     usable = [method.name for method in methods(attempt.destination, submission.branch) if not method.missing]
     return steps + [(name if name == usable[0] else f"{name}, if that fails", _commands_of(name, attempt)) for name in usable]

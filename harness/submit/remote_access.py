@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Mapping
 
-from base import git
+from base import console, git
 from base.errors import FOUND, UserError
 from submit import git_messages
 from submit.remote_address import Repository, without_credentials
@@ -14,6 +14,7 @@ from submit.remote_address import Repository, without_credentials
 REMOTE_S = 300              # a slow line, and a person who types a password
 FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--no-auto-gc", "--no-recurse-submodules")
 # Dead connections are dropped, slow ones are not.
+UNATTENDED = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "GCM_INTERACTIVE": "never"}     # git asks nobody
 PATIENCE = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
 
 
@@ -38,6 +39,15 @@ class Access:
     def uses_token(self, repository: Repository) -> bool:
         """Whether git logs in there with the token, which is for one server alone."""
         return bool(self._token and repository.web) and _server(repository.url) == _server(self._web)
+
+    def may_ask(self, clone: pathlib.Path, repository: Repository) -> bool:
+        """Whether git may ask a person at the terminal for a login there, as far as its stored logins show."""
+        if not console.is_terminal() or not repository.url.startswith("http") or self.uses_token(repository):
+            return False
+        try:
+            return git.run(clone, "credential", "fill", data=f"url={repository.url}\n\n".encode(), more=UNATTENDED).code != 0
+        except UserError:       # a program that keeps the logins did not end
+            return True
 
     def run(self, clone: pathlib.Path, repository: Repository, *words: str, data: bytes | None = None,
             more: Mapping[str, str] | None = None) -> git.Completed:

@@ -42,6 +42,11 @@ class Repository:
         return self.url.startswith("file://") or not is_address
 
     @property
+    def may_have_agit(self) -> bool:
+        """Whether a Gitea may be there: in any other repository, a push to refs/for/ makes a reference that nobody looks at."""
+        return bool(self.web) or not self.is_folder and not self.url.startswith("git://")
+
+    @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"
 

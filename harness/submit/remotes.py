@@ -28,6 +28,7 @@ class RemoteFlags:
     fork: str | None = None
     forge: str | None = None
     bundle_to: str | None = None
+    zip_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Destination:
     api: GiteaApi | None
     bundle_folder: pathlib.Path
     no_fork: str = "no fork is known: make one on the upstream's page and pass --fork URL"
+    zip_only: bool = False      # nothing is pushed
 
     def the_fork(self) -> Repository:
         """The fork; raises UserError where none is known."""
@@ -71,7 +73,7 @@ def find(clone: pathlib.Path, flags: RemoteFlags, token: str) -> Destination:
         if upstream.web and not pages and not upstream.url.startswith("http"):
             upstream, fork = with_known_pages(upstream, fork)
     api = GiteaApi(upstream.web, token) if upstream.web else None
-    destination = Destination(upstream, fork, api, bundle_folder(clone, flags.bundle_to))
+    destination = Destination(upstream, fork, api, bundle_folder(clone, flags.bundle_to), zip_only=flags.zip_only)
     if fork is None and api is not None and token:
         destination = with_own_fork(destination, api)
     if fork is not None and upstream.web and fork.web != upstream.web:
