@@ -14,7 +14,7 @@ from base import plan
 from base.errors import UserError
 from judge import change, review, thresholds
 from judge.git_objects import Clone
-from judge.findings import FindingList, HeadVerdicts
+from judge.findings import FindingList, HeadVerdicts, for_reviewer
 from judge.session_checks import epoch_seconds
 from mutants import changes, valid
 
@@ -161,6 +161,73 @@ class Names(Case):
         self.assertEqual([one.rule for one in findings], ["name-twice"])
 
 
+class Copies(Case):
+    """Of two requests with one run, the one named later was once held, and the other one passed as if it were the original."""
+
+    def add_runs(self, change_copy: object = lambda run: run.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")) -> tuple:
+        """The places of a run on the branch `change`, and of its copy by somebody else on the branch `other`."""
+        self.add_run()
+        changes.git(self.root, "switch", "--quiet", "--create", "other", "main")
+        copy = valid.Run()
+        change_copy(copy)
+        copy.handle = copy.manifest["handle"] = "somebody"
+        copy.write(self.root)
+        changes.commit(self.root, "Add a copy")
+        return valid.Run().place, copy.place
+
+    def check(self, *heads: str, tree: pathlib.Path = pathlib.Path("nowhere")) -> tuple:
+        findings, verdicts = FindingList(), HeadVerdicts([], {})
+        change.check_all(Clone(self.root), "main", list(heads), tree, findings, NOW_S, verdicts)
+        return list(findings), verdicts
+
+    def test_both_are_held_whichever_is_named_first(self):
+        run, copy = self.add_runs()
+        for heads in (("change", "other"), ("other", "change")):
+            with self.subTest(heads):
+                findings, verdicts = self.check(*heads)
+                self.assertEqual({finding.path: finding.rule for finding in findings},
+                                 {f"{run}/run.jsonl": "physics-duplicate", f"{copy}/run.jsonl": "physics-duplicate"})
+                for finding, other in ((finding, copy if finding.path.startswith(run) else run) for finding in findings):
+                    self.assertRegex(finding.observed, f"^48 of the 48 nonces and timings that were compared are those of {other}$")
+                    self.assertEqual(finding.expected, "its own; neither run is in main, so this does not show which of the two is the copy")
+                    self.assertEqual(for_reviewer(finding), "ask in both requests which of the two was measured; merge neither before that is "
+                                                            "clear, and the copy never")
+                self.assertEqual(verdicts, ([], {head: ["physics-duplicate"] for head in ("change", "other")}))
+        self.assertEqual(self.check("change"), ([], ([], {})))
+
+    def test_a_copy_of_a_run_of_the_base_is_held_alone(self):
+        run, copy = self.add_runs()
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.git(self.root, "merge", "--quiet", "--no-ff", "--message", "Merge", "change")
+        findings, verdicts = self.check("other", tree=self.root / "submissions")
+        self.assertEqual([(finding.path, finding.expected) for finding in findings], [(f"{copy}/run.jsonl", "its own")])
+        self.assertEqual(verdicts.held, {"other": ["physics-duplicate"]})
+        self.assertIn("never if it is the copy", for_reviewer(findings[0]))
+
+    def test_one_run_id_under_two_handles_is_refused_in_both_requests(self):
+        run, copy = self.add_runs(lambda run: None)
+        for heads in (("change", "other"), ("other", "change")):
+            findings, verdicts = self.check(*heads)
+            self.assertEqual(sorted((finding.rule, finding.path) for finding in findings), [("name-twice", run), ("name-twice", copy)])
+            self.assertEqual(sorted(verdicts.refused), ["change", "other"])
+            self.assertIn("merge neither", for_reviewer(findings[0]))
+
+    def test_one_digest_with_two_descriptions_is_held_in_both_requests(self):
+        def another(run: valid.Run) -> None:
+            run.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+            run.manifest["models"][0].update(quantization="Q8_0")
+            for number, record in enumerate(run.calls()):
+                record["nonce"] = record["nonce"] and f"{number:018d}"
+                record["gaps_us"] = [gap + 977 * (place * (number % 10 + 1) % 11) for place, gap in enumerate(record["gaps_us"])]
+            run.seal()
+        run, copy = self.add_runs(another)
+        findings = [finding for finding in self.check("other", "change")[0] if finding.rule == "physics-digest"]
+        self.assertEqual([(finding.path, finding.pointer) for finding in findings],
+                         [(f"{place}/manifest.json", "/models/0/quantization") for place in (run, copy)])
+        for finding in findings:
+            self.assertIn("this does not show which of the two is wrong", finding.expected)
+
+
 class Removal(Case):
     def test_a_run_that_the_base_removed_is_held(self):
         """A run that had been redacted was once reviewed as `passed`, and the next step was to merge it."""
@@ -174,12 +241,12 @@ class Removal(Case):
         changes.commit(self.root, "Later")
         changes.git(self.root, "switch", "--quiet", "--create", "again")
         self.add_run()
-        findings, verdicts = FindingList(), HeadVerdicts([], [])
+        findings, verdicts = FindingList(), HeadVerdicts([], {})
         change.check_all(Clone(self.root), "main", ["again"], pathlib.Path("nowhere"), findings, NOW_S, verdicts)
         finding, = findings
         self.assertEqual((finding.rule, finding.severity, finding.path), ("name-removed", "hold", valid.Run().place))
         self.assertEqual(finding.observed, f"main had this run until {removed} removed it")
-        self.assertEqual(verdicts, ([], ["again"]))
+        self.assertEqual(verdicts, ([], {"again": ["name-removed"]}))
 
     EARLIER = "submissions/earlier/mac-m1-8gb/run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233"
 

@@ -139,6 +139,52 @@ class Exits(Case):
                 err = self.check("--review", "--base", "main", "--repository", clone, *(word for head in heads for word in ("--head", head)))[2]
                 self.assertEqual(err.splitlines()[-1].partition(" --repository ")[0], f"next: {step}")
 
+    def copied(self, root: pathlib.Path) -> tuple:
+        """The folders of two runs that share all times."""
+        run, copy = valid.Run(), valid.Run()
+        copy.rename("9c9c2d3e-4f50-4a6b-8c7d-8e9f00112233")
+        copy.handle = copy.manifest["handle"] = "somebody"
+        return run.write(root), copy.write(root)
+
+    @unittest.skipUnless(HAS_GIT, "git is not installed")
+    def test_after_a_review_with_holds_the_next_step_names_what_must_not_be_merged_yet(self):
+        """It once said to merge, with the hold above it."""
+        clone = self.clone_with_requests()
+        for branch, run in zip(("cleo", "dan"), self.copied(self.root)):
+            changes.git(clone, "switch", "--quiet", "--create", branch, "main")
+            shutil.copytree(run.parents[1], clone / "submissions" / run.parents[1].name)
+            changes.commit(clone, "Add a run")
+        step = "do not merge dan (physics-duplicate), cleo (physics-duplicate) before that is explained: ask in the requests"
+        for heads, wanted in ((("dan", "request-7", "cleo"), f"answer the questions above, then merge request-7 with a merge commit; {step}"),
+                              (("dan", "cleo"), step), (("dan",), "answer the questions above, then merge with a merge commit, or ask in the request")):
+            with self.subTest(heads):
+                code, out, err = self.check("--review", "--base", "main", "--repository", clone, *(word for head in heads for word in ("--head", head)))
+                self.assertEqual((code, err.splitlines()[-1]), (FINE, f"next: {wanted}"))
+                self.assertEqual(" ".join(out.split()).count("not standard: all settings are the canonical ones (here: changed: "), len(heads) - ("request-7" in heads))
+                self.assertEqual(out.count("findings  held for you: 1 hold"), 0 if len(heads) == 1 else 2)
+
+    def test_copies_in_one_folder_are_both_held_and_one_that_is_checked_alone_is_held_against_the_other(self):
+        run, copy = self.copied(self.root)
+        for words, held in (([run.parents[2]], 2), ([copy, run], 2), ([copy], 1), ([run], 1)):
+            with self.subTest(words):
+                code, out, err = self.check("--review", *words)
+                self.assertEqual((code, out.count("that were compared are those of"), "this does not show which of the two is the copy" in out),
+                                 (FINE, held, held == 2))
+                self.assertIn("(physics-duplicate)", err.splitlines()[-1])
+
+    @unittest.skipUnless(HAS_GIT, "git is not installed")
+    def test_a_run_that_the_main_branch_has_needs_nothing_more(self):
+        """The site names this command, and its last line once said to submit the run."""
+        clone = self.clone_with_requests()
+        changes.git(clone, "switch", "--quiet", "main")
+        folder = valid.Run().write(clone)
+        with mock.patch.object(check_submission, "ROOT", clone):
+            self.assertIn("submit_run.py", self.check(folder)[2].splitlines()[-1])
+            changes.commit(clone, "Add a run")
+            self.assertEqual(self.check(folder)[2].splitlines()[-1], "next: nothing to do: main has this run")
+            (folder / "run.md").write_bytes((folder / "run.md").read_bytes() + b"More.\n")
+            self.assertIn("submit_run.py", self.check(folder)[2].splitlines()[-1])
+
     @unittest.skipUnless(HAS_GIT, "git is not installed")
     def test_the_next_step_of_a_maintainer_is_a_review_or_the_way_to_redact(self):
         clone = self.root / "clone"

@@ -26,7 +26,7 @@ class Marks(unittest.TestCase):
                 path = pathlib.Path(folder) / f"run-{number}" / run_folder.LEDGER
                 path.parent.mkdir()
                 path.write_bytes(ledgers.data([meta(), *calls, footer(len(calls))]))
-                said.append([one.rule for one in search.add(f"submissions/ana/a-pc/run-{number}", path)])
+                said.append([pair.of_run.rule for pair in search.add(f"submissions/ana/a-pc/run-{number}", path)])
         return said
 
     def test_the_same_times_under_other_nonces_are_those_of_another_run(self):

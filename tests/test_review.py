@@ -47,6 +47,7 @@ class Sheets(unittest.TestCase):
         text = self.rendered(run)
         self.assertIn("\n    planted-small:1b: no other run of this model in", text)
         self.assertIn(review.NOTHING_NEAR, " ".join(text.split()))
+        self.assertNotIn("this / that", text)
 
     def test_it_shows_the_run_with_its_nearest_runs_and_the_ratio(self):
         old, new = valid.Run(), valid.Run()
@@ -59,6 +60,7 @@ class Sheets(unittest.TestCase):
         findings = FindingList()
         sheets = tree.check_all([tree.part_of(self.root / new.place)], findings, NOW_S)
         text = review.render(sheets, findings, "FINDINGS", self.root / "submissions")
+        self.assertIn("this / that", text)
         for words in (new.place, "planted-small:1b", f"earlier/{valid.DEVICE_TAG}", " 2.00 1.00 1.00\n", "FINDINGS", "unmodified", "Synthetic processor"):
             self.assertIn(words, text)
         self.assertNotIn("to compare with", text)
@@ -125,7 +127,7 @@ class Sheets(unittest.TestCase):
         facts = dict(review.sheet(tree_layout.place_of_run(run.place), manifest, hardware, metadata).facts)
         self.assertRegex(facts["calls"], rf"measured, 6 failed \({row['model']} {row['phase']}: 6 refused\)")
         self.assertEqual(facts["warning"], "clocks-disagree: m:1b frozen-prompts 0.801 (expected 1.00), n=18")
-        self.assertRegex(facts["machine"], r"Synthetic processor, 8 cores, 8.0 GB of memory, virtual machine: KVM")
+        self.assertRegex(facts["machine"], r"Synthetic processor, 8 cores, 8.00 GiB of memory, virtual machine: KVM")
 
     def test_the_deviations_of_a_run_are_shown(self):
         run = valid.Run()
@@ -179,6 +181,11 @@ class Sheets(unittest.TestCase):
 
 
 class Summary(unittest.TestCase):
+    def test_a_run_whose_warnings_are_shown_above_is_not_one_without_any(self):
+        sheets = [review.ReviewSheet(tree_layout.place_of_run("submissions/a/b/run-1"), (), ())]
+        for is_reviewer, line in ((True, "passed: 1 run, no error and no hold"), (False, "passed: 1 run, nothing found")):
+            self.assertEqual(report.as_text(FindingList(), sheets, is_reviewer=is_reviewer), line)
+
     def test_runs_with_different_verdicts_are_counted_apart(self):
         """One run that passed and one that was refused were once `refused: 2 runs`."""
         findings = FindingList()

@@ -34,6 +34,7 @@ def guarded(main: Callable[[], int]) -> int:
         error(problem)
         return problem.exit_code
     except KeyboardInterrupt:
+        end_interrupted_line()
         note("stopped")
         return INTERRUPTED
     except BrokenPipeError:
@@ -48,6 +49,12 @@ def guarded(main: Callable[[], int]) -> int:
         return USAGE
     except Exception:   # the one place that catches all: exit code 1 would read as a finding
         return _bug()
+
+
+def end_interrupted_line() -> None:
+    """End the line in which a terminal shows ^C; the next line may be as long as the terminal is wide."""
+    if is_terminal():
+        _write(sys.stderr, "\n")
 
 
 def _bug() -> int:

@@ -10,7 +10,6 @@ Exit codes: 0 the site was built, even if runs were rejected; 1 with --strict a 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import pathlib
 import time
 from typing import TYPE_CHECKING
@@ -134,6 +133,9 @@ def serve(out: pathlib.Path, port: int, page: str = "") -> None:
     except (OSError, OverflowError) as problem:
         raise UserError(f"cannot listen ({getattr(problem, 'strerror', None) or problem})", f"127.0.0.1:{port}",
                         "choose another port with --serve PORT") from None
-    with server, contextlib.suppress(KeyboardInterrupt):
+    with server:
         console.note(f"http://127.0.0.1:{server.server_address[1]}/{page}\nCtrl-C stops it")
-        server.serve_forever()
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            console.end_interrupted_line()

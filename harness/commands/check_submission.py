@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 import time
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, List
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Tuple
 
 from base import arguments, console, git, run_folder, shell
 from base.errors import BROKEN, FINE, FOUND
@@ -21,7 +21,9 @@ if TYPE_CHECKING:       # imported where they are used: --help must not pay for 
     from judge.review import ReviewSheet
     from judge.run_check import RunDocuments
     Keep = Callable[[RunDocuments], None]
+GradeTexts = Tuple[str, str]        # of a run without a hold, and of the same run with one
 
+NO_GRADE = "none while there are errors"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -35,11 +37,11 @@ def main(argv: list | None = None) -> int:
     from judge.findings import FindingList, HeadVerdicts
     findings = FindingList()
     documents: List[RunDocuments] = []      # of the run, if a single one is checked
-    verdicts = HeadVerdicts([], [])
-    grades: Dict[str, str] = {}             # by run id, for a review
-    keep = grade_keeper(grades, findings) if args.review else keep_nothing
+    verdicts = HeadVerdicts([], {})
+    grades: Dict[str, GradeTexts] = {}      # by run id, for a review
+    keep = grade_keeper(grades) if args.review else keep_nothing
     judged = change(args, findings, verdicts, keep) if args.base else folders(args, findings, documents, keep)
-    judged = [with_grade(sheet, grades) for sheet in judged]
+    judged = with_grades(judged, grades, findings) if args.review else judged
     if args.json:
         console.say(report.as_json(findings, judged, base_of(args)))
     elif judged or any(findings.counts.values()):
@@ -154,21 +156,28 @@ def folders(args: argparse.Namespace, findings: FindingList, documents: List[Run
     return tree.check_all(parts, findings, time.time(), keep_all, fix_derived_files if args.fix else None)
 
 
-def grade_keeper(grades: Dict[str, str], findings: FindingList) -> Keep:
-    """What puts the grade of each run of a review into `grades`, by the run's id."""
+def grade_keeper(grades: Dict[str, GradeTexts]) -> Keep:
+    """What puts the grades that each run of a review can have into `grades`: a hold may be found after the run was checked."""
+    from publish import run_grade
+
     def keep(documents: RunDocuments) -> None:
         if documents.manifest is not None:
-            run_id = documents.manifest["run_id"]
-            of_run = [finding for finding in findings if f"/run-{run_id}" in finding.path]
-            lines = grade(documents, of_run, sum(finding.severity == "hold" for finding in of_run))
-            grades[run_id] = lines[0].partition(": ")[2] if lines else "unknown"
+            grades[documents.manifest["run_id"]] = run_grade.in_short(documents, False), run_grade.in_short(documents, True)
     return keep
 
 
-def with_grade(sheet: ReviewSheet, grades: Dict[str, str]) -> ReviewSheet:
-    """The sheet with the run's grade, where it was worked out."""
-    grade_text = grades.get(sheet.place.run_id)
-    return sheet._replace(facts=(*sheet.facts, ("grade", grade_text))) if grade_text else sheet
+def with_grades(judged: List[ReviewSheet], grades: Dict[str, GradeTexts], findings: FindingList) -> List[ReviewSheet]:
+    """The sheets with the grades of the runs that could be read."""
+    from judge.findings import run_of
+    from judge.rules import CONTRIBUTOR_RULES
+    refused = {run_of(finding) for finding in findings if finding.severity == "error" and finding.rule not in CONTRIBUTOR_RULES}
+    held = {run_of(finding) for finding in findings if finding.severity == "hold"}
+    sheets = []
+    for sheet in judged:
+        path, texts = sheet.place.path, grades.get(sheet.place.run_id, ("", ""))
+        text = texts[path in held] and (NO_GRADE if path in refused else texts[path in held])
+        sheets.append(sheet._replace(facts=(*sheet.facts, ("grade", text))) if text else sheet)
+    return sheets
 
 
 def grade(documents: RunDocuments, findings: Iterable[Finding], holds: int) -> List[str]:
@@ -176,7 +185,7 @@ def grade(documents: RunDocuments, findings: Iterable[Finding], holds: int) -> L
     from judge.rules import CONTRIBUTOR_RULES
     from publish import run_grade
     if any(finding.severity == "error" and finding.rule not in CONTRIBUTOR_RULES for finding in findings):
-        return ["grade in the catalogue: none while there are errors"]
+        return [f"grade in the catalogue: {NO_GRADE}"]
     return run_grade.lines(documents, holds)
 
 
@@ -189,7 +198,7 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList, ver
         return ('if this redacts a run, an administrator merges it although the check refuses it: "Redacting a run" in '
                 f"harness/MAINTAINING.md; if not, apply the fixes above, then rerun: {again(args)}")
     if args.review:
-        return after_review(args, findings, verdicts)
+        return after_review(args, findings, verdicts if args.base else verdicts_of_runs(judged, findings))
     is_one_run = len(judged) == 1 and len(args.paths) == 1
     if findings.has_errors and not (is_one_run and findings.waits_for_person):
         return f"apply the fixes above, then rerun: {again(args)}"
@@ -200,8 +209,21 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList, ver
     place = judged[0].place
     named = places(args)[0].resolve()
     folder = named if named.name == place.name else ROOT / place.path
+    base = merged_to(folder)
+    if base and not findings.has_errors:
+        return f"nothing to do: {base} has this run"
     command = shell.command("submit_run.py", run_folder.argument(folder), "--dry-run")
     return f"{report.TICK}: {command}" if findings.has_errors else command
+
+
+def merged_to(folder: pathlib.Path) -> str:
+    """The main branch that has this run with the same files; empty where there is none."""
+    if not folder.is_relative_to(ROOT):
+        return ""
+    path = folder.relative_to(ROOT).as_posix()
+    base = git.line(ROOT, "rev-parse", "--abbrev-ref", "origin/HEAD") or "main"
+    has_run = bool(git.line(ROOT, "ls-tree", "--name-only", base, "--", path))
+    return base if has_run and git.line(ROOT, "diff", "--quiet", base, "--", path) is not None else ""
 
 
 def only_removes_runs(findings: FindingList) -> bool:
@@ -210,15 +232,28 @@ def only_removes_runs(findings: FindingList) -> bool:
     return all(removes_a_run(finding) for finding in findings if finding.severity == "error")
 
 
+def verdicts_of_runs(judged: List[ReviewSheet], findings: FindingList) -> HeadVerdicts:
+    """The verdicts of runs that are reviewed in a folder, by the beginnings of their names."""
+    from judge.findings import HeadVerdicts, run_of
+    verdicts = HeadVerdicts([], {})
+    for place in [sheet.place for sheet in judged]:
+        verdicts.add(place.name[:run_folder.SHORT_NAME], [finding for finding in findings if run_of(finding) == place.path])
+    return verdicts
+
+
 def after_review(args: argparse.Namespace, findings: FindingList, verdicts: HeadVerdicts) -> str:
-    """What a maintainer does with each head: merge it, ask first whether a removed run may come back, or review it again."""
+    """What a maintainer does with each head, or with each run of a folder: merge it, have its holds explained, or review it again."""
     heads = args.head or ["HEAD"]
-    refused, removed = verdicts.refused, [head for head in verdicts.removed if head not in verdicts.refused]
-    good = [head for head in heads if head not in refused + removed]
+    refused, held = verdicts.refused, {head: rules for head, rules in verdicts.held.items() if head not in verdicts.refused}
+    removed = [head for head, rules in held.items() if "name-removed" in rules]
+    unexplained = [f"{head} ({', '.join(others)})" for head, rules in held.items() for others in [[rule for rule in rules if rule != "name-removed"]] if others]
+    good = [head for head in heads if head not in refused and head not in held] if args.base else ["the others"]
     steps = []
     if good:
-        which = f" {', '.join(good)}" if refused or removed else ""
+        which = f" {', '.join(good)}" if refused or held else ""
         steps.append(f"answer the questions above, then merge{which} with a merge commit" + ("" if which else ", or ask in the request"))
+    if unexplained:
+        steps.append(f"do not merge {', '.join(unexplained)} before that is explained: ask in the request{'s' if len(unexplained) > 1 else ''}")
     if removed:
         steps.append(f'do not merge {", ".join(removed)} before you know why {args.base} removed the run: "Redacting a run" in harness/MAINTAINING.md')
     if findings.has_errors:

@@ -6,11 +6,11 @@ change with --head.
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Collection, Dict, Iterator, List, NamedTuple
+from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Tuple
 
 from base import files, run_folder
 from judge import history, json_documents, review, run_check, thresholds, tree_layout
-from judge.findings import Finding, FindingList, HeadVerdicts
+from judge.findings import UNCLEAR, Finding, FindingList, HeadVerdicts, run_of
 from judge.git_objects import Change, Clone
 from judge.review import ReviewSheet
 from judge.run_check import RunDocuments
@@ -28,6 +28,13 @@ class Scope(NamedTuple):
     @property
     def touches_checker(self) -> bool:
         return any(change.path.startswith(CHECKER) for change in self.others)
+
+
+class CheckedHead(NamedTuple):
+    """One change of several, with the runs that it adds, and the findings that its own check reported."""
+    name: str
+    sheets: List[ReviewSheet]
+    findings: List[Finding]
 
 
 def scope_of(changes: List[Change]) -> Scope:
@@ -76,30 +83,44 @@ def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, fin
               verdicts: HeadVerdicts | None = None, keep: Callable[[RunDocuments], None] | None = None) -> List[ReviewSheet]:
     """Check changes of one base, each by itself, and their runs against each other and those in `tree`; a sheet for each run.
 
-    The heads that cannot simply be merged are appended to `verdicts`. `keep` gets what was read of each run.
+    The heads that cannot simply be merged are added to `verdicts`. `keep` gets what was read of each run.
     """
-    search, sheets = RunSearch(), []
+    base_commit = clone.commit(base)
+    search = RunSearch(base, lambda run: bool(clone.entries(base_commit, run, lambda path: False)))
     for path in _existing(tree):
         if path != tree_layout.EXAMPLE:
-            list(search.add(path, tree.joinpath(*path.split("/")[1:])))
-    first: Dict[str, str] = {}
+            search.add_unreported(path, tree.joinpath(*path.split("/")[1:]))
+    checked: List[CheckedHead] = []
     for head in heads:
-        errors, removed = findings.counts["error"], _number_of(findings, "name-removed")
-        checked = _check(clone, base, head, tree, findings, now_s, search, keep)
-        for sheet in checked:
-            if first.setdefault(sheet.place.run_id, head) != head:
-                findings.add([Finding("name-twice", f"{head} adds the run that {first[sheet.place.run_id]} adds",
-                                      "a run once", path=sheet.place.path)])
-        sheets += checked
-        if verdicts is not None and findings.counts["error"] > errors:
-            verdicts.refused.append(head)
-        if verdicts is not None and _number_of(findings, "name-removed") > removed:
-            verdicts.removed.append(head)
-    return sheets
+        before = len(list(findings))
+        sheets = _check(clone, base, head, tree, findings, now_s, search, keep)
+        checked.append(CheckedHead(head, sheets, list(findings)[before:]))
+    findings.add(_added_twice(checked, base))
+    if verdicts is not None:
+        _add_verdicts(verdicts, checked, findings)
+    return [sheet for head in checked for sheet in head.sheets]
 
 
-def _number_of(findings: FindingList, rule: str) -> int:
-    return sum(finding.rule == rule for finding in findings)
+def _added_twice(checked: List[CheckedHead], base: str) -> Iterator[Finding]:
+    """A run that several heads add: the later one is not needed; under another handle or device tag, either may be the copy."""
+    first: Dict[str, Tuple[CheckedHead, str]] = {}
+    for head in checked:
+        for sheet in head.sheets:
+            earlier, path = first.setdefault(sheet.place.run_id, (head, sheet.place.path))
+            if earlier is not head:
+                unclear = "" if path == sheet.place.path else f"; neither is in {base}, so {UNCLEAR}"
+                for this, that, place in ((head, earlier, sheet.place.path), (earlier, head, path))[:2 if unclear else 1]:
+                    yield Finding("name-twice", f"{this.name} adds the run that {that.name} adds", f"a run once{unclear}", path=place)
+
+
+def _add_verdicts(verdicts: HeadVerdicts, checked: List[CheckedHead], findings: FindingList) -> None:
+    """A finding belongs to the heads that add its run, or else to the head whose check reported it."""
+    added = {sheet.place.path for head in checked for sheet in head.sheets}
+    for head in checked:
+        runs = {sheet.place.path for sheet in head.sheets}
+        of_head = [finding for finding in findings if run_of(finding) in runs]
+        of_head += [finding for finding in head.findings if run_of(finding) not in added]
+        verdicts.add(head.name, of_head)
 
 
 def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: FindingList, now_s: float, search: RunSearch,

@@ -15,12 +15,12 @@ import heapq
 import math
 import pathlib
 from collections import Counter
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import run_folder
 from base.pattern import lazy
 from judge import thresholds, timing_noise
-from judge.findings import Finding
+from judge.findings import OWN_TIMES, Finding, Pair
 
 NONCE = lazy(rb'"nonce":"([0-9]{18})"')
 GAPS = lazy(rb'"gaps_us":\[([0-9,]{60,})\]')
@@ -104,30 +104,32 @@ class DuplicateSearch:
         self._runs: Tuple[Dict[int, str], Dict[int, str]] = ({}, {})
         self._noise: Dict[int, List[Tuple[str, int]]] = {}
 
-    def add(self, run: str, ledger: pathlib.Path) -> Iterator[Finding]:
-        """Remember a run; a finding where an earlier one has marks of it."""
+    def add(self, run: str, ledger: pathlib.Path) -> Iterator[Pair]:
+        """Remember a run; the two findings where one that was added before has marks of it."""
         return self.add_marks(run, marks(ledger))
 
-    def add_marks(self, run: str, own: Marks) -> Iterator[Finding]:
-        copied = self._shared_marks(run, own) or self._shared_noise(run, own)
-        if copied:
-            yield Finding("physics-duplicate", copied, "its own", path=f"{run}/{run_folder.LEDGER}")
+    def add_marks(self, run: str, own: Marks) -> Iterator[Pair]:
+        other, shared = self._shared_marks(run, own) or self._shared_noise(run, own) or ("", "")
+        if other:
+            yield Pair(run, other, *(Finding("physics-duplicate", shared.format(that), OWN_TIMES, path=f"{this}/{run_folder.LEDGER}")
+                                     for this, that in ((run, other), (other, run))))
         for kind, own_marks in ((EXACT, own.exact), (SIMILAR, own.similar)):
             for mark in own_marks:
                 self._runs[kind].setdefault(mark, run)
         for key, noise in own.noise:
             self._noise.setdefault(key, []).append((run, noise))
 
-    def _shared_marks(self, run: str, own: Marks) -> str:
+    def _shared_marks(self, run: str, own: Marks) -> Optional[Tuple[str, str]]:
+        """The other run, and what it shares with this one: a sentence with {} for the name of a run."""
         for kind, own_marks, least in ((EXACT, own.exact, 1), (SIMILAR, own.similar, thresholds.value("similar_calls"))):
             others = Counter(self._runs[kind][mark] for mark in own_marks if not _same_id(self._runs[kind].get(mark, run), run))
             other, shared = others.most_common(1)[0] if others else ("", 0)
             if shared >= least:
                 what = "nonces and timings" if kind == EXACT else "timings, but for small changes,"
-                return f"{shared} of the {len(own_marks)} {what} that were compared are those of {other}"
-        return ""
+                return other, f"{shared} of the {len(own_marks)} {what} that were compared are those of {{}}"
+        return None
 
-    def _shared_noise(self, run: str, own: Marks) -> str:
+    def _shared_noise(self, run: str, own: Marks) -> Optional[Tuple[str, str]]:
         likenesses: Dict[str, List[float]] = {}
         for key, noise in own.noise:
             for other, others_noise in self._noise.get(key, ()):
@@ -136,8 +138,8 @@ class DuplicateSearch:
         for other, values in likenesses.items():
             excess = sum(values) / math.sqrt(len(values))
             if excess > thresholds.value("run_likeness"):
-                return f"the gaps of frozen prompts vary as those of {other}, by {excess:.1f} standard deviations more than chance"
-        return ""
+                return other, f"the gaps of frozen prompts vary as those of {{}}, by {excess:.1f} standard deviations more than chance"
+        return None
 
 
 def _same_id(first: str, second: str) -> bool:

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Collection, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import sensitive, shell
 from base.errors import printable
 from judge.rules import CHANGED_LEDGER_RULES, EDIT, MISSING, REWORD, RULES, SEVERITIES
 
 MOST = 20               # kept of one rule in one file; a ledger with a million bad lines must not fill the memory
-SHOWN_CHARACTERS = 160
+SHOWN_CHARACTERS = 240      # a sentence that names a run by its path fits
 BASE = "<base>"         # in an advice: the base of the change
+OWN_TIMES = "its own"   # expected of a run that shares times with another one
+UNCLEAR = "this does not show which of the two is the copy"
 
 
 class Finding(NamedTuple):
@@ -29,6 +31,14 @@ class Finding(NamedTuple):
     @property
     def severity(self) -> str:
         return RULES[self.rule].severity
+
+
+class Pair(NamedTuple):
+    """What two runs have in common or contradict each other in, as a finding of each."""
+    run: str
+    other: str
+    of_run: Finding
+    of_other: Finding
 
 
 class FindingList:
@@ -73,9 +83,17 @@ class FindingList:
 
 
 class HeadVerdicts(NamedTuple):
-    """The heads of a check that cannot simply be merged: those with errors, and those with a run that the base removed."""
+    """The heads of a check that cannot simply be merged: those with errors, and the rules of the holds of each head that has any."""
     refused: List[str]
-    removed: List[str]
+    held: Dict[str, List[str]]
+
+    def add(self, head: str, findings: Collection[Finding]) -> None:
+        """What the findings of a head make of it."""
+        if any(finding.severity == "error" for finding in findings):
+            self.refused.append(head)
+        rules = dict.fromkeys(finding.rule for finding in findings if finding.severity == "hold")
+        if rules:
+            self.held[head] = list(rules)
 
 
 def with_line_numbers(matches: Iterable[re.Match], text: str) -> Iterator[Tuple[int, re.Match]]:
@@ -107,6 +125,10 @@ def for_reviewer(finding: Finding, base: str = BASE) -> str:
                 f"about. If there is no explanation, {fix(finding)}")
     if finding.rule == "name-removed":
         return 'do not merge it before you know why it was removed ("Redacting a run" in harness/MAINTAINING.md); ask its owner'
+    if finding.rule in ("physics-duplicate", "name-twice") and UNCLEAR in finding.expected:
+        return "ask in both requests which of the two was measured; merge neither before that is clear, and the copy never"
+    if finding.rule == "physics-duplicate" and finding.expected == OWN_TIMES:
+        return "ask the contributor which of the two was measured; do not merge this run before that is clear, and never if it is the copy"
     if removes_a_run(finding):
         return f"if you redact this run, see harness/MAINTAINING.md; if not, ask the contributor for this: {fix(finding, base)}"
     if fix(finding, base).startswith("measure again:"):
@@ -130,6 +152,11 @@ def suited(command: str, is_tracked: bool) -> str:
     if command.startswith("git mv "):
         return f"{shell.command('run_benchmark.py', '--move')} {command.split(' ')[2]} --handle YOUR-HANDLE --device-tag YOUR-DEVICE"
     return command
+
+
+def run_of(finding: Finding) -> str:
+    """The folder of the finding's run, or what else its path begins with."""
+    return "/".join(finding.path.split("/")[:4])
 
 
 def _end_of_run(path: str) -> int:

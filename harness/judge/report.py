@@ -7,7 +7,7 @@ from typing import Callable, Dict
 
 from base import text_format
 from judge import thresholds
-from judge.findings import BASE, FindingList, Finding, fix, for_reviewer, row, shown, suited
+from judge.findings import BASE, FindingList, Finding, fix, for_reviewer, row, run_of, shown, suited
 from judge.rules import RULES, SEVERITIES
 
 VERSION = "verdict-1.0"
@@ -55,14 +55,15 @@ def _summary(findings: FindingList, judged: list, is_reviewer: bool) -> str:
         runs = [f"{of_runs[verdict]} {verdict}" for verdict in (PASSED, HELD, REFUSED) if of_runs[verdict]]
         return f"{runs[0].replace(' ', ' run ' if runs[0].startswith('1 ') else ' runs ', 1)}, {', '.join(runs[1:])} ({counts})"
     verdict = READY if is_ready else REFUSED if findings.has_errors else HELD if findings.counts["hold"] else PASSED
-    return f"{verdict}: {text_format.counted(len(judged), 'run')}, {counts or 'nothing found'}"
+    nothing = "no error and no hold" if is_reviewer else "nothing found"      # the warnings of a run are above, in a review
+    return f"{verdict}: {text_format.counted(len(judged), 'run')}, {counts or nothing}"
 
 
 def verdicts_of(findings: FindingList) -> Dict[str, str]:
     """The verdict of each run that has a hold or an error, by the path of its folder."""
     verdicts: Dict[str, str] = {}
     for finding in findings:
-        run = "/".join(finding.path.split("/")[:4])
+        run = run_of(finding)
         if finding.severity == "error" or (finding.severity == "hold" and run not in verdicts):
             verdicts[run] = REFUSED if finding.severity == "error" else HELD
     return verdicts

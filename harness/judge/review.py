@@ -36,7 +36,7 @@ ALWAYS = (
 )
 QUESTIONS = {       # rule: what only a person can decide about its finding
     "name-removed": "Why was this run removed, and does its owner want it back?",
-    "physics-duplicate": "Is this a copy of another run, or of a part of one, under a new name?",
+    "physics-duplicate": "Which of the two was measured? Neither their order nor their dates show it, and a copy is never merged.",
     "physics-date": "Was the machine's clock wrong, and does it matter?",
     "physics-clock": "Was the machine's clock set, or did it sleep, while it was measured?",
     "privacy-answer": "Did the model invent this, or did it get it from a prompt?",
@@ -88,11 +88,11 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
 
 def _machine(view: HardwareView) -> str:
     """Processor, cards, cores, memory, and what is between the system and the machine."""
-    cores, memory_bytes = view.value("cpu", "physical_cores", int), view.usable_bytes
+    cores, memory_bytes = view.value("cpu", "physical_cores", int), view.physical_bytes or view.usable_bytes
     between = {"virtual machine": view.value("surroundings", "virtual_machine", str), "container": view.value("surroundings", "container", str)}
     return ", ".join([" + ".join([view.cpu_model or "processor unknown", *(card.name or "a card without a name" for card in view.accelerators or [])]),
                       "cores unknown" if cores is None else text_format.counted(cores, "core"),
-                      "memory unknown" if memory_bytes is None else f"{text_format.format_bytes(memory_bytes)} of memory",
+                      "memory unknown" if memory_bytes is None else f"{text_format.figure(memory_bytes / 2 ** 30)} GiB of memory",
                       *(f"{name}: {value or 'unknown'}" for name, value in between.items() if value != "none")])
 
 
@@ -190,7 +190,8 @@ class Comparison:
                 rows.append(["", label, *map(text_format.median_with_n, other.stats.values()), ratios])
                 notes += [f"{shown(mine.model)}, {label}: no ratios, since {refused} is refused"] if refused else []
                 notes += _notes(f"{shown(mine.model)}, {label}", reasons)
-        table = text_layout.format_table(TITLES, rows, whole=(0, 1))
+        columns = len(TITLES) if any(row[1] != "this run" for row in rows) else len(TITLES) - 1      # no pair, no ratios
+        table = text_layout.format_table(TITLES[:columns], [row[:columns] for row in rows], whole=(0, 1))
         return [table, *(line for note in notes for line in text_layout.hanging("    ", note))]
 
     def _labels(self, mine: ModelFigures, near: List[ModelFigures]) -> Iterator[str]:

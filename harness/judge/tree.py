@@ -53,10 +53,11 @@ def check_all(parts: List[Part], findings: FindingList, now_s: float,
     search, sheets = RunSearch(), []
     judged = [_sizes(part, findings) for part in parts]
     is_alone = len({*(path for part in parts for path in _known(part)), *(path for sizes in judged for path in sizes)}) < 2
-    for part, sizes in zip(parts, judged):
+    folders = {_folder(part, path) for part, sizes in zip(parts, judged) for path in sizes}
+    for part in parts:
         for path in _known(part):
-            if path not in sizes and path != tree_layout.EXAMPLE:
-                list(search.add(path, _folder(part, path)))
+            if _folder(part, path) not in folders and path != tree_layout.EXAMPLE:
+                search.add_unreported(path, _folder(part, path))
     for part, sizes in zip(parts, judged):
         for path in sizes:
             if path != tree_layout.EXAMPLE and not is_alone:

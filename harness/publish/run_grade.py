@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pathlib
 import time
-from typing import List
+from typing import List, Optional
 
 from base import run_folder, shell, text_layout
 from base.phases import FROZEN, KINDS
@@ -31,15 +31,36 @@ def of_folder(folder: pathlib.Path, renew: Renewal) -> List[str]:
 
 def lines(documents: RunDocuments, holds: int) -> List[str]:
     """The grade with its meaning, then a line for each condition of the next grade that is not met."""
-    if documents.manifest is None or documents.metadata is None or documents.run_md is None:
+    facts = _facts(documents, holds)
+    if facts is None:
         return []
-    facts = grades.GradeInput(documents.manifest, documents.metadata, documents.hardware, documents.run_md, holds)
     grade, unmet = grades.assess(facts)
     if not unmet:
         return [f"grade in the catalogue: {grade} ({GRADES[grade]})"]
     points = (f"{condition.requirement} (here: {observed}): {_advice(condition, facts)}" for condition, observed in unmet)
     return [f"grade in the catalogue: {grade} ({GRADES[grade]})", f"for the grade {unmet[0][0].grade}:",
             *(line for point in points for line in text_layout.hanging("  - ", point))]
+
+
+def in_short(documents: RunDocuments, is_held: bool) -> str:
+    """The grade with its meaning, and the first unmet condition of the next grade."""
+    facts = _facts(documents, int(is_held))
+    if facts is None:
+        return "unknown"
+    grade, unmet = grades.assess(facts)
+    meaning = f"{grade} ({GRADES[grade]})"
+    if not unmet:
+        return meaning
+    condition, observed = unmet[0]
+    reason = "the run is held" if condition.id == "unheld" else f"{condition.requirement} (here: {observed})"
+    return f"{meaning}; not {condition.grade}: {reason}"
+
+
+def _facts(documents: RunDocuments, holds: int) -> Optional[grades.GradeInput]:
+    """None where a file could not be read."""
+    if documents.manifest is None or documents.metadata is None or documents.run_md is None:
+        return None
+    return grades.GradeInput(documents.manifest, documents.metadata, documents.hardware, documents.run_md, holds)
 
 
 def _advice(condition: grades.Condition, facts: grades.GradeInput) -> str:

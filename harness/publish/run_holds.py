@@ -112,7 +112,7 @@ def _search(runs: Dict[str, RunMarks]) -> Dict[str, List[dict]]:
     duplicates, digests, holds = DuplicateSearch(), DigestSearch(), {}
     for path in sorted(runs, key=lambda path: (runs[path].started_at, path)):
         run = runs[path]
-        of_path = [*duplicates.add_marks(path, run.marks), *digests.add(path, {"models": run.models})]
+        of_path = [pair.of_run for pair in (*duplicates.add_marks(path, run.marks), *digests.add(path, {"models": run.models}))]
         if of_path:
             holds[path] = [finding._asdict() for finding in of_path]
     return holds

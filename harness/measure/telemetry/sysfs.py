@@ -3,10 +3,9 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 
-from base.pattern import lazy
-
-INTEGER = lazy("-?[0-9]{1,18}")
+INTEGER = re.compile("-?[0-9]{1,18}")
 
 
 class Files:
