@@ -37,5 +37,20 @@ class Help(unittest.TestCase):
         self.assertEqual(re.split(headed_options, help_of("build_catalogue", 80))[0].count("\n\n"), 3)
 
 
+class Mistyped(unittest.TestCase):
+    def test_the_error_names_the_flag_that_was_meant_and_points_to_the_help(self):
+        for command, words, meant in (("run_benchmark", ["--device-tg", "xeon-24gb"], "; did you mean --device-tag? --help lists"),
+                                      ("run_benchmark", ["--modles=a", "--phasess", "b"], "; did you mean --models and --phases? "),
+                                      ("submit_run", ["RUN", "--zipp"], "; did you mean --zip? "),
+                                      ("check_submission", ["--xyzzy"], "--xyzzy; --help lists all flags\n"),
+                                      ("submit_run", [], "RUN; --help lists all flags\n")):
+            text = io.StringIO()
+            with self.subTest(words), contextlib.redirect_stderr(text):
+                with self.assertRaises(SystemExit) as caught:
+                    importlib.import_module(f"commands.{command}").parse_args(words)
+                self.assertEqual(caught.exception.code, 2)
+                self.assertIn(meant, text.getvalue())
+
+
 if __name__ == "__main__":
     unittest.main()

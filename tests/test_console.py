@@ -321,7 +321,8 @@ class Formats(unittest.TestCase):
         path = "submissions/" + "x" * 66
         with mock.patch.dict(os.environ, {"COLUMNS": "80"}):
             self.assertEqual(text_layout.wrapped(f"      fix: edit {path} now").split("\n"), ["      fix: edit", f"  {path}", "        now"])
-            self.assertEqual(text_layout.hanging("  text        ", f"files under {'x' * 67}, and more")[1], " " * 12 + "x" * 67 + ",")
+            self.assertEqual(text_layout.hanging("  text        ", f"files under {'x' * 67}, and more")[1:],
+                             [" " * 12 + "x" * 67 + ",", " " * 12 + "and more"])        # in one column
 
     def test_a_command_is_indented_as_the_other_lines_of_its_text(self):
         with mock.patch.dict(os.environ, {"COLUMNS": "60"}):

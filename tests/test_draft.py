@@ -42,7 +42,7 @@ class Draft(unittest.TestCase):
         self.assertEqual(code, 0, err)
         page = pathlib.Path(out.splitlines()[-1])
         text = page.read_text(encoding="utf-8")
-        self.assertIn("<b>Draft. </b>This run has not been submitted.", text)
+        self.assertIn(f"<b>Draft. </b>{draft.NOTE} {draft.OPEN_QUESTIONS}</p>", text)
         self.assertIn("<title>Draft: run of ", text)
         self.assertNotIn("Maintainer", text)
         self.assertIn(draft.UNANSWERED, text)
@@ -87,7 +87,8 @@ class Draft(unittest.TestCase):
 
     def test_a_submitted_run_is_there_once_in_its_own_draft(self):
         folder = valid.laid_out(self.tree / valid.HANDLE / valid.DEVICE_TAG / f"run-{valid.RUN_ID}", self.contents)
-        tree, run_id = draft.stage(folder, self.tree, self.root / "draft")
+        tree, run_id, notes = draft.stage(folder, self.tree, self.root / "draft")
+        self.assertEqual(notes, [draft.NOTE])     # no question is open
         self.assertEqual((run_id, [path.name for path in tree.rglob("run-*") if path.is_dir()]), (valid.RUN_ID, [folder.name]))
 
 

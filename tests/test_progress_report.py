@@ -108,6 +108,8 @@ class Plain(Case):
                 ({"outcome": "timeout", "eval_tokens": None, "first_text_ns": None, "error": "no answer"}, ": timeout, no answer"),
                 ({"outcome": "empty", "eval_tokens": 1, "first_text_ns": None}, ": empty, 1 tokens"),
                 ({"item": "LOAD", "role": "warmup", "done_ns": 1234 * MS, "outcome": "empty"}, "LOAD: loaded in 1234 ms"),
+                ({"item": "CAL-TOO-LONG", "role": "calibration", "outcome": "refused", "error": "try increasing it", "first_text_ns": None,
+                  "eval_tokens": None}, "CAL-TOO-LONG: refused, as intended: the prompt is longer than the context"),
                 ({"item": "LOAD", "role": "warmup", "outcome": "error", "error": "no room", "first_text_ns": None,
                   "eval_tokens": None}, "LOAD: error, no room")):
             with self.subTest(says):

@@ -27,6 +27,13 @@ class Markdown(unittest.TestCase):
     def test_a_whole_story_breaks_no_rule(self):
         self.assertEqual(rules(WHOLE), set())
 
+    def test_a_question_that_was_left_above_its_answer_is_named_with_its_line(self):
+        first, question = run_md.SECTIONS[0]
+        text = WHOLE.replace(valid.STORY[first], f"{run_md.PROMPT} {question}\n\n{valid.STORY[first]}")
+        finding, = run_md_rules.problems(text)
+        self.assertIn(f"the line `{run_md.PROMPT} ...` is there", finding.observed)
+        self.assertEqual(text.split("\n")[finding.line - 1], f"{run_md.PROMPT} {question}")
+
     def test_the_attestation_of_earlier_versions_stays_valid(self):
         for earlier, present in run_md.EARLIER_ATTESTATION.items():
             self.assertIn(present, WHOLE)

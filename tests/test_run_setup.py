@@ -272,6 +272,7 @@ class Find(InFolder):
             with self.subTest(text), self.assertRaisesRegex(UserError, says) as caught:
                 run_folder.find(self.out, text)
             self.assertEqual(caught.exception.exit_code, USAGE)
+            self.assertRegex(str(caught.exception), r"this lists your runs: python\S* \S*run_benchmark\.py --status")
 
 
 class Reopen(InFolder):

@@ -1,8 +1,8 @@
-"""Arguments: the parser of a command, whose help fits the terminal."""
+"""Arguments: the parser of a command, whose help fits the terminal and whose errors name the flag that was meant."""
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
 
 from base import text_layout
 
@@ -19,6 +19,20 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
                            for part in text.split("\n\n"))
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(f"{message}; {self._meant(message)}--help lists all flags")
+
+    def _meant(self, message: str) -> str:
+        """The flags that are most like those which are unknown, as a question."""
+        if not message.startswith("unrecognized arguments: "):
+            return ""
+        import difflib
+        flags = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+        meant = [match for flag in flags for match in difflib.get_close_matches(flag, self._option_string_actions, 1)]
+        return f"did you mean {' and '.join(meant)}? " if meant else ""
+
+
 def parser(script: str, description: str | None, usage: str | None = None) -> argparse.ArgumentParser:
     """`description` is the docstring of the command."""
-    return argparse.ArgumentParser(prog=script, usage=usage, description=description, formatter_class=_Formatter)
+    return _Parser(prog=script, usage=usage, description=description, formatter_class=_Formatter)

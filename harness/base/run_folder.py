@@ -63,13 +63,17 @@ def find(out: pathlib.Path, text: str) -> pathlib.Path:
     if not problem and named.is_dir():
         return named.resolve()
     if problem and not ID_BEGIN.fullmatch(run_id):
-        raise UserError(problem, text, "take the id from the folder's name")
+        raise UserError(problem, text, f"take the id from the folder's name; {_own_runs()}")
     folders = sorted(out.resolve().glob(f"*/*/{PREFIX}{run_id}{'*' if problem else ''}"))
     if not folders:
-        raise UserError("no such run here", text, f"runs are looked for under {out}; name the run's folder")
+        raise UserError("no such run here", text, f"runs are looked for under {out}; name the run's folder; {_own_runs()}")
     if len(folders) > 1:
         raise UserError("several runs have this name", text, f"name the folder of one: {', '.join(map(shell.path, folders[:4]))}")
     return folders[0]
+
+
+def _own_runs() -> str:
+    return f"this lists your runs: {shell.command('run_benchmark.py', '--status')}"
 
 
 def argument(folder: pathlib.Path) -> str:

@@ -53,8 +53,12 @@ def _wrapped_line(line: str) -> List[str]:
 
 
 def hanging(prefix: str, text: str) -> List[str]:
-    """Lines of a long text behind a prefix, wrapped at words to the terminal's width; longer words stay whole."""
-    return _filled(text, prefix, " " * len(prefix)) or [prefix.rstrip()]
+    """Lines of a long text behind a prefix, wrapped at words to the terminal's width; longer words stay whole.
+
+    All further lines begin in one column: below the text, or as far to the left as the longest word needs.
+    """
+    longest = max(map(len, text.split()), default=0)
+    return _filled(text, prefix, " " * min(len(prefix), max(0, width() - longest))) or [prefix.rstrip()]
 
 
 def _filled(text: str, first_indent: str, indent: str) -> List[str]:

@@ -28,8 +28,8 @@ def main(argv: list | None = None) -> int:
     args = parse_args(argv)
     from publish import build
     run = run_folder.find(args.submissions, args.with_run) if args.with_run else None
-    draft_id = stage_draft(args, run) if run else None
-    report = build.build(build_options(args, draft_id))
+    draft_id, notes = stage_draft(args, run) if run else ("", [])
+    report = build.build(build_options(args, {draft_id: {"notes": notes}} if run else None))
     print_report(report, args.out)
     page = f"runs/{draft_id}.html" if draft_id else ""
     is_refused = any(pathlib.PurePath(folder).name == f"{run_folder.PREFIX}{draft_id}" for folder in report.rejected)
@@ -66,8 +66,8 @@ def parse_args(argv: list | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def stage_draft(args: argparse.Namespace, run: pathlib.Path) -> str:
-    """Prepare the tree of the draft and let the build use it; the id of its run."""
+def stage_draft(args: argparse.Namespace, run: pathlib.Path) -> tuple[str, list[str]]:
+    """Prepare the tree of the draft and let the build use it; the id of its run, and the notes that mark it."""
     from publish import draft
     folder = (run_folder.ROOT / draft.FOLDER if args.out == DEFAULTS["out"] else args.out).absolute()
     if (folder / "catalogue.json").exists():
@@ -75,21 +75,21 @@ def stage_draft(args: argparse.Namespace, run: pathlib.Path) -> str:
                         "name another folder with --out")
     if run_folder.read_manifest(run)["synthetic"] and not args.include_synthetic:
         raise UserError("a synthetic run, which measured no machine", args.with_run, "name a measured run, or add --include-synthetic")
-    args.submissions, run_id = draft.stage(run, args.submissions.resolve(), folder)
+    args.submissions, run_id, notes = draft.stage(run, args.submissions.resolve(), folder)
     args.out = folder / "site"
-    return run_id
+    return run_id, notes
 
 
-def build_options(args: argparse.Namespace, draft_id: str | None = None) -> build.BuildOptions:
+def build_options(args: argparse.Namespace, marked: dict | None = None) -> build.BuildOptions:
     from measure import run_setup
-    from publish import build, draft, escape, moderation, process_pool
+    from publish import build, escape, moderation, process_pool
     if not args.submissions.is_dir():
         raise UserError("no such folder", str(args.submissions), "name the tree of runs with --submissions")
     if args.raw_base is not None and not escape.HTTPS.match(args.raw_base):
         raise UserError("not an https address", args.raw_base, "name the folder on the forge that has submissions/, with --raw-base")
     overlay = moderation.read(args.overlay) if args.overlay else None
-    if draft_id:
-        overlay = {**(overlay or {}), draft_id: {"notes": [draft.NOTE]}}
+    if marked:
+        overlay = {**(overlay or {}), **marked}
     jobs = args.jobs if args.jobs is not None else process_pool.cores()
     return build.BuildOptions(args.submissions.resolve(), args.out.absolute(), build.version(run_setup.source_sha256()), overlay,
                        args.include_synthetic, time.time(), jobs, args.afresh, args.raw_base)

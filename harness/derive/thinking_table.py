@@ -8,7 +8,7 @@ from derive import paired_answers
 
 TITLES = ["model", "phase", "thinking", "right, plain", "right, thinking", "difference, 95 % interval", "thinking tokens",
           "share of the budget", "cut by the budget", "first answer ms", "correct after ms, plain", "correct after ms, thinking"]
-SHORT_TITLES = ["model", "phase", "right, plain", "right, thinking", "difference, 95 %", "thinking tokens", "time to correct"]    # fit a terminal
+SHORT_TITLES = ["model", "phase", "right, plain", "right, thinking on", "difference, 95 %", "thinking tokens", "time to correct"]    # fit a terminal
 ALWAYS = "always"
 THINKS = {ALWAYS: "always thinks", "on": "with thinking"}
 COUNTS = ("pairs", "right_plain", "right_thinking", "gained", "lost")

@@ -106,6 +106,9 @@ def _sections(text: str) -> Iterator[Finding]:
         begin = lines.index(title)
         end = next((number for number in range(begin + 1, len(lines)) if lines[number].startswith("## ")), len(lines))
         body = lines[begin + 1:end]
-        if any(line.startswith(run_md.PROMPT) for line in body) or not WORD.search(" ".join(body)):
-            yield Finding("runmd-section", f"{heading}: still to be filled in", "your own words in place of the question",
-                          line=begin + 1)
+        questions = [number for number, line in enumerate(body, begin + 2) if line.startswith(run_md.PROMPT)]
+        if questions:
+            yield Finding("runmd-section", f"{heading}: still to be filled in, the line `{run_md.PROMPT} ...` is there",
+                          "your own words in its place", line=questions[0])
+        elif not WORD.search(" ".join(body)):
+            yield Finding("runmd-section", f"{heading}: still to be filled in", "your own words", line=begin + 1)

@@ -176,6 +176,8 @@ def _result(call: CallRecord) -> str:
     """How a call ended, in words."""
     if call.item == "LOAD" and call.done_ns is not None:
         return f"loaded in {call.done_ns / 1e6:.0f} ms"
+    if call.item == "CAL-TOO-LONG" and call.outcome == "refused":
+        return "refused, as intended: the prompt is longer than the context"
     first_text = None if call.first_text_ns is None else f"first text {call.first_text_ns / 1e6:.0f} ms"
     tokens = None if call.eval_tokens is None else f"{call.eval_tokens} tokens"
     return ", ".join(part for part in (call.outcome, first_text, tokens, call.error) if part)

@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Tuple
+from typing import List, Tuple
 
 from base import files, names, run_folder
 from derive import run_md
 
 FOLDER = "site.draft"           # in the clone's root; git ignores it
 HANDLE = "draft"                # of a run without a handle
-NOTE = ("This run has not been submitted. This page exists on this machine only. Open questions of run.md are shown as if they "
-        "were answered.")
+NOTE = "This run has not been submitted. This page exists on this machine only."
+OPEN_QUESTIONS = "Open questions of run.md are shown as if they were answered."
 UNANSWERED = "(draft: not filled in yet)"
 
 
@@ -19,8 +19,8 @@ def is_draft(run: dict) -> bool:
     return NOTE in run["notes"]
 
 
-def stage(run: pathlib.Path, submissions: pathlib.Path, folder: pathlib.Path) -> Tuple[pathlib.Path, str]:
-    """(a tree with all submitted runs and this one, the id of this one). Raises UserError if it has no manifest."""
+def stage(run: pathlib.Path, submissions: pathlib.Path, folder: pathlib.Path) -> Tuple[pathlib.Path, str, List[str]]:
+    """(a tree with all submitted runs and this one, its id, its notes). Raises UserError if it has no manifest."""
     manifest = run_folder.read_manifest(run)
     tree, run_id = folder / run_folder.TREE, manifest["run_id"]
     files.remove_folder(tree)
@@ -32,10 +32,10 @@ def stage(run: pathlib.Path, submissions: pathlib.Path, folder: pathlib.Path) ->
     draft = tree / (HANDLE if names.handle_problem(handle) else handle) / manifest["device_tag"] / f"{run_folder.PREFIX}{run_id}"
     _copy(run, draft)
     path = draft / run_folder.RUN_MD
-    if path.is_file():
-        text = filled_in(path.read_text(encoding="utf-8", errors="replace"))
-        files.write(path, text.encode("utf-8"))     # not through a hard link to the run's own file
-    return tree, run_id
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if text:
+        files.write(path, filled_in(text).encode("utf-8"))      # not through a hard link to the run's own file
+    return tree, run_id, [NOTE, OPEN_QUESTIONS] if f"\n{run_md.PROMPT}" in text else [NOTE]
 
 
 def _copy(source: pathlib.Path, target: pathlib.Path) -> None:

@@ -186,7 +186,7 @@ CONDITIONS = (
               lambda run: text_format.counted(run.holds, "hold") if run.holds else None,
               "explain them in run.md under Deviations explained; if you do not know the cause, say so"),
     Condition("answering", "standard", f"at most {100 * MAX_FAILED_SHARE:.0f} % of the calls failed", _answering,
-              "run.md says why under Failed calls (older runs: run.jsonl); make another run"),
+              "see Failed calls in run.md for the reason of each; make another run"),
     Condition("anchored", "standard", "each model has decode rates from the frozen prompts before and after all else", _anchored,
               "measure frozen-prompts to its end"),
     Condition("undisturbed", "standard", "the verdict is clean or drifting", _verdict_in("clean", "drifting"), ANOTHER_RUN),

@@ -39,7 +39,7 @@ def _contents() -> Html:
 
 
 def _draft(run: dict) -> Optional[Html]:
-    return tag("p", tag("b", "Draft. "), draft.NOTE, class_="banner") if draft.is_draft(run) else None
+    return tag("p", tag("b", "Draft. "), " ".join(run["notes"]), class_="banner") if draft.is_draft(run) else None
 
 
 def _superseded(root: str, run: dict) -> Optional[Html]:
@@ -54,7 +54,7 @@ def _maintainer_notes(run: dict) -> list:
     """What the overlay adds."""
     blurb = tag("div", markdown.render(run["blurb_md"], 2), tag("p", "Janie, for the catalogue", class_="note"),
                 class_="blurb") if run["blurb_md"] else None
-    texts = [note for note in run["notes"] if note != draft.NOTE]
+    texts = [] if draft.is_draft(run) else run["notes"]
     notes = tag("ul", (tag("li", note, dir="auto") for note in texts), class_="notes") if texts else None
     return [blurb, tag("div", tag("p", tag("b", "Maintainer's notes")), notes, class_="banner") if notes else None]
 
@@ -63,8 +63,8 @@ def _grade_and_verdict(run: dict, metadata: dict) -> Html:
     unmet = run["unmet"]
     why: List[Union[Html, str]] = ["Every condition of every grade is met."]
     if unmet:
-        why = ["Not ", figure_text.grade(unmet["grade"]), "; its first unmet condition: ", tag("code", unmet["condition"]),
-               f": {unmet['says']}. Observed: ", tag("b", lists.name(unmet["observed"])), ". ", tag("code", f"python harness/check_submission.py {run_folder.PREFIX}{run['run_id'][:8]}"),
+        why = ["Not ", figure_text.grade(unmet["grade"]), "; its first unmet condition (", tag("code", unmet["condition"]),
+               f"): {unmet['says']}. Observed: ", tag("b", lists.name(unmet["observed"])), ". ", tag("code", f"python harness/check_submission.py {run_folder.PREFIX}{run['run_id'][:8]}"),
                " lists all unmet conditions."]
     judged = metadata["verdict"]
     because = tag("p", judged["why"][:1].upper() + judged["why"][1:], ".")
