@@ -51,7 +51,7 @@ def setUpModule() -> None:
     top = pathlib.Path(TOP.name)
     corpus.write(top, RUNS - 1, PHASES, models=1)
     corpus.write(top, 1, PHASES, first=12, models=1)
-    short = unittest.mock.patch("publish.pages.methodology_page.source", lambda: "# Methodology\n\nAs everywhere.\n")
+    short = unittest.mock.patch("publish.page_files.methodology", lambda: "# Methodology\n\nAs everywhere.\n")
     short.start()       # rendered for every site
     unittest.addModuleCleanup(short.stop)
     built(top / "submissions", top / "first" / "site")
@@ -181,9 +181,9 @@ class Building(Here):
         before = build.version("source")
         self.assertEqual(build.version("source"), before)
         self.assertNotEqual(build.version("other source"), before)
-        with unittest.mock.patch("publish.pages.methodology_page.source", lambda: "# Another"):
+        with unittest.mock.patch("publish.page_files.methodology", lambda: "# Another"):
             self.assertNotEqual(build.version("source"), before)
-        with unittest.mock.patch("publish.pages.ASSETS", self.own):
+        with unittest.mock.patch("publish.page_files.ASSETS", self.own):
             self.assertNotEqual(build.version("source"), before)
 
     def test_a_file_of_the_site_that_somebody_changed_is_made_again(self):

@@ -14,7 +14,7 @@ import pathlib
 import time
 from typing import TYPE_CHECKING
 
-from base import arguments, console, run_folder, shell, text_format
+from base import arguments, console, run_folder, shell, sources, text_format
 from base.errors import BROKEN, FINE, FOUND, UserError
 
 if TYPE_CHECKING:
@@ -81,7 +81,6 @@ def stage_draft(args: argparse.Namespace, run: pathlib.Path) -> tuple[str, list[
 
 
 def build_options(args: argparse.Namespace, marked: dict | None = None) -> build.BuildOptions:
-    from measure import run_setup
     from publish import build, escape, moderation, process_pool
     if not args.submissions.is_dir():
         raise UserError("no such folder", str(args.submissions), "name the tree of runs with --submissions")
@@ -91,7 +90,7 @@ def build_options(args: argparse.Namespace, marked: dict | None = None) -> build
     if marked:
         overlay = {**(overlay or {}), **marked}
     jobs = args.jobs if args.jobs is not None else process_pool.cores()
-    return build.BuildOptions(args.submissions.resolve(), args.out.absolute(), build.version(run_setup.source_sha256()), overlay,
+    return build.BuildOptions(args.submissions.resolve(), args.out.absolute(), build.version(sources.source_sha256()), overlay,
                        args.include_synthetic, time.time(), jobs, args.afresh, args.raw_base)
 
 

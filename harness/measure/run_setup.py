@@ -13,13 +13,13 @@ from typing import Any, Dict, List, Optional, Tuple
 from base import console, files, git, ledger, names, plan, records, run_folder, shell
 from base.errors import UserError
 from base.ledger_records import Record, SkippedRecord, calls_in, typed
+from base.sources import source_sha256
 from base.suites import Suite
 from measure.endpoint import Endpoint
 from measure.models import ModelChoice
 
 VERSION = "1.2.0"
 NEEDED_BYTES = 64 * 1024 * 1024         # a long run's ledger is a few MB; a disk this full will not do
-SOURCE_ENDINGS = (".py", ".json")
 
 
 def folder_for(out: pathlib.Path, handle: str | None, device_tag: str, run_id: str) -> pathlib.Path:
@@ -82,15 +82,6 @@ def newer_fields(settings: plan.Settings) -> dict:
     thinking = {"thinking": {"mode": settings.thinking, "budget": settings.thinking_budget}}
     contexts = {"contexts": {"asked": list(settings.contexts), "rung_limit_s": settings.rung_limit_s}}
     return {**(thinking if has_thinking else {}), **(contexts if settings.contexts else {})}
-
-
-def source_sha256() -> str:
-    """One hash over the harness's own sources and suites: SHA-256 of lines `<sha256>  <path>` in order of path."""
-    rows = []
-    for path in sorted(run_folder.HARNESS.rglob("*")):
-        if path.suffix in SOURCE_ENDINGS and path.is_file() and "__pycache__" not in path.parts:
-            rows.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(run_folder.HARNESS).as_posix()}\n")
-    return hashlib.sha256("".join(rows).encode("utf-8")).hexdigest()
 
 
 def git_state() -> Tuple[Optional[str], Optional[bool]]:

@@ -12,7 +12,7 @@ from typing import Iterator
 
 from base import files, text_format
 from base.errors import UserError
-from publish import build_cache, moderation, page_update, pages, process_pool, run_changes, run_update
+from publish import build_cache, moderation, page_files, process_pool, run_changes
 from publish.build_options import BuildOptions, BuildReport
 from publish.run_changes import digest
 from publish.site_update import SiteUpdate
@@ -40,6 +40,7 @@ def _build(options: BuildOptions, kept: build_cache.BuildCache, site: SiteUpdate
         site.look_for_damage(kept)
         runs, linked = run_changes.all_runs(options.submissions)
         known = kept.known_folders()
+        from publish import page_update, run_update     # a third of the harness, read while git works
         git = git_state()               # it takes longest, and does not need this process
     before = kept.last_build()
     is_same = before.settings == options.settings
@@ -99,8 +100,8 @@ def _without_collector() -> Iterator[None]:
 
 def version(source_sha256: str) -> str:
     """A hash of everything that decides what is made of the same input: the sources, and the files that pages include."""
-    texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(pages.ASSETS.iterdir()) if path.is_file()]
-    return digest(source_sha256, texts, pages.methodology_page.source())
+    texts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(page_files.ASSETS.iterdir()) if path.is_file()]
+    return digest(source_sha256, texts, page_files.methodology())
 
 
 def check_out(out: pathlib.Path, cache: pathlib.Path) -> None:

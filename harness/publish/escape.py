@@ -15,7 +15,8 @@ HTTPS = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:[/?#][A
 OWN = re.compile(r"(?:\.\./){0,3}[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*(?:#[A-Za-z0-9._~:=%,;?/-]*)?\Z")
 FRAGMENT = re.compile(r"#[A-Za-z0-9._~:=%,;?/-]+\Z")
 ENTITIES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;"))     # the ampersand first
-_PLAIN = frozenset(map(chr, range(32, 127))) - frozenset("&<>\"'")
+_find_markup = re.compile("[&<>\"']").search
+_replace_hidden = re.compile(HIDDEN).sub
 
 
 class Html(str):
@@ -24,25 +25,27 @@ class Html(str):
 
 def reveal_hidden(value: str) -> str:
     """Hidden characters are replaced by their code point in brackets, such as [U+202E]; line ends and tabs stay."""
-    return re.sub(HIDDEN, lambda match: f"[U+{ord(match.group()):04X}]", value)
+    return value if value.isascii() and value.isprintable() else _replace_hidden(_code_point, value)
+
+
+def _code_point(hidden: re.Match) -> str:
+    return f"[U+{ord(hidden.group()):04X}]"
 
 
 def text(value: Union[str, int, float]) -> Html:
     """For the content of an HTML or SVG element, and for an attribute value in double quotes."""
     if type(value) is Html:
         return value
-    escaped = str(value)
-    if _PLAIN.issuperset(escaped):
-        return Html(escaped)
-    escaped = reveal_hidden(escaped)
-    for character, entity in ENTITIES:
-        escaped = escaped.replace(character, entity)
-    return Html(escaped)
+    return Html(escaped(str(value)))
 
 
-def attribute(value: str) -> str:
-    """For an attribute value in double quotes. Html is escaped again here."""
-    return text(str(value))     # an Html is a str that `text` takes for markup
+def escaped(value: str) -> str:
+    """The same, as a plain string; Html is escaped again here. What every page is made of, so it has to be fast."""
+    value = reveal_hidden(value)
+    if _find_markup(value):
+        for character, entity in ENTITIES:
+            value = value.replace(character, entity)
+    return value
 
 
 def is_address(value: str) -> bool:

@@ -5,9 +5,9 @@ Scripts with content, style attributes and event handlers cannot be written.
 from __future__ import annotations
 
 import functools
-from typing import Any, Iterable, Union
+from typing import Any, Iterable, List, Optional, Union
 
-from publish.escape import Html, attribute, is_address, text
+from publish.escape import Html, escaped, is_address
 
 VOID = frozenset(("meta", "link", "br", "hr", "input"))
 ADDRESSES = frozenset(("href", "src"))
@@ -21,24 +21,26 @@ def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:
     head = f"<{name}{_attributes(attributes)}>" if attributes else f"<{name}>"
     if name in VOID:
         return Html(head)
-    parts: list = []
-    _flatten(children, parts)
-    return Html(f"{head}{''.join(parts)}</{name}>")
+    return Html(f"{head}{_content(children)}</{name}>")
 
 
 def joined(children: Iterable[Child]) -> Html:
-    parts: list = []
+    return Html(_content(children))
+
+
+def _content(children: Iterable[Child]) -> str:
+    parts: List[str] = []
     _flatten(children, parts)
-    return Html("".join(parts))
+    return "".join(parts)
 
 
-def _flatten(children: Iterable, parts: list) -> None:
+def _flatten(children: Iterable, parts: List[str]) -> None:
     for child in children:
         kind = type(child)
         if kind is Html:
             parts.append(child)
         elif kind is str:
-            parts.append(text(child))
+            parts.append(escaped(child))
         elif child is None:
             continue
         elif kind is int or kind is float:
@@ -50,18 +52,23 @@ def _flatten(children: Iterable, parts: list) -> None:
 def _attributes(attributes: dict) -> str:
     parts = []
     for name, value in attributes.items():
-        if value is None or value is False:
-            continue
-        parts.append(_attribute(name, None if value is True else str(value)))
+        if value is not None and value is not False:
+            parts.append(_attribute(name, None if value is True else str(value)))
     return "".join(parts)
 
 
 @functools.lru_cache(maxsize=1 << 12)       # pages repeat the same few thousand attributes
-def _attribute(name: str, value: str | None) -> str:
+def _attribute(name: str, value: Optional[str]) -> str:
     """One attribute with a leading space; None: without a value."""
+    html_name = _html_name(name)
+    if html_name in ADDRESSES and not is_address(value or ""):
+        raise ValueError(f"not an allowed link target: {value!r:.80}")
+    return f" {html_name}" if value is None else f' {html_name}="{escaped(value)}"'
+
+
+@functools.lru_cache(maxsize=None)      # the names are those of our own code
+def _html_name(name: str) -> str:
     html_name = name.rstrip("_").replace("_", "-")
     if html_name == "style" or html_name.startswith("on") or not html_name.replace("-", "").isalnum():
         raise ValueError(f"{html_name} is not an allowed attribute")
-    if html_name in ADDRESSES and not is_address(value or ""):
-        raise ValueError(f"not an allowed link target: {value!r:.80}")
-    return f" {html_name}" if value is None else f' {html_name}="{attribute(value)}"'
+    return html_name

@@ -5,7 +5,6 @@ import collections
 import concurrent.futures
 import contextlib
 import itertools
-import multiprocessing
 import os
 import signal
 from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, Protocol, TypeVar
@@ -77,6 +76,7 @@ def _in_order(pool: concurrent.futures.ProcessPoolExecutor, function: Callable[[
 def _pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor | None:
     """None where there are no shared semaphores, as on Android. The start method is spawn on every system."""
     try:
+        import multiprocessing          # small builds need neither
         from multiprocessing import synchronize     # noqa: F401  (raises where there are none)
         return concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
     except (ImportError, OSError, RuntimeError):

@@ -4,9 +4,9 @@ The next site is prepared in a second folder, in which only what has changed is 
 """
 from __future__ import annotations
 
-import hashlib
 import os
 import pathlib
+import zlib
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import files
@@ -43,9 +43,11 @@ def states(top: pathlib.Path) -> FileStates:
 
 
 def digest(file_states: FileStates) -> int:
-    """A number for the states of files. Those of two sets of other files add up to that of both."""
-    return sum(int.from_bytes(hashlib.blake2b(f"{path} {state}".encode("utf-8", "backslashreplace"), digest_size=8).digest(), "big")
-               for path, state in file_states.items())
+    """A number for the states of files. Those of two sets of other files add up to that of both.
+
+    The hash of a tuple of integers is the same in every process of one Python; another one looks at each file.
+    """
+    return sum(hash((zlib.crc32(path.encode("utf-8", "backslashreplace")), *state)) for path, state in file_states.items())
 
 
 def _walk(folder: str, prefix: str) -> Iterator[Tuple[str, "os.DirEntry[str]"]]:

@@ -1,6 +1,7 @@
 """Scales: positions of values on an axis, and its ticks."""
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Callable, Iterable, List
@@ -23,10 +24,14 @@ class Scale:
     ticks: tuple            # of values
     show: Callable[[float], str] = number_format.figure
 
+    @functools.cached_property
+    def _span(self) -> float:
+        return math.log(self.high / self.low)
+
     def at(self, value: float) -> float:
         """The position of a value, clamped to the ends."""
         if self.is_log:
-            share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
+            share = math.log(max(value, self.low) / self.low) / self._span
         else:
             share = (value - self.low) / (self.high - self.low)
         return round(self.start + min(1.0, max(0.0, share)) * (self.end - self.start), 1)

@@ -1,8 +1,8 @@
 """Strip chart: one figure of all devices on one axis, the middle half shaded, one device highlighted; and sparklines."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Callable, List
+import functools
+from typing import Callable, List, NamedTuple, Tuple
 
 from derive.distribution import quantile
 from publish import number_format
@@ -12,11 +12,11 @@ from publish.escape import Html
 from publish.markup import EMPTY, tag
 
 HEIGHT, MIDDLE = 74, 34
+KEPT_SCENES = 1 << 9        # the page of each device has those of all its models
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 112, 18, 5
 
 
-@dataclass(frozen=True)
-class DevicePoint:
+class DevicePoint(NamedTuple):
     name: str
     interval: Interval
     is_ours: bool = False       # the highlighted one
@@ -33,30 +33,45 @@ def slower(points: List[DevicePoint]) -> int:
     return sum(point.interval.value < ours for point in points if not point.is_ours)
 
 
+class _Scene(NamedTuple):
+    """What the charts of one model have in common, whichever device is highlighted. `rings` has the mark of each device."""
+    x: scale.Scale
+    words: str
+    band: List[Html]
+    rings: List[Html]
+    ticks: List[Html]
+
+
 def chart(points: List[DevicePoint], title: str, unit: str) -> Html:
     """All points on a logarithmic axis."""
+    scene = _scene(tuple(point._replace(is_ours=False) for point in points), unit)
+    rings = [ring for ring, point in zip(scene.rings, points) if not point.is_ours]
+    ours = [_highlighted(scene.x, point.interval, _words(point), unit) for point in points if point.is_ours]
+    return axes.svg(axes.WIDTH, HEIGHT, title, scene.words, scene.band, rings, ours or _ends(scene.x, points), scene.ticks)
+
+
+@functools.lru_cache(maxsize=KEPT_SCENES)
+def _scene(points: Tuple[DevicePoint, ...], unit: str) -> _Scene:
     x = scale.logarithmic([end for point in points for end in (point.interval.low, point.interval.high)], 10, axes.WIDTH - 10)
     low, middle, high = quartiles([point.interval.value for point in points])
-    parts = [tag("rect", x=f"{x.at(low):g}", y=f"{MIDDLE - 9}", width=f"{max(1, x.at(high) - x.at(low)):g}", height="18",
-                 class_="half"),
-             axes.line(x.at(middle), MIDDLE - 12, x.at(middle), MIDDLE + 12, "middle"),
-             axes.line(x.start, MIDDLE, x.end, MIDDLE, "axis")]
-    for point in sorted(points, key=lambda point: point.is_ours):
-        kind, words = ("ours" if point.is_ours else "other"), f"{point.name}: {axes.describe(point.interval, number_format.figure)}"
-        if point.is_ours:
-            parts += [axes.whisker(x, MIDDLE, point.interval, kind),
-                      _flag(x.at(point.interval.value), f"{number_format.figure(point.interval.value)} {unit}")]
-        parts.append(axes.mark("diamond" if point.is_ours else "ring", x.at(point.interval.value), MIDDLE, kind,
-                               5.5 if point.is_ours else 4, words))
-    if not any(point.is_ours for point in points):
-        parts += _ends(x, points)
-    parts += [axes.line(x.at(value), MIDDLE + 12, x.at(value), MIDDLE + 16, "axis") for value in x.ticks]
-    parts += [axes.label(x.at(value), MIDDLE + 28, x.show(value), "tick", _anchor(x, value)) for value in axes.labelled_ticks(x)]
-    words = "; ".join(f"{point.name}: {axes.describe(point.interval, number_format.figure)}" for point in sorted(
-        points, key=lambda point: point.interval.value))
-    return axes.svg(axes.WIDTH, HEIGHT, title,
-                    f"{words}. The shaded half lies between {number_format.figure(low)} and {number_format.figure(high)} {unit}",
-                    parts)
+    words = "; ".join(map(_words, sorted(points, key=lambda point: point.interval.value)))
+    band = [tag("rect", x=f"{x.at(low):g}", y=f"{MIDDLE - 9}", width=f"{max(1, x.at(high) - x.at(low)):g}", height="18", class_="half"),
+            axes.line(x.at(middle), MIDDLE - 12, x.at(middle), MIDDLE + 12, "middle"), axes.line(x.start, MIDDLE, x.end, MIDDLE, "axis")]
+    rings = [axes.mark("ring", x.at(point.interval.value), MIDDLE, "other", 4, _words(point)) for point in points]
+    ticks = [axes.line(x.at(value), MIDDLE + 12, x.at(value), MIDDLE + 16, "axis") for value in x.ticks]
+    ticks += [axes.label(x.at(value), MIDDLE + 28, x.show(value), "tick", _anchor(x, value)) for value in axes.labelled_ticks(x)]
+    half = f"The shaded half lies between {number_format.figure(low)} and {number_format.figure(high)} {unit}"
+    return _Scene(x, f"{words}. {half}", band, rings, ticks)
+
+
+def _highlighted(x: scale.Scale, interval: Interval, words: str, unit: str) -> List[Html]:
+    at = x.at(interval.value)
+    return [axes.whisker(x, MIDDLE, interval, "ours"), _flag(at, f"{number_format.figure(interval.value)} {unit}"),
+            axes.mark("diamond", at, MIDDLE, "ours", 5.5, words)]
+
+
+def _words(point: DevicePoint) -> str:
+    return f"{point.name}: {axes.describe(point.interval, number_format.figure)}"
 
 
 def _ends(x: scale.Scale, points: List[DevicePoint]) -> List[Html]:

@@ -5,13 +5,12 @@ import functools
 import pathlib
 from typing import Callable, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
-from publish import page_inputs
+from publish import page_files, page_inputs
 from publish.escape import Html
 from publish.pages import compare_page, device_list, device_page, front_page, layout, methodology_page, model_list, model_page
 from publish.pages.figure_columns import Row, grouped, rows_of
 from publish.run_changes import digest
 
-ASSETS = pathlib.Path(__file__).resolve().parent.parent / "assets"
 RUNS_OF_DEVICE = device_page.NEWEST + 1     # newest runs of each device that `site_pages` needs
 Page = Tuple[str, bytes]                    # path within the site, contents
 SECTION_END = b"</section>"
@@ -65,8 +64,8 @@ def site_pages(catalogue: dict, newest_runs: Iterable[dict], cell_keys: Mapping[
         yield SitePage(model["page"], [model, inputs.of_rows(own)], functools.partial(model_page.page, model, own, synthetic))
         yield SitePage(f"compare/{model['page']}", [model, inputs.of_rows(own)],
                        functools.partial(compare_page.of_model, model, own, synthetic))
-    yield SitePage("methodology.html", [synthetic], lambda: methodology_page.page(catalogue, methodology_page.source()))
-    for path in sorted(ASSETS.iterdir()):
+    yield SitePage("methodology.html", [synthetic], lambda: methodology_page.page(catalogue, page_files.methodology()))
+    for path in sorted(page_files.ASSETS.iterdir()):
         yield SitePage(path.name, [], functools.partial(_asset, path))
 
 

@@ -6,7 +6,7 @@ from typing import Callable, Optional
 from base.records import GRADES, VERDICTS
 from publish import number_format
 from publish.charts.axes import Interval
-from publish.escape import Html, text
+from publish.escape import Html, escaped
 from publish.markup import tag
 
 ENOUGH_RUNS = 3     # with fewer, quartiles over runs are just the runs
@@ -46,11 +46,11 @@ def render(interval: Optional[Interval], show: Callable = number_format.figure) 
     """The figure, with its spread and n below it."""
     if interval is None:
         return tag("span", number_format.NONE, class_="none")
-    # Formatted without `tag` for speed: a site has many thousands of figures.
+    # Formatted without `tag` for speed: a site has many thousands of figures. What `show` writes has no characters to escape.
     low, high = show(interval.low), show(interval.high)
-    spread = f"{text(number_format.joined(low, high))}<br>" if low != high else ""
-    n = f'<span class="lone">{text(interval.n)}</span>' if interval.is_lone else text(interval.n)
-    return Html(f'<span class="figure"><b>{text(show(interval.value))}</b><small>{spread}{n}</small></span>')
+    spread = f"{number_format.joined(low, high)}<br>" if low != high else ""
+    n = f'<span class="lone">{escaped(interval.n)}</span>' if interval.is_lone else escaped(interval.n)
+    return Html(f'<span class="figure"><b>{show(interval.value)}</b><small>{spread}{n}</small></span>')
 
 
 def run_count(number: Optional[int]) -> Html:

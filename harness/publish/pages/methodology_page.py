@@ -1,12 +1,9 @@
 """The methodology page: methodology.md, and how this catalogue computes its statistics."""
 from __future__ import annotations
 
-from base import run_folder
 from publish import markdown
 from publish.markup import tag
 from publish.pages import layout
-
-FILE = run_folder.HARNESS / "methodology.md"
 
 
 def page(catalogue: dict, source: str) -> tuple:
@@ -15,7 +12,3 @@ def page(catalogue: dict, source: str) -> tuple:
     body = [tag("h1", title.lstrip("# ") or "Methodology"), markdown.render(rest, 2, own_links=True)]
     body.append(layout.section("Of this catalogue", tag("p", catalogue["statistics"], "."), id_="of-this-catalogue"))
     return layout.page("methodology.html", "Methodology", (), catalogue["synthetic"], tag("div", body, class_="prose"))
-
-
-def source() -> str:
-    return FILE.read_text(encoding="utf-8")

@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import Callable, Iterable, List, Optional, Union
+from typing import Callable, Iterable, List, NamedTuple, Optional, Union
 
 from publish import number_format
 from publish.charts.axes import Interval
@@ -16,16 +15,14 @@ SEARCHED = 12       # rows of a live table that gets a search field
 CHOSEN = 7          # columns of a live table whose columns can be hidden
 
 
-@dataclass(frozen=True)
-class TableCell:
+class TableCell(NamedTuple):
     """Content, sort key (None sorts last) and CSS class."""
     content: Child
     key: Union[str, float, None] = None
     class_: Optional[str] = None
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """A column's title; `first` is the direction of the first sort; a plain column cannot be sorted."""
     title: Union[str, Html]
     class_: str = ""
@@ -96,7 +93,7 @@ def _tools(columns: int, find: str) -> Optional[Html]:
 def _row(cells: List[TableCell], is_live: bool) -> Html:
     """Formatted without `tag` for speed: a site has many thousands of cells. Contents and keys are escaped."""
     keys = map(_key, cells) if is_live else itertools.repeat("")
-    parts = [(f' class="{cell.class_}"' if cell.class_ else "", key, joined((cell.content,))) for cell, key in zip(cells, keys)]
+    parts = [(f' class="{cell.class_}"' if cell.class_ else "", key, cell.content if type(cell.content) is Html else joined((cell.content,))) for cell, key in zip(cells, keys)]
     _, key, heading = parts[0]
     return Html(f'<tr><th scope="row"{key}>{heading}</th>' + "".join([f"<td{class_}{key}>{content}</td>" for class_, key, content in parts[1:]]) + "</tr>")
 
