@@ -32,7 +32,7 @@ class Texts(unittest.TestCase):
     def test_every_hostile_text_is_read_back_as_the_same_text_and_as_nothing_else(self):
         for words in hostile.TEXTS:
             with self.subTest(words=words[:40]):
-                found = Seen(f'<p title="{escape.attribute(words)}">{escape.text(words)}</p>')
+                found = Seen(f'<p title="{escape.escaped(words)}">{escape.text(words)}</p>')
                 self.assertEqual([name for name, _ in found.tags], ["p"])
                 self.assertEqual(list(found.tags[0][1]), ["title"])
                 self.assertEqual("".join(found.text), escape.reveal_hidden(words))
@@ -52,7 +52,7 @@ class Texts(unittest.TestCase):
     def test_html_is_not_escaped_twice_but_as_a_value_it_is_a_text(self):
         made = escape.text("<b>")
         self.assertEqual(escape.text(made), "&lt;b&gt;")
-        self.assertEqual(escape.attribute(Html('"')), "&quot;")
+        self.assertEqual(escape.escaped(Html('"')), "&quot;")
 
 
 class Addresses(unittest.TestCase):
