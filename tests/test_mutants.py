@@ -17,7 +17,7 @@ from submit import run_status
 from judge.git_objects import Clone
 from judge.findings import Finding, FindingList
 from mutants import changes, example, lies, lying, octets, valid, values
-from mutants.judging import NOW_S, judged, shared_passes
+from mutants.judging import NOW_S, judged, judged_run, shared_passes, shared_searches
 
 NEEDS_POSIX = ("scope-symlink", "scope-mode", "name-collision")
 NEEDS_HISTORY = ("physics-source", "protocol-unknown-commit")
@@ -34,14 +34,20 @@ class Case(unittest.TestCase):
         self.assertEqual({finding.rule for finding in findings}, rules, [finding for finding in findings if finding.rule not in rules])
 
 
-class SharedPasses(Case):
-    """Mutants of files, of which few change the ledger."""
+class SharedSearches(Case):
+    """Mutants of one run, most of whose texts are the same."""
+    context = staticmethod(shared_searches)
 
     def setUp(self):
         super().setUp()
-        shared = shared_passes()
+        shared = self.context()
         shared.__enter__()
         self.addCleanup(shared.__exit__, None, None, None)
+
+
+class SharedPasses(SharedSearches):
+    """Mutants of files, of which few change the ledger."""
+    context = staticmethod(shared_passes)
 
 
 class Valid(Case):
@@ -99,7 +105,7 @@ def place_of(finding: Finding) -> tuple:
     return name, finding.line if name == run_folder.LEDGER else (finding.pointer or "/").split("/")[1]
 
 
-class Values(Case):
+class Values(SharedSearches):
     """Lies that show in one place alone share runs with others."""
     SHARED = [row for row in values.ROWS + lies.ROWS if isinstance(row[2], (values.CallChange, values.DocumentChange))]
     ALONE = [row for row in values.ROWS + lies.ROWS if not isinstance(row[2], (values.CallChange, values.DocumentChange))]
@@ -111,11 +117,11 @@ class Values(Case):
                     self.skipTest("no folder can have that name here")
                 if row[0] in NEEDS_HISTORY and not evidence.has_history():
                     self.skipTest("this is not a clone with all of its history")
-                self.assert_broken(judged(values.made(row).write(self.root / str(number))), {row[0]})
+                self.assert_broken(judged_run(values.made(row), self.root / str(number)), {row[0]})
 
     def test_each_contradiction_in_one_place_is_refused_there_by_its_own_rule(self):
         for number, (run, rows) in enumerate(values.shared(self.SHARED)):
-            findings = list(judged(run.write(self.root / str(number))))
+            findings = list(judged_run(run, self.root / str(number)))
             for row, places in rows:
                 with self.subTest(rule=row[0], what=row[1]):
                     self.assert_broken([finding for finding in findings if place_of(finding) in places], {row[0]})

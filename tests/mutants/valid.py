@@ -117,15 +117,22 @@ class Run:
 
     def files(self) -> dict:
         """name: bytes of the five files; metadata.json and run.md are derived from the records as they are now."""
-        ledger_data = b"".join(json_text.dumps(record).encode("ascii") + b"\n" for record in self.records)
+        measured = self.measured_files()
         loaded = {row["phase"]: suites.load_by_sha256(row["phase"], row["sha256"]) for row in self.manifest["suites"]}
         graders = {item.id: item.grader for suite in loaded.values() for item in suite.items}
-        found = summary.summarize(self.manifest, map(ledger_records.typed, self.records), graders, self.records[-1].get("code_grades"))
-        found["ledger_sha256"] = ledger.sha256(ledger_data)
-        metadata = {field.name: found[field.name] for field in records.RECORDS["metadata"]}
-        story = filled_in(run_md.new(self.title, run_report.render(self.manifest, metadata)), self.story)
-        return {"manifest.json": json_text.pretty(self.manifest), "run.jsonl": ledger_data, "hardware.json": json_text.pretty(self.hardware),
-                "metadata.json": json_text.pretty(metadata), "run.md": story.encode("utf-8")}
+        derived = summary.summarize(self.manifest, map(ledger_records.typed, self.records), graders, self.records[-1].get("code_grades"))
+        derived["ledger_sha256"] = ledger.sha256(measured["run.jsonl"])
+        return {**measured, **self.derived_files({field.name: derived[field.name] for field in records.RECORDS["metadata"]})}
+
+    def measured_files(self) -> dict:
+        """name: bytes of the three files that are measured."""
+        return {"manifest.json": json_text.pretty(self.manifest), "hardware.json": json_text.pretty(self.hardware),
+                "run.jsonl": b"".join(json_text.dumps(record).encode("ascii") + b"\n" for record in self.records)}
+
+    def derived_files(self, metadata: dict) -> dict:
+        """name: bytes of the two files that this metadata record gives."""
+        text = filled_in(run_md.new(self.title, run_report.render(self.manifest, metadata)), self.story)
+        return {"metadata.json": json_text.pretty(metadata), "run.md": text.encode("utf-8")}
 
     def write(self, root: pathlib.Path) -> pathlib.Path:
         """The run's folder below root/submissions, whole and consistent."""
