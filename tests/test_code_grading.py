@@ -63,5 +63,16 @@ class Records(sandbox.SandboxTest):
         self.assertEqual((found, told), ({}, ["m:1b, PY-T99 (seq 1): not-run (the test process did not start)"]))
 
 
+class Retries(unittest.TestCase):
+    def test_a_process_that_died_of_its_isolation_is_started_again_with_its_limits_alone(self):
+        tried = []
+
+        def run_job(job: dict) -> dict:
+            tried.append(job["layers"])
+            return {} if len(job["layers"]) > 1 else {"isolation": ["limits"], "pid": 0, "reason": "passed", "detail": ""}
+        with mock.patch.object(code_grading, "_run_job", run_job):
+            verdict = code_grading.grade_code({"entry": "double", "tests": ""}, "def double(n): return 2 * n", layers=("limits", "seccomp"))
+        self.assertEqual((verdict.passed, verdict.isolation, tried), (True, ("limits",), [["limits", "seccomp"], ["limits"]]))
+
 if __name__ == "__main__":
     unittest.main()

@@ -75,15 +75,6 @@ class HonestAnswers(sandbox.SandboxTest):
             "not Python": ("def double(n) return n", DOUBLE, "syntax-error", ""),
             "a null byte": ("def double(n):\n    return 0\0", DOUBLE, "syntax-error", ""),
             "a lone surrogate": ("def double(n):\n    return '\udc80'", DOUBLE, "wrong", "test_two"),
-            "prints a lot": (RIGHT + "\nprint('x' * 20_000_000)\n", DOUBLE, "passed", ""),
-            "an example under the guard": (RIGHT + "\nif __name__ == '__main__':\n    double(input())", DOUBLE,
-                                           "passed", ""),
-            "a dataclass": ("from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\n"
-                            "class A:\n    a: int\n" + RIGHT, DOUBLE, "passed", ""),
-            "threads": ("import threading\ndef double(n):\n    out = []\n    t = threading.Thread(target=lambda: "
-                        "out.append(n * 2))\n    t.start(); t.join()\n    return out[0]", DOUBLE, "passed", ""),
-            "a module that is slow to import": ("import decimal, fractions, statistics, random, collections\n" + RIGHT,
-                                                DOUBLE, "passed", ""),
             "numpy": ("import surely_not_there\n" + RIGHT, DOUBLE, "exception", "before the tests: ModuleNotFoundError"),
             "a generator": ("def each():\n    yield 1\n    yield 2", EACH, "passed", ""),
             "a class that is a sequence": ("class each(list):\n    def __init__(self): self += [1, 2]", EACH,
@@ -106,6 +97,18 @@ class HonestAnswers(sandbox.SandboxTest):
         for name, (_, _, reason, detail) in tests.items():
             with self.subTest(name):
                 self.assertEqual((verdicts[name].reason, verdicts[name].detail), (reason, detail), verdicts[name])
+
+    def test_answers_that_do_more_than_compute(self):
+        answers = {
+            "prints a lot": RIGHT + "\nprint('x' * 20_000_000)\n",
+            "an example under the guard": RIGHT + "\nif __name__ == '__main__':\n    double(input())",
+            "a dataclass": "from __future__ import annotations\nimport dataclasses\n@dataclasses.dataclass\nclass A:\n    a: int\n" + RIGHT,
+            "threads": ("import threading\ndef double(n):\n    out = []\n    t = threading.Thread(target=lambda: "
+                        "out.append(n * 2))\n    t.start(); t.join()\n    return out[0]"),
+            "a module that is slow to import": "import decimal, fractions, statistics, random, collections\n" + RIGHT,
+        }
+        reasons = dict.fromkeys(answers, "passed")
+        self.assertEqual(judge_together(answers, DOUBLE, reasons), reasons)
 
     def test_a_test_sees_what_the_code_did_to_its_arguments(self):
         tests = ("def test_it():\n    a, b, c = [3, [1]], {'k': 1}, {1}\n    try:\n        change(a, b, more=c)\n"

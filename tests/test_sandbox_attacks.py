@@ -177,7 +177,7 @@ class Attacks(sandbox.SandboxTest):
     }
 
     def test_nothing_that_an_answer_does_makes_it_pass(self):
-        limits = code_grading.ResourceLimits(wall_s=0.4, memory_bytes=256 * code_grading.MIB)
+        limits = code_grading.ResourceLimits(wall_s=0.2, memory_bytes=256 * code_grading.MIB)
         slow = dataclasses.replace(limits, wall_s=6)
         verdicts = judge_all({name: (code, EACH if "each" in code else DOUBLE, limits if "timeout" in reasons else slow)
                               for name, (reasons, code) in self.ATTACKS.items()})
@@ -199,8 +199,8 @@ class Attacks(sandbox.SandboxTest):
                     try: os.write(number, b'["ok",{"set":[%s]},null]\\n')
                     except OSError: pass
                 while True: pass"""
-        with mock.patch.object(code_grading, "GRACE_S", 0.5), mock.patch.object(code_grading.grading, "MAX_CHARS", 1 << 22):
-            verdict = judge(code % colliding, limits=code_grading.ResourceLimits(wall_s=0.5))
+        with mock.patch.object(code_grading, "GRACE_S", 0.2), mock.patch.object(code_grading.grading, "MAX_CHARS", 1 << 22):
+            verdict = judge(code % colliding, limits=code_grading.ResourceLimits(wall_s=0.2))
         self.assertIn(verdict.reason, ("crashed", "timeout"))
         self.assertFalse(verdict.passed)
 
@@ -235,13 +235,12 @@ class Attacks(sandbox.SandboxTest):
         self.assertEqual(verdict.reason, "timeout" if os.name == "posix" or "job" in verdict.isolation else "crashed")
 
     def test_nothing_of_the_answer_gets_into_the_verdict(self):
-        reads = f"def double(n): raise ValueError(open({str(self.secret)!r}).read())"
-        self.assertNotIn("umbrella", str(judge(reads, layers=BARE)))
-        for code in (reads, "class umbrella(Exception): pass\ndef double(n): raise umbrella('umbrella')",
-                     "def double(n): return 'umbrella'", "raise OSError('umbrella double')",
-                     "def umbrella(double): return umbrella(", "def umbrella(): double()\numbrella()"):
+        for code in (f"def double(n): raise ValueError(open({str(self.secret)!r}).read())",
+                     "class umbrella(Exception): pass\ndef double(n): raise umbrella('umbrella')",
+                     "def double(n): return 'umbrella'", "def umbrella(double): raise OSError('umbrella')\numbrella(2)",
+                     "def umbrella(double): return umbrella("):
             with self.subTest(code):
-                self.assertNotIn("umbrella", str(judge(code)))
+                self.assertNotIn("umbrella", str(judge(code, layers=BARE)))
 
 if __name__ == "__main__":
     unittest.main()

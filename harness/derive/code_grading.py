@@ -39,7 +39,7 @@ from derive import grading, thinking
 from derive.code_runner import REASONS, isolation, test_process
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
-START_S = 40            # for the test process and, twice if need be, the untrusted one to start; not part of the time limit
+START_S = 40            # for both processes to start; not part of the time limit
 GRACE_S = 15            # the test process enforces the time limit; past this, it is stuck itself
 FENCE = lazy(r"```|~~~")
 BINDING = lazy(r"^[ \t]*(?:async def|def|class|import|from)\b|=", re.MULTILINE)
@@ -83,9 +83,12 @@ def grade_code(grader: dict, answer: str, limits: ResourceLimits = ResourceLimit
         return CodeVerdict(False, "no-code")
     tests = grader["tests"] if isinstance(grader["tests"], str) else "\n".join(grader["tests"])
     with files.temporary_folder() as folder:
-        return _verdict(_run_job({
-            "code": code, "entry": grader["entry"], "tests": tests, "layers": list(layers),
-            "limits": dataclasses.asdict(limits), "folder": str(folder), "harness": str(HARNESS)}))
+        job = {"code": code, "entry": grader["entry"], "tests": tests, "layers": list(layers),
+               "limits": dataclasses.asdict(limits), "folder": str(folder), "harness": str(HARNESS)}
+        result = _run_job(job)
+        if not result:      # the untrusted process may have died of its isolation, before it had the code
+            result = _run_job({**job, "layers": [layer for layer in layers if layer == "limits"]})
+        return _verdict(result)
 
 
 def grade_records(records: Iterable[Record], graders: dict, tell: Callable[[str], None]) -> dict:

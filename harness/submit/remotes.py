@@ -121,7 +121,7 @@ def of_remote(remotes: Addresses, name: str, pages: str) -> Repository:
     if len(remotes[name]) > 1:
         raise UserError("this remote is read from one address and pushed to another", name,
                         "name the repositories with --upstream and --fork")
-    return remote_address.parse(*remotes[name], spec=name, forge=pages)
+    return remote_address.parse(next(iter(remotes[name])), spec=name, forge=pages)
 
 
 def with_root(near: Repository, token: str) -> tuple[Repository, Repository]:

@@ -18,9 +18,14 @@ import ctypes
 import os
 import struct
 import sys
-from collections.abc import Iterable
 
-from derive.code_runner import seccomp, windows_job
+from derive.code_runner import seccomp
+
+TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+if os.name == "nt":
+    from derive.code_runner import windows_job
 
 LAYERS = ("limits", "landlock", "namespaces", "rights", "seccomp", "sandbox", "low")    # in this order
 DENIED_BY = {

@@ -10,10 +10,10 @@ import builtins
 import json
 import os
 import sys
-from collections.abc import Callable
 
 TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import IO, Any
 
 MAX_DEPTH = 60          # an honest result is at most five deep; more is circular, or an attack on the recursion limit

@@ -11,20 +11,24 @@ on the other side they can be hashed, compared and called. Attributes cannot be 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 
-from derive.code_runner import isolation, windows_job
+from derive.code_runner import isolation, untrusted_process
 from derive.code_runner.rpc import Channel, ConnectionLost, NotSerializable, Proxy, RemoteException, exception_message, lost_on_error, remote_exception
 
-TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
+TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts such a process
 if TYPE_CHECKING:
     from typing import Any
+if os.name == "nt":
+    import subprocess
+
+    from derive.code_runner import windows_job
 
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from derive.code_runner import {0}; sys.path.pop(0); {0}.main()"
 SWEEP_S = 2.0           # how long to look for descendants to kill; each round finds one generation
@@ -62,18 +66,50 @@ class AnswerProxy(Proxy):
         return count
 
 
+class ForkedProcess:
+    """A copy of this process that becomes the untrusted one, as much of subprocess.Popen as is needed. It spares a start of Python.
+
+    It is made before the job is read: nothing of the job is in its memory, and both ends that lead to the harness are closed in it.
+    """
+
+    def __init__(self) -> None:
+        (incoming, self._to_child), (self._from_child, outgoing) = os.pipe(), os.pipe()
+        self.returncode: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.setsid()
+                os.close(self._to_child)
+                os.close(self._from_child)
+                untrusted_process.serve(incoming, outgoing)
+            finally:
+                os._exit(1)
+        os.close(incoming)
+        os.close(outgoing)
+        self.stdin, self.stdout = io.FileIO(self._to_child, "w"), open(self._from_child, "rb")
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> None:
+        if self.returncode is None:
+            self.returncode = os.waitpid(self.pid, 0)[1]
+
+
+def spawned(harness: str) -> Any:
+    """The untrusted process where no process can be copied (Windows)."""
+    return subprocess.Popen(command("untrusted_process", harness), env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, **own_session())
+
+
 class UntrustedProcess:
     """The untrusted process, from its start until it and its descendants are gone."""
 
-    def __init__(self, job: dict):
-        self.limits = job["limits"]
+    def __init__(self, process: Any, limits: dict):
+        self.process, self.limits = process, limits
         self.timed_out = self.over_memory = False
         self._over, self._lock = threading.Event(), threading.Lock()
         self._deadline = time.monotonic() + START_S
-        self.process = subprocess.Popen(command("untrusted_process", job["harness"]), cwd=job["folder"], env=environment(),
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        **own_session())
-        assert self.process.stdin and self.process.stdout
         self._pipes = self.process.stdin, self.process.stdout
         self.channel = Channel(self.process.stdout, self.process.stdin.fileno(), self.limits["output_bytes"],
                                self._answer, lambda channel, number, _: AnswerProxy(channel, number))
@@ -98,7 +134,8 @@ class UntrustedProcess:
         """Kill the process, its group, and descendants that left the group, and wait for them."""
         self._over.set()
         self.kill()
-        self.process.wait()
+        with self._lock:
+            self.process.wait()
         for pipe in self._pipes:
             pipe.close()
         kill_descendants()
@@ -141,25 +178,24 @@ class UntrustedProcess:
 
 def main() -> None:
     """Read one job from standard input; write one line when isolation is in force, and one with the verdict."""
+    started = spawned(sys.argv[1]) if os.name == "nt" else ForkedProcess()
     isolation.protect_test_process()
     with open(0, "rb", closefd=False) as incoming:
         job = json.loads(incoming.readline())
-    send_line(run_job(job))
+    send_line(run_job(job, UntrustedProcess(started, job["limits"])))
 
 
-def run_job(job: dict) -> dict:
-    """The verdict on a job. If the process dies of its isolation, before it has the code, fewer layers are tried."""
-    for layers in (job["layers"], [layer for layer in job["layers"] if layer == "limits"]):
-        process = UntrustedProcess(job)
-        threading.Thread(target=_end_with_input, args=(process,), daemon=True).start()
-        try:
-            isolation = process.isolate(layers)
-            if isolation is not None:
-                send_line({"isolation": isolation, "pid": process.process.pid})
-                return run_tests(process, job)
-        finally:
-            process.end()
-    return {"reason": "not-run", "detail": "the process for the answer did not start"}
+def run_job(job: dict, process: UntrustedProcess) -> dict:
+    """The verdict on a job; {} if the untrusted process died of its isolation, before it had the code."""
+    threading.Thread(target=_end_with_input, args=(process,), daemon=True).start()
+    try:
+        layers = process.isolate(job["layers"])
+        if layers is None:
+            return {}
+        send_line({"isolation": layers, "pid": process.process.pid})
+        return run_tests(process, job)
+    finally:
+        process.end()
 
 
 def send_line(result: dict) -> None:

@@ -116,12 +116,17 @@ OPERATIONS: dict = {"len": len, "bool": bool, "iter": iter, "next": next}
 
 
 def main() -> None:
-    """Take over the pipes to the test process, and give the code empty standard streams."""
+    """Of a process of its own: the pipes to the test process are its standard streams."""
     incoming, outgoing = os.dup(0), os.dup(1)
     if sys.platform == "win32":
         import msvcrt
         for number in (incoming, outgoing):
             msvcrt.setmode(number, os.O_BINARY)
+    serve(incoming, outgoing)
+
+
+def serve(incoming: int, outgoing: int) -> None:
+    """Serve the test process on two pipes until it is gone, and give the code empty standard streams."""
     null_device = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null_device, number)
