@@ -12,7 +12,7 @@ import support  # noqa: F401  (puts the harness on the path)
 
 from base import plan
 from base.errors import UserError
-from judge import change, review, thresholds
+from judge import change, removed_runs, review, thresholds
 from judge.git_objects import Clone
 from judge.findings import FindingList, HeadVerdicts, for_reviewer
 from judge.session_checks import epoch_seconds
@@ -203,6 +203,30 @@ class Copies(Case):
         self.assertEqual([(finding.path, finding.expected) for finding in findings], [(f"{copy}/run.jsonl", "its own")])
         self.assertEqual(verdicts.held, {"other": ["physics-duplicate"]})
         self.assertIn("never if it is the copy", for_reviewer(findings[0]))
+
+    def test_a_copy_of_a_run_that_the_base_removed_is_held(self):
+        """It once passed with nothing found."""
+        run, copy = self.add_runs()
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.git(self.root, "merge", "--quiet", "--no-ff", "--message", "Merge", "change")
+        changes.git(self.root, "switch", "--quiet", "--create", "remove-run")
+        changes.git(self.root, "rm", "--quiet", "-r", run)
+        changes.commit(self.root, "Remove a run")
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.git(self.root, "merge", "--quiet", "--no-ff", "--message", "Merge", "remove-run")
+        removed = changes.git(self.root, "rev-parse", "--short", "HEAD").strip()
+        (finding,), verdicts = self.check("other")
+        self.assertEqual((finding.rule, finding.path, finding.expected),
+                         ("physics-duplicate", f"{copy}/run.jsonl", f"its own; main had that run until {removed} removed it"))
+        self.assertIn(run, finding.observed)
+        self.assertEqual(verdicts.held, {"other": ["physics-duplicate"]})
+        self.assertIn("never if it is the copy", for_reviewer(finding))
+        with mock.patch.object(removed_runs, "MOST_COMMITS", 1):
+            self.assertEqual(len(self.check("other")[0]), 1)
+            changes.commit(self.root, "Later")
+            self.assertEqual(self.check("other")[0], [])        # so far back nothing is searched
+        (self.root.parent / "tree" / "else" / "pc-8gb" / f"run-{valid.RUN_ID}").mkdir(parents=True)
+        self.assertEqual(self.check("other", tree=self.root.parent / "tree")[0], [])        # it was moved, and is compared where it is
 
     def test_one_run_id_under_two_handles_is_refused_in_both_requests(self):
         run, copy = self.add_runs(lambda run: None)

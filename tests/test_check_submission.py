@@ -160,7 +160,7 @@ class Exits(Case):
             with self.subTest(heads):
                 code, out, err = self.check("--review", "--base", "main", "--repository", clone, *(word for head in heads for word in ("--head", head)))
                 self.assertEqual((code, err.splitlines()[-1]), (FINE, f"next: {wanted}"))
-                self.assertEqual(" ".join(out.split()).count("not standard: all settings are the canonical ones (here: changed: "), len(heads) - ("request-7" in heads))
+                self.assertEqual(" ".join(out.split()).count("; standard requires: all settings are the canonical ones (here: changed: "), len(heads) - ("request-7" in heads))
                 self.assertEqual(out.count("findings  held for you: 1 hold"), 0 if len(heads) == 1 else 2)
 
     def test_copies_in_one_folder_are_both_held_and_one_that_is_checked_alone_is_held_against_the_other(self):

@@ -110,6 +110,19 @@ class Grades(unittest.TestCase):
             "grade in the catalogue: flagship (complete, undisturbed, repeated and explained: a figure from it can be used alone)"])
         self.assertEqual(run_grade.lines(RunDocuments(), 0), [])
 
+    def test_in_short_one_unmet_condition_is_named_and_that_the_run_is_held_only_where_there_is_no_other(self):
+        facts = self.with_breach("together")
+        documents = documents_of(facts)
+        self.assertEqual(run_grade.in_short(documents, False), "standard (measured by the protocol; can be compared with other runs); flagship requires: "
+                         "two models or more took part in parallel-mixed (here: 0 took part)")
+        archived = "archive-only (valid, but not to be compared with other runs); standard requires: "
+        self.assertEqual(run_grade.in_short(documents, True), f"{archived}the checker holds nothing for a maintainer")
+        BREACHES["undisturbed"][0](facts)
+        self.assertEqual(run_grade.in_short(documents, True), f"{archived}the verdict is clean or drifting (here: throttled)")
+        self.assertEqual(run_grade.in_short(documents_of(self.best), False),
+                         "flagship (complete, undisturbed, repeated and explained: a figure from it can be used alone)")
+        self.assertEqual(run_grade.in_short(RunDocuments(), True), "unknown")
+
     def test_the_advice_about_failed_calls_fits_their_cause(self):
         """Refused prompts were to be left as they are, and one line further another run was to be made."""
         too_long = "request (5000 tokens) exceeds the available context size (4096 tokens)"

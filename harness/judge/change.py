@@ -9,7 +9,7 @@ import pathlib
 from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Tuple
 
 from base import files, run_folder
-from judge import history, json_documents, review, run_check, thresholds, tree_layout
+from judge import history, json_documents, removed_runs, review, run_check, thresholds, tree_layout
 from judge.findings import UNCLEAR, Finding, FindingList, HeadVerdicts, run_of
 from judge.git_objects import Change, Clone
 from judge.review import ReviewSheet
@@ -90,6 +90,7 @@ def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, fin
     for path in _existing(tree):
         if path != tree_layout.EXAMPLE:
             search.add_unreported(path, tree.joinpath(*path.split("/")[1:]))
+    removed_runs.add_to(search, clone, base, _existing(tree))
     checked: List[CheckedHead] = []
     for head in heads:
         before = len(list(findings))

@@ -127,7 +127,7 @@ def for_reviewer(finding: Finding, base: str = BASE) -> str:
         return 'do not merge it before you know why it was removed ("Redacting a run" in harness/MAINTAINING.md); ask its owner'
     if finding.rule in ("physics-duplicate", "name-twice") and UNCLEAR in finding.expected:
         return "ask in both requests which of the two was measured; merge neither before that is clear, and the copy never"
-    if finding.rule == "physics-duplicate" and finding.expected == OWN_TIMES:
+    if finding.rule == "physics-duplicate" and finding.expected.startswith(OWN_TIMES):
         return "ask the contributor which of the two was measured; do not merge this run before that is clear, and never if it is the copy"
     if removes_a_run(finding):
         return f"if you redact this run, see harness/MAINTAINING.md; if not, ask the contributor for this: {fix(finding, base)}"

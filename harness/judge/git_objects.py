@@ -29,6 +29,13 @@ class Commit(NamedTuple):
     message: str
 
 
+class RemovedFile(NamedTuple):
+    """A file that a commit removed."""
+    commit: str
+    blob: str
+    path: str
+
+
 class Clone:
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
@@ -62,6 +69,23 @@ class Clone:
         """The short hash of the last commit in the line of this one that removed files of a folder; empty where none did."""
         return self.run("log", "-1", "--first-parent", "-m", "--no-show-signature", "--no-renames", "--diff-filter=D", "--name-only",
                         "--format=%h", commit, "--", folder).decode("utf-8", "replace").partition("\n")[0]
+
+    def removed(self, commit: str, paths: str, most_commits: int) -> Iterator[RemovedFile]:
+        """The files that the last commits in the line of this one removed, the last one first; `paths` is a pattern of git's."""
+        before = self.run("rev-list", "--first-parent", "--max-count=1", f"--skip={most_commits}", commit).decode("ascii").split()
+        log = self.run("log", "--first-parent", "-m", "--no-show-signature", "--no-renames", "--diff-filter=D", "--raw", "--no-abbrev",
+                       "--format=%H", commit, *(f"^{older}" for older in before), "--", paths)
+        removed_by = ""
+        for line in log.decode("utf-8", "surrogateescape").split("\n"):
+            if line.startswith(":"):
+                blobs, _, path = line.partition("\t")
+                yield RemovedFile(removed_by, blobs.split(" ")[2], path)
+            elif line:
+                removed_by = line
+
+    def short(self, commit: str) -> str:
+        """The hash as git shortens it in this clone."""
+        return self.run("rev-parse", "--short", commit).decode("ascii").strip()
 
     def changes(self, before: str, after: str) -> list:
         """Every path in which two commits differ, in order of path."""

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Dict, Iterator, Set, Tuple
+from typing import Callable, Dict, Iterator, Tuple
 
 from base import run_folder
 from base.errors import UserError
@@ -50,25 +50,26 @@ class RunSearch:
 
     def __init__(self, base: str = "", is_merged: Callable[[str], bool] | None = None) -> None:
         self._duplicates, self._digests = DuplicateSearch(), DigestSearch()
-        self._unreported: Set[str] = set()
+        self._unreported: Dict[str, str] = {}       # run: what else a finding says of it
         self._is_merged = is_merged or self._unreported.__contains__
         self._neither = f"neither run is in {base}, so " if base else ""
 
-    def add_unreported(self, run: str, folder: pathlib.Path) -> None:
-        """Remember a run that others are compared with."""
-        self._unreported.add(run)
+    def add_unreported(self, run: str, folder: pathlib.Path, note: str = "") -> None:
+        """Remember a run that others are compared with; `note` is added to their findings."""
+        self._unreported[run] = note
         for _ in self._pairs(run, folder):
             pass
 
     def add(self, run: str, folder: pathlib.Path) -> Iterator[Finding]:
         """Findings of a run and of those that were added before it. What cannot be read is not compared."""
         for pair in self._pairs(run, folder):
-            is_merged, is_other_merged = self._is_merged(pair.run), self._is_merged(pair.other)
+            note = self._unreported.get(pair.other, "")
+            is_merged, is_other_merged = self._is_merged(pair.run), bool(note) or self._is_merged(pair.other)
             findings = [] if is_merged and not is_other_merged else [pair.of_run]
             findings += [] if is_other_merged or pair.other in self._unreported else [pair.of_other]
             for finding in findings:
-                unclear = "" if is_merged or is_other_merged else f"; {self._neither}{WHICH[finding.rule]}"
-                yield finding._replace(expected=finding.expected + unclear)
+                unclear = "" if is_merged or is_other_merged else f"{self._neither}{WHICH[finding.rule]}"
+                yield finding._replace(expected="; ".join(filter(None, [finding.expected, note, unclear])))
 
     def _pairs(self, run: str, folder: pathlib.Path) -> Iterator[Pair]:
         ledger = folder / run_folder.LEDGER

@@ -43,7 +43,7 @@ def lines(documents: RunDocuments, holds: int) -> List[str]:
 
 
 def in_short(documents: RunDocuments, is_held: bool) -> str:
-    """The grade with its meaning, and the first unmet condition of the next grade."""
+    """The grade with its meaning, and an unmet condition of the next grade: that the run is held comes last, since it shows otherwise."""
     facts = _facts(documents, int(is_held))
     if facts is None:
         return "unknown"
@@ -51,9 +51,9 @@ def in_short(documents: RunDocuments, is_held: bool) -> str:
     meaning = f"{grade} ({GRADES[grade]})"
     if not unmet:
         return meaning
-    condition, observed = unmet[0]
-    reason = "the run is held" if condition.id == "unheld" else f"{condition.requirement} (here: {observed})"
-    return f"{meaning}; not {condition.grade}: {reason}"
+    condition, observed = min(unmet, key=lambda row: row[0].id == "unheld")
+    here = "" if condition.id == "unheld" else f" (here: {observed})"
+    return f"{meaning}; {condition.grade} requires: {condition.requirement}{here}"
 
 
 def _facts(documents: RunDocuments, holds: int) -> Optional[grades.GradeInput]:
