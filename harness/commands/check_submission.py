@@ -221,7 +221,8 @@ def merged_to(folder: pathlib.Path) -> str:
     if not folder.is_relative_to(ROOT):
         return ""
     path = folder.relative_to(ROOT).as_posix()
-    base = git.line(ROOT, "rev-parse", "--abbrev-ref", "origin/HEAD") or "main"
+    has_upstream = "upstream" in (git.line(ROOT, "remote") or "").split()
+    base = "upstream/main" if has_upstream else git.line(ROOT, "rev-parse", "--abbrev-ref", "origin/HEAD") or "main"
     has_run = bool(git.line(ROOT, "ls-tree", "--name-only", base, "--", path))
     return base if has_run and git.line(ROOT, "diff", "--quiet", base, "--", path) is not None else ""
 
