@@ -79,7 +79,7 @@ class WithoutAccount(submitting.Submission):
         code, out, said = self.at_a_terminal("--zip")
         self.assertEqual(code, 1, said)
         self.assertTrue((self.world / f"{BRANCH}.zip").is_file())
-        self.assertIn("first method that works:\n  1. bundle: ", out)
+        self.assertIn("\nHow:\n  1. bundle: ", out)
         self.assertNotIn("git may now ask", said)
         self.assertFalse([path for _, path, *_ in self.server.log if "receive-pack" in path])
 
@@ -89,7 +89,17 @@ class WithoutAccount(submitting.Submission):
                     os.environ, {"GITEA_TOKEN": token}):
                 code, _, said = self.at_a_terminal(*words)
                 self.assertEqual(code, 130)
-                self.assertRegex(said, rf"\nstopped\nnext: python\S* \S*submit_run.py {BRANCH}{ending}\n\Z")
+                self.assertRegex(said, rf"\n\nstopped\nnext: python\S* \S*submit_run.py {BRANCH}{ending}\n\Z")
+
+    def test_stopped_at_a_question_of_its_own_it_ends_with_the_same_command(self):
+        for address, ending in ((f"{self.url}/bench-org/bench.git", " --zip"), (self.upstream, "")):
+            self.origin(address)
+            with self.subTest(ending), mock.patch.object(console, "is_terminal", lambda: True), \
+                    mock.patch.object(console, "ask", side_effect=KeyboardInterrupt):
+                code, _, said = self.submit("--title=t", run=BRANCH)
+            self.assertEqual(code, 130)
+            self.assertRegex(said, rf"\nstopped\nnext: python\S* \S*submit_run.py {BRANCH} --title=t{ending}\n\Z")
+        self.assertEqual(gitea.git(self.clone, "for-each-ref", f"refs/heads/{BRANCH}"), "")
 
 
 class Stops(submitting.Submission):

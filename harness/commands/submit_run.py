@@ -61,9 +61,7 @@ def main(argv: list[str] | None = None, root: pathlib.Path = run_folder.ROOT) ->
     code = show(attempt, earlier)
     if args.dry_run:
         return show_commands(args, attempt, earlier) if report is None else not_ready(args, folder, report)
-    if console.is_terminal() and args.confirm is None:
-        attempt = with_asked_author(args, attempt)
-    return send(args, attempt, earlier) if agreed(args, code) else FOUND
+    return ask_and_send(args, attempt, earlier, code)
 
 
 def check_clone(root: pathlib.Path) -> None:
@@ -322,8 +320,23 @@ def understood(args: argparse.Namespace) -> list[str]:
     return words
 
 
-def send(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRequest | None) -> int:
-    from submit import commit, remote_access
+def ask_and_send(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRequest | None, code: str) -> int:
+    """Ctrl-C at any question, git's own included, ends with the command that goes on."""
+    from submit import methods
+    try:
+        if console.is_terminal() and args.confirm is None:
+            attempt = with_asked_author(args, attempt)
+        return send(attempt, earlier) if agreed(args, code) else FOUND
+    except KeyboardInterrupt:
+        console.end_interrupted_line()
+        console.note("stopped")
+        args.zip = args.zip or methods.may_ask_for_login(attempt)
+        console.next_step(shell.command(SCRIPT, *understood(args)))
+        return INTERRUPTED
+
+
+def send(attempt: Attempt, earlier: EarlierRequest | None) -> int:
+    from submit import commit, methods, remote_access
     clone, base = attempt.push.clone, attempt.base
     remote_access.fetch(clone.folder, attempt.upstream, base, clone.access)
     previous = earlier.commit if earlier else None
@@ -331,23 +344,11 @@ def send(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRequest | N
     attempt = replace(attempt, push=replace(attempt.push, commit=made))
     check_commit(attempt)
     console.note(f"the commit is {made[:12]}, on branch {attempt.push.submission.branch} of this clone")
-    try:
-        return finish(sent(attempt, earlier), attempt)
-    except KeyboardInterrupt:
-        console.note("\nstopped")
-        args.zip = args.zip or not attempt.push.clone.access.uses_token(attempt.upstream)
-        console.next_step(shell.command(SCRIPT, *understood(args)))
-        return INTERRUPTED
-
-
-def sent(attempt: Attempt, earlier: EarlierRequest | None) -> Outcome:
-    from submit import methods
     if methods.may_ask_for_login(attempt):
         console.note("git may now ask for your login on the forge; without an account press Enter each time, and the run becomes "
                      "a .zip to attach")
-    if attempt.push.update_of and earlier:
-        return methods.update(attempt, earlier.is_agit)
-    return methods.send(attempt, console.note)
+    outcome = methods.update(attempt, earlier.is_agit) if attempt.push.update_of and earlier else methods.send(attempt, console.note)
+    return finish(outcome, attempt)
 
 
 def finish(outcome: Outcome, attempt: Attempt) -> int:

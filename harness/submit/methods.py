@@ -76,7 +76,8 @@ def methods(destination: Destination, branch: str) -> list[Method]:
                no_agit),
         Method(COMPARE, f"push {branch} to {where}, and print {'the page on which' if upstream.web else 'how'} a person opens the request",
                no_server or no_fork),
-        Method(BUNDLE, f"write the commit to a .zip in {destination.bundle_folder}, and print where to attach it"),
+        Method(BUNDLE, f"write the commit to a .zip in {destination.bundle_folder}, and print where to attach it"
+                       f"{'' if destination.zip_only else ' (--zip does this alone)'}"),
     ]
     return known[-1:] if destination.zip_only else known
 

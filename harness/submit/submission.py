@@ -189,6 +189,6 @@ def format_submission(submission: Submission, target: str, methods: list[str]) -
              "author": f"{submission.author} <{submission.address}>", "to": target, "branch": submission.branch,
              "title": submission.title, "text": submission.text}
     lines += [""] + [line for name, value in facts.items() for line in text_layout.hanging(f"  {name:<10}  ", value)]
-    lines += ["", "How, by the first method that works:"]
+    lines += ["", "How, by the first method that works:" if len(methods) > 1 else "How:"]
     return "\n".join(lines + [line for number, method in enumerate(methods, 1)
                               for line in text_layout.hanging(f"  {number}. ", method)])
