@@ -112,6 +112,12 @@ class ExitCodes(unittest.TestCase):
                     self.assertNotIn("Traceback", err.said)
                     self.assertLessEqual(err.said.count("\n"), 1)
 
+    def test_after_the_ctrl_c_that_a_terminal_shows_comes_a_new_line(self):
+        """Two columns were taken by ^C, so that a line as long as the terminal is wide was folded once more."""
+        with mock.patch.object(console, "is_terminal", lambda: True), console_of() as (_, err):
+            console.guarded(raising(KeyboardInterrupt()))
+        self.assertEqual(err.said, "\nstopped\n")
+
     def test_a_bug_shows_its_traceback(self):
         with console_of() as (_, err):
             console.guarded(raising(KeyError("x")))
