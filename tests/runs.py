@@ -39,8 +39,9 @@ CACHED = (
     (run_setup, "source_sha256", functools.lru_cache(run_setup.source_sha256)),
     (run_setup, "git_state", functools.lru_cache(run_setup.git_state)),
     (calibration, "SLOT_ANSWERS", calibration.SLOT_ANSWERS[:1]),        # a model this fast needs longer answers to show its slots
+    (calibration, "SLOTS_ASKED", 2),
 )
-ALL_SLOT_ANSWERS = calibration.SLOT_ANSWERS
+REAL_SLOTS = {"SLOT_ANSWERS": calibration.SLOT_ANSWERS, "SLOTS_ASKED": calibration.SLOTS_ASKED}
 real_reader = telemetry.reader
 
 
@@ -131,6 +132,11 @@ class RunTest(unittest.TestCase):
 
     def read_telemetry(self) -> None:
         self.patch(telemetry, "reader", real_reader)
+
+    def ask_for_slots(self) -> None:
+        """As a real run does."""
+        for name, value in REAL_SLOTS.items():
+            self.patch(calibration, name, value)
 
     def empty(self) -> None:
         """Remove the runs so far."""

@@ -23,12 +23,20 @@ from measure.eta import Eta, weights
 from measure.server_address import parse_host
 
 PATIENT = TimeLimits(10.0, 60.0, 60.0)      # a busy machine answers late
+ASK_ALL = calibration.Calibration.ask_all
 QUICK = TimeLimits(10.0, 4.0, 4.0)          # for a server that falls silent
 
 
 class Case(runs.RunTest):
+    calibrates = False      # whether models are calibrated; else nothing is asked, and nothing is known about them
+
     def setUp(self):
         super().setUp()
+        if not self.calibrates:
+            self.patch(calibration.Calibration, "ask_all", lambda asked: asked.findings.update(slots_seen=None))
+
+    def calibrate(self):
+        self.patch(calibration.Calibration, "ask_all", ASK_ALL)
         for name, value in (("PAUSE_S", 0.01), ("SERVER_PATIENCE_S", 1.0), ("LOOK_AROUND_S", 0.0)):
             self.patch(model_loader, name, value)
 
@@ -79,14 +87,6 @@ def calls(rows: list, **wanted: object) -> list:
 
 
 class Order(Case):
-    def test_a_model_is_loaded_warmed_and_calibrated_before_anything_is_measured(self):
-        rows = self.carry_out({"models": [ALPHA]}, ["small-eval"])
-        roles = [row["role"] for row in calls(rows)]
-        self.assertEqual(roles, sorted(roles, key=("warmup", "calibration", "measured").index))
-        self.assertEqual([row["item"] for row in calls(rows, role="warmup")], ["LOAD", "WARM-UP"])
-        self.assertEqual(calls(rows, item="LOAD")[0]["done_reason"], "load")
-        self.assertGreater(calls(rows, item="LOAD")[0]["done_ns"], 4_000_000)
-
     def test_what_else_the_machine_does_is_looked_at_before_each_load_and_only_there(self):
         self.read_telemetry()
         self.patch(model_loader, "LOOK_AROUND_S", 0.1)
@@ -102,11 +102,6 @@ class Order(Case):
             ("frozen-prompts", "first", 4096), ("context-edge", None, 8192), ("frozen-prompts", "last", 4096)])
         for row in calls(rows, role="measured"):
             self.assertLess(row["load_ns"], 4_000_000, "a measured call paid for a load")
-
-    def test_a_run_of_context_phases_alone_is_calibrated_in_their_context(self):
-        rows = self.carry_out({"models": [ALPHA]}, ["context-append", "context-edge"])
-        self.assertEqual({row["options"]["num_ctx"] for row in calls(rows)}, {8192})
-        self.assertEqual(len(calls(rows, item="LOAD")), 1)
 
     def test_a_model_that_was_loaded_before_is_loaded_anew(self):
         self.stub.script({"models": [{**ALPHA, "load_ms": 30.0}]})
@@ -162,6 +157,31 @@ class Order(Case):
 
 
 class Calibration(Case):
+    calibrates = True
+
+    def test_a_model_is_loaded_warmed_and_calibrated_before_anything_is_measured(self):
+        rows = self.carry_out({"models": [ALPHA]}, ["small-eval"])
+        roles = [row["role"] for row in calls(rows)]
+        self.assertEqual(roles, sorted(roles, key=("warmup", "calibration", "measured").index))
+        self.assertEqual([row["item"] for row in calls(rows, role="warmup")], ["LOAD", "WARM-UP"])
+        self.assertEqual(calls(rows, item="LOAD")[0]["done_reason"], "load")
+        self.assertGreater(calls(rows, item="LOAD")[0]["done_ns"], 4_000_000)
+
+    def test_a_run_of_context_phases_alone_is_calibrated_in_their_context(self):
+        rows = self.carry_out({"models": [ALPHA]}, ["context-append", "context-edge"])
+        self.assertEqual({row["options"]["num_ctx"] for row in calls(rows)}, {8192})
+        self.assertEqual(len(calls(rows, item="LOAD")), 1)
+
+    def test_a_resumed_run_warms_up_again_and_calibrates_only_what_it_lacks(self):
+        script = {"models": [ALPHA]}
+        rows = self.carry_out(script, ["small-eval"])
+        fourth = next(row["seq"] for row in rows if row.get("item") == "5Q-Q04")
+        rows = self.resume(rows, fourth, script)
+        later = [row for row in rows if row["session"] == 1 and row["type"] == "call"]
+        self.assertEqual([row["item"] for row in later], ["LOAD", "WARM-UP", "5Q-Q04", "5Q-Q05"])
+        self.assertEqual(later[0]["session_start"]["earlier_sessions"][0]["ended"], "died")
+        self.assertIsNone(later[1]["session_start"])
+
     def findings(self, script: dict, chosen: list) -> dict:
         found: dict = {}
         for row in self.carry_out(script, chosen):
@@ -170,7 +190,7 @@ class Calibration(Case):
         return found
 
     def test_what_a_server_does_is_found_by_behaviour_in_every_version(self):
-        self.patch(calibration, "SLOT_ANSWERS", runs.ALL_SLOT_ANSWERS)
+        self.ask_for_slots()
         table = (("0.24.0", None, "refused"), ("0.30.1", 1000, "refused"), ("0.33.0-rc2", 1000, "refused"))
         for version, one_token_ns, too_long in table:
             with self.subTest(version=version):
@@ -434,19 +454,10 @@ class Broken(Case):
         self.assertEqual([row["outcome"] for row in calls(rows, role="measured")], ["ok", "ok", "cut"])
         self.assertEqual((reasons(rows), rows[-1]["skipped"]), ({"conversation-broken"}, 5))
 
-    def test_a_resumed_run_warms_up_again_and_calibrates_only_what_it_lacks(self):
-        script = {"models": [ALPHA]}
-        rows = self.carry_out(script, ["small-eval"])
-        fourth = next(row["seq"] for row in rows if row.get("item") == "5Q-Q04")
-        rows = self.resume(rows, fourth, script)
-        later = [row for row in rows if row["session"] == 1 and row["type"] == "call"]
-        self.assertEqual([row["item"] for row in later], ["LOAD", "WARM-UP", "5Q-Q04", "5Q-Q05"])
-        self.assertEqual(later[0]["session_start"]["earlier_sessions"][0]["ended"], "died")
-        self.assertIsNone(later[1]["session_start"])
-
 
 class Thinking(Case):
     """A small budget, so that a context of 1,024 tokens has room for it."""
+    calibrates = True
     SETTINGS = plan.Settings(num_ctx=768, thinking=True, thinking_budget=256)
     THINKER = {**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 10, "tokens_per_chunk": 1}
 

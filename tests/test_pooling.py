@@ -10,7 +10,6 @@ import runs
 from base import json_text, records, run_folder, schema, suites
 from base.ledger_records import typed
 from derive import call_metrics
-from measure import calibration
 from self_test import scenarios
 
 MODEL = {"name": "alpha:1b", "size_bytes": 1_000_000, "head_tokens": 11, "prefill_tok_s": 100_000.0, "decode_gap_ms": 1.0,
@@ -35,7 +34,7 @@ class Planted(runs.RunTest):
 
     def test_times_rates_counts_drift_and_loads(self):
         """The gap grows by a thousandth with each request, so the second pass is slower by what lies between."""
-        self.patch(calibration, "SLOT_ANSWERS", runs.ALL_SLOT_ANSWERS)
+        self.ask_for_slots()
         found = self.measured("frozen-prompts,small-eval", model={"drift": 0.01, "load_ms": 300.0}, rules=[scenarios.COUNTING])
         log = {row["nonce"]: row for row in self.stub.log() if row["nonce"]}
         calls = runs.measured(runs.records(self.folder()))

@@ -136,6 +136,7 @@ class Climb(Case):
         self.assertEqual({row["options"]["num_ctx"] for row in calls(rows, phase=PLAIN)}, {2048})
 
     def test_thoughts_of_a_model_that_always_thinks_take_their_room_from_the_prompt_and_not_from_the_machine(self):
+        self.calibrate()
         thinker = {"context_length": 16384, "capabilities": ["completion", "thinking"], "thinking_tokens": 20, "thinks_always": True,
                    "template": "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}user: {{ .Prompt }}"}
         rows = self.climb(thinker, plan.Settings(contexts=("auto",), thinking_budget=1024), ["context-edge"])
