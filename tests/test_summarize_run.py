@@ -62,7 +62,7 @@ class Writing(Folder):
         files = valid.Run().files()
         story = files["run.md"].decode("utf-8")
         for name, told, step in (("whole", story, "next: python harness/submit_run.py"),
-                                 ("boxes open", story.replace("- [x] ", run_md.BOX), "next: show the five files"),
+                                 ("boxes open", story.replace("- [x] ", run_md.BOX), "next: look through the five files"),
                                  ("a question open", story.replace(next(iter(valid.STORY.values())), f"{run_md.PROMPT} what"),
                                   "next: fill in what run.md asks, then")):
             folder = valid.laid_out(self.out / name / valid.Run().place, {**files, "run.md": told.encode("utf-8")})
