@@ -90,7 +90,7 @@ class Suited(unittest.TestCase):
                 ("git checkout -- a/run.jsonl", True, "git checkout -- a/run.jsonl"),
                 ("git checkout -- a/run.jsonl", False, "put the file back as the harness wrote it"),
                 ("git rm -r --force 'a b'", False, "remove 'a b'"),
-                ("git mv a/run-1 submissions/<handle>/<device-tag>/run-<uuid>", False, "--move a/run-1 --handle YOUR-HANDLE"),
+                ("git mv a/run-1 submissions/<handle>/<device-tag>/run-<uuid>", False, "--move a/run-1 --handle HANDLE"),
                 ("edit a/run.md", False, "edit a/run.md")):
             with self.subTest((command, tracked)):
                 self.assertIn(words, findings.suited(command, tracked))

@@ -33,6 +33,15 @@ class Circumstances(unittest.TestCase):
         self.assertIn("time limit none; --time-limit 90m would set one", circumstances())
         self.assertIn("time limit 1h30m; what does not fit is skipped, from the end of the plan: its last row first", circumstances(limit_s=5400))
 
+    def test_what_the_flags_leave_open_is_named_with_the_flag_that_decides_it(self):
+        text = " ".join(plan_text.format_circumstances(None, [], None, False, True, False).split())
+        for words in ("models all of the above; --models LIST would measure some of them", "time limit none; --time-limit 90m",
+                      "handle none yet; put your public name, in lower case, in place of HANDLE in the next command"):
+            self.assertIn(words, text)
+        self.assertIn("handle the run asks for it", " ".join(plan_text.format_circumstances(None, [], None, False, False, True).split()))
+        for word in ("models", "handle"):
+            self.assertNotIn(word, plan_text.format_circumstances(None, [], None, False))
+
     def test_whether_code_will_be_graded(self):
         self.assertIn("code grading off: answers of python-tasks get no verdict; --grade-code", circumstances())
         self.assertIn("code grading on: the models' Python answers are run in a sandbox", circumstances(grades_code=True))

@@ -363,14 +363,27 @@ class Next(runs.RunTest):
         words = ["--phases", "small-eval", "--models", "alpha:1b", "--device-tag", "mac-m1-8gb"]
         line = self.next("--dry-run", *words)
         self.assertEqual(line, "python harness/run_benchmark.py --phases small-eval --models alpha:1b "
-                               f"{where} --handle YOUR-HANDLE --device-tag mac-m1-8gb --hostname other --out {self.out}")
+                               f"{where} --handle HANDLE --device-tag mac-m1-8gb --hostname other --out {self.out}")
         with mock.patch.object(console, "is_terminal", lambda: True):       # there the run asks for what is left out
-            self.assertEqual(self.next("--dry-run", *words), line.replace(" --handle YOUR-HANDLE", ""))
+            self.assertEqual(self.next("--dry-run", *words), line.replace(" --handle HANDLE", ""))
         _, out, err = self.main(*words, "--handle", "ana", "--quiet")
         told = err.splitlines()[-1][len("next: "):]
         self.assertRegex(out, r"\ngrade in the catalogue: archive-only \(.*\)\nfor the grade standard:\n(  .*\n)+\n")
         self.assertIn("  - each model has decode rates from the frozen prompts", out)
         self.assertEqual(told, f"fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
+
+    def test_the_plan_of_the_guides_ends_with_the_command_that_they_measure_with(self):
+        """A guide once had to say that its own command was meant, and not the shorter one that the plan printed."""
+        for name in ("CONTRIBUTING.md", "README.md"):
+            text = (support.ROOT / name).read_text(encoding="utf-8").replace("MODELS", "alpha:1b").replace("TIME", "90m")
+            lines = re.findall(r"(?m)^python harness/run_benchmark\.py (.*)$", text)
+            planning, = (line for line in lines if line.startswith("--dry-run"))
+            measuring, = (line for line in lines if "--hostname other" in line)
+            with self.subTest(name):
+                line = self.next(*planning.split(), "--target-url", self.stub.url)
+                for added in (f" --target-url {self.stub.url}", f" --out {self.out}"):
+                    line = line.replace(added, "")
+                self.assertEqual(re.sub("--device-tag [a-z0-9-]+ ", "--device-tag TAG ", line), f"python harness/run_benchmark.py {measuring}")
 
     def test_the_placeholder_of_a_handle_is_refused_and_the_rest_of_the_line_is_understood(self):
         self.assertEqual(self.main(*support.words_of(self.next("--dry-run"))[2:])[0], 2)
@@ -380,9 +393,9 @@ class Next(runs.RunTest):
 
     def test_a_run_of_nobody_is_to_be_moved_first(self):
         line = self.next("--phases", "small-eval", "--models", "alpha:1b", "--device-tag", "mac-m1-8gb", "--quiet")
-        self.assertEqual(line, f"python harness/run_benchmark.py --move {self.folder()} --handle YOUR-HANDLE "
+        self.assertEqual(line, f"python harness/run_benchmark.py --move {self.folder()} --handle HANDLE "
                                "--device-tag mac-m1-8gb")
-        code, out, err = self.main(*support.words_of(line.replace("YOUR-HANDLE", "ana"))[2:])
+        code, out, err = self.main(*support.words_of(line.replace("HANDLE", "ana"))[2:])
         self.assertEqual(code, 0, err)
         self.assertEqual(out.strip(), str(self.folder()))
         self.assertEqual(self.folder().parts[-3:-1], ("ana", "mac-m1-8gb"))

@@ -31,7 +31,7 @@ class Words(unittest.TestCase):
                  "stopped before it had a plan; nothing was measured, so its folder can be removed", "run_benchmark.py --dry-run"),
                 (RunState(pathlib.Path("r"), **named, calls=3, planned=9), "not finished: 3 of 9 calls", "run_benchmark.py --resume r"),
                 (RunState(pathlib.Path("r"), complete=True, device_tag="mac-m1-8gb", open_points=7), "complete; no handle set",
-                 "run_benchmark.py --move r --handle YOUR-HANDLE --device-tag mac-m1-8gb"),
+                 "run_benchmark.py --move r --handle HANDLE --device-tag mac-m1-8gb"),
                 (RunState(pathlib.Path("r"), **named, complete=True, errors=2, open_points=7), "complete; the checker finds 2 errors",
                  "check_submission.py r"),
                 (RunState(pathlib.Path("r"), **named, complete=True, errors=1), "complete; the checker finds 1 error", "check_submission.py r"),

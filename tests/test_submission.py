@@ -79,7 +79,7 @@ class Ownership(unittest.TestCase):
     def test_without_any_owner_the_command_that_sets_it_is_printed(self):
         for place, told in (("unnamed/mac-m1-8gb", (None, "mac-m1-8gb")), ("", (None, "mac-m1-8gb"))):
             with self.subTest(place), self.assertRaisesRegex(
-                    UserError, "run_benchmark.py --move .*run-x --handle YOUR-HANDLE --device-tag mac-m1-8gb"):
+                    UserError, "run_benchmark.py --move .*run-x --handle HANDLE --device-tag mac-m1-8gb"):
                 self.owner(place, told)
 
     def test_two_different_owners_are_an_error_and_never_a_guess(self):

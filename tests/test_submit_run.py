@@ -277,7 +277,7 @@ class Places(submitting.Submission):
         folder = self.elsewhere(handle=None)
         code, _, said = self.submit(run=str(folder))
         self.assertEqual(code, 2)
-        self.assertIn(f"run_benchmark.py --move '{shell.path(folder)}' --handle YOUR-HANDLE --device-tag mac-m1-8gb\n", said)
+        self.assertIn(f"run_benchmark.py --move '{shell.path(folder)}' --handle HANDLE --device-tag mac-m1-8gb\n", said)
 
     def test_a_run_outside_the_clone_is_checked_in_its_place_and_shown_by_its_path(self):
         folder = self.elsewhere(handle=None)

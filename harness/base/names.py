@@ -9,6 +9,7 @@ from base.pattern import lazy
 HANDLE = lazy(r"[a-z0-9](?:[a-z0-9-]{0,37}[a-z0-9])?\Z")
 DEVICE_TAG = lazy(r"[a-z0-9][a-z0-9-]{1,46}[a-z0-9]\Z")
 RESERVED_HANDLES = ("example", "unnamed")
+HANDLE_WORD, TAG_WORD = "HANDLE", "TAG"     # in a command, what a person has to replace; both are refused
 UNNAMED = "unnamed"         # the folder of runs without a handle; they are moved before they are submitted
 NIL_RUN_ID = "00000000-0000-0000-0000-000000000000"
 _RUN_ID = lazy(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")

@@ -168,15 +168,16 @@ def show_plan(args: argparse.Namespace, planned: dict, out: pathlib.Path) -> int
     from measure import hardware, options, plan_text, telemetry
     console.say(f"Ollama {planned['version']} at {planned['target'].url}\nruns go under {out}\n")
     console.say(plan_text.format_plan(planned["choice"], planned["phases"], planned["suites"], planned["settings"]))
-    console.say("\n" + plan_text.format_circumstances(telemetry.now() if planned["target"].is_loopback else None, planned["phases"],
-                                                      options.seconds(args.time_limit, "--time-limit"), args.grade_code))
+    is_asked = console.is_terminal() and planned["target"].is_loopback      # what the next command leaves out there is asked for
+    machine = telemetry.now() if planned["target"].is_loopback else None
+    console.say("\n" + plan_text.format_circumstances(machine, planned["phases"], options.seconds(args.time_limit, "--time-limit"), args.grade_code,
+                                                      args.models is None, None if args.handle else is_asked))
     console.say("\nOnly read-only requests were sent. Leave out --dry-run to measure.")
-    tag = args.device_tag or (hardware.suggest_device_tag() if planned["target"].is_loopback else "DEVICE-TAG")
+    tag = args.device_tag or (hardware.suggest_device_tag() if planned["target"].is_loopback else names.TAG_WORD)
     advice = None if args.device_tag else names.vague_tag_advice(tag)
     if advice:
         console.note(f"note: {advice}")
-    is_asked = console.is_terminal() and planned["target"].is_loopback      # what is left out there is asked for
-    console.next_step(shell.same_command("run_benchmark.py", args, dry_run=None, handle=args.handle or (None if is_asked else "YOUR-HANDLE"),
+    console.next_step(shell.same_command("run_benchmark.py", args, dry_run=None, handle=args.handle or (None if is_asked else names.HANDLE_WORD),
                                          device_tag=args.device_tag if is_asked and advice else tag,
                                          hostname="other" if args.hostname is None else args.hostname))
     return FINE

@@ -8,7 +8,7 @@ import re
 import shlex
 from typing import Collection, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
-from base import sensitive, shell
+from base import names, sensitive, shell
 from base.errors import printable
 from judge.rules import CHANGED_LEDGER_RULES, EDIT, MISSING, REWORD, RULES, SEVERITIES
 
@@ -150,7 +150,7 @@ def suited(command: str, is_tracked: bool) -> str:
     if command.startswith("git rm "):
         return f"remove {command.rpartition('--force ')[2]}"
     if command.startswith("git mv "):
-        return f"{shell.command('run_benchmark.py', '--move')} {command.split(' ')[2]} --handle YOUR-HANDLE --device-tag YOUR-DEVICE"
+        return f"{shell.command('run_benchmark.py', '--move')} {command.split(' ')[2]} --handle {names.HANDLE_WORD} --device-tag {names.TAG_WORD}"
     return command
 
 

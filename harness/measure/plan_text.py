@@ -1,7 +1,7 @@
 """The preview as text: which models a server has, what a run would ask them, and how long that takes."""
 from __future__ import annotations
 
-from base import plan, request_settings, suites, text_format, text_layout
+from base import names, plan, request_settings, suites, text_format, text_layout
 from base.phases import PHASES, PYTHON_TASKS, THINKING_PHASES
 from measure import eta, telemetry
 from measure.models import ModelChoice, can_think
@@ -55,14 +55,20 @@ def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings
         _times(answers, prompts), f"settings:\n{request_settings.format_table(plan.overrides_of(settings))}"))
 
 
-def format_circumstances(machine: dict | None, phases: list, limit_s: int | None, grades_code: bool) -> str:
-    """What a person should know before starting: the machine's state now, the time limit, and whether code is graded.
+def format_circumstances(machine: dict | None, phases: list, limit_s: int | None, grades_code: bool, takes_all_models: bool = False,
+                         asks_handle: bool | None = None) -> str:
+    """What a person should know before starting: the machine's state now, and what the flags leave open, with the flag that decides it.
 
-    `machine` is telemetry.now(); None: the server is on another machine.
+    `machine` is telemetry.now(); None: the server is on another machine. `asks_handle`: whether the run asks for the handle; None: it is given.
     """
     limit = (f"{text_format.format_duration(limit_s)}; what does not fit is skipped, from the end of the plan: its last row first" if limit_s is not None else
              "none; --time-limit 90m would set one")
-    rows = [("machine now", _machine_state(machine)), ("time limit", limit)]
+    rows = [("machine now", _machine_state(machine))]
+    rows += [("models", "all of the above; --models LIST would measure some of them")] if takes_all_models else []
+    rows.append(("time limit", limit))
+    if asks_handle is not None:
+        rows.append(("handle", "the run asks for it; --handle NAME would set it" if asks_handle else
+                     f"none yet; put your public name, in lower case, in place of {names.HANDLE_WORD} in the next command"))
     if PYTHON_TASKS in phases:
         rows.append(("code grading", "on: the models' Python answers are run in a sandbox at the end" if grades_code else
                      f"off: answers of {PYTHON_TASKS} get no verdict; --grade-code runs them in a sandbox"))

@@ -19,7 +19,7 @@ from submit.gitea_api import ApiError, GiteaApi
 
 # Settings of git in which submit_run.py keeps what became of a run, such as submitted.run-<uuid>.page. Nothing depends on them.
 SECTION = "submitted"
-HANDLE_FLAGS = {False: ("--handle", "YOUR-HANDLE"), True: ()}     # a person at a terminal is asked for it
+HANDLE_FLAGS = {False: ("--handle", names.HANDLE_WORD), True: ()}     # a person at a terminal is asked for it
 PAGE, FILE, PLACE = "page", "file", "place"     # of the request; the .zip that was left; where that is to be attached
 ANSWER_S = 5.0                      # for the state of a request; --status must not hang
 
@@ -29,7 +29,7 @@ class RunState:
     """What is known about one run. `request` is the state of its pull request: open, closed, merged, unknown or "" (not sent)."""
     folder: pathlib.Path
     handle: str = names.UNNAMED
-    device_tag: str = "DEVICE-TAG"
+    device_tag: str = names.TAG_WORD
     has_plan: bool = True       # False: stopped before its manifest was written
     complete: bool = False
     synthetic: bool = False

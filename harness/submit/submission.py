@@ -114,7 +114,7 @@ def owner_of(folder: pathlib.Path, submissions: pathlib.Path, manifest: dict,
     handle = _agreed(folder, "--handle", {in_folder[0], manifest["handle"], flags[0]}, names.handle_problem)
     device_tag = _agreed(folder, "--device-tag", {in_folder[1], manifest["device_tag"], flags[1]}, names.device_tag_problem)
     if handle is None or device_tag is None:
-        words = ("--move", run_folder.argument(folder), "--handle", handle or "YOUR-HANDLE", "--device-tag", device_tag or "YOUR-DEVICE")
+        words = ("--move", run_folder.argument(folder), "--handle", handle or names.HANDLE_WORD, "--device-tag", device_tag or names.TAG_WORD)
         raise UserError("this run has no handle and device tag yet", str(folder),
                         f"give it both: {shell.command('run_benchmark.py', *words)}")
     return handle, device_tag
