@@ -272,6 +272,47 @@ class Removal(Case):
         self.assertEqual(finding.observed, f"main had this run until {removed} removed it")
         self.assertEqual(verdicts, ([], {"again": ["name-removed"]}))
 
+    def test_a_removed_run_is_recognised_under_another_handle_or_device_tag(self):
+        """It once came back without a word when its folder had another name."""
+        changes.git(self.root, "switch", "--quiet", "main")
+        for place in (f"submissions/earlier/mac-m1-8gb/run-{valid.RUN_ID}", f"submissions/{valid.HANDLE}/other-tag/run-{valid.RUN_ID}"):
+            changes.put(self.root, f"{place}/run.md")
+            changes.commit(self.root, "Add a run")
+            changes.git(self.root, "rm", "--quiet", "-r", place)
+            changes.commit(self.root, "Remove a run")
+            removed = changes.git(self.root, "rev-parse", "--short", "HEAD").strip()
+            changes.git(self.root, "switch", "--quiet", "--create", f"after-{removed}")
+            self.add_run()
+            with self.subTest(place):
+                self.assertEqual([(finding.rule, finding.observed) for finding in self.findings()],
+                                 [("name-removed", f"main had this run, as {place}, until {removed} removed it")])
+            changes.git(self.root, "switch", "--quiet", "main")
+
+    def test_a_run_that_the_base_has_moved_was_not_removed(self):
+        changes.git(self.root, "switch", "--quiet", "main")
+        old, new = (f"submissions/{handle}/mac-m1-8gb/run-{valid.RUN_ID}" for handle in ("earlier", "later"))
+        changes.put(self.root, f"{old}/run.md")
+        changes.commit(self.root, "Add a run")
+        (self.root / new).parent.mkdir(parents=True)
+        changes.git(self.root, "mv", old, new)
+        changes.commit(self.root, "Move a run")
+        changes.git(self.root, "switch", "--quiet", "--create", "again")
+        self.add_run()
+        self.assertNotIn("name-removed", [finding.rule for finding in self.findings()])
+
+    def test_a_removed_run_that_a_later_commit_of_its_request_corrects_is_recognised(self):
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.put(self.root, f"{self.EARLIER}/run.md")
+        changes.commit(self.root, "Add a run")
+        changes.git(self.root, "switch", "--quiet", "--create", "again")
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.git(self.root, "rm", "--quiet", "-r", self.EARLIER)
+        changes.commit(self.root, "Remove a run")
+        changes.git(self.root, "switch", "--quiet", "again")
+        changes.put(self.root, f"{self.EARLIER}/run.md", "corrected\n")
+        changes.commit(self.root, "Correct it")
+        self.assertIn("name-removed", [finding.rule for finding in self.findings()])
+
     EARLIER = "submissions/earlier/mac-m1-8gb/run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233"
 
     def findings(self) -> list:

@@ -88,13 +88,6 @@ class Exits(Case):
             with self.subTest(words):
                 self.assertNotIn("grade in the catalogue", self.check(*words)[1])
 
-    def test_a_change_that_brings_no_run_says_so(self):
-        with mock.patch.object(check_submission, "change", lambda args, findings, verdicts, keep: []):
-            for words in ((), ("--review",)):
-                code, out, err = self.check("--base", "main", "--head", "request-7", *words)
-                self.assertEqual((code, out, err), (FINE, "", "no run to check: request-7 adds none to main; was it merged already?\n"
-                                                     "next: python harness/run_benchmark.py --status\n"))
-
     def clone_with_requests(self) -> pathlib.Path:
         """A clone whose branch `change` has an error; `request-7` and `request-9` have none."""
         clone = self.root / "clone"
@@ -107,6 +100,36 @@ class Exits(Case):
             changes.put(clone, f"{name}.md")
             changes.commit(clone, name)
         return clone
+
+    @unittest.skipUnless(HAS_GIT, "git is not installed")
+    def test_a_change_without_a_run_is_named_for_what_it_is(self):
+        """A request whose run had been merged and then removed was asked about: "was it merged already?"."""
+        clone, run = self.clone_with_requests(), valid.Run()
+        changes.git(clone, "switch", "--quiet", "--create", "request-8", "main")
+        run.write(clone)
+        changes.commit(clone, "Add a run")
+        changes.git(clone, "switch", "--quiet", "main")
+        for name in ("request-8", "request-9"):
+            changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", name)
+        changes.git(clone, "switch", "--quiet", "--create", "request-10")
+        changes.put(clone, "submissions/unrelated/mac-m1-8gb/run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233/run.md")
+        changes.commit(clone, "Add another run")
+        changes.git(clone, "switch", "--quiet", "main")
+        changes.git(clone, "merge", "--quiet", "--ff-only", "request-10")
+        changes.git(clone, "rm", "--quiet", "-r", "submissions")
+        changes.commit(clone, "Remove both runs")
+        removal = changes.git(clone, "rev-parse", "--short", "HEAD").strip()
+        for head, note, step in (
+                ("request-7", "no run to check: request-7 adds none to main", "look at what it changes: git diff main...request-7"),
+                ("request-8", f"request-8 was merged; main has removed since: {run.place} (commit {removal})",
+                 "close the request, if it is still open"),
+                ("request-9", "merged already: main has every commit of request-9", "close the request, if it is still open"),
+                ("request-10", "request-10 was merged; main has removed since: submissions/unrelated/mac-m1-8gb/"
+                 f"run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233 (commit {removal})", "close the request, if it is still open")):
+            for words in ((), ("--review",)):
+                with self.subTest((head, words)):
+                    self.assertEqual(self.check("--base", "main", "--head", head, "--repository", clone, *words),
+                                     (FINE, "", f"{note}\nnext: {step}\n"))
 
     @unittest.skipUnless(HAS_GIT, "git is not installed")
     def test_a_request_that_was_merged_since_the_last_review_is_named_and_left_out(self):
@@ -123,7 +146,7 @@ class Exits(Case):
         changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", "request-9")
         code, out, err = self.check(*review, "--head", "request-7", "--head", "request-9")
         self.assertEqual((code, out), (FINE, ""))
-        self.assertIn("no run to check: request-7, request-9 adds none to main", err)
+        self.assertIn("merged already: main has every commit of request-7\nmerged already: main has every commit of request-9\n", err)
 
     @unittest.skipUnless(HAS_GIT, "git is not installed")
     def test_after_a_joint_review_the_next_step_merges_what_has_no_error_and_asks_for_the_rest(self):

@@ -49,7 +49,7 @@ def main(argv: list | None = None) -> int:
     if documents and not args.json:
         console.say("\n".join(grade(documents[0], findings, findings.counts["hold"])), wrap=True)
     if args.base and not judged and not findings.has_errors:
-        console.note(f"no run to check: {', '.join(args.head or ['HEAD'])} adds none to {args.base}; was it merged already?")
+        note_heads_without_runs(args)
     console.next_step(next_step(args, judged, findings, verdicts))
     return BROKEN if findings.has_crashed else FOUND if findings.has_errors else FINE
 
@@ -125,19 +125,30 @@ def is_tracked(path: str) -> bool:
 
 def change(args: argparse.Namespace, findings: FindingList, verdicts: HeadVerdicts, keep: Keep) -> list:
     from judge import change as pull_request
-    from judge.git_objects import Clone
-    clone = Clone(pathlib.Path(args.repository) if args.repository else ROOT)
+    clone = clone_of(args)
     leave_out_merged(clone, args)
     return pull_request.check_all(clone, args.base, args.head or ["HEAD"], ROOT / "submissions", findings, time.time(), verdicts, keep)
 
 
+def clone_of(args: argparse.Namespace) -> Clone:
+    from judge.git_objects import Clone
+    return Clone(pathlib.Path(args.repository) if args.repository else ROOT)
+
+
+def note_heads_without_runs(args: argparse.Namespace) -> None:
+    from judge import change as pull_request
+    for head in args.head or ["HEAD"]:
+        console.note(pull_request.without_runs(clone_of(args), args.base, head))
+
+
 def leave_out_merged(clone: Clone, args: argparse.Namespace) -> None:
     """Name the heads that were merged since they were last reviewed together; --head keeps the others."""
+    from judge import change as pull_request
     heads = args.head or []
     merged = [head for head in heads if clone.is_merged(head, args.base)] if len(heads) > 1 else []
     if len(merged) < len(heads):
         for head in merged:
-            console.note(f"merged already: {args.base} has every commit of {head}")
+            console.note(pull_request.without_runs(clone, args.base, head))
         args.head = [head for head in heads if head not in merged]
 
 
@@ -193,7 +204,8 @@ def next_step(args: argparse.Namespace, judged: list, findings: FindingList, ver
     """After errors: run this again; after a change: review it; else submit the one run that was checked, or have its boxes ticked."""
     from judge import report
     if args.base and not judged and not findings.has_errors:
-        return shell.command("run_benchmark.py", "--status")
+        heads = [head for head in args.head or ["HEAD"] if not clone_of(args).is_merged(head, args.base)]
+        return f"look at what it changes: git diff {shell.join([f'{args.base}...{heads[0]}'])}" if heads else "close the request, if it is still open"
     if findings.has_errors and only_removes_runs(findings):
         return ('if this redacts a run, an administrator merges it although the check refuses it: "Redacting a run" in '
                 f"harness/MAINTAINING.md; if not, apply the fixes above, then rerun: {again(args)}")

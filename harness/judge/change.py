@@ -6,9 +6,9 @@ change with --head.
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Set, Tuple
 
-from base import files, run_folder
+from base import files, names, run_folder
 from judge import history, json_documents, removed_runs, review, run_check, thresholds, tree_layout
 from judge.findings import UNCLEAR, Finding, FindingList, HeadVerdicts, run_of
 from judge.git_objects import Change, Clone
@@ -167,13 +167,39 @@ def _merged_already(clone: Clone, base: str, start: str, head: str, scope: Scope
 
 
 def _removed_before(clone: Clone, base: str, base_name: str, scope: Scope) -> Iterator[Finding]:
-    """Runs that the base had once and has no more: they may have been removed for their owner, or for something private."""
-    for folder in _added_folders(scope):
-        if folder.count("/") == 3 and not clone.entries(base, folder, lambda path: False):
-            commit = clone.removal(base, folder)
-            if commit:
-                yield Finding("name-removed", f"{base_name} had this run until {commit} removed it",
-                              'a run that was not removed: see "Redacting a run" in harness/MAINTAINING.md', path=folder)
+    """Runs that the base had once, under this handle and device tag or others, and has no more.
+
+    They may have been removed for their owner, or for something private.
+    """
+    for folder in sorted({change.path.rpartition("/")[0] for change in scope.runs if change.status != "D"}):
+        place = tree_layout.place_of(folder)
+        if place is None or place.path != folder or names.run_id_problem(place.run_id) or clone.entries(base, folder, lambda path: False):
+            continue
+        removal = clone.removal(base, place.name)
+        if removal and not any(path.endswith(f"/{place.name}") for path in _runs_in(clone, base)):
+            where = "" if removal.folder == folder else f", as {removal.folder},"
+            yield Finding("name-removed", f"{base_name} had this run{where} until {removal.commit} removed it",
+                          'a run that was not removed: see "Redacting a run" in harness/MAINTAINING.md', path=folder)
+
+
+def _runs_in(clone: Clone, commit: str) -> Set[str]:
+    """The folders of all runs of a commit."""
+    return {entry.path.rpartition("/")[0] for entry, _ in clone.entries(commit, run_folder.TREE, lambda path: False) if entry.path.count("/") == 4}
+
+
+def without_runs(clone: Clone, base: str, head: str) -> str:
+    """Why there is no run to check in a change: it was merged, perhaps with a run that was removed later, or it adds none."""
+    base_commit, head_commit = clone.commit(base), clone.commit(head)
+    if not clone.contains(base_commit, head_commit):
+        return f"no run to check: {head} adds none to {base}"
+    removals = []
+    for folder in sorted(_runs_in(clone, head_commit) - _runs_in(clone, base_commit)):
+        added, removal = clone.addition(base_commit, folder), clone.removal(base_commit, folder.rpartition("/")[2])
+        if added and removal and clone.contains(added, head_commit) and not clone.contains(f"{added}^", head_commit):
+            removals.append(f"{folder} (commit {removal.commit})")
+    if removals:
+        return f"{head} was merged; {base} has removed since: {', '.join(removals)}"
+    return f"merged already: {base} has every commit of {head}"
 
 
 def _added_folders(scope: Scope) -> List[str]:

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Dict, Iterator, List, NamedTuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
-from base import git
+from base import git, run_folder
 from base.errors import UserError
 from judge.tree_layout import TreeEntry
 
@@ -36,6 +36,12 @@ class RemovedFile(NamedTuple):
     path: str
 
 
+class PathCommit(NamedTuple):
+    """The last commit that did something to the files of a run."""
+    commit: str         # short hash
+    folder: str         # of the run
+
+
 class Clone:
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
@@ -65,10 +71,24 @@ class Clone:
             raise UserError("the two have no common commit", f"{base[:12]}, {head[:12]}",
                             "fetch the whole history (git fetch --unshallow), or branch off anew") from None
 
-    def removal(self, commit: str, folder: str) -> str:
-        """The short hash of the last commit in the line of this one that removed files of a folder; empty where none did."""
-        return self.run("log", "-1", "--first-parent", "-m", "--no-show-signature", "--no-renames", "--diff-filter=D", "--name-only",
-                        "--format=%h", commit, "--", folder).decode("utf-8", "replace").partition("\n")[0]
+    def contains(self, commit: str, ancestor: str) -> bool:
+        """Whether one commit is the other or came after it."""
+        return git.run(self.folder, *ALWAYS, "merge-base", "--is-ancestor", ancestor, commit, limit_s=LIMIT_S).code == 0
+
+    def removal(self, commit: str, run: str) -> Optional[PathCommit]:
+        """The last removal of a run in the line of this commit, wherever the run lay. `run` is the name of its folder."""
+        return self._last_change(commit, "D", f":(top,glob){run_folder.TREE}/*/*/{run}/**")
+
+    def addition(self, commit: str, folder: str) -> str:
+        """The last commit in the line of this one that added files of a folder; empty where none did."""
+        added = self._last_change(commit, "A", folder)
+        return added.commit if added else ""
+
+    def _last_change(self, commit: str, status: str, paths: str) -> Optional[PathCommit]:
+        lines = self.run("log", "-1", "--first-parent", "-m", "--no-show-signature", "--no-renames", f"--diff-filter={status}", "--name-only",
+                         "--format=%h", commit, "--", paths).decode("utf-8", "replace").split("\n")
+        path = next((line.strip('"') for line in lines[1:] if line), "")
+        return PathCommit(lines[0], path.rpartition("/")[0]) if path else None
 
     def removed(self, commit: str, paths: str, most_commits: int) -> Iterator[RemovedFile]:
         """The files that the last commits in the line of this one removed, the last one first; `paths` is a pattern of git's."""
