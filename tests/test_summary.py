@@ -435,6 +435,20 @@ class Warnings(unittest.TestCase):
                 self.assertIn(code, codes(summarised(*bad)))
                 self.assertNotIn(code, codes(summarised(*good)))
 
+    def test_one_answer_to_all_questions_is_a_warning(self):
+        """A broken prompt template makes a model answer everything alike, and its speed looks like any other."""
+        for answers, n in ((["B", "B", "B"], 3), (["", " GGGG\n", "GG", "GGGGGG"], 3), (["B", "B", "C"], 0), (["B", "B"], 0), (["B", "BC", "BD"], 0)):
+            calls = [call(item=f"Q{number}", answer=answer, outcome="length" if answer == "GG" else "ok") for number, answer in enumerate(answers)]
+            graders = {f"Q{number}": {"kind": "exact", "accept": ["x"]} for number in range(len(answers))}
+            with self.subTest(answers):
+                manifest = ledgers.manifest(planned_calls=len(calls), harness_version="1.3.0")
+                metadata = summarised(*calls, graders=graders, manifest=manifest)
+                self.assertEqual([row["n"] for row in metadata["warnings"] if row["code"] == "same-answer"], [n] if n else [])
+                self.assertEqual((metadata["schema"], schema.problems(metadata, "metadata")), ("metadata-1.3" if n else "metadata-1.0", []))
+                self.assertNotIn("same-answer", codes(summarised(*calls, manifest=manifest)))       # nobody can say whether they should differ
+                before = summarised(*calls, graders=graders, manifest={**manifest, "harness_version": "1.2.0"})
+                self.assertEqual((before["schema"], "same-answer" in codes(before)), ("metadata-1.0", False))
+
     def test_several_tokens_at_once_are_usual_for_a_model_with_a_draft(self):
         bunched = call(last_text_ns=20 * MS)
         model = ledgers.manifest()["models"][0]

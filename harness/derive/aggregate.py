@@ -142,12 +142,22 @@ class Quality:
         self.has_waves = False
         self.time_ms = Sample()
         self.recall: Dict[Tuple[Optional[float], str], List[int]] = {}     # (fill, place): [asked, recalled]
+        self._items: Set[str] = set()       # that have an answer with a word
+        self._longest_answer = ""
+        self._has_different_answers = False
+
+    @property
+    def same_answers(self) -> int:
+        """How many questions got one answer, which a limit may have cut for some of them; 0 where two answers differ."""
+        return 0 if self._has_different_answers else len(self._items)
 
     def add(self, call: CallRecord, grader: dict, is_right: bool | None) -> str:
         """The status of the answer."""
         self.busy_ns += call.end_ns
         self.has_waves = self.has_waves or call.wave is not None
         status = answer_status(call.outcome, is_right)
+        if status != "failed" and not self._has_different_answers:
+            self._compare(call)
         is_graded = status in ("right", "wrong")
         self.counts["n" if is_graded else status] += 1
         if status == "right":
@@ -156,6 +166,13 @@ class Quality:
         if is_graded and suite_phase(call.phase) == CONTEXT_EDGE:
             self._recall(call, grader)
         return status
+
+    def _compare(self, call: CallRecord) -> None:
+        answer = call.answer.strip()
+        if answer:
+            self._items.add(call.item)
+            shorter, self._longest_answer = sorted((self._longest_answer, answer), key=len)
+            self._has_different_answers = not self._longest_answer.startswith(shorter)
 
     def _recall(self, call: CallRecord, grader: dict) -> None:
         for place, is_recalled in zip(PLACES, grading.terms_found(grader, call.answer)):

@@ -1,6 +1,8 @@
 """Earlier methods: formulas and layouts that have changed; the derived files of an older run stay the same."""
 from __future__ import annotations
 
+from typing import List
+
 from base.ledger_records import CallRecord
 from base.records import WARNINGS
 from derive.call_metrics import MIN_PREFILL_TOKENS, TRUNCATED_SHARE
@@ -8,6 +10,7 @@ from derive.call_metrics import MIN_PREFILL_TOKENS, TRUNCATED_SHARE
 VERSIONS_WITH_A_LINE_PER_WARNING = ("1.0.0",)       # of the harness: run.md had one, not one per kind of warning
 VERSIONS_WITH_SIZES_IN_GB = ("1.0.0", "1.1.0")      # run.md had small models with 0.00 GB
 VERSIONS_WITHOUT_FAILURES = ("1.0.0", "1.1.0")      # metadata.json and run.md did not say why calls failed
+VERSIONS_WITHOUT_SAME_ANSWER = ("1.0.0", "1.1.0", "1.2.0")      # no warning about a model that gives one answer to all questions
 LEAST_IN_GB = 10_000_000        # bytes; a smaller model has its size in MB
 
 TEXTS_UNTIL_1_1 = {"reload": "the model was loaded anew in the middle of a phase"}     # of warnings that have another text since
@@ -17,6 +20,13 @@ def warning_text(manifest: dict, warning: str) -> str:
     """What a warning means, in the words of the harness that made the run."""
     earlier = TEXTS_UNTIL_1_1 if manifest["harness_version"] in VERSIONS_WITHOUT_FAILURES else {}
     return earlier.get(warning) or WARNINGS[warning]
+
+
+def warnings_of(manifest: dict, warnings: List[dict]) -> List[dict]:
+    """These warnings without those that the harness that made the run did not know."""
+    if manifest["harness_version"] in VERSIONS_WITHOUT_SAME_ANSWER:
+        return [row for row in warnings if row["code"] != "same-answer"]
+    return warnings
 
 
 def has_failures(manifest: dict) -> bool:

@@ -192,11 +192,12 @@ class _Summary:
             warnings += warning_rules.of_calibration(model["name"], self.findings.get(model["name"], {}))
         warnings += warning_rules.of_run(self.conditions, self.manifest["target"],
                                    [start["floor"] for start in self.starts], versions)
+        warnings = earlier_methods.warnings_of(self.manifest, warnings)
         sessions = self.footer.sessions if self.footer else []
         models = [self._calibrated(model) for model in self.manifest["models"]]
         aggregates = [self._aggregate_record(aggregate, groups[key], metrics[key], drifts[key]) for key, aggregate in self.aggregates.items()]
         return {
-            "schema": records.metadata_version(models, aggregates), "synthetic": self.meta.synthetic, "run_id": self.meta.run_id,
+            "schema": records.metadata_version(models, aggregates, warnings), "synthetic": self.meta.synthetic, "run_id": self.meta.run_id,
             "device_tag": self.manifest["device_tag"], "statistics": METHOD,
             "complete": bool(self.footer and self.footer.complete), "planned": self.manifest["planned_calls"],
             "done": sum(self.outcomes.values()), "skipped": self.skipped, "outcomes": self.outcomes,

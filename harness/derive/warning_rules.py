@@ -9,6 +9,7 @@ from derive import stability
 from derive.aggregate import Aggregate, Group, GroupKey
 from derive.distribution import Sample, rounded
 
+SAME_ITEMS = 3              # questions with one answer; of two a guess may be the same
 FEW = 5                     # calls; with fewer, quartiles mean nothing
 SPREAD_LIMIT = 0.25         # of the median, between the quartiles
 CLOCKS_LIMIT = 0.10         # of one clock's rate, at the median
@@ -58,6 +59,8 @@ def of_aggregate(aggregate: Aggregate, groups: Dict[GroupKey, Group], metrics: D
                         ("contended-calls", aggregate.contended)):
         if count:
             yield warn(code, None, None, count)
+    if aggregate.quality.same_answers >= SAME_ITEMS:
+        yield warn("same-answer", None, None, aggregate.quality.same_answers)
     if drift is not None and stability.has_drifted(drift["decode"]):
         yield warn("drift", drift["decode"]["ratio"], 1, drift["decode"]["n"])
 

@@ -18,7 +18,7 @@ from base.suites import Suite
 from measure.endpoint import Endpoint
 from measure.models import ModelChoice
 
-VERSION = "1.2.0"
+VERSION = "1.3.0"
 NEEDED_BYTES = 64 * 1024 * 1024         # a long run's ledger is a few MB; a disk this full will not do
 
 

@@ -3,6 +3,7 @@
 History of the formats (a new minor version only adds fields that may be absent):
   manifest-1.0, ledger-1.0, hardware-1.0, metadata-1.0, comparison-1.0, catalogue-1.0   first
   ledger-1.1 (2026-11-28)   what other programs used during a call, pressure and sleep; a conversation's turns are judged anew; findings about thinking
+  metadata-1.3 (2026-11-29)                 a warning about a model that gives one answer to all questions; only where it is given
   metadata-1.2 (2026-11-28)                 why calls failed; written only where some did
   manifest-1.1, metadata-1.1 (2026-11-28)   thinking, and the context ladder; written only where a run has something to say about it
   catalogue-1.1 (2026-11-28)   thinking beside plain answers, and the context ladder

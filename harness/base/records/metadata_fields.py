@@ -4,13 +4,16 @@ from __future__ import annotations
 from base.records.field import fields
 from base.records.ledger_fields import SKIP_REASONS
 
-METADATA_VERSIONS = ("metadata-1.0", "metadata-1.1", "metadata-1.2")      # 1.0 where a run has none of the fields below
+METADATA_VERSIONS = ("metadata-1.0", "metadata-1.1", "metadata-1.2", "metadata-1.3")      # 1.0 where a run has nothing of what is named below
 MODEL_FIELDS_OF_1_1, AGGREGATE_FIELDS_OF_1_1 = ("always_thinks", "served_context"), ("thinking", "rung")
 AGGREGATE_FIELDS_OF_1_2 = ("failures",)
+WARNINGS_OF_1_3 = ("same-answer",)
 
 
-def metadata_version(models: list, aggregates: list) -> str:
-    """The version that the fields of these `calibrated` and `aggregate` records need."""
+def metadata_version(models: list, aggregates: list, warnings: list) -> str:
+    """The version that the fields of these `calibrated`, `aggregate` and `warning` records need."""
+    if any(row["code"] in WARNINGS_OF_1_3 for row in warnings):
+        return METADATA_VERSIONS[3]
     if any(name in row for row in aggregates for name in AGGREGATE_FIELDS_OF_1_2):
         return METADATA_VERSIONS[2]
     is_newer = any(name in row for row in models for name in MODEL_FIELDS_OF_1_1) or any(
@@ -52,6 +55,7 @@ WARNINGS = {
     "thinking-spent": "the limit on tokens was used up before an answer began",
     "always-thinks": "the model thinks although it is told not to: its items were asked with the thinking budget on top",
     "thinking-uncalled": "the model thought although it was told not to",
+    "same-answer": "the model gave one answer to all questions that have a right answer: it, or its prompt template, is probably broken",
     "contended-calls": "other programs used more than a tenth of all CPU time or of an accelerator during these calls, or the "
                        "machine slept",
     "other-model-loaded": "a model that is not part of this run was loaded all the time",
@@ -111,7 +115,7 @@ GRADED = fields(
 
 RECORDS = {
     "metadata": fields(
-        ("schema", "text", "metadata-1.0; 1.1 where it has fields about thinking or the context ladder, 1.2 where calls failed"),
+        ("schema", "text", "metadata-1.0; 1.1 where it has fields about thinking or the context ladder, 1.2 where calls failed, 1.3 with the warning `same-answer`"),
         ("synthetic", "bool", "true: made by the fake server or a script, no machine was measured"),
         ("run_id", "run_id", "the run this was computed from"),
         ("ledger_sha256", "sha256", "of the ledger's bytes"),
