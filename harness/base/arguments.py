@@ -4,7 +4,8 @@ from __future__ import annotations
 import argparse
 from typing import Any, NoReturn
 
-from base import text_layout
+from base import console, text_layout
+from base.errors import USAGE
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -21,7 +22,9 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        super().error(f"{message}; {self._meant(message)}--help lists all flags")
+        console.note(self.format_usage().rstrip("\n"))
+        console.note(f"{self.prog}: error: {message}; {self._meant(message)}--help lists all flags")
+        self.exit(USAGE)
 
     def _meant(self, message: str) -> str:
         """The flags that are most like those which are unknown, as a question."""

@@ -85,8 +85,8 @@ def methods(destination: Destination, branch: str) -> list[Method]:
 def may_ask_for_login(attempt: Attempt) -> bool:
     """Whether git may ask a person for a login on one of the ways to the request."""
     usable = {method.name for method in methods(attempt.destination, attempt.push.submission.branch) if not method.missing}
-    fork = attempt.destination.fork
-    to = [attempt.upstream] * (AGIT in usable) + [fork] * (fork is not None and bool(usable & {API, COMPARE}))
+    to = [attempt.upstream] if AGIT in usable else []
+    to += [attempt.destination.the_fork()] if usable & {API, COMPARE} else []
     return any(attempt.push.clone.access.may_ask(attempt.push.clone.folder, repository) for repository in to)
 
 
