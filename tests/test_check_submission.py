@@ -141,7 +141,7 @@ class Exits(Case):
         code, out, err = self.check(*review, "--head", "request-7", "--head", "change")
         self.assertEqual((code, out.splitlines()[0]), (FOUND, "Findings"))
         self.assertNotIn("Questions", out)
-        self.assertEqual(err, "merged already: main has every commit of request-7\nnext: ask the contributor for the fixes above; after an "
+        self.assertEqual(err, "merged already: main has every commit of request-7\n\nnext: ask the contributor for the fixes above; after an "
                               f"update: git fetch origin refs/pull/N/head:change, then python harness/check_submission.py --review --base main --head change --repository {clone}\n")
         changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", "request-9")
         code, out, err = self.check(*review, "--head", "request-7", "--head", "request-9")

@@ -98,7 +98,7 @@ class Block(unittest.TestCase):
 
     def test_a_small_model_has_its_size_in_mb_but_in_runs_of_earlier_versions(self):
         """A model of 3.89 MB had 0.00 GB."""
-        for size, version, words in ((3_890_000, "1.2.0", "3.89 MB"), (3_890_000, "1.1.0", "0.00 GB"), (10_000_000, "1.2.0", "0.01 GB"),
+        for size, version, words in ((3_890_000, "1.2.0", "3.89 MB"), (3_890_000, "1.1.0", "0.00 GB"), (10_000_000, "1.2.0", "0.01 GB"), (48_080_000, "1.2.0", "0.05 GB"), (48_080_000, "1.3.0", "48.08 MB"), (100_000_000, "1.3.0", "0.10 GB"),
                                      (4_920_000_000, "1.2.0", "4.92 GB")):
             manifest = {**self.manifest, "harness_version": version, "models": [{**self.manifest["models"][0], "size_bytes": size}]}
             with self.subTest(size=size, version=version):

@@ -149,6 +149,8 @@ def leave_out_merged(clone: Clone, args: argparse.Namespace) -> None:
     if len(merged) < len(heads):
         for head in merged:
             console.note(pull_request.without_runs(clone, args.base, head))
+        if merged:
+            console.note("")        # the review follows
         args.head = [head for head in heads if head not in merged]
 
 

@@ -8,11 +8,10 @@ from base.records import WARNINGS
 from derive.call_metrics import MIN_PREFILL_TOKENS, TRUNCATED_SHARE
 
 VERSIONS_WITH_A_LINE_PER_WARNING = ("1.0.0",)       # of the harness: run.md had one, not one per kind of warning
-VERSIONS_WITH_SIZES_IN_GB = ("1.0.0", "1.1.0")      # run.md had small models with 0.00 GB
 VERSIONS_WITHOUT_FAILURES = ("1.0.0", "1.1.0")      # metadata.json and run.md did not say why calls failed
 VERSIONS_WITHOUT_SAME_ANSWER = ("1.0.0", "1.1.0", "1.2.0")      # no warning about a model that gives one answer to all questions
-LEAST_IN_GB = 10_000_000        # bytes; a smaller model has its size in MB
-
+LEAST_IN_GB = {"1.0.0": 0, "1.1.0": 0, "1.2.0": 10_000_000}        # bytes, by version; a smaller model has its size in MB
+LEAST_IN_GB_NOW = 100_000_000
 TEXTS_UNTIL_1_1 = {"reload": "the model was loaded anew in the middle of a phase"}     # of warnings that have another text since
 
 
@@ -35,8 +34,8 @@ def has_failures(manifest: dict) -> bool:
 
 
 def model_size(size_bytes: int, manifest: dict) -> str:
-    """The size of a model in run.md; in MB where it is less than 0.01 GB."""
-    if size_bytes >= LEAST_IN_GB or manifest["harness_version"] in VERSIONS_WITH_SIZES_IN_GB:
+    """The size of a model in run.md; in MB where two decimals of a GB would not be enough."""
+    if size_bytes >= LEAST_IN_GB.get(manifest["harness_version"], LEAST_IN_GB_NOW):
         return f"{size_bytes / 1e9:.2f} GB"
     return f"{size_bytes / 1e6:.2f} MB"
 
