@@ -8,7 +8,7 @@ import unittest
 import support  # noqa: F401  (puts the harness on the path)
 
 from derive import headline
-from base import json_text
+from base import json_text, records
 from judge import report, review, tree, tree_layout
 from judge.findings import FindingList, Finding
 from derive.headline import ModelFigures
@@ -126,7 +126,8 @@ class Sheets(unittest.TestCase):
                                  "expected": 1, "n": 18}]
         facts = dict(review.sheet(tree_layout.place_of_run(run.place), manifest, hardware, metadata).facts)
         self.assertRegex(facts["calls"], rf"measured, 6 failed \({row['model']} {row['phase']}: 6 refused\)")
-        self.assertEqual(facts["warning"], "clocks-disagree: m:1b frozen-prompts 0.801 (expected 1.00), n=18")
+        self.assertEqual(facts["warning"], "clocks-disagree: m:1b frozen-prompts 0.801 (expected 1.00), n=18: "
+                         + records.WARNINGS["clocks-disagree"])
         self.assertRegex(facts["machine"], r"Synthetic processor, 8 cores, 8.00 GiB of memory, virtual machine: KVM")
 
     def test_the_deviations_of_a_run_are_shown(self):

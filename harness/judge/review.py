@@ -9,7 +9,7 @@ from base import names, run_folder, text_format, text_layout
 from base.errors import UserError
 from base.hardware_view import HardwareView
 from base.phases import FROZEN
-from base.records import SPEED_OUTCOMES
+from base.records import SPEED_OUTCOMES, WARNINGS
 from derive import context_text, failures, headline, run_report, thinking_table
 from derive.headline import HEADLINE, ModelFigures
 from derive.run_md import answers as answers_of
@@ -105,11 +105,11 @@ def _calls(rows: List[dict]) -> str:
 
 
 def _warnings(rows: List[dict]) -> Iterator[str]:
-    """Each warning once, with its figures in each place."""
+    """Each warning once, with its figures in each place and what it means."""
     for code in dict.fromkeys(row["code"] for row in rows):
         places = [_warning_place(row) for row in rows if row["code"] == code]
         more = [f"and {len(places) - MOST_PLACES} more"] if len(places) > MOST_PLACES else []
-        yield f"{code}: {'; '.join(places[:MOST_PLACES] + more)}"
+        yield f"{code}: {'; '.join(places[:MOST_PLACES] + more)}: {WARNINGS[code]}"
 
 
 def _warning_place(row: dict) -> str:
