@@ -7,7 +7,11 @@ import contextlib
 import itertools
 import os
 import signal
-from typing import Any, Callable, Deque, Iterable, Iterator, List, Optional, Protocol, TypeVar
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Deque, Iterable, Iterator, List, Optional, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import multiprocessing.process
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -78,11 +82,19 @@ def _pool(jobs: int) -> concurrent.futures.ProcessPoolExecutor | None:
     try:
         import multiprocessing          # small builds need neither
         from multiprocessing import synchronize     # noqa: F401  (raises where there are none)
-        return concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _ignore_interrupts)
+        return concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _follow_main)
     except (ImportError, OSError, RuntimeError):
         return None     # no worker has started yet, so this comes from the platform
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; the main process stops the workers."""
+def _follow_main() -> None:
+    """In a worker: Ctrl-C, which reaches every process of the terminal, is for the main process; with that, a worker ends."""
+    import multiprocessing
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_after, args=(multiprocessing.parent_process(),), daemon=True).start()
+
+
+def _end_after(main: multiprocessing.process.BaseProcess) -> None:
+    """A main process that is killed cannot stop its workers, and they would wait for tasks forever."""
+    main.join()
+    signal.raise_signal(signal.SIGTERM)
