@@ -96,6 +96,17 @@ class Block(unittest.TestCase):
         self.assertIn("or calls waited for its runner", self.warnings([row], "1.2.0")[0])
         self.assertIn("- reload: The model was loaded anew in the middle of a phase. `a:1b`", self.warnings([row], "1.1.0")[0])
 
+    def test_the_figures_of_a_warning_have_their_unit_and_a_limit_is_called_so_except_in_runs_of_earlier_versions(self):
+        for warning, observed, expected, words in (("reload", 259, 200, "observed 259 ms, limit 200 ms"), ("wide-spread", 0.5, 0.25, "observed 0.500, limit 0.250"),
+                                                   ("collapse", 3, 12, "observed 3.00 tok/s, expected 12.0 tok/s"),
+                                                   ("num-ctx-ignored", 5000, None, "observed 5000 tokens"), ("fill-missed", 0.5, 0.75, "observed 0.500, expected 0.750")):
+            row = {"code": warning, "model": "a:1b", "phase": "context-edge", "level": None, "observed": observed, "expected": expected, "n": 1}
+            with self.subTest(warning):
+                self.assertIn(f"({words}, n=1)", self.warnings([row], "1.3.0")[0])
+                for unit in run_report.UNITS.values():
+                    words = words.replace(f" {unit}", "")
+                self.assertIn(f"({words.replace('limit', 'expected')}, n=1)", self.warnings([row], "1.2.0")[0])
+
     def test_a_small_model_has_its_size_in_mb_but_in_runs_of_earlier_versions(self):
         """A model of 3.89 MB had 0.00 GB."""
         for size, version, words in ((3_890_000, "1.2.0", "3.89 MB"), (3_890_000, "1.1.0", "0.00 GB"), (10_000_000, "1.2.0", "0.01 GB"), (48_080_000, "1.2.0", "0.05 GB"), (48_080_000, "1.3.0", "48.08 MB"), (100_000_000, "1.3.0", "0.10 GB"),

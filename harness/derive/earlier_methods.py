@@ -10,6 +10,7 @@ from derive.call_metrics import MIN_PREFILL_TOKENS, TRUNCATED_SHARE
 VERSIONS_WITH_A_LINE_PER_WARNING = ("1.0.0",)       # of the harness: run.md had one, not one per kind of warning
 VERSIONS_WITHOUT_FAILURES = ("1.0.0", "1.1.0")      # metadata.json and run.md did not say why calls failed
 VERSIONS_WITHOUT_SAME_ANSWER = ("1.0.0", "1.1.0", "1.2.0")      # no warning about a model that gives one answer to all questions
+VERSIONS_WITHOUT_UNITS = VERSIONS_WITHOUT_SAME_ANSWER           # figures of warnings in run.md; limits were called expected
 LEAST_IN_GB = {"1.0.0": 0, "1.1.0": 0, "1.2.0": 10_000_000}        # bytes, by version; a smaller model has its size in MB
 LEAST_IN_GB_NOW = 100_000_000
 TEXTS_UNTIL_1_1 = {"reload": "the model was loaded anew in the middle of a phase"}     # of warnings that have another text since
@@ -26,6 +27,11 @@ def warnings_of(manifest: dict, warnings: List[dict]) -> List[dict]:
     if manifest["harness_version"] in VERSIONS_WITHOUT_SAME_ANSWER:
         return [row for row in warnings if row["code"] != "same-answer"]
     return warnings
+
+
+def has_units(manifest: dict) -> bool:
+    """Whether the warnings in run.md have the units of their figures."""
+    return manifest["harness_version"] not in VERSIONS_WITHOUT_UNITS
 
 
 def has_failures(manifest: dict) -> bool:

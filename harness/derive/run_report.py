@@ -16,6 +16,9 @@ from base.text_format import counted, figure, median_with_n
 from derive import context_text, earlier_methods, failures, headline, thinking_table
 
 BAR_CHARACTERS = 30
+# Of warnings: the units of figures that are not counts or ratios, and those whose second figure is a limit.
+UNITS = {"reload": "ms", "collapse": "tok/s", "num-ctx-ignored": "tokens", "slow-instrument": "us"}
+WITH_LIMIT = ("reload", "wide-spread", "slow-instrument")
 
 
 def render(manifest: dict, metadata: dict) -> str:
@@ -192,13 +195,14 @@ def _warnings(manifest: dict, metadata: dict) -> str:
 
 def _line_of_code(manifest: dict, warning: str, rows: List[dict]) -> str:
     """What the warning means, once, and then every model and phase that has it."""
-    models = [f"{code(model) if model else 'Whole run'}{_places(of_model)}" for model, of_model in _grouped(rows, "model").items()]
+    has_units = earlier_methods.has_units(manifest)
+    models = [f"{code(model) if model else 'Whole run'}{_places(of_model, has_units)}" for model, of_model in _grouped(rows, "model").items()]
     return f"- {warning}: {sentence(earlier_methods.warning_text(manifest, warning))} {'; '.join(models)}."
 
 
-def _places(rows: List[dict]) -> str:
+def _places(rows: List[dict], has_units: bool) -> str:
     places = [(plain(row["phase"]) if row["phase"] else "") + (f" x{row['level']}" if row["level"] else "") for row in rows]
-    listed = [f"{place} ({_figures_of(row)})".strip() for place, row in zip(places, rows)]
+    listed = [f"{place} ({_figures_of(row, has_units)})".strip() for place, row in zip(places, rows)]
     return (": " if any(places) else " ") + ", ".join(listed)
 
 
@@ -209,8 +213,10 @@ def _grouped(rows: List[dict], name: str) -> Dict[Optional[str], List[dict]]:
     return groups
 
 
-def _figures_of(row: dict) -> str:
-    figures = [f"{name} {figure(row[name])}" for name in ("observed", "expected") if row[name] is not None]
+def _figures_of(row: dict, has_units: bool = True) -> str:
+    unit = f" {UNITS[row['code']]}" if has_units and row["code"] in UNITS else ""
+    bound = "limit" if has_units and row["code"] in WITH_LIMIT else "expected"
+    figures = [f"{name} {figure(value)}{unit}" for name, value in (("observed", row["observed"]), (bound, row["expected"])) if value is not None]
     return ", ".join([*figures, f"n={row['n']}"])
 
 
@@ -220,7 +226,7 @@ def _line_of_warning(manifest: dict, row: dict) -> str:
     where += [plain(row["phase"])] if row["phase"] else []
     where += [f"{row['level']} at once"] if row["level"] else []
     place = f" ({', '.join(where)})" if where else ""
-    return f"- {row['code']}{place}: {_figures_of(row)}. {sentence(earlier_methods.warning_text(manifest, row['code']))}"
+    return f"- {row['code']}{place}: {_figures_of(row, has_units=False)}. {sentence(earlier_methods.warning_text(manifest, row['code']))}"
 
 
 def deviations(manifest: dict, metadata: dict) -> List[str]:
