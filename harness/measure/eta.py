@@ -26,36 +26,49 @@ class Eta:
 
     def __init__(self, weights: Dict[PlannedCall, float]):
         self._left = dict(weights)
+        self._left_by_way: Dict[Way, float] = {}    # the sum of them, since a progress line asks for it many times a second
+        self._add_up()
         self._spent_ns: Dict[Way, int] = {}
         self._done: Dict[Way, float] = {}           # weight of the calls that took that time
 
     def reweigh(self, weights: Dict[PlannedCall, float]) -> None:
         """Other weights for calls that are left."""
         self._left.update((step, weight) for step, weight in weights.items() if step in self._left)
+        self._add_up()
+
+    def _add_up(self) -> None:
+        self._left_by_way = {}
+        for (model, key), weight in self._left.items():
+            way = _way(model, key)
+            self._left_by_way[way] = self._left_by_way.get(way, 0.0) + weight
 
     def done(self, model: str, keys: List[tuple], elapsed_ns: int) -> None:
-        weight = sum(self._left.pop((model, key), 0.0) for key in keys)
+        weight = sum(self.drop(model, key) for key in keys)
         way = _way(model, keys[0])
         self._spent_ns[way] = self._spent_ns.get(way, 0) + elapsed_ns
         self._done[way] = self._done.get(way, 0.0) + weight
 
     def expected_ns(self, model: str, key: tuple) -> int:
         """What this call will take, by the model's calls so far; 0 before any."""
-        return int(self._left.get((model, key), 0.0) * (self._ns_per_weight(model, key) or 0.0))
+        return int(self._left.get((model, key), 0.0) * (self._ns_per_weight(_way(model, key)) or 0.0))
 
-    def drop(self, model: str, key: tuple) -> None:
-        self._left.pop((model, key), None)
+    def drop(self, model: str, key: tuple) -> float:
+        """The weight of a call that is no longer left."""
+        weight = self._left.pop((model, key), 0.0)
+        if weight:
+            self._left_by_way[_way(model, key)] -= weight
+        return weight
 
     def left_s(self) -> Optional[float]:
         """Seconds still to go; None before any call."""
         if not any(self._done.values()):
             return None
         overall = sum(self._spent_ns.values()) / sum(self._done.values())
-        return sum(weight * (self._ns_per_weight(*step) or overall) for step, weight in self._left.items()) / 1e9
+        return sum(weight * (self._ns_per_weight(way) or overall) for way, weight in self._left_by_way.items()) / 1e9
 
-    def _ns_per_weight(self, model: str, key: tuple) -> Optional[float]:
+    def _ns_per_weight(self, own: Way) -> Optional[float]:
         """None where the model has made no call yet."""
-        for way in (_way(model, key), (model, False)):
+        for way in (own, (own[0], False)):
             if self._done.get(way):
                 return self._spent_ns[way] / self._done[way]
         return None

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple, Union
 
 from base import console, ledger, plan, suites
 from base.errors import UserError
@@ -18,12 +18,13 @@ from measure.model_loader import ServerLost
 def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: Dict[str, suites.Suite], limit_s: Optional[int],
               stop: http_call.Stop, progress: console.Progress,
               grade: Optional[Callable[[List[CallRecord]], Dict[str, dict]]] = None,
-              floor: Optional[dict] = None) -> Tuple[str, bool]:
+              floor: Optional[dict] = None, machine: Union[telemetry.Reader, telemetry.Unread, None] = None) -> Tuple[str, bool]:
     """Make the calls that have no record yet; (how the session ended, whether the run is complete now).
 
     A footer is written also after an error, if the disk allows it; the error is raised afterwards. `grade` gives the
     verdicts on the calls of items with a Python grader, once every planned call has its record and the models are
-    unloaded. `floor` is this session's timing floor; the first session's is in the manifest already.
+    unloaded. `floor` is this session's timing floor; the first session's is in the manifest already. `machine` reads the
+    telemetry; None: of this machine if the server is here.
     """
     manifest, settings = earlier.manifest, plan.settings_of(earlier.manifest)
     names = [model["name"] for model in manifest["models"]]
@@ -33,7 +34,8 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: Dic
     report = progress_report.ProgressReport(progress, eta, manifest["planned_calls"], limit_left_s=deadline.left_s)
     with contextlib.closing(ledger.Writer(earlier.folder)) as writer:
         current = _open(endpoint, earlier, writer, stop, report, floor or earlier.manifest["floor"],
-                        _code_items(loaded_suites) if grade else frozenset())
+                        _code_items(loaded_suites) if grade else frozenset(),
+                        machine or telemetry.reader(endpoint.target.is_loopback, endpoint.target.port))
         runner = phase_runner.PhaseRunner(current, settings, loaded_suites, earlier.recorded, earlier.findings,
                                           {model["name"]: model["context_length"] for model in manifest["models"]},
                                           deadline, eta)
@@ -53,10 +55,10 @@ def carry_out(endpoint: Endpoint, earlier: run_setup.Earlier, loaded_suites: Dic
 
 
 def _open(endpoint: Endpoint, earlier: run_setup.Earlier, writer: ledger.Writer, stop: http_call.Stop,
-          report: progress_report.ProgressReport, floor: dict, code_items: FrozenSet[str]) -> session.Session:
+          report: progress_report.ProgressReport, floor: dict, code_items: FrozenSet[str],
+          machine: Union[telemetry.Reader, telemetry.Unread]) -> session.Session:
     """The session, introduced by the ledger's meta line or, in a resumed run, by its first record."""
     number, records = len(earlier.sessions), earlier.records
-    machine = telemetry.reader(endpoint.target.is_loopback, endpoint.target.port)
     start = {"started_at": session.utc_now(), "server_version": endpoint.version(), "floor": floor,
              "earlier_sessions": earlier.sessions,
              "energy_counter": machine.energy_counter, "energy_unknown": machine.energy_unknown,

@@ -93,7 +93,7 @@ class Session:
 
     def __init__(self, endpoint: Endpoint, writer: ledger.Writer, number: int, start: dict, introduced: bool,
                  stop: http_call.Stop, progress: ProgressReport, tally: Tally,
-                 machine: telemetry.Reader | telemetry.Elsewhere):
+                 machine: telemetry.Reader | telemetry.Unread):
         self.endpoint, self.writer, self.number, self.stop, self.progress = endpoint, writer, number, stop, progress
         self.sleep, self.tally, self.machine = stop.sleep, tally, machine
         self.origin_ns = endpoint.clock()

@@ -12,9 +12,9 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from base import console, files, json_text, ledger, ledger_reader, names, plan, run_folder, suites
 from base.ledger_records import Record
-from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, PHASES
+from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, KINDS, PHASES
 from derive import derived_files
-from measure import calibration, http_call, models, run_session, run_setup, session
+from measure import calibration, http_call, models, run_session, run_setup, session, telemetry
 from measure.connection import TimeLimits
 from measure.endpoint import Endpoint
 from measure.server_address import ServerAddress
@@ -29,10 +29,14 @@ MODELS: Tuple[dict, ...] = (
      "capabilities": ["completion", "thinking"], "thinking_tokens": 6,
      "template": "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}user: {{ .Prompt }}\nassistant: {{ .Response }}"},
 )
+REPEATS = 2             # of the frozen prompts
+PARALLEL_ITEMS = 12     # of each parallel phase: at every level at least one full wave
 # To calibration's question the model gives an answer of any length, in chunks of many tokens, since every chunk costs time.
 COUNTING = {"when": {"contains": calibration.QUESTION}, "do": [
     {"fault": "answer", "text": " ".join(str(n) for n in range(1, 2 * calibration.SLOT_ANSWERS[-1]))},
     {"fault": "multi_token_chunks", "tokens": 16}]}
+# Without this counter no time is certain, so that calibration asks only once for the slots: where they are not checked.
+NO_SLOTS = {"when": {"contains": calibration.QUESTION}, "do": {"fault": "metrics_absent", "fields": ["prompt_eval_duration"]}}
 SCRIPTED, COUNTS_CACHED = "0.33.0-rc2", "next"      # versions that do not report the cached count, and that do
 BACK_TOKENS = (0, 260, 516, 1500)   # how far before the end of the last turn a hybrid model goes on
 QUICK_MODEL = {"prefill_tok_s": 40_000.0, "decode_gap_ms": 0.2, "answer_tokens": 17, "load_ms": 5.0, "tail_tokens": 5}
@@ -116,29 +120,30 @@ def slowed(times: float) -> Tuple[dict, ...]:
 
 
 def whole_run(endpoint: Endpoint, progress: console.Progress, slower: float = 1) -> RunResult:
-    """Every phase of two models."""
-    return run(endpoint, progress, {"exact": True, "slots": SLOTS, "models": list(slowed(slower)), "rules": [COUNTING]}, PHASES)
+    """Every phase of two models, with telemetry: whether the machine was busy."""
+    script = {"slots": SLOTS, "models": list(slowed(slower)), "rules": [COUNTING]}
+    return run(endpoint, progress, script, PHASES, plan.Settings(repeats=REPEATS), reads_telemetry=True)
 
 
 def kinds_of_models(endpoint: Endpoint, progress: console.Progress, speak: str) -> RunResult:
     """A conversation with hybrid models and a safetensors runner; one model is broken, and one load gets a passing 404."""
     others = [SAFETENSORS, BROKEN] if speak == SCRIPTED else [BROKEN]
-    script = {"speak": speak, "models": [*HYBRIDS, *others], "rules": [PASSING_404, COUNTING]}
+    script = {"speak": speak, "models": [*HYBRIDS, *others], "rules": [PASSING_404, NO_SLOTS]}
     return run(endpoint, progress, script, (CONTEXT_APPEND,))
 
 
 def context_ladder(endpoint: Endpoint, progress: console.Progress) -> RunResult:
     """Rungs up to 64k: a context that the server reduces, a load that fails, a part that leaves the accelerator, a middle that is lost."""
-    script = {"models": list(RUNG_MODELS), "rules": [COUNTING]}
+    script = {"models": list(RUNG_MODELS), "rules": [NO_SLOTS]}
     return run(endpoint, progress, script, (CONTEXT_EDGE,), plan.Settings(contexts=("auto",)))
 
 
 def run(endpoint: Endpoint, progress: console.Progress, script: dict, phases: Sequence[str],
-        settings: plan.Settings = plan.Settings()) -> RunResult:
+        settings: plan.Settings = plan.Settings(), reads_telemetry: bool = False) -> RunResult:
     """A run of these phases against a fake server with this script."""
     endpoint.ask("/fake/script", script)
     choice = models.choose(endpoint, None, None)
-    loaded = {phase: suites.load(phase) for phase in phases}
+    loaded = {phase: _shortened(suites.load(phase)) for phase in phases}
     facts = {"handle": None, "device_tag": None, "started_at": session.utc_now(), "target": endpoint.target.public,
              "server_version": endpoint.version(), "host_hostname_short": "fake", "floor": None, "time_limit_s": None}
     manifest = run_setup.manifest(names.new_run_id(), facts, choice, list(phases), settings, loaded,
@@ -147,10 +152,15 @@ def run(endpoint: Endpoint, progress: console.Progress, script: dict, phases: Se
     with files.temporary_folder() as folder:
         files.replace(folder / run_folder.MANIFEST, json_text.pretty(manifest))
         earlier = run_setup.Earlier(folder, manifest, ledger.Tail(), b"", [])
-        _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress)
+        machine = None if reads_telemetry else telemetry.Unread("the self-test reads it in its first part only")
+        _, complete = run_session.carry_out(endpoint, earlier, loaded, None, http_call.Stop(), progress, machine=machine)
         metadata = derived_files.write(folder, manifest, run_folder.graders_of(loaded))
         records = list(ledger_reader.read(folder / run_folder.LEDGER))
     return RunResult(records, timing_floor.log(endpoint), complete, choice.left_out, tuple(script["models"]), metadata)
+
+
+def _shortened(suite: suites.Suite) -> suites.Suite:
+    return suite._replace(items=suite.items[:PARALLEL_ITEMS]) if KINDS[suite.phase] == "parallel" else suite
 
 
 def every_fault(endpoint: Endpoint, progress: console.Progress, slower: float = 1,

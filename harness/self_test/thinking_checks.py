@@ -49,7 +49,7 @@ def lines(endpoint: Endpoint, progress: console.Progress, slower: float = 1) -> 
     modes: Tuple[Tuple[Tuple[dict, ...], Mode], ...] = ((MODELS, True), (LEVEL_MODELS, "low"))
     for models, mode in modes:
         planted = tuple({**model, "decode_gap_ms": GAP_MS * slower} for model in models)
-        result = scenarios.run(endpoint, progress, {"models": list(planted), "rules": _rules()}, (SMALL_EVAL,),
+        result = scenarios.run(endpoint, progress, {"models": list(planted), "rules": [scenarios.NO_SLOTS, *_rules()]}, (SMALL_EVAL,),
                                plan.Settings(thinking=mode, thinking_budget=BUDGET))
         calls = [record for record in result.records if isinstance(record, CallRecord) and record.is_measured]
         for model in planted:

@@ -72,10 +72,12 @@ class Reader:
         return tuple(max(0, now - then) for then, now in zip(before, self._swapped))
 
 
-class Elsewhere:
-    """For a server on another machine: nothing read here would be about it."""
-    energy_counter, energy_unknown = None, "the server runs on another machine"
-    others_counter, others_unknown = energy_counter, energy_unknown
+class Unread:
+    """Reads nothing, because of `reason`."""
+    energy_counter = others_counter = None
+
+    def __init__(self, reason: str):
+        self.energy_unknown = self.others_unknown = reason
 
     def look_around(self, sleep: Callable[[float], None], seconds: float) -> None:
         pass
@@ -87,10 +89,10 @@ class Elsewhere:
         return None
 
 
-def reader(is_here: bool, port: int | None = None) -> Reader | Elsewhere:
+def reader(is_here: bool, port: int | None = None) -> Reader | Unread:
     """The reader for the machine that is measured; the server listens on this port."""
     if not is_here:
-        return Elsewhere()
+        return Unread("the server runs on another machine")
     system, others, nvidia = _this_machine()
     return Reader(system, nvidia, contention=Contention(system, others, Listener(port)))
 

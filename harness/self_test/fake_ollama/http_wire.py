@@ -8,9 +8,10 @@ import sys
 import time
 from wsgiref.handlers import format_date_time      # in English, in any locale
 
-# A sleep may wake late; where a script asks for exact times, the last bit is spent yielding. Old Windows clocks tick
-# every 15.6 ms.
-SPIN_NS = 16_000_000 if sys.platform == "win32" and sys.version_info < (3, 11) else 300_000
+# A sleep may wake late; where a script asks for exact times, the last bit is spent yielding. Under Windows an older Python
+# sleeps in ticks of 15.6 ms, so that without yielding several chunks would leave together.
+TICKS_ARE_LONG = sys.platform == "win32" and sys.version_info < (3, 11)
+SPIN_NS = 16_000_000 if TICKS_ARE_LONG else 300_000
 LOOK_NS = 20_000_000                      # how often a long wait looks whether the client is still there
 MAX_HEAD_BYTES = 1 << 20
 CHUNKED_ABOVE_BYTES = 2048                # Go's server gives no length for a body larger than its buffer
@@ -54,7 +55,7 @@ class Client:
     def __init__(self, sock: socket.socket):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock, self.buffer = sock, b""
-        self.spin_ns = 0                  # SPIN_NS where the script asks for exact times
+        self.spin_ns = 0                  # see SPIN_NS
 
     # ----- reading
 

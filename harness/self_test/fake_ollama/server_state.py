@@ -61,7 +61,7 @@ class Exchange:
 
     def __init__(self, client: http_wire.Client, request: http_wire.HttpRequest, server: ServerState, entry: TruthEntry, active_faults: dict):
         self.client, self.request, self.server = client, request, server
-        client.spin_ns = http_wire.SPIN_NS if server.script.exact else 0
+        client.spin_ns = http_wire.SPIN_NS if server.script.exact or http_wire.TICKS_ARE_LONG else 0
         self.entry, self.active_faults = entry, active_faults
         self.unsent_head = b""
         self.late: list[faults.Piece] = []      # pieces that should have left already

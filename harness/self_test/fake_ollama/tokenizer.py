@@ -1,6 +1,7 @@
 """The tokenizer: which tokens a prompt has, and which ones the model answers with."""
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from typing import Iterator, NamedTuple
@@ -12,6 +13,7 @@ TOKEN = re.compile(r"\w+|[^\w\s]")
 ANSWER_TOKEN = re.compile(r"\s*(?:\w+|[^\w\s])|\s+$")       # the same with the white space, which an answer must keep
 ASKED = re.compile(r"^[0-9]\. ([A-Z][A-Z_]+)$", re.MULTILINE)       # a constant that a question asks for
 BOS = "<s>"
+BLOCK = 256                                # tokens that are compared at once
 TOKENS_PER_TURN = 4                        # of the template between two messages
 THOUGHTS = ("hmm", " let", " me", " see", " how", " many", " there", " are", " and", " say", " them", " one")
 MANY_BYTES = (" \u00e9t\u00e9", " \u6f22\u5b57", " \U0001f642", " na\u00efve")   # for utf8_split
@@ -25,8 +27,10 @@ class Token(NamedTuple):
     text: str = ""
 
 
-def tokens_of(text: str) -> list[str]:
-    return TOKEN.findall(text)
+@functools.lru_cache(maxsize=64)
+def tokens_of(text: str) -> tuple[str, ...]:
+    """Cached, since each turn of a conversation sends all earlier ones again."""
+    return tuple(TOKEN.findall(text))
 
 
 def framed_prompt(model: Model, messages: list[dict]) -> list[str]:
@@ -35,7 +39,7 @@ def framed_prompt(model: Model, messages: list[dict]) -> list[str]:
     body: list[str] = []
     for number, message in enumerate(messages):
         turn = [f"<{message.get('role', 'user')} {n}>" for n in range(TOKENS_PER_TURN)] if number else []
-        body += turn + tokens_of(message.get("content") or "")
+        body += [*turn, *tokens_of(message.get("content") or "")]
     return head + body + [f"<tail {n}>" for n in range(model.tail_tokens)]
 
 
@@ -84,7 +88,9 @@ def recalled(text: str, prompt_tokens: int, model: Model) -> str | None:
 
 
 def common_prefix(first: list[str], second: list[str]) -> int:
-    for place, (ours, theirs) in enumerate(zip(first, second)):
-        if ours != theirs:
-            return place
-    return min(len(first), len(second))
+    shortest, place = min(len(first), len(second)), 0
+    while place < shortest and first[place:place + BLOCK] == second[place:place + BLOCK]:
+        place += BLOCK
+    while place < shortest and first[place] == second[place]:
+        place += 1
+    return min(place, shortest)

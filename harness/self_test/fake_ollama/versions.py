@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -75,13 +76,14 @@ def exceeds(tokens: int, window: int) -> Refusal:
 
 # ----- JSON and times as Go writes them
 
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))      # one for all: json.dumps would make one for each line
+UNSAFE = re.compile("[<>&\u2028\u2029]")
+
+
 def go_json(value: Any, escape: bool = True) -> str:
     """Go's encoding/json: no blanks, and by default nothing that could end a script element."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    if escape:
-        for character in "<>&\u2028\u2029":
-            text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    text = ENCODER.encode(value)
+    return UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", text) if escape else text
 
 
 def timestamp(wall_ns: int) -> str:
