@@ -62,8 +62,11 @@ def machine(found: Platform = Platform("linux"), files: dict | None = None, tool
             links: dict | None = None, copy: object = lambda size_bytes: (50_000_000, 9)) -> Machine:
     """`tools` maps a command to what it says, or to an outcome in brackets such as (late)."""
     files, links, tools = files or {}, links or {}, tools or {}
-    there = set(files) | set(links)
-    there |= {str(parent) for path in list(there) for parent in pathlib.PurePosixPath(path).parents}
+    there = {"/"}
+    for path in (*files, *links):
+        while path not in there:        # else its folders are there too
+            there.add(path)
+            path = path.rpartition("/")[0] or "/"
 
     def run(words: list, limit_s: float) -> CommandResult:
         command, told = " ".join(words), recorded_command(words)

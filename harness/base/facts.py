@@ -5,7 +5,8 @@ A value that the checker would refuse is left out, with the reason.
 """
 from __future__ import annotations
 
-from typing import Iterator
+import functools
+from typing import Iterator, Optional
 
 from base import json_text, schema, sensitive
 from base.json_text import Json
@@ -15,8 +16,14 @@ def known(value: Json, method: str) -> dict:
     """A fact; unknown if the value reveals who or where somebody is, or is a number that JSON readers would change."""
     if isinstance(value, int) and not isinstance(value, bool) and not schema.is_count(value):
         return unknown(f"{method} gave a number out of range")
-    sensitive_match = next(sensitive.find(json_text.dumps(value)), None)
-    return unknown(f"{method} gave {sensitive_match[0].says}, which is not kept") if sensitive_match else {"value": value, "method": method}
+    sensitive_kind = _sensitive_kind(json_text.dumps(value))
+    return unknown(f"{method} gave {sensitive_kind.says}, which is not kept") if sensitive_kind else {"value": value, "method": method}
+
+
+@functools.lru_cache(maxsize=1024)
+def _sensitive_kind(text: str) -> Optional[sensitive.SensitiveKind]:
+    """Cached: the same values come again, for the device tag and from other tools, and the search costs more than to read them."""
+    return next((kind for kind, _ in sensitive.find(text)), None)
 
 
 def unknown(why: str) -> dict:

@@ -5,8 +5,10 @@ import re
 import urllib.parse
 from typing import Mapping
 
+from base.pattern import lazy
+
 MAX_TITLE = 80
-TITLE = re.compile(r"<(title|h1)[^>]*>([^<]*)</", re.IGNORECASE)
+TITLE = lazy(r"<(title|h1)[^>]*>([^<]*)</", re.IGNORECASE)
 
 
 def page_title(text: str) -> str | None:

@@ -2,15 +2,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 
 from base import names, plan, request_settings
 from base.errors import UserError
 from base.context_ladder import AUTO, FIRST, NAMES, RUNG_LIMIT_S
+from base.pattern import lazy
 from base.phases import CONTEXT_EDGE, PHASES, RUNG_PHASES, THINKING_PHASES, suite_phase
 from base.schema import THINK_LEVELS
 
-DURATION = re.compile(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
+DURATION = lazy(r"(?=.)(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\Z")
 LARGEST = 2 ** 20
 MAX_LEVEL = 64
 PLAN_FLAGS = ("phases", "models", "thinking", "thinking_budget", "contexts", "rung_limit", "num_ctx", "num_predict", "concurrency", "repeats", "option", "handle",

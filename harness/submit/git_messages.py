@@ -1,18 +1,18 @@
 """What git and the server wrote on stderr: the one line that gives the reason, and whether another method may work."""
 from __future__ import annotations
 
-import re
 
 from base import git
 from base.errors import printable
+from base.pattern import lazy
 
 MAX_LENGTH = 300
 # Gitea frames its words between empty lines and lines that hold only `error:`.
-REMOTE = re.compile(r"remote:\s*(?:(?:error|fatal):)?\s*(.*)")
-PROGRESS = re.compile(r"(?:Resolving deltas|Processing|Counting objects|Compressing objects|Enumerating objects|Total )|\. Processing")
+REMOTE = lazy(r"remote:\s*(?:(?:error|fatal):)?\s*(.*)")
+PROGRESS = lazy(r"(?:Resolving deltas|Processing|Counting objects|Compressing objects|Enumerating objects|Total )|\. Processing")
 # The repository accepts no run from this account, by any method.
-FINAL = re.compile(r"(?i)\b(?:is|are|been) (?:archived|blocked)\b|pull[- ]requests? (?:are|is) (?:disabled|not (?:allowed|enabled))|"
-                   r"denied for creating pull-request|read-only mirror|mirror repository is read-only")
+FINAL = lazy(r"(?i)\b(?:is|are|been) (?:archived|blocked)\b|pull[- ]requests? (?:are|is) (?:disabled|not (?:allowed|enabled))|"
+             r"denied for creating pull-request|read-only mirror|mirror repository is read-only")
 
 
 def reason(stderr: str) -> str:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from base import git, names
 from base.errors import FOUND, UserError
+from base.pattern import lazy
 from submit import git_messages
 from submit.commit import CommitClone
 from submit.remote_access import default_branch, look, refs
 from submit.remote_address import Repository
 from submit.submission import Submission
 
-PULL = re.compile(r"refs/pull/([0-9]{1,9})/head\Z")
+PULL = lazy(r"refs/pull/([0-9]{1,9})/head\Z")
 PLAIN = ("push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no")
 
 

@@ -7,12 +7,13 @@ import urllib.parse
 from dataclasses import dataclass
 
 from base.errors import UserError, printable
+from base.pattern import lazy
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
-HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})\Z|\[[0-9A-Fa-f:.]{2,45}\]\Z")
-HELPER = re.compile(r"[A-Za-z0-9+.-]+::")      # git would start a program of that name
-DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-SCP = re.compile(r"(?:[\w.+-]+@)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(?!//)(.+)\Z")
+NAME = lazy(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
+HOST = lazy(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})\Z|\[[0-9A-Fa-f:.]{2,45}\]\Z")
+HELPER = lazy(r"[A-Za-z0-9+.-]+::")      # git would start a program of that name
+DRIVE = lazy(r"[A-Za-z]:[\\/]|\\\\")
+SCP = lazy(r"(?:[\w.+-]+@)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(?!//)(.+)\Z")
 
 
 @dataclass(frozen=True)

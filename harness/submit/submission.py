@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import stat
 from dataclasses import dataclass
 from typing import Callable
@@ -13,15 +12,16 @@ from typing import Callable
 from base import files, names, run_folder, schema, sensitive, shell, text_format, text_layout
 from base.errors import FOUND, UserError, printable
 from base.json_text import Json
+from base.pattern import lazy
 
 # Each file with the script that makes it if it is missing; None: no script can.
 FILES: dict[str, tuple[str, ...] | None] = {run_folder.HARDWARE: ("probe_hardware.py", "--out"), run_folder.MANIFEST: None, run_folder.LEDGER: None,
          run_folder.METADATA: ("summarize_run.py",), run_folder.RUN_MD: ("summarize_run.py",)}
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_TITLE = 120
-PERSON = re.compile(r"[^<>]+\Z")
-ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+\Z")
-PUBLIC_HOST = re.compile(r"(?:[a-z0-9-]+[.])+[a-z]{2,}\Z")
+PERSON = lazy(r"[^<>]+\Z")
+ADDRESS = lazy(r"[^\s<>@]+@[^\s<>@]+\Z")
+PUBLIC_HOST = lazy(r"(?:[a-z0-9-]+[.])+[a-z]{2,}\Z")
 
 
 @dataclass(frozen=True)

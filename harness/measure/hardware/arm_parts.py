@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import re
 
+from base.pattern import lazy
+
 IMPLEMENTERS = {
     0x41: "ARM", 0x42: "Broadcom", 0x43: "Cavium", 0x46: "Fujitsu", 0x48: "HiSilicon", 0x4E: "NVIDIA", 0x50: "APM",
     0x51: "Qualcomm", 0x53: "Samsung", 0x56: "Marvell", 0x61: "Apple", 0x69: "Intel", 0x6D: "Microsoft", 0x70: "Phytium",
@@ -39,7 +41,7 @@ PARTS = {
     0xC0: {0xAC3: "Ampere-1", 0xAC4: "Ampere-1a"},
 }
 # Designs of which one chip joins several, fastest first.
-RANKS = (re.compile(r"-X[0-9]|Firestorm|Avalanche|Everest"), re.compile(r"-A7|Gold"), re.compile(r"-A5|-A3|Silver|Icestorm|Blizzard|Sawtooth"))
+RANKS = (lazy(r"-X[0-9]|Firestorm|Avalanche|Everest"), lazy(r"-A7|Gold"), lazy(r"-A5|-A3|Silver|Icestorm|Blizzard|Sawtooth"))
 
 
 def names(cpuinfo: str | None) -> list:

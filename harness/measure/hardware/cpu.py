@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 
 from base import facts
+from base.pattern import lazy
 from measure.hardware import arm_parts, cgroups, cim, core_kinds, instructions, lscpu, mac, system, text_parsing
 from measure.hardware.machine import Machine
 
@@ -12,11 +13,11 @@ CPUINFO = "/proc/cpuinfo"
 FIELDS = ("model", "vendor", "physical_cores", "logical_cores", "usable_cores", "performance_cores", "efficiency_cores",
           "core_kinds", "max_mhz", "instruction_sets")
 # The kernel's name for the architecture, firmware of virtual machines, and Apple's translator are not names of processors.
-NO_MODEL = re.compile(r"(?:AArch64|ARMv[0-9]+\w*(?:-compatible)?) Processor\b|virt-|pc-|qemu|kvm|VirtualApple|@|CPU\b",
-                      re.IGNORECASE)
+NO_MODEL = lazy(r"(?:AArch64|ARMv[0-9]+\w*(?:-compatible)?) Processor\b|virt-|pc-|qemu|kvm|VirtualApple|@|CPU\b",
+                re.IGNORECASE)
 # What lscpu adds to the firmware's name: a part number, or its placeholder, and the nominal clock.
-FIRMWARE_TAIL = re.compile(r"(?:(?<=CPU)\s+[0-9]+|\s*\b(?:To Be Filled By O\.?E\.?M\.?|None|N/A|Not Specified|NotSet|Unknown|Unset))?"
-                           r"\s*\bCPU @ .*\Z", re.IGNORECASE)
+FIRMWARE_TAIL = lazy(r"(?:(?<=CPU)\s+[0-9]+|\s*\b(?:To Be Filled By O\.?E\.?M\.?|None|N/A|Not Specified|NotSet|Unknown|Unset))?"
+                     r"\s*\bCPU @ .*\Z", re.IGNORECASE)
 # RISC-V has numbers for vendors (mvendorid).
 RISCV_VENDORS = {"0x710": "SpacemiT", "0x489": "SiFive", "0x5b7": "T-Head", "0x31e": "Andes"}
 

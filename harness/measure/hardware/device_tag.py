@@ -5,18 +5,19 @@ import re
 from dataclasses import dataclass
 
 from base import names
+from base.pattern import lazy
 from measure.hardware import nvidia, products
 from measure.hardware.machine import Platform
 
-NOISE = re.compile(r"\((?:r|tm|c)\)|[\u00ae\u2122]|\(nvgpu\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bdesign\b|"
-                   r"\bw(?:ith\b|/)(?! max-q).*|\bwith\b|\bintel\b|\bamd\b|\bapple\b(?! silicon)|\b\d+th gen\b|\bvirtual\b|\bnvidia\b|"
-                   r"\bgeforce\b|\bgoogle\b|\bgpu\b|\bgraphics\b|\bmodel [ab]\b|\brev \d[\d.]*|\bv\d+\.\d+[a-z]?\b|\b\d+ ?gb\b|\bhbm\w*\b|\bgeneration\b|\bseries\b|"
-                   r"\bcore\b(?!(?:\(tm\))?\s*\d)|\bengineering reference\b|\bdev(?:eloper|elopment)?[ -]kit\b|\baccelerator\b|, altivec.*|"
-                   r"\b(?:radeon )?r\d, \d+ compute cores.*", re.IGNORECASE)
+NOISE = lazy(r"\((?:r|tm|c)\)|[\u00ae\u2122]|\(nvgpu\)|\bcpu\b|\bprocessor\b|@.*|\b\w+-cores?\b|\bdesign\b|"
+             r"\bw(?:ith\b|/)(?! max-q).*|\bwith\b|\bintel\b|\bamd\b|\bapple\b(?! silicon)|\b\d+th gen\b|\bvirtual\b|\bnvidia\b|"
+             r"\bgeforce\b|\bgoogle\b|\bgpu\b|\bgraphics\b|\bmodel [ab]\b|\brev \d[\d.]*|\bv\d+\.\d+[a-z]?\b|\b\d+ ?gb\b|\bhbm\w*\b|\bgeneration\b|\bseries\b|"
+             r"\bcore\b(?!(?:\(tm\))?\s*\d)|\bengineering reference\b|\bdev(?:eloper|elopment)?[ -]kit\b|\baccelerator\b|, altivec.*|"
+             r"\b(?:radeon )?r\d, \d+ compute cores.*", re.IGNORECASE)
 MIN_CARD_GB = 3         # a smaller one holds no model worth naming the machine after
 MAX_CHARACTERS = 48
 STEAM_DECKS = {"jupiter": "Steam Deck", "galileo": "Steam Deck OLED"}     # what Valve calls them in the firmware
-JETSON = re.compile(r"\b(?:jetson|orin|xavier|tegra|thor|igx)\b", re.IGNORECASE)
+JETSON = lazy(r"\b(?:jetson|orin|xavier|tegra|thor|igx)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,18 @@
 """Graphics without a bus, as on boards and phones: a part of the chip, which the device tree names."""
 from __future__ import annotations
 
-import re
 
 from base import facts
+from base.pattern import lazy
 from measure.hardware import gpu, text_parsing
 from measure.hardware.machine import Machine
 
 UEVENT = "/sys/class/drm/renderD*/device/uevent"
 COMPATIBLE = "/proc/device-tree/compatible"
 # Qualcomm's graphics have no render node of their own and share the display's.
-QUALCOMM_DISPLAY = re.compile(r"qcom,.*(?:mdss|dpu)")
+QUALCOMM_DISPLAY = lazy(r"qcom,.*(?:mdss|dpu)")
 # Nodes that show pictures or decode video beside the graphics.
-NOT_GRAPHICS = re.compile(r"display|host1x|[-,](?:vic|nvdec|nvenc|dc|dpu|hdmi)\b|vop")
+NOT_GRAPHICS = lazy(r"display|host1x|[-,](?:vic|nvdec|nvenc|dc|dpu|hdmi)\b|vop")
 # NVIDIA's chips for boards, by the word in the device tree, and memory sizes in GB of its modules by part number.
 TEGRA = {"tegra210": "Tegra X1", "tegra186": "Tegra X2", "tegra194": "Xavier", "tegra234": "Orin", "tegra264": "Thor"}
 MODULE_GB = {"p3448-0003": 2, "p3448": 4, "p3310": 8, "p3489-0888": 4, "p3489": 8, "p3636": 4, "p2888-0001": 16, "p2888-0005": 64,

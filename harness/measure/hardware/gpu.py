@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from base import facts
+from base.pattern import lazy
 
 FIELDS = ("vendor", "name", "memory_bytes", "cores", "driver", "interface", "unified_memory", "power_limit_w")
 # PCI vendor ids, and the Khronos ids of vendors that have none.
@@ -20,8 +21,8 @@ VENDOR_WORDS = (("nvidia", "NVIDIA"), ("geforce", "NVIDIA"), ("quadro", "NVIDIA"
                 ("imagination", "Imagination"), ("xclipse", "Samsung"), ("samsung", "Samsung"), ("vivante", "VeriSilicon"),
                 ("moore threads", "Moore Threads"), ("maleoon", "Huawei"), ("rockchip", "Rockchip"), ("mediatek", "MediaTek"),
                 ("amlogic", "Amlogic"), ("allwinner", "Allwinner"))
-TRADE_MARKS = re.compile(r"\((?:r|tm|c)\)|[\u00ae\u2122]", re.IGNORECASE)
-UNNEEDED = re.compile(r"\b(?:nvidia|amd|ati|intel|corporation|inc|graphics|gpu|series|generation)\b")
+TRADE_MARKS = lazy(r"\((?:r|tm|c)\)|[\u00ae\u2122]", re.IGNORECASE)
+UNNEEDED = lazy(r"\b(?:nvidia|amd|ati|intel|corporation|inc|graphics|gpu|series|generation)\b")
 
 
 def merged(*parts: dict) -> dict:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from base import facts
+from base.pattern import lazy
 
 AMD, INTEL = 0x1002, 0x8086
 MI300A = (AMD, 0x74A0)      # its driver reports all main memory as its own; firmware sets nothing aside
@@ -16,25 +17,25 @@ AMD_IDS = frozenset([
     0x15D8, 0x15DD, 0x1506, 0x150E, 0x15BF, 0x15C8, 0x15E7, 0x1586, 0x1636, 0x1638, 0x163F, 0x1435, 0x13C0, 0x13FE, 0x143F, 0x1114,
     0x164C, 0x164D, 0x164E, 0x1681, 0x1900, 0x1901, 0x1902, 0x9874, 0x98E4, 0x74A0, *range(0x1304, 0x131E), *range(0x9640, 0x9650),
     *range(0x9802, 0x980B), *range(0x9830, 0x9860), *range(0x9900, 0x99A5)])
-CODE_NAMES = re.compile(
+CODE_NAMES = lazy(
     r"(?:strix|phoenix|hawk ?point|krackan|gorgon|medusa|rembrandt|raphael|granite ridge|dragon range|fire range|mendocino|barcelo|"
     r"cezanne|lucienne|renoir|picasso|raven|dali|pollock|van ?gogh|sephiroth|aerith|carrizo|bristol|stoney|kaveri|kabini|mullins|"
     r"trinity|richland|beema|temash|llano|sumo|wrestler|godavari|cyan skillfish)(?: ?(?:point|halo|ridge)?) ?[0-9]?(?![0-9])",
     re.IGNORECASE)
 # Names of integrated products; `Radeon RX`, `Radeon Pro` and a bare `Radeon 550` are cards.
-INTEGRATED_NAMES = re.compile(
+INTEGRATED_NAMES = lazy(
     r"^(?:amd |ati )?radeon(?: graphics)?$|radeon (?:[6-9][0-9]0m|8[0-9]{3}s)\b|radeon (?:rx )?vega [0-9]{1,2} (?:mobile )?graphics|"
     r"radeon vega (?:[1-36-9]|10|11)\b|radeon r[2-7] graphics|radeon hd [0-9]{4}[dg]\b|custom gpu 0[0-9]{3}|"
     r"\bu?hd graphics\b|\biris\b|^intel (?:graphics|arc graphics)$|\barc (?:pro )?(?:1[0-9]{2}[tv]|b3[0-9]0)\b|"
     r"adreno|snapdragon|mali|immortalis|videocore|v3d|powervr|xclipse|^apple m[0-9]|\borin\b|xavier|tegra|\bgb10\b|\bthor\b",
     re.IGNORECASE)
-CARD_NAMES = re.compile(
+CARD_NAMES = lazy(
     r"radeon rx(?! vega [0-9]{1,2} graphics)|radeon pro|radeon ai pro|radeon vii|firepro|instinct(?!.*mi300a)|"
     r"\barc (?:graphics )?(?:a[0-9]{3}|b[5-9][0-9]{2})|\barc pro (?:a[0-9]0|b[5-9][05])|iris xe max|data center gpu|geforce|quadro|tesla|"
     r"titan|\brtx\b", re.IGNORECASE)
 INTEL_CARD_IDS = (range(0x4905, 0x490A), range(0x5690, 0x56C3), range(0x0BD0, 0x0BF0), range(0xE200, 0xE230))
-ROOT_BUS = re.compile(r"[0-9a-f]{4}:00:")
-NAMED_BY_CPU = re.compile(r"\bw(?:ith|/)\s*(?:AMD )?(Radeon.*?)(?: Graphics)?\s*\Z", re.IGNORECASE)
+ROOT_BUS = lazy(r"[0-9a-f]{4}:00:")
+NAMED_BY_CPU = lazy(r"\bw(?:ith|/)\s*(?:AMD )?(Radeon.*?)(?: Graphics)?\s*\Z", re.IGNORECASE)
 MIN_SHARE = 0.8     # of the memory set aside, what must be missing from main memory
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 
 from base import facts
+from base.pattern import lazy
 from measure.hardware import gpu, integrated, products, text_parsing
 from measure.hardware.machine import SLOW_S, CommandResult, Machine
 
@@ -13,10 +14,10 @@ DRIVER = "/proc/driver/nvidia"
 SILENT = "nvidia-smi does not report it"
 NO_NUMBER = ("n/a", "[n/a]", "[not supported]")
 HIDDEN = "[insufficient permissions]"       # what a container that sees only a MIG slice gets for the memory; or [N/A]
-LOST = re.compile(r"\[gpu is lost\]|err!|\[gpu requires reset\]", re.IGNORECASE)
+LOST = lazy(r"\[gpu is lost\]|err!|\[gpu requires reset\]", re.IGNORECASE)
 # Products that can be split into MIG slices; others are not asked for it.
-SPLITTABLE = re.compile(r"\b(?:A30|[AH][18]00|H20|H200|GH200|G?B[23]00|RTX PRO [56]000)\b", re.IGNORECASE)
-SLICE = re.compile(r"\s+MIG (\S+)\s+Device\s+[0-9]+:")
+SPLITTABLE = lazy(r"\b(?:A30|[AH][18]00|H20|H200|GH200|G?B[23]00|RTX PRO [56]000)\b", re.IGNORECASE)
+SLICE = lazy(r"\s+MIG (\S+)\s+Device\s+[0-9]+:")
 
 
 def read(machine: Machine) -> list:

@@ -7,19 +7,20 @@ from __future__ import annotations
 import re
 
 from base import facts
+from base.pattern import lazy
 from measure.hardware import text_parsing
 from measure.hardware.machine import Machine
 
 TABLES, LISTENS = ("/proc/net/tcp", "/proc/net/tcp6"), "0A"
 MAX_VARIABLES = 64
-RECORDED = re.compile(r"(?:OLLAMA|GGML|LLAMA|ROCBLAS|HIPBLASLT)_[A-Z0-9_]{1,60}\Z|(?:CUDA|ROCR|HIP)_VISIBLE_DEVICES\Z|"
-                     r"HSA_(?:OVERRIDE_GFX_VERSION(?:_[0-9]+)?|ENABLE_SDMA|XNACK)\Z|GPU_DEVICE_ORDINAL\Z|"
-                     r"CUDA_(?:DEVICE_ORDER|LAUNCH_BLOCKING)\Z|OMP_NUM_THREADS\Z|GOMAXPROCS\Z|GODEBUG\Z")
+RECORDED = lazy(r"(?:OLLAMA|GGML|LLAMA|ROCBLAS|HIPBLASLT)_[A-Z0-9_]{1,60}\Z|(?:CUDA|ROCR|HIP)_VISIBLE_DEVICES\Z|"
+                r"HSA_(?:OVERRIDE_GFX_VERSION(?:_[0-9]+)?|ENABLE_SDMA|XNACK)\Z|GPU_DEVICE_ORDINAL\Z|"
+                r"CUDA_(?:DEVICE_ORDER|LAUNCH_BLOCKING)\Z|OMP_NUM_THREADS\Z|GOMAXPROCS\Z|GODEBUG\Z")
 # Values that can only be a setting; everything else may be a path, a host, a key or a name, and becomes `set`.
-PLAIN = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6}){0,2}(?:ns|us|ms|s|m|h|[KMGT]i?B?)?(?:,[0-9]{1,3})*\Z|"
-                   r"(?i:true|false|on|off|yes|no|auto|default|none|all|info|debug|warn|error|"
-                   r"f16|f32|bf16|i?q[2-8]_(?:[01]|k|nl)|pci_bus_id|fastest_first|"
-                   r"(?:cpu|cuda|rocm|vulkan|metal|mlx)(?:_[a-z0-9]{1,8})?)\Z")
+PLAIN = lazy(r"-?[0-9]{1,12}(?:\.[0-9]{1,6}){0,2}(?:ns|us|ms|s|m|h|[KMGT]i?B?)?(?:,[0-9]{1,3})*\Z|"
+             r"(?i:true|false|on|off|yes|no|auto|default|none|all|info|debug|warn|error|"
+             r"f16|f32|bf16|i?q[2-8]_(?:[01]|k|nl)|pci_bus_id|fastest_first|"
+             r"(?:cpu|cuda|rocm|vulkan|metal|mlx)(?:_[a-z0-9]{1,8})?)\Z")
 
 
 def read(machine: Machine, version: str | None, port: int) -> dict:

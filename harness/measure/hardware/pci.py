@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from base import facts
+from base.pattern import lazy
 from measure.hardware import gpu, integrated, pci_names, products, text_parsing
 from measure.hardware.machine import Machine
 
@@ -19,8 +20,8 @@ NO_DRIVER = ("", "vfio-pci", "pci-stub")
 AMD_NAMES = "/usr/share/libdrm/amdgpu.ids"
 IO_MEMORY, PREFETCHABLE = 0x200, 0x2000         # flags in a device's resource file
 # lspci's list of one product at two powers, and the name that NVIDIA itself gives to notebooks' cards since the RTX 30.
-TWO_POWERS = re.compile(r" (?:Mobile / Max-Q|Max-Q / Mobile)\Z")
-NOTEBOOK = re.compile(r"(RTX [3-9]0[0-9]0(?: Ti)?) Mobile\Z")
+TWO_POWERS = lazy(r" (?:Mobile / Max-Q|Max-Q / Mobile)\Z")
+NOTEBOOK = lazy(r"(RTX [3-9]0[0-9]0(?: Ti)?) Mobile\Z")
 SMALL_WINDOW = 512 << 20                        # without resizable BAR the window shows a part of the memory only
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 
 from base import facts
+from base.pattern import lazy
 
 GIB = 2 ** 30
 # Sizes in which memory is sold. What a system shows is less: drivers, firmware and error correction keep a part.
@@ -14,7 +15,7 @@ CARD_GB = (1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 16, 18, 20, 22, 24, 32, 36, 40, 48, 
 MAIN_KEPT = 0.07        # GB10 shows 119.6 GiB of 128, AGX Orin 29.8 of 32
 CARD_KEPT = 0.095       # a Tesla T4 with error correction shows 14.6 GiB of 16
 # (pattern of the name in lower case, GB). Only names that were sold with one size; a size in the name counts before.
-SIZES = tuple((re.compile(pattern), gb) for pattern, gb in (
+SIZES = tuple((lazy(pattern), gb) for pattern, gb in (
     # NVIDIA notebooks first: they have other sizes under the same number.
     (r"rtx 5090 (?:laptop|mobile)", 24), (r"rtx 5080 (?:laptop|mobile)", 16), (r"rtx 5070 ti (?:laptop|mobile)", 12),
     (r"rtx 50[567]0 (?:laptop|mobile)", 8), (r"rtx 4090 (?:laptop|mobile)", 16), (r"rtx 4080 (?:laptop|mobile)", 12),
@@ -51,7 +52,7 @@ SIZES = tuple((re.compile(pattern), gb) for pattern, gb in (
     (r"arc(?: graphics)? a770m", 16), (r"arc(?: graphics)? a730m", 12), (r"arc pro b[67]5|arc pro b70", 32),
     (r"arc pro b60", 24), (r"arc pro b50", 16), (r"arc pro a60", 12), (r"flex 170", 16), (r"flex 140", 6),
     (r"max 1550", 128), (r"max 1100", 48)))
-RECENT = re.compile(
+RECENT = lazy(
     r"\brtx\b|gtx (?:9[78]0|10[5-8]0|16[0-9]0)|\btitan\b|\btesla\b|quadro (?:rtx|[pg]v?[1-6]000?)|\b[abhlgv]{1,2}[0-9]{2,3}s?\b|"
     r"radeon rx|radeon pro [wv]|radeon ai|instinct|\bmi[0-9]{2,3}x?\b|\barc (?:graphics )?(?:pro )?[ab][0-9]|data center gpu|\bmig\b")
 SEVERAL_SIZES = {"arc a770": (8, 16), "rtx 3060": (8, 12), "rtx 3080": (10, 12), "rtx 5060 ti": (8, 16), "rtx 4060 ti": (8, 16),

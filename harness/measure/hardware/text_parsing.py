@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from base import json_text, schema
+from base.pattern import lazy
 
 MAX_CHARACTERS = 120
 # What vendors and tools write where they have no value, in lower case. A text wholly in brackets counts as missing too.
@@ -14,9 +15,9 @@ NO_VALUE = frozenset([
     "default string", "system product name", "system manufacturer", "system version", "undefined", "invalid", "type1family",
     "to be filled by o.e.m.", "to be filled by oem", "not available", "not applicable", "o.e.m.", "oem", "<unknown>", "<bad index>",
     "unknown cpu", "chassis manufacture", "base board", "x.x", "0.0", "no enclosure"])
-IN_BRACKETS = re.compile(r"\[[^\[\]]*\]\Z")
+IN_BRACKETS = lazy(r"\[[^\[\]]*\]\Z")
 UNITS = {"": 0, "B": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-FOUR_NUMBERS = re.compile(r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w-]|\.[0-9])")
+FOUR_NUMBERS = lazy(r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w-]|\.[0-9])")
 
 
 def line(text: Any) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 import re
 
 from base import facts
+from base.pattern import lazy
 from measure.hardware import lscpu, mac, system, text_parsing
 from measure.hardware.machine import Machine
 
 MARKER_FILES = (("/.dockerenv", "docker"), ("/run/.containerenv", "podman"))
 CGROUP_WORDS = (("kubepods", "kubernetes"), ("docker", "docker"), ("libpod", "podman"), ("lxc", "lxc"),
                 ("containerd", "container"))
-VIRTUAL_PRODUCTS = re.compile(
+VIRTUAL_PRODUCTS = lazy(
     r"vmware|virtualbox|innotek|qemu|kvm|xen|parallels|bochs|openstack|hvm domu|amazon ec2|digitalocean|"
     r"google compute engine|hetzner|virtual machine|virtual platform|apple virtualization", re.IGNORECASE)
 NO_SIGN = "no sign in /.dockerenv, /run/.containerenv, /run/systemd/container and /proc/self/cgroup"

@@ -5,12 +5,13 @@ import re
 from dataclasses import dataclass
 
 from base import facts
+from base.pattern import lazy
 from measure.hardware import gpu, text_parsing
 from measure.hardware.machine import CommandResult, Machine
 
 METHOD = "vulkaninfo --summary"
 KINDS = {"PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU": True, "PHYSICAL_DEVICE_TYPE_DISCRETE_GPU": False}
-ON_PROCESSOR = re.compile(r"WARP\b|Microsoft Basic Render|llvmpipe|SwiftShader", re.IGNORECASE)      # they draw on the processor
+ON_PROCESSOR = lazy(r"WARP\b|Microsoft Basic Render|llvmpipe|SwiftShader", re.IGNORECASE)      # they draw on the processor
 
 
 @dataclass(frozen=True)

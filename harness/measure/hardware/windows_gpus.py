@@ -5,11 +5,12 @@ import re
 from typing import Any
 
 from base import facts
+from base.pattern import lazy
 from measure.hardware import cim, cpu, gpu, integrated, memory, nvidia, products, text_parsing, vulkan
 from measure.hardware.machine import Machine
 
 # Adapters without a device that computes: remote desktops, virtual screens, management controllers, missing drivers.
-NO_ACCELERATOR = re.compile(
+NO_ACCELERATOR = lazy(
     r"microsoft|^\(|\bvirtual|remote|rustdesk|parsec|displaylink|citrix|vmware|mirror|mirage|idd|spacedesk|sunshine|superdisplay|duet|"
     r"splashtop|teamviewer|anydesk|todesk|oray|sunlogin|gameviewer|usb mobile monitor|usb display|easy ?canvas|extended display|"
     r"\bqxl|red hat|virtio|virtualbox|parallels|aspeed|matrox|hyper-v|dameware|radmin|amyuni|indirect display|"

@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import os
-import re
 
+from base.pattern import lazy
 from measure.telemetry.energy import Source
 from measure.telemetry.sysfs import Files, numbers
 
 VENDOR = "0x1002"
-CARD = re.compile(r"/card([0-9]+)/device/vendor\Z")     # connectors have folders like card0-DP-1
+CARD = lazy(r"/card([0-9]+)/device/vendor\Z")     # connectors have folders like card0-DP-1
 
 
 def cards(files: Files) -> list:

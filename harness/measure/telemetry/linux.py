@@ -5,6 +5,7 @@ import os
 import re
 import time
 
+from base.pattern import lazy
 from measure.telemetry import amdgpu, energy
 from measure.telemetry.sysfs import Files, numbers
 
@@ -13,9 +14,9 @@ PROCESSOR_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal")      # dr
 PROCESSOR_ZONES = ("cpu", "soc", "pkg", "acpitz", "tsens")                  # in a zone's type
 BOARD_FLAGS = "/sys/devices/platform/soc/soc:firmware/get_throttled"        # of a Raspberry Pi
 BOARD_REASONS = {1: "under-voltage", 2: "clock capped", 4: "throttled", 8: "soft temperature limit"}
-MEMORY = re.compile(r"^(MemAvailable|SwapTotal|SwapFree):[ \t]+([0-9]{1,15}) kB", re.MULTILINE)
-SWAPPED = re.compile(r"^(pswpin|pswpout) ([0-9]{1,15})\b", re.MULTILINE)       # in pages
-WAITED = re.compile(r"^some .*\btotal=([0-9]{1,18})", re.MULTILINE)        # microseconds, in /proc/pressure/*
+MEMORY = lazy(r"^(MemAvailable|SwapTotal|SwapFree):[ \t]+([0-9]{1,15}) kB", re.MULTILINE)
+SWAPPED = lazy(r"^(pswpin|pswpout) ([0-9]{1,15})\b", re.MULTILINE)       # in pages
+WAITED = lazy(r"^some .*\btotal=([0-9]{1,18})", re.MULTILINE)        # microseconds, in /proc/pressure/*
 IDLE = (3, 4)       # columns of /proc/stat: idle, and idle while a disk is waited for
 COUNTED = 8         # columns that add up; the two after them, for guests, are included in the first two
 

@@ -28,7 +28,7 @@ Snapshot = Dict[int, Process]
 
 
 class LinuxProcesses:
-    """Parents are read once, when a process is new; only the processes that are asked for are read again."""
+    """Parents are read when a process is new or has lost its parent; only the processes that are asked for are read again."""
 
     def __init__(self, files: Files = Files()):
         self._files = files
@@ -37,8 +37,9 @@ class LinuxProcesses:
 
     def snapshot(self) -> Snapshot:
         numbers = {int(name) for name in self._files.names("/proc") if name.isdigit()}
-        if not self._known.keys() <= numbers:
-            self._known = {}        # one has ended: its children have another parent now
+        ended = self._known.keys() - numbers
+        if ended:       # children of these have another parent now
+            self._known = {number: process for number, process in self._known.items() if not {number, process.parent} & ended}
         for number in numbers - self._known.keys():
             process = self.read(number)
             if process is not None:

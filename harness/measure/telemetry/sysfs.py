@@ -3,9 +3,10 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 
-INTEGER = re.compile("-?[0-9]{1,18}")
+from base.pattern import lazy
+
+INTEGER = lazy("-?[0-9]{1,18}")
 
 
 class Files:
