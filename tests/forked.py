@@ -6,6 +6,7 @@ Where there is no fork, each is a process that imports the harness itself.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import pathlib
@@ -19,7 +20,10 @@ import tempfile
 from typing import Callable
 
 CAN_FORK = sys.platform == "linux"      # on macOS system libraries do not survive a fork
-IMPORTED = ("check_submission", "probe_hardware", "run_benchmark", "submit_run", "summarize_run")       # of commands/
+# Commands, and what they import only where they need it.
+IMPORTED = ("commands.check_submission", "commands.probe_hardware", "commands.run_benchmark", "commands.submit_run", "commands.summarize_run",
+            "measure.hardware", "measure.identity", "measure.plan_text", "measure.run_session", "publish.run_grade",
+            "self_test.timing_floor", "submit.run_status")
 HARNESS = pathlib.Path(__file__).resolve().parent.parent / "harness"
 TERMINATE = getattr(signal, "SIGKILL", signal.SIGTERM)      # Windows has one signal for it
 
@@ -109,7 +113,7 @@ def _exit_code(process: subprocess.Popen, seconds: float) -> int | None:
 def main(harness: str, prelude: str, *words: str) -> None:
     sys.path[0] = harness
     for name in IMPORTED:
-        __import__(f"commands.{name}")
+        importlib.import_module(name)
     exec(prelude, {})
     if words:
         run_script(harness, *words)

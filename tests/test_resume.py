@@ -9,13 +9,12 @@ import os
 import pathlib
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 import unittest
 from unittest import mock
 
+import forked
 import runs
 import support
 from runs import ALPHA, BETA, call_main, measured, records
@@ -25,30 +24,31 @@ from base import files, plan, run_folder, suites
 from base.ledger_records import is_planned, typed
 from measure import model_loader, run_setup
 
-# The script in a process of its own, which is given what a run would find out about this machine.
-CHILD = """import json, sys
-sys.path.insert(0, sys.argv[1])
-from commands import run_benchmark
-from base import console
+# What a run would find out about this machine is given to the script.
+PRELUDE = """import json
 from measure import run_setup, telemetry
 from measure.hardware import bandwidth
 from self_test import timing_floor
-floor, sha256, git_state = json.loads(sys.argv[2])
+floor, sha256, git_state = json.loads({!r})
 bandwidth.buffer_bytes, timing_floor.floor = lambda *_: None, lambda progress: floor
 run_setup.source_sha256, run_setup.git_state = lambda: sha256, lambda: tuple(git_state)
 telemetry.reader = lambda *_: telemetry.Unread("this test reads none")
-raise SystemExit(console.guarded(lambda: run_benchmark.main(sys.argv[3:])))
 """
 
 
 class Resumes(runs.RunTest):
-    def start(self, *arguments: str) -> subprocess.Popen:
-        command = [*support.PYTHON, "-c", CHILD, str(support.HARNESS), json.dumps([runs.floor(), run_setup.source_sha256(), run_setup.git_state()]),
-                   "--target-url", self.stub.url, "--out", str(self.out), *arguments]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, env={**os.environ, "OLLAMA_HOST": ""})
-        self.addCleanup(lambda: process.poll() is None and process.kill())
-        return process
+    @classmethod
+    def setUpClass(cls):
+        known = json.dumps([runs.floor(), run_setup.source_sha256(), run_setup.git_state()])
+        cls.commands = forked.Commands(prelude=PRELUDE.format(known))
+        cls.addClassCleanup(cls.commands.close)
+
+    def start(self, *arguments: str) -> forked.Command:
+        command = self.commands.start("run_benchmark.py", "--target-url", self.stub.url, "--out", str(self.out), *arguments,
+                                      env={**os.environ, "OLLAMA_HOST": ""})
+        self.addCleanup(command.wait)
+        self.addCleanup(command.kill)
+        return command
 
     def wait_for_records(self, count: int, seconds: float = 60.0) -> None:
         ends = time.monotonic() + seconds
@@ -107,11 +107,11 @@ class Resumes(runs.RunTest):
         arguments = ["--models", "alpha:1b,beta:1b", "--phases", "small-eval,parallel-same,context-append,parallel-mixed",
                      "--concurrency", "1,4", "--quiet"]
         for _ in range(5):
-            process = self.start(*arguments)
+            command = self.start(*arguments)
             seen = sum(path.read_bytes().count(b"\n") for path in self.out.glob("*/*/run-*/run.jsonl"))
             self.wait_for_records(seen + rng.randrange(1, 40))
-            process.kill()
-            process.communicate()
+            command.kill()
+            command.wait()
             arguments = ["--resume", self.folder().name, "--quiet"]
         rows = self.finish()
         self.check_whole(rows)
@@ -124,11 +124,11 @@ class Resumes(runs.RunTest):
     @unittest.skipIf(os.name == "nt", "sending Ctrl-C to another process needs a console there")
     def test_ctrl_c_once_ends_after_the_present_call(self):
         self.stub.script({"models": [{**ALPHA, "decode_gap_ms": 20.0}]})
-        process = self.start("--phases", "small-eval", "--models", "alpha:1b")
+        command = self.start("--phases", "small-eval", "--models", "alpha:1b")
         self.wait_for_records(16)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 130, err)
+        command.send_signal(signal.SIGINT)
+        code, err = command.wait(60), command.printed("stderr")
+        self.assertEqual(code, 130, err)
         rows = records(self.folder())
         self.assertEqual({row["outcome"] for row in measured(rows)} - {"ok", "length"}, set())
         self.assertFalse(rows[-1]["complete"])
@@ -144,14 +144,14 @@ class Resumes(runs.RunTest):
     @unittest.skipIf(os.name == "nt", "sending Ctrl-C to another process needs a console there")
     def test_ctrl_c_twice_breaks_the_call_off_and_its_record_is_final(self):
         self.stub.script({"models": [{**ALPHA, "decode_gap_ms": 20_000.0, "tokens_per_chunk": 1}]})
-        process = self.start("--phases", "small-eval", "--models", "alpha:1b")
+        command = self.start("--phases", "small-eval", "--models", "alpha:1b")
         self.wait_for_a_call()
-        process.send_signal(signal.SIGINT)
-        while "stopping after the current call" not in process.stderr.readline():
-            self.assertIsNone(process.poll())
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)        # the call itself would go on for five minutes
-        self.assertEqual(process.returncode, 130, err)
+        command.send_signal(signal.SIGINT)
+        while "stopping after the current call" not in command.printed("stderr"):
+            self.assertIsNone(command.poll(0.05))
+        command.send_signal(signal.SIGINT)
+        code = command.wait(60)     # the call itself would go on for five minutes
+        self.assertEqual(code, 130, command.printed("stderr"))
         rows = records(self.folder())
         self.assertEqual([row["outcome"] for row in rows if row["type"] == "call"][-1], "interrupted")
         self.stub.script({"models": [ALPHA]})
@@ -260,11 +260,11 @@ class Resumes(runs.RunTest):
         self.assertEqual(rows[0]["cut"]["size_bytes"], 40)
 
     def test_two_runs_at_once_of_one_folder_are_refused(self):
-        process = self.start("--phases", "all", "--models", "alpha:1b", "--quiet")
+        command = self.start("--phases", "all", "--models", "alpha:1b", "--quiet")
         self.wait_for_records(3)
         code, _, err = self.main("--resume", self.folder().name)
-        process.kill()
-        process.communicate()
+        command.kill()
+        command.wait()
         self.assertEqual(code, 1)
         self.assertIn("another process is writing this run", err)
 
