@@ -23,13 +23,6 @@ HAS_GIT = shutil.which("git") is not None
 CAPABILITIES: dict[tuple[str, bytes], bytes] = {}       # git's first answer in protocol 2, by service and settings of the repository
 
 
-def memory() -> str | None:
-    """A folder in memory, where programs may run, or None: repositories are many small files, slow to make and remove."""
-    there = "/dev/shm"
-    usable = os.name == "posix" and os.path.isdir(there) and os.access(there, os.W_OK)
-    return there if usable and not os.statvfs(there).f_flag & getattr(os, "ST_NOEXEC", 8) else None
-
-
 def git(folder: pathlib.Path, *words: str, data: bytes | None = None, **more: str) -> str:
     """Plain git for the tests themselves; raises where it fails."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

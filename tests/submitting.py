@@ -71,7 +71,7 @@ def a_submission(**changes: object) -> submission.Submission:
 @functools.lru_cache(maxsize=None)
 def first_world() -> pathlib.Path:
     """The upstream, the fork and a clone with a run in it; made once, since it takes two dozen processes of git."""
-    held = tempfile.TemporaryDirectory(prefix="a world ", dir=gitea.memory())
+    held = tempfile.TemporaryDirectory(prefix="a world ")
     atexit.register(held.cleanup)
     world = pathlib.Path(held.name)
     upstream = gitea.new_bare(world / "repos" / "bench-org" / "bench.git", {
@@ -94,12 +94,12 @@ class Submission(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        held = tempfile.TemporaryDirectory(prefix="a world ", dir=gitea.memory())
+        held = tempfile.TemporaryDirectory(prefix="a world ")
         cls.addClassCleanup(held.cleanup)
         cls.template = pathlib.Path(shutil.copytree(first_world(), pathlib.Path(held.name) / "template"))
 
     def setUp(self) -> None:
-        held = tempfile.TemporaryDirectory(prefix="a world ", dir=gitea.memory())
+        held = tempfile.TemporaryDirectory(prefix="a world ")
         self.addCleanup(held.cleanup)
         self.world = pathlib.Path(held.name).resolve() / "here"
         shutil.copytree(self.template, self.world)

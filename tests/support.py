@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 import urllib.request
@@ -27,6 +28,23 @@ HARNESS = ROOT / "harness"
 PYTHON = (sys.executable, "-S")
 if str(HARNESS) not in sys.path:
     sys.path.insert(0, str(HARNESS))
+
+
+# ----- temporary files
+
+MEMORY, MEMORY_BYTES = "/dev/shm", 1 << 30
+
+
+def folder_in_memory() -> str | None:
+    """A folder in memory with enough room, where programs may run; None where there is none. Tests make and remove many small files."""
+    if os.name != "posix" or not os.path.isdir(MEMORY) or not os.access(MEMORY, os.W_OK):
+        return None
+    state = os.statvfs(MEMORY)
+    return MEMORY if state.f_bavail * state.f_frsize >= MEMORY_BYTES and not state.f_flag & getattr(os, "ST_NOEXEC", 8) else None
+
+
+if "TMPDIR" not in os.environ:
+    tempfile.tempdir = folder_in_memory()
 
 
 # ----- kinds of tests that can be left out

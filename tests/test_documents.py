@@ -225,7 +225,7 @@ class Run(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.world = pathlib.Path(cls.entered(tempfile.TemporaryDirectory(prefix="documents-", dir=gitea.memory()))).resolve()
+        cls.world = pathlib.Path(cls.entered(tempfile.TemporaryDirectory(prefix="documents-"))).resolve()
         cls.stub = cls.entered(support.stub({"models": [MODEL]}))
         cls.server, url = cls.entered(gitea.gitea(cls.world / "repos"))
         cls.server.private_git = False

@@ -67,7 +67,7 @@ class Words(unittest.TestCase):
 class Looking(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        held = tempfile.TemporaryDirectory(prefix="a clone ", dir=gitea.memory())
+        held = tempfile.TemporaryDirectory(prefix="a clone ")
         cls.addClassCleanup(held.cleanup)
         cls.upstream = gitea.new_bare(pathlib.Path(held.name) / "upstream.git", {"submissions/README.md": "runs\n"})
         cls.kept = pathlib.Path(held.name)

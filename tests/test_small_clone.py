@@ -28,7 +28,7 @@ class SmallClone(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        held = tempfile.TemporaryDirectory(prefix="small clone ", dir=gitea.memory())
+        held = tempfile.TemporaryDirectory(prefix="small clone ")
         cls.addClassCleanup(held.cleanup)
         cls.world = pathlib.Path(held.name).resolve()
         upstream = gitea.new_bare(cls.world / "repos" / "bench-org" / "bench.git", cls.files())

@@ -99,7 +99,7 @@ class Execution(unittest.TestCase):
     """The lines themselves, against a repository with a request in it. No word of the request's own code may run."""
 
     def setUp(self):
-        held = tempfile.TemporaryDirectory(prefix="a runner ", dir=gitea.memory())
+        held = tempfile.TemporaryDirectory(prefix="a runner ")
         self.addCleanup(held.cleanup)
         self.folder = pathlib.Path(held.name)
         self.bare = gitea.new_bare(self.folder / "bench-org" / "bench.git", {
