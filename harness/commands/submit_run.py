@@ -224,7 +224,7 @@ def verdict(root: pathlib.Path, where: str | pathlib.Path, *words: str) -> str:
         raise UserError(f"the checker did not end within {CHECK_S} s", str(where), "report it", BROKEN) from None
     has_verdict = done.returncode in (FINE, FOUND)      # then stderr only holds the checker's own `next:` line
     output = done.stdout if has_verdict else done.stdout + done.stderr
-    report = output.decode("utf-8", "replace").replace("\r\n", "\n").replace(shell.path(words[-1]), place).strip()
+    report = output.decode("utf-8", "replace").replace("\r\n", "\n").replace(words[-1], place).replace(shell.path(words[-1]), place).strip()
     if done.returncode == FINE:
         return report
     console.note(f"{report}\n")
