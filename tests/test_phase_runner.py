@@ -91,9 +91,9 @@ class Order(Case):
         self.read_telemetry()
         self.patch(model_loader, "LOOK_AROUND_S", 0.1)
         rows = calls(self.carry_out({"models": [ALPHA, BETA]}, ["small-eval"]))
-        looked = [row["conditions"]["background_cpu_share"] is not None for row in rows]
-        can_be_told = telemetry.reader(True)._system.processor_ticks() is not None
-        self.assertEqual(looked, [row["item"] == "LOAD" and can_be_told for row in rows])
+        has_share = [row["conditions"]["background_cpu_share"] is not None for row in rows]
+        is_known = telemetry.reader(True)._system.processor_ticks() is not None
+        self.assertEqual(has_share, [row["item"] == "LOAD" and is_known for row in rows])
 
     def test_a_reload_at_the_boundary_of_a_phase_is_paid_by_a_warm_up(self):
         rows = self.carry_out({"models": [ALPHA]}, ["frozen-prompts", "small-eval", "context-edge"], plan.Settings(repeats=1))
@@ -183,11 +183,11 @@ class Calibration(Case):
         self.assertIsNone(later[1]["session_start"])
 
     def findings(self, script: dict, chosen: list) -> dict:
-        found: dict = {}
+        findings: dict = {}
         for row in self.carry_out(script, chosen):
             if row["type"] == "call" and row["finding"]:
-                found.update(row["finding"])
-        return found
+                findings.update(row["finding"])
+        return findings
 
     def test_what_a_server_does_is_found_by_behaviour_in_every_version(self):
         self.ask_for_slots()
@@ -196,20 +196,20 @@ class Calibration(Case):
             with self.subTest(version=version):
                 self.empty()
                 slow = {**ALPHA, "decode_gap_ms": 2.0}
-                found = self.findings({"speak": version, "models": [slow], "slots": 2, "rules": [scenarios.COUNTING]}, ["small-eval"])
-                self.assertEqual(found["one_token_eval_ns"], one_token_ns)
-                self.assertEqual(found["too_long"], too_long)
-                self.assertEqual(found["slots_seen"], 2)
-                self.assertFalse(found["tells_cached_tokens"])
+                findings = self.findings({"speak": version, "models": [slow], "slots": 2, "rules": [scenarios.COUNTING]}, ["small-eval"])
+                self.assertEqual(findings["one_token_eval_ns"], one_token_ns)
+                self.assertEqual(findings["too_long"], too_long)
+                self.assertEqual(findings["slots_seen"], 2)
+                self.assertFalse(findings["tells_cached_tokens"])
 
     def test_cached_counts_are_used_where_the_server_tells_them(self):
-        found = self.findings({"speak": "next", "models": [ALPHA]}, ["small-eval"])
-        self.assertTrue(found["tells_cached_tokens"])
+        findings = self.findings({"speak": "next", "models": [ALPHA]}, ["small-eval"])
+        self.assertTrue(findings["tells_cached_tokens"])
 
     def test_thinking_by_default_is_seen_and_does_not_touch_the_measured_calls(self):
         thinker = {**ALPHA, "capabilities": ["completion", "thinking"], "thinking_tokens": 6, "template": "{{ .Prompt }}"}
-        found = self.findings({"models": [thinker]}, ["small-eval"])
-        self.assertTrue(found["thinks_by_default"])
+        findings = self.findings({"models": [thinker]}, ["small-eval"])
+        self.assertTrue(findings["thinks_by_default"])
         rows = ledgers.lines(self.out / run_folder.LEDGER)
         self.assertEqual({row["thinking_chunks"] for row in calls(rows, role="measured")}, {0})
 
@@ -217,19 +217,19 @@ class Calibration(Case):
         for template in (None, "{{ .Prompt }}"):
             with self.subTest(template=template):
                 self.empty()
-                found = self.findings({"models": [{**ALPHA, "template": template, "head_tokens": 23}]}, ["small-eval"])
-                self.assertEqual((found["head_tokens"], found["head_method"]), (23, "rendered"))
+                findings = self.findings({"models": [{**ALPHA, "template": template, "head_tokens": 23}]}, ["small-eval"])
+                self.assertEqual((findings["head_tokens"], findings["head_method"]), (23, "rendered"))
 
     def test_a_server_that_renders_nothing_gives_an_upper_bound(self):
         rule = {"when": {"contains": "zzz"}, "do": []}
         with mock.patch("measure.calibration.Calibration._rendered", lambda self, nonce: None):
-            found = self.findings({"models": [{**ALPHA, "head_tokens": 23, "tail_tokens": 4}], "rules": [rule]}, ["small-eval"])
-        self.assertEqual((found["head_tokens"], found["head_method"]), (27, "upper-bound"))
+            findings = self.findings({"models": [{**ALPHA, "head_tokens": 23, "tail_tokens": 4}], "rules": [rule]}, ["small-eval"])
+        self.assertEqual((findings["head_tokens"], findings["head_method"]), (27, "upper-bound"))
 
     def test_a_prompt_that_is_cut_in_silence_is_found_out(self):
         rule = {"when": {"contains": "nine ten"}, "do": [{"fault": "silent_truncation", "to": 600}]}
-        found = self.findings({"models": [ALPHA], "rules": [rule]}, ["small-eval"])
-        self.assertEqual((found["too_long"], found["too_long_prompt_tokens"]), ("cut", 600))
+        findings = self.findings({"models": [ALPHA], "rules": [rule]}, ["small-eval"])
+        self.assertEqual((findings["too_long"], findings["too_long_prompt_tokens"]), ("cut", 600))
 
 
 class Troubles(Case):

@@ -126,8 +126,8 @@ class SourceHash(InFolder):
     def setUp(self):
         super().setUp()
         self.copy = self.out / "harness"
-        ignored = shutil.ignore_patterns("__pycache__", "fake_ollama")
-        shutil.copytree(support.HARNESS, self.copy, ignore=ignored)
+        for name in ("measure", "suites"):
+            shutil.copytree(support.HARNESS / name, self.copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         patch = mock.patch.object(run_folder, "HARNESS", self.copy)
         patch.start()
         self.addCleanup(patch.stop)
