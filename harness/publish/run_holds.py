@@ -98,11 +98,11 @@ class RunMarks:
 def _compared(folder: pathlib.Path) -> RunMarks:
     try:
         manifest = run_folder.read_manifest(folder)
+        if manifest["synthetic"]:
+            return RunMarks()        # a script may plant the same times twice
         own = marks(folder / run_folder.LEDGER)
     except (UserError, OSError):
         return RunMarks()        # a run that will be rejected
-    if manifest["synthetic"]:
-        return RunMarks()        # a script may plant the same times twice
     models = ({name: model[name] for name in ("name", "digest", *DESCRIBED_BY)} for model in manifest["models"])
     return RunMarks(manifest["started_at"], own, tuple(models))
 

@@ -8,7 +8,8 @@
 """
 from __future__ import annotations
 
-from typing import Iterator, Union
+import functools
+from typing import Iterator, List, Tuple, Union
 
 from base.records import RECORDS
 
@@ -50,9 +51,15 @@ def values(kind: str, record: dict | None) -> tuple:
     return tuple(_values(kind, record))
 
 
+@functools.lru_cache(maxsize=None)
+def _fields(kind: str) -> List[Tuple[str, str]]:
+    """(name, what it is) of each field of a record."""
+    return [(field.name, field.kind.partition(":")[0]) for field in RECORDS[kind]]
+
+
 def _values(kind: str, record: dict | None) -> Iterator[Value]:
-    for field in RECORDS[kind]:
-        head, value = field.kind.partition(":")[0], record.get(field.name) if record else None
+    for name, head in _fields(kind):
+        value = record.get(name) if record else None
         if head in TYPES:
             yield int(value) if isinstance(value, bool) else value
         elif head == "stat":
