@@ -7,7 +7,7 @@ import support  # noqa: F401  (puts the harness on the path)
 
 from base import facts
 from base.hardware_view import HardwareView
-from judge import device_tags
+from judge import device_tags, findings
 
 
 def machine(processor: str, product: str | None = None, virtual: str | None = "none", gb: int = 16, cards: tuple = ()) -> HardwareView:
@@ -41,6 +41,13 @@ class Tags(unittest.TestCase):
             for tag, hardware in rows:
                 with self.subTest(tag=tag, processor=hardware.cpu_model):
                     self.assertEqual([finding.rule for finding in device_tags.problems(tag, hardware)], held)
+
+    def test_the_advice_about_a_tag_can_be_followed(self):
+        """It was to move the run to another tag, which the manifest, which is never changed, contradicts."""
+        finding, = device_tags.problems(*self.LYING[0])
+        for advice in (findings.fix(finding), findings.for_reviewer(finding)):
+            self.assertIn("if the tag is right, explain the difference in run.md; if it is wrong, measure again with the right --device-tag", advice)
+            self.assertNotIn("mv ", advice)
 
 
 if __name__ == "__main__":

@@ -153,6 +153,14 @@ class Wholeness(unittest.TestCase):
         tables = re.findall(r'<table class="cells picked">.*?</table>', built()["index.html"].decode("utf-8"))
         self.assertEqual((len(tables), sum(table.count("<tr>") - 1 for table in tables)), (len({kind for kind, _ in classes}), len(classes)))
 
+    def test_the_front_page_has_no_column_for_a_rule_that_chooses_no_model(self):
+        row = next(row for row in rows_of(showcase.whole()[0]) if row.variant["headline"]["answers"])
+        silent = dataclasses.replace(row, variant={**row.variant, "headline": {**row.variant["headline"], "answers": None}})
+        for of_rows, titles in (([row], 5), ([silent], 3)):
+            html = front_page.page(showcase.whole()[0], of_rows)[1].decode("utf-8")
+            table = re.search(r'<table class="cells picked">.*?</thead>', html, re.DOTALL).group()
+            self.assertEqual(table.count("<th"), titles + 1, table)      # and the head itself
+
     def test_the_same_records_give_the_same_bytes(self):
         few = showcase.whole(showcase.FEW)
         self.assertEqual(made(*few), made(*copy.deepcopy(few)))

@@ -25,6 +25,8 @@ REMOVE = "git rm -r --force {path}"
 MOVE = "git mv {run} submissions/<handle>/<device-tag>/run-<uuid>"
 SPLIT = "git switch --create one-thing <base> && git checkout <this branch> -- <the paths of one thing>"
 REWORD = "git rebase --interactive <base>"
+TAG = ("if the tag is right, explain the difference in run.md; if it is wrong, measure again with the right --device-tag: the tag of a run "
+       "is never changed")
 ASK = "explain in run.md how it came about; if you do not know the cause, say so"
 REPORT = "report this finding: it is a bug of the checker, and {path} was not checked"
 
@@ -140,7 +142,7 @@ _ROWS = (
     ("physics-tokens", "hold", "Tokens are as many as the bytes of their text suggest.", ASK),
     ("physics-context", "hold", "No model is run with a longer context than it was trained for.", ASK),
     ("physics-size", "hold", "A model's file can hold its parameters, with the bits that its quantization is named after.", ASK),
-    ("physics-tag", "hold", "The machine has the card, the processor and the memory that its device tag names.", MOVE),
+    ("physics-tag", "hold", "The machine has the card, the processor and the memory that its device tag names.", TAG),
     ("physics-source", "hold", "The harness's sources are those of its commit.", ASK),
     ("physics-digest", "hold", "One digest has one size, quantization, family and format in the whole tree.", ASK),
     ("physics-too-clean", "hold", "Times that were measured differ from each other.", ASK),

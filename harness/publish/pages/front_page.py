@@ -1,7 +1,7 @@
 """The front page: what this is, which model to run on which device, how devices compare, and the newest runs."""
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import Dict, List, Optional, Sequence
 
 from publish import number_format, page_inputs
 from publish.charts import strip
@@ -14,6 +14,7 @@ from publish.pages.tables import TableCell, number, table
 STRIPS = 6          # models with a strip chart of all devices
 NEWEST = 12
 TAGS = 2            # devices named per class
+RULES = (ranking.QUICK, "Most right answers, at any speed", "Fastest")       # of ranking.best_rows
 COMMAND = "python harness/run_benchmark.py --phases frozen-prompts --repeats 1"
 
 
@@ -51,20 +52,22 @@ def _classes(rows: List[Row]) -> Html:
 
 
 def _class_table(kind: str, rows: List[Row]) -> Html:
+    """A column for each rule by which a model is chosen, unless none is for any size."""
     by_size = grouped(rows, lambda row: ranking.size_name(row.device))
-    heads = tables.words("Memory", ranking.QUICK, "Most right answers, at any speed", "Fastest", "Measured on")
-    return table(f"Best models by size: {kind}", heads, (_class_line(size, of_size) for size, of_size in by_size.items()), class_="cells picked")
+    best = {size: ranking.best_rows(of_size) for size, of_size in by_size.items()}
+    rules = [n for n in range(len(RULES)) if any(choices[n] for choices in best.values())]
+    heads = tables.words("Memory", *(RULES[n] for n in rules), "Measured on")
+    lines = (_class_line(size, of_size, best[size], rules) for size, of_size in by_size.items())
+    return table(f"Best models by size: {kind}", heads, lines, class_="cells picked")
 
 
-def _class_line(size: str, rows: List[Row]) -> List[TableCell]:
+def _class_line(size: str, rows: List[Row], best: Sequence[Optional[Row]], rules: List[int]) -> List[TableCell]:
     tags = list(dict.fromkeys(row.device["device_tag"] for row in rows))
     links = [part for device_tag in tags[:TAGS] for part in (lists.link("", page_inputs.page_of_device(device_tag), device_tag), tag("br"))]
     more = tag("small", f"and {len(tags) - TAGS} more") if len(tags) > TAGS else None
-    quick, best, fastest = ranking.best_rows(rows)
-    with_device = len(tags) > 1
-    best_words = lists.muted("same model") if best and best is quick else lists.picked("", best, with_device)
-    return [TableCell(size), TableCell(lists.picked("", quick, with_device)), TableCell(best_words),
-            TableCell(lists.picked("", fastest, with_device)), TableCell([links, more])]
+    picked = [TableCell(lists.muted("same model") if n == 1 and best[1] and best[1] is best[0] else
+                        lists.picked("", best[n], with_device=len(tags) > 1)) for n in rules]
+    return [TableCell(size), *picked, TableCell([links, more])]
 
 
 # ----- devices compared

@@ -63,7 +63,7 @@ def _grade_and_verdict(run: dict, metadata: dict) -> Html:
     unmet = run["unmet"]
     why: List[Union[Html, str]] = ["Every condition of every grade is met."]
     if unmet:
-        why = ["Not ", figure_text.grade(unmet["grade"]), "; its first unmet condition (", tag("code", unmet["condition"]),
+        why = ["Not ", figure_text.grade(unmet["grade"]), ". First unmet condition (", tag("code", unmet["condition"]),
                f"): {unmet['says']}. Observed: ", tag("b", lists.name(unmet["observed"])), ". ", tag("code", f"python harness/check_submission.py {run_folder.PREFIX}{run['run_id'][:8]}"),
                " lists all unmet conditions."]
     judged = metadata["verdict"]
