@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import statistics
 import subprocess
@@ -77,6 +78,13 @@ class Sameness(unittest.TestCase):
         self.assertEqual(sorted(distribution.resampled(4).items())[:3], [((0, 0), 47), ((0, 1), 105), ((0, 2), 72)])
         stat = Sample([10.1, 11.7, 9.9, 12.4, 10.8, 10.2]).stat()
         self.assertEqual((stat.low, stat.high), (10.05, 12.05))
+
+    def test_ranks_that_were_drawn_before_are_those_that_would_be_drawn(self):
+        rows = json.loads(distribution.USUAL_RANKS.read_bytes())
+        self.assertEqual(list(rows), [str(n) for n in range(2, len(rows) + 2)])
+        for n in map(int, rows):
+            with self.subTest(n=n):
+                self.assertEqual(distribution.resampled(n), distribution.drawn_ranks(n))
 
     def test_another_process_with_another_hash_seed_says_the_same(self):
         code = ("import sys; sys.path.insert(0, sys.argv[1])\nfrom derive.distribution import Sample\n"

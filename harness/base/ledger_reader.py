@@ -130,9 +130,9 @@ def _quickly_parsed(data: bytes, is_exact: bool) -> Optional[dict]:
     if data[-1:] != b"\n" or b"\r" in data or b"\t" in data or b"\x7f" in data:
         return None
     try:
-        text = data.decode("ascii")
+        text = data[:-1].decode("ascii")
         fields = json.loads(text) if is_exact else json_text.unique_keys(text)
-        if not isinstance(fields, dict) or (is_exact and json_text.dumps(fields) + "\n" != text):
+        if not isinstance(fields, dict) or (is_exact and not json_text.is_compact(fields, text, "gaps_us")):
             return None
     except (ValueError, RecursionError):
         return None

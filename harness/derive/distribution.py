@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import collections
 import functools
+import json
 import math
-import random
+import pathlib
 from array import array
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, overload
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, overload
 
 # Part of every metadata.json, so its text never changes. All values are kept as they are, which is within its 0.1 %.
 METHOD = ("median and quartiles by linear interpolation between order statistics (method 7); 95 % interval of the median "
@@ -18,6 +19,7 @@ METHOD = ("median and quartiles by linear interpolation between order statistics
           "samples of more than 512 values are kept to 0.1 %; figures are rounded to 6 digits")
 SEED, RESAMPLES = 42, 1000
 LOW, HIGH = 25, 974             # of the sorted medians of the resamples: 2.5 % lie below, 2.5 % above
+USUAL_RANKS = pathlib.Path(__file__).resolve().parent / "resampled_ranks.json"
 MAX_RESAMPLED = 200             # beyond this the resampled median's ranks are normal to within a rank
 
 
@@ -127,27 +129,35 @@ def _ranked(counted: Sequence[Tuple[float, int]], rank: int) -> float:
 @functools.lru_cache(maxsize=None)
 def odd_ranks(n: int) -> Tuple[int, int]:
     """The ranks of an interval's ends for an odd n, where each resample's median is one of the values."""
-    medians = sorted([resample[n // 2] for resample in _resamples(n)])
-    return int(medians[LOW] * n), int(medians[HIGH] * n)
+    counted = sorted([(rank, count) for (rank, _), count in resampled(n).items()])
+    return _ranked(counted, LOW), _ranked(counted, HIGH)
 
 
 @functools.lru_cache(maxsize=None)
 def resampled(n: int) -> Dict[Tuple[int, int], int]:
     """(ranks of the two middle values): in how many resamples of n values. Ranks do not depend on the values."""
-    lower, upper = (n - 1) // 2, n // 2
-    return collections.Counter([(int(resample[lower] * n), int(resample[upper] * n)) for resample in _resamples(n)])
+    row = _usual_ranks().get(str(n))
+    return drawn_ranks(n) if row is None else dict(zip(zip(row[0::3], row[1::3]), row[2::3]))
 
 
-def _resamples(n: int) -> Iterator[List[float]]:
-    """Each resample as n ascending draws; a draw selects the value of rank int(draw * n)."""
-    draws = _draws.first(RESAMPLES * n)
-    return map(sorted, (draws[begin:begin + n] for begin in range(0, RESAMPLES * n, n)))
+@functools.lru_cache(maxsize=1)
+def _usual_ranks() -> Dict[str, List[int]]:
+    """The same for the numbers of values that most groups of calls have, drawn before: lower rank, upper rank, count and so on."""
+    return json.loads(USUAL_RANKS.read_bytes())
+
+
+def drawn_ranks(n: int) -> Dict[Tuple[int, int], int]:
+    """`resampled` by drawing. A draw selects the value of rank int(draw * n)."""
+    draws, lower, upper = _draws().first(RESAMPLES * n), (n - 1) // 2, n // 2
+    resamples = map(sorted, (draws[begin:begin + n] for begin in range(0, RESAMPLES * n, n)))
+    return collections.Counter([(int(resample[lower] * n), int(resample[upper] * n)) for resample in resamples])
 
 
 class _Draws:
     """The numbers of the seeded generator, which are the same for every n."""
 
     def __init__(self) -> None:
+        import random       # imported where it is used: most groups are of a usual size
         self._draw = random.Random(SEED).random
         self._numbers: List[float] = []
 
@@ -157,7 +167,9 @@ class _Draws:
         return self._numbers
 
 
-_draws = _Draws()
+@functools.lru_cache(maxsize=1)
+def _draws() -> _Draws:
+    return _Draws()
 
 
 @overload
