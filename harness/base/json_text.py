@@ -26,9 +26,9 @@ def pretty(value: Json) -> bytes:
 def _laid_out(value: Json, indent: int) -> str:
     """The text of a value that begins at a column. If a part needs more than a line, so does what holds it."""
     if type(value) not in _CONTAINERS or not value:
-        return _SPACED.encode(value)
+        return "null" if value is None else str(value) if type(value) is int else _SPACED.encode(value)
     children: Any = value.values() if isinstance(value, dict) else value
-    holds_more = any(child and type(child) in _CONTAINERS for child in children)
+    holds_more = not _CONTAINERS.isdisjoint(map(type, children)) and any(child and type(child) in _CONTAINERS for child in children)
     if not holds_more:
         whole = _SPACED.encode(value)
         if indent + len(whole) <= LEAF_WIDTH:
@@ -82,7 +82,7 @@ def is_compact(value: Dict[str, Json], text: str, numbers: str) -> bool:
     """
     begin = text.find(f'"{numbers}":[') + len(numbers) + 4
     end = text.find("]", begin)
-    if value.get(numbers) and text[begin:end].replace(",", "").isdigit():
+    if value.get(numbers) and not text[begin:end].encode("ascii").translate(None, b"0123456789,"):
         if dumps({**value, numbers: []}) == text[:begin] + text[end:]:
             return True
     return dumps(value) == text

@@ -85,8 +85,16 @@ def same_command(script: str, flags: argparse.Namespace, **changes: Any) -> str:
 
 def python() -> str:
     """The name under which Python 3 can be started: many Linux systems have no `python`."""
-    import shutil
-    return "python3" if shutil.which("python") is None and shutil.which("python3") else "python"
+    return "python3" if not _is_on_path("python") and _is_on_path("python3") else "python"
+
+
+def _is_on_path(program: str) -> bool:
+    """Whether a program can be started by its name. Windows tries suffixes, which only shutil knows; its import takes long."""
+    if os.name == "nt":
+        import shutil
+        return shutil.which(program) is not None
+    files = (os.path.join(folder, program) for folder in os.get_exec_path())
+    return any(os.access(file, os.X_OK) and os.path.isfile(file) for file in files)
 
 
 def path(target: os.PathLike | str) -> str:

@@ -155,7 +155,10 @@ def distinct_units(material: dict) -> int:
 def unit_text(material: dict, index: int) -> str:
     """One unit of generated material, which depends on the recipe and the index alone."""
     templates, words = material["templates"], _unit_words(material, index)
-    return re.sub(r"\$\{(\w+)\}", lambda slot: words[slot.group(1)], _text(templates[index % len(templates)]))
+    text = _text(templates[index % len(templates)])
+    for slot, word in words.items():        # no word has a slot in it
+        text = text.replace("${" + slot + "}", word)
+    return text
 
 
 @functools.lru_cache(maxsize=4)
