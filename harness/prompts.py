@@ -5,7 +5,8 @@ with different versions share no median. Lengths are of the common tokenizers, w
 """
 from __future__ import annotations
 
-from typing import NamedTuple
+from base.named_tuple import NamedTuple
+
 
 VERSION = "1.0"
 LICENCE = "CC-BY-4.0"

@@ -84,8 +84,18 @@ class Shells(unittest.TestCase):
 
     def test_the_word_for_python_is_one_that_can_be_started(self):
         for known, found in (({"python", "python3"}, "python"), ({"python3"}, "python3"), (set(), "python")):
-            with self.subTest(known), mock.patch("shutil.which", lambda name: name if name in known else None):
+            with self.subTest(known), mock.patch.object(shell, "_is_on_path", lambda name: name in known):
                 self.assertEqual(shell.python(), found)
+
+    def test_a_program_is_on_the_path_where_a_shell_would_start_it(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, PATH=folder):
+            for name, mode in (("runs", 0o755), ("text", 0o644)):
+                path = pathlib.Path(folder) / (name + ".bat" * (os.name == "nt"))
+                path.write_text("", encoding="ascii")
+                path.chmod(mode)
+            (pathlib.Path(folder) / "folder").mkdir()
+            self.assertEqual([shell._is_on_path(name) for name in ("runs", "folder", "missing")], [True, False, False])
+            self.assertEqual(shell._is_on_path("text"), os.name == "nt")
 
 
 class Paths(unittest.TestCase):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Callable, Dict, FrozenSet, Iterator, NamedTuple, Tuple, Union
+from typing import Callable, Dict, FrozenSet, Iterator, Tuple, Union
 
 from base import secret_formats
+from base.named_tuple import NamedTuple
 from base.pattern import lazy
 
 

@@ -6,9 +6,10 @@ change with --head.
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Set, Tuple
+from typing import Callable, Collection, Dict, Iterator, List, Set, Tuple
 
 from base import files, names, run_folder
+from base.named_tuple import NamedTuple
 from judge import history, json_documents, removed_runs, review, run_check, thresholds, tree_layout
 from judge.findings import UNCLEAR, Finding, FindingList, HeadVerdicts, run_of
 from judge.git_objects import Change, Clone

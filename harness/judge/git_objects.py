@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterator, List, Optional
 
 from base import git, run_folder
 from base.errors import UserError
+from base.named_tuple import NamedTuple
 from judge.tree_layout import TreeEntry
 
 LIMIT_S = 600           # for one command; a whole clone's objects are listed in seconds

@@ -6,9 +6,10 @@ import pathlib
 import re
 import stat
 import unicodedata
-from typing import Dict, Iterable, Iterator, NamedTuple
+from typing import Dict, Iterable, Iterator
 
 from base import names, run_folder
+from base.named_tuple import NamedTuple
 from base.pattern import lazy
 from judge.findings import Finding
 

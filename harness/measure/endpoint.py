@@ -7,10 +7,11 @@ from __future__ import annotations
 import base64
 import json
 import time
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Mapping
 
 from base import names
 from base.errors import FOUND, UserError
+from base.named_tuple import NamedTuple
 from measure import foreign_answers, stream_reader
 from measure.connection import Connection, TimeLimits
 from measure.server_address import ServerAddress

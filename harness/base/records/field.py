@@ -1,8 +1,9 @@
 """A field of a record: its name, its kind, its range and its meaning; schema, checks and documents are made from these."""
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import Optional
 
+from base.named_tuple import NamedTuple
 from base.records.ranges import Range, range_of
 
 
