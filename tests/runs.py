@@ -1,7 +1,6 @@
 """Runs against the fake server: one server for all tests, and what every run finds out about this machine is found out once."""
 from __future__ import annotations
 
-import atexit
 import contextlib
 import copy
 import functools
@@ -68,14 +67,6 @@ class ReadOnce:
 read_once = functools.lru_cache(maxsize=1)(ReadOnce)
 
 
-@functools.lru_cache(maxsize=1)
-def server() -> support.Stub:
-    """The fake server that all tests of this process share; each posts its own script."""
-    context = support.stub()
-    atexit.register(context.__exit__, None, None, None)
-    return context.__enter__()
-
-
 @functools.lru_cache(maxsize=None)
 def thinking_part(slower: float = 1) -> tuple[list, list]:
     """The self-test's lines about thinking, and (model, mode, calls, metadata) of each model, from which they are made."""
@@ -117,7 +108,7 @@ class RunTest(unittest.TestCase):
     """A server that holds two models, and a folder for runs. Telemetry is read at each call only where a test says so."""
 
     def setUp(self) -> None:
-        self.stub = server()
+        self.stub = support.shared_stub()
         self.out = pathlib.Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.out, True)
         for owner, name, replacement in CACHED:

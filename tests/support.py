@@ -1,6 +1,7 @@
 """What every test needs: the harness on the import path, and where things are."""
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import json
@@ -98,6 +99,14 @@ def stub(script: dict | None = None):
         finally:
             process.stdin.close()
             process.wait(timeout=10)
+
+
+@functools.lru_cache(maxsize=1)
+def shared_stub() -> Stub:
+    """The fake server that all tests of this process share; each posts its own script."""
+    context = stub()
+    atexit.register(context.__exit__, None, None, None)
+    return context.__enter__()
 
 
 # ----- files

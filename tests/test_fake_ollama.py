@@ -250,12 +250,12 @@ class RecordingsTest(unittest.TestCase):
     maxDiff = None
 
     def test_the_stub_answers_each_recorded_request_as_the_recorded_server_did(self):
-        with support.stub() as server:
-            for version in VERSIONS:
-                for situation, recording in recorded(version).items():
-                    with self.subTest(version=version, situation=situation):
-                        server.script(script_for(version, recording))
-                        self.compare(server, recording)
+        server = support.shared_stub()
+        for version in VERSIONS:
+            for situation, recording in recorded(version).items():
+                with self.subTest(version=version, situation=situation):
+                    server.script(script_for(version, recording))
+                    self.compare(server, recording)
 
     def compare(self, server, recording: dict) -> None:
         for exchange, answer in zip(recording["exchanges"], self.play(server, recording)):
@@ -324,16 +324,11 @@ NONCE = "012345678901234567"
 
 
 class StubTest(unittest.TestCase):
-    """One server for all tests of a class; each test posts its own script."""
+    """Each test posts its own script."""
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.ends = contextlib.ExitStack()
-        cls.server = cls.ends.enter_context(support.stub())
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.ends.close()
+        cls.server = support.shared_stub()
 
     def plant(self, *models: dict, **script) -> None:
         self.server.script({"models": list(models or (ALPHA, THINKER, NATIVE)), **script})

@@ -139,7 +139,7 @@ class Order(Case):
             endpoint.ask("/api/generate", {"model": name, "keep_alive": 0})
             return name != "assistant:8b"
         with mock.patch.object(Endpoint, "loaded", loaded_beside), mock.patch.object(Endpoint, "unload", unload):
-            rows = self.carry_out({"models": [BETA, ALPHA]}, ["frozen-prompts", "context-edge"])
+            rows = self.carry_out({"models": [BETA, ALPHA]}, ["frozen-prompts", "context-edge"], plan.Settings(repeats=1))
         self.assertEqual(asked.count("assistant:8b"), 1)
         self.assertTrue(all("assistant:8b" in row["placement"]["loaded"] for row in calls(rows, role="measured")))
 

@@ -56,7 +56,7 @@ class Resumes(runs.RunTest):
             for path in self.out.glob("*/*/run-*/run.jsonl"):
                 if path.read_bytes().count(b"\n") >= count:
                     return
-            time.sleep(0.01)
+            time.sleep(0.03)
         self.fail(f"no {count} records in time")
 
     def wait_for_a_call(self) -> None:
