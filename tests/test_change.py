@@ -225,8 +225,17 @@ class Copies(Case):
             self.assertEqual(len(self.check("other")[0]), 1)
             changes.commit(self.root, "Later")
             self.assertEqual(self.check("other")[0], [])        # so far back nothing is searched
-        (self.root.parent / "tree" / "else" / "pc-8gb" / f"run-{valid.RUN_ID}").mkdir(parents=True)
-        self.assertEqual(self.check("other", tree=self.root.parent / "tree")[0], [])        # it was moved, and is compared where it is
+
+    def test_a_run_that_the_base_moved_is_compared_where_it_is(self):
+        run, copy = self.add_runs()
+        changes.git(self.root, "switch", "--quiet", "main")
+        changes.git(self.root, "merge", "--quiet", "--no-ff", "--message", "Merge", "change")
+        (self.root / "submissions" / "else").mkdir()
+        changes.git(self.root, "mv", run.rpartition("/")[0], "submissions/else")
+        changes.commit(self.root, "Move a run")
+        (finding,), verdicts = self.check("other", tree=self.root / "submissions")
+        self.assertEqual((finding.rule, finding.expected), ("physics-duplicate", "its own"))
+        self.assertIn("submissions/else/", finding.observed)
 
     def test_one_run_id_under_two_handles_is_refused_in_both_requests(self):
         run, copy = self.add_runs(lambda run: None)
@@ -271,12 +280,15 @@ class Removal(Case):
         self.assertEqual((finding.rule, finding.severity, finding.path), ("name-removed", "hold", valid.Run().place))
         self.assertEqual(finding.observed, f"main had this run until {removed} removed it")
         self.assertEqual(verdicts, ([], {"again": ["name-removed"]}))
+        for most, count in ((2, 1), (1, 0)):
+            with self.subTest(most), mock.patch.object(removed_runs, "MOST_COMMITS", most):
+                self.assertEqual(len(self.findings()), count)       # further back nothing is searched
 
     def test_a_removed_run_is_recognised_under_another_handle_or_device_tag(self):
         """It once came back without a word when its folder had another name."""
         changes.git(self.root, "switch", "--quiet", "main")
         for place in (f"submissions/earlier/mac-m1-8gb/run-{valid.RUN_ID}", f"submissions/{valid.HANDLE}/other-tag/run-{valid.RUN_ID}"):
-            changes.put(self.root, f"{place}/run.md")
+            changes.put(self.root, f"{place}/run.jsonl")
             changes.commit(self.root, "Add a run")
             changes.git(self.root, "rm", "--quiet", "-r", place)
             changes.commit(self.root, "Remove a run")
@@ -291,7 +303,7 @@ class Removal(Case):
     def test_a_run_that_the_base_has_moved_was_not_removed(self):
         changes.git(self.root, "switch", "--quiet", "main")
         old, new = (f"submissions/{handle}/mac-m1-8gb/run-{valid.RUN_ID}" for handle in ("earlier", "later"))
-        changes.put(self.root, f"{old}/run.md")
+        changes.put(self.root, f"{old}/run.jsonl")
         changes.commit(self.root, "Add a run")
         (self.root / new).parent.mkdir(parents=True)
         changes.git(self.root, "mv", old, new)
@@ -302,14 +314,14 @@ class Removal(Case):
 
     def test_a_removed_run_that_a_later_commit_of_its_request_corrects_is_recognised(self):
         changes.git(self.root, "switch", "--quiet", "main")
-        changes.put(self.root, f"{self.EARLIER}/run.md")
+        changes.put(self.root, f"{self.EARLIER}/run.jsonl")
         changes.commit(self.root, "Add a run")
         changes.git(self.root, "switch", "--quiet", "--create", "again")
         changes.git(self.root, "switch", "--quiet", "main")
         changes.git(self.root, "rm", "--quiet", "-r", self.EARLIER)
         changes.commit(self.root, "Remove a run")
         changes.git(self.root, "switch", "--quiet", "again")
-        changes.put(self.root, f"{self.EARLIER}/run.md", "corrected\n")
+        changes.put(self.root, f"{self.EARLIER}/run.jsonl", "corrected\n")
         changes.commit(self.root, "Correct it")
         self.assertIn("name-removed", [finding.rule for finding in self.findings()])
 

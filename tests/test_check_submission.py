@@ -112,7 +112,7 @@ class Exits(Case):
         for name in ("request-8", "request-9"):
             changes.git(clone, "merge", "--quiet", "--no-ff", "--message", "Merge", name)
         changes.git(clone, "switch", "--quiet", "--create", "request-10")
-        changes.put(clone, "submissions/unrelated/mac-m1-8gb/run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233/run.md")
+        changes.put(clone, "submissions/unrelated/mac-m1-8gb/run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233/run.jsonl")
         changes.commit(clone, "Add another run")
         changes.git(clone, "switch", "--quiet", "main")
         changes.git(clone, "merge", "--quiet", "--ff-only", "request-10")

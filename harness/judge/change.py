@@ -6,13 +6,14 @@ change with --head.
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Collection, Dict, Iterator, List, Set, Tuple
+from typing import Callable, Collection, Dict, Iterator, List, Tuple
 
-from base import files, names, run_folder
+from base import files, run_folder
 from base.named_tuple import NamedTuple
 from judge import history, json_documents, removed_runs, review, run_check, thresholds, tree_layout
 from judge.findings import UNCLEAR, Finding, FindingList, HeadVerdicts, run_of
 from judge.git_objects import Change, Clone
+from judge.removed_runs import Removals
 from judge.review import ReviewSheet
 from judge.run_check import RunDocuments
 from judge.run_search import RunSearch
@@ -29,6 +30,14 @@ class Scope(NamedTuple):
     @property
     def touches_checker(self) -> bool:
         return any(change.path.startswith(CHECKER) for change in self.others)
+
+
+class Base(NamedTuple):
+    """What the changes of one check are compared with."""
+    name: str
+    commit: str
+    runs: List[str]             # that are in the tree, also those that were merged after a change had branched off
+    removals: Removals
 
 
 class CheckedHead(NamedTuple):
@@ -86,16 +95,18 @@ def check_all(clone: Clone, base: str, heads: List[str], tree: pathlib.Path, fin
 
     The heads that cannot simply be merged are added to `verdicts`. `keep` gets what was read of each run.
     """
-    base_commit = clone.commit(base)
-    search = RunSearch(base, lambda run: bool(clone.entries(base_commit, run, lambda path: False)))
-    for path in _existing(tree):
+    commit = clone.commit(base)
+    existing = [f"{run_folder.TREE}/{path.relative_to(tree).as_posix()}" for path in run_folder.all_in(tree)]
+    removals = removed_runs.last_removals(clone, commit)
+    search = RunSearch(base, lambda run: bool(clone.entries(commit, run, lambda path: False)))
+    for path in existing:
         if path != tree_layout.EXAMPLE:
             search.add_unreported(path, tree.joinpath(*path.split("/")[1:]))
-    removed_runs.add_to(search, clone, base, _existing(tree))
+    removed_runs.add_to(search, clone, base, removals)
     checked: List[CheckedHead] = []
     for head in heads:
         before = len(list(findings))
-        sheets = _check(clone, base, head, tree, findings, now_s, search, keep)
+        sheets = _check(clone, Base(base, commit, existing, removals), head, findings, now_s, search, keep)
         checked.append(CheckedHead(head, sheets, list(findings)[before:]))
     findings.add(_added_twice(checked, base))
     if verdicts is not None:
@@ -125,14 +136,14 @@ def _add_verdicts(verdicts: HeadVerdicts, checked: List[CheckedHead], findings: 
         verdicts.add(head.name, of_head)
 
 
-def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: FindingList, now_s: float, search: RunSearch,
+def _check(clone: Clone, base: Base, head: str, findings: FindingList, now_s: float, search: RunSearch,
            keep: Callable[[RunDocuments], None] | None) -> List[ReviewSheet]:
-    base_name, base, head = base, clone.commit(base), clone.commit(head)
-    start = clone.merge_base(base, head)
+    head = clone.commit(head)
+    start = clone.merge_base(base.commit, head)
     scope = scope_of(clone.changes(start, head))
     findings.add(scope_problems(scope, _removed_runs(clone, head, scope)))
-    findings.add(_merged_already(clone, base, start, head, scope))
-    findings.add(_removed_before(clone, base, base_name, scope))
+    findings.add(_merged_already(clone, base.commit, start, head, scope))
+    findings.add(removed_runs.problems(base.removals, base.name, _folders(scope, "AMT")))
     if len(scope.runs) > thresholds.value("change_files"):
         return []       # too large to review, so it is not checked
     changed = {change.path for change in scope.runs + scope.example if change.status != "D"}
@@ -143,23 +154,22 @@ def _check(clone: Clone, base: str, head: str, tree: pathlib.Path, findings: Fin
     entries = [entry for entry, _ in listed]
     runs = tree_layout.runs_in(entries)
     findings.add(finding for finding in tree_layout.all_problems(entries) if finding.path in judged_folders)
-    known = sorted({*runs, *_existing(tree)}, key=lambda path: (path in judged_folders, path))
+    known = sorted({*runs, *base.runs}, key=lambda path: (path in judged_folders, path))
     findings.add(finding for finding in tree_layout.twice(known) if finding.path in judged_folders)
     sizes = {path: sizes for path, sizes in runs.items() if path in judged_folders}
     sheets = _check_runs(clone, sizes, {entry.path: blob for entry, blob in listed}, findings, now_s, search, keep)
-    findings.add(history.problems(clone, base, head, bool(scope.runs), {blob for entry, blob in listed if entry.path in judged}))
+    findings.add(history.problems(clone, base.commit, head, bool(scope.runs), {blob for entry, blob in listed if entry.path in judged}))
     return sheets
 
 
 def _removed_runs(clone: Clone, head: str, scope: Scope) -> List[str]:
     """The folders of runs that lose all their files."""
-    folders = sorted({change.path.rpartition("/")[0] for change in scope.runs if change.status == "D"})
-    return [folder for folder in folders if folder.count("/") == 3 and not clone.entries(head, folder, lambda path: False)]
+    return [folder for folder in _folders(scope, "D") if folder.count("/") == 3 and not clone.entries(head, folder, lambda path: False)]
 
 
 def _merged_already(clone: Clone, base: str, start: str, head: str, scope: Scope) -> Iterator[Finding]:
     """Runs that the base has got since the change branched off: merging the change would add nothing, or conflict."""
-    for folder in _added_folders(scope):
+    for folder in _folders(scope, "A"):
         blobs = {blob for _, blob in clone.entries(base, folder, lambda path: False)}
         if blobs and not clone.entries(start, folder, lambda path: False):
             same = blobs == {blob for _, blob in clone.entries(head, folder, lambda path: False)}
@@ -167,49 +177,25 @@ def _merged_already(clone: Clone, base: str, start: str, head: str, scope: Scope
                           "a run that the base does not have; close this request", path=folder)
 
 
-def _removed_before(clone: Clone, base: str, base_name: str, scope: Scope) -> Iterator[Finding]:
-    """Runs that the base had once, under this handle and device tag or others, and has no more.
-
-    They may have been removed for their owner, or for something private.
-    """
-    for folder in sorted({change.path.rpartition("/")[0] for change in scope.runs if change.status != "D"}):
-        place = tree_layout.place_of(folder)
-        if place is None or place.path != folder or names.run_id_problem(place.run_id) or clone.entries(base, folder, lambda path: False):
-            continue
-        removal = clone.removal(base, place.name)
-        if removal and not any(path.endswith(f"/{place.name}") for path in _runs_in(clone, base)):
-            where = "" if removal.folder == folder else f", as {removal.folder},"
-            yield Finding("name-removed", f"{base_name} had this run{where} until {removal.commit} removed it",
-                          'a run that was not removed: see "Redacting a run" in harness/MAINTAINING.md', path=folder)
-
-
-def _runs_in(clone: Clone, commit: str) -> Set[str]:
-    """The folders of all runs of a commit."""
-    return {entry.path.rpartition("/")[0] for entry, _ in clone.entries(commit, run_folder.TREE, lambda path: False) if entry.path.count("/") == 4}
-
-
 def without_runs(clone: Clone, base: str, head: str) -> str:
     """Why there is no run to check in a change: it was merged, perhaps with a run that was removed later, or it adds none."""
     base_commit, head_commit = clone.commit(base), clone.commit(head)
     if not clone.contains(base_commit, head_commit):
         return f"no run to check: {head} adds none to {base}"
-    removals = []
-    for folder in sorted(_runs_in(clone, head_commit) - _runs_in(clone, base_commit)):
-        added, removal = clone.addition(base_commit, folder), clone.removal(base_commit, folder.rpartition("/")[2])
-        if added and removal and clone.contains(added, head_commit) and not clone.contains(f"{added}^", head_commit):
-            removals.append(f"{folder} (commit {removal.commit})")
-    if removals:
-        return f"{head} was merged; {base} has removed since: {', '.join(removals)}"
+    removals, removed = removed_runs.last_removals(clone, base_commit), []
+    for folder in sorted(clone.run_folders(head_commit)):
+        ledger = removals.get(folder.rpartition("/")[2])
+        added = clone.addition(base_commit, folder) if ledger else ""
+        if ledger and added and clone.contains(added, head_commit) and not clone.contains(f"{added}^", head_commit):
+            removed.append(f"{folder} (commit {ledger.commit})")
+    if removed:
+        return f"{head} was merged; {base} has removed since: {', '.join(removed)}"
     return f"merged already: {base} has every commit of {head}"
 
 
-def _added_folders(scope: Scope) -> List[str]:
-    return sorted({change.path.rpartition("/")[0] for change in scope.runs if change.status == "A"})
-
-
-def _existing(tree: pathlib.Path) -> List[str]:
-    """The runs that are in the tree already, also those that were merged after the change had branched off."""
-    return [f"{run_folder.TREE}/{path.relative_to(tree).as_posix()}" for path in run_folder.all_in(tree)]
+def _folders(scope: Scope, statuses: str) -> List[str]:
+    """The folders in which a change adds (A), changes (M, T) or removes (D) files of runs."""
+    return sorted({change.path.rpartition("/")[0] for change in scope.runs if change.status in statuses})
 
 
 def _check_runs(clone: Clone, sizes: dict, by_path: Dict[str, str], findings: FindingList, now_s: float, search: RunSearch,

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Dict, Iterator, List, Set
 
 from base import git, run_folder
 from base.errors import UserError
@@ -32,15 +32,13 @@ class Commit(NamedTuple):
 
 class RemovedFile(NamedTuple):
     """A file that a commit removed."""
-    commit: str
-    blob: str
+    commit: str         # short hash
     path: str
 
-
-class PathCommit(NamedTuple):
-    """The last commit that did something to the files of a run."""
-    commit: str         # short hash
-    folder: str         # of the run
+    @property
+    def before(self) -> str:
+        """What Git calls the file as it was."""
+        return f"{self.commit}^:{self.path}"
 
 
 class Clone:
@@ -76,37 +74,27 @@ class Clone:
         """Whether one commit is the other or came after it."""
         return git.run(self.folder, *ALWAYS, "merge-base", "--is-ancestor", ancestor, commit, limit_s=LIMIT_S).code == 0
 
-    def removal(self, commit: str, run: str) -> Optional[PathCommit]:
-        """The last removal of a run in the line of this commit, wherever the run lay. `run` is the name of its folder."""
-        return self._last_change(commit, "D", f":(top,glob){run_folder.TREE}/*/*/{run}/**")
-
     def addition(self, commit: str, folder: str) -> str:
         """The last commit in the line of this one that added files of a folder; empty where none did."""
-        added = self._last_change(commit, "A", folder)
-        return added.commit if added else ""
+        return self.run("log", "-1", "--first-parent", "-m", "--no-show-signature", "--no-renames", "--diff-filter=A", "--format=%h", commit,
+                        "--", folder).decode("ascii").strip()
 
-    def _last_change(self, commit: str, status: str, paths: str) -> Optional[PathCommit]:
-        lines = self.run("log", "-1", "--first-parent", "-m", "--no-show-signature", "--no-renames", f"--diff-filter={status}", "--name-only",
-                         "--format=%h", commit, "--", paths).decode("utf-8", "replace").split("\n")
-        path = next((line.strip('"') for line in lines[1:] if line), "")
-        return PathCommit(lines[0], path.rpartition("/")[0]) if path else None
+    def removed(self, commit: str, most_commits: int) -> Iterator[RemovedFile]:
+        """The files that the last commits in the line of this one removed, the last one first.
 
-    def removed(self, commit: str, paths: str, most_commits: int) -> Iterator[RemovedFile]:
-        """The files that the last commits in the line of this one removed, the last one first; `paths` is a pattern of git's."""
+        No path is named: Git compares the folders of two commits three times as fast without a pattern to match.
+        """
         before = self.run("rev-list", "--first-parent", "--max-count=1", f"--skip={most_commits}", commit).decode("ascii").split()
-        log = self.run("log", "--first-parent", "-m", "--no-show-signature", "--no-renames", "--diff-filter=D", "--raw", "--no-abbrev",
-                       "--format=%H", commit, *(f"^{older}" for older in before), "--", paths)
-        removed_by = ""
-        for line in log.decode("utf-8", "surrogateescape").split("\n"):
-            if line.startswith(":"):
-                blobs, _, path = line.partition("\t")
-                yield RemovedFile(removed_by, blobs.split(" ")[2], path)
-            elif line:
-                removed_by = line
+        log = self.run("log", "--first-parent", "-m", "--no-show-signature", "--no-renames", "--diff-filter=D", "--name-only",
+                       "--format=%x00%h", commit, *(f"^{older}" for older in before))
+        for text in _path(log).split("\0")[1:]:
+            short_id, *paths = filter(None, text.split("\n"))
+            yield from (RemovedFile(short_id, path) for path in paths)
 
-    def short(self, commit: str) -> str:
-        """The hash as git shortens it in this clone."""
-        return self.run("rev-parse", "--short", commit).decode("ascii").strip()
+    def run_folders(self, commit: str) -> Set[str]:
+        """The folders of all runs of a commit."""
+        rows = self.run("ls-tree", "-r", "-d", "-z", "--full-tree", "--name-only", commit, "--", run_folder.TREE).split(b"\0")
+        return {path for path in map(_path, rows) if path.count("/") == 3}
 
     def changes(self, before: str, after: str) -> list:
         """Every path in which two commits differ, in order of path."""
