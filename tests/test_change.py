@@ -189,7 +189,7 @@ class Copies(Case):
                                  {f"{run}/run.jsonl": "physics-duplicate", f"{copy}/run.jsonl": "physics-duplicate"})
                 for finding, other in ((finding, copy if finding.path.startswith(run) else run) for finding in findings):
                     self.assertRegex(finding.observed, f"^48 of the 48 nonces and timings that were compared are those of {other}$")
-                    self.assertEqual(finding.expected, "its own; neither run is in main, so this does not show which of the two is the copy")
+                    self.assertEqual(finding.expected, "a run with times of its own; neither run is in main, so this does not show which of the two is the copy")
                     self.assertEqual(for_reviewer(finding), "ask in both requests which of the two was measured; merge neither before that is "
                                                             "clear, and the copy never")
                 self.assertEqual(verdicts, ([], {head: ["physics-duplicate"] for head in ("change", "other")}))
@@ -200,7 +200,7 @@ class Copies(Case):
         changes.git(self.root, "switch", "--quiet", "main")
         changes.git(self.root, "merge", "--quiet", "--no-ff", "--message", "Merge", "change")
         findings, verdicts = self.check("other", tree=self.root / "submissions")
-        self.assertEqual([(finding.path, finding.expected) for finding in findings], [(f"{copy}/run.jsonl", "its own")])
+        self.assertEqual([(finding.path, finding.expected) for finding in findings], [(f"{copy}/run.jsonl", "a run with times of its own")])
         self.assertEqual(verdicts.held, {"other": ["physics-duplicate"]})
         self.assertIn("never if it is the copy", for_reviewer(findings[0]))
 
@@ -217,7 +217,7 @@ class Copies(Case):
         removed = changes.git(self.root, "rev-parse", "--short", "HEAD").strip()
         (finding,), verdicts = self.check("other")
         self.assertEqual((finding.rule, finding.path, finding.expected),
-                         ("physics-duplicate", f"{copy}/run.jsonl", f"its own; main had that run until {removed} removed it"))
+                         ("physics-duplicate", f"{copy}/run.jsonl", f"a run with times of its own; main had that run until {removed} removed it"))
         self.assertIn(run, finding.observed)
         self.assertEqual(verdicts.held, {"other": ["physics-duplicate"]})
         self.assertIn("never if it is the copy", for_reviewer(finding))
@@ -234,7 +234,7 @@ class Copies(Case):
         changes.git(self.root, "mv", run.rpartition("/")[0], "submissions/else")
         changes.commit(self.root, "Move a run")
         (finding,), verdicts = self.check("other", tree=self.root / "submissions")
-        self.assertEqual((finding.rule, finding.expected), ("physics-duplicate", "its own"))
+        self.assertEqual((finding.rule, finding.expected), ("physics-duplicate", "a run with times of its own"))
         self.assertIn("submissions/else/", finding.observed)
 
     def test_one_run_id_under_two_handles_is_refused_in_both_requests(self):

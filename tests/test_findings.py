@@ -98,6 +98,12 @@ class Suited(unittest.TestCase):
     def test_a_reviewer_edits_no_run(self):
         self.assertEqual(findings.for_reviewer(Finding("runmd-html", "x", path=f"{RUN}/run.md")), f"ask the contributor for this: edit {RUN}/run.md")
 
+    def test_a_renamed_folder_is_renamed_back(self):
+        """The advice once was to restore the manifest, which nobody had changed."""
+        finding = Finding("name-mismatch", "handle a", "b", "/handle", path=f"{RUN}/manifest.json")
+        for advice in (findings.suited(findings.fix(finding), False), findings.for_reviewer(finding)):
+            self.assertIn("if the folder was renamed, rename it to match", advice)
+
     def test_a_reviewer_may_redact_a_whole_run_and_no_part_of_it(self):
         for path, begin in ((RUN, "if you redact this run, see harness/MAINTAINING.md; if not, ask the contributor"),
                             (f"{RUN}/run.md", "ask the contributor")):

@@ -16,7 +16,7 @@ from judge.rules import CHANGED_LEDGER_RULES, EDIT, MISSING, REWORD, RULES, SEVE
 MOST = 20               # kept of one rule in one file; a ledger with a million bad lines must not fill the memory
 SHOWN_CHARACTERS = 240      # a sentence that names a run by its path fits
 BASE = "<base>"         # in an advice: the base of the change
-OWN_TIMES = "its own"   # expected of a run that shares times with another one
+OWN_TIMES = "a run with times of its own"    # expected of a run that shares times with another one
 UNCLEAR = "this does not show which of the two is the copy"
 
 

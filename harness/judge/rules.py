@@ -15,6 +15,7 @@ SEVERITIES = {
     "info": "a remark",
 }
 RESTORE = "git checkout -- {path}"                      # what the harness wrote is never edited
+RENAME = "if the folder was renamed, rename it to match {path}; if that file was edited, put it back as the harness wrote it"
 MEASURE = "measure again: python harness/run_benchmark.py"             # what was measured wrong is measured again
 RESUME = "python harness/run_benchmark.py --resume {run}"
 DERIVE = "python harness/check_submission.py --fix {run}"
@@ -64,7 +65,7 @@ _ROWS = (
     ("name-collision", "error", "No two names are the same to a system that ignores case or composes letters.", REMOVE),
     ("name-twice", "error", "A run is in the tree once.", REMOVE),
     ("name-removed", "hold", "A run that was removed does not come back unless its owner wants that.", "ask in the pull request whether the run may come back"),
-    ("name-mismatch", "error", "Handle, device tag and run id are the same in the folders and in every record.", RESTORE),
+    ("name-mismatch", "error", "Handle, device tag and run id are the same in the folders and in every record.", RENAME),
     ("name-synthetic", "error", "A run that measured no machine is marked as synthetic in each file; only the EXAMPLE is synthetic.",
      MEASURE),
     # ----- bytes
@@ -148,7 +149,7 @@ _ROWS = (
     ("physics-digest", "hold", "One digest has one size, quantization, family and format in the whole tree.", ASK),
     ("physics-too-clean", "hold", "Times that were measured differ from each other.", ASK),
     ("physics-spread", "hold", "The same prompt takes about the same time each time.", ASK),
-    ("physics-duplicate", "hold", "No call's timing is that of another call.", ASK),
+    ("physics-duplicate", "hold", "No call has the timing of another call.", ASK),
     ("physics-conditions", "hold", "The state of the machine after each call is one that this machine can have.", ASK),
     ("physics-date", "hold", "A run is younger than the harness and older than now.", ASK),
     ("physics-clock", "hold", "The time of day agrees with the clock that measured.", ASK),
