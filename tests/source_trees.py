@@ -38,7 +38,7 @@ def nodes(path: pathlib.Path) -> dict[type, list[ast.AST]]:
 def imports(path: pathlib.Path) -> list[ast.Import | ast.ImportFrom]:
     """The import statements of any file, also within functions; expressions are not looked at."""
     statements: list[ast.Import | ast.ImportFrom] = []
-    waiting: list[ast.AST] = [tree(path)] if path in sources() else [parsed(path)]
+    waiting: list[ast.AST] = [tree(path)] if support.HARNESS in path.parents else [parsed(path)]
     for node in waiting:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             statements.append(node)

@@ -81,6 +81,8 @@ def first_world() -> pathlib.Path:
     gitea.git(upstream, "gc", "-q")        # each test copies and removes all this: few files are fast
     gitea.git(world, "clone", "-q", "--bare", "--template=", str(upstream), f"repos/{gitea.LOGIN}/bench.git")
     gitea.git(world, "clone", "-q", "--template=", str(upstream), "clone")
+    for config in (world / "repos" / gitea.LOGIN / "bench.git" / "config", world / "clone" / ".git" / "config"):
+        gitea.without_upkeep(config)
     with open(world / "clone" / ".git" / "config", "a", encoding="utf-8") as settings:
         settings.write("[user]\n\tname = Ana\n\temail = ana@noreply.example.org\n")
     write_run(world / "clone" / PATH)

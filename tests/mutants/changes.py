@@ -4,9 +4,13 @@ What makes it so gets a clone in which a valid run was just added and nothing is
 """
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 from judge import tree_layout
 from mutants import example, valid
@@ -22,8 +26,18 @@ def git(root: pathlib.Path, *words: str, **person: str) -> str:
 
 
 def base(root: pathlib.Path) -> None:
-    """A small repository whose branch `main` has an earlier run, an EXAMPLE, a checker and a README."""
-    git(root, "init", "--quiet", "--initial-branch", "main")
+    """A small repository whose branch `main` has an earlier run, an EXAMPLE, a checker and a README; `change` is checked out."""
+    shutil.copytree(_template(), root, dirs_exist_ok=True)
+
+
+@functools.lru_cache(maxsize=None)
+def _template() -> pathlib.Path:
+    held = tempfile.TemporaryDirectory()
+    atexit.register(held.cleanup)
+    root = pathlib.Path(held.name)
+    git(root, "init", "--quiet", "--initial-branch", "main", "--template=")
+    with open(root / ".git" / "config", "a", encoding="utf-8") as settings:     # else each commit starts another process that looks for work
+        settings.write("[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n")
     for path in ("README.md", "harness/rules.py", "submissions/README.md",
                  "submissions/earlier/mac-m1-8gb/run-5d5d2d3e-4f50-4a6b-8c7d-8e9f00112233/run.md"):
         put(root, path)
@@ -31,6 +45,7 @@ def base(root: pathlib.Path) -> None:
     put(root, f"{tree_layout.EXAMPLE}/run.md")
     commit(root, "base")
     git(root, "switch", "--quiet", "--create", "change")
+    return root
 
 
 def put(root: pathlib.Path, path: str, text: str = "x\n") -> None:
