@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from base.named_tuple import NamedTuple
 
-
 VERSION = "1.0"
 LICENCE = "CC-BY-4.0"
 TITLE = "Frozen prompts"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import gitea
 import submitting
-from base import files
+from base import files, git
 from base.errors import UserError
 from submit import commit, remote_access, remote_address
 from submit.remote_access import Access, Base
@@ -60,8 +60,8 @@ class Made(submitting.Submission):
                 (self.clone / ".git" / "FETCH_HEAD").exists())
 
     def test_the_id_of_a_file_is_git_s_in_both_kinds_of_repository(self):
-        self.assertEqual(commit._blob_id(b"", 40), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
-        self.assertEqual(commit._blob_id(b"", 64), "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813")
+        self.assertEqual(git.blob_id(b"", 40), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391")
+        self.assertEqual(git.blob_id(b"", 64), "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813")
 
     def test_a_second_call_makes_the_same_commit(self):
         made = self.make()

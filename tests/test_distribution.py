@@ -6,7 +6,6 @@ import json
 import random
 import statistics
 import subprocess
-import sys
 import unittest
 
 import support

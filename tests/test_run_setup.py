@@ -13,7 +13,7 @@ from unittest import mock
 
 import support
 
-from base import files, json_text, ledger, names, plan, records, request_settings, run_folder, schema, suites
+from base import json_text, ledger, names, plan, records, request_settings, run_folder, schema, suites
 from base.errors import USAGE, UserError
 from measure import models, run_setup
 from support import record

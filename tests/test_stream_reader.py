@@ -7,7 +7,6 @@ import shutil
 import ssl
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 from typing import Callable

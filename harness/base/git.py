@@ -1,6 +1,7 @@
 """Git: the one place that starts it, with words in a list and never a shell, and with a limit on its time."""
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from typing import Any, Dict, Mapping
@@ -78,3 +79,8 @@ def command_of(words: tuple) -> str:
     while rest and rest[0].startswith("-"):
         rest = rest[2 if rest[0] == "-c" else 1:]
     return rest[0] if rest else ""
+
+
+def blob_id(data: bytes, digits: int) -> str:
+    """git's id of a file with this content, in a repository whose ids have so many digits: 40 of SHA-1, or 64 of SHA-256."""
+    return hashlib.new("sha1" if digits == 40 else "sha256", b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()

@@ -15,7 +15,6 @@ from base import secret_formats
 from base.named_tuple import NamedTuple
 from base.pattern import lazy
 
-
 LONG_WORD = 12
 Lines = Dict[int, int]              # places in a text: the begin and the end of a line
 Hint = Callable[[str], Lines]       # the lines of a text in lower case that a pattern may match

@@ -39,7 +39,7 @@ def main(argv: list | None = None) -> int:
         serve(args.out, args.serve, page)
     elif draft_id:
         console.say(shell.path(args.out / page))
-    console.next_step(of_run(run) if run and not is_refused else next_step(args, report))
+    console.next_step(next_step_of_run(run) if run and not is_refused else next_step(args, report))
     if any(error["rule"] == "checker-failed" for errors in report.rejected.values() for error in errors):
         return BROKEN
     return FOUND if is_refused or args.strict and report.rejected else FINE
@@ -110,7 +110,7 @@ def print_report(report: build.BuildReport, out: pathlib.Path) -> None:
                  f"{counted(report.cells_made, 'cell')} rebuilt{', the rest reused from cache' if is_reused else ''}")
 
 
-def of_run(run: pathlib.Path) -> str:
+def next_step_of_run(run: pathlib.Path) -> str:
     """The next step of the run in the draft, as --status names it."""
     from submit import run_status
     return run_status.next_step(run_status.look(run.absolute(), run_folder.ROOT))

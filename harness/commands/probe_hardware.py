@@ -68,7 +68,7 @@ def parse_args(argv: list | None) -> argparse.Namespace:
 
 def output_path(out: str) -> pathlib.Path:
     """The file to write. It may replace an earlier hardware record, nothing else."""
-    from base import json_text, run_folder, schema
+    from base import json_text, run_folder
     path = pathlib.Path(out)
     if path.name.startswith(run_folder.PREFIX) and not path.exists():
         path = run_folder.find(run_folder.SUBMISSIONS, out)
@@ -115,7 +115,7 @@ def write(path: pathlib.Path, record: dict) -> None:
 
 
 def show(record: dict, as_json: bool) -> None:
-    from base import json_text, schema
+    from base import json_text
     if as_json:
         console.say(json_text.pretty(record).decode("ascii").rstrip("\n"))
         return

@@ -6,8 +6,9 @@ and waits for their word; it never confirms in their place.
 
 One commit of five files is made on top of the upstream's default branch, without touching your own branch, index and
 files. Then the first method that works is used: the server's API (with GITEA_TOKEN in the environment), an AGit push, a
-push to your fork and a page to open, or a file to attach. Without an account, --zip makes the file and tries nothing else. No default branch is ever pushed to, and nothing is
-overwritten. Run again after a correction, it updates the request that is open, after showing what changes.
+push to your fork and a page to open, or a file to attach. Without an account, --zip makes the file and tries nothing
+else. No default branch is ever pushed to, and nothing is overwritten. Run again after a correction, it updates the request
+that is open, after showing what changes.
 
 exit codes: 0 the request is open and was read back; 1 it is not, and the last line says what is left to do; 2 wrong
 usage; 3 the checker or this script failed; 130 stopped.

@@ -36,7 +36,7 @@ from base import files
 from base.ledger_records import CallRecord, Record
 from base.pattern import lazy
 from derive import grading, thinking
-from derive.code_runner import REASONS, isolation, test_process
+from derive.code_runner import isolation, test_process
 
 HARNESS = pathlib.Path(__file__).resolve().parent.parent
 START_S = 40            # for both processes to start; not part of the time limit

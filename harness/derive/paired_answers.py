@@ -4,9 +4,8 @@ from __future__ import annotations
 import math
 from typing import Dict, Optional
 
-from derive.distribution import Sample, rounded
-
 from base.named_tuple import NamedTuple
+from derive.distribution import Sample, rounded
 
 CHANCE = 20                 # one in so many equal runs may show a difference of answers by chance
 GRADED = ("right", "wrong")

@@ -2,11 +2,10 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import pathlib
 from typing import Callable, Dict, Iterator, List, Optional, Set
 
-from base import git, names, plan, thoughts
+from base import git, names, plan, sources, thoughts
 from base.context_ladder import ANSWERED
 from base.errors import UserError
 from base.ledger_records import CallRecord, Record, SkippedRecord
@@ -24,7 +23,6 @@ CALIBRATION = ("CAL-DEFAULT", "CAL-ONE-TOKEN", "CAL-HEAD", "CAL-TOO-LONG", "CAL-
 TOKENS_AT = "_tokens_at"
 PLENTY_OF_UNITS = 100       # of generated material: more than any phase needs
 LF = b"\n"
-SOURCE_ENDINGS = (".py", ".json")
 MOST_CHANGED = 16       # files of another commit; where more have changed, Git is asked for all that are left
 
 
@@ -290,17 +288,15 @@ def has_history() -> bool:
 
 @functools.lru_cache(maxsize=256)
 def source_hash_of(commit: str, line_end: bytes = LF) -> Optional[str]:
-    """What measure/run_setup.py would give at a commit checked out with these line ends; None if this clone does not have it."""
+    """What base/sources.py would give at a commit checked out with these line ends; None if this clone does not have it."""
     clone = Clone(ROOT)
     try:
         blobs = {entry.path[len("harness/"):]: blob for entry, blob in clone.entries(commit, "harness/", needs_size=lambda path: False)
-                 if entry.path.endswith(SOURCE_ENDINGS) and "__pycache__" not in entry.parts}
+                 if entry.path.endswith(sources.ENDINGS) and "__pycache__" not in entry.parts}
         contents = _contents(clone, blobs)
     except UserError:
         return None
-    rows = [f"{hashlib.sha256(contents[blobs[name]].replace(LF, line_end)).hexdigest()}  {name}\n"
-            for name in sorted(blobs, key=lambda name: name.split("/"))]
-    return hashlib.sha256("".join(rows).encode("utf-8")).hexdigest() if rows else None
+    return sources.combined_sha256({name: contents[blob].replace(LF, line_end) for name, blob in blobs.items()}) if blobs else None
 
 
 def _contents(clone: Clone, blobs: Dict[str, str]) -> Dict[str, bytes]:
@@ -309,7 +305,7 @@ def _contents(clone: Clone, blobs: Dict[str, str]) -> Dict[str, bytes]:
     others: Set[str] = set()
     for name, blob in blobs.items():
         data = _file(name) if len(others) < MOST_CHANGED else b""
-        if _blob_id(data, len(blob)) == blob:
+        if git.blob_id(data, len(blob)) == blob:
             contents[blob] = data
         else:
             others.add(blob)
@@ -323,8 +319,3 @@ def _file(name: str) -> bytes:
             return source.read()
     except OSError:
         return b""
-
-
-def _blob_id(data: bytes, digits: int) -> str:
-    """The name that Git gives to these bytes, in a repository whose names have so many digits."""
-    return hashlib.new("sha1" if digits == 40 else "sha256", b"blob %d\0%b" % (len(data), data)).hexdigest()

@@ -89,7 +89,7 @@ class HeadVerdicts(NamedTuple):
     held: Dict[str, List[str]]
 
     def add(self, head: str, findings: Collection[Finding]) -> None:
-        """What the findings of a head make of it."""
+        """Add a head, by its findings."""
         if any(finding.severity == "error" for finding in findings):
             self.refused.append(head)
         rules = dict.fromkeys(finding.rule for finding in findings if finding.severity == "hold")

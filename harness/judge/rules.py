@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from base.named_tuple import NamedTuple
 
-
 SEVERITIES = {
     "error": "refused: this is false, private or hostile, or cannot be read",
     "hold": "a maintainer looks at it before it is merged",

@@ -25,7 +25,6 @@ from judge.timeline import Timeline
 from judge.timing_noise import PassCopies
 from judge.tree_layout import RunPlace
 
-
 MEASURED, DERIVED = (MANIFEST, LEDGER, HARDWARE), (METADATA, RUN_MD)
 Renewal = Callable[[pathlib.Path, Optional[dict]], None]    # gets a run's folder, and its metadata if its ledger has no error
 VERSION = lazy(r"[0-9](?:\.[0-9]{1,2}){3}\Z")

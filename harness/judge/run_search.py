@@ -50,7 +50,7 @@ class RunSearch:
 
     def __init__(self, base: str = "", is_merged: Callable[[str], bool] | None = None) -> None:
         self._duplicates, self._digests = DuplicateSearch(), DigestSearch()
-        self._unreported: Dict[str, str] = {}       # run: what else a finding says of it
+        self._unreported: Dict[str, str] = {}       # run: a note for findings about it
         self._is_merged = is_merged or self._unreported.__contains__
         self._neither = f"neither run is in {base}, so " if base else ""
 

@@ -5,7 +5,6 @@ clone. A correction is a further commit on top of the one that was sent.
 """
 from __future__ import annotations
 
-import hashlib
 import pathlib
 from dataclasses import dataclass
 from typing import Mapping
@@ -124,13 +123,7 @@ def same_files(clone: CommitClone, commit: str, submission: Submission) -> set[s
     blobs = {name: head.split(" ")[2] for head, _, name in (row.partition("\t") for row in rows) if name}
     if not blobs:
         return None
-    return {name for name, data in submission.contents.items() if name in blobs and blobs[name] == _blob_id(data, len(blobs[name]))}
-
-
-def _blob_id(data: bytes, digits: int) -> str:
-    """git's id of a file; 40 digits are SHA-1, 64 SHA-256."""
-    content = b"blob %d\0%s" % (len(data), data)
-    return (hashlib.sha1(content, usedforsecurity=False) if digits == 40 else hashlib.sha256(content)).hexdigest()
+    return {name for name, data in submission.contents.items() if name in blobs and blobs[name] == git.blob_id(data, len(blobs[name]))}
 
 
 def expected(blobs: dict[str, str]) -> set[Change]:

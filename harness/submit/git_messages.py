@@ -1,7 +1,6 @@
 """What git and the server wrote on stderr: the one line that gives the reason, and whether another method may work."""
 from __future__ import annotations
 
-
 from base import git
 from base.errors import printable
 from base.pattern import lazy

@@ -13,8 +13,8 @@ from submit.remote_address import Repository, without_credentials
 
 REMOTE_S = 300              # a slow line, and a person who types a password
 FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--no-auto-gc", "--no-recurse-submodules")
-# Dead connections are dropped, slow ones are not.
 UNATTENDED = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "GCM_INTERACTIVE": "never"}     # git asks nobody
+# Dead connections are dropped, slow ones are not.
 PATIENCE = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
 
 

@@ -1,7 +1,6 @@
 """Graphics without a bus, as on boards and phones: a part of the chip, which the device tree names."""
 from __future__ import annotations
 
-
 from base import facts
 from base.pattern import lazy
 from measure.hardware import gpu, text_parsing

@@ -12,7 +12,7 @@ from publish.escape import Html
 from publish.markup import tag
 from publish.pages import context_section, curve_sections, figure_text, layout, lists, phase_tables, tables, thinking_section
 from publish.pages.figure_columns import COLUMNS, Column, Row
-from publish.pages.tables import Head, TableCell, interval, number, table
+from publish.pages.tables import Head, TableCell, interval, table
 
 
 APART = "The model was published more than once under this name. Each digest is shown separately; they are never pooled."

@@ -10,7 +10,7 @@ from publish import number_format
 from publish.charts import strip
 from publish.escape import Html
 from publish.markup import tag
-from publish.pages import cell_finder, figure_text, layout, lists, tables
+from publish.pages import cell_finder, figure_text, layout, lists
 from publish.pages.figure_columns import BY_ID, COLUMNS, Column, Row
 from publish.pages.tables import Head, TableCell, interval, table
 
