@@ -127,7 +127,7 @@ class PhaseRunner:
         """The stage as a rung of the context ladder; None if it is not a rung."""
         if stage.phase not in RUNG_PHASES:
             return None
-        limits = {step.item: self._limit(stage, self._item(step)) for step in stage.steps}
+        limits = {step.item: self._limit(step) for step in stage.steps}
         model = stage.models[0]
         return Rung(self.session.ladders[model], stage.steps, self.loader.num_ctx(stage, model), limits, self.recorded)
 
@@ -213,15 +213,16 @@ class PhaseRunner:
 
     def _ask(self, stage: Stage, step: Step, material: Material) -> Ask:
         suite, item, units = self.suites[suite_phase(step.phase)], self._item(step), material.units.get(step.item)
-        options = self.settings.options_for(self.loader.num_ctx(stage, step.model), self._limit(stage, item))
+        options = self.settings.options_for(self.loader.num_ctx(stage, step.model), self._limit(step))
         return Ask(step, "measured", tuple(suites.message_texts(suite, item, units)), options, self.settings.request_fields_for(step.phase),
                    material.nonce or new_nonce(), units)
 
     def _item(self, step: Step) -> Item:
         return next(item for item in self.suites[suite_phase(step.phase)].items if item.id == step.item)
 
-    def _limit(self, stage: Stage, item: Item) -> int:
-        return self.settings.limit(item.num_predict, self.settings.room_for_thoughts(stage.phase, self._always_thinks(stage.models[0])))
+    def _limit(self, step: Step) -> int:
+        """Of the step's own model: of two that are loaded together one may think always."""
+        return self.settings.limit(self._item(step).num_predict, self.settings.room_for_thoughts(step.phase, self._always_thinks(step.model)))
 
     def _material(self, stage: Stage) -> Material:
         """As much as calibration counted that the stage's prompts need."""
