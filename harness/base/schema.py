@@ -101,12 +101,12 @@ def are_within(values: Collection[Any], least: float, most: float) -> bool:
     if not values:
         return True
     try:
-        total = sum(values)
-        if type(total) is int and total <= most and min(values) >= max(least, 2):
-            return True
+        total, lowest = sum(values), min(values)
     except TypeError:
         return False
-    return set(map(type, values)) == {int} and min(values) >= least and max(values) <= most
+    if type(total) is int and 0 <= lowest and total <= most:
+        return lowest >= max(least, 2) or (lowest >= least and set(map(type, values)) == {int})
+    return set(map(type, values)) == {int} and lowest >= least and max(values) <= most
 
 
 @functools.lru_cache(maxsize=None)
