@@ -48,6 +48,13 @@ class Names(unittest.TestCase):
                 self.assertEqual([finding.rule for finding in found], ["name-collision"])
         self.assertEqual(list(tree_layout.collisions([f"{RUN}/a", f"{RUN}/b", f"{RUN}/a-b"])), [])
 
+    def test_only_the_paths_that_are_judged_have_problems(self):
+        entries = [TreeEntry(f"submissions/a/{tag}/run-1/other.txt") for tag in ("tag", "TAG")]
+        for judged, rules in ((None, {"name-file-extra", "name-collision"}), ({entries[0].path}, {"name-file-extra"}),
+                              ({"submissions/a/TAG"}, {"name-collision"}), ((), set())):
+            with self.subTest(judged):
+                self.assertEqual({finding.rule for finding in tree_layout.all_problems(entries, judged)}, rules)
+
     def test_the_example_is_the_example_and_no_other_is(self):
         self.assertEqual(list(tree_layout.folder_problems(tree_layout.place_of(tree_layout.EXAMPLE + "/run.md"))), [])
         for path in (tree_layout.EXAMPLE.replace("mac-m1", "mac-m2"), tree_layout.EXAMPLE.replace("EXAMPLE", "ana"), tree_layout.EXAMPLE.replace("EXAMPLE", "example")):

@@ -153,7 +153,7 @@ def _check(clone: Clone, base: Base, head: str, findings: FindingList, now_s: fl
     judged_folders = {"/".join(path.split("/")[:depth]) for path in judged for depth in range(1, path.count("/") + 2)}
     entries = [entry for entry, _ in listed]
     runs = tree_layout.runs_in(entries)
-    findings.add(finding for finding in tree_layout.all_problems(entries) if finding.path in judged_folders)
+    findings.add(tree_layout.all_problems(entries, judged_folders))
     known = sorted({*runs, *base.runs}, key=lambda path: (path in judged_folders, path))
     findings.add(finding for finding in tree_layout.twice(known) if finding.path in judged_folders)
     sizes = {path: sizes for path, sizes in runs.items() if path in judged_folders}

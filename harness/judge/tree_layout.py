@@ -6,7 +6,7 @@ import pathlib
 import re
 import stat
 import unicodedata
-from typing import Dict, Iterable, Iterator
+from typing import Container, Dict, Iterable, Iterator
 
 from base import names, run_folder
 from base.named_tuple import NamedTuple
@@ -134,11 +134,12 @@ def problems(entry: TreeEntry) -> Iterator[Finding]:
     return breach("scope-mode", "executable (100755)", "100644") if entry.executable else iter(())
 
 
-def all_problems(entries: list) -> Iterator[Finding]:
-    """What is wrong with each entry, or else that its name collides with another one."""
-    collided = {finding.path: finding for finding in collisions(entry.path for entry in entries)}
+def all_problems(entries: list, judged: Container[str] | None = None) -> Iterator[Finding]:
+    """What is wrong with each entry, or else that its name collides with another one; with `judged` only of these paths."""
+    collided = {finding.path: finding for finding in collisions(entry.path for entry in entries) if judged is None or finding.path in judged}
     for entry in entries:
-        yield from [collided[entry.path]] if entry.path in collided else problems(entry)
+        if judged is None or entry.path in judged:
+            yield from [collided[entry.path]] if entry.path in collided else problems(entry)
     paths = {entry.path for entry in entries}
     yield from (finding for path, finding in collided.items() if path not in paths)
 
