@@ -20,6 +20,8 @@ import run_benchmark
 from base import console, json_text, run_folder, shell, suites, text_format
 from base.ledger_reader import LedgerReader
 from base.phases import PHASES
+from judge import call_checks
+from judge.findings import Finding
 from measure import run_setup, server_address, session
 from self_test import thinking_checks
 from submit import run_status
@@ -363,6 +365,21 @@ class Next(runs.RunTest):
         self.assertRegex(out, r"\ngrade in the catalogue: archive-only \(.*\)\nfor the grade standard:\n(  .*\n)+\n")
         self.assertIn("  - each model has decode rates from the frozen prompts", out)
         self.assertEqual(told, f"fill in what run.md asks, then python harness/check_submission.py {self.folder()}")
+
+    def test_a_run_that_the_checker_refuses_ends_with_its_errors_and_the_command_that_shows_them(self):
+        real = call_checks.problems
+
+        def problems(*record):
+            yield from real(*record)
+            yield Finding("ledger-stamps", "early", "late")
+        with mock.patch.object(call_checks, "problems", problems):
+            code, out, err = self.main("--phases", "small-eval", "--models", "alpha:1b", "--handle", "ana", "--device-tag", "mac-m1-8gb", "--quiet")
+        self.assertEqual(code, 0, err)
+        calls = sum(row["type"] == "call" for row in records(self.folder()))
+        self.assertIn("\n\ngrade in the catalogue: none while there are errors\n"
+                      f"the checker refuses this run: ledger-stamps ({calls})\n\n{self.folder()}\n", out)
+        self.assertNotIn("build_catalogue.py", err)
+        self.assertEqual(err.splitlines()[-1], f"next: python harness/check_submission.py {self.folder()}")
 
     def test_the_plan_of_the_guides_ends_with_the_command_that_they_measure_with(self):
         """A guide once had to say that its own command was meant, and not the shorter one that the plan printed."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:       # imported where they are used: --help must not pay for 
     Keep = Callable[[RunDocuments], None]
 GradeTexts = Tuple[str, str]        # of a run without a hold, and of the same run with one
 
-NO_GRADE = "none while there are errors"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -183,6 +182,7 @@ def with_grades(judged: List[ReviewSheet], grades: Dict[str, GradeTexts], findin
     """The sheets with the grades of the runs that could be read."""
     from judge.findings import run_of
     from judge.rules import CONTRIBUTOR_RULES
+    from publish.run_grade import NO_GRADE
     refused = {run_of(finding) for finding in findings if finding.severity == "error" and finding.rule not in CONTRIBUTOR_RULES}
     held = {run_of(finding) for finding in findings if finding.severity == "hold"}
     sheets = []
@@ -198,7 +198,7 @@ def grade(documents: RunDocuments, findings: Iterable[Finding], holds: int) -> L
     from judge.rules import CONTRIBUTOR_RULES
     from publish import run_grade
     if any(finding.severity == "error" and finding.rule not in CONTRIBUTOR_RULES for finding in findings):
-        return [f"grade in the catalogue: {NO_GRADE}"]
+        return [f"grade in the catalogue: {run_grade.NO_GRADE}"]
     return run_grade.lines(documents, holds)
 
 

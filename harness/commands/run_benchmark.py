@@ -325,22 +325,22 @@ def measure(args: argparse.Namespace, endpoint: Endpoint, earlier: Earlier, load
             raise
     try:
         with console.Progress(args.quiet).working("computing the figures and checking the run"):
-            metadata, grade_lines = figures(earlier, graders, complete)
+            metadata, grade_lines, errors = figures(earlier, graders, complete)
     except UserError as problem:
         console.error(problem)
         console.note("the ledger is complete; the next command makes metadata.json and run.md from it, and measures nothing")
         console.next_step(shell.command("summarize_run.py", run_folder.argument(earlier.folder)))
         return FOUND
-    return report(args, earlier, metadata, grade_lines, ended)
+    return report(args, earlier, metadata, grade_lines, errors, ended)
 
 
-def figures(earlier: Earlier, graders: Dict[str, Optional[dict]], complete: bool) -> Tuple[dict, List[str]]:
-    """(the metadata, the lines about the run's grade); both come from one pass over the ledger. Writes the derived files."""
+def figures(earlier: Earlier, graders: Dict[str, Optional[dict]], complete: bool) -> Tuple[dict, List[str], Dict[str, int]]:
+    """(the metadata, the lines about the run's grade, its errors by rule), from one pass over the ledger. Writes the derived files."""
     from derive import derived_files
     from publish import run_grade
     derived = derived_files.DerivedFiles(earlier.folder, earlier.manifest, graders)
-    grade_lines = run_grade.of_folder(earlier.folder, derived.renew) if complete else []
-    return derived.metadata(), grade_lines
+    grade_lines, errors = run_grade.of_folder(earlier.folder, derived.renew) if complete else ([], {})
+    return derived.metadata(), grade_lines, errors
 
 
 def grade_code(calls: List[CallRecord], graders: Dict[str, Optional[dict]]) -> Dict[str, dict]:
@@ -350,7 +350,7 @@ def grade_code(calls: List[CallRecord], graders: Dict[str, Optional[dict]]) -> D
     return code_grading.grade_records(calls, graders, console.note)
 
 
-def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lines: List[str], ended: str) -> int:
+def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lines: List[str], errors: Dict[str, int], ended: str) -> int:
     """The table on stdout, what to do next on stderr; the exit code."""
     from derive import context_text, failures, headline, thinking_table
     from submit import run_status
@@ -372,7 +372,7 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
     for line in headline.warning_lines(earlier.manifest, metadata["warnings"]):
         console.note(line)
     handle, device_tag = folder.parts[-3:-1]
-    state = run_status.RunState(folder, handle, device_tag, complete=metadata["complete"], open_points=1)
+    state = run_status.RunState(folder, handle, device_tag, complete=metadata["complete"], errors=sum(errors.values()), open_points=1)
     if metadata["complete"]:
         succeeded = any(row["calls"] > headline.failed(row) for row in metadata["aggregates"])
         console.note(f"complete: {metadata['done']} calls made, {metadata['skipped']} skipped"
@@ -381,8 +381,9 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
         skipped = headline.skip_reasons(metadata)
         if skipped:
             console.note(f"skipped: {skipped}")
-        console.note(DRAFT[other_runs.state()])
-        console.note(shell.command("build_catalogue.py", "--with", run_folder.argument(folder), "--serve"))
+        if not errors:
+            console.note(DRAFT[other_runs.state()])
+            console.note(shell.command("build_catalogue.py", "--with", run_folder.argument(folder), "--serve"))
         console.next_step(run_status.next_step(state))
         return FINE if succeeded else FOUND
     reason = {"interrupted": "stopped by Ctrl-C or a signal", "server-lost": "the server stopped answering"}.get(ended, ended)

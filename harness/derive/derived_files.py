@@ -48,11 +48,12 @@ class DerivedFiles:
         self._written: dict | None = None
 
     def renew(self, folder: pathlib.Path, record: dict | None) -> None:
-        """For judge/run_check: write both files before they are checked, from the `metadata` record of the check's own pass."""
-        if record is not None:
-            with contextlib.suppress(UserError):        # `metadata` raises it again, where it is reported
-                save(folder, self.manifest, record)
-                self._written = record
+        """For judge/run_check: write both files before they are checked, from the `metadata` record of the check's own pass if there is one."""
+        with contextlib.suppress(UserError):        # `metadata` raises it again, where it is reported
+            if record is None:
+                record = metadata(folder, self.manifest, self.graders)
+            save(folder, self.manifest, record)
+            self._written = record
 
     def metadata(self) -> dict:
         """The record as written; the files are written now if the check did not get that far."""

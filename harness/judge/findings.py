@@ -11,7 +11,7 @@ from typing import Collection, Dict, Iterable, Iterator, List, Optional, Tuple
 from base import names, sensitive, shell
 from base.errors import printable
 from base.named_tuple import NamedTuple
-from judge.rules import CHANGED_LEDGER_RULES, EDIT, MISSING, REWORD, RULES, SEVERITIES
+from judge.rules import CHANGED_LEDGER_RULES, CONTRIBUTOR_RULES, EDIT, MISSING, REWORD, RULES, SEVERITIES
 
 MOST = 20               # kept of one rule in one file; a ledger with a million bad lines must not fill the memory
 SHOWN_CHARACTERS = 240      # a sentence that names a run by its path fits
@@ -67,6 +67,15 @@ class FindingList:
     @property
     def has_errors(self) -> bool:
         return self.counts["error"] > 0
+
+    def errors_of_run(self, handle: str) -> Dict[str, int]:
+        """The number of errors by rule, without those about the contributor's own text, or about a handle that is still to be set."""
+        still_open = (*CONTRIBUTOR_RULES, *(["name-handle"] if handle == names.UNNAMED else []))
+        numbers: Dict[str, int] = {}
+        for (rule, _), number in self._numbers.items():
+            if RULES[rule].severity == "error" and rule not in still_open:
+                numbers[rule] = numbers.get(rule, 0) + number
+        return numbers
 
     @property
     def waits_for_person(self) -> bool:

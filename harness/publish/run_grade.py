@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pathlib
 import time
-from typing import List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from base import run_folder, shell, text_layout
 from base.phases import FROZEN, KINDS
@@ -14,19 +14,27 @@ from judge.findings import FindingList
 from judge.run_check import Renewal, RunDocuments
 from publish import grades
 
+NO_GRADE = "none while there are errors"
 # The conditions that a run may miss because calls failed in these phases.
 FAILED_CALLS = {"answering": tuple(KINDS), "anchored": (FROZEN,), "repeated": (FROZEN,)}
 
 
-def of_folder(folder: pathlib.Path, renew: Renewal) -> List[str]:
-    """The lines for a run on disk, which is checked first; none where it cannot be read. Other runs are not looked at.
+def of_folder(folder: pathlib.Path, renew: Renewal) -> Tuple[List[str], Dict[str, int]]:
+    """The lines for a run on disk, which is checked first, and its errors by rule. Other runs are not looked at.
 
     `renew` may write the derived files before they are checked.
     """
     findings, path = FindingList(), tree.part_of(folder).path
     sizes = tree_layout.runs_in(list(tree_layout.on_disk(folder, path))).get(path, {})
     documents = run_check.inspect(folder, tree_layout.place_of_run(path), sizes, findings, time.time(), renew=renew)
-    return lines(documents, findings.counts["hold"])
+    errors = findings.errors_of_run(folder.parent.parent.name)
+    return refused(errors) if errors else lines(documents, findings.counts["hold"]), errors
+
+
+def refused(errors: Dict[str, int]) -> List[str]:
+    """The lines for a run with errors, which are given by rule."""
+    rules = ", ".join(f"{rule} ({number})" for rule, number in errors.items())
+    return [f"grade in the catalogue: {NO_GRADE}", f"the checker refuses this run: {rules}"]
 
 
 def lines(documents: RunDocuments, holds: int) -> List[str]:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Dict
 
-from base import console, git, ledger_reader, names, run_folder, schema, shell
+from base import console, git, ledger_reader, names, run_folder, schema, shell, text_format
 from base.errors import UserError
 from judge import run_check, tree, tree_layout
 from judge.findings import FindingList
@@ -51,20 +51,25 @@ def describe(state: RunState) -> str:
         return "stopped before it had a plan; nothing was measured, so its folder can be removed"
     if not state.complete:
         return f"not finished: {state.calls} of {state.planned} calls" if state.planned else "not finished"
-    if state.handle == names.UNNAMED:
-        return "complete; no handle set"
     if state.request:
         return {"open": f"sent; the request is open: {state.page}", "closed": f"sent; the request was closed: {state.page}",
                 "merged": f"sent and merged: {state.page}"}.get(state.request, f"sent; its state cannot be read now: {state.page}")
     if state.errors:
-        return f"complete; the checker finds {state.errors} error{'s' if state.errors > 1 else ''}"
+        return (f"complete; the checker finds {text_format.counted(state.errors, 'error')}"
+                + (f", and {_open_points(state)}" if state.open_points else ""))
+    if state.handle == names.UNNAMED:
+        return "complete; no handle set"
     if state.waits_for_person:
         return "complete; only the boxes of the attestation are open"
     if state.open_points:
-        return f"complete; run.md has {state.open_points} open point{'s' if state.open_points > 1 else ''}"
+        return f"complete; {_open_points(state)}"
     if state.file:
         return f"complete and checked; the file to attach is made: {state.file}"
     return "complete and checked; its commit is made but not sent" if state.has_branch else "complete and checked"
+
+
+def _open_points(state: RunState) -> str:
+    return f"run.md has {text_format.counted(state.open_points, 'open point')}"
 
 
 def next_command(state: RunState) -> str:
@@ -76,7 +81,7 @@ def next_command(state: RunState) -> str:
         return shell.command("run_benchmark.py", "--resume", folder)
     if state.synthetic:
         return shell.command("run_benchmark.py", "--list")     # an example, and not the run of a machine
-    if state.handle == names.UNNAMED:
+    if state.handle == names.UNNAMED and not state.errors:
         return shell.command("run_benchmark.py", "--move", folder, *HANDLE_FLAGS[console.is_terminal()], "--device-tag", state.device_tag)
     if (state.errors or state.open_points) and not state.waits_for_person:
         return shell.command("check_submission.py", folder)
@@ -120,14 +125,14 @@ def look(folder: pathlib.Path, root: pathlib.Path, renew: Renewal | None = None)
         has_plan = (folder / run_folder.MANIFEST).exists() or (folder / run_folder.LEDGER).exists()
         return RunState(folder, handle, device_tag, has_plan, calls=calls, planned=planned)
     findings = _findings(folder, renew)
-    errors = [finding for finding in findings if finding.severity == "error"]
-    own_text = [finding for finding in errors if finding.rule in CONTRIBUTOR_RULES]
+    errors = findings.errors_of_run(handle)
+    own_text = [finding for finding in findings if finding.rule in CONTRIBUTOR_RULES]
     branch = git.line(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{folder.name}")
     settings = _settings(root, folder.name)
     page = settings.get(PAGE, "")
     file = settings.get(FILE, "") if _is_newer(settings.get(FILE, ""), folder) else ""
-    return RunState(folder, handle, device_tag, True, True, any(finding.rule == "name-synthetic" for finding in errors),
-                    errors=len(errors) - len(own_text), open_points=len(own_text), waits_for_person=findings.waits_for_person, has_branch=bool(branch), page=page,
+    return RunState(folder, handle, device_tag, True, True, "name-synthetic" in errors,
+                    errors=sum(errors.values()), open_points=len(own_text), waits_for_person=findings.waits_for_person, has_branch=bool(branch), page=page,
                     request=request_state(page) if page else "", file=file, place=settings.get(PLACE, ""))
 
 
