@@ -5,7 +5,7 @@ with different versions share no median. Lengths are of the common tokenizers, w
 """
 from __future__ import annotations
 
-from base.named_tuple import NamedTuple
+from typing import NamedTuple
 
 VERSION = "1.0"
 LICENCE = "CC-BY-4.0"

@@ -5,11 +5,10 @@ that the checker can reproduce each decision of the harness.
 """
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Optional, Protocol, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Protocol, Tuple
 
 from base import suites
 from base.ledger_records import CallRecord, Record, SkippedRecord
-from base.named_tuple import NamedTuple
 from base.phases import CONTEXT_EDGE, RUNG_CONTEXTS, suite_phase
 from base.records import SPEED_OUTCOMES
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, NamedTuple
 
 from base import console
 from base.errors import FOUND, UserError
-from base.named_tuple import NamedTuple
 
 LOCAL_S = 60        # for what needs no network; a cold disk with a large clone is slow
 # A hook or a worktree's tool sets these for its own repository; here `-C` says which one is meant.

@@ -1,10 +1,9 @@
 """What hardware.json knows about a machine: the one reader of its facts. What is unknown, or of another type, is None."""
 from __future__ import annotations
 
-from typing import List, Optional, Type, TypeVar
+from typing import List, NamedTuple, Optional, Type, TypeVar
 
 from base.json_text import Json
-from base.named_tuple import NamedTuple
 
 T = TypeVar("T")
 

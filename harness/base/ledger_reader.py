@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import BinaryIO, Dict, Iterator, Optional, Tuple
+from typing import BinaryIO, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from base import files, json_text, records, schema
 from base.errors import UserError
 from base.ledger_records import TYPES, Record, typed
-from base.named_tuple import NamedTuple
 
 BLOCK_BYTES = 65536
 MAX_LINE_BYTES = 64 * 1024 * 1024   # a longer line cannot be a record; reading it would fill the memory

@@ -6,12 +6,11 @@ is groups of steps that start at one moment; a step is one planned call.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Iterable, Mapping
+from typing import Iterable, Mapping, NamedTuple
 
 from base import request_settings
 from base.context_ladder import AUTO, NAMES, RUNG_FILLS, RUNG_LIMIT_S
 from base.json_text import Json
-from base.named_tuple import NamedTuple
 from base.phases import (CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, KINDS, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, RUNG_CONTEXTS, SMALL_EVAL,
                          THINKING_PHASES, suite_phase)
 from base.suites import Item, Suite

@@ -3,11 +3,11 @@ from __future__ import annotations
 
 import json
 import re
+from typing import NamedTuple
 
 from base import text_layout
 from base.errors import UserError
 from base.json_text import Json
-from base.named_tuple import NamedTuple
 from base.pattern import lazy
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Callable, Dict, FrozenSet, Iterator, Tuple, Union
+from typing import Callable, Dict, FrozenSet, Iterator, NamedTuple, Tuple, Union
 
 from base import secret_formats
-from base.named_tuple import NamedTuple
 from base.pattern import lazy
 
 LONG_WORD = 12

@@ -17,10 +17,9 @@ import json
 import math
 import pathlib
 import re
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from base.errors import UserError
-from base.named_tuple import NamedTuple
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, SMALL_EVAL
 
 class SuiteFile(NamedTuple):

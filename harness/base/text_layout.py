@@ -3,10 +3,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Collection, Iterator, List, Optional, Sequence, Tuple
+from typing import Collection, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from base import shell
-from base.named_tuple import NamedTuple
 from base.pattern import lazy
 
 # A command at the end of a line.

@@ -3,10 +3,9 @@ from __future__ import annotations
 
 import math
 from array import array
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from base.ledger_records import CallRecord, SkippedRecord
-from base.named_tuple import NamedTuple
 from base.phases import CONTEXT_APPEND, CONTEXT_EDGE, CONTEXT_PHASES, FROZEN, suite_phase
 from base.records import METRICS
 from derive import call_metrics, earlier_methods, grading

@@ -11,15 +11,12 @@ import json
 import math
 import pathlib
 from array import array
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple, TypeVar, overload
-
-from base.named_tuple import NamedTuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, overload
 
 # Part of every metadata.json, so its text never changes. All values are kept as they are, which is within its 0.1 %.
 METHOD = ("median and quartiles by linear interpolation between order statistics (method 7); 95 % interval of the median "
           "by 1,000 resamples with seed 42 up to n = 200, by the order statistics at n/2 -/+ 0.98 sqrt(n) beyond; "
           "samples of more than 512 values are kept to 0.1 %; figures are rounded to 6 digits")
-N = TypeVar("N", int, float)
 SEED, RESAMPLES = 42, 1000
 LOW, HIGH = 25, 974             # of the sorted medians of the resamples: 2.5 % lie below, 2.5 % above
 USUAL_RANKS = pathlib.Path(__file__).resolve().parent / "resampled_ranks.json"
@@ -120,7 +117,7 @@ def interval(ordered: List[float]) -> Tuple[float, float]:
     return _ranked(medians, LOW), _ranked(medians, HIGH)
 
 
-def _ranked(counted: Sequence[Tuple[N, int]], rank: int) -> N:
+def _ranked(counted: Sequence[Tuple[float, int]], rank: int) -> float:
     """The value at a rank, given ascending (value, count)."""
     for value, count in counted:
         if rank < count:

@@ -2,11 +2,10 @@
 from __future__ import annotations
 
 import re
-from typing import Container, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Container, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import plan
 from base.ledger_records import CallRecord
-from base.named_tuple import NamedTuple
 from base.pattern import lazy
 from base.phases import CONTEXT_PHASES
 from base.text_format import counted

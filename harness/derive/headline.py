@@ -6,11 +6,10 @@ same number. All are of the frozen prompts, which every machine answers, before 
 from __future__ import annotations
 
 import pathlib
-from typing import Container, Dict, Iterator, List, Optional, Tuple
+from typing import Container, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import run_folder, text_format
 from base.errors import UserError
-from base.named_tuple import NamedTuple
 from base.phases import FROZEN
 from base.records import SKIP_REASONS, SPEED_OUTCOMES
 from derive import earlier_methods

@@ -2,9 +2,8 @@
 from __future__ import annotations
 
 import math
-from typing import Dict, Optional
+from typing import Dict, NamedTuple, Optional
 
-from base.named_tuple import NamedTuple
 from derive.distribution import Sample, rounded
 
 CHANCE = 20                 # one in so many equal runs may show a difference of answers by chance

@@ -6,10 +6,9 @@ change with --head.
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Collection, Dict, Iterator, List, Tuple
+from typing import Callable, Collection, Dict, Iterator, List, NamedTuple, Tuple
 
 from base import files, run_folder
-from base.named_tuple import NamedTuple
 from judge import history, json_documents, removed_runs, review, run_check, thresholds, tree_layout
 from judge.findings import UNCLEAR, Finding, FindingList, HeadVerdicts, run_of
 from judge.git_objects import Change, Clone

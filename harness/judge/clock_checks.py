@@ -6,11 +6,10 @@ their longest gaps, and phases and frozen prompts, whose medians are published, 
 """
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
 
 from base import suites, text_format
 from base.ledger_records import CallRecord, Record, is_same_wave
-from base.named_tuple import NamedTuple
 from base.pattern import lazy
 from base.phases import CONTEXT_APPEND, FROZEN, PARALLEL_MIXED, PARALLEL_SAME, PYTHON_TASKS, RUNG_PHASES, SMALL_EVAL, suite_phase
 from derive import call_metrics

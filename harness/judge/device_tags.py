@@ -5,10 +5,9 @@ A tag may say less than hardware.json, and a virtual machine may hide what it ru
 from __future__ import annotations
 
 import re
-from typing import Iterator, List, Optional, Pattern
+from typing import Iterator, List, NamedTuple, Optional, Pattern
 
 from base.hardware_view import HardwareView
-from base.named_tuple import NamedTuple
 from base.pattern import lazy
 from judge import thresholds
 from judge.findings import Finding

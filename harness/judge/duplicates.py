@@ -15,10 +15,9 @@ import heapq
 import math
 import pathlib
 from collections import Counter
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import run_folder
-from base.named_tuple import NamedTuple
 from base.pattern import lazy
 from judge import thresholds, timing_noise
 from judge.findings import OWN_TIMES, Finding, Pair

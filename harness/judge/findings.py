@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Collection, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Collection, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import names, sensitive, shell
 from base.errors import printable
-from base.named_tuple import NamedTuple
 from judge.rules import CHANGED_LEDGER_RULES, CONTRIBUTOR_RULES, EDIT, MISSING, REWORD, RULES, SEVERITIES
 
 MOST = 20               # kept of one rule in one file; a ledger with a million bad lines must not fill the memory

@@ -2,11 +2,10 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Dict, Iterator, List, Set
+from typing import Callable, Dict, Iterator, List, NamedTuple, Set
 
 from base import git, run_folder
 from base.errors import UserError
-from base.named_tuple import NamedTuple
 from judge.tree_layout import TreeEntry
 
 LIMIT_S = 600           # for one command; a whole clone's objects are listed in seconds

@@ -3,11 +3,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import Any, Callable, Iterable, Iterator, List, Set, Union
+from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Set, Union
 
 from base import sensitive
 from base.ledger_records import CallRecord, Record
-from base.named_tuple import NamedTuple
 from judge import json_documents, text_encoding
 from judge.findings import MOST, Finding, redacted, with_line_numbers
 from judge.ledger_pass import LedgerVisitor

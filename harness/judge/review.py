@@ -3,12 +3,11 @@ from __future__ import annotations
 
 import pathlib
 from collections import Counter
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from base import names, run_folder, text_format, text_layout
 from base.errors import UserError
 from base.hardware_view import HardwareView
-from base.named_tuple import NamedTuple
 from base.phases import FROZEN
 from base.records import SPEED_OUTCOMES, WARNINGS
 from derive import context_text, failures, headline, run_report, thinking_table

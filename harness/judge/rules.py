@@ -5,7 +5,7 @@ run's folder. The checks are in the other files of this room and name their rule
 """
 from __future__ import annotations
 
-from base.named_tuple import NamedTuple
+from typing import NamedTuple
 
 SEVERITIES = {
     "error": "refused: this is false, private or hostile, or cannot be read",

@@ -2,11 +2,10 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from base import console, ledger_reader, run_folder
 from base.ledger_records import CallRecord, MetaRecord, Record
-from base.named_tuple import NamedTuple
 from base.pattern import lazy
 from base.run_folder import HARDWARE, LEDGER, MANIFEST, METADATA, RUN_MD
 from base.suites import Suite

@@ -4,11 +4,10 @@ from __future__ import annotations
 import itertools
 import os
 import pathlib
-from typing import Callable, Dict, Iterator, List
+from typing import Callable, Dict, Iterator, List, NamedTuple
 
 from base import run_folder
 from base.errors import UserError
-from base.named_tuple import NamedTuple
 from judge import run_check, tree_layout
 from judge.findings import FindingList
 from judge.review import ReviewSheet

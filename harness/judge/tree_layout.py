@@ -6,10 +6,9 @@ import pathlib
 import re
 import stat
 import unicodedata
-from typing import Container, Dict, Iterable, Iterator
+from typing import Container, Dict, Iterable, Iterator, NamedTuple
 
 from base import names, run_folder
-from base.named_tuple import NamedTuple
 from base.pattern import lazy
 from judge.findings import Finding
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 import base64
 import json
 import time
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, NamedTuple
 
 from base import names
 from base.errors import FOUND, UserError
-from base.named_tuple import NamedTuple
 from measure import foreign_answers, stream_reader
 from measure.connection import Connection, TimeLimits
 from measure.server_address import ServerAddress

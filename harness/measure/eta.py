@@ -1,10 +1,9 @@
 """ETA: how long the rest of a run will take, from how long its calls took so far; and the time limit of a session."""
 from __future__ import annotations
 
-from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
 
 from base import plan
-from base.named_tuple import NamedTuple
 from base.phases import THINKING_PHASES, suite_phase
 from base.suites import Suite
 

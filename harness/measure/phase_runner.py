@@ -1,12 +1,11 @@
 """Run the plan, block by block: each planned call gets exactly one record; what cannot be measured is skipped with the reason."""
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from base import suites
 from base.context_ladder import Rung
 from base.errors import UserError
-from base.named_tuple import NamedTuple
 from base.phases import CONTEXT_APPEND, CONTEXT_PHASES, PHASES, RUNG_PHASES, THINKING_PHASES, suite_phase
 from base.plan import Block, Settings, Stage, Step
 from base.suites import Item, Suite

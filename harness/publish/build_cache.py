@@ -21,10 +21,9 @@ import json
 import pathlib
 import sqlite3
 from dataclasses import dataclass
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from base import files, json_text
-from base.named_tuple import NamedTuple
 from publish import cache_files, cache_index, database_rows, page_inputs, run_holds
 from publish.cache_files import File
 from publish.catalogue import DeviceRuns

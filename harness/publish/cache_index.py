@@ -4,11 +4,10 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import sqlite3
-from typing import Iterator, List, Optional
+from typing import Iterator, List, NamedTuple, Optional
 
 from base import files
 from base.errors import UserError
-from base.named_tuple import NamedTuple
 from publish import cache_files, database_rows, run_holds, site_folder
 
 NAME = "index.sqlite"

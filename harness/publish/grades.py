@@ -5,11 +5,10 @@ first unmet condition is given with what was observed. The table in methodology.
 """
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from base import text_format
 from base.hardware_view import HardwareView
-from base.named_tuple import NamedTuple
 from base.phases import FROZEN, PARALLEL_MIXED, PHASES, PYTHON_TASKS
 from base.records import GRADES
 from base.target import is_local

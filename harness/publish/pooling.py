@@ -8,10 +8,9 @@ from __future__ import annotations
 import bisect
 from array import array
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from base import json_text
-from base.named_tuple import NamedTuple
 from base.phases import FROZEN, KINDS
 from derive import headline
 from derive.headline import HEADLINE

@@ -8,10 +8,9 @@ from __future__ import annotations
 import collections
 import json
 import pathlib
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from base import files, json_text, names
-from base.named_tuple import NamedTuple
 from base.phases import CONTEXT_PHASES, FROZEN, RUNG_PHASES
 from base.records.catalogue_fields import BY_RUN, FIGURES
 from derive import headline

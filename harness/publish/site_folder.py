@@ -7,10 +7,9 @@ from __future__ import annotations
 import os
 import pathlib
 import zlib
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from base import files
-from base.named_tuple import NamedTuple
 from publish import process_pool
 
 FSYNC_EACH = 500        # changed files that are flushed one by one; for more, everything is

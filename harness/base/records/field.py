@@ -1,9 +1,8 @@
 """A field of a record: its name, its kind, its range and its meaning; schema, checks and documents are made from these."""
 from __future__ import annotations
 
-from typing import Optional
+from typing import NamedTuple, Optional
 
-from base.named_tuple import NamedTuple
 from base.records.ranges import Range, range_of
 
 

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Callable, Dict, Protocol
+from typing import Callable, Dict, NamedTuple, Protocol
 
 from measure.hardware import machine, ollama
 from measure.telemetry.processes import Process, Snapshot
-
-from base.named_tuple import NamedTuple
 
 WINDOW_S = 0.25
 RETRY_S = 30.0

@@ -3,13 +3,11 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import Dict
+from typing import Dict, NamedTuple
 
 from measure import library
 from measure.library import Library
 from measure.telemetry.sysfs import Files
-
-from base.named_tuple import NamedTuple
 
 PID_TBSD_INFO, RUSAGE_V0 = 3, 0
 BSD_INFO = struct.Struct("=12I16s32s6I2Q")      # proc_bsdinfo in <sys/proc_info.h>

@@ -2,13 +2,11 @@
 from __future__ import annotations
 
 import functools
-from typing import Callable, Iterable, Optional
+from typing import Callable, Iterable, NamedTuple, Optional
 
 from publish.charts.scale import Scale
 from publish.escape import Html
 from publish.markup import Child, tag
-
-from base.named_tuple import NamedTuple
 
 WIDTH, HEIGHT = 400, 260
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 24, 38

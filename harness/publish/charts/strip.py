@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Callable, List, Tuple
+from typing import Callable, List, NamedTuple, Tuple
 
 from derive.distribution import quantile
 from publish import number_format
@@ -10,8 +10,6 @@ from publish.charts import axes, scale
 from publish.charts.axes import Interval
 from publish.escape import Html
 from publish.markup import EMPTY, tag
-
-from base.named_tuple import NamedTuple
 
 HEIGHT, MIDDLE = 74, 34
 KEPT_SCENES = 1 << 9        # the page of each device has those of all its models

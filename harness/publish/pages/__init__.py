@@ -3,15 +3,13 @@ from __future__ import annotations
 
 import functools
 import pathlib
-from typing import Callable, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from publish import page_files, page_inputs
 from publish.escape import Html
 from publish.pages import compare_page, device_list, device_page, front_page, layout, methodology_page, model_list, model_page
 from publish.pages.figure_columns import Row, grouped, rows_of
 from publish.run_changes import digest
-
-from base.named_tuple import NamedTuple
 
 RUNS_OF_DEVICE = device_page.NEWEST + 1     # newest runs of each device that `site_pages` needs
 Page = Tuple[str, bytes]                    # path within the site, contents

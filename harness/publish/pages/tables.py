@@ -2,15 +2,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import Callable, Iterable, List, Optional, Union
+from typing import Callable, Iterable, List, NamedTuple, Optional, Union
 
 from publish import number_format
 from publish.charts.axes import Interval
 from publish.escape import Html, text
 from publish.markup import Child, joined, tag
 from publish.pages import figure_text
-
-from base.named_tuple import NamedTuple
 
 LONG = 25           # rows of a table that is scrolled in a box of its own, below its headings
 SEARCHED = 12       # rows of a live table that gets a search field
