@@ -11,7 +11,7 @@ import json
 import math
 import pathlib
 from array import array
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, overload
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, overload
 
 # Part of every metadata.json, so its text never changes. All values are kept as they are, which is within its 0.1 %.
 METHOD = ("median and quartiles by linear interpolation between order statistics (method 7); 95 % interval of the median "
@@ -21,6 +21,7 @@ SEED, RESAMPLES = 42, 1000
 LOW, HIGH = 25, 974             # of the sorted medians of the resamples: 2.5 % lie below, 2.5 % above
 USUAL_RANKS = pathlib.Path(__file__).resolve().parent / "resampled_ranks.json"
 MAX_RESAMPLED = 200             # beyond this the resampled median's ranks are normal to within a rank
+Number = TypeVar("Number", int, float)
 
 
 class Stat(NamedTuple):
@@ -117,7 +118,7 @@ def interval(ordered: List[float]) -> Tuple[float, float]:
     return _ranked(medians, LOW), _ranked(medians, HIGH)
 
 
-def _ranked(counted: Sequence[Tuple[float, int]], rank: int) -> float:
+def _ranked(counted: Sequence[Tuple[Number, int]], rank: int) -> Number:
     """The value at a rank, given ascending (value, count)."""
     for value, count in counted:
         if rank < count:
