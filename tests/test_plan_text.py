@@ -31,7 +31,7 @@ class Circumstances(unittest.TestCase):
 
     def test_the_time_limit_in_force(self):
         self.assertIn("time limit none; --time-limit 90m would set one", circumstances())
-        self.assertIn("time limit 1h30m; what does not fit is skipped, from the end of the plan: its last row first", circumstances(limit_s=5400))
+        self.assertIn("time limit 1h30m; the rest of a phase is skipped once its next call does not fit; each later phase still gets what is left", circumstances(limit_s=5400))
 
     def test_what_the_flags_leave_open_is_named_with_the_flag_that_decides_it(self):
         text = " ".join(plan_text.format_circumstances(None, [], None, False, True, False).split())

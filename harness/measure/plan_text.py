@@ -61,8 +61,9 @@ def format_circumstances(machine: dict | None, phases: list, limit_s: int | None
 
     `machine` is telemetry.now(); None: the server is on another machine. `asks_handle`: whether the run asks for the handle; None: it is given.
     """
-    limit = (f"{text_format.format_duration(limit_s)}; what does not fit is skipped, from the end of the plan: its last row first" if limit_s is not None else
-             "none; --time-limit 90m would set one")
+    limit = ("none; --time-limit 90m would set one" if limit_s is None else
+             f"{text_format.format_duration(limit_s)}; the rest of a phase is skipped once its next call does not fit; each later phase still "
+             "gets what is left")
     rows = [("machine now", _machine_state(machine))]
     rows += [("models", "all of the above; --models LIST would measure some of them")] if takes_all_models else []
     rows.append(("time limit", limit))
