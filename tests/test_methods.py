@@ -54,6 +54,14 @@ class Choice(unittest.TestCase):
         self.assertEqual([method.name for method in listed if not method.missing], [AGIT, COMPARE, BUNDLE])
         self.assertIn("--forge https://HOST", listed[0].missing)
 
+    def test_git_needs_a_login_for_agit_where_there_is_no_token(self):
+        upstream = remote_address.parse("https://forge.example.org/o/n")
+        for token, needs_login in (("", True), (gitea.TOKEN, False)):
+            with self.subTest(token):
+                destination = Destination(upstream, None, GiteaApi(upstream.web, token), pathlib.Path())
+                about = next(method.about for method in methods.methods(destination, "run-1") if method.name == AGIT)
+                self.assertEqual(about.endswith("; git needs a login there"), needs_login)
+
     def test_each_unusable_method_says_what_is_missing(self):
         for method in methods.methods(Destination(remote_address.Repository("u", "/u"), None, None, pathlib.Path()), "run-1"):
             self.assertEqual(bool(method.missing), method.name != BUNDLE)

@@ -72,8 +72,8 @@ def methods(destination: Destination, branch: str) -> list[Method]:
     known = [
         Method(API, f"push {branch} to {where}, and open the request through the API of {upstream.web or 'the server'}, "
                     "which gets the token", no_pages or no_token or no_fork),
-        Method(AGIT, f"push to refs/for/ of {upstream.public_url}, which opens the request if the server supports it (AGit)",
-               no_agit),
+        Method(AGIT, f"push to refs/for/ of {upstream.public_url}, which opens the request if the server supports it (AGit)"
+                     f"{'; git needs a login there' if no_token and not upstream.is_folder else ''}", no_agit),
         Method(COMPARE, f"push {branch} to {where}, and print {'the page on which' if upstream.web else 'how'} a person opens the request",
                no_server or no_fork),
         Method(BUNDLE, f"write the commit to a .zip in {destination.bundle_folder}, and print where to attach it"
