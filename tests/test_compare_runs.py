@@ -148,7 +148,7 @@ class OneRun(Folders):
 
     def test_without_other_runs_only_a_sparse_clone_is_told_how_to_get_them(self):
         for state, words in ((other_runs.LEFT_OUT, "git sparse-checkout set harness submissions"),
-                             (other_runs.NONE, "no other run has been submitted yet")):
+                             (other_runs.NONE, "no other run is in this clone")):
             with mock.patch.object(other_runs, "state", return_value=state), mock.patch.object(run_folder, "SUBMISSIONS", self.out.resolve()):
                 code, said, told = self.compare(self.a)
             self.assertEqual(code, 0)

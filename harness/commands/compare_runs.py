@@ -61,7 +61,7 @@ def no_others(tree: pathlib.Path) -> str:
         return "there are no other runs in this folder"
     if other_runs.state() == other_runs.LEFT_OUT:
         return f"the runs of others are not in this sparse clone; this gets them: {other_runs.TO_GET_THEM}"
-    return "no other run has been submitted yet"
+    return "no other run is in this clone"
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

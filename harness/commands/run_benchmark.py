@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ASKING = "asking the server for its models"
 DRAFT = {other_runs.HERE: "to see it among all other runs, as a draft on this machine:",
          other_runs.LEFT_OUT: f"to see it as a draft on this machine (the runs of others are not in this sparse clone; first: {other_runs.TO_GET_THEM}):",
-         other_runs.NONE: "no other run has been submitted yet; to see this one as a draft on this machine:"}
+         other_runs.NONE: "no other run is in this clone; to see this one as a draft on this machine:"}
 PULL = "ollama pull llama3.2:1b"        # a first model that fits nearly everywhere
 
 
