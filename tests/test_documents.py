@@ -291,7 +291,7 @@ class Run(unittest.TestCase):
             self.tell_the_story()
             done = self.shell(command)
         is_sent = bool(gitea.git(self.server.bare("bench-org"), "for-each-ref", "refs/pull"))
-        stops = "submit_run" in line and not {"--dry-run", "--confirm"} & set(line.split()) and not is_sent
+        stops = "submit_run" in line and not {"--dry-run", "--confirm"} & {word.partition("=")[0] for word in line.split()} and not is_sent
         self.assertEqual(done.returncode, errors.FOUND if stops else errors.FINE, done.stdout + done.stderr)
         if stops:
             type(self).code = done.stderr.partition("--confirm=")[2].split()[0]
