@@ -27,6 +27,7 @@ class Reasons(unittest.TestCase):
         self.assertEqual(git_messages.push_reason(done),
                          "remote: you are blocked\\x1b[2J; [remote rejected] (pre-receive hook declined)")
         self.assertEqual(git_messages.push_reason(git.Completed(128, b"", "fatal: no\n")), "fatal: no")
+        self.assertEqual(git_messages.push_reason(git.Completed(128, b"", "remote: Verify\nfatal: no\n")), "remote: Verify; fatal: no")
         self.assertEqual(git_messages.push_reason(git.Completed(128, b"", "")), "git printed nothing")
 
     def test_only_a_refusal_of_the_whole_repository_is_final(self):

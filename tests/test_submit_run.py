@@ -75,6 +75,54 @@ class WithoutAccount(submitting.Submission):
         self.assertTrue(out.endswith(f"{BRANCH}.zip\n"))
         self.assertRegex(said.splitlines()[-1], r"^next: attach that file \(run_benchmark.py --status")
 
+    def answering(self, name: str, password: str) -> None:
+        """git asks a script instead of a person."""
+        script = self.world / "answer"
+        script.write_text(f"#!/bin/sh\ncase $1 in User*) echo '{name}';; *) echo '{password}';; esac\n", encoding="utf-8")
+        script.chmod(0o755)
+        self.enter(mock.patch.dict(os.environ, {"GIT_ASKPASS": str(script)}))
+
+    @unittest.skipIf(os.name == "nt", "the answers come from a shell script")
+    def test_after_a_wrong_password_no_other_method_is_tried_and_the_command_is_printed_again(self):
+        self.answering("ana", "wrong")
+        code, _, said = self.at_a_terminal()
+        self.assertEqual(code, 1, said)
+        self.assertRegex(said, rf"error: {self.url}/bench-org/bench.git: the forge refused the login; wrong user name or password "
+                               rf"\(with two-factor login, .*\)\nnext: python\S* \S*submit_run.py {BRANCH}\n\Z")
+        self.assertEqual(list(self.world.glob("*.zip")), [])
+
+    @unittest.skipIf(os.name == "nt", "the answers come from a shell script")
+    def test_with_both_answers_empty_the_commit_is_written_to_a_file(self):
+        self.answering("", "")
+        code, out, said = self.at_a_terminal()
+        self.assertIn("bench.git: the forge wants a login, and none was given", said)
+        self.assertTrue(out.endswith(f"{BRANCH}.zip\n"))
+
+    @unittest.skipIf(os.name == "nt", "the answers come from a shell script")
+    def test_a_wrong_password_for_a_private_upstream_ends_with_the_same_command(self):
+        self.server.private.add("bench-org/bench")
+        self.answering("ana", "wrong")
+        url = f"--upstream={self.url}/bench-org/bench.git"
+        for words in ((url,), (url, "--dry-run")):
+            code, _, said = self.at_a_terminal(*words)
+            self.assertEqual(code, 1, said)
+            self.assertRegex(said, rf"the forge refused the login; .*\nnext: python.*submit_run.py {' '.join((BRANCH, *words))}\n\Z")
+
+    @unittest.skipIf(os.name == "nt", "the answers come from a shell script")
+    def test_a_correction_without_the_right_login_ends_with_the_same_command(self):
+        gitea.teach_agit(self.upstream)
+        self.answering("token", gitea.TOKEN)
+        self.assertEqual(self.at_a_terminal()[0], 0)
+        with open(self.run_folder / "run.md", "ab") as text:
+            text.write(b"a better sentence\n")
+        for name, password, words in (("ana", "wrong", "refused the login"), ("", "", "wants a login, and none was given")):
+            self.answering(name, password)
+            with self.subTest(words):
+                code, _, said = self.at_a_terminal()
+                self.assertEqual(code, 1)
+                self.assertRegex(said, rf"error: .*{words}; .*\nnext: python\S* \S*submit_run.py {BRANCH}\n\Z")
+        self.assertEqual(list(self.world.glob("*.zip")), [])
+
     def test_with_zip_only_the_file_is_made_and_no_push_is_tried(self):
         code, out, said = self.at_a_terminal("--zip")
         self.assertEqual(code, 1, said)
@@ -83,22 +131,23 @@ class WithoutAccount(submitting.Submission):
         self.assertNotIn("git may now ask", said)
         self.assertFalse([path for _, path, *_ in self.server.log if "receive-pack" in path])
 
-    def test_stopped_at_gits_question_it_ends_with_the_command_that_makes_the_file(self):
-        for words, token, ending in (((), "", " --zip"), (("--zip",), "", " --zip"), (("--title=t",), gitea.TOKEN, " --title=t")):
+    def test_stopped_at_gits_question_it_ends_with_the_same_command_and_offers_the_file(self):
+        for words, token, offer, ending in (((), "", "; without an account: add --zip to the next command", ""),
+                                            (("--zip",), "", "", " --zip"), (("--title=t",), gitea.TOKEN, "", " --title=t")):
             with self.subTest(words), mock.patch("submit.methods.send", side_effect=KeyboardInterrupt), mock.patch.dict(
                     os.environ, {"GITEA_TOKEN": token}):
                 code, _, said = self.at_a_terminal(*words)
                 self.assertEqual(code, 130)
-                self.assertRegex(said, rf"\n\nstopped\nnext: python\S* \S*submit_run.py {BRANCH}{ending}\n\Z")
+                self.assertRegex(said, rf"\n\nstopped{offer}\nnext: python\S* \S*submit_run.py {BRANCH}{ending}\n\Z")
 
     def test_stopped_at_a_question_of_its_own_it_ends_with_the_same_command(self):
-        for address, ending in ((f"{self.url}/bench-org/bench.git", " --zip"), (self.upstream, "")):
+        for address in (f"{self.url}/bench-org/bench.git", self.upstream):
             self.origin(address)
-            with self.subTest(ending), mock.patch.object(console, "is_terminal", lambda: True), \
+            with self.subTest(address), mock.patch.object(console, "is_terminal", lambda: True), \
                     mock.patch.object(console, "ask", side_effect=KeyboardInterrupt):
                 code, _, said = self.submit("--title=t", run=BRANCH)
             self.assertEqual(code, 130)
-            self.assertRegex(said, rf"\nstopped\nnext: python\S* \S*submit_run.py {BRANCH} --title=t{ending}\n\Z")
+            self.assertRegex(said, rf"\nstopped\nnext: python\S* \S*submit_run.py {BRANCH} --title=t\n\Z")
         self.assertEqual(gitea.git(self.clone, "for-each-ref", f"refs/heads/{BRANCH}"), "")
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 CHECK_S = 600               # the checker reads a few MB
 SCRIPT = "submit_run.py"
+WITHOUT_ACCOUNT = "; without an account: add --zip to the next command"
 
 
 class CheckFailed(UserError):
@@ -53,10 +54,10 @@ def main(argv: list[str] | None = None, root: pathlib.Path = run_folder.ROOT) ->
     report = findings_of(args, folder, submission, root)
     try:
         attempt, earlier = prepare(args, submission, root)
-    except UserError:
+    except UserError as problem:
         if args.dry_run:        # the list is shown even if the server does not answer
             show_offline(args, submission)
-        raise
+        return log_in_again(args, problem)
     if earlier and earlier.number and len(earlier.same) == len(submission.contents) and earlier.is_open:
         return report_open(attempt, earlier)
     code = show(attempt, earlier)
@@ -323,17 +324,35 @@ def understood(args: argparse.Namespace) -> list[str]:
 
 def ask_and_send(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRequest | None, code: str) -> int:
     """Ctrl-C at any question, git's own included, ends with the command that goes on."""
-    from submit import methods
+    is_sending = False
     try:
         if console.is_terminal() and args.confirm is None:
             attempt = with_asked_author(args, attempt)
-        return send(attempt, earlier) if agreed(args, code) else FOUND
+        is_sending = agreed(args, code)
+        return send(attempt, earlier) if is_sending else FOUND
     except KeyboardInterrupt:
         console.end_interrupted_line()
-        console.note("stopped")
-        args.zip = args.zip or methods.may_ask_for_login(attempt)
+        console.note(f"stopped{WITHOUT_ACCOUNT if is_sending and needs_account(attempt) else ''}")
         console.next_step(shell.command(SCRIPT, *understood(args)))
         return INTERRUPTED
+    except UserError as problem:
+        return log_in_again(args, problem)
+
+
+def needs_account(attempt: Attempt) -> bool:
+    """Whether git asks for a login that nothing has shown to exist; who corrects a request has an account."""
+    from submit import methods
+    return not attempt.push.update_of and methods.may_ask_for_login(attempt)
+
+
+def log_in_again(args: argparse.Namespace, problem: UserError) -> int:
+    """Print what was wrong with the login, and this command again. Raises every other problem."""
+    from submit import remote_access
+    if not isinstance(problem, remote_access.LoginProblem):
+        raise problem
+    console.error(problem)
+    console.next_step(shell.command(SCRIPT, *understood(args), *["--dry-run"] * args.dry_run))
+    return problem.exit_code
 
 
 def send(attempt: Attempt, earlier: EarlierRequest | None) -> int:

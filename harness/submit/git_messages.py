@@ -34,7 +34,8 @@ def push_reason(done: git.Completed) -> str:
     """Why a push failed. git prints the result of each reference on stdout, after an exclamation mark."""
     rejected = [line.split("\t")[-1] for line in done.text.split("\n") if line.startswith("!")]
     server = [f"remote: {words}" for words in server_words(done.stderr)[:1]]
-    return printable("; ".join(server + (rejected[:1] or ([] if server else [reason(done.stderr)]))))[:MAX_LENGTH]
+    fatal = [line for line in done.stderr.split("\n") if line.startswith("fatal: ")]
+    return printable("; ".join(server + (rejected or fatal or ([] if server else [reason(done.stderr)]))[:1]))[:MAX_LENGTH]
 
 
 def is_final(stderr: str) -> bool:

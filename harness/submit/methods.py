@@ -93,7 +93,8 @@ def may_ask_for_login(attempt: Attempt) -> bool:
 def send(attempt: Attempt, say: Callable[[str], None]) -> Outcome:
     """Use the first method that works. A request that an earlier attempt has opened is found and read back instead.
 
-    Stops with Refused where the upstream takes nothing, and with Unsettled where a request may have been opened.
+    Stops with Refused where the upstream takes nothing, with LoginRefused where a password was wrong, and with Unsettled where a
+    request may have been opened.
     """
     number = already_open(attempt)
     if number is not None:
@@ -106,7 +107,7 @@ def send(attempt: Attempt, say: Callable[[str], None]) -> Outcome:
             continue
         try:
             return FUNCTIONS[method.name](attempt)
-        except (push.Unsettled, push.Refused):
+        except (push.Unsettled, push.Refused, remote_access.LoginRefused):
             raise
         except UserError as problem:
             pushed = pushed or isinstance(problem, PushedOnly)

@@ -12,7 +12,7 @@ from base.errors import FOUND, UserError
 from base.pattern import lazy
 from submit import git_messages
 from submit.commit import CommitClone
-from submit.remote_access import default_branch, look, refs
+from submit.remote_access import LoginProblem, default_branch, look, refs
 from submit.remote_address import Repository
 from submit.submission import Submission
 
@@ -86,6 +86,8 @@ def by_agit(push: Push, upstream: Repository) -> int:
     try:
         done = access.run(folder, upstream, *words)
         after = refs(folder, upstream, access)
+    except LoginProblem:        # the next try finds the request if the push was accepted before
+        raise
     except UserError as problem:
         raise Unsettled(f"the push was sent, and its result cannot be read ({problem})", upstream.public_url,
                         "look at its open requests, then run this again", FOUND) from None

@@ -8,14 +8,28 @@ from typing import Mapping
 
 from base import console, git
 from base.errors import FOUND, UserError
+from base.pattern import lazy
 from submit import git_messages
 from submit.remote_address import Repository, without_credentials
 
 REMOTE_S = 300              # a slow line, and a person who types a password
 FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--no-auto-gc", "--no-recurse-submodules")
 UNATTENDED = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "GCM_INTERACTIVE": "never"}     # git asks nobody
+NO_LOGIN = lazy(r"fatal: (?:Authentication failed for |could not read (?:Username|Password) for )")
 # Dead connections are dropped, slow ones are not.
 PATIENCE = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60")
+# git fails with the same words where a login was wrong and where both answers were empty. It has its helpers erase a login that a
+# server refused; this one stores nothing and reports only whether there was a user name.
+REFUSED_LOGIN = "submit_run.py: the server refused a user name"
+WATCHER = ("-c", f'credential.helper=!f() {{ test "$1" = erase && grep -q "^username=." && echo "{REFUSED_LOGIN}" >&2; }}; f')
+
+
+class LoginProblem(UserError):
+    """The server did nothing for want of a login; the same command may be run again."""
+
+
+class LoginRefused(LoginProblem):
+    """A user name and password were given, and the server refused them."""
 
 
 class Access:
@@ -51,12 +65,27 @@ class Access:
 
     def run(self, clone: pathlib.Path, repository: Repository, *words: str, data: bytes | None = None,
             more: Mapping[str, str] | None = None) -> git.Completed:
-        """One git command that may contact the server: a fetch, a push, or a local one in a clone that lacks objects."""
+        """One git command that may contact the server: a fetch, a push, or a local one in a clone that lacks objects.
+
+        Raises LoginProblem if the server wants another login.
+        """
         token = {"GITEA_TOKEN": self._token} if self.uses_token(repository) else {}
-        done = git.run(clone, *PATIENCE, *self.words(repository), *words, data=data, more={**(more or {}), **token},
+        done = git.run(clone, *PATIENCE, *WATCHER, *self.words(repository), *words, data=data, more={**(more or {}), **token},
                        limit_s=REMOTE_S)
         stderr = done.stderr.replace(self._token, "<token>") if self._token else done.stderr
+        if done.code != 0 and not self.uses_token(repository):
+            check_login(stderr, repository)
         return git.Completed(done.code, done.out, without_credentials(stderr))
+
+
+def check_login(stderr: str, repository: Repository) -> None:
+    """Raises LoginProblem if git failed for want of a login."""
+    if REFUSED_LOGIN in stderr:
+        raise LoginRefused("the forge refused the login", repository.public_url,
+                           "wrong user name or password (with two-factor login, use a token in place of the password)", FOUND)
+    if NO_LOGIN.search(stderr):
+        raise LoginProblem("the forge wants a login, and none was given", repository.public_url,
+                           "check the address, and that git can log in there", FOUND)
 
 
 def _server(url: str) -> str:
