@@ -49,6 +49,15 @@ class Fixes(unittest.TestCase):
             with self.subTest(rule=rule):
                 self.assertEqual(findings.fix(Finding(rule, "x", path=path)), wanted)
 
+    def test_an_error_in_a_file_that_nobody_edited_is_reported_and_not_measured_again(self):
+        again = "measure again: python harness/run_benchmark.py"
+        for rule in ("protocol-order", "ledger-stamps"):
+            with self.subTest(rule):
+                finding = Finding(rule, "x", path=f"{RUN}/run.jsonl")
+                self.assertEqual(findings.fix(finding),
+                                 f"if nobody edited this file, this is a bug of the harness: keep the run, and report it; else {again}")
+                self.assertRegex(findings.for_reviewer(finding), f"^(ask the contributor to|the ledger .* If there is no explanation,) {again}$")
+
     def test_the_base_of_the_change_stands_in_the_command_where_it_is_known(self):
         for rule, path in (("scope-adds-only", RUN), ("scope-mixed", "README.md"), ("privacy-path", "commit 0123456789ab")):
             with self.subTest(rule):

@@ -10,7 +10,7 @@ from typing import Collection, Dict, Iterable, Iterator, List, NamedTuple, Optio
 
 from base import names, sensitive, shell
 from base.errors import printable
-from judge.rules import CHANGED_LEDGER_RULES, CONTRIBUTOR_RULES, EDIT, MISSING, REWORD, RULES, SEVERITIES
+from judge.rules import CHANGED_LEDGER_RULES, CONTRIBUTOR_RULES, EDIT, MEASURE, MISSING, REWORD, RULES, SEVERITIES, UNEDITED
 
 MOST = 20               # kept of one rule in one file; a ledger with a million bad lines must not fill the memory
 SHOWN_CHARACTERS = 240      # a sentence that names a run by its path fits
@@ -115,6 +115,13 @@ def with_line_numbers(matches: Iterable[re.Match], text: str) -> Iterator[Tuple[
 
 def fix(finding: Finding, base: str = BASE) -> str:
     """The command that fixes it, with the file's own name in it, and the base of the change where that is known."""
+    advice = _advice(finding, base)
+    may_be_bug = advice == MEASURE and finding.severity == "error" and finding.rule.startswith(("ledger-", "protocol-"))
+    return f"{UNEDITED}; else {advice}" if may_be_bug else advice
+
+
+def _advice(finding: Finding, base: str) -> str:
+    """The same for somebody who cannot know whether a file was edited."""
     end = _end_of_run(finding.path)
     run = finding.path[:end] if end else finding.path
     if finding.path.startswith("commit "):
@@ -131,7 +138,7 @@ def for_reviewer(finding: Finding, base: str = BASE) -> str:
     """A reviewer does not edit somebody else's run, and asks how a ledger came about that no harness writes."""
     if finding.rule in CHANGED_LEDGER_RULES:
         return ("the ledger contradicts itself and was probably changed after it was measured. First ask the contributor how that came "
-                f"about. If there is no explanation, {fix(finding)}")
+                f"about. If there is no explanation, {_advice(finding, base)}")
     if finding.rule == "name-removed":
         return 'do not merge it before you know why it was removed ("Redacting a run" in harness/MAINTAINING.md); ask its owner'
     if finding.rule in ("physics-duplicate", "name-twice") and UNCLEAR in finding.expected:
@@ -140,8 +147,8 @@ def for_reviewer(finding: Finding, base: str = BASE) -> str:
         return "ask the contributor which of the two was measured; do not merge this run before that is clear, and never if it is the copy"
     if removes_a_run(finding):
         return f"if you redact this run, see harness/MAINTAINING.md; if not, ask the contributor for this: {fix(finding, base)}"
-    if fix(finding, base).startswith("measure again:"):
-        return f"ask the contributor to {fix(finding, base)}"
+    if _advice(finding, base) == MEASURE:
+        return f"ask the contributor to {MEASURE}"
     return f"ask the contributor for this: {fix(finding, base)}"
 
 

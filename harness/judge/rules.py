@@ -16,6 +16,7 @@ SEVERITIES = {
 RESTORE = "git checkout -- {path}"                      # what the harness wrote is never edited
 RENAME = "if the folder was renamed, rename it to match {path}; if that file was edited, put it back as the harness wrote it"
 MEASURE = "measure again: python harness/run_benchmark.py"             # what was measured wrong is measured again
+UNEDITED = "if nobody edited this file, this is a bug of the harness: keep the run, and report it"     # measuring again would repeat it
 RESUME = "python harness/run_benchmark.py --resume {run}"
 DERIVE = "python harness/check_submission.py --fix {run}"
 HOSTNAME = "python harness/check_submission.py --fix --hostname other {run}"
