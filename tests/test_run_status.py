@@ -43,7 +43,11 @@ class Words(unittest.TestCase):
                  "complete and checked; its commit is made but not sent", "submit_run.py r --dry-run"),
                 (RunState(pathlib.Path("r"), **named, complete=True, has_branch=True, page=page, request="open"),
                  f"sent; the request is open: {page}", f"nothing to do for this run; its page is {page}"),
-                (RunState(pathlib.Path("r"), **named, complete=True, page=page, request="merged"), f"sent and merged: {page}",
+                (RunState(pathlib.Path("r"), **named, complete=True, page=page, request="open", changed=("metadata.json", "run.md")),
+                 f"sent; metadata.json, run.md have changed since: {page}", "submit_run.py r"),
+                (RunState(pathlib.Path("r"), **named, complete=True, page=page, request="unknown", changed=("run.md",), open_points=1),
+                 f"sent; run.md has changed since: {page}", "check_submission.py r"),
+                (RunState(pathlib.Path("r"), **named, complete=True, page=page, request="merged", changed=("run.md",)), f"sent and merged: {page}",
                  f"nothing to do for this run; its page is {page}"),
                 (RunState(pathlib.Path("r"), **named, complete=True, page=page, request="closed"), f"sent; the request was closed: {page}",
                  f"read at {page} why it was closed; to send it again: submit_run.py r --anew --dry-run"),
@@ -110,6 +114,21 @@ class Looking(unittest.TestCase):
                 self.assertEqual(self.state(folder), f"sent; {words}: {pulls}")
             server.answers = {}
             self.assertEqual(self.state(folder), f"sent; its state cannot be read now: {pulls}")
+
+    def test_a_run_that_was_changed_after_it_was_sent_waits_until_it_is_sent_again(self):
+        folder = self.lay()
+        gitea.git(self.root, "checkout", "-q", "-b", NAME)
+        gitea.git(self.root, "add", "submissions")
+        gitea.git(self.root, "commit", "-q", "-m", "a run", **gitea.PERSON)
+        gitea.git(self.root, "rm", "-q", "-r", "--cached", "submissions")
+        run_status.remember(self.root, NAME, page="https://h/o/n/pulls/1")
+        with mock.patch.object(run_status, "request_state", return_value="open"):
+            self.assertFalse(run_status.is_waiting(run_status.look(folder, self.root)))
+            with open(folder / "run.md", "ab") as text:
+                text.write(b"a better sentence\n")
+            state = run_status.look(folder, self.root)
+        self.assertEqual(state.changed, ("run.md",))
+        self.assertTrue(run_status.is_waiting(state))
 
     def test_the_file_that_was_left_is_known_until_the_run_is_changed_or_the_file_is_gone(self):
         folder, file = self.lay(), self.kept / f"{NAME}.zip"

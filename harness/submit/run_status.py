@@ -14,7 +14,7 @@ from judge.findings import FindingList
 from judge.report import TICK
 from judge.run_check import Renewal
 from judge.rules import CONTRIBUTOR_RULES
-from submit import remote_address
+from submit import commit, remote_address
 from submit.gitea_api import ApiError, GiteaApi
 
 # Settings of git in which submit_run.py keeps what became of a run, such as submitted.run-<uuid>.page. Nothing depends on them.
@@ -43,6 +43,7 @@ class RunState:
     request: str = ""
     file: str = ""              # the .zip that submit_run.py left, if it is there and holds the run as it is now
     place: str = ""             # where that is to be attached
+    changed: tuple[str, ...] = ()       # files that differ from those of its commit
 
 
 def describe(state: RunState) -> str:
@@ -51,6 +52,8 @@ def describe(state: RunState) -> str:
         return "stopped before it had a plan; nothing was measured, so its folder can be removed"
     if not state.complete:
         return f"not finished: {state.calls} of {state.planned} calls" if state.planned else "not finished"
+    if is_correction(state):
+        return f"sent; {', '.join(state.changed)} {'have' if len(state.changed) > 1 else 'has'} changed since: {state.page}"
     if state.request:
         return {"open": f"sent; the request is open: {state.page}", "closed": f"sent; the request was closed: {state.page}",
                 "merged": f"sent and merged: {state.page}"}.get(state.request, f"sent; its state cannot be read now: {state.page}")
@@ -85,11 +88,13 @@ def next_command(state: RunState) -> str:
         return shell.command("run_benchmark.py", "--move", folder, *HANDLE_FLAGS[console.is_terminal()], "--device-tag", state.device_tag)
     if (state.errors or state.open_points) and not state.waits_for_person:
         return shell.command("check_submission.py", folder)
-    return shell.command("submit_run.py", folder, "--dry-run")
+    return shell.command("submit_run.py", folder, *[] if is_correction(state) else ["--dry-run"])
 
 
 def next_step(state: RunState) -> str:
     """The same for a person, with what has to be done by hand before the command."""
+    if is_correction(state):
+        return next_command(state)
     if state.request in ("open", "merged"):
         return f"nothing to do for this run; its page is {state.page}"
     if state.request == "closed":
@@ -106,7 +111,12 @@ def next_step(state: RunState) -> str:
 
 def is_waiting(state: RunState) -> bool:
     """Whether something is left to do for this run."""
-    return state.request not in ("open", "merged")
+    return state.request not in ("open", "merged") or is_correction(state)
+
+
+def is_correction(state: RunState) -> bool:
+    """Whether the run was changed after it was sent, and its request can still be updated."""
+    return bool(state.changed) and state.request in ("open", "unknown")
 
 
 def look(folder: pathlib.Path, root: pathlib.Path, renew: Renewal | None = None) -> RunState:
@@ -133,7 +143,15 @@ def look(folder: pathlib.Path, root: pathlib.Path, renew: Renewal | None = None)
     file = settings.get(FILE, "") if _is_newer(settings.get(FILE, ""), folder) else ""
     return RunState(folder, handle, device_tag, True, True, "name-synthetic" in errors,
                     errors=sum(errors.values()), open_points=len(own_text), waits_for_person=findings.waits_for_person, has_branch=bool(branch), page=page,
-                    request=request_state(page) if page else "", file=file, place=settings.get(PLACE, ""))
+                    request=request_state(page) if page else "", file=file, place=settings.get(PLACE, ""),
+                    changed=_changed_files(folder, root) if page else ())
+
+
+def _changed_files(folder: pathlib.Path, root: pathlib.Path) -> tuple[str, ...]:
+    """The files that differ from those of the run's commit in this clone; none where that does not hold the run."""
+    blobs = commit.blobs_in(root, f"refs/heads/{folder.name}", "/".join((run_folder.TREE, *folder.parts[-3:])))
+    return tuple(sorted(name for name, blob in blobs.items() if (folder / name).is_file()
+                        and git.blob_id((folder / name).read_bytes(), len(blob)) != blob))
 
 
 def _settings(root: pathlib.Path, branch: str) -> Dict[str, str]:
