@@ -71,6 +71,9 @@ class SentBefore(submitting.Submission):
                       "unchanged: hardware.json, manifest.json"):
             self.assertIn(words, out)
         self.assertEqual(self.head(1), self.first)
+        shown = self.submit("--dry-run")[1]
+        for words in (f"git read-tree {self.first}\n", f"commit-tree TREE -p {self.first} -F -\n"):
+            self.assertIn(words, shown)
         code, out, said = self.submit(f"--confirm={self.code_in(said)}")
         self.assertEqual((code, self.requests()), (0, ["refs/pull/1/head"]), said)
         self.assertEqual(gitea.git(self.upstream, "rev-parse", f"{self.head(1)}^"), self.first)

@@ -272,7 +272,8 @@ def show(attempt: Attempt, earlier: EarlierRequest | None) -> str:
 def show_commands(args: argparse.Namespace, attempt: Attempt, earlier: EarlierRequest | None) -> int:
     from submit import methods
     console.say("\nWithout --dry-run, these commands would run:")
-    for step, commands in methods.commands(attempt, earlier.is_agit if attempt.push.update_of and earlier else None):
+    is_agit = earlier.is_agit if attempt.push.update_of and earlier else None
+    for step, commands in methods.commands(attempt, is_agit, earlier.commit if earlier else None):
         console.say(f"\n  {step}:")
         for words in commands:
             console.say("    " + shell.join(words), wrap=True)

@@ -262,15 +262,16 @@ def _by_git(attempt: Attempt, number: int) -> tuple[bool, list[str]]:
                         for status, _, _, path in commit.change(clone, since, head))
 
 
-def commands(attempt: Attempt, is_agit: bool | None = None) -> list[tuple[str, list[tuple[str, ...]]]]:
+def commands(attempt: Attempt, is_agit: bool | None = None, previous: str | None = None) -> list[tuple[str, list[tuple[str, ...]]]]:
     """Every command that changes something, in order, for --dry-run: (step, its commands as tuples of words).
 
     `is_agit`: how an update is sent; None: nothing is open yet, and the steps after the first are tried in turn.
+    `previous` is the commit that was sent before, as for `commit.make`.
     """
-    submission, base = attempt.push.submission, attempt.base
-    commit_words = [("git", *remote_access.fetch_words(attempt.upstream, base)), ("git", "hash-object", "-w", "--no-filters", "--stdin-paths"),
-                    ("git", "read-tree", base.commit), ("git", "update-index", "-z", "--index-info"),
-                    ("git", "write-tree", "--missing-ok"), ("git", "commit-tree", "TREE", "-p", base.commit, "-F", "-"),
+    submission, parent = attempt.push.submission, previous or attempt.base.commit
+    commit_words = [("git", *remote_access.fetch_words(attempt.upstream, attempt.base)), ("git", "hash-object", "-w", "--no-filters", "--stdin-paths"),
+                    ("git", "read-tree", parent), ("git", "update-index", "-z", "--index-info"),
+                    ("git", "write-tree", "--missing-ok"), ("git", "commit-tree", "TREE", "-p", parent, "-F", "-"),
                     ("git", "update-ref", f"refs/heads/{submission.branch}", "COMMIT")]
     steps = [("make the commit", commit_words)]
     if is_agit is not None and not attempt.destination.zip_only:
