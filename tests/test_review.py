@@ -129,6 +129,7 @@ class Sheets(unittest.TestCase):
         self.assertEqual(facts["warning"], "clocks-disagree: m:1b frozen-prompts 0.801 (expected 1.00), n=18: "
                          + records.WARNINGS["clocks-disagree"])
         self.assertRegex(facts["machine"], r"Synthetic processor, 8 cores, 8.00 GiB of memory, virtual machine: KVM")
+        self.assertRegex(facts["probed"], r"\Akernel \S+; product \S.*; .*cores?\b.*; (?:no AVX-512, AVX10, AMX, SVE, SME|[A-Z0-9-]+.*); .*(?:GB/s|rate)\Z")
 
     def test_the_deviations_of_a_run_are_shown(self):
         run = valid.Run()

@@ -27,9 +27,11 @@ SHORT_ID = len("run-01234567")
 TITLES = ["model", "run", *(HEADLINE[name].title for name in headline.SHOWN), "this / that"]
 NOTHING_NEAR = "no other run of this model in submissions/ of this checkout to compare with"
 HELD = "held for you"
+TELLING_SETS = ("AVX-512", "AVX10", "AMX", "SVE", "SME")     # only some processors have them
 MOST_PLACES = 4         # of one warning that are shown with their figures
 ALWAYS = (
     "Does the device tag name the machine that hardware.json describes, in the way that others would name it?",
+    "Can processor, kernel, cores, instruction sets and copy rate (`probed`) belong to one machine, and to this one?",
     "Do the contributor's words agree with the machine and the verdict?",
     "Did the person who measured write run.md, and is it fit to be public?",
     "Does the handle imitate somebody else?",
@@ -70,7 +72,7 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         facts += [("began", manifest["started_at"]), ("server", server), ("harness", f"{manifest['harness_version']}, {state}"),
                   ("host name", manifest["host_hostname_short"])]
     if hardware is not None and hardware["cpu"]:
-        facts.append(("machine", _machine(HardwareView(hardware))))
+        facts += [("machine", _machine(HardwareView(hardware))), ("probed", _probed(HardwareView(hardware)))]
     if manifest is not None and metadata is not None:
         deviations = [line[2:] for line in run_report.deviations(manifest, metadata)]
         facts += [("deviation", line) for line in deviations or ["none: the canonical settings, in one session"]]
@@ -94,6 +96,16 @@ def _machine(view: HardwareView) -> str:
                       "cores unknown" if cores is None else text_format.counted(cores, "core"),
                       "memory unknown" if memory_bytes is None else f"{text_format.figure(memory_bytes / 2 ** 30)} GiB of memory",
                       *(f"{name}: {value or 'unknown'}" for name, value in between.items() if value != "none")])
+
+
+def _probed(view: HardwareView) -> str:
+    """What shows whether a machine is the one that it is said to be: kernel, product, kinds of core, newest instruction sets, copy speed."""
+    sets = [name for name in view.value("cpu", "instruction_sets", list) or [] if name.startswith(TELLING_SETS)]
+    copied = view.value("copy_bandwidth", "bytes_s", int)
+    kinds = view.value("cpu", "core_kinds", list) or ["one kind of core, or unknown"]
+    return "; ".join([f"kernel {view.value('system', 'kernel', str) or 'unknown'}", f"product {view.value('system', 'product', str) or 'unknown'}",
+                      " + ".join(map(str, kinds)), ", ".join(sets) or f"no {', '.join(TELLING_SETS)}",
+                      "copies at an unknown rate" if copied is None else f"one thread copies {text_format.figure(copied / 1e9)} GB/s"])
 
 
 def _calls(rows: List[dict]) -> str:
