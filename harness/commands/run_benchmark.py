@@ -371,13 +371,11 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
         console.note(f"{failure.model}: {failure.text}: {failure.error or 'no message'}; {failure.advice}")
     for line in headline.warning_lines(earlier.manifest, metadata["warnings"]):
         console.note(line)
-    handle, device_tag = folder.parts[-3:-1]
-    state = run_status.RunState(folder, handle, device_tag, complete=metadata["complete"], errors=sum(errors.values()), open_points=1)
+    state = run_status.RunState(folder, *folder.parts[-3:-1], complete=metadata["complete"], errors=sum(errors.values()), open_points=1)
     if metadata["complete"]:
         succeeded = any(row["calls"] > headline.failed(row) for row in metadata["aggregates"])
-        console.note(f"complete: {metadata['done']} calls made, {metadata['skipped']} skipped"
-                     f"{'' if succeeded else ', and not one call succeeded'}; verdict: "
-                     f"{metadata['verdict']['verdict'] or 'none'}")
+        console.note(f"complete: {metadata['done']} calls made, {metadata['skipped']} skipped{'' if succeeded else ', and not one call succeeded'}; "
+                     f"verdict: {metadata['verdict']['verdict'] or 'none'}")
         skipped = headline.skip_reasons(metadata)
         if skipped:
             console.note(f"skipped: {skipped}")
