@@ -371,7 +371,7 @@ def report(args: argparse.Namespace, earlier: Earlier, metadata: dict, grade_lin
         console.note(f"{failure.model}: {failure.text}: {failure.error or 'no message'}; {failure.advice}")
     for line in headline.warning_lines(earlier.manifest, metadata["warnings"]):
         console.note(line)
-    state = run_status.RunState(folder, *folder.parts[-3:-1], complete=metadata["complete"], errors=sum(errors.values()), open_points=1)
+    state = run_status.RunState(folder, folder.parts[-3], folder.parts[-2], complete=metadata["complete"], errors=sum(errors.values()), open_points=1)
     if metadata["complete"]:
         succeeded = any(row["calls"] > headline.failed(row) for row in metadata["aggregates"])
         console.note(f"complete: {metadata['done']} calls made, {metadata['skipped']} skipped{'' if succeeded else ', and not one call succeeded'}; "
