@@ -97,8 +97,7 @@ class Compared(Folders):
     def test_a_run_against_itself_says_so(self):
         code, said, told = self.compare(self.a, self.a)
         self.assertEqual(code, 0)
-        self.assertEqual(told, "A and B are the same run, so nothing can differ\n"
-                               "next: name two runs of machines that were measured\n")
+        self.assertEqual(told, "A and B are the same run, so nothing can differ\nnext: name two different runs\n")
         self.assertNotIn("noise floor", said)
 
     def test_synthetic_runs_are_marked_as_text_and_as_json(self):

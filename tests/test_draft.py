@@ -42,7 +42,7 @@ class Draft(unittest.TestCase):
         self.assertEqual(code, 0, err)
         page = pathlib.Path(out.splitlines()[-1])
         text = page.read_text(encoding="utf-8")
-        self.assertIn(f"<b>Draft. </b>{draft.NOTE} {draft.OPEN_QUESTIONS}</p>", text)
+        self.assertIn(f"<b>Draft. </b>{draft.NOTE} {draft.GRADE_NOTE}</p>", text)
         self.assertIn("<title>Draft: run of ", text)
         self.assertNotIn("Maintainer", text)
         self.assertIn(draft.UNANSWERED, text)
@@ -57,7 +57,10 @@ class Draft(unittest.TestCase):
         for folder, text, step in ((self.run_folder, self.contents["run.md"], "check_submission.py"), (described, open_boxes, "look through the five files"),
                                    (checked, self.contents["run.md"], "submit_run.py")):
             with self.subTest(step):
-                valid.laid_out(folder, {**self.contents, "run.md": text})
+                manifest = self.contents["manifest.json"]
+                if folder == self.run_folder:
+                    manifest = manifest.replace(f'"handle": "{valid.HANDLE}"'.encode(), b'"handle": null')
+                valid.laid_out(folder, {**self.contents, "manifest.json": manifest, "run.md": text})
                 code, _, err = self.build("--with", folder, "--out", self.root / "draft")
                 self.assertEqual((code, err.splitlines()[-1]), (0, f"next: {run_status.next_step(run_status.look(folder, self.root))}"))
                 self.assertIn(step, err.splitlines()[-1])

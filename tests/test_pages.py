@@ -563,6 +563,15 @@ class Many(unittest.TestCase):
         self.assertLess(len(data), self.MOST_BYTES)
         self.assertIn(b"3,000 more calls are in the raw ledger", data)
 
+    def test_the_figures_of_warnings_have_the_units_and_words_of_run_md(self):
+        inputs = showcase.whole()[2][0]
+        row = {"model": None, "phase": None, "level": None, "n": 3}
+        rows = [{**row, "code": code, "observed": observed, "expected": expected} for code, observed, expected in (
+            ("reload", 10127, 2504), ("collapse", 3.5, 40), ("wide-spread", 0.5, 0.25), ("no-contention", None, None))]
+        _, data = run_page.page(dataclasses.replace(inputs, metadata={**inputs.metadata, "warnings": rows}))
+        for words in (">10,127 ms<", ">limit 2,504 ms<", ">3.50 tok/s<", ">40 tok/s<", ">0.500<", ">limit 0.250<", "Expected or limit"):
+            self.assertIn(words.encode(), data)
+
 
 if __name__ == "__main__":
     unittest.main()

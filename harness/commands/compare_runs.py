@@ -123,7 +123,9 @@ def close(a: ComparedRun, b: ComparedRun, comparison: dict) -> int:
 def next_command(a: ComparedRun, b: ComparedRun, comparison: dict) -> str:
     """Finish what is not finished, else measure the noise floor."""
     from derive import run_report
-    if comparison["synthetic"] or comparison["same_run"]:
+    if comparison["same_run"]:
+        return "name two different runs"
+    if comparison["synthetic"]:
         return "name two runs of machines that were measured"
     for name, run in (("A", a), ("B", b)):
         if not run.metadata["complete"]:

@@ -5,6 +5,7 @@ from typing import Iterator, List, Optional, Union
 
 from base import json_text, run_folder
 from base.records import EVIDENCE, WARNINGS
+from derive import run_report
 from publish import draft, markdown, number_format, page_inputs
 from publish.escape import Html
 from publish.markup import tag
@@ -117,7 +118,7 @@ def _model(root: str, model: dict) -> List[TableCell]:
 
 
 def _findings(findings: List[dict]) -> Html:
-    heads = tables.words("Rule", "Severity", "Where", "Observed", "Expected", "Meaning")
+    heads = tables.words("Rule", "Severity", "Where", "Observed", "Expected", "What must be true")
     body = table("Findings", heads, map(_finding, findings), class_="cells wordy") if findings else layout.note("None.")
     return layout.section("Findings of the checker", body, id_="findings")
 
@@ -131,7 +132,7 @@ def _finding(finding: dict) -> List[TableCell]:
 
 
 def _warnings(rows: List[dict]) -> Html:
-    heads = tables.words("Warning", "About") + [Head(title, "n") for title in ("Observed", "Expected", "n")]
+    heads = tables.words("Warning", "About") + [Head(title, "n") for title in ("Observed", "Expected or limit", "n")]
     body = table("Warnings about the figures", heads, _warning_rows(rows), class_="cells wordy") if rows else layout.note("None.")
     return layout.section("Warnings", body, id_="warnings")
 
@@ -142,8 +143,15 @@ def _warning_rows(rows: List[dict]) -> Iterator[List[TableCell]]:
         name_and_meaning = TableCell([tag("code", code), tag("small", WARNINGS.get(code, ""))])
         for row in rows:
             if row["code"] == code:
-                yield [name_and_meaning, TableCell(_about(row)), number(row["observed"]), number(row["expected"]), number(row["n"])]
+                yield [name_and_meaning, TableCell(_about(row)), _figure(row, "observed"), _figure(row, "expected"), number(row["n"])]
                 name_and_meaning = TableCell(tag("code", code))
+
+
+def _figure(row: dict, name: str) -> TableCell:
+    """A figure of a warning with its unit, as in run.md."""
+    value, unit = row[name], run_report.UNITS.get(row["code"])
+    word = "limit " if name == "expected" and row["code"] in run_report.WITH_LIMIT else ""
+    return number(value) if value is None else number(value, f"{word}{number_format.figure(value)}{f' {unit}' if unit else ''}")
 
 
 def _about(row: dict) -> list:
