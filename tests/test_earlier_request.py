@@ -77,6 +77,8 @@ class SentBefore(submitting.Submission):
         code, out, said = self.submit(f"--confirm={self.code_in(said)}")
         self.assertEqual((code, self.requests()), (0, ["refs/pull/1/head"]), said)
         self.assertEqual(gitea.git(self.upstream, "rev-parse", f"{self.head(1)}^"), self.first)
+        self.assertEqual(gitea.git(self.upstream, "show", "-s", "--format=%s", self.head(1)),
+                         "submissions: ana/mac-m1-8gb/run-0b1c2d3e: correction of run.md")
         self.assertEqual(gitea.git(self.upstream, "show", f"{self.head(1)}:{submitting.PATH}/run.md"), "a better sentence")
 
     def test_a_closed_request_is_reported_with_what_to_do_and_opened_anew_only_when_asked_for(self):

@@ -6,7 +6,7 @@ clone. A correction is a further commit on top of the one that was sent.
 from __future__ import annotations
 
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Mapping
 
 from base import files, git
@@ -90,7 +90,14 @@ def _commit(clone: CommitClone, base: Base, blobs: dict[str, str], submission: S
         clone.git("update-index", "-z", "--index-info", data=entries, more=own)
         tree = clone.git("write-tree", "--missing-ok", more=own).text
     return clone.git("-c", "i18n.commitEncoding=UTF-8", "commit-tree", tree, "-p", parent, "-F", "-",
-                     data=submission.message.encode("utf-8"), more=person).text
+                     data=_message(clone, submission, previous).encode("utf-8"), more=person).text
+
+
+def _message(clone: CommitClone, submission: Submission, previous: str | None) -> str:
+    """A correction names the files that it changes."""
+    same = same_files(clone, previous, submission) if previous else None
+    changed = ", ".join(sorted(set(submission.contents) - same)) if same is not None else ""
+    return replace(submission, title=f"{submission.title}: correction of {changed}").message if changed else submission.message
 
 
 def is_this(clone: CommitClone, base: Base, commit: str, blobs: dict[str, str], submission: Submission,
