@@ -54,7 +54,7 @@ class Draft(unittest.TestCase):
         """It was once a check, also of a run that had been checked or sent."""
         described, checked = (self.root / name / valid.HANDLE / valid.DEVICE_TAG / self.run_folder.name for name in ("described", "checked"))
         open_boxes = self.contents["run.md"].decode().replace("- [x] ", run_md.BOX).encode()
-        for folder, text, step in ((self.run_folder, self.contents["run.md"], "check_submission.py"), (described, open_boxes, "look through the five files"),
+        for folder, text, step in ((self.run_folder, self.contents["run.md"], "--move"), (described, open_boxes, "look through the five files"),
                                    (checked, self.contents["run.md"], "submit_run.py")):
             with self.subTest(step):
                 manifest = self.contents["manifest.json"]
