@@ -34,7 +34,7 @@ def as_text(findings: FindingList, judged: list, is_tracked: Callable[[str], boo
     for path, by_rule in by_path.items():
         lines.append(shown(path))
         for rule in sorted(by_rule, key=lambda rule: list(SEVERITIES).index(RULES[rule].severity)):
-            lines.append(f"  {RULES[rule].severity:<8}{rule}: {RULES[rule].says}")
+            lines.append(f"  {RULES[rule].severity:<8}rule {rule}: {RULES[rule].says}")
             lines += [f"      {_sentence(finding)}" for finding in by_rule[rule]]
             lines += [f"      and {left_out[rule, path]} more like these"] if (rule, path) in left_out else []
             first = by_rule[rule][0]
