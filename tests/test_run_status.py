@@ -62,6 +62,11 @@ class Words(unittest.TestCase):
                 self.assertEqual((run_status.describe(state), run_status.next_step(state)), (words, command))
 
 
+    def test_after_a_request_there_is_nothing_to_do_but_to_wait(self):
+        sent, merged = (RunState(pathlib.Path("r"), "ana", "t", complete=True, request=request) for request in ("open", "merged"))
+        for states, step in (([merged, sent], "wait for a maintainer; to measure more: plan"), ([merged], "plan"), ([], "plan")):
+            self.assertEqual(run_status.step_after_all(states, "plan"), step)
+
     def test_at_a_terminal_the_command_leaves_out_the_handle_which_is_asked_for(self):
         with mock.patch.object(console, "is_terminal", lambda: True):
             step = run_status.next_step(RunState(pathlib.Path("r"), complete=True, device_tag="mac-m1-8gb"))

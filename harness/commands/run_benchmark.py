@@ -197,15 +197,15 @@ def status(args: argparse.Namespace, out: pathlib.Path) -> int:
     rows += [[shell.path(state.folder), run_status.describe(state)] for state in runs]
     console.say(text_layout.format_table(["what", "state"], rows, whole=(0,)))
     unfinished = [state for state in runs if state.has_plan and not state.complete]
-    first = unfinished[:1] if not missing else []
     complete = [state for state in runs if state.complete and run_status.is_waiting(state)]
-    waiting = first or sorted(complete, key=lambda state: not state.file)[-1:]      # what has no file yet comes first
+    waiting = (unfinished[:1] if not missing else []) or sorted(complete, key=lambda state: not state.file)[-1:]      # what has no file yet comes first
     for state in complete:
         if state.file and state not in waiting:
             console.note(f"also left to do: {run_status.next_step(state)}")
     if unfinished:
         console.note("you can delete the folder of an unfinished run that you do not want")
-    console.next_step(run_status.next_step(waiting[0]) if waiting else missing or shell.same_command("run_benchmark.py", args, status=None, dry_run=True))
+    plan_again = shell.same_command("run_benchmark.py", args, status=None, dry_run=True)
+    console.next_step(run_status.next_step(waiting[0]) if waiting else missing or run_status.step_after_all(runs, plan_again))
     return FINE
 
 

@@ -5,7 +5,7 @@ import os
 import pathlib
 import time
 from dataclasses import dataclass
-from typing import Dict
+from typing import Dict, List
 
 from base import console, git, ledger_reader, names, run_folder, schema, shell, text_format
 from base.errors import UserError
@@ -89,6 +89,11 @@ def next_command(state: RunState) -> str:
     if (state.errors or state.open_points) and not state.waits_for_person:
         return shell.command("check_submission.py", folder)
     return shell.command("submit_run.py", folder, *[] if is_correction(state) else ["--dry-run"])
+
+
+def step_after_all(states: List[RunState], measure: str) -> str:
+    """What comes next where no run waits for its owner; `measure` is the command that plans another one."""
+    return f"wait for a maintainer; to measure more: {measure}" if any(state.request == "open" for state in states) else measure
 
 
 def next_step(state: RunState) -> str:
