@@ -246,6 +246,16 @@ class Exits(Case):
         for words in ("run.md", "runmd-html", "line ", "<b", "refused: 1 run, 2 errors"):
             self.assertIn(words, out)
 
+    def test_a_run_that_is_not_finished_is_to_be_resumed_and_not_to_be_measured_again(self):
+        folder = self.run_folder(octets.no_last_line)
+        code, out, _ = self.check(folder)
+        self.assertEqual(code, FOUND)
+        self.assertIn(f"--resume {folder}", out)
+        with open(folder / "run.jsonl", "rb") as ledger:
+            lines = ledger.readlines()
+        (folder / "run.jsonl").write_bytes(b"".join(lines[:-4]))      # calls are missing as well
+        self.assertEqual({finding["rule"] for finding in self.findings(folder)} & {"ledger-unfinished", "ledger-plan"}, {"ledger-unfinished"})
+
     def test_a_hold_is_said_and_exits_0(self):
         run = valid.Run()
         HELD_RUN(run)

@@ -39,7 +39,7 @@ class Table(unittest.TestCase):
 
     def test_the_table_of_a_run_without_frozen_prompts_says_so(self):
         self.assertIn("medians of the frozen prompts", headline.explanation(metadata(*frozen())))
-        self.assertIn("which this run left out", headline.explanation(metadata(call())))
+        self.assertIn("this run left out the frozen prompts", headline.explanation(metadata(call())))
 
     def test_each_figure_comes_from_its_own_prompt_in_the_first_pass(self):
         row, = headline.rows(metadata(*frozen(), *frozen("last", 7)))

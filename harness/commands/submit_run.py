@@ -304,7 +304,7 @@ def agreed(args: argparse.Namespace, code: str) -> bool:
     if console.is_terminal():
         if console.ask("\nMay all of this become public? Type yes", "no").lower() == "yes":
             return True
-        console.note("nothing was sent")
+        console.note("nothing was sent; only the whole word yes sends")
         console.next_step(shell.command(SCRIPT, *understood(args)))
         return False
     console.note("\nStopped: nothing was sent. A person has to read the list above, and the five files, and agree that they "
@@ -366,8 +366,8 @@ def send(attempt: Attempt, earlier: EarlierRequest | None) -> int:
     check_commit(attempt)
     console.note(f"the commit is {made[:12]}, on branch {attempt.push.submission.branch} of this clone")
     if methods.may_ask_for_login(attempt):
-        console.note("git may now ask for your login on the forge; without an account press Enter each time, and the run becomes "
-                     "a .zip to attach")
+        console.note("git may now ask for your login on the forge" + ("" if attempt.push.update_of else
+                     "; without an account press Enter each time, and the run becomes a .zip to attach"))
     outcome = methods.update(attempt, earlier.is_agit) if attempt.push.update_of and earlier else methods.send(attempt, console.note)
     return finish(outcome, attempt)
 
@@ -376,7 +376,7 @@ def finish(outcome: Outcome, attempt: Attempt) -> int:
     from submit import run_status
     clone, branch = attempt.push.clone.folder, attempt.push.submission.branch
     if outcome.done:
-        run_status.remember(clone, branch, page=outcome.address)
+        run_status.remember(clone, branch, page=outcome.address, sent=run_status.hashes_of(attempt.push.submission.contents))
     elif outcome.attach_to:
         run_status.remember(clone, branch, file=outcome.address, place=outcome.attach_to)
     console.say(outcome.address)

@@ -109,7 +109,7 @@ def explanation(metadata: dict) -> str:
     """What the figures of the rows are."""
     if any(row["phase"] == FROZEN for row in metadata["aggregates"]):
         return "medians of the frozen prompts before all other phases; run.md has the other phases"
-    return "run.md has the figures; those of the table are of the frozen prompts, which this run left out"
+    return "no speeds here: this run left out the frozen prompts; run.md has the figures of the other phases"
 
 
 def warning_lines(manifest: dict, warnings: List[dict]) -> List[str]:

@@ -184,6 +184,7 @@ class ProtocolChecks(LedgerVisitor):
         self._reached = -1
         self._units_left = MOST_UNITS
         self.planned, self.missing = manifest["planned_calls"], set(self.steps)
+        self.is_complete = False        # as its footer says
         self.items = {(phase, item.id): item for phase, suite in loaded.items() for item in suite.items}
         self.phases = {stage.phase for block in blocks for stage in block.stages}
         self.always_thinking: set = set()       # models whose calibration showed it
@@ -193,6 +194,7 @@ class ProtocolChecks(LedgerVisitor):
 
     def visit(self, record: Record) -> Iterator[Finding]:
         if isinstance(record, FooterRecord):
+            self.is_complete = record.complete
             if record.planned != self.planned:
                 yield Finding("ledger-footer", f"planned {record.planned}", f"the manifest's {self.planned}", "/planned")
             return
@@ -312,7 +314,7 @@ class ProtocolChecks(LedgerVisitor):
         return self._prompts[key]
 
     def finish(self) -> Iterator[Finding]:
-        if self.missing and not self.is_example:
+        if self.missing and self.is_complete and not self.is_example:      # else the run is unfinished, which is a finding of its own
             phase, model, item = min(self.missing, key=str)[:3]
             yield Finding("ledger-plan", f"{len(self.missing)} planned calls without a record",
                           f"one each, first {model} {phase} {item}")

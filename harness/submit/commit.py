@@ -126,16 +126,11 @@ def fork_point(clone: CommitClone, base: Base, commit: str) -> str:
 
 def same_files(clone: CommitClone, commit: str, submission: Submission) -> set[str] | None:
     """Names of the files that this commit holds with the same bytes; None: the run is not in it."""
-    blobs = blobs_in(clone.folder, commit, submission.folder)
+    rows = (git.line(clone.folder, "ls-tree", "-z", f"{commit}:{submission.folder}") or "").split("\0")
+    blobs = {name: head.split(" ")[2] for head, _, name in (row.partition("\t") for row in rows) if name}
     if not blobs:
         return None
     return {name for name, data in submission.contents.items() if name in blobs and blobs[name] == git.blob_id(data, len(blobs[name]))}
-
-
-def blobs_in(clone: pathlib.Path, commit: str, folder: str) -> dict[str, str]:
-    """{name: blob} of a folder in a commit; empty where the commit does not have it."""
-    rows = (git.line(clone, "ls-tree", "-z", f"{commit}:{folder}") or "").split("\0")
-    return {name: head.split(" ")[2] for head, _, name in (row.partition("\t") for row in rows) if name}
 
 
 def expected(blobs: dict[str, str]) -> set[Change]:

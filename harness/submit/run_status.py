@@ -1,11 +1,12 @@
 """The progress of each of a clone's own runs, and its next command."""
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import time
 from dataclasses import dataclass
-from typing import Dict, List
+from typing import Dict, List, Mapping
 
 from base import console, git, ledger_reader, names, run_folder, schema, shell, text_format
 from base.errors import UserError
@@ -14,13 +15,14 @@ from judge.findings import FindingList
 from judge.report import TICK
 from judge.run_check import Renewal
 from judge.rules import CONTRIBUTOR_RULES
-from submit import commit, remote_address
+from submit import remote_address
 from submit.gitea_api import ApiError, GiteaApi
 
 # Settings of git in which submit_run.py keeps what became of a run, such as submitted.run-<uuid>.page. Nothing depends on them.
 SECTION = "submitted"
 HANDLE_FLAGS = {False: ("--handle", names.HANDLE_WORD), True: ()}     # a person at a terminal is asked for it
-PAGE, FILE, PLACE = "page", "file", "place"     # of the request; the .zip that was left; where that is to be attached
+PAGE, SENT = "page", "sent"         # of the request; the hashes of the files that it holds
+FILE, PLACE = "file", "place"       # the .zip that was left; where that is to be attached
 ANSWER_S = 5.0                      # for the state of a request; --status must not hang
 
 
@@ -43,7 +45,7 @@ class RunState:
     request: str = ""
     file: str = ""              # the .zip that submit_run.py left, if it is there and holds the run as it is now
     place: str = ""             # where that is to be attached
-    changed: tuple[str, ...] = ()       # files that differ from those of its commit
+    changed: tuple[str, ...] = ()       # files that differ from those that its request holds
 
 
 def describe(state: RunState) -> str:
@@ -149,14 +151,19 @@ def look(folder: pathlib.Path, root: pathlib.Path, renew: Renewal | None = None)
     return RunState(folder, handle, device_tag, True, True, "name-synthetic" in errors,
                     errors=sum(errors.values()), open_points=len(own_text), waits_for_person=findings.waits_for_person, has_branch=bool(branch), page=page,
                     request=request_state(page) if page else "", file=file, place=settings.get(PLACE, ""),
-                    changed=_changed_files(folder, root) if page else ())
+                    changed=_changed_files(folder, settings.get(SENT, "")))
 
 
-def _changed_files(folder: pathlib.Path, root: pathlib.Path) -> tuple[str, ...]:
-    """The files that differ from those of the run's commit in this clone; none where that does not hold the run."""
-    blobs = commit.blobs_in(root, f"refs/heads/{folder.name}", "/".join((run_folder.TREE, *folder.parts[-3:])))
-    return tuple(sorted(name for name, blob in blobs.items() if (folder / name).is_file()
-                        and git.blob_id((folder / name).read_bytes(), len(blob)) != blob))
+def hashes_of(contents: Mapping[str, bytes]) -> str:
+    """What `remember` keeps of the files that a request holds."""
+    return " ".join(f"{name}:{hashlib.sha256(data).hexdigest()}" for name, data in sorted(contents.items()))
+
+
+def _changed_files(folder: pathlib.Path, sent: str) -> tuple[str, ...]:
+    """The files that differ from those that the request was last seen to hold."""
+    names_sent = [entry.partition(":")[0] for entry in sent.split()]
+    now = hashes_of({name: (folder / name).read_bytes() for name in names_sent if (folder / name).is_file()}).split()
+    return tuple(entry.partition(":")[0] for entry in now if entry not in sent.split())
 
 
 def _settings(root: pathlib.Path, branch: str) -> Dict[str, str]:
