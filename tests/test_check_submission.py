@@ -154,7 +154,7 @@ class Exits(Case):
         changes.git(clone, "branch", "copy", "change")
         fetch, again = "for the fixes above; after an update: git fetch origin", "then python harness/check_submission.py --review --base main"
         for heads, step in (
-                (("request-7", "change", "request-9"), "answer the questions above, then merge request-7, request-9 with a merge commit; ask the "
+                (("request-7", "change", "request-9"), "answer the questions above, then merge request-7, request-9 with a merge commit, or ask in the request; ask the "
                                                        f"contributor of change {fetch} refs/pull/N/head:change, {again} --head change"),
                 (("change", "copy"), f"ask the contributors of change, copy {fetch} refs/pull/N/head:change refs/pull/N/head:copy, {again} --head change --head copy"),
                 (("change",), f"ask the contributor {fetch} refs/pull/N/head:change, {again} --head change")):
@@ -178,7 +178,7 @@ class Exits(Case):
             shutil.copytree(run.parents[1], clone / "submissions" / run.parents[1].name)
             changes.commit(clone, "Add a run")
         step = "do not merge dan (physics-duplicate), cleo (physics-duplicate) before that is explained: ask in the requests"
-        for heads, wanted in ((("dan", "request-7", "cleo"), f"answer the questions above, then merge request-7 with a merge commit; {step}"),
+        for heads, wanted in ((("dan", "request-7", "cleo"), f"answer the questions above, then merge request-7 with a merge commit, or ask in the request; {step}"),
                               (("dan", "cleo"), step), (("dan",), "answer the questions above, then merge with a merge commit, or ask in the request")):
             with self.subTest(heads):
                 code, out, err = self.check("--review", "--base", "main", "--repository", clone, *(word for head in heads for word in ("--head", head)))

@@ -125,6 +125,9 @@ class Sheets(unittest.TestCase):
         metadata["warnings"] = [{"code": "clocks-disagree", "model": "m:1b", "phase": "frozen-prompts", "level": None, "observed": 0.801,
                                  "expected": 1, "n": 18}]
         facts = dict(review.sheet(tree_layout.place_of_run(run.place), manifest, hardware, metadata).facts)
+        self.assertNotIn("heading", facts)
+        other = dict(review.sheet(tree_layout.place_of_run(run.place), manifest, hardware, metadata, "# mac-m9-1gb, 2026-11-29\n").facts)
+        self.assertEqual(other["heading"], f"of run.md, which does not name {run.device_tag}: # mac-m9-1gb, 2026-11-29")
         self.assertRegex(facts["calls"], rf"measured, 6 failed \({row['model']} {row['phase']}: 6 refused\)")
         self.assertEqual(facts["warning"], "clocks-disagree: m:1b frozen-prompts 0.801 (expected 1.00), n=18: "
                          + records.WARNINGS["clocks-disagree"])

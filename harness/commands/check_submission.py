@@ -266,7 +266,7 @@ def after_review(args: argparse.Namespace, findings: FindingList, verdicts: Head
     steps = []
     if good:
         which = f" {', '.join(good)}" if refused or held else ""
-        steps.append(f"answer the questions above, then merge{which} with a merge commit" + ("" if which else ", or ask in the request"))
+        steps.append(f"answer the questions above, then merge{which} with a merge commit, or ask in the request")
     if unexplained:
         steps.append(f"do not merge {', '.join(unexplained)} before that is explained: ask in the request{'s' if len(unexplained) > 1 else ''}")
     if removed:

@@ -83,6 +83,9 @@ def sheet(place: tree_layout.RunPlace, manifest: Optional[dict], hardware: Optio
         facts.append(("calls", _calls(metadata["aggregates"])))
         facts += [("failed", f"{failure.model}: {failure.text}: {failure.error or 'no message'}") for failure in failures.of_run(metadata)]
         facts += [("warning", line) for line in _warnings(metadata["warnings"])] or [("warnings", "none")]
+    heading = (run_md or "").lstrip().partition("\n")[0]
+    if run_md is not None and place.device_tag not in heading:
+        facts.append(("heading", f"of run.md, which does not name {place.device_tag}: {heading}"))
     answers = {} if run_md is None else answers_of(run_md)
     return ReviewSheet(place, tuple(facts), tuple(headline.figures_of(place.path, metadata) if metadata is not None else ()),
                        tuple((heading, text[:4 * ANSWER_CHARACTERS]) for heading, text in answers.items()), folder)
