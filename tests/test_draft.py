@@ -42,7 +42,7 @@ class Draft(unittest.TestCase):
         self.assertEqual(code, 0, err)
         page = pathlib.Path(out.splitlines()[-1])
         text = page.read_text(encoding="utf-8")
-        self.assertIn(f"<b>Draft. </b>{draft.NOTE} {draft.GRADE_NOTE}</p>", text)
+        self.assertIn(f"<b>Draft. </b>{draft.NOTE} {draft.GRADE_NOTE} {draft.BOXES_NOTE}</p>", text)
         self.assertIn("<title>Draft: run of ", text)
         self.assertNotIn("Maintainer", text)
         self.assertIn(draft.UNANSWERED, text)

@@ -11,6 +11,7 @@ FOLDER = "site.draft"           # in the clone's root; git ignores it
 HANDLE = "draft"                # of a run without a handle
 NOTE = "This run has not been submitted. This page exists on this machine only."
 GRADE_NOTE = "The grade is the one that the run would get once run.md is filled in."
+BOXES_NOTE = "The open boxes of run.md are shown as if they were ticked."
 UNANSWERED = "(draft: not filled in yet)"
 
 
@@ -35,7 +36,7 @@ def stage(run: pathlib.Path, submissions: pathlib.Path, folder: pathlib.Path) ->
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if text:
         files.write(path, filled_in(text).encode("utf-8"))      # not through a hard link to the run's own file
-    return tree, run_id, [NOTE, GRADE_NOTE] if f"\n{run_md.PROMPT}" in text else [NOTE]
+    return tree, run_id, [NOTE, *[GRADE_NOTE] * (f"\n{run_md.PROMPT}" in text), *[BOXES_NOTE] * (f"\n{run_md.BOX}" in text)]
 
 
 def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
