@@ -80,19 +80,11 @@ def judge_together(answers: Mapping[str, str], grader: dict, reasons: Mapping[st
     return {name: verdict.reason for name, verdict in judge_all({name: (code, grader) for name, code in answers.items()}).items()}
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
-
-
 def wait_until_gone(pid: int) -> bool:
     end = time.monotonic() + 5
-    while is_alive(pid) and time.monotonic() < end:
+    while support.is_alive(pid) and time.monotonic() < end:
         time.sleep(0.02)
-    return not is_alive(pid)
+    return not support.is_alive(pid)
 
 
 def left_running(harness: pathlib.Path) -> list[pathlib.Path]:

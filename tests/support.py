@@ -136,6 +136,15 @@ def remove_tree(folder: os.PathLike) -> None:
     shutil.rmtree(folder, onerror=writable)
 
 
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
 def words_of(line: str) -> list[str]:
     """The words that a program gets from a line to paste, quoted for the shell in use; on Windows with double quotes at most."""
     from base import shell

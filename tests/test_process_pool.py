@@ -34,20 +34,12 @@ class Workers(unittest.TestCase):
         main.kill()
         main.wait()
         last = time.monotonic() + 60
-        while any(map(is_alive, workers)) and time.monotonic() < last:
+        while any(map(support.is_alive, workers)) and time.monotonic() < last:
             time.sleep(0.05)
-        survivors = list(filter(is_alive, workers))
+        survivors = list(filter(support.is_alive, workers))
         for worker in survivors:
             os.kill(worker, signal.SIGKILL)
         self.assertEqual(survivors, [])
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

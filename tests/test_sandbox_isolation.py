@@ -11,7 +11,7 @@ from unittest import mock
 
 import sandbox
 import support
-from sandbox import BARE, LINUX, QUICK, RIGHT, is_alive, judge, wait_until_gone
+from sandbox import BARE, LINUX, QUICK, RIGHT, judge, wait_until_gone
 
 from base import files
 from derive import code_grading
@@ -128,7 +128,7 @@ class Isolation(sandbox.SandboxTest):
                     self.assertEqual(left, [])
                 if LINUX:
                     self.assertEqual(len(left), 24 if layers == () else len(left))
-                    self.assertEqual([pid for pid in left if is_alive(pid)], [])
+                    self.assertEqual([pid for pid in left if support.is_alive(pid)], [])
 
     @unittest.skipUnless(os.name == "posix", "needs the signals of POSIX")
     def test_when_the_harness_is_interrupted_or_killed_nothing_goes_on(self):

@@ -22,7 +22,7 @@ def known(value: Json, method: str) -> dict:
 
 @functools.lru_cache(maxsize=1024)
 def _sensitive_kind(text: str) -> Optional[sensitive.SensitiveKind]:
-    """Cached: the same values come again, for the device tag and from other tools, and the search costs more than to read them."""
+    """Cached: several tools report the same values, and the search costs more than reading them."""
     return next((kind for kind, _ in sensitive.find(text)), None)
 
 

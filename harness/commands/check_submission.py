@@ -261,7 +261,7 @@ def after_review(args: argparse.Namespace, findings: FindingList, verdicts: Head
     heads = args.head or ["HEAD"]
     refused, held = verdicts.refused, {head: rules for head, rules in verdicts.held.items() if head not in verdicts.refused}
     removed = [head for head, rules in held.items() if "name-removed" in rules]
-    unexplained = [f"{head} ({', '.join(others)})" for head, rules in held.items() for others in [[rule for rule in rules if rule != "name-removed"]] if others]
+    unexplained = [f"{head} ({', '.join(rule for rule in rules if rule != 'name-removed')})" for head, rules in held.items() if rules != ["name-removed"]]
     good = [head for head in heads if head not in refused and head not in held] if args.base else ["the others"]
     steps = []
     if good:

@@ -40,9 +40,9 @@ def format_plan(choice: ModelChoice, phases: list, loaded_suites: dict, settings
     rows += [[name, "to be pulled", "unknown before the pull", "unknown"] for name in choice.missing]
     models = "\n".join([text_layout.format_table(["model", "quantization", "size", "can think"], rows, whole=(0,))]
                        + [f"left out: {row['name']}: {row['reason']}" for row in choice.left_out])
-    names = [model["name"] for model in choice.models] + choice.missing
-    planned = plan.blocks(names, phases, loaded_suites, settings)
-    work = _work(planned, len(names), loaded_suites, settings)
+    models_asked = [model["name"] for model in choice.models] + choice.missing
+    planned = plan.blocks(models_asked, phases, loaded_suites, settings)
+    work = _work(planned, len(models_asked), loaded_suites, settings)
     download = "to download: nothing" if not choice.missing else "the size of the download is known once it starts"
     calls, answers, prompts = (sum(row[column] or 0 for row in work) for column in (2, 3, 4))
     return "\n\n".join((

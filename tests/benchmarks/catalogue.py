@@ -14,9 +14,9 @@ the first 500 are copies with other ids and times. Each build is a process of it
 Imports count in the processor time and not in the time. --base measures another checkout of this repository in the same
 way, step by step in turn with this one, with runs of its own corpus. Of more than 1,000 runs, only this checkout is measured,
 and not warm: the cold build is all but that, since its runs have just been written. The growth exponent is that of the cold
-build between two sizes; 1 is linear. On two cores, 100 runs take half a minute, 1,000 three minutes and 10,000 runs 12 minutes
-and 3 GB of disk. Aims for 10,000 runs: nothing new < 0.5 s, one more < 1 s; the site adds at most 1.2
-times the submissions at any size.
+build between two sizes; 1 is linear. On two cores, 100 runs take half a minute, 1,000 three minutes; 10,000 runs take far
+longer, and 3 GB of disk. Aims for 10,000 runs: nothing new < 0.5 s, one more < 1 s; the site adds at most 1.2 times the
+submissions at any size.
 """
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ import sys
 
 from derive.code_runner import seccomp
 
-TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
+TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts such a process
 if TYPE_CHECKING:
     from collections.abc import Iterable
 if os.name == "nt":

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
+TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts such a process
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO, Any

@@ -12,7 +12,7 @@ import types
 from derive.code_runner import isolation
 from derive.code_runner.rpc import Channel, ConnectionLost, NotSerializable, Proxy, exception_message, remote_exception
 
-TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts two of these processes
+TYPE_CHECKING = False       # what is only for type checkers is not loaded: each answer starts such a process
 if TYPE_CHECKING:
     from typing import Any
 
